@@ -1,0 +1,30 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+def gather(out: NDArray[Any], W: NDArray[Any], idx: NDArray[Any], n_parts: int) -> None: ...
+def gather_mean(out: NDArray[Any], W: NDArray[Any], idx: NDArray[Any], n_parts: int) -> None: ...
+def scatter_add(
+    dW: NDArray[Any], idx: NDArray[Any], x: NDArray[Any], coef: NDArray[Any] | None, n_parts: int
+) -> None: ...
+def overwrite_rows(
+    dW: NDArray[Any],
+    mark: NDArray[Any],
+    fresh: NDArray[Any],
+    first: NDArray[Any],
+    rows: NDArray[Any],
+    n_rows: int,
+    idx: NDArray[Any],
+    x: NDArray[Any],
+    coef: NDArray[Any] | None,
+    n_parts: int,
+) -> int: ...
+def add_rows(
+    dW: NDArray[Any], other: NDArray[Any], rows: NDArray[Any], n_rows: int, n_parts: int
+) -> None: ...
+def merge_marks(
+    mark: NDArray[Any], rows: NDArray[Any], n_rows: int, others: NDArray[Any], n_others: int
+) -> int: ...
+def unlisted_rows_are_zero(dW: NDArray[Any], mark: NDArray[Any], n_parts: int) -> bool: ...
+def find_bad_id(idx: NDArray[Any], V: int) -> tuple[int, bool]: ...
+def wrap_ids(out: NDArray[Any], idx: NDArray[Any], V: int) -> None: ...

@@ -1,0 +1,27 @@
+"""Random keys for the kernels. A kernel never sees a generator, only one 64-bit integer a call."""
+
+import numpy as np
+
+
+def key(rng=None):
+    """Draw one 64-bit key.
+
+    rng: None takes numpy's global stream, so `np.random.seed` rules; a `numpy.random.Generator`
+    or `RandomState` gives its own; an int is used as it is (the same key each call).
+    """
+    if rng is None:
+        bits = np.random.get_bit_generator()
+    elif isinstance(rng, np.random.Generator):
+        bits = rng.bit_generator
+    elif isinstance(rng, np.random.RandomState):
+        bits = rng._bit_generator
+    elif isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
+        return int(rng) & 0xFFFF_FFFF_FFFF_FFFF
+    else:
+        raise TypeError(
+            f"rng: expected None, a numpy.random.Generator or an int, got {type(rng).__name__}; "
+            "pass np.random.default_rng(seed)"
+        )
+    # Some bit generators give 32 bits at a time (MT19937, the global one), so two draws.
+    high, low = bits.random_raw(), bits.random_raw()
+    return ((high << 32) ^ low) & 0xFFFF_FFFF_FFFF_FFFF

@@ -1,0 +1,207 @@
+"""Build of the compiled kernels: every kernel source once per instruction-set level.
+
+pyproject.toml holds the metadata; this file holds what setuptools cannot express there.
+Environment: FASTW2V_LEVELS=v3 (build only these levels beside the baseline), FASTW2V_OPENMP=0,
+FASTW2V_PORTABLE=1 (no compiler extensions), FASTW2V_DEBUG=1 (-O1, checks), FASTW2V_ASAN=1.
+"""
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError, PlatformError
+
+PACKAGE = "fastw2v._kernels"
+SOURCES = Path("src_pyx")
+
+# The kernels, one noun each, and whether they gain from wider vectors ("levels") or move text and
+# counts ("baseline").
+KERNELS = {
+    "_cpu": "fixed",
+    "_embedding": "levels",
+    "_embedding_dot": "levels",
+}
+
+# Features of each level beyond what every CPU of the architecture has. Lists of features instead
+# of -march=x86-64-v3: older compilers know the features, and no tuning for one CPU comes along.
+AVX2 = "-mavx2 -mfma -mf16c -mbmi -mbmi2 -mlzcnt -mmovbe".split()
+AVX512 = "-mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl -mprefer-vector-width=512".split()
+LEVEL_FLAGS = {
+    "unix": {"baseline": [], "v3": AVX2, "v4": AVX2 + AVX512},
+    "msvc": {"baseline": [], "v3": ["/arch:AVX2"], "v4": ["/arch:AVX512"]},
+}
+# Results must not depend on the compiler's mood: no reassociation, no contraction to FMA. What is
+# given up (errno, floating-point traps) is what nobody reads, and what stops vectorisation.
+COMMON_FLAGS = {
+    "unix": "-O3 -g0 -fno-math-errno -fno-trapping-math -ffp-contract=off -fwrapv".split(),
+    "msvc": ["/O2", "/fp:precise"],
+}
+OPENMP_FLAGS = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": False,
+    "embedsignature": False,
+    "autotestdict": False,  # else every module grows a __test__ that its stub would have to name
+    "freethreading_compatible": True,
+}
+
+NO_COMPILER = """
+fastw2v has compiled kernels, and no working C compiler was found ({error}).
+Install one and run pip again:
+  Debian, Ubuntu   apt-get install gcc python3-dev
+  Fedora           dnf install gcc python3-devel
+  macOS            xcode-select --install
+  Windows          Visual Studio Build Tools, workload "Desktop development with C++"
+"""
+
+
+def flag(name, default):
+    """An on/off switch from the environment."""
+    return os.environ.get(name, default).strip().lower() not in ("", "0", "no", "off", "false")
+
+
+def wanted_levels():
+    """Levels to build here, baseline first."""
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    possible = ["v3", "v4"] if x86 else []
+    chosen = os.environ.get("FASTW2V_LEVELS")
+    if chosen is None:
+        return ["baseline", *possible]
+    names = chosen.replace(",", " ").split()
+    unknown = sorted(set(names) - {"baseline", "v3", "v4"})
+    if unknown:
+        raise SystemExit(f"FASTW2V_LEVELS: unknown level {unknown[0]!r}; known: baseline, v3, v4")
+    return ["baseline", *(level for level in possible if level in names)]
+
+
+def extensions():
+    """One Extension per (kernel, level); build_extensions gives each its sources and flags."""
+    depends = sorted(str(path) for pattern in ("*.pxd", "*.h") for path in SOURCES.glob(pattern))
+    made = []
+    for noun, kind in KERNELS.items():
+        for level in wanted_levels() if kind == "levels" else ["baseline"]:
+            name = f"{PACKAGE}.{noun}" if kind == "fixed" else f"{PACKAGE}.{level}.{noun}"
+            ext = Extension(name, sources=[str(SOURCES / f"{noun}.pyx")], depends=depends)
+            ext.noun, ext.level = noun, level
+            made.append(ext)
+    return made
+
+
+class BuildKernels(build_ext):
+    """Cython once per noun, then one C file and one object file per level."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        if self.parallel is None:
+            self.parallel = os.cpu_count() or 1
+
+    def build_extensions(self):
+        self.kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
+        self.check_compiler()
+        levels = {ext.level for ext in self.extensions}
+        for level in sorted(levels - {"baseline"}):
+            if not self.compiles("int main(void) { return 0; }", LEVEL_FLAGS[self.kind][level]):
+                print(f"fastw2v: the compiler does not know the flags of level {level}: left out")
+                self.extensions = [ext for ext in self.extensions if ext.level != level]
+        openmp = []
+        if flag("FASTW2V_OPENMP", "1"):
+            source = "#include <omp.h>\nint main(void) { return omp_get_max_threads() == 0; }"
+            if self.compiles(source, OPENMP_FLAGS[self.kind]):
+                openmp = OPENMP_FLAGS[self.kind]
+            else:
+                print("fastw2v: no OpenMP in this compiler: the kernels will use one thread")
+        self.cythonize()
+        for ext in self.extensions:
+            self.prepare(ext, openmp)
+        super().build_extensions()
+
+    def check_compiler(self):
+        try:
+            works = self.compiles("int main(void) { return 0; }", [], quiet=False)
+        except (CompileError, LinkError, PlatformError, OSError) as error:
+            raise SystemExit(NO_COMPILER.format(error=error)) from None
+        if not works:
+            raise SystemExit(NO_COMPILER.format(error="it cannot build an empty program"))
+
+    def compiles(self, source, flags, quiet=True):
+        """Whether a one-line program compiles and links with these flags."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "probe.c")
+            path.write_text(source + "\n")
+            link = flags if self.kind == "unix" else []
+            try:
+                objects = self.compiler.compile(
+                    [str(path)], output_dir=folder, extra_postargs=list(flags)
+                )
+                self.compiler.link_executable(
+                    objects, "probe", output_dir=folder, extra_postargs=list(link)
+                )
+            except (CompileError, LinkError):
+                if quiet:
+                    return False
+                raise
+        return True
+
+    def cythonize(self):
+        """Write <build_temp>/c/_X.c for each noun, under the one name that it is imported by."""
+        from Cython.Build import cythonize
+
+        nouns = {ext.noun: ext for ext in self.extensions}
+        modules = [
+            Extension(f"{PACKAGE}.{noun}", sources=list(ext.sources), depends=ext.depends)
+            for noun, ext in nouns.items()
+        ]
+        self.c_folder = Path(self.build_temp, "c")
+        cythonize(
+            modules,
+            build_dir=str(self.c_folder),
+            include_path=[str(SOURCES)],
+            compiler_directives=DIRECTIVES,
+            force=self.force,
+            quiet=True,
+        )
+
+    def prepare(self, ext, openmp):
+        """Give the extension its own copy of the C file: each level needs its own object file."""
+        folder = Path(self.build_temp, "levels", ext.level)
+        folder.mkdir(parents=True, exist_ok=True)
+        source = folder / f"{ext.noun}.c"
+        generated = self.c_folder / SOURCES / f"{ext.noun}.c"
+        if not source.exists() or source.read_bytes() != generated.read_bytes():
+            shutil.copyfile(generated, source)
+        ext.depends = [*ext.depends, str(source)]
+        ext.sources = [str(source)]
+        ext.include_dirs = [str(SOURCES)]
+        ext.define_macros = []
+        if flag("FASTW2V_PORTABLE", "0"):
+            ext.define_macros.append(("FASTW2V_PORTABLE", "1"))
+        compile_flags = COMMON_FLAGS[self.kind] + LEVEL_FLAGS[self.kind][ext.level] + openmp
+        link_flags = openmp if self.kind == "unix" else []
+        if flag("FASTW2V_DEBUG", "0"):
+            ext.define_macros.append(("FASTW2V_DEBUG", "1"))
+            if self.kind == "unix":
+                compile_flags = [*compile_flags, "-O1", "-g"]
+        elif sys.platform == "linux":
+            link_flags = [*link_flags, "-Wl,-s"]
+        if flag("FASTW2V_ASAN", "0"):
+            sanitize = "-fsanitize=address,undefined -fno-sanitize-recover=undefined".split()
+            compile_flags, link_flags = compile_flags + sanitize, link_flags + sanitize
+        ext.extra_compile_args, ext.extra_link_args = compile_flags, link_flags
+
+    def copy_extensions_to_source(self):
+        # The level folders are no packages: an editable install must make them itself.
+        for ext in self.extensions:
+            Path(*PACKAGE.split("."), ext.level).mkdir(parents=True, exist_ok=True)
+        super().copy_extensions_to_source()
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})

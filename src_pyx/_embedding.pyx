@@ -1,0 +1,321 @@
+"""Rows of a table: gather, scatter-add, clearing of touched rows. Every table access starts here.
+
+V table rows, D row width, N rows of input, C ids for each of them (C = 1: one id a row).
+    gather          out[n]        = W[idx[n]]
+    gather_mean     out[n]        = (W[idx[n, 0]] + ... + W[idx[n, C-1]]) / C
+    scatter_add     dW[idx[n, c]] += coef[n, c] * x[n]        repeated ids add up, in order of n, c
+    overwrite_rows  dW            = 0, then the same sum, touching only rows that are not zero
+A missing coef stands for ones. Tables may have a row stride wider than D.
+
+overwrite_rows needs to know which rows are not zero. `mark[v]` is 1 for these and 0 for the rest,
+`rows[:n_rows]` lists them; `fresh` receives the new list. Callers have checked shapes and mapped
+ids into [0, V); nothing here raises.
+"""
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memcpy, memset
+
+from common_memory cimport prefetch_row
+from common_parallel cimport part_begin
+from common_types cimport index_t, real_t
+
+cdef enum:
+    AHEAD = 8       # rows between a prefetch and its use
+    COLUMNS = 16    # columns of one cut: 64 bytes of float, so that parts share few cache lines
+
+
+cdef void gather_range(real_t* out, const real_t* W, Py_ssize_t ld, const index_t* idx,
+                       Py_ssize_t N, Py_ssize_t D, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t n
+    for n in range(lo, hi):
+        if n + AHEAD < hi:
+            prefetch_row(W + <Py_ssize_t> idx[n + AHEAD] * ld, D * <Py_ssize_t> sizeof(real_t))
+        memcpy(out + n * D, W + <Py_ssize_t> idx[n] * ld, D * sizeof(real_t))
+
+
+cdef void gather_mean_range(real_t* out, const real_t* W, Py_ssize_t ld, const index_t* idx,
+                            Py_ssize_t C, Py_ssize_t D,
+                            Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t n, c, d
+    cdef real_t share = <real_t> (1.0 / <double> C)
+    cdef real_t* sums
+    cdef const real_t* row
+    for n in range(lo, hi):
+        sums = out + n * D
+        memcpy(sums, W + <Py_ssize_t> idx[n * C] * ld, D * sizeof(real_t))
+        for c in range(1, C):
+            row = W + <Py_ssize_t> idx[n * C + c] * ld
+            for d in range(D):
+                sums[d] += row[d]
+        for d in range(D):
+            sums[d] *= share
+
+
+cdef inline void add_scaled(real_t* row, const real_t* x, const real_t* coef, Py_ssize_t i,
+                            Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """row += coef[i] * x over columns [lo, hi)."""
+    cdef Py_ssize_t d
+    cdef real_t scale
+    if coef == NULL:
+        for d in range(lo, hi):
+            row[d] = row[d] + x[d]
+    else:
+        scale = coef[i]
+        for d in range(lo, hi):
+            row[d] = row[d] + scale * x[d]
+
+
+cdef inline void set_scaled(real_t* row, const real_t* x, const real_t* coef, Py_ssize_t i,
+                            Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """row = 0 + coef[i] * x: the same bits as add_scaled on a cleared row, -0.0 included."""
+    cdef Py_ssize_t d
+    cdef real_t scale, zero = 0
+    if coef == NULL:
+        for d in range(lo, hi):
+            row[d] = zero + x[d]
+    else:
+        scale = coef[i]
+        for d in range(lo, hi):
+            row[d] = zero + scale * x[d]
+
+
+cdef void scatter_columns(real_t* dW, Py_ssize_t ld, const index_t* idx, const real_t* x,
+                          const real_t* coef, const uint8_t* first,
+                          Py_ssize_t N, Py_ssize_t C, Py_ssize_t D,
+                          Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """The sum over columns [lo, hi). first[i] says that id i meets its row first: set, not add."""
+    cdef Py_ssize_t n, c, i = 0, total = N * C
+    cdef real_t* row
+    cdef const real_t* source
+    for n in range(N):
+        source = x + n * D
+        for c in range(C):
+            if i + AHEAD < total:
+                prefetch_row(dW + <Py_ssize_t> idx[i + AHEAD] * ld + lo,
+                             (hi - lo) * <Py_ssize_t> sizeof(real_t))
+            row = dW + <Py_ssize_t> idx[i] * ld
+            if first != NULL and first[i]:
+                set_scaled(row, source, coef, i, lo, hi)
+            else:
+                add_scaled(row, source, coef, i, lo, hi)
+            i += 1
+
+
+cdef void clear_columns(real_t* dW, Py_ssize_t ld, const int64_t* rows, Py_ssize_t n_rows,
+                        const uint8_t* mark, uint8_t stale,
+                        Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Zero columns [lo, hi) of those listed rows whose mark is `stale`."""
+    cdef Py_ssize_t i
+    for i in range(n_rows):
+        if mark[rows[i]] == stale:
+            memset(dW + rows[i] * ld + lo, 0, (hi - lo) * sizeof(real_t))
+
+
+cdef inline Py_ssize_t column(Py_ssize_t p, Py_ssize_t n_parts, Py_ssize_t D) noexcept nogil:
+    """First column of part p: cuts fall on multiples of COLUMNS."""
+    cdef Py_ssize_t cut = part_begin(p, n_parts, (D + COLUMNS - 1) // COLUMNS) * COLUMNS
+    return cut if cut < D else D
+
+
+def gather(real_t[:, ::1] out,              # OUT (N, D)
+           const real_t[:, :] W,            # IN  (V, D) rows contiguous
+           const index_t[::1] idx,          # IN  (N,)
+           Py_ssize_t n_parts):
+    """out[n] = W[idx[n]]."""
+    cdef Py_ssize_t N = out.shape[0], D = out.shape[1], ld, p
+    if N == 0 or D == 0:
+        return
+    ld = W.strides[0] // <Py_ssize_t> sizeof(real_t)
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            gather_range(&out[0, 0], &W[0, 0], ld, &idx[0], N, D,
+                         part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
+
+
+def gather_mean(real_t[:, ::1] out,         # OUT (N, D)
+                const real_t[:, :] W,       # IN  (V, D) rows contiguous
+                const index_t[:, ::1] idx,  # IN  (N, C), C > 0
+                Py_ssize_t n_parts):
+    """out[n] = mean over c of W[idx[n, c]], summed in order of c."""
+    cdef Py_ssize_t N = out.shape[0], D = out.shape[1], C = idx.shape[1], ld, p
+    if N == 0 or D == 0:
+        return
+    ld = W.strides[0] // <Py_ssize_t> sizeof(real_t)
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            gather_mean_range(&out[0, 0], &W[0, 0], ld, &idx[0, 0], C, D,
+                              part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
+
+
+def scatter_add(real_t[:, :] dW,            # OUT (V, D) rows contiguous, added to
+                const index_t[::1] idx,     # IN  (N * C,)
+                const real_t[:, ::1] x,     # IN  (N, D)
+                const real_t[::1] coef,     # IN  (N * C,) or None
+                Py_ssize_t n_parts):
+    """dW[idx[n, c]] += coef[n, c] * x[n]."""
+    cdef Py_ssize_t N = x.shape[0], D = x.shape[1], C, ld, p
+    cdef const real_t* scale = NULL
+    if N == 0 or D == 0 or idx.shape[0] == 0:
+        return
+    C = idx.shape[0] // N
+    ld = dW.strides[0] // <Py_ssize_t> sizeof(real_t)
+    if coef is not None:
+        scale = &coef[0]
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            scatter_columns(&dW[0, 0], ld, &idx[0], &x[0, 0], scale, <const uint8_t*> NULL,
+                            N, C, D, column(p, n_parts, D), column(p + 1, n_parts, D))
+
+
+def overwrite_rows(real_t[:, :] dW,         # OUT (V, D) rows contiguous
+                   uint8_t[::1] mark,       # OUT (V,) 1: row is listed, 0: row is zero
+                   int64_t[::1] fresh,      # OUT (capacity,) the new list
+                   uint8_t[::1] first,      # scratch (N * C,)
+                   const int64_t[::1] rows,  # IN  (capacity,) the old list
+                   Py_ssize_t n_rows,
+                   const index_t[::1] idx,  # IN  (N * C,)
+                   const real_t[:, ::1] x,  # IN  (N, D)
+                   const real_t[::1] coef,  # IN  (N * C,) or None
+                   Py_ssize_t n_parts):
+    """dW = 0, then dW[idx[n, c]] += coef[n, c] * x[n]; returns the length of the new list.
+
+    -1: more rows than `fresh` holds were touched. dW is right then, but mark and lists are not.
+    """
+    cdef Py_ssize_t N = x.shape[0], D = x.shape[1], total = idx.shape[0], C, ld, p, i
+    cdef Py_ssize_t capacity = fresh.shape[0], n_fresh = 0, kept
+    cdef const real_t* scale = NULL
+    cdef const index_t* ids = NULL
+    cdef const real_t* source = NULL
+    if D == 0 or dW.shape[0] == 0:
+        return 0
+    C = total // N if N else 1
+    ld = dW.strides[0] // <Py_ssize_t> sizeof(real_t)
+    if total:
+        ids, source = &idx[0], &x[0, 0]
+        if coef is not None:
+            scale = &coef[0]
+    with nogil:
+        for i in range(total):
+            first[i] = mark[ids[i]] != 2
+            if first[i]:
+                mark[ids[i]] = 2
+                if n_fresh < capacity:
+                    fresh[n_fresh] = ids[i]
+                n_fresh += 1
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            clear_columns(&dW[0, 0], ld, &rows[0], n_rows, &mark[0], 1,
+                          column(p, n_parts, D), column(p + 1, n_parts, D))
+            if total:
+                scatter_columns(&dW[0, 0], ld, ids, source, scale, &first[0],
+                                N, C, D, column(p, n_parts, D), column(p + 1, n_parts, D))
+        for i in range(n_rows):
+            if mark[rows[i]] == 1:
+                mark[rows[i]] = 0
+        kept = n_fresh if n_fresh < capacity else capacity
+        for i in range(kept):
+            mark[fresh[i]] = 1
+    return n_fresh if n_fresh <= capacity else -1
+
+
+def add_rows(real_t[:, :] dW,               # OUT (V, D) rows contiguous, added to
+             const real_t[:, :] other,      # IN  (V, D) rows contiguous
+             const int64_t[::1] rows,       # IN  (R,) distinct
+             Py_ssize_t n_rows,
+             Py_ssize_t n_parts):
+    """dW[r] += other[r] for the listed rows."""
+    cdef Py_ssize_t D = dW.shape[1], ld, ld_other, p
+    if n_rows == 0 or D == 0:
+        return
+    ld = dW.strides[0] // <Py_ssize_t> sizeof(real_t)
+    ld_other = other.strides[0] // <Py_ssize_t> sizeof(real_t)
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            add_rows_range(&dW[0, 0], ld, &other[0, 0], ld_other, &rows[0], D,
+                           part_begin(p, n_parts, n_rows), part_begin(p + 1, n_parts, n_rows))
+
+
+cdef void add_rows_range(real_t* dW, Py_ssize_t ld, const real_t* other, Py_ssize_t ld_other,
+                         const int64_t* rows, Py_ssize_t D,
+                         Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(lo, hi):
+        add_scaled(dW + rows[i] * ld, other + rows[i] * ld_other, <const real_t*> NULL, 0, 0, D)
+
+
+def merge_marks(uint8_t[::1] mark,          # OUT (V,)
+                int64_t[::1] rows,          # OUT (capacity,) the list of `mark`, appended to
+                Py_ssize_t n_rows,
+                const int64_t[::1] others,  # IN  rows to be listed too
+                Py_ssize_t n_others):
+    """List more rows; returns the new length, or -1 when they do not fit."""
+    cdef Py_ssize_t i, capacity = rows.shape[0]
+    with nogil:
+        for i in range(n_others):
+            if mark[others[i]] == 0:
+                if n_rows == capacity:
+                    n_rows = -1
+                    break
+                mark[others[i]] = 1
+                rows[n_rows] = others[i]
+                n_rows += 1
+    return n_rows
+
+
+def unlisted_rows_are_zero(const real_t[:, :] dW,       # IN (V, D) rows contiguous
+                           const uint8_t[::1] mark,     # IN (V,)
+                           Py_ssize_t n_parts):
+    """Whether every row with mark 0 is zero throughout (NaN counts as not zero)."""
+    cdef Py_ssize_t V = dW.shape[0], D = dW.shape[1], ld, p, found = 0
+    if V == 0 or D == 0:
+        return True
+    ld = dW.strides[0] // <Py_ssize_t> sizeof(real_t)
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            found += nonzero_rows(&dW[0, 0], ld, &mark[0], D,
+                                  part_begin(p, n_parts, V), part_begin(p + 1, n_parts, V))
+    return found == 0
+
+
+cdef Py_ssize_t nonzero_rows(const real_t* dW, Py_ssize_t ld, const uint8_t* mark, Py_ssize_t D,
+                             Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """1 if an unlisted row of [lo, hi) holds anything but zeros."""
+    cdef Py_ssize_t v, d
+    cdef int other
+    cdef const real_t* row
+    for v in range(lo, hi):
+        if mark[v]:
+            continue
+        row = dW + v * ld
+        other = 0
+        for d in range(D):
+            other |= row[d] != 0        # no early exit inside a row: it would stop vectors
+        if other:
+            return 1
+    return 0
+
+
+def find_bad_id(const index_t[::1] idx, Py_ssize_t V):
+    """(position of the first id outside [-V, V) or -1, whether any id is negative)."""
+    cdef Py_ssize_t i, at = -1
+    cdef index_t low, high
+    if idx.shape[0] == 0:
+        return -1, False
+    with nogil:
+        low = high = idx[0]
+        for i in range(1, idx.shape[0]):
+            low = idx[i] if idx[i] < low else low
+            high = idx[i] if idx[i] > high else high
+        if <int64_t> high >= V or <int64_t> low < -V:
+            for i in range(idx.shape[0]):
+                if <int64_t> idx[i] >= V or <int64_t> idx[i] < -V:
+                    at = i
+                    break
+    return at, low < 0
+
+
+def wrap_ids(index_t[::1] out, const index_t[::1] idx, Py_ssize_t V):
+    """out[i] = idx[i], plus V where it is negative: numpy's rule."""
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(idx.shape[0]):
+            out[i] = <index_t> (idx[i] + V) if idx[i] < 0 else idx[i]

@@ -1,0 +1,21 @@
+"""Memory hints that Cython cannot say itself."""
+
+cdef extern from *:
+    """
+    #if (defined(__GNUC__) || defined(__clang__)) && !defined(FASTW2V_PORTABLE)
+    #define fw_prefetch(address) __builtin_prefetch((address))
+    #else
+    #define fw_prefetch(address) ((void)(address))
+    #endif
+    """
+    # Ask for the cache line at this address; never faults.
+    void prefetch "fw_prefetch"(const void* address) noexcept nogil
+
+
+cdef inline void prefetch_row(const void* row, Py_ssize_t n_bytes) noexcept nogil:
+    """Ask for the first lines of a row; the hardware follows a run by itself after that."""
+    cdef const char* start = <const char*> row
+    cdef Py_ssize_t at = 0
+    while at < n_bytes and at < 512:
+        prefetch(start + at)
+        at += 64

@@ -1,0 +1,10 @@
+"""The types of every kernel; nothing else names a type."""
+from libc.stdint cimport int32_t, int64_t
+
+ctypedef fused real_t:
+    float
+    double
+
+ctypedef fused index_t:
+    int32_t
+    int64_t

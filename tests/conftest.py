@@ -1,0 +1,41 @@
+"""Fixtures of all tests: dtypes, numbers of parts, seeds."""
+
+import numpy as np
+import pytest
+
+from fastw2v import _threads
+
+# Sizes in tests split into that many parts, whatever machine they run on.
+N_PARTS = (1, 2, 3, 7)
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["f4", "f8"])
+def dtype(request):
+    return np.dtype(request.param)
+
+
+@pytest.fixture(params=[np.int32, np.int64], ids=["i4", "i8"])
+def index_dtype(request):
+    return np.dtype(request.param)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20240229)
+
+
+@pytest.fixture
+def all_parts():
+    """Every call is cut, however small: run(n) sets the number of parts."""
+    threads = _threads.get_num_threads()
+    before = _threads.serial_below(0)
+    yield _threads.set_num_threads
+    _threads.serial_below(before)
+    _threads.set_num_threads(threads)
+
+
+def assert_same_bits(actual, expected):
+    """Equal to the last bit, NaN payloads and the sign of zero included."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.dtype == expected.dtype and actual.shape == expected.shape
+    assert actual.tobytes() == expected.tobytes()

@@ -65,5 +65,5 @@ def specialise(fused):
     table = {}
     for signature in fused.__signatures__:
         dtypes = tuple(_C_NAMES[name] for name in signature.split("|"))
-        table[dtypes if len(dtypes) > 1 else dtypes[0]] = fused[signature.replace("|", ",")]
+        table[dtypes if len(dtypes) > 1 else dtypes[0]] = fused[signature]
     return table

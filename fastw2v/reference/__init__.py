@@ -1,0 +1,17 @@
+"""The meaning of fastw2v in plain numpy.
+
+Each module states what the compiled module of the same name computes, in the fewest lines of
+numpy that say it: loops over rows, a dense clearing of every gradient, `np.add.at`, one weighted
+draw per row. Tests take these functions as the right answer and benchmarks as the starting point;
+nothing in the fast package calls them.
+
+functions                 sigmoid, relu, softmax, cross entropy, scatter-add of rows
+layers                    dense, activation, loss, dropout and embedding layers
+negative_sampling_layer   row-wise dot products, the unigram sampler, the sampled loss
+optimizer                 SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam
+trainer                   the two training loops and the merging of shared weights
+util                      text to ids, counts, similarities, clipping, evaluation
+cbow, skip_gram           the two word2vec models
+
+Letters: N batch, T time, D width of a row, H hidden width, V vocabulary, K negatives per word.
+"""

@@ -1,0 +1,29 @@
+"""The two implementations of the book's modules, so that one test serves both."""
+
+import importlib
+
+import pytest
+
+
+class Implementation:
+    """`book.layers` is the module `layers` of this implementation, imported when it is asked for.
+
+    A module that is missing is an error of the test that needs it, not of the collection.
+    """
+
+    def __init__(self, package, models):
+        self._package = package
+        self._models = models
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        package = self._models if name in ("cbow", "skip_gram") else self._package
+        return importlib.import_module(f"{package}.{name}")
+
+
+REFERENCE = Implementation("fastw2v.reference", models="fastw2v.reference")
+COMPILED = Implementation("fastw2v", models="fastw2v.models")
+
+# The argument `book` of a test: once the plain numpy statement, once the fast package.
+both = pytest.mark.parametrize("book", [REFERENCE, COMPILED], ids=["reference", "compiled"])

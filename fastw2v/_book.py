@@ -1,7 +1,7 @@
 """What the book's modules are called, what they define, and what their star imports leak.
 
 The drop-in serves exactly these names. `tests/test_dropin.py` compares the tables with
-`tests/data/book_api.json`, which was read off the book's own files.
+`tests/data/book_names.json`, which was read off the book's own files.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ KERNELS = {
     "_cpu": "fixed",
     "_embedding": "levels",
     "_embedding_dot": "levels",
+    "_negative_sampling": "levels",
     "_optimizer": "levels",
 }
 

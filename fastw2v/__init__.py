@@ -1,1 +1,41 @@
+"""fastw2v: the layers of Deep Learning from Scratch 2, compiled.
 
+| name | what it is |
+|---|---|
+| `layers`, `functions`, `negative_sampling_layer` | the book's layers |
+| `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
+| `models` | CBOW, SkipGram |
+| `datasets`, `init`, `keyed_vectors` | text, initial weights, word vectors and their files |
+| `reference` | the same in plain numpy: what every result is compared with |
+| `install`, `uninstall` | serve the book's imports (`common.layers`, ...) from here |
+| `set_num_threads`, `get_num_threads`, `build_info` | the machine |
+| `RowGrad` | the gradient of a table, which knows its touched rows |
+"""
+
+from fastw2v._build_info import build_info
+from fastw2v._row_grad import RowGrad
+from fastw2v._threads import get_num_threads, set_num_threads
+from fastw2v._version import __version__
+
+__all__ = [
+    "RowGrad",
+    "__version__",
+    "build_info",
+    "get_num_threads",
+    "install",
+    "load_ipython_extension",
+    "set_num_threads",
+    "uninstall",
+    "unload_ipython_extension",
+]
+
+_DROPIN = ("install", "uninstall", "load_ipython_extension", "unload_ipython_extension")
+
+
+def __getattr__(name):
+    # Import machinery that most programs never need.
+    if name in _DROPIN:
+        from fastw2v import dropin
+
+        return getattr(dropin, name)
+    raise AttributeError(f"module 'fastw2v' has no attribute {name!r}")

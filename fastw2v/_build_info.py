@@ -1,0 +1,32 @@
+"""What was installed and what of it is in use."""
+
+import platform
+
+import numpy as np
+
+from fastw2v import _kernels, _threads
+from fastw2v._kernels import _cpu
+from fastw2v._version import __version__
+
+
+def build_info():
+    """A dict: version, compiler, levels built, level in use, OpenMP, threads, Python, numpy.
+
+    >>> import fastw2v
+    >>> sorted(fastw2v.build_info())        # doctest: +NORMALIZE_WHITESPACE
+    ['compiler', 'cpu_level', 'isa', 'levels', 'machine', 'numpy', 'openmp', 'portable',
+     'python', 'threads', 'version']
+    """
+    return {
+        "version": __version__,
+        "isa": _kernels.LEVEL,
+        "cpu_level": _cpu.level(),
+        "levels": _kernels.built_levels(),
+        "compiler": _cpu.compiler(),
+        "openmp": _cpu.openmp(),
+        "portable": _cpu.portable(),
+        "threads": _threads.get_num_threads(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }

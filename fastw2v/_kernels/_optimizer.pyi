@@ -1,0 +1,61 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+def sgd(
+    w: NDArray[Any], g: NDArray[Any], mark: NDArray[Any] | None, lr: float, n_parts: int
+) -> None: ...
+def momentum(
+    w: NDArray[Any],
+    v: NDArray[Any],
+    g: NDArray[Any],
+    mark: NDArray[Any] | None,
+    lr: float,
+    mu: float,
+    n_parts: int,
+) -> None: ...
+def nesterov(
+    w: NDArray[Any],
+    v: NDArray[Any],
+    g: NDArray[Any],
+    mark: NDArray[Any] | None,
+    lr: float,
+    mu: float,
+    n_parts: int,
+) -> None: ...
+def adagrad(
+    w: NDArray[Any],
+    h: NDArray[Any],
+    g: NDArray[Any],
+    mark: NDArray[Any] | None,
+    lr: float,
+    eps: float,
+    n_parts: int,
+) -> None: ...
+def rmsprop(
+    w: NDArray[Any],
+    h: NDArray[Any],
+    g: NDArray[Any],
+    mark: NDArray[Any] | None,
+    lr: float,
+    rho: float,
+    eps: float,
+    n_parts: int,
+) -> None: ...
+def adam(
+    w: NDArray[Any],
+    m: NDArray[Any],
+    v: NDArray[Any],
+    g: NDArray[Any],
+    mark: NDArray[Any] | None,
+    lr: float,
+    c1: float,
+    c2: float,
+    eps: float,
+    n_parts: int,
+) -> None: ...
+def n_blocks(size: int) -> int: ...
+def sum_squares(
+    partial: NDArray[Any], g: NDArray[Any], mark: NDArray[Any] | None, n_parts: int
+) -> float: ...
+def scale(g: NDArray[Any], mark: NDArray[Any] | None, rate: float, n_parts: int) -> None: ...

@@ -1,0 +1,372 @@
+"""Gradients of tables that know which of their rows are not zero.
+
+A step of word2vec touches a few hundred rows out of ten thousand. Most of the book's time goes
+into clearing, adding and reading the others; with a list of the touched rows none of that is done.
+"""
+
+import functools
+import inspect
+
+import numpy as np
+
+from fastw2v import _threads
+from fastw2v._kernels import _embedding, specialise
+from fastw2v._validation import has_plain_rows
+
+_OVERWRITE = specialise(_embedding.overwrite_rows)
+_SCATTER = specialise(_embedding.scatter_add)
+_ADD_ROWS = specialise(_embedding.add_rows)
+_PROVE = specialise(_embedding.unlisted_rows_are_zero)
+
+# Serial nanoseconds per element of a row that is in cache or on its way; see `_threads.parts`.
+_NS = 0.1
+
+
+class _Tracker:
+    """Which rows of one gradient may be other than zero. Shared by all views of the array.
+
+    mark (V,) uint8: 1 where the row is listed; rows[:n_rows]: the list. `dense` means that any
+    row may hold anything, and mark and list mean nothing.
+    """
+
+    __slots__ = ("dense", "first", "fresh", "mark", "n_rows", "rows")
+
+    def __init__(self, V):
+        capacity = V // 4 + 1  # beyond a quarter of the rows a list costs more than it saves
+        self.mark = np.zeros(V, np.uint8)
+        self.rows = np.empty(capacity, np.int64)
+        self.fresh = np.empty(capacity, np.int64)
+        self.first = np.empty(0, np.uint8)
+        self.n_rows = 0
+        self.dense = False
+
+    def reset(self):
+        """After everything was set to zero."""
+        self.mark[:] = 0
+        self.n_rows = 0
+        self.dense = False
+
+
+class RowGrad(np.ndarray):
+    """The gradient of a table W (V, D): an array of zeros that lists the rows written since.
+
+    It prints, computes, copies and pickles as a plain array, and a view of it shares its list.
+    Every write through it is seen: item assignment, operators such as ``+=``, ufuncs with
+    ``out=``, ``np.add.at``, ``np.copyto``, ``np.put``, ``np.putmask``, ``fill``, ``sort``,
+    ``flat``, slices and transposes. After such a write by somebody else all rows count as touched
+    until the next backward.
+
+    Not seen are writes through ``np.asarray(g)``, a ``memoryview``, DLPack, or anything else that
+    takes the bare memory: call ``g.mark_dirty()`` after those. The optimizers read the list only
+    inside ``Trainer.fit``; called from elsewhere they look at every row and so notice by
+    themselves.
+
+    >>> import numpy as np
+    >>> from fastw2v import RowGrad
+    >>> g = RowGrad(np.ones((3, 2), np.float32))
+    >>> g
+    array([[0., 0.],
+           [0., 0.],
+           [0., 0.]], dtype=float32)
+    >>> type(g + 1)
+    <class 'numpy.ndarray'>
+    """
+
+    def __new__(cls, W):
+        grad = np.zeros(W.shape, W.dtype).view(cls)
+        grad._tracker = _Tracker(W.shape[0])
+        grad._whole = True
+        return grad
+
+    def __array_finalize__(self, parent):
+        self._tracker = getattr(parent, "_tracker", None)
+        self._whole = False
+
+    def mark_dirty(self):
+        """Say that the memory was written to in a way that could not be seen."""
+        if self._tracker is not None:
+            self._tracker.dense = True
+
+    # Results are plain arrays, and writes are noted.
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        if method == "at":
+            _note(inputs[0])
+        if out is not None:
+            for target in out:
+                if not _keeps_zero_rows(ufunc, method, inputs, target):
+                    _note(target)
+            kwargs["out"] = tuple(_plain(target) for target in out)
+        if "where" in kwargs:
+            kwargs["where"] = _plain(kwargs["where"])
+        result = getattr(ufunc, method)(*(_plain(x) for x in inputs), **kwargs)
+        if out is None:
+            return result
+        return out[0] if len(out) == 1 else out
+
+    def __array_function__(self, func, types, args, kwargs):
+        target = _target(func, args, kwargs)
+        result = func(*_plain_deep(args), **_plain_deep(kwargs))
+        return target if isinstance(target, RowGrad) and result is not None else result
+
+    def __getitem__(self, key):
+        return _plain_unless_view(self, super().__getitem__(_plain(key)))
+
+    def __setitem__(self, key, value):
+        self.mark_dirty()
+        super().__setitem__(_plain(key), _plain(value))
+
+    def __repr__(self):
+        return repr(_plain(self))
+
+    def __str__(self):
+        return str(_plain(self))
+
+    def __format__(self, spec):
+        return format(_plain(self), spec)
+
+    def __copy__(self):
+        return _plain(self).copy()
+
+    def __deepcopy__(self, memo):
+        return _plain(self).copy()
+
+    def __reduce__(self):
+        return _plain(self).__reduce__()
+
+    def __reduce_ex__(self, protocol):
+        return _plain(self).__reduce_ex__(protocol)
+
+    @property
+    def flat(self):
+        self.mark_dirty()  # the iterator writes without asking
+        return _plain(self).flat
+
+    @flat.setter
+    def flat(self, value):
+        self.mark_dirty()
+        _plain(self).flat = value
+
+    @property
+    def real(self):
+        return self.view()
+
+    @real.setter
+    def real(self, value):
+        self[...] = value
+
+
+def _plain(x):
+    return x.view(np.ndarray) if isinstance(x, RowGrad) else x
+
+
+def _plain_deep(x):
+    if isinstance(x, (list, tuple)):
+        return type(x)(_plain_deep(item) for item in x)
+    if isinstance(x, dict):
+        return {key: _plain_deep(item) for key, item in x.items()}
+    return _plain(x)
+
+
+def _plain_unless_view(grad, result):
+    """A view stays a RowGrad, so that writes through it are seen; a copy is a plain array."""
+    if isinstance(result, RowGrad) and not np.may_share_memory(_plain(result), _plain(grad)):
+        return _plain(result)
+    return result
+
+
+def _note(x):
+    if isinstance(x, RowGrad):
+        x.mark_dirty()
+
+
+def _keeps_zero_rows(ufunc, method, inputs, target):
+    """Whether g *= number or g /= number was meant: rows of zeros stay rows of zeros."""
+    if method != "__call__" or ufunc not in (np.multiply, np.true_divide) or len(inputs) != 2:
+        return False
+    other = inputs[1]
+    return (
+        inputs[0] is target
+        and np.ndim(other) == 0
+        and np.isfinite(other)
+        and (ufunc is np.multiply or other != 0)
+    )
+
+
+# Functions that write into their first argument without being told so by `out=`.
+_MUTATORS = {
+    np.copyto,
+    np.fill_diagonal,
+    np.nan_to_num,
+    np.place,
+    np.put,
+    np.put_along_axis,
+    np.putmask,
+}
+
+
+@functools.cache
+def _signature(func):
+    try:
+        return inspect.signature(func)
+    except (TypeError, ValueError):
+        return None
+
+
+def _target(func, args, kwargs):
+    """Note the arrays that a numpy function writes to; returns its `out`, if any."""
+    signature = _signature(func)
+    try:
+        bound = signature.bind(*args, **kwargs).arguments if signature else None
+    except TypeError:
+        bound = None  # numpy will say what is wrong
+    if bound is None:  # a function without a signature: any argument might be the target
+        for x in (*args, *kwargs.values()):
+            _note(x)
+        return kwargs.get("out")
+    if func in _MUTATORS or bound.get("overwrite_input"):
+        _note(next(iter(bound.values())))
+    out = bound.get("out")
+    for x in out if isinstance(out, tuple) else (out,):
+        _note(x)
+    return out
+
+
+def _as_reader(name):
+    method = getattr(np.ndarray, name)
+
+    @functools.wraps(method)
+    def read(self, *args, **kwargs):
+        _note(kwargs.get("out"))
+        return method(_plain(self), *_plain_deep(args), **_plain_deep(kwargs))
+
+    return read
+
+
+def _as_viewer(name):
+    method = getattr(np.ndarray, name)
+
+    @functools.wraps(method)
+    def look(self, *args, **kwargs):
+        return _plain_unless_view(self, method(self, *args, **kwargs))
+
+    return look
+
+
+def _as_writer(name):
+    method = getattr(np.ndarray, name)
+
+    @functools.wraps(method)
+    def write(self, *args, **kwargs):
+        self.mark_dirty()
+        return method(self, *_plain_deep(args), **_plain_deep(kwargs))
+
+    return write
+
+
+for _name in (
+    "argmax argmin argpartition argsort astype choose clip compress conj conjugate copy cumprod "
+    "cumsum dot flatten nonzero repeat round searchsorted take trace"
+).split():
+    setattr(RowGrad, _name, _as_reader(_name))
+for _name in "diagonal ravel reshape squeeze swapaxes transpose".split():
+    setattr(RowGrad, _name, _as_viewer(_name))
+for _name in "byteswap fill partition put resize setfield sort".split():
+    setattr(RowGrad, _name, _as_writer(_name))
+
+
+# What layers, trainers and optimizers do with a gradient, tracked or not.
+
+
+def is_tracked(grad):
+    """Whether `grad` is a whole RowGrad (not a view of one), as a layer makes it."""
+    return type(grad) is RowGrad and grad._whole and len(grad._tracker.mark) == len(grad)
+
+
+def write_rows(grad, ids, x, coef=None):
+    """grad = 0, then grad[ids[n, c]] += coef[n, c] * x[n].
+
+    grad (V, D); ids (N * C,) checked and contiguous; x (N, D) of grad's dtype; coef (N * C,) or
+    None for ones.
+    """
+    if not has_plain_rows(grad):
+        _plain(grad)[...] = 0
+        C = ids.size // max(len(x), 1)
+        terms = np.repeat(x, C, axis=0) if C != 1 else x
+        np.add.at(grad, ids, terms if coef is None else coef[:, None] * terms)
+        return
+    n_parts = _threads.parts((ids.size + len(x)) * grad.shape[1] * _NS)
+    key = (grad.dtype, ids.dtype)
+    if not is_tracked(grad):
+        grad[...] = 0
+        _SCATTER[key](grad, ids, x, coef, n_parts)
+        return
+    tracker = grad._tracker
+    if tracker.dense:
+        grad.view(np.ndarray)[...] = 0
+        tracker.reset()
+    if tracker.first.size < ids.size:
+        tracker.first = np.empty(ids.size, np.uint8)
+    n_rows = _OVERWRITE[key](
+        grad, tracker.mark, tracker.fresh, tracker.first, tracker.rows, tracker.n_rows,
+        ids, x, coef, n_parts,
+    )  # fmt: skip
+    if n_rows < 0:
+        tracker.dense = True
+    else:
+        tracker.rows, tracker.fresh = tracker.fresh, tracker.rows
+        tracker.n_rows = n_rows
+
+
+def clear(grad):
+    """grad = 0."""
+    if is_tracked(grad) and not grad._tracker.dense:
+        tracker = grad._tracker
+        if tracker.n_rows:
+            rows = tracker.rows[: tracker.n_rows]
+            grad.view(np.ndarray)[rows] = 0
+            tracker.mark[rows] = 0
+            tracker.n_rows = 0
+        return
+    _plain(grad)[...] = 0
+    if is_tracked(grad):
+        grad._tracker.reset()
+
+
+def touched(grad, trusted):
+    """The marks (V,) of rows that may be other than zero, or None when all rows have to be read.
+
+    Without `trusted` every row outside the list is looked at first, because somebody may have
+    written in a way that could not be seen.
+    """
+    if not is_tracked(grad) or grad._tracker.dense:
+        return None
+    return grad._tracker.mark if trusted or is_proven(grad) else None
+
+
+def is_proven(grad):
+    """Look at all rows outside the list: are they zero? If not, all rows count as touched."""
+    tracker = grad._tracker
+    if not tracker.dense:
+        n_parts = _threads.parts(grad.size * _NS)
+        if not _PROVE[grad.dtype](grad, tracker.mark, n_parts):
+            tracker.dense = True
+    return not tracker.dense
+
+
+def add_into(grad, other, trusted):
+    """grad += other, in place, at the cost of the touched rows where they are known."""
+    mark = touched(other, trusted) if other.dtype == grad.dtype else None
+    if mark is None or not is_tracked(grad) or grad._tracker.dense:
+        grad += other
+        return
+    mine, theirs = grad._tracker, other._tracker
+    if theirs.n_rows == 0:
+        return
+    n_parts = _threads.parts(theirs.n_rows * grad.shape[1] * _NS)
+    _ADD_ROWS[grad.dtype](grad, other, theirs.rows, theirs.n_rows, n_parts)
+    n_rows = _embedding.merge_marks(mine.mark, mine.rows, mine.n_rows, theirs.rows, theirs.n_rows)
+    if n_rows < 0:
+        mine.dense = True
+    else:
+        mine.n_rows = n_rows

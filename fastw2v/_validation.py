@@ -1,0 +1,181 @@
+"""Every check of an argument and every message, in one place.
+
+A message names the argument, what was expected, what came, and the cure. IndexError for ids,
+TypeError for dtypes, ValueError for shapes and values; checks run before anything is written.
+"""
+
+import numpy as np
+
+from fastw2v._kernels import _embedding, specialise
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_IDS = (np.dtype(np.int32), np.dtype(np.int64))
+_FIND_BAD_ID = specialise(_embedding.find_bad_id)
+_WRAP_IDS = specialise(_embedding.wrap_ids)
+
+
+def as_float(name, x, dtype):
+    """`x` as a C-contiguous native array of `dtype`; itself when it is one already."""
+    if type(x) is np.ndarray and x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned:
+        return x
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name}: expected an array of numbers, got dtype {x.dtype}; convert it to {dtype}"
+        )
+    return np.require(x, dtype, "CA")
+
+
+def as_ids(name, idx, V, wrap=True):
+    """`idx` as a C-contiguous int32 or int64 array of its own shape, every id in [0, V).
+
+    Ids may be of any integer dtype, strided, read-only, a list or a scalar. With `wrap`, ids from
+    -V to -1 count from the end, as in numpy. Nothing is copied when nothing has to change.
+    """
+    ids = idx
+    if type(ids) is not np.ndarray or ids.dtype not in _IDS or not ids.flags.carray:
+        ids = _native_ids(name, ids)
+    flat = ids.reshape(-1)
+    at, negative = _FIND_BAD_ID[ids.dtype](flat, V)
+    if at >= 0 or (negative and not wrap):
+        if at < 0:
+            at = int(np.argmax(flat < 0))
+        _bad_id(name, ids, at, V, wrap)
+    if negative:
+        wrapped = np.empty_like(flat)
+        _WRAP_IDS[ids.dtype](wrapped, flat, V)
+        ids = wrapped.reshape(ids.shape)
+    return ids
+
+
+def _native_ids(name, idx):
+    ids = np.asarray(idx)
+    if ids.dtype.kind not in "iu":
+        if ids.size == 0 and not isinstance(idx, np.ndarray):
+            return ids.astype(np.int64)  # an empty list is float64 to numpy
+        raise TypeError(
+            f"{name}: expected integer ids, got dtype {ids.dtype}; convert with .astype(np.int64)"
+        )
+    if ids.dtype == np.uint64 and ids.size and ids.max() > np.iinfo(np.int64).max:
+        raise IndexError(f"{name}: id {ids.max()} does not fit into int64; ids start at 0")
+    dtype = np.int32 if ids.dtype.itemsize < 4 or ids.dtype == np.int32 else np.int64
+    return np.require(ids, dtype, "CA")
+
+
+def _bad_id(name, ids, at, V, wrap):
+    place = at if ids.ndim == 1 else tuple(int(i) for i in np.unravel_index(at, ids.shape))
+    allowed = f"ids from {-V if wrap else 0} to {V - 1}" if V else "no ids: it has no rows"
+    where = f" at position {place}" if ids.ndim else ""
+    raise IndexError(
+        f"{name}: id {ids.reshape(-1)[at]}{where} is out of range for a table of {V} rows, which "
+        f"takes {allowed}; build the table with more rows or correct the ids"
+    )
+
+
+def table(name, W):
+    """Check that `W` is a 2-d floating-point array, and return it."""
+    if not isinstance(W, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy array (V, D), got {type(W).__name__}; use np.asarray"
+        )
+    if W.ndim != 2:
+        raise ValueError(
+            f"{name}: expected a table of shape (V, D), got shape {W.shape}; "
+            "give it one row per id"
+        )
+    if W.dtype.kind != "f":
+        raise TypeError(
+            f"{name}: expected float32 or float64, got dtype {W.dtype}; "
+            "convert with .astype(np.float32)"
+        )
+    return W
+
+
+def has_plain_rows(W):
+    """Whether the kernels can take `W` (R, C) as it is: native floats, each row contiguous."""
+    size = W.itemsize
+    return (
+        W.ndim == 2
+        and W.dtype in FLOATS
+        and W.flags.aligned
+        and (W.strides[1] == size or W.shape[1] <= 1)
+        and (W.strides[0] % size == 0 or W.shape[0] <= 1)
+    )
+
+
+def same_shape(name, x, shape, why):
+    """Check the shape of an array: `why` says where the expected one comes from."""
+    if x.shape != tuple(shape):
+        raise ValueError(
+            f"{name}: expected shape {tuple(shape)} ({why}), got {x.shape}; "
+            "pass the matching array"
+        )
+    return x
+
+
+def after_forward(layer, value):
+    """Check that forward has run: `value` is what it keeps for backward."""
+    if value is None:
+        raise RuntimeError(
+            f"{type(layer).__name__}.backward: nothing to go back through; call forward first"
+        )
+    return value
+
+
+def positive_int(name, value, low=1):
+    """Check a whole number of at least `low`, and return it as an int."""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}: expected a whole number, got {value!r}; pass an int")
+    value = value.__index__()
+    if value < low:
+        raise ValueError(f"{name}: expected at least {low}, got {value}; pass a larger number")
+    return value
+
+
+def writable(name, array):
+    """Check that an array that is to be updated in place can be written to."""
+    if not array.flags.writeable:
+        raise ValueError(
+            f"{name}: expected an array that can be updated in place, got a read-only one; "
+            "pass a copy"
+        )
+    return array
+
+
+def complete_ids(name, corpus):
+    """How often each id occurs, (V,) int64, checked to be 0 .. V-1 without gaps."""
+    ids = _native_ids(name, corpus).reshape(-1)
+    if ids.size == 0:
+        raise ValueError(f"{name}: expected at least one word id, got none; pass a longer text")
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0:
+        raise ValueError(f"{name}: expected ids from 0 on, got {low}; number the words from 0")
+    if high < ids.size:  # else there must be gaps, and counting up to `high` might not fit memory
+        counts = np.bincount(ids, minlength=high + 1)
+        if counts.all():
+            return counts
+        missing = int(np.argmin(counts))
+    else:
+        present = np.unique(ids)
+        missing = int(np.argmax(present != np.arange(present.size)))
+    raise ValueError(
+        f"{name}: expected every id from 0 to {high} to occur, but id {missing} does not; number "
+        "the words without gaps, as util.preprocess does"
+    )
+
+
+def probabilities(name, p):
+    """Weights as a read-only float64 array (V,) that sums to 1."""
+    p = np.array(p, np.float64)
+    if p.ndim != 1 or p.size == 0:
+        raise ValueError(
+            f"{name}: expected one probability per word, shape (V,), got {p.shape}; flatten it"
+        )
+    if not (np.isfinite(p).all() and (p >= 0).all() and p.any()):
+        raise ValueError(
+            f"{name}: expected finite numbers of at least 0, not all 0; "
+            f"got {p[~(np.isfinite(p) & (p >= 0))][:1] if p.any() else 'only zeros'}; correct them"
+        )
+    p /= p.sum()
+    p.flags.writeable = False
+    return p

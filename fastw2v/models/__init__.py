@@ -1,0 +1,6 @@
+"""The book's models, one file each under the book's names."""
+
+from fastw2v.models.cbow import CBOW
+from fastw2v.models.skip_gram import SkipGram
+
+__all__ = ["CBOW", "SkipGram"]

@@ -1,0 +1,136 @@
+"""CBOW: a word from the mean of its neighbours (chapter 4)."""
+
+import numpy as np
+
+from fastw2v import _threads, config, init
+from fastw2v._kernels import _embedding, specialise
+from fastw2v._row_grad import RowGrad, clear, write_rows
+from fastw2v._validation import (
+    as_float,
+    as_ids,
+    has_plain_rows,
+    positive_int,
+    same_shape,
+    writable,
+)
+from fastw2v.layers import Embedding
+from fastw2v.negative_sampling_layer import NegativeSamplingLoss
+
+__all__ = ["CBOW"]
+
+_GATHER_MEAN = specialise(_embedding.gather_mean)
+_NS = 0.1  # serial nanoseconds per element read; see `_threads.parts`
+
+
+class CBOW:
+    """The loss of target words given the words around them.
+
+        h = mean over the columns of W_in[contexts];  loss = NegativeSamplingLoss(W_out)(h, target)
+
+    (Mikolov et al., arXiv 1301.3781, section 3.1). Both tables are (vocab_size, hidden_size),
+    float32, 0.01 * randn. `word_vecs` is the input table itself, which training changes in place.
+    `params` lists it 2 * window_size times, then the output table as `ns_loss.params` does;
+    `in_layers` are the 2 * window_size Embeddings of the book, made when they are asked for.
+
+    corpus: ids without gaps, for the frequencies of the negatives. sample_size: negatives per
+    word. rng: None draws weights and negatives from numpy's global stream, as the book does.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import CBOW
+    >>> from fastw2v.util import create_contexts_target
+    >>> corpus = np.array([0, 1, 2, 3, 4, 5, 1, 0, 3, 4, 5, 0, 6])
+    >>> contexts, target = create_contexts_target(corpus, window_size=2)
+    >>> model = CBOW(7, 3, window_size=2, corpus=corpus)
+    >>> round(float(model.forward(contexts, target)), 2)    # 6 log 2: nothing learned yet
+    4.16
+    >>> model.backward()
+    """
+
+    def __init__(self, vocab_size, hidden_size, window_size, corpus, *, sample_size=5, rng=None):
+        config.check()
+        V = positive_int("vocab_size", vocab_size)
+        H = positive_int("hidden_size", hidden_size)
+        C = 2 * positive_int("window_size", window_size)
+        W_in = init.word_vectors((V, H), rng)
+        W_out = init.word_vectors((V, H), rng)
+        self.ns_loss = NegativeSamplingLoss(W_out, corpus, 0.75, sample_size, rng=rng)
+        self.params = [W_in] * C + self.ns_loss.params
+        self.grads = [RowGrad(W_in) for _ in range(C)] + self.ns_loss.grads
+        self.word_vecs = W_in
+        self._n_contexts = C
+        self._in_layers = None  # made when somebody asks for them
+        self._made = None  # the same layers, to notice when one was replaced
+        self._contexts = None
+
+    @property
+    def in_layers(self):
+        if self._in_layers is None:
+            self._in_layers = []
+            for i in range(self._n_contexts):
+                layer = Embedding(self.params[i])
+                layer.grads[0] = self.grads[i]
+                if self._contexts is not None:
+                    layer.idx = self._contexts[:, i]
+                self._in_layers.append(layer)
+            self._made = tuple(self._in_layers)
+        return self._in_layers
+
+    @in_layers.setter
+    def in_layers(self, layers):
+        self._in_layers = layers
+        self._made = ()
+
+    def forward(self, contexts, target):
+        """The loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
+        W = self.params[0]
+        contexts = as_ids("contexts", contexts, len(W))
+        same_shape(
+            "contexts", contexts, (len(target), self._n_contexts), "2 * window_size ids per target"
+        )
+        self._contexts = contexts
+        if not self._is_fused(W):
+            h = 0
+            for i, layer in enumerate(self.in_layers):
+                h = h + layer.forward(contexts[:, i])
+            return self.ns_loss.forward(h * (1 / len(self.in_layers)), target)
+        h = np.empty((len(contexts), W.shape[1]), W.dtype)
+        n_parts = _threads.parts(contexts.size * W.shape[1] * _NS)
+        _GATHER_MEAN[W.dtype, contexts.dtype](h, W, contexts, n_parts)
+        if self._in_layers is not None:
+            for i, layer in enumerate(self._in_layers):
+                layer.idx = contexts[:, i]
+        return self.ns_loss.forward(h, target)
+
+    def backward(self, dout=1):
+        """Gradients into `grads`; returns None."""
+        dh = self.ns_loss.backward(dout)
+        W = self.params[0]
+        if not self._is_fused(W):
+            dh = dh * (1 / len(self.in_layers))
+            for layer in self.in_layers:
+                layer.backward(dh)
+            return
+        grad = writable("grads[0]", self.grads[0])
+        contexts = as_ids("contexts", self._contexts, len(W))
+        dh *= W.dtype.type(1 / self._n_contexts)
+        write_rows(grad, contexts.reshape(-1), as_float("dh", dh, grad.dtype))
+        for other in self.grads[1 : self._n_contexts]:
+            clear(other)
+
+    def _is_fused(self, W):
+        """Whether the kernel may stand for the Embeddings: nothing of ours was replaced."""
+        C = self._n_contexts
+        return (
+            type(self) is CBOW
+            and has_plain_rows(W)
+            and all(param is W for param in self.params[:C])
+            and (self._in_layers is None or self._layers_are_ours(W))
+        )
+
+    def _layers_are_ours(self, W):
+        return tuple(self._in_layers) == self._made and all(
+            layer.params[0] is W
+            and layer.grads[0] is grad
+            and not {"forward", "backward"} & vars(layer).keys()
+            for layer, grad in zip(self._in_layers, self.grads, strict=False)
+        )

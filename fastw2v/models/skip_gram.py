@@ -1,0 +1,122 @@
+"""Skip-gram: the words around from the word itself (chapter 4)."""
+
+import numpy as np
+
+from fastw2v import config, init
+from fastw2v._validation import as_ids, positive_int, same_shape
+from fastw2v.layers import Embedding
+from fastw2v.negative_sampling_layer import (
+    NegativeSamplingLoss,
+    UnigramSampler,
+    fused_backward,
+    fused_forward,
+    id_dtype,
+)
+
+__all__ = ["SkipGram"]
+
+
+class SkipGram:
+    """The loss of the words around a target word, given that word.
+
+        h = W_in[target]
+        loss = sum over the columns c of NegativeSamplingLoss(W_out)(h, contexts[:, c])
+
+    (Mikolov et al., arXiv 1301.3781, section 3.2). Both tables are (vocab_size, hidden_size),
+    float32, 0.01 * randn. `word_vecs` is the input table itself, which training changes in place.
+    `in_layer` is the Embedding, `loss_layers` one NegativeSamplingLoss for each of the
+    2 * window_size columns, each with its own sampler.
+
+    corpus: ids without gaps, for the frequencies of the negatives. sample_size: negatives per
+    word. rng: None draws weights and negatives from numpy's global stream, as the book does.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import SkipGram
+    >>> from fastw2v.util import create_contexts_target
+    >>> corpus = np.array([0, 1, 2, 3, 4, 5, 1, 0, 3, 4, 5, 0, 6])
+    >>> contexts, target = create_contexts_target(corpus, window_size=1)
+    >>> model = SkipGram(7, 3, window_size=1, corpus=corpus)
+    >>> round(float(model.forward(contexts, target)), 2)    # 2 * 6 log 2: nothing learned yet
+    8.32
+    >>> model.backward()
+    """
+
+    def __init__(self, vocab_size, hidden_size, window_size, corpus, *, sample_size=5, rng=None):
+        config.check()
+        V = positive_int("vocab_size", vocab_size)
+        H = positive_int("hidden_size", hidden_size)
+        C = 2 * positive_int("window_size", window_size)
+        W_in = init.word_vectors((V, H), rng)
+        W_out = init.word_vectors((V, H), rng)
+        self.in_layer = Embedding(W_in)
+        sampler = UnigramSampler(corpus, 0.75, sample_size, rng=rng)
+        self.loss_layers = [NegativeSamplingLoss(W_out, sampler) for _ in range(C)]
+        self._made = tuple(self.loss_layers)  # to notice when one was replaced
+        self.params, self.grads = [], []
+        for layer in (self.in_layer, *self.loss_layers):
+            self.params += layer.params
+            self.grads += layer.grads
+        self.word_vecs = W_in
+        self._state = None  # what a fused forward keeps: h, ids, y, e
+
+    def forward(self, contexts, target):
+        """The loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
+        W = self.loss_layers[0].params[0]
+        contexts = as_ids("contexts", contexts, len(W))
+        shape = (len(target), len(self.loss_layers))
+        same_shape("contexts", contexts, shape, "2 * window_size ids per target")
+        h = self.in_layer.forward(target)
+        self._state = None
+        if not self._is_fused(W):
+            loss = 0
+            for c, layer in enumerate(self.loss_layers):
+                loss = loss + layer.forward(h, np.ascontiguousarray(contexts[:, c]))
+            return loss
+        ids = self._draw(W, contexts)
+        N, C, J = ids.shape
+        ids = ids.reshape(N, C * J)
+        y, e, losses = fused_forward(W, h, ids, J)
+        self._state = (h, ids, y, e)
+        for c, layer in enumerate(self.loss_layers):
+            mine = slice(c * J, (c + 1) * J)
+            layer.keep(h, ids[:, mine], y[mine], None, losses[mine])
+        return np.float64(losses.sum())
+
+    def backward(self, dout=1):
+        """Gradients into `grads`; returns None."""
+        first = self.loss_layers[0]
+        if self._state is not None and np.ndim(dout) == 0 and self._is_fused(first.params[0]):
+            grads = [grad for layer in self.loss_layers for grad in layer.grads]
+            dh = fused_backward(self._state, first.sample_size + 1, dout, grads)
+        else:
+            dh = 0
+            for layer in self.loss_layers:
+                dh = dh + layer.backward(dout)
+        self.in_layer.backward(dh)
+
+    def _draw(self, W, contexts):
+        """Ids (N, C, K + 1): each context word followed by its negatives."""
+        N, C = contexts.shape
+        first = self.loss_layers[0]
+        ids = np.empty((N, C, first.sample_size + 1), id_dtype(W))
+        ids[:, :, 0] = contexts
+        if all(first.sampler.is_like(layer.sampler) for layer in self.loss_layers):
+            negative = first.negatives(contexts.reshape(-1))
+            ids[:, :, 1:] = negative.reshape(N, C, -1)
+        else:
+            for c, layer in enumerate(self.loss_layers):
+                ids[:, c, 1:] = layer.negatives(np.ascontiguousarray(contexts[:, c]))
+        return ids
+
+    def _is_fused(self, W):
+        """Whether one kernel may stand for the loss layers: nothing of ours was replaced."""
+        return (
+            type(self) is SkipGram
+            and tuple(self.loss_layers) == self._made
+            and all(
+                layer.is_fused(W)
+                and layer.sample_size == self.loss_layers[0].sample_size
+                and not {"forward", "backward"} & vars(layer).keys()
+                for layer in self.loss_layers
+            )
+        )

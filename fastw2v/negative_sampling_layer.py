@@ -1,0 +1,404 @@
+"""The sampled loss of word2vec: a word against a few others instead of against all V.
+
+    loss = L(h . W[target], 1) + sum over k of L(h . W[negative_k], 0)
+    L(s, t) = mean over the batch of -log(p + 1e-7),  p = sigmoid(s) for t = 1, 1 - sigmoid(s) else
+
+after Mikolov et al., Distributed Representations of Words and Phrases (2013), section 2.2.
+"""
+
+import copy
+
+import numpy as np
+
+from fastw2v import _rng, _threads, config
+from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
+from fastw2v._row_grad import RowGrad, clear, write_rows
+from fastw2v._validation import (
+    after_forward,
+    as_float,
+    as_ids,
+    complete_ids,
+    has_plain_rows,
+    positive_int,
+    probabilities,
+    same_shape,
+    table,
+    writable,
+)
+from fastw2v.layers import Embedding, SigmoidWithLoss
+
+__all__ = ["EmbeddingDot", "NegativeSamplingLoss", "UnigramSampler"]
+
+_DOT = specialise(_embedding_dot.forward)
+_DOT_BACKWARD = specialise(_embedding_dot.backward)
+_DRAW_DISTINCT = specialise(_sampler.draw_distinct)
+_LOSS = specialise(_negative_sampling.forward)
+_LOSS_BACKWARD = specialise(_negative_sampling.backward)
+
+# Serial nanoseconds, for `_threads.parts`: per element read, per sample drawn.
+_NS = 0.15
+_DRAW_NS = 8
+
+
+class EmbeddingDot:
+    """Dot products with rows of a table: ``out[n] = h[n] . W[idx[n]]``.
+
+    W (V, D) is the caller's own array; h (N, D), idx (N,), out (N,). `embed` is the layer that
+    gathers the rows, `cache` the pair (h, rows) of the last forward.
+
+    >>> import numpy as np
+    >>> from fastw2v.negative_sampling_layer import EmbeddingDot
+    >>> layer = EmbeddingDot(np.arange(8.0).reshape(4, 2))
+    >>> layer.forward(np.ones((2, 2)), np.array([1, 3]))
+    array([ 5., 13.])
+    >>> layer.backward(np.array([1.0, 2.0]))
+    array([[ 2.,  3.],
+           [12., 14.]])
+    """
+
+    def __init__(self, W):
+        config.check()
+        self.embed = Embedding(W)
+        self.params = self.embed.params
+        self.grads = self.embed.grads
+        self.cache = None
+
+    def forward(self, h, idx):
+        """The dot products (N,) of h (N, D) with the rows W[idx]."""
+        W = table("params[0]", self.params[0])
+        ids = as_ids("idx", idx, W.shape[0])
+        h = np.asarray(h) if W.dtype.itemsize < 4 else as_float("h", h, W.dtype)
+        same_shape("h", h, (*ids.shape, W.shape[1]), "one row per id, as wide as W")
+        if not self._is_plain(W) or ids.ndim != 1:
+            rows = self.embed.forward(idx)
+            self.cache = (h, rows)
+            return np.sum(rows * h, axis=1)
+        out, rows = np.empty(len(ids), W.dtype), np.empty(h.shape, W.dtype)
+        n_parts = _threads.parts(h.size * _NS)
+        _DOT[W.dtype, ids.dtype](out, rows, h, W, ids, n_parts)
+        self.embed.idx = idx
+        self.cache = (h, rows)
+        return out
+
+    def backward(self, dout):
+        """The gradient of h (N, D) from dout (N,); adds dout[n] * h[n] up into grads[0]."""
+        h, rows = after_forward(self, self.cache)
+        if not self._is_plain(self.grads[0]) or h.ndim != 2:
+            column = np.asarray(dout).reshape(-1, 1)
+            self.embed.backward(column * h)
+            return column * rows
+        grad = writable("grads[0]", self.grads[0])
+        ids = as_ids("idx", self.embed.idx, len(grad))
+        dout = as_float("dout", dout, h.dtype).reshape(-1)
+        same_shape("dout", dout, (len(h),), "one number per row of h")
+        dh = np.empty(h.shape, h.dtype)
+        _DOT_BACKWARD[h.dtype](dh, dout, rows, _threads.parts(h.size * _NS))
+        write_rows(grad, ids, h, dout)
+        return dh
+
+    def _is_plain(self, array):
+        return type(self.embed) is Embedding and has_plain_rows(array) and array.shape[1] > 0
+
+
+class UnigramSampler:
+    """Draws words in proportion to their count in a corpus to some power.
+
+    corpus: ids of any shape in which each of 0 .. V-1 occurs. Readable and assignable:
+    `sample_size`, and `word_p` (V,), float64, the probability of each word (an assignment is
+    normalised and copied; the array itself is read-only). `vocab_size` is V.
+
+    rng: None draws from numpy's global stream (so `np.random.seed` rules), a
+    `numpy.random.Generator` from its own. `replace=True`: see `get_negative_sample`.
+
+    >>> import numpy as np
+    >>> from fastw2v.negative_sampling_layer import UnigramSampler
+    >>> sampler = UnigramSampler([0, 1, 2, 3, 4, 5, 1, 0, 3, 4, 5, 0, 6], 0.75, 2)
+    >>> sampler.get_negative_sample(np.array([0, 1, 3])).shape
+    (3, 2)
+    """
+
+    def __init__(self, corpus, power, sample_size, *, replace=False, rng=None):
+        config.check()
+        counts = complete_ids("corpus", corpus)
+        self.sample_size = positive_int("sample_size", sample_size, low=0)
+        self.replace = replace
+        self.rng = rng
+        self.word_p = counts.astype(np.float64) ** power
+
+    @property
+    def word_p(self):
+        return self._word_p
+
+    @word_p.setter
+    def word_p(self, p):
+        p = probabilities("word_p", p)
+        alias_table = np.empty((len(p), 2), np.uint32)
+        _sampler.build_alias(alias_table, p)
+        self.vocab_size = len(p)
+        self._word_p, self._alias_table = p, alias_table
+        self._n_possible = int(np.count_nonzero(p))
+
+    def get_negative_sample(self, target):
+        """`sample_size` words for each word of target (N,): int32 (N, sample_size).
+
+        The words of a row are distinct and never the target: draws without replacement in
+        proportion to `word_p` without the target's share. With `replace=True` they are
+        independent draws from `word_p`; repetitions and the target itself are possible then.
+
+        ValueError if fewer than `sample_size` words are left, IndexError for a bad target.
+        """
+        K = positive_int("sample_size", self.sample_size, low=0)
+        target = as_ids("target", target, self.vocab_size)
+        if target.ndim != 1:
+            raise ValueError(
+                f"target: expected ids of shape (N,), got {target.shape}; use target.reshape(-1)"
+            )
+        out = np.empty((len(target), K), np.int32)
+        n_parts = _threads.parts(out.size * _DRAW_NS)
+        if self.replace:
+            _sampler.draw(out.reshape(-1), self._alias_table, _rng.key(self.rng), n_parts)
+            return out
+        # A target that is never drawn takes nothing away from what is left.
+        if self._n_possible <= K and target.size:
+            left = self._n_possible - int(self._word_p[target].any())
+            if left < K:
+                raise ValueError(
+                    f"sample_size: expected at most {left} distinct words besides the target, as "
+                    f"many as have a probability above zero, got {K}; take a smaller sample_size, "
+                    "a larger corpus, or replace=True"
+                )
+        key = _rng.key(self.rng)
+        _DRAW_DISTINCT[target.dtype](out, self._alias_table, self._word_p, target, key, n_parts)
+        return out
+
+    def is_like(self, other):
+        """Whether another sampler draws from the same distribution and stream, in our own way."""
+        return (
+            type(self) is type(other) is UnigramSampler
+            and self._word_p is other._word_p
+            and (self.sample_size, self.replace) == (other.sample_size, other.replace)
+            and self.rng is other.rng
+            and not ({"get_negative_sample"} & (vars(self).keys() | vars(other).keys()))
+        )
+
+    def __copy__(self):
+        # Shares word_p and its alias table, which never change in place.
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __getstate__(self):
+        state = self.__dict__.copy()
+        del state["_alias_table"]  # follows from word_p
+        return state
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.word_p = state["_word_p"]
+
+
+class NegativeSamplingLoss:
+    """The loss of h (N, D) against target words as 1 and `sample_size` sampled words each as 0.
+
+    W (V, D) is the caller's own array. `params` and `grads` have sample_size + 1 entries, all for
+    the one W; the first gradient holds the sum, the others stay zero. `sampler` is asked for the
+    negatives at every forward: another one, or another `get_negative_sample`, may be put in its
+    place. `loss_layers` and `embed_dot_layers` are the sample_size + 1 layers the loss is made
+    of; layer 0 is the target's. They are computed in one go unless one of them was replaced.
+
+    corpus: ids without gaps, to count words in, or a `UnigramSampler`, whose sample_size counts
+    then. rng: where the sampler draws from; None is numpy's global stream.
+
+    >>> import numpy as np
+    >>> from fastw2v.negative_sampling_layer import NegativeSamplingLoss
+    >>> W = np.zeros((7, 3), np.float32)
+    >>> loss = NegativeSamplingLoss(W, [0, 1, 2, 3, 4, 5, 1, 0, 3, 4, 5, 0, 6], sample_size=2)
+    >>> round(float(loss.forward(np.ones((2, 3)), [0, 1])), 4)      # 3 log 2
+    2.0794
+    >>> loss.backward().shape
+    (2, 3)
+    """
+
+    def __init__(self, W, corpus, power=0.75, sample_size=5, *, rng=None):
+        config.check()
+        table("W", W)
+        self.sample_size = positive_int("sample_size", sample_size, low=0)
+        if isinstance(corpus, UnigramSampler):
+            self.sampler = copy.copy(corpus)
+            self.sample_size = corpus.sample_size
+        else:
+            self.sampler = UnigramSampler(corpus, power, sample_size, rng=rng)
+        if self.sampler.vocab_size > len(W):
+            raise ValueError(
+                f"corpus: expected ids below {len(W)}, the rows of W, got ids up to "
+                f"{self.sampler.vocab_size - 1}; give W one row per word"
+            )
+        self.params = [W] * (self.sample_size + 1)
+        self.grads = [RowGrad(W) for _ in self.params]
+        self._layers = None  # (loss_layers, embed_dot_layers) once somebody has asked for them
+        self._made = None  # the same layers, to notice when one was replaced
+        self._state = None  # what a fused forward keeps: h, ids, y, e, losses
+
+    @property
+    def loss_layers(self):
+        return self._real_layers()[0]
+
+    @loss_layers.setter
+    def loss_layers(self, layers):
+        self._layers = (layers, self._real_layers()[1])
+
+    @property
+    def embed_dot_layers(self):
+        return self._real_layers()[1]
+
+    @embed_dot_layers.setter
+    def embed_dot_layers(self, layers):
+        self._layers = (self._real_layers()[0], layers)
+
+    def forward(self, h, target):
+        """The loss, a float64 scalar, of h (N, D) and the target ids (N,)."""
+        W = table("params[0]", self.params[0])
+        target = as_ids("target", target, len(W))
+        if target.ndim != 1 or len(target) == 0:
+            raise ValueError(
+                f"target: expected ids of shape (N,) with N > 0, got {target.shape}; "
+                "leave out empty batches"
+            )
+        negative = self.negatives(target)
+        if not self.is_fused(W):
+            self._state = None
+            return self._forward_by_layers(h, target, negative)
+        h = as_float("h", h, W.dtype)
+        same_shape("h", h, (len(target), W.shape[1]), "one row per target, as wide as W")
+        ids = np.empty((len(target), self.sample_size + 1), id_dtype(W))
+        ids[:, 0] = target
+        ids[:, 1:] = negative
+        y, e, losses = fused_forward(W, h, ids, self.sample_size + 1)
+        self.keep(h, ids, y, e, losses)
+        return np.float64(losses.sum())
+
+    def backward(self, dout=1):
+        """The gradient of h (N, D); the gradient of W goes into `grads`."""
+        W = self.params[0]
+        if self._state is None or np.ndim(dout) or not self.is_fused(W):
+            return self._backward_by_layers(dout)
+        h, ids, y, e, _ = self._state
+        if e is None:  # a fused model ran the forward of several layers in one go
+            e = np.einsum("nj,njd->nd", y.T - (np.arange(len(y)) == 0), W[ids], dtype=W.dtype)
+        return fused_backward((h, ids, y, e), len(y), dout, self.grads)
+
+    def negatives(self, target):
+        """What the sampler gives for target (N,), checked: ids (N, sample_size)."""
+        name = "sampler.get_negative_sample(target)"
+        negative = as_ids(name, self.sampler.get_negative_sample(target), len(self.params[0]))
+        shape = (len(target), self.sample_size)
+        if negative.ndim != 2 or len(negative) != shape[0] or negative.shape[1] < shape[1]:
+            raise ValueError(
+                f"{name}: expected ids of shape {shape}, got {negative.shape}; "
+                "return sample_size ids for each target"
+            )
+        return negative[:, : self.sample_size]
+
+    def keep(self, h, ids, y, e, losses):
+        """Remember a fused forward: its columns of y (K+1, N), e (N, D) or None, losses (K+1,)."""
+        self._state = (h, ids, y, e, losses)
+        if self._layers is not None:
+            self._fill_layers()
+
+    def is_fused(self, W):
+        """Whether the kernel may stand for the layers: nothing of ours was replaced."""
+        return (
+            type(self) is NegativeSamplingLoss
+            and has_plain_rows(W)
+            and W.shape[1] > 0
+            and len(self.params) == self.sample_size + 1
+            and all(param is W for param in self.params)
+            and (self._layers is None or self._layers_are_ours(W))
+        )
+
+    def _layers_are_ours(self, W):
+        losses, dots = self._layers
+        return (
+            (*losses, *dots) == self._made
+            and not any("forward" in vars(x) or "backward" in vars(x) for x in self._made)
+            and all(
+                type(dot.embed) is Embedding
+                and dot.embed.params[0] is W
+                and dot.embed.grads[0] is grad
+                and not {"forward", "backward"} & vars(dot.embed).keys()
+                for dot, grad in zip(dots, self.grads, strict=True)
+            )
+        )
+
+    def _real_layers(self):
+        if self._layers is None:
+            losses = [SigmoidWithLoss() for _ in self.params]
+            dots = []
+            for param, grad in zip(self.params, self.grads, strict=True):
+                dot = EmbeddingDot(param)
+                dot.grads[0] = grad
+                dots.append(dot)
+            self._layers = (losses, dots)
+            self._made = (*losses, *dots)
+            if self._state is not None:
+                self._fill_layers()
+        return self._layers
+
+    def _fill_layers(self):
+        """Give the layers what they would hold had they run one by one."""
+        h, ids, y, _, losses = self._state
+        for j, (loss, dot) in enumerate(zip(*self._layers, strict=True)):
+            loss.loss, loss.y = np.float64(losses[j]), y[j].copy()
+            loss.t = np.full(len(h), j == 0, np.int32)
+            dot.embed.idx = ids[:, j].copy()
+            dot.cache = (h, self.params[0][dot.embed.idx])
+
+    def _forward_by_layers(self, h, target, negative):
+        losses, dots = self._real_layers()
+        label = np.ones(len(target), np.int32)
+        loss = losses[0].forward(dots[0].forward(h, target), label)
+        for k in range(self.sample_size):
+            score = dots[k + 1].forward(h, np.ascontiguousarray(negative[:, k]))
+            loss = loss + losses[k + 1].forward(score, 0 * label)
+        return loss
+
+    def _backward_by_layers(self, dout):
+        dh = 0
+        for loss, dot in zip(*self._real_layers(), strict=True):
+            dh = dh + dot.backward(loss.backward(dout))
+        return dh
+
+
+# The fused computation, also of several losses that share h and W (skip-gram).
+
+
+def id_dtype(W):
+    """The smaller integer type that holds every id of the table."""
+    return np.int32 if len(W) <= np.iinfo(np.int32).max else np.int64
+
+
+def fused_forward(W, h, ids, group):
+    """h (N, D), ids (N, J): each `group` columns a target and its negatives.
+
+    Returns y (J, N), the sigmoids of the scores; e (N, D), what backward needs of W; and the
+    losses (J,) of the columns, float64.
+    """
+    N, J = ids.shape
+    y, e, losses = np.empty((J, N), W.dtype), np.empty(h.shape, W.dtype), np.empty(J)
+    logs = np.empty((_negative_sampling.n_blocks(N), J))
+    n_parts = _threads.parts(2 * J * h.size * _NS)
+    _LOSS[W.dtype, ids.dtype](y, e, losses, logs, h, W, ids, group, n_parts)
+    return y, e, losses
+
+
+def fused_backward(state, group, dout, grads):
+    """dh (N, D); the gradient of W goes into grads[0], and the other grads become zero."""
+    h, ids, y, e = state
+    grad = writable("grads[0]", grads[0])
+    coef, dh = np.empty(ids.shape, h.dtype), np.empty(h.shape, h.dtype)
+    n_parts = _threads.parts(h.size * _NS)
+    _LOSS_BACKWARD[h.dtype](coef, dh, y, e, float(dout) / len(h), group, n_parts)
+    write_rows(grad, ids.reshape(-1), h, coef.reshape(-1))
+    for other in grads[1:]:
+        clear(other)
+    return dh

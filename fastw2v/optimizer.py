@@ -1,0 +1,228 @@
+"""The six optimizers of the book. Each update is one pass over memory, in place.
+
+    >>> import numpy as np
+    >>> from fastw2v.optimizer import SGD
+    >>> w, g = np.array([1.0, 2.0]), np.array([0.5, -0.5])
+    >>> SGD(lr=0.1).update([w], [g])
+    >>> w
+    array([0.95, 2.05])
+
+``update(params, grads)`` takes lists of arrays and changes the params. They compute in the dtype
+of the parameter; scalars such as the learning rate are rounded to it once a step. State arrays are
+kept by position in the list and made at the first update.
+"""
+
+import math
+
+import numpy as np
+
+from fastw2v import _threads
+from fastw2v._kernels import _optimizer, specialise
+from fastw2v._row_grad import is_tracked, touched
+from fastw2v._validation import as_float, has_plain_rows, same_shape, writable
+
+__all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"]
+
+EPS = 1e-7  # added to every square root that divides, as in the book
+
+
+class _Optimizer:
+    """What the six have in common: the checks, the state arrays, the walk over the list."""
+
+    _states = ()  # names of the attributes that hold one state array per parameter
+    _kernel = None
+    _ns = 0.2  # serial nanoseconds per element; see `_threads.parts`
+
+    def update(self, params, grads):
+        """Change each array of params in place by its gradient. Gradients are only read.
+
+        ValueError names a gradient whose shape is not its parameter's, or a parameter that is
+        read-only; nothing has been changed then.
+        """
+        self._update(params, grads, trusted=False)
+
+    def _update(self, params, grads, trusted):
+        """`trusted`: the lists of touched rows of the gradients are right (see `RowGrad`)."""
+        if len(params) != len(grads):
+            raise ValueError(
+                f"grads: expected {len(params)} arrays, one per parameter, got {len(grads)}; "
+                "pass both lists of the same layers"
+            )
+        grads = list(grads)
+        for i, (w, g) in enumerate(zip(params, grads, strict=True)):
+            writable(f"params[{i}]", w)
+            dtype = _dtype_of(w)
+            if getattr(g, "dtype", None) != dtype:
+                grads[i] = g = as_float(f"grads[{i}]", g, dtype)
+            if g.shape != w.shape:
+                same_shape(f"grads[{i}]", g, w.shape, "that of the parameter")
+        for name in self._states:
+            self._make_state(name, params)
+        scalars = self._scalars()
+        for i, (w, g) in enumerate(zip(params, grads, strict=True)):
+            self._sweep(i, w, g, scalars, trusted)
+
+    def _make_state(self, name, params):
+        arrays = getattr(self, name)
+        if arrays is None:
+            arrays = [np.zeros_like(w, _dtype_of(w), subok=False) for w in params]
+            setattr(self, name, arrays)
+        if len(arrays) != len(params):
+            raise ValueError(
+                f"params: expected the {len(arrays)} parameters of the earlier updates, got "
+                f"{len(params)}; use one optimizer per model"
+            )
+        for i, (state, w) in enumerate(zip(arrays, params, strict=True)):
+            if state.shape != w.shape:
+                same_shape(f"params[{i}]", w, state.shape, "that of the earlier updates")
+
+    def _sweep(self, i, w, g, scalars, trusted):
+        dtype = _dtype_of(w)
+        states = []
+        for name in self._states:
+            arrays = getattr(self, name)
+            if arrays[i].dtype != dtype:
+                arrays[i] = arrays[i].astype(dtype)
+            states.append(arrays[i])
+        mark = None
+        if is_tracked(g) and has_plain_rows(w):
+            mark = touched(g, trusted)
+            rows = [w, *states]
+        else:
+            g = np.asarray(g)
+            if w.ndim == 2 and not has_plain_rows(w) and has_plain_rows(w.T):
+                w, g, states = w.T, g.T, [state.T for state in states]
+            rows = [_as_rows(array) for array in (w, *states)]
+            if rows[0] is None or any(row is None or not row.flags.carray for row in rows[1:]):
+                self._sweep_copies(w, g, states, dtype, scalars)
+                return
+            if _as_rows(g) is None:
+                g = as_float(f"grads[{i}]", g, dtype)
+            g = _as_rows(g)
+        n_parts = _threads.parts(w.size * self._ns)
+        self._kernel[dtype](*rows, g, mark, *scalars, n_parts)
+
+    def _sweep_copies(self, w, g, states, dtype, scalars):
+        """For arrays that no kernel takes (float16, rows that are not contiguous)."""
+        arrays = [w, *states]
+        copies = [np.array(array, dtype, order="C").reshape(1, -1) for array in arrays]
+        g = as_float("grads", g, dtype).reshape(1, -1)
+        self._kernel[dtype](*copies, g, None, *scalars, 1)
+        for array, copy in zip(arrays, copies, strict=True):
+            array[...] = copy.reshape(array.shape)
+
+
+def _dtype_of(w):
+    """The dtype an update of `w` is computed in."""
+    if w.dtype.kind != "f":
+        raise TypeError(
+            f"params: expected floating-point arrays, got dtype {w.dtype}; "
+            "convert with .astype(np.float32)"
+        )
+    return np.dtype(np.float32 if w.dtype.itemsize <= 4 else np.float64)
+
+
+def _as_rows(array):
+    """`array` as a matrix that the kernels take, or None."""
+    if array.ndim != 2 and array.flags.c_contiguous:
+        array = array.reshape(1, -1)
+    return array if has_plain_rows(array) else None
+
+
+class SGD(_Optimizer):
+    """w -= lr g."""
+
+    _kernel = specialise(_optimizer.sgd)
+
+    def __init__(self, lr=0.01):
+        self.lr = lr
+
+    def _scalars(self):
+        return (self.lr,)
+
+
+class Momentum(_Optimizer):
+    """v = momentum v - lr g;  w += v."""
+
+    _states = ("v",)
+    _kernel = specialise(_optimizer.momentum)
+
+    def __init__(self, lr=0.01, momentum=0.9):
+        self.lr = lr
+        self.momentum = momentum
+        self.v = None
+
+    def _scalars(self):
+        return self.lr, self.momentum
+
+
+class Nesterov(_Optimizer):
+    """v = momentum v - lr g;  w += momentum^2 v - (1 + momentum) lr g.
+
+    Nesterov's accelerated gradient in the variables of Bengio et al., arXiv 1212.0901.
+    """
+
+    _states = ("v",)
+    _kernel = specialise(_optimizer.nesterov)
+
+    def __init__(self, lr=0.01, momentum=0.9):
+        self.lr = lr
+        self.momentum = momentum
+        self.v = None
+
+    def _scalars(self):
+        return self.lr, self.momentum
+
+
+class AdaGrad(_Optimizer):
+    """h += g^2;  w -= lr g / (sqrt(h) + 1e-7)."""
+
+    _states = ("h",)
+    _kernel = specialise(_optimizer.adagrad)
+
+    def __init__(self, lr=0.01):
+        self.lr = lr
+        self.h = None
+
+    def _scalars(self):
+        return self.lr, EPS
+
+
+class RMSprop(_Optimizer):
+    """h = decay_rate h + (1 - decay_rate) g^2;  w -= lr g / (sqrt(h) + 1e-7)."""
+
+    _states = ("h",)
+    _kernel = specialise(_optimizer.rmsprop)
+
+    def __init__(self, lr=0.01, decay_rate=0.99):
+        self.lr = lr
+        self.decay_rate = decay_rate
+        self.h = None
+
+    def _scalars(self):
+        return self.lr, self.decay_rate, EPS
+
+
+class Adam(_Optimizer):
+    """m += (1 - beta1) (g - m);  v += (1 - beta2) (g^2 - v);  w -= lr_t m / (sqrt(v) + 1e-7).
+
+    lr_t = lr sqrt(1 - beta2^t) / (1 - beta1^t), t = `iter`, the number of updates so far
+    (Kingma and Ba, arXiv 1412.6980, in the order of computation given at the end of section 2).
+    """
+
+    _states = ("m", "v")
+    _kernel = specialise(_optimizer.adam)
+    _ns = 0.5
+
+    def __init__(self, lr=0.001, beta1=0.9, beta2=0.999):
+        self.lr = lr
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.iter = 0
+        self.m = None
+        self.v = None
+
+    def _scalars(self):
+        self.iter += 1
+        correction = math.sqrt(1.0 - self.beta2**self.iter) / (1.0 - self.beta1**self.iter)
+        return self.lr * correction, 1 - self.beta1, 1 - self.beta2, EPS

@@ -1,0 +1,348 @@
+"""The two training loops of the book, and the merging of weights that are listed more than once."""
+
+import signal
+import sys
+import threading
+import time
+import warnings
+
+import numpy as np
+
+from fastw2v import optimizer as _optimizers
+from fastw2v._row_grad import add_into, is_proven, is_tracked
+from fastw2v._validation import positive_int
+from fastw2v.util import _clip_grads
+
+__all__ = ["RnnlmTrainer", "Trainer", "remove_duplicate"]
+
+_OURS = tuple(getattr(_optimizers, name) for name in _optimizers.__all__)
+
+
+def remove_duplicate(params, grads):
+    """New lists in which each shared weight stands once, with the sum of its gradients.
+
+    Two entries are one weight if they are the same array, or if both are matrices and one equals
+    the other's transpose. The first one stays, and its own gradient array takes the sum.
+
+    >>> import numpy as np
+    >>> from fastw2v.trainer import remove_duplicate
+    >>> W, b = np.zeros((2, 2)), np.zeros(2)
+    >>> params, grads = remove_duplicate([W, b, W], [np.ones((2, 2)), np.ones(2), np.ones((2, 2))])
+    >>> len(params), grads[0][0]
+    (2, array([2., 2.]))
+    """
+    return _remove_duplicate(params, grads, trusted=False)
+
+
+def _remove_duplicate(params, grads, trusted):
+    """`trusted`: the lists of touched rows of the gradients are right (see `RowGrad`)."""
+    kept_params, kept_grads, place = [], [], {}
+    for param, grad in zip(params, grads, strict=True):
+        at = place.get(id(param))
+        if at is not None:
+            add_into(kept_grads[at], grad, trusted)
+            continue
+        for at, first in enumerate(kept_params):
+            if _is_transpose(first, param):
+                kept_grads[at] += grad.T
+                break
+        else:
+            place[id(param)] = len(kept_params)
+            kept_params.append(param)
+            kept_grads.append(grad)
+    return kept_params, kept_grads
+
+
+def _is_transpose(first, param):
+    if first.ndim != 2 or param.ndim != 2 or first.T.shape != param.shape or param.size == 0:
+        return False
+    # Most matrices of one shape differ in their first row already; few are compared in full.
+    return np.array_equal(first.T[0], param[0]) and np.array_equal(first.T, param)
+
+
+class _Interrupts:
+    """Holds Ctrl-C back until the step it came in has ended; a second one is not held.
+
+    Only where Python's own handler would have raised KeyboardInterrupt anywhere in the step: in
+    the main thread, and when nobody has put another handler in.
+    """
+
+    def __enter__(self):
+        self.pending = False
+        self.active = (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+        if self.active:
+            signal.signal(signal.SIGINT, self._hold)
+        return self
+
+    def __exit__(self, *exception):
+        if self.active:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _hold(self, number, frame):
+        if self.pending:
+            signal.default_int_handler(number, frame)
+        self.pending = True
+
+    def between_steps(self):
+        if self.pending:
+            raise KeyboardInterrupt
+
+
+class _Fit:
+    """One call of `fit`: the step, the average since the last line, the bar, Ctrl-C."""
+
+    def __init__(self, trainer, max_grad, eval_interval, n_steps, rows, progress):
+        self.model, self.optimizer = trainer.model, trainer.optimizer
+        self.max_grad, self.eval_interval = max_grad, eval_interval
+        self.start = time.time()
+        self.total, self.count = 0.0, 0
+        self.interrupts = _Interrupts()
+        self.n_steps = 0
+        # Our own models write into gradients through our own layers only.
+        self.suspicious = not _is_ours(self.model)
+        self.trusted = True
+        self.bar = None
+        if progress:
+            from tqdm import tqdm
+
+            # A sample of word2vec is a word and so is one of a language model.
+            self.bar = tqdm(total=n_steps * rows, unit="word", unit_scale=True, file=sys.stderr)
+        self.rows = rows
+
+    def __enter__(self):
+        self.interrupts.__enter__()
+        return self
+
+    def __exit__(self, *exception):
+        self.interrupts.__exit__(*exception)
+        if self.bar is not None:
+            self.bar.close()
+
+    def step(self, k, batch_x, batch_t):
+        """Iteration k of an epoch; returns the average loss when a line is due, else None."""
+        model, optimizer = self.model, self.optimizer
+        loss = model.forward(batch_x, batch_t)
+        model.backward()
+        due = self.eval_interval is not None and k % self.eval_interval == 0
+        if self.suspicious and self.trusted and (due or self.n_steps == 0):
+            self._look_for_unseen_writes()
+        params, grads = _remove_duplicate(model.params, model.grads, self.trusted)
+        if self.max_grad is not None:
+            _clip_grads(grads, self.max_grad, self.trusted)
+        if type(optimizer) in _OURS and "update" not in vars(optimizer):
+            optimizer._update(params, grads, self.trusted)
+        else:
+            optimizer.update(params, grads)
+        self.total += float(loss)
+        self.count += 1
+        self.n_steps += 1
+        if self.bar is not None:
+            self.bar.update(self.rows)
+            if due or self.n_steps == 1:
+                self.bar.set_postfix(loss=f"{self.total / self.count:.4f}", refresh=False)
+        if not due:
+            return None
+        average = self.total / self.count
+        self.total, self.count = 0.0, 0
+        return average
+
+    def line(self, epoch, k, max_iters, name, value):
+        """Print the book's line, unless there is a bar instead."""
+        if self.bar is None:
+            elapsed = int(time.time() - self.start)
+            print(
+                f"| epoch {epoch + 1} |  iter {k + 1} / {max_iters} | time {elapsed}[s] | "
+                f"{name} {value:.2f}"
+            )
+
+    def _look_for_unseen_writes(self):
+        """At the first step and at every line: a model that writes into gradients in a way that
+        cannot be seen does it from the start, so this notices before anything was updated."""
+        unseen = [
+            g
+            for g in self.model.grads
+            if is_tracked(g) and not g._tracker.dense and not is_proven(g)
+        ]
+        if unseen:
+            self.trusted = False
+            warnings.warn(
+                "grads: somebody wrote into a gradient through np.asarray, a memoryview or the "
+                "like, so every row is read from now on; call mark_dirty() on the gradient after "
+                "such a write to stay fast",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
+
+def _is_ours(model):
+    module = type(model).__module__.partition(".")[0]
+    return module == "fastw2v" and not {"forward", "backward"} & vars(model).keys()
+
+
+def _check_fit(x, t, batch_size, max_epoch):
+    positive_int("batch_size", batch_size)
+    positive_int("max_epoch", max_epoch, low=0)
+    if len(x) != len(t):
+        raise ValueError(
+            f"t: expected {len(x)} targets, one for each row of x, got {len(t)}; "
+            "pass arrays of equal length"
+        )
+
+
+def _plot(values, ylabel, eval_interval, ylim):
+    try:
+        import matplotlib
+        from matplotlib import pyplot as plt
+    except ImportError:
+        print("plot: matplotlib is missing; install it: pip install matplotlib", file=sys.stderr)
+        return
+    if ylim is not None:
+        plt.ylim(*ylim)
+    plt.plot(np.arange(len(values)), values, label="train")
+    plt.xlabel(f"iterations (x{eval_interval})")
+    plt.ylabel(ylabel)
+    with warnings.catch_warnings():
+        # Without a screen matplotlib warns in its own words at every call; ours says it once.
+        warnings.simplefilter("ignore", UserWarning)
+        plt.show()
+    if matplotlib.get_backend().lower() == "agg":
+        warnings.warn(
+            "plot: no screen to draw on, so nothing is shown; use plt.savefig, or choose a "
+            "backend with matplotlib.use",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+class Trainer:
+    """Mini-batch training of a model that has forward(x, t), backward(), params and grads.
+
+    `loss_list` holds the average loss of every printed line; it and `current_epoch` go on when
+    `fit` is called again.
+    """
+
+    def __init__(self, model, optimizer):
+        self.model = model
+        self.optimizer = optimizer
+        self.loss_list = []
+        self.eval_interval = None
+        self.current_epoch = 0
+
+    def fit(
+        self, x, t, max_epoch=10, batch_size=32, max_grad=None, eval_interval=20, *, progress=False
+    ):
+        """Train on the rows of x and t, in an order drawn anew for each epoch.
+
+        Each epoch draws one permutation from numpy's global stream, applied to the order of the
+        epoch before; the rows of the last, incomplete batch are left out. Iterations 1,
+        1 + eval_interval, ... of an epoch print the average loss since the last line; None prints
+        nothing. max_grad: clip the gradients to this norm. progress=True: a bar with words/s,
+        loss and the time left on stderr instead of lines.
+
+        Ctrl-C is held until the step it comes in has ended: weights, optimizer state and
+        `loss_list` belong to the same step. x and t are not changed.
+        """
+        x, t = np.asarray(x), np.asarray(t)
+        _check_fit(x, t, batch_size, max_epoch)
+        self.eval_interval = eval_interval
+        max_iters = len(x) // batch_size
+        if max_iters == 0 and max_epoch > 0:
+            warnings.warn(
+                f"batch_size: expected at most the {len(x)} rows of x, got {batch_size}, so there "
+                "is no whole batch to train on; take a smaller one",
+                UserWarning,
+                stacklevel=2,
+            )
+        order = np.arange(len(x))
+        with _Fit(self, max_grad, eval_interval, max_epoch * max_iters, batch_size, progress) as run:
+            for _ in range(max_epoch):
+                order = order[np.random.permutation(len(x))]
+                for k in range(max_iters):
+                    rows = order[k * batch_size : (k + 1) * batch_size]
+                    average = run.step(k, x[rows], t[rows])
+                    if average is not None:
+                        run.line(self.current_epoch, k, max_iters, "loss", average)
+                        self.loss_list.append(average)
+                    run.interrupts.between_steps()
+                self.current_epoch += 1
+
+    def plot(self, ylim=None):
+        """Draw `loss_list`; ylim is a pair. Needs matplotlib, says so when it is missing."""
+        _plot(self.loss_list, "loss", self.eval_interval, ylim)
+
+
+class RnnlmTrainer:
+    """Training of a language model on one long text, read by several readers side by side.
+
+    `ppl_list` holds the perplexity of every line of the last `fit`; `time_idx` is where the
+    readers are.
+    """
+
+    def __init__(self, model, optimizer):
+        self.model = model
+        self.optimizer = optimizer
+        self.time_idx = None
+        self.ppl_list = None
+        self.eval_interval = None
+        self.current_epoch = 0
+
+    def get_batch(self, x, t, batch_size, time_size):
+        """The next time_size ids of every reader: two int32 arrays (batch_size, time_size).
+
+        The readers stand len(x) // batch_size apart and go on from the start when the text ends.
+        """
+        starts = np.arange(batch_size) * (len(x) // batch_size)
+        places = (starts[:, None] + (self.time_idx + np.arange(time_size))) % len(x)
+        self.time_idx += time_size
+        return np.asarray(x)[places].astype(np.int32), np.asarray(t)[places].astype(np.int32)
+
+    def fit(
+        self,
+        xs,
+        ts,
+        max_epoch=10,
+        batch_size=20,
+        time_size=35,
+        max_grad=None,
+        eval_interval=20,
+        *,
+        progress=False,
+    ):
+        """Train on the ids xs (M,) and the ids that follow them ts (M,), from the start.
+
+        An epoch has M // (batch_size * time_size) iterations; neither the readers nor the state
+        of the model go back between epochs. Lines as in `Trainer.fit`, with exp(average loss).
+        """
+        xs, ts = np.asarray(xs), np.asarray(ts)
+        _check_fit(xs, ts, batch_size, max_epoch)
+        positive_int("time_size", time_size)
+        self.eval_interval = eval_interval
+        self.time_idx = 0
+        self.ppl_list = []
+        words = batch_size * time_size
+        max_iters = len(xs) // words
+        if max_iters == 0 and max_epoch > 0:
+            warnings.warn(
+                f"xs: expected at least batch_size * time_size = {words} ids, got {len(xs)}, so "
+                "there is no whole batch to train on; take smaller ones",
+                UserWarning,
+                stacklevel=2,
+            )
+        with _Fit(self, max_grad, eval_interval, max_epoch * max_iters, words, progress) as run:
+            for _ in range(max_epoch):
+                for k in range(max_iters):
+                    batch = self.get_batch(xs, ts, batch_size, time_size)
+                    average = run.step(k, *batch)
+                    if average is not None:
+                        perplexity = float(np.exp(average))
+                        run.line(self.current_epoch, k, max_iters, "perplexity", perplexity)
+                        self.ppl_list.append(perplexity)
+                    run.interrupts.between_steps()
+                self.current_epoch += 1
+
+    def plot(self, ylim=None):
+        """Draw `ppl_list`; ylim is a pair. Needs matplotlib, says so when it is missing."""
+        _plot(self.ppl_list, "perplexity", self.eval_interval, ylim)

@@ -25,6 +25,7 @@ KERNELS = {
     "_cpu": "fixed",
     "_embedding": "levels",
     "_embedding_dot": "levels",
+    "_sampler": "levels",
 }
 
 # Features of each level beyond what every CPU of the architecture has. Lists of features instead

@@ -27,6 +27,7 @@ KERNELS = {
     "_embedding_dot": "levels",
     "_negative_sampling": "levels",
     "_optimizer": "levels",
+    "_sampler": "levels",
 }
 
 # Features of each level beyond what every CPU of the architecture has. Lists of features instead

@@ -1,0 +1,72 @@
+"""Files that are either the old one or the new one, whatever happens in between."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from typing import BinaryIO
+
+
+def check_writable(name: str | os.PathLike[str]) -> None:
+    """Raise OSError if `replacing(name)` could not work; for jobs that save at their end."""
+    folder = os.path.dirname(os.path.realpath(name))
+    if os.path.isdir(name):
+        raise IsADirectoryError(f"{name}: is a folder; give the name of a file")
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"{name}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK) and not _is_special(name):
+        raise PermissionError(f"{name}: the folder {folder} cannot be written; choose another")
+
+
+@contextlib.contextmanager
+def replacing(name: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A binary stream whose content becomes the file `name` when the block ends without error.
+
+    Written to a temporary file in the same folder, flushed to the disk, then renamed: killed at
+    any byte, the file `name` is what it was before. An existing file keeps its mode; a link
+    keeps pointing to the file that is replaced.
+    """
+    check_writable(name)
+    if _is_special(name):
+        with open(name, "wb") as stream:
+            yield stream
+        return
+    target = os.path.realpath(name)
+    folder, base = os.path.split(target)
+    temporary = os.path.join(folder, f".{base[:100]}.{secrets.token_hex(6)}.tmp")
+    try:
+        with open(temporary, "xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        if os.path.exists(target):
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(folder)
+
+
+def _is_special(name: str | os.PathLike[str]) -> bool:
+    """A device or a pipe, which no file may replace."""
+    return os.path.exists(name) and not os.path.isfile(name)
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the rename itself durable, where folders can be opened (not on Windows)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
+            raise
+    finally:
+        os.close(handle)

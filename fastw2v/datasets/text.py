@@ -1,0 +1,230 @@
+"""Files to words, words to ids.
+
+Everything is streamed: a file larger than the memory costs 4 bytes per word it holds.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import os
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import numpy as np
+
+from fastw2v import _validation
+
+_WORD = re.compile(r"[^\W\d_]\w*(?:['\u2019][^\W\d_]+)*")
+_PIECE = 1 << 20
+_GZIP = b"\x1f\x8b"
+_FOREIGN_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+class Corpus(NamedTuple):
+    """What `build_corpus` returns.
+
+    corpus (M,) int32 ids, word_to_id {str: int}, id_to_word {int: str}, counts (V,) int64.
+    """
+
+    corpus: np.ndarray[Any, np.dtype[np.int32]]
+    word_to_id: dict[str, int]
+    id_to_word: dict[int, str]
+    counts: np.ndarray[Any, np.dtype[np.int64]]
+
+
+def tokenize(text: str | Iterable[str], *, split: str = "words") -> Iterator[str]:
+    """Cut text into words.
+
+    split="words": lower-case; a word begins with a letter, goes on with letters, digits and
+    underscores, and may hold apostrophes between letters (`don't`). Numbers and punctuation
+    are dropped: with them, half of a word's neighbours are digits and brackets.
+    split="blanks": what stands between white space, unchanged. For text that was cut into
+    words before: Penn Treebank files with their `<eos>`, languages written without blanks.
+
+    `text` is one string or an iterable of pieces, such as `read_text` gives, none of which
+    ends inside a word.
+
+    >>> list(tokenize("The first 10 bytes aren't sent: see send_bytes()."))
+    ['the', 'first', 'bytes', "aren't", 'sent', 'see', 'send_bytes']
+    >>> list(tokenize("No , it <unk> n't", split="blanks"))
+    ['No', ',', 'it', '<unk>', "n't"]
+    """
+    _validation.one_of("split", split, ("words", "blanks"))
+    pieces = (text,) if isinstance(text, str) else text
+    if split == "blanks":
+        return (word for piece in pieces for word in piece.split())
+    return (word for piece in pieces for word in _WORD.findall(piece.lower()))
+
+
+def read_text(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+) -> Iterator[str]:
+    """Read UTF-8 text files one after the other, in pieces that end at white space.
+
+    Gzip files are recognised by their first bytes, whatever they are called; a byte order
+    mark is dropped. A missing file, a folder, or an empty file is reported before anything is read.
+
+    Raises OSError if a file cannot be read, ValueError if it is empty or is not UTF-8 text;
+    the message tells the file, the byte (counted after unpacking) and what to do.
+    """
+    names: list[str | os.PathLike[str]]
+    names = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if not names:
+        raise ValueError("paths: expected at least one file, got none; name a text file")
+    for name in names:
+        _check_readable(name)
+    return (piece for name in names for piece in _read_pieces(name))
+
+
+def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
+    """Number the words that occur at least min_count times.
+
+    Id 0 is the most frequent word; words of equal count stand in the order of their first
+    appearance. Rarer words are left out of the corpus, so the words around them move together.
+
+    Raises ValueError if nothing is left.
+
+    >>> corpus, word_to_id, id_to_word, counts = build_corpus("you say goodbye i say hello".split())
+    >>> corpus
+    array([1, 0, 2, 3, 0, 4], dtype=int32)
+    >>> id_to_word[0], counts
+    ('say', array([2, 1, 1, 1, 1]))
+    """
+    _validation.positive_int("min_count", min_count)
+    if isinstance(tokens, str):
+        raise TypeError("tokens: expected words, got one str; pass tokenize(text) instead")
+    first_ids: defaultdict[str, int] = defaultdict()
+    first_ids.default_factory = first_ids.__len__
+    appeared = np.fromiter(map(first_ids.__getitem__, tokens), dtype=np.int32)
+    if not len(appeared):
+        raise ValueError("tokens: expected words, got none; give a text that holds some")
+
+    counts = np.bincount(appeared, minlength=len(first_ids))
+    order = np.argsort(-counts, kind="stable")
+    order = order[: np.count_nonzero(counts >= min_count)]
+    if not len(order):
+        raise ValueError(
+            f"min_count: no word occurs {min_count} times, the most frequent one occurs "
+            f"{counts.max()} times; lower min_count or give more text"
+        )
+    new_ids = np.full(len(counts), -1, dtype=np.int32)
+    new_ids[order] = np.arange(len(order), dtype=np.int32)
+    corpus = new_ids[appeared]
+    words = list(first_ids)
+    id_to_word = {new: words[old] for new, old in enumerate(order.tolist())}
+    return Corpus(
+        corpus[corpus >= 0],
+        {word: new for new, word in id_to_word.items()},
+        id_to_word,
+        counts[order].astype(np.int64),
+    )
+
+
+def subsample(
+    corpus: np.ndarray,
+    counts: np.ndarray,
+    threshold: float = 1e-3,
+    *,
+    rng: np.random.Generator | int | None = None,
+) -> np.ndarray:
+    """Drop most of the occurrences of the most frequent words.
+
+    An occurrence of a word with the share f = count / total of the text stays with probability
+
+        min(1, sqrt(threshold / f) + threshold / f)
+
+    the rule of Mikolov's word2vec program, which differs from the one printed in the paper
+    (Mikolov et al. 2013, "Distributed Representations of Words and Phrases"). The window then
+    reaches further, past the words that tell little. threshold 0 keeps everything.
+
+    corpus (M,) ids, counts (V,) -> (M',) ids of the same dtype. rng: a Generator or a seed;
+    None draws from numpy's global stream.
+
+    >>> ids = np.array([0] * 900 + [1, 2] * 50)
+    >>> kept = subsample(ids, np.bincount(ids), 0.05, rng=1)
+    >>> bool(np.sum(kept == 0) < 350), int(np.sum(kept > 0))
+    (True, 100)
+    """
+    _validation.not_negative("threshold", threshold)
+    if threshold == 0:
+        return corpus
+    share = np.maximum(counts, 1) / max(int(np.sum(counts)), 1)
+    ratio = threshold / share
+    keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
+    draw = np.random.random_sample if rng is None else np.random.default_rng(rng).random
+    return corpus[draw(len(corpus)) < keep[corpus]]
+
+
+def _check_readable(name: str | os.PathLike[str]) -> None:
+    if os.path.isdir(name):
+        raise IsADirectoryError(f"{name}: is a folder; name the text files in it")
+    if not os.path.exists(name):
+        raise FileNotFoundError(f"{name}: no such file; check the name and the current folder")
+    if os.path.isfile(name) and os.path.getsize(name) == 0:
+        raise ValueError(f"{name}: the file is empty; give a file that holds text")
+
+
+def _read_pieces(name: str | os.PathLike[str]) -> Iterator[str]:
+    with open(name, "rb") as raw:
+        start = raw.peek(4)[:4]
+        if start[:2] != _GZIP:
+            yield from _decode_pieces(name, raw)
+            return
+        with gzip.open(raw) as unpacked:
+            try:
+                yield from _decode_pieces(name, cast(BinaryIO, unpacked))
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise ValueError(
+                    f"{name}: the gzip data is damaged ({error}); get the file again"
+                ) from error
+
+
+def _decode_pieces(name: str | os.PathLike[str], stream: BinaryIO) -> Iterator[str]:
+    """Decode in steps; hold back what stands after the last white space of a step."""
+    offset = 0  # of the first byte of `data` in the file
+    undecoded = b""
+    unfinished: list[str] = []
+    while True:
+        more = stream.read(_PIECE)
+        data = undecoded + more
+        if offset == 0:
+            if data[:2] in _FOREIGN_MARKS:
+                raise ValueError(
+                    f"{name}: byte 0: the file is {_FOREIGN_MARKS[data[:2]]}, expected UTF-8; "
+                    "save it as UTF-8"
+                )
+            if data.startswith(codecs.BOM_UTF8):
+                data, offset = data[3:], 3
+        zero = data.find(b"\0")
+        if zero >= 0:
+            raise ValueError(
+                f"{name}: byte {offset + zero}: a zero byte, so this is not a text file; "
+                "give UTF-8 text"
+            )
+        try:
+            text, used = codecs.utf_8_decode(data, "strict", not more)
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{name}: byte {offset + error.start}: 0x{data[error.start]:02x} is not UTF-8; "
+                "save the file as UTF-8"
+            ) from error
+        offset += used
+        undecoded = data[used:]
+        cut = _after_last_blank(text)
+        if cut:
+            yield "".join(unfinished) + text[:cut]
+            unfinished = []
+        unfinished.append(text[cut:])
+        if not more:
+            break
+    rest = "".join(unfinished)
+    if rest:
+        yield rest
+
+
+def _after_last_blank(text: str) -> int:
+    return max(text.rfind(" "), text.rfind("\n"), text.rfind("\t")) + 1

@@ -25,6 +25,8 @@ KERNELS = {
     "_cpu": "fixed",
     "_embedding": "levels",
     "_embedding_dot": "levels",
+    "_activation": "levels",
+    "_loss": "levels",
 }
 
 # Features of each level beyond what every CPU of the architecture has. Lists of features instead

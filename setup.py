@@ -28,6 +28,8 @@ KERNELS = {
     "_negative_sampling": "levels",
     "_optimizer": "levels",
     "_sampler": "levels",
+    "_activation": "levels",
+    "_loss": "levels",
 }
 
 # Features of each level beyond what every CPU of the architecture has. Lists of features instead

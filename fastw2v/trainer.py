@@ -257,7 +257,8 @@ class Trainer:
                 stacklevel=2,
             )
         order = np.arange(len(x))
-        with _Fit(self, max_grad, eval_interval, max_epoch * max_iters, batch_size, progress) as run:
+        n_steps = max_epoch * max_iters
+        with _Fit(self, max_grad, eval_interval, n_steps, batch_size, progress) as run:
             for _ in range(max_epoch):
                 order = order[np.random.permutation(len(x))]
                 for k in range(max_iters):

@@ -1,0 +1,139 @@
+"""Elementwise functions and softmax, forward and backward.
+
+n elements in any shape, or N rows of V.
+    sigmoid     out[i]    = 1 / (1 + exp(-x[i]))
+    relu        out[i]    = max(0, x[i])
+    exp         out[i]    = exp(x[i])
+    softmax     out[n, v] = exp(x[n, v] - max_n) / sum_v exp(x[n, v] - max_n)
+The backward entries need the result of forward only. NaN gives NaN; in softmax, in its whole row.
+out must not overlap an input in part; the same array is allowed.
+"""
+from cython.parallel cimport prange
+
+from common_math cimport dot, exp, sigmoid as sigmoid_of, softmax_row
+from common_parallel cimport part_begin
+from common_types cimport real_t
+
+
+cdef void sigmoid_range(real_t* out, const real_t* x,
+                        Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(lo, hi):
+        out[i] = sigmoid_of(x[i])
+
+
+cdef void relu_range(real_t* out, const real_t* x, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef real_t zero = 0
+    for i in range(lo, hi):
+        out[i] = zero if x[i] <= zero else x[i]
+
+
+cdef void exp_range(real_t* out, const real_t* x, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(lo, hi):
+        out[i] = exp(x[i])
+
+
+cdef void softmax_range(real_t* out, const real_t* x, Py_ssize_t V,
+                        Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t n
+    for n in range(lo, hi):
+        softmax_row(out + n * V, x + n * V, V)
+
+
+cdef void sigmoid_backward_range(real_t* dx, const real_t* dout, const real_t* out,
+                                 Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    # forward: out = 1 / (1 + exp(-x))
+    cdef Py_ssize_t i
+    cdef real_t one = 1
+    for i in range(lo, hi):
+        dx[i] = dout[i] * (one - out[i]) * out[i]
+
+
+cdef void softmax_backward_range(real_t* dx, const real_t* dout, const real_t* out, Py_ssize_t V,
+                                 Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    # forward: out = exp(x) / sum exp(x)
+    cdef Py_ssize_t n, v
+    cdef real_t shared
+    for n in range(lo, hi):
+        shared = dot(out + n * V, dout + n * V, V)
+        for v in range(n * V, (n + 1) * V):
+            dx[v] = out[v] * dout[v] - out[v] * shared
+
+
+def sigmoid(real_t[::1] out,            # OUT (n,)
+            const real_t[::1] x,        # IN  (n,)
+            Py_ssize_t n_parts):
+    """out = 1 / (1 + exp(-x))."""
+    cdef Py_ssize_t n = x.shape[0], p
+    if n == 0:
+        return
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            sigmoid_range(&out[0], &x[0], part_begin(p, n_parts, n), part_begin(p + 1, n_parts, n))
+
+
+def relu(real_t[::1] out,               # OUT (n,)
+         const real_t[::1] x,           # IN  (n,)
+         Py_ssize_t n_parts):
+    """out = max(0, x)."""
+    cdef Py_ssize_t n = x.shape[0], p
+    if n == 0:
+        return
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            relu_range(&out[0], &x[0], part_begin(p, n_parts, n), part_begin(p + 1, n_parts, n))
+
+
+def exponential(real_t[::1] out,        # OUT (n,)
+                const real_t[::1] x,    # IN  (n,)
+                Py_ssize_t n_parts):
+    """out = exp(x)."""
+    cdef Py_ssize_t n = x.shape[0], p
+    if n == 0:
+        return
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            exp_range(&out[0], &x[0], part_begin(p, n_parts, n), part_begin(p + 1, n_parts, n))
+
+
+def softmax(real_t[:, ::1] out,         # OUT (N, V)
+            const real_t[:, ::1] x,     # IN  (N, V)
+            Py_ssize_t n_parts):
+    """Each row of out sums to 1."""
+    cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p
+    if N == 0 or V == 0:
+        return
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            softmax_range(&out[0, 0], &x[0, 0], V,
+                          part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
+
+
+def sigmoid_backward(real_t[::1] dx,            # OUT (n,)
+                     const real_t[::1] dout,    # IN  (n,)
+                     const real_t[::1] out,     # IN  (n,)
+                     Py_ssize_t n_parts):
+    """dx = dout * (1 - out) * out."""
+    cdef Py_ssize_t n = out.shape[0], p
+    if n == 0:
+        return
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            sigmoid_backward_range(&dx[0], &dout[0], &out[0],
+                                   part_begin(p, n_parts, n), part_begin(p + 1, n_parts, n))
+
+
+def softmax_backward(real_t[:, ::1] dx,             # OUT (N, V)
+                     const real_t[:, ::1] dout,     # IN  (N, V)
+                     const real_t[:, ::1] out,      # IN  (N, V)
+                     Py_ssize_t n_parts):
+    """dx[n, v] = out[n, v] * dout[n, v] - out[n, v] * sum_v out[n, v] * dout[n, v]."""
+    cdef Py_ssize_t N = out.shape[0], V = out.shape[1], p
+    if N == 0 or V == 0:
+        return
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            softmax_backward_range(&dx[0, 0], &dout[0, 0], &out[0, 0], V,
+                                   part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))

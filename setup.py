@@ -2,13 +2,16 @@
 
 pyproject.toml holds the metadata; this file holds what setuptools cannot express there.
 Environment: FASTW2V_LEVELS=v3 (build only these levels beside the baseline), FASTW2V_OPENMP=0,
-FASTW2V_PORTABLE=1 (no compiler extensions), FASTW2V_DEBUG=1 (-O1, checks), FASTW2V_ASAN=1.
+FASTW2V_PORTABLE=1 (no compiler extensions), FASTW2V_DEBUG=1 (-O1 -g, checks at entries),
+FASTW2V_ASAN=1 (the same with AddressSanitizer). A build after another one with other switches
+compiles afresh what they change, and leaves nothing behind of levels that it was not asked for.
 """
 
 import os
 import platform
 import shutil
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -46,6 +49,7 @@ COMMON_FLAGS = {
     "unix": "-O3 -g0 -fno-math-errno -fno-trapping-math -ffp-contract=off -fwrapv".split(),
     "msvc": ["/O2", "/fp:precise"],
 }
+ASAN_FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined".split()
 OPENMP_FLAGS = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
 
 DIRECTIVES = {
@@ -60,8 +64,9 @@ DIRECTIVES = {
 }
 
 NO_COMPILER = """
-fastw2v has compiled kernels, and no working C compiler was found ({error}).
-Install one and run pip again:
+fastw2v has compiled kernels, and no working C compiler with Python's headers was found
+({error}).
+Install them and run pip again:
   Debian, Ubuntu   apt-get install gcc python3-dev
   Fedora           dnf install gcc python3-devel
   macOS            xcode-select --install
@@ -74,12 +79,28 @@ def flag(name, default):
     return os.environ.get(name, default).strip().lower() not in ("", "0", "no", "off", "false")
 
 
+def usable_cpus():
+    """CPUs this process may use, which in a container are fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def keep_text(path, text):
+    """Write a file unless it says the same already: its age tells when the text last changed."""
+    if path.exists() and path.read_text() == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return True
+
+
 def wanted_levels():
     """Levels to build here, baseline first."""
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     possible = ["v3", "v4"] if x86 else []
-    chosen = os.environ.get("FASTW2V_LEVELS")
-    if chosen is None:
+    chosen = os.environ.get("FASTW2V_LEVELS", "")
+    if not chosen.strip():
         return ["baseline", *possible]
     names = chosen.replace(",", " ").split()
     unknown = sorted(set(names) - {"baseline", "v3", "v4"})
@@ -107,7 +128,7 @@ class BuildKernels(build_ext):
     def finalize_options(self):
         super().finalize_options()
         if self.parallel is None:
-            self.parallel = os.cpu_count() or 1
+            self.parallel = usable_cpus()
 
     def build_extensions(self):
         self.kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
@@ -128,14 +149,17 @@ class BuildKernels(build_ext):
         for ext in self.extensions:
             self.prepare(ext, openmp)
         super().build_extensions()
+        self.remove_others(Path(self.build_lib))
 
     def check_compiler(self):
+        """Stop with the cure unless an empty program that includes Python's headers can be built.
+
+        The compiler's own words stand above the message.
+        """
         try:
-            works = self.compiles("int main(void) { return 0; }", [], quiet=False)
+            self.compiles("#include <Python.h>\nint main(void) { return 0; }", [], quiet=False)
         except (CompileError, LinkError, PlatformError, OSError) as error:
             raise SystemExit(NO_COMPILER.format(error=error)) from None
-        if not works:
-            raise SystemExit(NO_COMPILER.format(error="it cannot build an empty program"))
 
     def compiles(self, source, flags, quiet=True):
         """Whether a one-line program compiles and links with these flags."""
@@ -158,6 +182,7 @@ class BuildKernels(build_ext):
 
     def cythonize(self):
         """Write <build_temp>/c/_X.c for each noun, under the one name that it is imported by."""
+        from Cython import __version__ as cython_version
         from Cython.Build import cythonize
 
         nouns = {ext.noun: ext for ext in self.extensions}
@@ -166,12 +191,15 @@ class BuildKernels(build_ext):
             for noun, ext in nouns.items()
         ]
         self.c_folder = Path(self.build_temp, "c")
+        directives_changed = keep_text(
+            self.c_folder / "directives.txt", f"Cython {cython_version} {DIRECTIVES}"
+        )
         cythonize(
             modules,
             build_dir=str(self.c_folder),
             include_path=[str(SOURCES)],
             compiler_directives=DIRECTIVES,
-            force=self.force,
+            force=bool(self.force) or directives_changed,
             quiet=True,
         )
 
@@ -183,7 +211,6 @@ class BuildKernels(build_ext):
         generated = self.c_folder / SOURCES / f"{ext.noun}.c"
         if not source.exists() or source.read_bytes() != generated.read_bytes():
             shutil.copyfile(generated, source)
-        ext.depends = [*ext.depends, str(source)]
         ext.sources = [str(source)]
         ext.include_dirs = [str(SOURCES)]
         ext.define_macros = []
@@ -191,22 +218,39 @@ class BuildKernels(build_ext):
             ext.define_macros.append(("FASTW2V_PORTABLE", "1"))
         compile_flags = COMMON_FLAGS[self.kind] + LEVEL_FLAGS[self.kind][ext.level] + openmp
         link_flags = openmp if self.kind == "unix" else []
-        if flag("FASTW2V_DEBUG", "0"):
+        asan = flag("FASTW2V_ASAN", "0")
+        if asan or flag("FASTW2V_DEBUG", "0"):
             ext.define_macros.append(("FASTW2V_DEBUG", "1"))
             if self.kind == "unix":
                 compile_flags = [*compile_flags, "-O1", "-g"]
         elif sys.platform == "linux":
             link_flags = [*link_flags, "-Wl,-s"]
-        if flag("FASTW2V_ASAN", "0"):
-            sanitize = "-fsanitize=address,undefined -fno-sanitize-recover=undefined".split()
-            compile_flags, link_flags = compile_flags + sanitize, link_flags + sanitize
+        if asan:
+            compile_flags, link_flags = compile_flags + ASAN_FLAGS, link_flags + ASAN_FLAGS
         ext.extra_compile_args, ext.extra_link_args = compile_flags, link_flags
+        # setuptools compares ages of files only: the flags become one of the files.
+        flags = folder / f"{ext.noun}.flags.txt"
+        keep_text(flags, f"{ext.define_macros} {compile_flags} {link_flags}\n")
+        ext.depends = [*ext.depends, str(source), str(flags)]
 
     def copy_extensions_to_source(self):
         # The level folders are no packages: an editable install must make them itself.
         for ext in self.extensions:
             Path(*PACKAGE.split("."), ext.level).mkdir(parents=True, exist_ok=True)
         super().copy_extensions_to_source()
+        self.remove_others(Path())
+
+    def remove_others(self, root):
+        """Delete the kernels below `root` that this build did not make.
+
+        setuptools would pack what an earlier build with more levels left there, and the import
+        would pick it: the highest level wins.
+        """
+        made = {root / self.get_ext_filename(ext.name) for ext in self.extensions}
+        suffix = sysconfig.get_config_var("EXT_SUFFIX")
+        for path in root.joinpath(*PACKAGE.split(".")).rglob(f"*{suffix}"):
+            if path not in made:
+                path.unlink()
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})

@@ -15,7 +15,7 @@ row can be filled: K words beside its target have p > 0. Only lack of memory rai
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from common_alias cimport cell_of, id_of
 from common_memory cimport prefetch
@@ -30,6 +30,8 @@ cdef enum:
     ROWS = 16           # rows whose first LINEAR cells are known before the first is looked up
     MISSES = 64         # rejections in a row before a pick is made by a pass over p
     FREE = -1           # empty slot of the hash table
+    SPAN = 64           # words that the pass over p sums at once
+    LANES = 16          # in so many partial sums
 
 
 # ---- the alias table
@@ -198,23 +200,65 @@ cdef inline void remember(int32_t* seen, int shift, int32_t id) noexcept nogil:
     seen[slot] = id
 
 
+cdef double open_span(double* span, const double* p, Py_ssize_t lo, Py_ssize_t V, int64_t target,
+                      const int32_t* picks, Py_ssize_t k,
+                      const int32_t* seen, int shift) noexcept nogil:
+    """Copy p[lo : lo + SPAN] to span with the excluded words at zero; returns the sum.
+
+    In LANES partial sums: one after the other the additions would wait for each other.
+    """
+    cdef double lane[LANES]
+    cdef double total = 0
+    cdef Py_ssize_t i, j, n = SPAN if V - lo > SPAN else V - lo
+    memcpy(span, p + lo, n * sizeof(double))
+    for i in range(n, SPAN):
+        span[i] = 0
+    if seen == NULL:
+        for i in range(k):
+            if lo <= picks[i] < lo + n:
+                span[picks[i] - lo] = 0
+        if lo <= target < lo + n:
+            span[target - lo] = 0
+    else:
+        for i in range(n):
+            if is_excluded(<int32_t> (lo + i), target, picks, k, seen, shift):
+                span[i] = 0
+    for j in range(LANES):
+        lane[j] = 0
+    for i in range(SPAN // LANES):
+        for j in range(LANES):
+            lane[j] += span[i * LANES + j]
+    for j in range(LANES):
+        total += lane[j]
+    return total
+
+
 cdef int32_t pick_by_pass(const double* p, Py_ssize_t V, uint64_t bits, int64_t target,
                           const int32_t* picks, Py_ssize_t k,
                           const int32_t* seen, int shift) noexcept nogil:
-    """One pick from p with the excluded words at zero, by two passes over p."""
-    cdef double total = 0, reached = 0, goal
-    cdef int32_t id, last = 0
-    for id in range(<int32_t> V):
-        if p[id] > 0 and not is_excluded(id, target, picks, k, seen, shift):
-            total += p[id]
+    """One pick from p with the excluded words at zero: sum them up, walk to a share of the sum."""
+    cdef double span[SPAN]
+    cdef double total = 0, reached = 0, here, goal
+    cdef Py_ssize_t s = 0, i, n_spans = (V + SPAN - 1) // SPAN
+    cdef int32_t id = 0
+    for s in range(n_spans):
+        total += open_span(span, p, s * SPAN, V, target, picks, k, seen, shift)
     goal = <double> (bits >> 11) * (1.0 / 9007199254740992.0) * total      # in [0, total)
-    for id in range(<int32_t> V):
-        if p[id] > 0 and not is_excluded(id, target, picks, k, seen, shift):
-            last = id
-            reached += p[id]
+    if goal >= total:                   # a subnormal total rounds up
+        goal = 0
+    for s in range(n_spans):
+        here = open_span(span, p, s * SPAN, V, target, picks, k, seen, shift)
+        if reached + here > goal:
+            break
+        reached += here
+    # Rounding inside the span may leave the goal out of reach: then it is its last open word.
+    for i in range(SPAN):
+        if span[i] > 0:
+            id = <int32_t> (s * SPAN + i)
+            reached += span[i]
             if reached > goal:
                 break
-    return last
+    return id
 
 
 cdef void distinct_row(int32_t* picks, Py_ssize_t K, const uint32_t* table, const double* p,

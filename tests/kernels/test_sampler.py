@@ -180,6 +180,8 @@ CASES = {  # p, K
     "large table, hashed": (zipf(70_001), 20),
     "one holds nearly everything": ([1e-9, 1 - 1e-8, 2e-9, 3e-9, 2e-9, 1e-9], 4),
     "hashed, one holds nearly everything": ([1 - 1e-9] + [1e-9 / 29] * 29, 25),
+    "large, one holds nearly everything": ([*zipf(200), 1e9], 5),
+    "hashed, large, one holds nearly everything": ([1e9, *zipf(200)], 30),
     "zeros": ([0, 0.2, 0, 0.3, 0.1, 0, 0.4, 0], 3),
     "below the table's resolution": ([1.0, 1e-20, 1e-25, 1e-30], 3),
 }
@@ -204,6 +206,13 @@ def test_draw_distinct(name, N, index_dtype):
     assert not (out == target[:, None]).any()
     assert all(len(set(row)) == K for row in out.tolist())
     assert (np.asarray(p)[out] > 0).all()
+
+
+def test_the_smallest_weight_is_found(index_dtype):
+    p = np.zeros(300)
+    p[0], p[100] = 1.0, 5e-324
+    rows = draw_distinct(build_alias(p), p, np.zeros(20, index_dtype), 1, 5, 1)
+    assert (rows == 100).all()
 
 
 def test_draw_distinct_of_nothing(index_dtype):

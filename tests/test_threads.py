@@ -1,0 +1,268 @@
+"""How many threads kernels use, that they do use them, and life after a fork."""
+
+import json
+import math
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import kernel_calls
+import numpy as np
+import pytest
+from test_build import run
+
+import fastw2v
+from fastw2v import _threads
+from fastw2v._kernels import _cpu
+
+SOURCES = Path(__file__).parents[1] / "src_pyx"
+LINUX = sys.platform == "linux"
+
+
+@pytest.fixture
+def undecided(monkeypatch):
+    """As in a fresh process: no number of threads chosen yet, none in the environment."""
+    monkeypatch.setattr(_threads, "_num_threads", None)
+    monkeypatch.delenv("FASTW2V_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    return monkeypatch
+
+
+@pytest.fixture
+def restored(monkeypatch):
+    monkeypatch.setattr(_threads, "_num_threads", _threads._num_threads)
+
+
+def test_the_number_set_is_the_number_got(restored):
+    for n in (1, 3, np.int64(2), 1024):
+        fastw2v.set_num_threads(n)
+        assert fastw2v.get_num_threads() == n
+        assert type(fastw2v.get_num_threads()) is int
+
+
+@pytest.mark.parametrize("n", [0, -1, 1025])
+def test_a_number_out_of_range_is_refused(restored, n):
+    fastw2v.set_num_threads(2)
+    with pytest.raises(ValueError, match=f"n: expected 1 to 1024 threads, got {n};"):
+        fastw2v.set_num_threads(n)
+    assert fastw2v.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("n", [True, 2.0, "2", None, np.float64(1)])
+def test_anything_but_a_whole_number_is_refused(restored, n):
+    fastw2v.set_num_threads(2)
+    with pytest.raises(TypeError, match="n: expected a whole number of threads, got"):
+        fastw2v.set_num_threads(n)
+    assert fastw2v.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(
+    ("own", "openmp", "expected"),
+    [("3", None, 3), (None, "5", 5), ("3", "5", 3), ("", "5", 5), (" 4 ", None, 4)]
+    + [(None, "6,2", 6), ("3,1", "5", 3)],
+)
+def test_the_environment_is_asked_in_order(undecided, own, openmp, expected):
+    for name, value in (("FASTW2V_NUM_THREADS", own), ("OMP_NUM_THREADS", openmp)):
+        if value is not None:
+            undecided.setenv(name, value)
+    assert fastw2v.get_num_threads() == expected
+
+
+@pytest.mark.parametrize("value", ["many", "0", "-2", "1.5", "2000"])
+def test_nonsense_in_our_own_variable_is_an_error_in_openmps_it_is_ignored(undecided, value):
+    undecided.setattr(_threads, "_usable_cpus", lambda: 7)
+    undecided.setenv("OMP_NUM_THREADS", value)
+    assert fastw2v.get_num_threads() == 7
+    undecided.setattr(_threads, "_num_threads", None)
+    undecided.setenv("FASTW2V_NUM_THREADS", value)
+    with pytest.raises(ValueError, match=f"FASTW2V_NUM_THREADS: .* got {re.escape(repr(value))}"):
+        fastw2v.get_num_threads()
+
+
+def test_the_environment_reaches_a_fresh_process():
+    done = run("import fastw2v; print(fastw2v.get_num_threads())", FASTW2V_NUM_THREADS="3")
+    assert done.stdout == "3\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({}, None),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu.max": "150000 100000\n"}, 1.5),
+        ({"cpu.max": "50000 100000\n"}, 0.5),
+        ({"cpu.max": "nonsense"}, None),
+        ({"cpu.max": "1 0"}, None),
+        ({"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2.0),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "200000\n"}, None),
+    ],
+)
+def test_quota_of_a_container(tmp_path, files, quota):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert _threads._cgroup_quota(tmp_path) == quota
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(None, 8), (0.5, 1), (1.5, 2), (64.0, 8)])
+def test_threads_are_the_cpus_within_the_quota(undecided, quota, expected):
+    undecided.setattr(_threads, "_cgroup_quota", lambda: quota)
+    undecided.setattr(os, "process_cpu_count", lambda: 8, raising=False)
+    assert fastw2v.get_num_threads() == expected
+
+
+def test_affinity_counts_not_the_machine():
+    if not hasattr(os, "sched_setaffinity"):
+        assert _threads._usable_cpus() <= os.cpu_count()
+        return
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    done = run(code + "import fastw2v; print(fastw2v.get_num_threads())")
+    assert done.stdout == "1\n", done.stderr
+
+
+def test_short_calls_stay_on_one_thread(restored):
+    fastw2v.set_num_threads(3)
+    before = _threads.serial_below()
+    try:
+        assert [_threads.parts(ns) for ns in (0, 49_999, 50_000, 1e9)] == [1, 1, 3, 3]
+        assert _threads.serial_below(0) == 50_000
+        assert _threads.parts(0) == 3
+        assert _threads.serial_below(math.inf) == 0
+        assert _threads.parts(1e12) == 1
+    finally:
+        _threads.serial_below(before)
+
+
+def parallel_entries():
+    """`_noun.entry` for every entry with a parallel loop, read from the kernel sources."""
+    for path in sorted(SOURCES.glob("_*.pyx")):
+        for definition in re.split(r"^(?=def |cdef )", path.read_text(encoding="utf-8"), flags=re.M):
+            if definition.startswith("def ") and "prange(" in definition:
+                yield f"{path.stem}.{definition[4 : definition.index('(')]}"
+
+
+def test_every_parallel_kernel_is_called():
+    assert sorted(kernel_calls.CALLS) == sorted(parallel_entries())
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7])
+def test_a_kernel_cut_into_n_parts_runs_on_n_threads(n):
+    if not LINUX:
+        for name in kernel_calls.CALLS:
+            kernel_calls.call(name, n)
+        assert _cpu.openmp() >= 0
+        return
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "OPENBLAS_"))}
+    done = subprocess.run(
+        [sys.executable, kernel_calls.__file__, str(n)],
+        env=environment | {"OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    added = n - 1 if _cpu.openmp() else 0
+    assert json.loads(done.stdout) == dict.fromkeys(kernel_calls.CALLS, added)
+
+
+LAYER_IN_PARTS = """
+import os
+import numpy as np
+import fastw2v
+from fastw2v import _threads, layers
+_threads.serial_below(0)
+fastw2v.set_num_threads(4)
+def tasks():
+    return len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0
+layer = layers.Embedding(np.ones((50, 64), "f"))
+before = tasks()
+layer.forward(np.arange(40))
+print(tasks() - before, _threads._used_pool)
+"""
+
+
+def test_a_layer_uses_the_threads_that_were_set():
+    done = run(LAYER_IN_PARTS, OPENBLAS_NUM_THREADS="1")
+    added = 3 if LINUX and _cpu.openmp() else 0
+    assert done.stdout == f"{added} True\n", done.stderr
+
+
+# Runs in processes forked from one that has used several threads, or spawned by it.
+AFTER_FORK = """
+import multiprocessing, os, sys, warnings
+import numpy as np
+import fastw2v
+from fastw2v import _threads, layers
+
+def work(send):
+    _threads.serial_below(0)
+    threads = fastw2v.get_num_threads()
+    out = layers.Embedding(np.ones((50, 64), "f")).forward(np.arange(40))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fastw2v.set_num_threads(2)
+    layers.Embedding(np.ones((50, 64), "f")).forward(np.arange(40))
+    told = [str(w.message)[:16] for w in caught if w.category is RuntimeWarning]
+    send.send((threads, float(out.sum()), told, fastw2v.get_num_threads()))
+
+if __name__ == "__main__":
+    fastw2v.set_num_threads(3)
+    _threads.serial_below(0)
+    if sys.argv[2] == "used":
+        layers.Embedding(np.ones((50, 64), "f")).forward(np.arange(40))
+    receive, send = multiprocessing.Pipe(duplex=False)
+    child = multiprocessing.get_context(sys.argv[1]).Process(target=work, args=(send,))
+    child.start()
+    child.join(60)
+    print(receive.recv() if receive.poll() else "nothing came back", child.exitcode)
+    if child.exitcode is None:
+        child.kill()
+"""
+
+
+def worker(tmp_path, method, used):
+    """(threads, sum of a result, warnings at set_num_threads(2), threads) of a child process."""
+    script = tmp_path / "script.py"
+    script.write_text(AFTER_FORK)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "FASTW2V_NUM"))}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", str(script), method, used],
+        env=environment | {"FASTW2V_NUM_THREADS": "5"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+needs_fork = pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="this platform cannot fork"
+)
+
+
+@needs_fork
+def test_a_forked_child_of_a_process_with_threads_runs_on_one_and_says_so(tmp_path):
+    answer = worker(tmp_path, "fork", "used")
+    assert answer == "(1, 2560.0, ['set_num_threads:'], 1) 0"
+
+
+@needs_fork
+def test_a_forked_child_of_a_process_without_threads_may_have_its_own(tmp_path):
+    assert worker(tmp_path, "fork", "unused") == "(1, 2560.0, [], 2) 0"
+
+
+def test_a_spawned_child_starts_afresh(tmp_path):
+    assert worker(tmp_path, "spawn", "used") == "(5, 2560.0, [], 2) 0"
+
+
+def test_setting_threads_warns_of_nothing_else(restored):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fastw2v.set_num_threads(2)
+    assert fastw2v.get_num_threads() == 2

@@ -7,7 +7,6 @@ TypeError for dtypes, ValueError for shapes and values; checks run before anythi
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,16 +19,22 @@ _FIND_BAD_ID = specialise(_embedding.find_bad_id)
 _WRAP_IDS = specialise(_embedding.wrap_ids)
 
 
+def numbers(name, x):
+    """`x` as a plain ndarray of bool, int or float."""
+    x = np.asarray(x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name}: expected real numbers, got dtype {x.dtype}; "
+            "convert with np.asarray(..., dtype=np.float32)"
+        )
+    return x
+
+
 def as_float(name, x, dtype):
     """`x` as a C-contiguous native array of `dtype`; itself when it is one already."""
     if type(x) is np.ndarray and x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned:
         return x
-    x = np.asarray(x)
-    if x.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name}: expected an array of numbers, got dtype {x.dtype}; convert it to {dtype}"
-        )
-    return np.require(x, dtype, "CA")
+    return np.require(numbers(name, x), dtype, "CA")
 
 
 def as_ids(name, idx, V, wrap=True):
@@ -40,7 +45,7 @@ def as_ids(name, idx, V, wrap=True):
     """
     ids = idx
     if type(ids) is not np.ndarray or ids.dtype not in _IDS or not ids.flags.carray:
-        ids = _native_ids(name, ids)
+        ids = _native_ids(name, ids, V, wrap)
     flat = ids.reshape(-1)
     at, negative = _FIND_BAD_ID[ids.dtype](flat, V)
     if at >= 0 or (negative and not wrap):
@@ -54,7 +59,7 @@ def as_ids(name, idx, V, wrap=True):
     return ids
 
 
-def _native_ids(name, idx):
+def _native_ids(name, idx, V=2**63 - 1, wrap=True):
     ids = np.asarray(idx)
     if ids.dtype.kind not in "iu":
         if ids.size == 0 and not isinstance(idx, np.ndarray):
@@ -62,19 +67,19 @@ def _native_ids(name, idx):
         raise TypeError(
             f"{name}: expected integer ids, got dtype {ids.dtype}; convert with .astype(np.int64)"
         )
-    if ids.dtype == np.uint64 and ids.size and ids.max() > np.iinfo(np.int64).max:
-        raise IndexError(f"{name}: id {ids.max()} does not fit into int64; ids start at 0")
+    if ids.dtype == np.uint64 and ids.size and ids.max() >= V:
+        # Before the cast makes a negative id of it.
+        _bad_id(name, ids, int(np.argmax(ids.reshape(-1) >= V)), V, wrap)
     dtype = np.int32 if ids.dtype.itemsize < 4 or ids.dtype == np.int32 else np.int64
     return np.require(ids, dtype, "CA")
 
 
 def _bad_id(name, ids, at, V, wrap):
     place = at if ids.ndim == 1 else tuple(int(i) for i in np.unravel_index(at, ids.shape))
-    allowed = f"ids from {-V if wrap else 0} to {V - 1}" if V else "no ids: it has no rows"
     where = f" at position {place}" if ids.ndim else ""
+    cure = f"use ids from {-V if wrap else 0} to {V - 1}" if V else "the table is empty"
     raise IndexError(
-        f"{name}: id {ids.reshape(-1)[at]}{where} is out of range for a table of {V} rows, which "
-        f"takes {allowed}; build the table with more rows or correct the ids"
+        f"{name}: id {ids.reshape(-1)[at]}{where} is out of range for {V} rows; {cure}"
     )
 
 
@@ -138,14 +143,11 @@ def positive_int(name, value, low=1):
     return value
 
 
-def writable(name, array):
-    """Check that an array that is to be updated in place can be written to."""
-    if not array.flags.writeable:
-        raise ValueError(
-            f"{name}: expected an array that can be updated in place, got a read-only one; "
-            "pass a copy"
-        )
-    return array
+def writable(name, x):
+    """Check that an array that is about to be written to is not read-only."""
+    if not x.flags.writeable:
+        raise ValueError(f"{name}: expected a writable array, got a read-only one; pass a copy")
+    return x
 
 
 def complete_ids(name, corpus):
@@ -189,7 +191,7 @@ def probabilities(name, p):
 
 def not_negative(name: str, value: object) -> float:
     """A finite number of at least 0, as float."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}; pass 0 or more")
     if not (math.isfinite(value) and float(value) >= 0):
         raise ValueError(f"{name}: expected 0 or more, got {value}")
@@ -227,3 +229,121 @@ def vector_of(name: str, vector: object, size: int) -> None:
     shape = np.asarray(vector).shape
     if shape != (size,):
         raise ValueError(f"{name}: expected a word or a vector ({size},), got shape {shape}")
+
+
+def as_native(name, x):
+    """(`x` as float32 or float64 for a kernel, dtype of the result), by the rule of np.exp.
+
+    float16, and the small integers that numpy makes float16 of, are computed in float32.
+    """
+    x = numbers(name, x)
+    dtype = x.dtype
+    if dtype not in FLOATS:
+        dtype = np.exp.resolve_dtypes((dtype, None))[-1]
+        if dtype.itemsize > 8:
+            raise TypeError(f"{name}: expected float32 or float64, got {dtype}; use astype")
+    return as_float(name, x, FLOATS[dtype.itemsize == 8]), dtype
+
+
+def weights(name, W, ndim):
+    """`W`, if it is an array of numbers of that many dimensions: layers keep it, not a copy."""
+    if not isinstance(W, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy array, got {type(W).__name__}; make one with np.array(...)"
+        )
+    numbers(name, W)
+    if W.ndim != ndim:
+        raise ValueError(f"{name}: expected {ndim} dimensions, got shape {W.shape}; reshape it")
+    return W
+
+
+def bias(name, b, H):
+    """`b`, if it is an array of H numbers, shape (H,) or (1, H)."""
+    weights(name, b, getattr(b, "ndim", 1))
+    if b.size != H or b.shape[-1:] != (H,):
+        raise ValueError(f"{name}: expected shape ({H},) to match W, got {b.shape}; reshape it")
+    return b
+
+
+def features(name, x, W):
+    """`x` as an ndarray (..., D) whose last axis fits W (D, H)."""
+    x = numbers(name, x)
+    if W.ndim != 2:
+        raise ValueError(f"W: expected shape (D, H), got {W.shape}; reshape params[0]")
+    if x.ndim == 0 or x.shape[-1] != W.shape[0]:
+        raise ValueError(
+            f"{name}: expected shape (..., {W.shape[0]}) to match W of shape {W.shape}, "
+            f"got {x.shape}; reshape or transpose it"
+        )
+    return x
+
+
+def score_rows(name, x):
+    """View of scores as (N, V): one row (V,), or N of them; neither may be zero."""
+    if x.ndim not in (1, 2) or x.size == 0:
+        raise ValueError(
+            f"{name}: expected shape (N, V) or (V,), none of them 0, got {x.shape}; reshape it"
+        )
+    return x.reshape(1, -1) if x.ndim == 1 else x
+
+
+def right_classes(name, t, shape):
+    """Answers to scores of this shape, (N, V) or (V,), as N numbers; one-hot rows become ids."""
+    t = numbers(name, t)
+    V = shape[-1]
+    N = 1 if len(shape) == 1 else shape[0]
+    if t.shape == tuple(shape):
+        return t.reshape(N, V).argmax(axis=1)
+    if t.ndim <= 1 and t.size == N:
+        return t.reshape(N)
+    raise ValueError(
+        f"{name}: expected {N} ids, shape ({N},), or one-hot rows of shape {tuple(shape)}, "
+        f"got shape {t.shape}; reshape it"
+    )
+
+
+def score_column(name, x):
+    """N of scores (N,) or (N, 1); N may not be 0."""
+    if x.size == 0 or x.shape not in ((x.size,), (x.size, 1)):
+        raise ValueError(
+            f"{name}: expected shape (N,) or (N, 1), N not 0, got {x.shape}; reshape it"
+        )
+    return x.size
+
+
+def yes_or_no(name, t, N):
+    """Answers 0 and 1 to N scores, as N numbers; one-hot rows (N, 2) become such numbers."""
+    t = numbers(name, t)
+    if t.shape == (N, 2):
+        return t.argmax(axis=1)
+    if t.size == N and (t.ndim <= 1 or t.shape == (N, 1)):
+        return t.reshape(N)
+    raise ValueError(f"{name}: expected shape ({N},) to match x, got {t.shape}; reshape it")
+
+
+def broadcast(name, x, shape, why):
+    """`x` as numpy would stretch it to this shape."""
+    try:
+        return np.broadcast_to(x, shape)
+    except ValueError:
+        raise ValueError(
+            f"{name}: expected shape {tuple(shape)} ({why}) or one that numpy stretches to it, "
+            f"got {x.shape}"
+        ) from None
+
+
+def fraction(name, value):
+    """`value`, if it is a number from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name}: expected a number from 0 to 1, got {value!r}; pass e.g. 0.5")
+    return value
+
+
+def generator(name, rng):
+    """`rng`, if it is None (numpy's global stream) or one of numpy's generators."""
+    if rng is None or isinstance(rng, (np.random.Generator, np.random.RandomState)):
+        return rng
+    raise TypeError(
+        f"{name}: expected None or a numpy.random.Generator, got {type(rng).__name__}; "
+        "pass np.random.default_rng(seed)"
+    )

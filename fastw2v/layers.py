@@ -1,21 +1,386 @@
+"""Layers of common.layers.
+
+A layer has two lists of arrays, `params` and `grads`. The arrays in `params` are the caller's own;
+`backward` writes into the arrays of `grads` and never exchanges them. What `forward` and `backward`
+return is new and the caller's; what they are given is never written to.
+"""
+
+import math
+
 import numpy as np
 
-from fastw2v import _threads
-from fastw2v._kernels import _embedding, specialise
+from fastw2v import _threads, _validation, config
+from fastw2v._kernels import _activation, _embedding, _loss, specialise
 from fastw2v._row_grad import RowGrad, write_rows
-from fastw2v._validation import (
-    after_forward,
-    as_float,
-    as_ids,
-    has_plain_rows,
-    same_shape,
-    table,
-    writable,
-)
+from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
+
+__all__ = [
+    "GPU",
+    "Affine",
+    "Dropout",
+    "Embedding",
+    "MatMul",
+    "Sigmoid",
+    "SigmoidWithLoss",
+    "Softmax",
+    "SoftmaxWithLoss",
+    "cross_entropy_error",
+    "np",
+    "softmax",
+]
 
 _GATHER = specialise(_embedding.gather)
-
 _GATHER_NS = 0.05  # serial nanoseconds per element copied; see `_threads.parts`
+
+
+def _product(a, b, out=None):
+    """a @ b of two matrices, in numpy's dtype; written into `out`, in its dtype, if given."""
+    if out is None:
+        return np.matmul(a, b)
+    dtype = np.result_type(a, b)
+    if dtype.kind in "biu":  # sums of small integers would wrap round before they get there
+        dtype = np.result_type(dtype, out)
+        a = a.astype(dtype)
+    if out.dtype == dtype:
+        return np.matmul(a, b, out=out)
+    out[...] = np.matmul(a, b)
+    return out
+
+
+def _matrix(x):
+    """View of (..., D) as (N, D)."""
+    if x.ndim == 2:
+        return x
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+class MatMul:
+    """x @ W for x (N, D) and W (D, H); x may also be (D,) or (N, T, D).
+
+    Dtypes are promoted as numpy does; gradients are cast to the dtype of `grads`. ValueError for
+    shapes that do not fit, TypeError for other than real numbers.
+
+    >>> import numpy as np
+    >>> from fastw2v.layers import MatMul
+    >>> layer = MatMul(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    >>> layer.forward(np.array([[1, 0]]))
+    array([[1., 2.]])
+    >>> layer.backward(np.array([[1, 1]]))
+    array([[3., 7.]])
+    >>> layer.grads[0]
+    array([[1., 1.],
+           [0., 0.]])
+    """
+
+    def __init__(self, W):
+        config.check()
+        _validation.weights("W", W, 2)
+        self.params = [W]
+        self.grads = [np.zeros_like(W, subok=False)]
+        self.x = None
+
+    def forward(self, x):
+        """x (..., D) -> x @ W (..., H)."""
+        W = np.asarray(self.params[0])
+        x = _validation.features("x", x, W)
+        out = _product(_matrix(x), W)
+        self.x = x
+        return out.reshape(*x.shape[:-1], W.shape[1])
+
+    def backward(self, dout):
+        """dout (..., H) -> dx (..., D); writes dW = x.T @ dout, summed over all leading axes."""
+        x, dout, W, dW = _dense_backward(self, dout)
+        # forward: out = x @ W
+        dx = _product(_matrix(dout), W.T).reshape(x.shape)
+        _product(_matrix(x).T, _matrix(dout), out=dW)
+        return dx
+
+
+class Affine:
+    """x @ W + b for x (N, D), W (D, H), b (H,); x may also be (D,) or (N, T, D).
+
+    Dtypes and errors as in `MatMul`.
+
+    >>> import numpy as np
+    >>> from fastw2v.layers import Affine
+    >>> layer = Affine(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([10.0, 20.0]))
+    >>> layer.forward(np.array([[1, 0]]))
+    array([[11., 22.]])
+    >>> layer.backward(np.array([[1, 1]]))
+    array([[3., 7.]])
+    >>> layer.grads[1]
+    array([1., 1.])
+    """
+
+    def __init__(self, W, b):
+        config.check()
+        _validation.weights("W", W, 2)
+        _validation.bias("b", b, W.shape[1])
+        self.params = [W, b]
+        self.grads = [np.zeros_like(W, subok=False), np.zeros_like(b, subok=False)]
+        self.x = None
+
+    def forward(self, x):
+        """x (..., D) -> x @ W + b (..., H)."""
+        W, b = map(np.asarray, self.params)
+        x = _validation.features("x", x, W)
+        _validation.bias("b", b, W.shape[1])
+        out = _product(_matrix(x), W)
+        if out.dtype == np.result_type(out, b):
+            out += b.reshape(-1)
+        else:
+            out = out + b.reshape(-1)
+        self.x = x
+        return out.reshape(*x.shape[:-1], W.shape[1])
+
+    def backward(self, dout):
+        """dout (..., H) -> dx (..., D); writes dW = x.T @ dout and db = sum of dout."""
+        x, dout, W, dW = _dense_backward(self, dout)
+        db = self.grads[1]
+        _validation.bias("grads[1]", db, W.shape[1])
+        _validation.writable("grads[1]", db)
+        # forward: out = x @ W + b
+        dx = _product(_matrix(dout), W.T).reshape(x.shape)
+        _product(_matrix(x).T, _matrix(dout), out=dW)
+        db[...] = _matrix(dout).sum(axis=0)
+        return dx
+
+
+def _dense_backward(layer, dout):
+    """(x, dout, W, dW) of a dense layer, all fitting."""
+    x = _validation.after_forward(layer, layer.x)
+    W, dW = np.asarray(layer.params[0]), layer.grads[0]
+    x = _validation.features("x", x, W)
+    dout = _validation.numbers("dout", dout)
+    _validation.same_shape("dout", dout, (*x.shape[:-1], W.shape[1]), "that of forward's result")
+    _validation.same_shape("grads[0]", dW, W.shape, "that of W")
+    _validation.writable("grads[0]", dW)
+    return x, dout, W, dW
+
+
+class Sigmoid:
+    """1 / (1 + exp(-x)) for each element; the result is kept as `out`.
+
+    >>> import numpy as np
+    >>> from fastw2v.layers import Sigmoid
+    >>> layer = Sigmoid()
+    >>> layer.forward(np.zeros(2))
+    array([0.5, 0.5])
+    >>> layer.backward(np.ones(2))
+    array([0.25, 0.25])
+    """
+
+    def __init__(self):
+        config.check()
+        self.params, self.grads = [], []
+        self.out = None
+
+    def forward(self, x):
+        """x of any shape -> sigmoid(x) of the same."""
+        self.out = np.asarray(sigmoid(x))
+        return self.out.copy()
+
+    def backward(self, dout):
+        """dout, of a shape that fits -> dout * (1 - out) * out."""
+        out = np.asarray(_validation.after_forward(self, self.out))
+        dout = _validation.numbers("dout", dout)
+        run = specialise(_activation.sigmoid_backward).get(out.dtype)
+        # forward: out = 1 / (1 + exp(-x))
+        if run is None or dout.dtype != out.dtype or dout.shape != out.shape:
+            return np.asarray(dout * (1.0 - out) * out)
+        dout = _validation.as_float("dout", dout, out.dtype)
+        out = _validation.as_float("out", out, out.dtype)
+        dx = np.empty(out.shape, out.dtype)
+        run(dx.reshape(-1), dout.reshape(-1), out.reshape(-1), _threads.parts(out.size * 0.3))
+        return dx
+
+
+class Softmax:
+    """Softmax over the last axis of (N, V) or (V,); the result is kept as `out`.
+
+    >>> import numpy as np
+    >>> from fastw2v.layers import Softmax
+    >>> layer = Softmax()
+    >>> layer.forward(np.zeros((1, 2)))
+    array([[0.5, 0.5]])
+    >>> layer.backward(np.array([[1.0, 0.0]]))
+    array([[ 0.25, -0.25]])
+    """
+
+    def __init__(self):
+        config.check()
+        self.params, self.grads = [], []
+        self.out = None
+
+    def forward(self, x):
+        """x (N, V) -> probabilities (N, V)."""
+        self.out = np.asarray(softmax(x))
+        return self.out.copy()
+
+    def backward(self, dout):
+        """dout (N, V) -> out * dout - out * (sum over V of out * dout)."""
+        out = np.asarray(_validation.after_forward(self, self.out))
+        dout = _validation.numbers("dout", dout)
+        run = specialise(_activation.softmax_backward).get(out.dtype)
+        # forward: out = exp(x) / sum exp(x)
+        if run is None or dout.dtype != out.dtype or dout.shape != out.shape or out.ndim > 2:
+            dx = out * dout
+            return dx - out * dx.sum(axis=min(1, dx.ndim - 1), keepdims=True)
+        dout = np.atleast_2d(_validation.as_float("dout", dout, out.dtype))
+        rows = np.atleast_2d(_validation.as_float("out", out, out.dtype))
+        dx = np.empty(rows.shape, rows.dtype)
+        run(dx, dout, rows, _threads.parts(rows.size * 0.5))
+        return dx.reshape(out.shape)
+
+
+class SoftmaxWithLoss:
+    """Softmax and cross entropy: the mean of -log(softmax(x)[n, t[n]] + 1e-7).
+
+    `y` keeps the probabilities, `t` the ids. ValueError for shapes that do not fit or no rows at
+    all, TypeError for ids that are not integers, IndexError for ids outside [-V, V).
+
+    >>> import numpy as np
+    >>> from fastw2v.layers import SoftmaxWithLoss
+    >>> layer = SoftmaxWithLoss()
+    >>> round(float(layer.forward(np.zeros((2, 4)), np.array([0, 3]))), 4)
+    1.3863
+    >>> layer.backward()
+    array([[-0.375,  0.125,  0.125,  0.125],
+           [ 0.125,  0.125,  0.125, -0.375]])
+    """
+
+    def __init__(self):
+        config.check()
+        self.params, self.grads = [], []
+        self.y = None
+        self.t = None
+
+    def forward(self, x, t):
+        """x (N, V) or (V,), t ids (N,) or one-hot in the shape of x -> loss."""
+        x, dtype = _validation.as_native("x", x)
+        rows = _validation.score_rows("x", x)
+        N, V = rows.shape
+        t = _validation.right_classes("t", t, x.shape)
+        ids = _validation.as_ids("t", t, V)
+        y, losses = np.empty((N, V), x.dtype), np.empty(N)
+        run = specialise(_loss.softmax_with_loss_forward)[x.dtype, ids.dtype]
+        loss = run(y, losses, rows, ids, _threads.parts(x.size * _NS[x.dtype] * 1.5 + N * 20))
+        self.y, self.t = y.reshape(x.shape).astype(dtype, copy=False), t
+        return dtype.type(loss)
+
+    def backward(self, dout=1):
+        """dout a number, or an array that fits y -> dx = (y - onehot(t)) * dout / N."""
+        y, dtype = _validation.as_native("y", _validation.after_forward(self, self.y))
+        rows = _validation.score_rows("y", y)
+        N, V = rows.shape
+        ids = _validation.as_ids("t", _validation.right_classes("t", self.t, y.shape), V)
+        dout = _validation.numbers("dout", dout)
+        _validation.broadcast("dout", dout, y.shape, "that of x")
+        # forward: loss = mean of -log(softmax(x)[t])
+        scale = float(dout) / N if dout.ndim == 0 else 1 / N
+        dx = np.empty(rows.shape, rows.dtype)
+        run = specialise(_loss.softmax_with_loss_backward)[dx.dtype, ids.dtype]
+        run(dx, rows, ids, scale, _threads.parts(dx.size * 0.3))
+        dx = dx.reshape(y.shape)
+        if dout.ndim:
+            dx *= dout
+        return dx.astype(dtype, copy=False)
+
+
+class SigmoidWithLoss:
+    """Sigmoid and cross entropy of yes or no: the mean of -log(p of the right answer + 1e-7).
+
+    `y` keeps sigmoid(x), `t` the answers, `loss` the loss. ValueError for shapes that do not fit
+    or no rows at all, TypeError for answers that are not integers, IndexError for other than 0, 1.
+
+    >>> import numpy as np
+    >>> from fastw2v.layers import SigmoidWithLoss
+    >>> layer = SigmoidWithLoss()
+    >>> round(float(layer.forward(np.zeros(2), np.array([0, 1]))), 4)
+    0.6931
+    >>> layer.backward()
+    array([ 0.25, -0.25])
+    """
+
+    def __init__(self):
+        config.check()
+        self.params, self.grads = [], []
+        self.loss = None
+        self.y = None
+        self.t = None
+
+    def forward(self, x, t):
+        """x (N,) or (N, 1), t (N,) of 0 and 1, or one-hot (N, 2) -> loss."""
+        x, dtype = _validation.as_native("x", x)
+        N = _validation.score_column("x", x)
+        t = _validation.yes_or_no("t", t, N)
+        ids = _validation.as_ids("t", t, 2)
+        y, losses = np.empty(x.shape, x.dtype), np.empty(N)
+        run = specialise(_loss.sigmoid_with_loss_forward)[x.dtype, ids.dtype]
+        loss = run(y.reshape(N), losses, x.reshape(N), ids, _threads.parts(N * 25))
+        self.y, self.t = y.astype(dtype, copy=False), t
+        self.loss = dtype.type(loss)
+        return self.loss
+
+    def backward(self, dout=1):
+        """dout a number, or an array -> dx = (y - t) * dout / N, in numpy's dtype for that."""
+        y = _validation.numbers("y", _validation.after_forward(self, self.y))
+        N = _validation.score_column("y", y)
+        t = _validation.yes_or_no("t", self.t, N)
+        ids = _validation.as_ids("t", t, 2)
+        array = _validation.numbers("dout", dout)
+        # A Python number as dout is weak in numpy's promotion, an array of one element is not.
+        dtype = np.result_type(y, t, dout if isinstance(dout, (int, float)) else array)
+        dout = array
+        # forward: loss = mean of -log(sigmoid(x) if t else 1 - sigmoid(x))
+        scale = float(dout) / N if dout.ndim == 0 else 1 / N
+        y = _validation.as_float("y", y, np.float64 if dtype.itemsize > 4 else np.float32)
+        dx = np.empty(y.shape, y.dtype)
+        run = specialise(_loss.sigmoid_with_loss_backward)[dx.dtype, ids.dtype]
+        run(dx.reshape(N), y.reshape(N), ids, scale, _threads.parts(N * 0.5))
+        if dout.ndim:
+            dx = dx * dout
+        return dx.astype(dtype, copy=False)
+
+
+class Dropout:
+    """Sets a random part of x to zero in training; at test time x is scaled instead.
+
+    The mask is drawn from numpy's global stream, or from `rng` (a numpy.random.Generator), and
+    kept as `mask`. `dropout_ratio`, the part that is dropped, may be assigned at any time.
+
+    >>> import numpy as np
+    >>> from fastw2v.layers import Dropout
+    >>> layer = Dropout(0.25)
+    >>> layer.forward(np.ones(3), train_flg=False)
+    array([0.75, 0.75, 0.75])
+    """
+
+    def __init__(self, dropout_ratio=0.5, *, rng=None):
+        config.check()
+        self.params, self.grads = [], []
+        self.dropout_ratio = _validation.fraction("dropout_ratio", dropout_ratio)
+        self.mask = None
+        self._rng = _validation.generator("rng", rng)
+        self._test_scale = None  # what the last forward multiplied by, if it used no mask
+
+    def forward(self, x, train_flg=True):
+        """x of any shape -> x * mask in training, else x * (1 - dropout_ratio)."""
+        x = _validation.numbers("x", x)
+        if not train_flg:
+            self._test_scale = 1.0 - self.dropout_ratio
+            return np.asarray(x * self._test_scale)
+        draw = np.random.rand(*x.shape) if self._rng is None else self._rng.random(x.shape)
+        self.mask = np.asarray(draw > self.dropout_ratio)
+        self._test_scale = None
+        return np.asarray(x * self.mask)
+
+    def backward(self, dout):
+        """dout -> dout * mask, or times 1 - dropout_ratio if the last forward was a test."""
+        dout = _validation.numbers("dout", dout)
+        if self._test_scale is not None:
+            return np.asarray(dout * self._test_scale)
+        return np.asarray(dout * _validation.after_forward(self, self.mask))
 
 
 class Embedding:
@@ -39,7 +404,8 @@ class Embedding:
     """
 
     def __init__(self, W):
-        table("W", W)
+        config.check()
+        _validation.table("W", W)
         self.params = [W]
         self.grads = [RowGrad(W)]
         self.idx = None
@@ -50,10 +416,10 @@ class Embedding:
         Negative ids count from the end. IndexError names an id that is out of range, TypeError
         says that ids are not integers.
         """
-        W = table("params[0]", self.params[0])
-        ids = as_ids("idx", idx, W.shape[0])
+        W = _validation.table("params[0]", self.params[0])
+        ids = _validation.as_ids("idx", idx, W.shape[0])
         self.idx = idx
-        if not has_plain_rows(W):
+        if not _validation.has_plain_rows(W):
             return np.array(W[ids])
         out = np.empty((*ids.shape, W.shape[1]), W.dtype)
         n_parts = _threads.parts(out.size * _GATHER_NS)
@@ -62,8 +428,8 @@ class Embedding:
 
     def backward(self, dout):
         """grads[0] = 0, then grads[0][idx[n]] += dout[n]; repeated ids add up. Returns None."""
-        grad = writable("grads[0]", self.grads[0])
-        ids = as_ids("idx", after_forward(self, self.idx), grad.shape[0])
-        dout = as_float("dout", dout, grad.dtype)
-        same_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
+        grad = _validation.writable("grads[0]", self.grads[0])
+        ids = _validation.as_ids("idx", _validation.after_forward(self, self.idx), grad.shape[0])
+        dout = _validation.as_float("dout", dout, grad.dtype)
+        _validation.same_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
         write_rows(grad, ids.reshape(-1), dout.reshape(-1, grad.shape[1]))

@@ -1,0 +1,141 @@
+"""Functions of common.functions, and `scatter_add`. Results are new arrays."""
+
+import numpy as np
+
+from fastw2v import _threads, _validation
+from fastw2v._kernels import _activation, _embedding, specialise
+
+__all__ = ["GPU", "cross_entropy_error", "np", "relu", "scatter_add", "sigmoid", "softmax"]
+
+GPU = False  # star imports of the book's files give this name and np, and scripts use them
+
+# Serial nanoseconds per element, for the decision whether threads pay.
+_NS = {np.dtype(np.float32): 0.7, np.dtype(np.float64): 4.0}
+_TINY = 1e-7
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)) for each element, of any shape.
+
+    float32 and float64 keep their dtype, integers become what `np.exp` makes of them. In float32
+    the result is within 2 ulp of the exact value. TypeError for other than real numbers.
+
+    >>> from fastw2v.functions import sigmoid
+    >>> sigmoid([0.0, -1000.0, 1000.0])
+    array([0.5, 0. , 1. ])
+    """
+    x, dtype = _validation.as_native("x", x)
+    out = np.empty(x.shape, x.dtype)
+    run = specialise(_activation.sigmoid)[x.dtype]
+    run(out.reshape(-1), x.reshape(-1), _threads.parts(x.size * _NS[x.dtype]))
+    out = out.astype(dtype, copy=False)
+    return out if out.ndim else out[()]
+
+
+def relu(x):
+    """max(0, x) for each element, of any shape and real dtype; NaN stays NaN.
+
+    >>> from fastw2v.functions import relu
+    >>> relu([-2.0, 3.0])
+    array([0., 3.])
+    """
+    x = _validation.numbers("x", x)
+    run = specialise(_activation.relu).get(x.dtype)
+    if run is None:
+        return np.maximum(0, x)
+    x = _validation.as_float("x", x, x.dtype)
+    out = np.empty(x.shape, x.dtype)
+    run(out.reshape(-1), x.reshape(-1), _threads.parts(x.size * 0.2))
+    return out if out.ndim else out[()]
+
+
+def softmax(x):
+    """exp(x) / sum exp(x) over the last axis of (V,) or (N, V), shifted by the row's maximum.
+
+    Input of another rank comes back unchanged, as in the book. ValueError if V is 0.
+
+    >>> from fastw2v.functions import softmax
+    >>> softmax([[0.0, 0.0], [1000.0, 0.0]])
+    array([[0.5, 0.5],
+           [1. , 0. ]])
+    """
+    given = x
+    x, dtype = _validation.as_native("x", x)
+    if x.ndim not in (1, 2):
+        return given
+    if x.shape[-1] == 0:
+        raise ValueError(f"x: expected at least one score in a row, got shape {x.shape}")
+    rows = x.reshape(1, -1) if x.ndim == 1 else x
+    out = np.empty(rows.shape, rows.dtype)
+    run = specialise(_activation.softmax)[x.dtype]
+    run(out, rows, _threads.parts(x.size * _NS[x.dtype] * 1.5))
+    return out.reshape(x.shape).astype(dtype, copy=False)
+
+
+def cross_entropy_error(y, t):
+    """Mean of -log(y[n, t[n]] + 1e-7) over the rows of probabilities y, (N, V) or (V,).
+
+    t holds N ids, or one-hot rows in the shape of y. ValueError for shapes that do not fit or no
+    rows at all, TypeError for ids that are not integers, IndexError for ids outside [-V, V).
+
+    >>> import numpy as np
+    >>> from fastw2v.functions import cross_entropy_error
+    >>> y = np.array([[0.25, 0.75], [0.5, 0.5]])
+    >>> round(float(cross_entropy_error(y, [1, 0])), 6)
+    0.490414
+    """
+    y, dtype = _validation.as_native("y", y)
+    rows = _validation.score_rows("y", y)
+    t = _validation.as_ids("t", _validation.right_classes("t", t, y.shape), rows.shape[1])
+    picked = rows[np.arange(len(rows)), t].astype(np.float64)
+    return dtype.type(-np.log(picked + _TINY).mean())
+
+
+def scatter_add(dW, idx, dout):
+    """Add rows to rows of a table, in place: np.add.at(dW, idx, dout), compiled.
+
+    dW (V, D); idx ids of any shape, a single one too, negative ones count from the end; dout any
+    shape that numpy stretches to idx.shape + (D,). An id that occurs several times gets the sum.
+    TypeError for ids that are not integers, IndexError for ids outside [-V, V), ValueError for
+    shapes that do not fit and for a read-only dW; nothing has been added then.
+
+    >>> import numpy as np
+    >>> from fastw2v.functions import scatter_add
+    >>> dW = np.zeros((3, 2))
+    >>> scatter_add(dW, [2, 0, 2], [[1, 1], [2, 2], [3, 3]])
+    >>> dW
+    array([[2., 2.],
+           [0., 0.],
+           [4., 4.]])
+    """
+    if not isinstance(dW, np.ndarray) or dW.ndim == 0:
+        raise TypeError(f"dW: expected a numpy array of rows, got {type(dW).__name__}")
+    _validation.writable("dW", dW)
+    idx = _validation.as_ids("idx", idx, dW.shape[0])
+    dout = _validation.numbers("dout", dout)
+    dout = _validation.broadcast("dout", dout, idx.shape + dW.shape[1:], "a row for each id")
+    if not _rows_for_kernel(dW):
+        np.add.at(dW, idx, dout)
+        return
+    if np.may_share_memory(dW, dout):
+        dout = dout.copy()
+    D = dW.shape[1]
+    x = _validation.as_float("dout", dout, dW.dtype).reshape(idx.size, D)
+    run = specialise(_embedding.scatter_add)[dW.dtype, idx.dtype]
+    run(dW, idx.reshape(-1), x, None, _threads.parts(idx.size * (D * 0.3 + 10)))
+
+
+def _rows_for_kernel(dW):
+    """Whether a kernel may write: plain memory, contiguous rows that do not overlap.
+
+    Subclasses keep book of writes made through numpy, so they are left to numpy.
+    """
+    if type(dW) is not np.ndarray or dW.ndim != 2 or not dW.flags.aligned:
+        return False
+    if (dW.dtype, np.dtype(np.int64)) not in specialise(_embedding.scatter_add):
+        return False
+    row, item = dW.strides
+    V, D = dW.shape
+    return (D <= 1 or item == dW.itemsize) and (
+        V <= 1 or (row % dW.itemsize == 0 and abs(row) >= D * dW.itemsize)
+    )

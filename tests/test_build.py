@@ -19,8 +19,7 @@ from fastw2v._kernels import _cpu
 STUBS = sorted(Path(_kernels.__file__).parent.glob("_*.pyi"))
 NOUNS = [stub.stem for stub in STUBS]
 BUILT = _kernels.built_levels()
-RANK = {level: rank for rank, level in enumerate(_kernels.LEVELS)}
-USABLE = [level for level in BUILT if RANK[level] <= RANK[_cpu.level()]]
+USABLE = _kernels.usable_levels()
 
 
 def run(code, **environment):
@@ -112,7 +111,6 @@ def test_stub_and_module_agree_on_names_and_arguments(noun):
     assert set(stub) == public
     for name, arguments in stub.items():
         entry = getattr(module, name)
-        assert entry.__doc__, f"{name} has no docstring"
         code = entry.__code__
         assert list(code.co_varnames[: code.co_argcount]) == arguments, name
 

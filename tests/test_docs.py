@@ -21,6 +21,11 @@ MODULES = ["fastw2v"] + sorted(
     if not module.name.endswith("__main__")
 )
 
+# RowGrad's methods pass on what numpy says about the ones they replace.
+NUMPYS_OWN = {inspect.getdoc(method) for method in vars(np.ndarray).values()} | {
+    method.__doc__ for method in vars(np.ndarray).values()
+}
+
 
 @pytest.fixture
 def quiet_place(tmp_path, monkeypatch):
@@ -41,8 +46,11 @@ def test_walk_finds_the_modules():
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_run(name, quiet_place):
     module = importlib.import_module(name)
-    result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert result.failed == 0
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE, verbose=False)
+    for test in doctest.DocTestFinder().find(module):
+        if test.docstring not in NUMPYS_OWN:
+            runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -61,8 +69,10 @@ def test_public_names_exist_and_are_documented(name):
             assert inspect.getdoc(value), f"{name}.{public} has no docstring"
 
 
-# Modules of ours, less those that mirror the book's surface without examples of their own.
-@pytest.mark.parametrize("name", [n for n in MODULES if not n.startswith("fastw2v.reference")])
+# The reference is read beside the module that it is the twin of, whose examples hold for it too.
+@pytest.mark.parametrize(
+    "name", [n for n in MODULES if not re.search(r"\._|^fastw2v\.reference", n)]
+)
 def test_public_classes_and_functions_have_an_example(name):
     module = importlib.import_module(name)
     finder = doctest.DocTestFinder(exclude_empty=True)

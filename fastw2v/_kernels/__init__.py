@@ -28,15 +28,19 @@ def built_levels():
     return [level for level in LEVELS if any((_HERE / level).glob("_embedding.*"))]
 
 
-def _choose():
-    built = built_levels()
+def usable_levels():
+    """Those of them that this CPU can run."""
     best = LEVELS.index(_cpu.level())
-    usable = [level for level in built if LEVELS.index(level) <= best]
+    return [level for level in built_levels() if LEVELS.index(level) <= best]
+
+
+def _choose():
+    usable = usable_levels()
     asked = os.environ.get("FASTW2V_ISA", "").strip()
     if asked:
         if asked in usable:
             return asked
-        why = "not one this CPU can run" if asked in built else "not built"
+        why = "not one this CPU can run" if asked in built_levels() else "not built"
         raise ImportError(
             f"FASTW2V_ISA: level {asked!r} is {why}; usable here: {', '.join(usable) or 'none'}. "
             "Unset FASTW2V_ISA or name one of these"

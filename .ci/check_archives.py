@@ -1,0 +1,36 @@
+"""What a source archive and a wheel must hold, and must not: check_archives.py FILE..."""
+
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+
+def check(path, names, wanted, unwanted):
+    missing = [word for word in wanted if not any(word in name for name in names)]
+    surplus = [name for name in names if any(name.endswith(end) for end in unwanted)]
+    if missing or surplus:
+        sys.exit(f"{path}: missing {missing}, should not be there {surplus}")
+    print(f"{Path(path).name}: {len(names)} files, as they should be")
+
+
+for path in sys.argv[1:]:
+    if path.endswith(".tar.gz"):
+        with tarfile.open(path) as archive:
+            names = archive.getnames()
+        wanted = ["src_pyx/_embedding.pyx", "src_pyx/common_types.pxd", "src_pyx/cpu_features.h"]
+        wanted += ["setup.py", "LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+        wanted += ["fastw2v/py.typed", "fastw2v/_kernels/_embedding.pyi"]
+        wanted += ["tests/conftest.py", "tests/data/layers.npz"]
+        check(path, names, wanted, (".c", ".so", ".pyd", ".pyc", ".o"))
+    elif path.endswith(".whl"):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        wanted = ["fastw2v/_kernels/_cpu.", "fastw2v/_kernels/baseline/_embedding."]
+        wanted += ["fastw2v/py.typed", "fastw2v/_kernels/_embedding.pyi", "fastw2v/layers.py"]
+        check(path, names, wanted, (".c", ".h", ".pyx", ".pxd", ".o"))
+        outside = [name for name in names if not name.startswith(("fastw2v/", "fastw2v-"))]
+        if outside:
+            sys.exit(f"{path}: outside the package {outside}")
+    else:
+        sys.exit(f"{path}: neither a source archive nor a wheel")

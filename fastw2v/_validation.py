@@ -14,7 +14,8 @@ _IDS = (np.dtype(np.int32), np.dtype(np.int64))
 
 def numbers(name, x):
     """`x` as a plain ndarray of bool, int or float."""
-    x = np.asarray(x)
+    if type(x) is not np.ndarray:
+        x = np.asarray(x)
     if x.dtype.kind not in "biuf":
         raise TypeError(
             f"{name}: expected real numbers, got dtype {x.dtype}; "
@@ -25,10 +26,9 @@ def numbers(name, x):
 
 def as_float(name, x, dtype):
     """`x` as a C-contiguous, aligned, native ndarray of a float dtype; copied only if needed."""
-    x = numbers(name, x)
-    if x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned:
-        return x
-    return np.require(x, dtype, ["C", "A"])
+    if type(x) is np.ndarray and x.dtype == dtype and x.flags.carray:
+        return x  # what most calls hand in
+    return np.require(numbers(name, x), dtype, ["C", "A"])
 
 
 def as_native(name, x):
@@ -55,7 +55,8 @@ def as_ids(name, idx, V, wrap=True):
         if idx.dtype.kind == "u" and idx.dtype.itemsize == 8:
             _refuse_first(name, idx, idx >= V, V, wrap)  # the cast would make negatives of them
         idx = idx.astype(np.int64)
-    idx = np.require(idx, None, ["C", "A"])
+    if not idx.flags.carray:
+        idx = np.require(idx, None, ["C", "A"])
     flat = idx.reshape(-1)
     bad, negative = specialise(_embedding.find_bad_id)[idx.dtype](flat, V)
     if bad >= 0 or (negative and not wrap):
@@ -68,10 +69,9 @@ def as_ids(name, idx, V, wrap=True):
 
 
 def _integers(name, idx):
-    is_array = isinstance(idx, np.ndarray)
+    if not isinstance(idx, np.ndarray) and np.size(idx) == 0:
+        return np.empty(np.shape(idx), np.int64)  # numpy makes float64 of an empty list
     idx = np.asarray(idx)
-    if idx.size == 0 and not is_array:
-        return idx.astype(np.int64)  # an empty list has dtype float64
     if idx.dtype.kind not in "iu":
         raise TypeError(
             f"{name}: expected integer ids, got dtype {idx.dtype}; convert with astype(np.int64)"
@@ -106,13 +106,13 @@ def table(name, W):
 
 
 def weights(name, W, ndim):
-    """`W`, if it is an array of numbers of that many dimensions: layers keep it, not a copy."""
+    """`W`, if it is an array of numbers with so many axes (None: any); layers keep it, no copy."""
     if not isinstance(W, np.ndarray):
         raise TypeError(
             f"{name}: expected a numpy array, got {type(W).__name__}; make one with np.array(...)"
         )
     numbers(name, W)
-    if W.ndim != ndim:
+    if ndim is not None and W.ndim != ndim:
         raise ValueError(f"{name}: expected {ndim} dimensions, got shape {W.shape}; reshape it")
     return W
 
@@ -144,7 +144,7 @@ def writable(name, x):
 
 def bias(name, b, H):
     """`b`, if it is an array of H numbers, shape (H,) or (1, H)."""
-    weights(name, b, getattr(b, "ndim", 1))
+    weights(name, b, None)
     if b.size != H or b.shape[-1:] != (H,):
         raise ValueError(f"{name}: expected shape ({H},) to match W, got {b.shape}; reshape it")
     return b

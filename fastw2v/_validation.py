@@ -21,7 +21,8 @@ _WRAP_IDS = specialise(_embedding.wrap_ids)
 
 def numbers(name, x):
     """`x` as a plain ndarray of bool, int or float."""
-    x = np.asarray(x)
+    if type(x) is not np.ndarray:
+        x = np.asarray(x)
     if x.dtype.kind not in "biuf":
         raise TypeError(
             f"{name}: expected real numbers, got dtype {x.dtype}; "
@@ -60,10 +61,10 @@ def as_ids(name, idx, V, wrap=True):
 
 
 def _native_ids(name, idx, V=2**63 - 1, wrap=True):
+    if not isinstance(idx, np.ndarray) and np.size(idx) == 0:
+        return np.empty(np.shape(idx), np.int64)  # numpy makes float64 of an empty list
     ids = np.asarray(idx)
     if ids.dtype.kind not in "iu":
-        if ids.size == 0 and not isinstance(idx, np.ndarray):
-            return ids.astype(np.int64)  # an empty list is float64 to numpy
         raise TypeError(
             f"{name}: expected integer ids, got dtype {ids.dtype}; convert with .astype(np.int64)"
         )
@@ -246,20 +247,20 @@ def as_native(name, x):
 
 
 def weights(name, W, ndim):
-    """`W`, if it is an array of numbers of that many dimensions: layers keep it, not a copy."""
+    """`W`, if it is an array of numbers with so many axes (None: any); layers keep it, no copy."""
     if not isinstance(W, np.ndarray):
         raise TypeError(
             f"{name}: expected a numpy array, got {type(W).__name__}; make one with np.array(...)"
         )
     numbers(name, W)
-    if W.ndim != ndim:
+    if ndim is not None and W.ndim != ndim:
         raise ValueError(f"{name}: expected {ndim} dimensions, got shape {W.shape}; reshape it")
     return W
 
 
 def bias(name, b, H):
     """`b`, if it is an array of H numbers, shape (H,) or (1, H)."""
-    weights(name, b, getattr(b, "ndim", 1))
+    weights(name, b, None)
     if b.size != H or b.shape[-1:] != (H,):
         raise ValueError(f"{name}: expected shape ({H},) to match W, got {b.shape}; reshape it")
     return b

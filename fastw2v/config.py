@@ -15,7 +15,11 @@ _where = ""
 
 
 def set_gpu(value: object, where: str = "") -> None:
-    """Set the switch; `where` tells the line that did it, for the message of `check`."""
+    """Set the switch; `where` tells the line that did it, for the message of `check`.
+
+    >>> set_gpu(False)
+    >>> check()
+    """
     global GPU, _where
     GPU = value  # type: ignore[assignment]  # the reader's own value, and read back as such
     _where = where

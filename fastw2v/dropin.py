@@ -44,6 +44,13 @@ def install(*, models: bool = False) -> None:
     With `models`, the book's model files too (`cbow` and `ch04.cbow`, ...). A second call changes
     nothing, but may add the models. Modules of the book that are loaded already are named in a
     warning and set aside: names taken from them stay as they are until imported again.
+
+    >>> import fastw2v
+    >>> fastw2v.install()
+    >>> from common.layers import Embedding
+    >>> Embedding is fastw2v.layers.Embedding
+    True
+    >>> fastw2v.uninstall()
     """
     global _installed
     first = _installed is None
@@ -54,7 +61,15 @@ def install(*, models: bool = False) -> None:
 
 
 def uninstall() -> None:
-    """Undo `install`: the reader's own modules are imported again, and those set aside return."""
+    """Undo `install`: the reader's own modules are imported again, and those set aside return.
+
+    >>> import fastw2v
+    >>> fastw2v.install()
+    >>> fastw2v.uninstall()
+    >>> import common.layers
+    Traceback (most recent call last):
+    ModuleNotFoundError: No module named 'common'
+    """
     global _installed
     if _installed is not None:
         _installed.leave()

@@ -130,7 +130,15 @@ def _as_rows(array):
 
 
 class SGD(_Optimizer):
-    """w -= lr g."""
+    """w -= lr g.
+
+    >>> w, g = np.ones(2), np.array([0.5, -2.0])
+    >>> optimizer = SGD(lr=0.1)
+    >>> optimizer.update([w], [g])
+    >>> optimizer.update([w], [g])
+    >>> w.round(4)
+    array([0.9, 1.4])
+    """
 
     _kernel = specialise(_optimizer.sgd)
 
@@ -142,7 +150,15 @@ class SGD(_Optimizer):
 
 
 class Momentum(_Optimizer):
-    """v = momentum v - lr g;  w += v."""
+    """v = momentum v - lr g;  w += v.
+
+    >>> w, g = np.ones(2), np.array([0.5, -2.0])
+    >>> optimizer = Momentum(lr=0.1, momentum=0.5)
+    >>> optimizer.update([w], [g])
+    >>> optimizer.update([w], [g])
+    >>> w.round(4)
+    array([0.875, 1.5  ])
+    """
 
     _states = ("v",)
     _kernel = specialise(_optimizer.momentum)
@@ -160,6 +176,13 @@ class Nesterov(_Optimizer):
     """v = momentum v - lr g;  w += momentum^2 v - (1 + momentum) lr g.
 
     Nesterov's accelerated gradient in the variables of Bengio et al., arXiv 1212.0901.
+
+    >>> w, g = np.ones(2), np.array([0.5, -2.0])
+    >>> optimizer = Nesterov(lr=0.1, momentum=0.5)
+    >>> optimizer.update([w], [g])
+    >>> optimizer.update([w], [g])
+    >>> w.round(4)
+    array([0.8188, 1.725 ])
     """
 
     _states = ("v",)
@@ -175,7 +198,15 @@ class Nesterov(_Optimizer):
 
 
 class AdaGrad(_Optimizer):
-    """h += g^2;  w -= lr g / (sqrt(h) + 1e-7)."""
+    """h += g^2;  w -= lr g / (sqrt(h) + 1e-7).
+
+    >>> w, g = np.ones(2), np.array([0.5, -2.0])
+    >>> optimizer = AdaGrad(lr=0.1)
+    >>> optimizer.update([w], [g])
+    >>> optimizer.update([w], [g])
+    >>> w.round(4)
+    array([0.8293, 1.1707])
+    """
 
     _states = ("h",)
     _kernel = specialise(_optimizer.adagrad)
@@ -189,7 +220,15 @@ class AdaGrad(_Optimizer):
 
 
 class RMSprop(_Optimizer):
-    """h = decay_rate h + (1 - decay_rate) g^2;  w -= lr g / (sqrt(h) + 1e-7)."""
+    """h = decay_rate h + (1 - decay_rate) g^2;  w -= lr g / (sqrt(h) + 1e-7).
+
+    >>> w, g = np.ones(2), np.array([0.5, -2.0])
+    >>> optimizer = RMSprop(lr=0.1, decay_rate=0.75)
+    >>> optimizer.update([w], [g])
+    >>> optimizer.update([w], [g])
+    >>> w.round(4)
+    array([0.6488, 1.3512])
+    """
 
     _states = ("h",)
     _kernel = specialise(_optimizer.rmsprop)
@@ -208,6 +247,13 @@ class Adam(_Optimizer):
 
     lr_t = lr sqrt(1 - beta2^t) / (1 - beta1^t), t = `iter`, the number of updates so far
     (Kingma and Ba, arXiv 1412.6980, in the order of computation given at the end of section 2).
+
+    >>> w, g = np.ones(2), np.array([0.5, -2.0])
+    >>> optimizer = Adam(lr=0.1)
+    >>> optimizer.update([w], [g])
+    >>> optimizer.update([w], [g])
+    >>> w.round(4)
+    array([0.8, 1.2])
     """
 
     _states = ("m", "v")

@@ -84,12 +84,12 @@ cdef void scatter_columns(real_t* dW, Py_ssize_t ld, const index_t* idx, const r
                           Py_ssize_t N, Py_ssize_t C, Py_ssize_t D,
                           Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     """The sum over columns [lo, hi). first[i] says that id i meets its row first: set, not add."""
-    cdef Py_ssize_t n, c, i = 0, total = N * C
+    cdef Py_ssize_t n, _c, i = 0, total = N * C
     cdef real_t* row
     cdef const real_t* source
     for n in range(N):
         source = x + n * D
-        for c in range(C):
+        for _c in range(C):
             if i + AHEAD < total:
                 prefetch_row(dW + <Py_ssize_t> idx[i + AHEAD] * ld + lo,
                              (hi - lo) * <Py_ssize_t> sizeof(real_t))

@@ -92,8 +92,7 @@ def table(name, W):
         )
     if W.ndim != 2:
         raise ValueError(
-            f"{name}: expected a table of shape (V, D), got shape {W.shape}; "
-            "give it one row per id"
+            f"{name}: expected a table of shape (V, D), got shape {W.shape}; give it one row per id"
         )
     if W.dtype.kind != "f":
         raise TypeError(
@@ -119,8 +118,7 @@ def same_shape(name, x, shape, why):
     """Check the shape of an array: `why` says where the expected one comes from."""
     if x.shape != tuple(shape):
         raise ValueError(
-            f"{name}: expected shape {tuple(shape)} ({why}), got {x.shape}; "
-            "pass the matching array"
+            f"{name}: expected shape {tuple(shape)} ({why}), got {x.shape}; pass the matching array"
         )
     return x
 

@@ -8,7 +8,6 @@ import pytest
 from fastw2v import cli
 from fastw2v.keyed_vectors import KeyedVectors
 
-
 MONTH_WORDS = {"day", "days", "week", "year", "hour", "weekday"}
 
 

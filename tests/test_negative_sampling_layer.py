@@ -10,9 +10,9 @@ from gradcheck import assert_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastw2v.reference import negative_sampling_layer as reference
 from fastw2v.layers import Embedding, SigmoidWithLoss
 from fastw2v.negative_sampling_layer import EmbeddingDot, NegativeSamplingLoss, UnigramSampler
+from fastw2v.reference import negative_sampling_layer as reference
 
 CORPUS = np.random.default_rng(3).integers(0, 13, 300)
 
@@ -105,8 +105,8 @@ def test_layers_hold_what_they_would_have_computed(twins, dtype):
             assert ours.embed_dot_layers[k].params[0] is ours.params[k]
             assert ours.embed_dot_layers[k].grads[0] is ours.grads[k]
         h, target = h[:4], target[:4]
-        ours.sampler.get_negative_sample = theirs.sampler.get_negative_sample = (
-            lambda target: np.arange(20).reshape(4, 5) % 13
+        ours.sampler.get_negative_sample = theirs.sampler.get_negative_sample = lambda target: (
+            np.arange(20).reshape(4, 5) % 13
         )
         ours.forward(h, target)
         theirs.forward(h, target)
@@ -328,7 +328,9 @@ def test_bad_samplers_are_named(rng):
 
 def test_bad_construction():
     W = np.ones((13, 6), np.float32)
-    with pytest.raises(ValueError, match="corpus: expected every id from 0 to 5 to occur, but id 3"):
+    with pytest.raises(
+        ValueError, match="corpus: expected every id from 0 to 5 to occur, but id 3"
+    ):
         NegativeSamplingLoss(W, [0, 1, 2, 4, 5])
     with pytest.raises(ValueError, match="but id 0 does not"):
         UnigramSampler([10**12], 0.75, 5)

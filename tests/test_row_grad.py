@@ -1,4 +1,4 @@
-"""RowGrad: looks like a plain array, sees the writes it promises to see, and says which it cannot."""
+"""RowGrad: a plain array to look at, which sees the writes it promises to see."""
 
 import copy
 import pickle

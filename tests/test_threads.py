@@ -141,7 +141,8 @@ def test_short_calls_stay_on_one_thread(restored):
 def parallel_entries():
     """`_noun.entry` for every entry with a parallel loop, read from the kernel sources."""
     for path in sorted(SOURCES.glob("_*.pyx")):
-        for definition in re.split(r"^(?=def |cdef )", path.read_text(encoding="utf-8"), flags=re.M):
+        text = path.read_text(encoding="utf-8")
+        for definition in re.split(r"^(?=def |cdef )", text, flags=re.M):
             if definition.startswith("def ") and "prange(" in definition:
                 yield f"{path.stem}.{definition[4 : definition.index('(')]}"
 

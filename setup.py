@@ -63,6 +63,10 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 
+# Entries look at their views, loops at pointers: this checks that a view an entry points into has
+# the element it points to. AddressSanitizer sees the rest.
+DEBUG_DIRECTIVES = {"boundscheck": True, "initializedcheck": True}
+
 NO_COMPILER = """
 fastw2v has compiled kernels, and no working C compiler with Python's headers was found
 ({error}).
@@ -77,6 +81,10 @@ Install them and run pip again:
 def flag(name, default):
     """An on/off switch from the environment."""
     return os.environ.get(name, default).strip().lower() not in ("", "0", "no", "off", "false")
+
+
+def debug():
+    return flag("FASTW2V_DEBUG", "0") or flag("FASTW2V_ASAN", "0")
 
 
 def usable_cpus():
@@ -191,14 +199,15 @@ class BuildKernels(build_ext):
             for noun, ext in nouns.items()
         ]
         self.c_folder = Path(self.build_temp, "c")
+        directives = DIRECTIVES | (DEBUG_DIRECTIVES if debug() else {})
         directives_changed = keep_text(
-            self.c_folder / "directives.txt", f"Cython {cython_version} {DIRECTIVES}"
+            self.c_folder / "directives.txt", f"Cython {cython_version} {directives}\n"
         )
         cythonize(
             modules,
             build_dir=str(self.c_folder),
             include_path=[str(SOURCES)],
-            compiler_directives=DIRECTIVES,
+            compiler_directives=directives,
             force=bool(self.force) or directives_changed,
             quiet=True,
         )
@@ -218,14 +227,13 @@ class BuildKernels(build_ext):
             ext.define_macros.append(("FASTW2V_PORTABLE", "1"))
         compile_flags = COMMON_FLAGS[self.kind] + LEVEL_FLAGS[self.kind][ext.level] + openmp
         link_flags = openmp if self.kind == "unix" else []
-        asan = flag("FASTW2V_ASAN", "0")
-        if asan or flag("FASTW2V_DEBUG", "0"):
+        if debug():
             ext.define_macros.append(("FASTW2V_DEBUG", "1"))
             if self.kind == "unix":
                 compile_flags = [*compile_flags, "-O1", "-g"]
         elif sys.platform == "linux":
             link_flags = [*link_flags, "-Wl,-s"]
-        if asan:
+        if flag("FASTW2V_ASAN", "0"):
             compile_flags, link_flags = compile_flags + ASAN_FLAGS, link_flags + ASAN_FLAGS
         ext.extra_compile_args, ext.extra_link_args = compile_flags, link_flags
         # setuptools compares ages of files only: the flags become one of the files.

@@ -14,7 +14,7 @@ def level():
 
 def compiler():
     """Name and version of the C compiler."""
-    return CPU_COMPILER.decode("ascii", "replace")
+    return CPU_COMPILER.decode("ascii", "replace").strip()
 
 
 def openmp():

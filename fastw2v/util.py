@@ -3,7 +3,6 @@
 V words of vocabulary, N words of corpus, D numbers of a word vector, w words of window a side.
 """
 
-import os
 import sys
 
 import numpy as np
@@ -396,7 +395,7 @@ def _text(ids, id_to_char):
 
 
 def _mark(right):
-    if os.name == "nt":  # its consoles show neither the colours nor the boxes
+    if sys.platform == "win32":  # its consoles show neither the colours nor the boxes
         return "O" if right else "X"
     return "\033[92m☑\033[0m" if right else "\033[91m☒\033[0m"
 

@@ -507,7 +507,7 @@ def test_eval_seq2seq_text(capsys, monkeypatch):
     assert capsys.readouterr().out == (
         "Q 77+85  \nT 162 \n\x1b[92m\N{BALLOT BOX WITH CHECK}\x1b[0m 162 \n---\n"
     )
-    monkeypatch.setattr(util.os, "name", "nt")
+    monkeypatch.setattr("sys.platform", "win32")
     util.eval_seq2seq(right, question, correct, id_to_char, True)
     util.eval_seq2seq(wrong, question, correct, id_to_char, True)
     monkeypatch.undo()

@@ -222,6 +222,17 @@ class Trainer:
 
     `loss_list` holds the average loss of every printed line; it and `current_epoch` go on when
     `fit` is called again.
+
+    >>> from fastw2v.models import CBOW
+    >>> from fastw2v.optimizer import Adam
+    >>> from fastw2v.util import create_contexts_target, preprocess
+    >>> corpus, word_to_id, id_to_word = preprocess("You say goodbye and I say hello.")
+    >>> contexts, target = create_contexts_target(corpus, window_size=1)
+    >>> model = CBOW(len(word_to_id), 5, 1, corpus)
+    >>> trainer = Trainer(model, Adam())
+    >>> trainer.fit(contexts, target, max_epoch=2, batch_size=3, eval_interval=None)
+    >>> trainer.current_epoch
+    2
     """
 
     def __init__(self, model, optimizer):
@@ -280,6 +291,11 @@ class RnnlmTrainer:
 
     `ppl_list` holds the perplexity of every line of the last `fit`; `time_idx` is where the
     readers are.
+
+    >>> trainer = RnnlmTrainer(model=None, optimizer=None)
+    >>> x, t = trainer.get_batch(np.arange(10), np.arange(1, 11), batch_size=2, time_size=3)
+    >>> x.tolist(), t.tolist()
+    ([[0, 1, 2], [5, 6, 7]], [[1, 2, 3], [6, 7, 8]])
     """
 
     def __init__(self, model, optimizer):

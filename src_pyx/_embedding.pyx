@@ -8,8 +8,8 @@ V table rows, D row width, N rows of input, C ids for each of them (C = 1: one i
 A missing coef stands for ones. Tables may have a row stride wider than D.
 
 overwrite_rows needs to know which rows are not zero. `mark[v]` is 0 for rows that are zero and a
-stamp, 1 or 2, for the others, which `rows[:n_rows]` lists; `fresh` receives the new list. Callers have checked shapes and mapped
-ids into [0, V); nothing here raises.
+stamp, 1 or 2, for the others, which `rows[:n_rows]` lists; `fresh` receives the new list. Callers
+have checked shapes and mapped ids into [0, V); nothing here raises.
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint8_t

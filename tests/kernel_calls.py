@@ -70,6 +70,7 @@ CALLS = {
         np.zeros(N, np.uint8),
         np.zeros(V, np.int64),
         0,
+        1,
         ids(N),
         real(N, D),
         None,

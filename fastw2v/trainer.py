@@ -293,6 +293,7 @@ class RnnlmTrainer:
     readers are.
 
     >>> trainer = RnnlmTrainer(model=None, optimizer=None)
+    >>> trainer.time_idx = 0  # as fit does
     >>> x, t = trainer.get_batch(np.arange(10), np.arange(1, 11), batch_size=2, time_size=3)
     >>> x.tolist(), t.tolist()
     ([[0, 1, 2], [5, 6, 7]], [[1, 2, 3], [6, 7, 8]])

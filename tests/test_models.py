@@ -6,7 +6,6 @@ import pickle
 import numpy as np
 import pytest
 from conftest import N_PARTS, assert_same_bits
-from fastw2v.util import create_contexts_target
 
 from fastw2v.layers import Embedding
 from fastw2v.models import CBOW, SkipGram
@@ -15,6 +14,7 @@ from fastw2v.optimizer import SGD, Adam
 from fastw2v.reference.cbow import CBOW as ReferenceCBOW
 from fastw2v.reference.skip_gram import SkipGram as ReferenceSkipGram
 from fastw2v.trainer import Trainer, remove_duplicate
+from fastw2v.util import create_contexts_target
 
 V, H, WINDOW = 40, 12, 2
 CORPUS = np.concatenate(

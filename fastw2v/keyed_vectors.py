@@ -123,6 +123,7 @@ class KeyedVectors:
         return [
             (self.index_to_key[row], float(cosine))
             for row, cosine in zip(rows, cosines, strict=True)
+            if row >= 0  # -1: no row left
         ]
 
     @classmethod

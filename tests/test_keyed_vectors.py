@@ -77,7 +77,7 @@ def test_empty_vectors():
     empty = KeyedVectors(7)
     assert len(empty) == 0
     assert empty.vectors.shape == (0, 7)
-    with pytest.raises(ValueError, match="vector_size: expected 1 or more, got 0"):
+    with pytest.raises(ValueError, match="vector_size: expected at least 1, got 0"):
         KeyedVectors(0)
 
 
@@ -138,7 +138,7 @@ def test_most_similar_refuses(plane):
         plane.most_similar()
     with pytest.raises(ValueError, match=r"expected a word or a vector \(2,\), got shape \(3,\)"):
         plane.most_similar(np.ones(3))
-    with pytest.raises(ValueError, match="topn: expected 1 or more"):
+    with pytest.raises(ValueError, match="topn: expected at least 1"):
         plane.most_similar("east", topn=0)
 
 
@@ -311,7 +311,7 @@ def test_limit(tmp_path):
         path = write(tmp_path / "v", content)
         same(KeyedVectors.load_word2vec_format(path, limit=2), "ab", np.float32([[1], [2]]))
         assert len(KeyedVectors.load_word2vec_format(path, limit=10**9)) == 3
-    with pytest.raises(ValueError, match="limit: expected 1 or more, got 0"):
+    with pytest.raises(ValueError, match="limit: expected at least 1, got 0"):
         KeyedVectors.load_word2vec_format(path, limit=0)
 
 

@@ -117,9 +117,9 @@ class Result:
         self.low = {name: min(block.min for block in found) for name, found in blocks.items()}
         self.ours = ours_name(options.threads)
         self.alone = ours_name(1)
-        rivals = [name for name in row.rivals if name in blocks]
-        self.missing = sorted(set(row.rivals) - set(rivals))
-        self.rival = min(rivals, key=self.median.get, default=None)
+        self.rivals = [name for name in row.rivals if name in blocks]
+        self.missing = sorted(set(row.rivals) - set(self.rivals))
+        self.rival = min(self.rivals, key=self.median.get, default=None)
 
     def book(self, times):
         """The smaller of the architecture's column and of the reference measured here."""
@@ -136,7 +136,8 @@ class Result:
         return times["reference"] / times[self.ours] if "reference" in times else None
 
     def against_rival(self, times):
-        return None if self.rival is None else times[self.rival] / times[self.ours]
+        fastest = min((times[name] for name in self.rivals), default=None)
+        return None if fastest is None else fastest / times[self.ours]
 
     def goal(self):
         row, goals = self.row, []
@@ -184,9 +185,7 @@ class Result:
     def winners(self):
         """Contenders that are faster than ours, by the median or by the minimum."""
         found = []
-        for name in self.row.rivals:
-            if name not in self.blocks:
-                continue
+        for name in self.rivals:
             by = [
                 f"{times[self.ours] / times[name]:.2f}x by the {what}"
                 for what, times in (("median", self.median), ("minimum", self.low))

@@ -30,6 +30,8 @@ KERNELS = {
     "_sampler": "levels",
     "_activation": "levels",
     "_loss": "levels",
+    "_corpus": "baseline",
+    "_neighbors": "levels",
 }
 
 # Features of each level beyond what every CPU of the architecture has. Lists of features instead

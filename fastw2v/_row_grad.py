@@ -25,11 +25,11 @@ _NS = 0.1
 class _Tracker:
     """Which rows of one gradient may be other than zero. Shared by all views of the array.
 
-    mark (V,) uint8: 1 where the row is listed; rows[:n_rows]: the list. `dense` means that any
-    row may hold anything, and mark and list mean nothing.
+    mark (V,) uint8: `stamp` where the row is listed, else 0; rows[:n_rows]: the list. `dense`
+    means that any row may hold anything, and mark and list mean nothing.
     """
 
-    __slots__ = ("dense", "first", "fresh", "mark", "n_rows", "rows")
+    __slots__ = ("dense", "first", "fresh", "mark", "n_rows", "rows", "stamp")
 
     def __init__(self, V):
         capacity = V // 4 + 1  # beyond a quarter of the rows a list costs more than it saves
@@ -38,6 +38,7 @@ class _Tracker:
         self.fresh = np.empty(capacity, np.int64)
         self.first = np.empty(0, np.uint8)
         self.n_rows = 0
+        self.stamp = 1
         self.dense = False
 
     def reset(self):
@@ -309,13 +310,13 @@ def write_rows(grad, ids, x, coef=None):
         tracker.first = np.empty(ids.size, np.uint8)
     n_rows = _OVERWRITE[key](
         grad, tracker.mark, tracker.fresh, tracker.first, tracker.rows, tracker.n_rows,
-        ids, x, coef, n_parts,
+        tracker.stamp, ids, x, coef, n_parts,
     )  # fmt: skip
     if n_rows < 0:
         tracker.dense = True
     else:
         tracker.rows, tracker.fresh = tracker.fresh, tracker.rows
-        tracker.n_rows = n_rows
+        tracker.n_rows, tracker.stamp = n_rows, 3 - tracker.stamp
 
 
 def clear(grad):
@@ -365,7 +366,9 @@ def add_into(grad, other, trusted):
         return
     n_parts = _threads.parts(theirs.n_rows * grad.shape[1] * _NS)
     _ADD_ROWS[grad.dtype](grad, other, theirs.rows, theirs.n_rows, n_parts)
-    n_rows = _embedding.merge_marks(mine.mark, mine.rows, mine.n_rows, theirs.rows, theirs.n_rows)
+    n_rows = _embedding.merge_marks(
+        mine.mark, mine.rows, mine.n_rows, mine.stamp, theirs.rows, theirs.n_rows
+    )
     if n_rows < 0:
         mine.dense = True
     else:

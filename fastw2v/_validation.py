@@ -21,7 +21,8 @@ _WRAP_IDS = specialise(_embedding.wrap_ids)
 
 def numbers(name, x):
     """`x` as a plain ndarray of bool, int or float."""
-    x = np.asarray(x)
+    if type(x) is not np.ndarray:
+        x = np.asarray(x)
     if x.dtype.kind not in "biuf":
         raise TypeError(
             f"{name}: expected real numbers, got dtype {x.dtype}; "
@@ -60,10 +61,10 @@ def as_ids(name, idx, V, wrap=True):
 
 
 def _native_ids(name, idx, V=2**63 - 1, wrap=True):
+    if not isinstance(idx, np.ndarray) and np.size(idx) == 0:
+        return np.empty(np.shape(idx), np.int64)  # numpy makes float64 of an empty list
     ids = np.asarray(idx)
     if ids.dtype.kind not in "iu":
-        if ids.size == 0 and not isinstance(idx, np.ndarray):
-            return ids.astype(np.int64)  # an empty list is float64 to numpy
         raise TypeError(
             f"{name}: expected integer ids, got dtype {ids.dtype}; convert with .astype(np.int64)"
         )
@@ -246,20 +247,20 @@ def as_native(name, x):
 
 
 def weights(name, W, ndim):
-    """`W`, if it is an array of numbers of that many dimensions: layers keep it, not a copy."""
+    """`W`, if it is an array of numbers with so many axes (None: any); layers keep it, no copy."""
     if not isinstance(W, np.ndarray):
         raise TypeError(
             f"{name}: expected a numpy array, got {type(W).__name__}; make one with np.array(...)"
         )
     numbers(name, W)
-    if W.ndim != ndim:
+    if ndim is not None and W.ndim != ndim:
         raise ValueError(f"{name}: expected {ndim} dimensions, got shape {W.shape}; reshape it")
     return W
 
 
 def bias(name, b, H):
     """`b`, if it is an array of H numbers, shape (H,) or (1, H)."""
-    weights(name, b, getattr(b, "ndim", 1))
+    weights(name, b, None)
     if b.size != H or b.shape[-1:] != (H,):
         raise ValueError(f"{name}: expected shape ({H},) to match W, got {b.shape}; reshape it")
     return b
@@ -347,3 +348,124 @@ def generator(name, rng):
         f"{name}: expected None or a numpy.random.Generator, got {type(rng).__name__}; "
         "pass np.random.default_rng(seed)"
     )
+
+
+def any_ids(name, idx, ndim=None):
+    """`idx` as a C-contiguous int32 or int64 array, of this rank if given, whatever the ids are."""
+    ids = _native_ids(name, idx)
+    if ndim is not None and ids.ndim != ndim:
+        raise ValueError(
+            f"{name}: expected {ndim} axis, got shape {ids.shape}; flatten it with .ravel()"
+        )
+    return ids
+
+
+def text(name, value):
+    """`value`, if it is a str."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected str, got {type(value).__name__}; decode or join it")
+    return value
+
+
+def enough_words(name, corpus, N, T):
+    """Check that a corpus has one block of N rows of T ids and the id after it."""
+    if len(corpus) <= N * T:
+        raise ValueError(
+            f"{name}: expected more than batch_size * time_size = {N * T} ids, "
+            f"got {len(corpus)}; choose a smaller batch_size or time_size"
+        )
+
+
+def square_counts(name, C):
+    """A square matrix of counts or weights, in a dtype of the kernels (`count_t`)."""
+    C = numbers(name, C)
+    if C.ndim != 2 or C.shape[0] != C.shape[1]:
+        raise ValueError(
+            f"{name}: expected a square matrix (V, V), got shape {C.shape}; "
+            "pass what create_co_matrix returns"
+        )
+    dtype = C.dtype.newbyteorder("=")
+    if dtype not in (*_IDS, *FLOATS):
+        dtype = np.dtype(np.float64 if C.dtype.kind == "f" else np.int64)
+    return C.astype(dtype, copy=False)
+
+
+def word_rows(name, matrix, V):
+    """A matrix with a row for each of V words, and perhaps more rows."""
+    matrix = np.asarray(matrix)
+    if matrix.ndim != 2 or len(matrix) < V:
+        raise ValueError(
+            f"{name}: expected shape ({V}, D), one row for each id of id_to_word, "
+            f"got {matrix.shape}; pass the matrix that belongs to this vocabulary"
+        )
+    return matrix
+
+
+def float_in_place(name, x):
+    """Check that an array can be divided in place."""
+    if x.dtype.kind not in "fc":
+        raise TypeError(
+            f"{name}: expected floats to divide in place, got dtype {x.dtype}; "
+            "pass a copy made with .astype(np.float32)"
+        )
+
+
+def search_table(name, matrix):
+    """A table (V, D), D > 0, that `nearest` can scan: native, rows contiguous, perhaps strided."""
+    matrix = numbers(name, matrix)
+    if matrix.ndim != 2 or matrix.shape[1] == 0:
+        raise ValueError(
+            f"{name}: expected shape (V, D) with D > 0, got {matrix.shape}; give one row per word"
+        )
+    dtype = matrix.dtype.newbyteorder("=")
+    if dtype not in FLOATS:
+        dtype = FLOATS[0] if dtype == np.float16 else FLOATS[1]
+    rows = matrix.astype(dtype, copy=False)
+    plain = (
+        rows.strides[1] == rows.itemsize
+        and rows.strides[0] % rows.itemsize == 0
+        and rows.flags.aligned
+    )
+    return rows if plain else np.ascontiguousarray(rows)
+
+
+def search_queries(name, queries, D):
+    """Vectors (D,) or (Q, D) as float64 (Q, D)."""
+    queries = numbers(name, queries)
+    if queries.ndim not in (1, 2) or queries.shape[-1] != D:
+        raise ValueError(
+            f"{name}: expected shape ({D},) or (Q, {D}), got {queries.shape}; "
+            "they must be as wide as the matrix"
+        )
+    return np.ascontiguousarray(np.atleast_2d(queries), np.float64)
+
+
+def excluded_ids(name, exclude, Q):
+    """Ids (E,) for all queries, (Q, E) for each its own, or None: as int64 (Q, E)."""
+    if exclude is None:
+        return np.empty((Q, 0), np.int64)
+    ids = np.atleast_1d(any_ids(name, exclude)).astype(np.int64, copy=False)
+    if ids.ndim > 2 or (ids.ndim == 2 and len(ids) != Q):
+        raise ValueError(
+            f"{name}: expected shape (E,) or ({Q}, E), got {ids.shape}; give one row per query"
+        )
+    return np.ascontiguousarray(np.broadcast_to(ids, (Q, ids.shape[-1])))
+
+
+def lengths(name, shape, ndim=0):
+    """The shape of an array, an int or a sequence of ints, with at least `ndim` axes."""
+    axes = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+    if len(axes) < ndim or any(not hasattr(n, "__index__") or n < 0 for n in axes):
+        more = f"at least {ndim} " if ndim else ""
+        raise ValueError(
+            f"{name}: expected {more}lengths of 0 or more, got {shape}; pass e.g. (V, D)"
+        )
+    return tuple(n.__index__() for n in axes)
+
+
+def gates(name, shape, n):
+    """The shape (n * H,) of a bias of n gates."""
+    shape = lengths(name, shape)
+    if len(shape) != 1 or shape[0] % n:
+        raise ValueError(f"{name}: expected ({n} * H,) for {n} gates, got {shape}; pass {n} * H")
+    return shape

@@ -37,7 +37,7 @@ def _product(a, b, out=None):
     """a @ b of two matrices, in numpy's dtype; written into `out`, in its dtype, if given."""
     if out is None:
         return np.matmul(a, b)
-    dtype = np.result_type(a, b)
+    dtype = a.dtype if a.dtype == b.dtype else np.result_type(a, b)
     if dtype.kind in "biu":  # sums of small integers would wrap round before they get there
         dtype = np.result_type(dtype, out)
         a = a.astype(dtype)
@@ -126,7 +126,7 @@ class Affine:
         x = _validation.features("x", x, W)
         _validation.bias("b", b, W.shape[1])
         out = _product(_matrix(x), W)
-        if out.dtype == np.result_type(out, b):
+        if out.dtype == b.dtype:
             out += b.reshape(-1)
         else:
             out = out + b.reshape(-1)
@@ -275,7 +275,8 @@ class SoftmaxWithLoss:
         N, V = rows.shape
         ids = _validation.as_ids("t", _validation.right_classes("t", self.t, y.shape), V)
         dout = _validation.numbers("dout", dout)
-        _validation.broadcast("dout", dout, y.shape, "that of x")
+        if dout.ndim:
+            _validation.broadcast("dout", dout, y.shape, "that of x")
         # forward: loss = mean of -log(softmax(x)[t])
         scale = float(dout) / N if dout.ndim == 0 else 1 / N
         dx = np.empty(rows.shape, rows.dtype)

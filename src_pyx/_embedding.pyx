@@ -7,8 +7,8 @@ V table rows, D row width, N rows of input, C ids for each of them (C = 1: one i
     overwrite_rows  dW            = 0, then the same sum, touching only rows that are not zero
 A missing coef stands for ones. Tables may have a row stride wider than D.
 
-overwrite_rows needs to know which rows are not zero. `mark[v]` is 1 for these and 0 for the rest,
-`rows[:n_rows]` lists them; `fresh` receives the new list. Callers have checked shapes and mapped
+overwrite_rows needs to know which rows are not zero. `mark[v]` is 0 for rows that are zero and a
+stamp, 1 or 2, for the others, which `rows[:n_rows]` lists; `fresh` receives the new list. Callers have checked shapes and mapped
 ids into [0, V); nothing here raises.
 """
 from cython.parallel cimport prange
@@ -107,6 +107,9 @@ cdef void clear_columns(real_t* dW, Py_ssize_t ld, const int64_t* rows, Py_ssize
     """Zero columns [lo, hi) of those listed rows whose mark is `stale`."""
     cdef Py_ssize_t i
     for i in range(n_rows):
+        if i + AHEAD < n_rows:
+            prefetch_row(dW + rows[i + AHEAD] * ld + lo,
+                         (hi - lo) * <Py_ssize_t> sizeof(real_t))
         if mark[rows[i]] == stale:
             memset(dW + rows[i] * ld + lo, 0, (hi - lo) * sizeof(real_t))
 
@@ -168,21 +171,25 @@ def scatter_add(real_t[:, :] dW,            # OUT (V, D) rows contiguous, added 
 
 
 def overwrite_rows(real_t[:, :] dW,         # OUT (V, D) rows contiguous
-                   uint8_t[::1] mark,       # OUT (V,) 1: row is listed, 0: row is zero
+                   uint8_t[::1] mark,       # OUT (V,) 0: row is zero, `stamp`: row is listed
                    int64_t[::1] fresh,      # OUT (capacity,) the new list
                    uint8_t[::1] first,      # scratch (N * C,)
                    const int64_t[::1] rows,  # IN  (capacity,) the old list
                    Py_ssize_t n_rows,
+                   uint8_t stamp,           # mark of the rows in the old list, 1 or 2
                    const index_t[::1] idx,  # IN  (N * C,)
                    const real_t[:, ::1] x,  # IN  (N, D)
                    const real_t[::1] coef,  # IN  (N * C,) or None
                    Py_ssize_t n_parts):
     """dW = 0, then dW[idx[n, c]] += coef[n, c] * x[n]; returns the length of the new list.
 
-    -1: more rows than `fresh` holds were touched. dW is right then, but mark and lists are not.
+    Rows of the new list are marked 3 - stamp, so that old and new are told apart without a pass
+    over either. -1: more rows than `fresh` holds were touched; dW is right then, but mark and
+    lists are not.
     """
     cdef Py_ssize_t N = x.shape[0], D = x.shape[1], total = idx.shape[0], C, ld, p, i
-    cdef Py_ssize_t capacity = fresh.shape[0], n_fresh = 0, kept
+    cdef Py_ssize_t capacity = fresh.shape[0], n_fresh = 0
+    cdef uint8_t new = 3 - stamp
     cdef const real_t* scale = NULL
     cdef const index_t* ids = NULL
     cdef const real_t* source = NULL
@@ -196,24 +203,21 @@ def overwrite_rows(real_t[:, :] dW,         # OUT (V, D) rows contiguous
             scale = &coef[0]
     with nogil:
         for i in range(total):
-            first[i] = mark[ids[i]] != 2
+            first[i] = mark[ids[i]] != new
             if first[i]:
-                mark[ids[i]] = 2
+                mark[ids[i]] = new
                 if n_fresh < capacity:
                     fresh[n_fresh] = ids[i]
                 n_fresh += 1
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            clear_columns(&dW[0, 0], ld, &rows[0], n_rows, &mark[0], 1,
+            clear_columns(&dW[0, 0], ld, &rows[0], n_rows, &mark[0], stamp,
                           column(p, n_parts, D), column(p + 1, n_parts, D))
             if total:
                 scatter_columns(&dW[0, 0], ld, ids, source, scale, &first[0],
                                 N, C, D, column(p, n_parts, D), column(p + 1, n_parts, D))
         for i in range(n_rows):
-            if mark[rows[i]] == 1:
+            if mark[rows[i]] == stamp:
                 mark[rows[i]] = 0
-        kept = n_fresh if n_fresh < capacity else capacity
-        for i in range(kept):
-            mark[fresh[i]] = 1
     return n_fresh if n_fresh <= capacity else -1
 
 
@@ -245,6 +249,7 @@ cdef void add_rows_range(real_t* dW, Py_ssize_t ld, const real_t* other, Py_ssiz
 def merge_marks(uint8_t[::1] mark,          # OUT (V,)
                 int64_t[::1] rows,          # OUT (capacity,) the list of `mark`, appended to
                 Py_ssize_t n_rows,
+                uint8_t stamp,              # mark of the rows in the list
                 const int64_t[::1] others,  # IN  rows to be listed too
                 Py_ssize_t n_others):
     """List more rows; returns the new length, or -1 when they do not fit."""
@@ -255,7 +260,7 @@ def merge_marks(uint8_t[::1] mark,          # OUT (V,)
                 if n_rows == capacity:
                     n_rows = -1
                     break
-                mark[others[i]] = 1
+                mark[others[i]] = stamp
                 rows[n_rows] = others[i]
                 n_rows += 1
     return n_rows

@@ -8,3 +8,9 @@ ctypedef fused real_t:
 ctypedef fused index_t:
     int32_t
     int64_t
+
+ctypedef fused count_t:     # counts, plain or weighted
+    int32_t
+    int64_t
+    float
+    double

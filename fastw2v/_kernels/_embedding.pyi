@@ -14,6 +14,7 @@ def overwrite_rows(
     first: NDArray[Any],
     rows: NDArray[Any],
     n_rows: int,
+    stamp: int,
     idx: NDArray[Any],
     x: NDArray[Any],
     coef: NDArray[Any] | None,
@@ -23,7 +24,12 @@ def add_rows(
     dW: NDArray[Any], other: NDArray[Any], rows: NDArray[Any], n_rows: int, n_parts: int
 ) -> None: ...
 def merge_marks(
-    mark: NDArray[Any], rows: NDArray[Any], n_rows: int, others: NDArray[Any], n_others: int
+    mark: NDArray[Any],
+    rows: NDArray[Any],
+    n_rows: int,
+    stamp: int,
+    others: NDArray[Any],
+    n_others: int,
 ) -> int: ...
 def unlisted_rows_are_zero(dW: NDArray[Any], mark: NDArray[Any], n_parts: int) -> bool: ...
 def find_bad_id(idx: NDArray[Any], V: int) -> tuple[int, bool]: ...

@@ -1,0 +1,167 @@
+"""BaseModel: what every model of the book inherits. Parameters in and out of files."""
+
+import os
+import pickle
+import zipfile
+from contextlib import contextmanager
+
+import numpy as np
+
+from fastw2v._files import replacing
+from fastw2v._pickle import BookFileError, load_book_pickle
+
+__all__ = ["BaseModel", "BookFileError", "load_book_pickle"]
+
+
+class BaseModel:
+    """Base of models: `params`, `grads`, and files of parameters.
+
+    A subclass sets `params` and `grads` (lists of arrays, same order) and writes `forward` and
+    `backward`.
+
+    >>> import tempfile
+    >>> class Line(BaseModel):
+    ...     def __init__(self, slope):
+    ...         self.params = [np.array([slope], np.float32)]
+    ...         self.grads = [np.zeros(1, np.float32)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Line(0.5).save_params(folder + "/line.pkl")
+    ...     model = Line(0.0)
+    ...     model.load_params(folder + "/line.pkl")
+    >>> model.params
+    [array([0.5], dtype=float32)]
+    """
+
+    def __init__(self):
+        self.params, self.grads = None, None
+
+    def forward(self, *args):
+        raise NotImplementedError(
+            f"{type(self).__name__}.forward: expected the subclass to have one, got only "
+            "BaseModel's; write forward(self, ...) that returns the loss"
+        )
+
+    def backward(self, *args):
+        raise NotImplementedError(
+            f"{type(self).__name__}.backward: expected the subclass to have one, got only "
+            "BaseModel's; write backward(self, dout=1) that fills self.grads"
+        )
+
+    def save_params(self, file_name=None):
+        """Write `params` to a file, as a whole or not at all.
+
+        file_name: None means `<ClassName>.pkl` in the current folder. A name ending in `.npz`
+        gives a numpy archive with the arrays in their own dtype; any other name a pickled list of
+        float16 arrays in the order of `params`, which the book's own code reads too.
+        """
+        name = self._file_name(file_name)
+        params = self._own_params()
+        with replacing(name) as file:
+            if name.endswith(".npz"):
+                np.savez(file, **{f"param{i}": np.asarray(p) for i, p in enumerate(params)})
+            else:
+                pickle.dump([np.asarray(p).astype(np.float16) for p in params], file, protocol=4)
+
+    def load_params(self, file_name=None):
+        """Copy the arrays of a file into the existing arrays of `params`.
+
+        file_name: as in `save_params`. The file is judged by the number and the shapes of its
+        arrays, whatever class wrote it; all are checked before the first is written.
+        OSError `No file: NAME` when it is missing, ValueError when it does not fit.
+        """
+        name = self._file_name(file_name)
+        if not os.path.exists(name):
+            raise FileNotFoundError(f"No file: {name}")
+        params = self._own_params()
+        for i, param in enumerate(params):
+            if not param.flags.writeable:  # before the first write, not in the middle
+                raise ValueError(
+                    f"params[{i}]: expected an array that can be written, got a read-only one; "
+                    "put a copy of it into params"
+                )
+        read = _read_archive if name.endswith(".npz") else _read_pickle
+        arrays = read(name, lambda shapes: self._check_fit(name, params, shapes))
+        for param, array in zip(params, arrays, strict=True):
+            param[...] = array
+
+    def _file_name(self, file_name):
+        if file_name is None:
+            return type(self).__name__ + ".pkl"
+        return os.fspath(file_name).replace("/", os.sep)
+
+    def _own_params(self):
+        if self.params is None:
+            raise ValueError(
+                f"{type(self).__name__}.params: expected a list of arrays, got None; "
+                "set self.params in __init__"
+            )
+        return self.params
+
+    def _check_fit(self, name, params, shapes):
+        owner = type(self).__name__
+        if len(shapes) != len(params):
+            raise ValueError(
+                f"{name}: expected {len(params)} arrays for {owner}, got {len(shapes)}; "
+                "load it into a model of the kind that saved it"
+            )
+        for i, (param, shape) in enumerate(zip(params, shapes, strict=True)):
+            if param.shape != shape:
+                raise ValueError(
+                    f"{name}: expected shape {param.shape} for params[{i}] of {owner}, "
+                    f"got {shape}; build the model with the sizes it was saved with"
+                )
+
+
+def _read_pickle(name, check):
+    """The arrays of a pickled list, after `check` has seen their shapes."""
+    arrays = load_book_pickle(name)
+    if type(arrays) not in (list, tuple) or any(type(a) is not np.ndarray for a in arrays):
+        raise BookFileError(
+            f"{name}: expected a list of arrays, got a {type(arrays).__name__} of other things; "
+            "load_params reads what save_params wrote"
+        )
+    check([array.shape for array in arrays])
+    return arrays
+
+
+def _read_archive(name, check):
+    """The arrays of an .npz. No array is read before `check` has seen all shapes."""
+    with _told_as_damage(name):
+        archive = zipfile.ZipFile(name)
+    with archive:
+        members = archive.namelist()
+        with _told_as_damage(name):
+            shapes = [_shape_of(archive, member) for member in members]
+        check(shapes)
+        with _told_as_damage(name):
+            return [_member(archive, member) for member in members]
+
+
+@contextmanager
+def _told_as_damage(name):
+    try:
+        yield
+    except Exception as error:  # zipfile, zlib and numpy each have several of their own
+        raise BookFileError(
+            f"{name}: expected an .npz archive of number arrays, got a damaged or foreign one "
+            f"({error}); save it again with save_params"
+        ) from error
+
+
+def _shape_of(archive, member):
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):  # later versions are for arrays with fields
+            raise ValueError(f"{member} has format {version}")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        if dtype.kind not in "biuf":
+            raise ValueError(f"{member} holds {dtype}")
+        return shape
+
+
+def _member(archive, member):
+    with archive.open(member) as file:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):
+            raise ValueError(f"{member} goes on after its array")
+        return array

@@ -1,0 +1,142 @@
+"""Initialisers of weights: functions of a shape that return a fresh array.
+
+Each takes `rng=` (None: numpy's global stream, so `np.random.seed` rules; a Generator, a
+RandomState or an int) and `dtype=` (float32). Numbers are drawn in float64 and then rounded.
+"""
+
+import math
+
+import numpy as np
+
+from fastw2v import _validation
+
+__all__ = [
+    "glorot_uniform",
+    "orthogonal",
+    "random_normal",
+    "truncated_normal",
+    "uniform",
+    "unit_forget_bias",
+    "word_vectors",
+    "zeros",
+]
+
+
+def uniform(shape, low=-1.0, high=1.0, *, rng=None, dtype=np.float32):
+    """Evenly distributed between `low` and `high`.
+
+    >>> W = uniform((1000, 50), rng=0)
+    >>> W.dtype, bool(abs(W).max() <= 1)
+    (dtype('float32'), True)
+    """
+    _validation.not_negative("high - low", high - low)
+    return _source(rng).uniform(low, high, _validation.lengths("shape", shape)).astype(dtype)
+
+
+def random_normal(shape, stddev=0.05, mean=0.0, *, rng=None, dtype=np.float32):
+    """Normally distributed.
+
+    >>> random_normal((2, 3), rng=0).shape
+    (2, 3)
+    """
+    stddev = _validation.not_negative("stddev", stddev)
+    return (
+        mean + stddev * _source(rng).standard_normal(_validation.lengths("shape", shape))
+    ).astype(dtype)
+
+
+def truncated_normal(shape, stddev=0.05, mean=0.0, *, rng=None, dtype=np.float32):
+    """Normally distributed; values beyond two `stddev` are drawn again.
+
+    The numbers kept have a standard deviation of 0.88 times `stddev`.
+
+    >>> W = truncated_normal((1000, 128), stddev=1 / 128**0.5, rng=0)
+    >>> bool(abs(W).max() <= 2 / 128**0.5)
+    True
+    """
+    stddev = _validation.not_negative("stddev", stddev)
+    source = _source(rng)
+    z = source.standard_normal(_validation.lengths("shape", shape))
+    flat = z.reshape(-1)
+    bad = np.flatnonzero(np.abs(flat) > 2)
+    while bad.size:
+        flat[bad] = source.standard_normal(bad.size)
+        bad = bad[np.abs(flat[bad]) > 2]
+    return (mean + stddev * z).astype(dtype)
+
+
+def glorot_uniform(shape, *, rng=None, dtype=np.float32):
+    """Uniform within sqrt(6 / (fan_in + fan_out)), Glorot and Bengio 2010, formula 16.
+
+    shape: (fan_in, fan_out); axes before the last two multiply both, as in a convolution.
+
+    >>> W = glorot_uniform((20, 40), rng=0)
+    >>> bool(abs(W).max() <= 0.1**0.5)
+    True
+    """
+    shape = _validation.lengths("shape", shape, ndim=2)
+    fans = math.prod(shape[:-2]) * (shape[-2] + shape[-1])
+    limit = math.sqrt(6 / fans) if fans else 0.0
+    return uniform(shape, -limit, limit, rng=rng, dtype=dtype)
+
+
+def orthogonal(shape, gain=1.0, *, rng=None, dtype=np.float32):
+    """`gain` times a matrix with orthonormal columns, or rows where these are fewer.
+
+    shape: (M, N); axes before the last are taken together as M. The Q of a QR decomposition of
+    normal numbers, with the signs that make R's diagonal positive: evenly spread over all
+    orthogonal matrices (Mezzadri 2007).
+
+    >>> Q = orthogonal((3, 3), rng=0, dtype=np.float64)
+    >>> bool(np.allclose(Q @ Q.T, np.eye(3)))
+    True
+    """
+    shape = _validation.lengths("shape", shape, ndim=2)
+    M, N = math.prod(shape[:-1]), shape[-1]
+    q, r = np.linalg.qr(_source(rng).standard_normal((max(M, N), min(M, N))))
+    q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
+    return (gain * (q if M >= N else q.T)).reshape(shape).astype(dtype, order="C")
+
+
+def zeros(shape, *, rng=None, dtype=np.float32):
+    """Zeros; `rng` is not asked.
+
+    >>> zeros(3)
+    array([0., 0., 0.], dtype=float32)
+    """
+    return np.zeros(_validation.lengths("shape", shape), dtype)
+
+
+def unit_forget_bias(shape, *, rng=None, dtype=np.float32):
+    """The bias of an LSTM that remembers at first: 1 for the forget gate, 0 for the others.
+
+    shape: 4H or (4H,). The gates stand in the book's order f, g, i, o, so the first H are 1.
+    `rng` is not asked.
+
+    >>> unit_forget_bias(8)
+    array([1., 1., 0., 0., 0., 0., 0., 0.], dtype=float32)
+    """
+    shape = _validation.gates("shape", shape, 4)
+    bias = np.zeros(shape, dtype)
+    bias[: shape[0] // 4] = 1
+    return bias
+
+
+def word_vectors(shape, rng=None):
+    """What the book's CBOW and SkipGram begin with: 0.01 * randn, float32.
+
+    The numbers are rounded to float32 before they are scaled, as the book does, so that the same
+    seed gives the same bits.
+
+    >>> word_vectors((2, 3), np.random.default_rng(0)).dtype
+    dtype('float32')
+    """
+    shape = _validation.lengths("shape", shape)
+    return np.float32(0.01) * _source(rng).standard_normal(shape).astype(np.float32)
+
+
+def _source(rng):
+    """Something with numpy's `uniform` and `standard_normal`."""
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
+        return np.random.default_rng(int(rng))
+    return _validation.generator("rng", rng) or np.random

@@ -1,0 +1,421 @@
+"""The book's common.util: corpus, counts, similarities, evaluation; and `nearest`, fast and quiet.
+
+V words of vocabulary, N words of corpus, D numbers of a word vector, w words of window a side.
+"""
+
+import sys
+
+import numpy as np
+
+from fastw2v import _threads, _validation
+from fastw2v._kernels import _corpus, _neighbors, specialise
+
+__all__ = [
+    "analogy",
+    "clip_grads",
+    "convert_one_hot",
+    "cos_similarity",
+    "create_co_matrix",
+    "create_contexts_target",
+    "eval_perplexity",
+    "eval_seq2seq",
+    "most_similar",
+    "nearest",
+    "normalize",
+    "ppmi",
+    "preprocess",
+    "to_cpu",
+    "to_gpu",
+]
+
+_ROWS_AT_ONCE = 4096  # rows of a table that are worked on together, to bound temporary memory
+
+
+def preprocess(text):
+    """Words of a text as ids, in order of first appearance.
+
+    Lower-cases, sets full stops off as words and splits at single blanks only, as the book does:
+    two blanks make an empty word, a newline is part of a word.
+    Returns corpus (N,) int64, word_to_id, id_to_word (dicts).
+
+    >>> corpus, word_to_id, id_to_word = preprocess("You say goodbye and I say hello.")
+    >>> corpus
+    array([0, 1, 2, 3, 4, 1, 5, 6])
+    >>> id_to_word[5]
+    'hello'
+    """
+    words = _validation.text("text", text).lower().replace(".", " .").split(" ")
+    word_to_id = {word: i for i, word in enumerate(dict.fromkeys(words))}
+    id_to_word = {i: word for word, i in word_to_id.items()}
+    corpus = np.fromiter(map(word_to_id.__getitem__, words), np.int64, len(words))
+    return corpus, word_to_id, id_to_word
+
+
+def create_contexts_target(corpus, window_size=1):
+    """The words around each word that has a full window, and that word.
+
+    corpus: (N,) integer ids. Returns contexts (M, 2w) and target (M,) with M = N - 2w, in the
+    dtype of the corpus; a corpus without a full window gives M = 0.
+    TypeError for ids that are not integers, ValueError for a window below 1.
+
+    >>> contexts, target = create_contexts_target(np.array([0, 1, 2, 3, 4]))
+    >>> contexts.tolist(), target.tolist()
+    ([[0, 2], [1, 3], [2, 4]], [1, 2, 3])
+    """
+    ids = _validation.any_ids("corpus", corpus, ndim=1)
+    w = _validation.positive_int("window_size", window_size)
+    dtype = corpus.dtype if isinstance(corpus, np.ndarray) else ids.dtype
+    M = max(0, len(ids) - 2 * w)
+    contexts, target = np.empty((M, 2 * w), ids.dtype), np.empty(M, ids.dtype)
+    kernel = specialise(_corpus.contexts_target)[ids.dtype]
+    kernel(contexts, target, ids, w, _threads.parts(M * (10 + 2 * w)))
+    return contexts.astype(dtype, copy=False), target.astype(dtype, copy=False)
+
+
+def convert_one_hot(corpus, vocab_size):
+    """One-hot int32 vectors of ids: shape (N,) becomes (N, V), shape (N, C) becomes (N, C, V).
+
+    IndexError for an id outside the vocabulary.
+
+    >>> convert_one_hot(np.array([0, 2]), 3)
+    array([[1, 0, 0],
+           [0, 0, 1]], dtype=int32)
+    """
+    V = _validation.positive_int("vocab_size", vocab_size, low=0)
+    ids = _validation.as_ids("corpus", corpus, V)
+    out = np.zeros((*ids.shape, V), np.int32)
+    specialise(_corpus.one_hot)[ids.dtype](out.reshape(ids.size, V), ids.reshape(-1))
+    return out
+
+
+def create_co_matrix(corpus, vocab_size, window_size=1):
+    """How often each word stands within `window_size` places of each other: (V, V) int32.
+
+    corpus: (N,) integer ids below vocab_size; IndexError names one that is not.
+    OverflowError when a count does not fit 32 bits.
+
+    >>> create_co_matrix(np.array([0, 1, 0, 2]), 3)
+    array([[0, 2, 1],
+           [2, 0, 0],
+           [1, 0, 0]], dtype=int32)
+    """
+    V = _validation.positive_int("vocab_size", vocab_size, low=0)
+    ids = _validation.as_ids("corpus", _validation.any_ids("corpus", corpus, ndim=1), V)
+    w = min(_validation.positive_int("window_size", window_size, low=0), len(ids))
+    C = np.zeros((V, V), np.int32)
+    n_parts = _threads.parts(len(ids) * (2 + 4 * w))
+    bounds = _equal_shares(ids, V, n_parts)
+    if specialise(_corpus.cooccurrence)[ids.dtype](C, ids, w, bounds):
+        raise OverflowError(
+            f"corpus: expected counts below 2**31, got a larger one within window_size = {w}; "
+            "count pieces of the corpus and add them in int64"
+        )
+    return C
+
+
+def _equal_shares(ids, V, n_parts):
+    """Cut the words into n_parts ranges of about the same number of occurrences."""
+    if n_parts == 1:
+        return np.array([0, V])
+    counts = np.zeros(V, np.int64)
+    specialise(_corpus.count_ids)[ids.dtype](counts, ids)
+    shares = len(ids) * np.arange(1, n_parts) // n_parts
+    cuts = np.searchsorted(np.cumsum(counts), shares, side="right")
+    return np.concatenate(([0], cuts, [V])).astype(np.int64)
+
+
+def ppmi(C, verbose=False, eps=1e-8):
+    """Positive pointwise mutual information of a co-occurrence matrix: (V, V) float32.
+
+    max(0, log2(C_ij * total / (S_i * S_j) + eps)) with S the column sums (Church and Hanks 1990),
+    in double; a word that never occurs has 0 everywhere. verbose=True prints the book's progress
+    lines, about a hundred.
+
+    >>> C = create_co_matrix(np.array([0, 1, 2, 3, 4, 1, 5, 6]), 7)
+    >>> ppmi(C).round(3)[0]
+    array([0.   , 1.807, 0.   , 0.   , 0.   , 0.   , 0.   ], dtype=float32)
+    """
+    C = _validation.square_counts("C", C)
+    V = len(C)
+    sums = C.sum(axis=0, dtype=np.float64 if C.dtype.kind == "f" else np.int64)
+    total, sums = float(sums.sum()), sums.astype(np.float64)
+    out = np.empty((V, V), np.float32)
+    kernel = specialise(_corpus.ppmi)[C.dtype]
+    rows, done, step = max(1, V // 100), 0, V * V // 100 + 1
+    for row in range(0, V, rows):
+        block = out[row : row + rows]
+        counts = np.ascontiguousarray(C[row : row + rows])
+        kernel(block, counts, sums, row, total, float(eps), _threads.parts(block.size))
+        if verbose:
+            # The book prints at every `step` entries; several may lie in one block.
+            for entries in range(done + step, (row + len(block)) * V + 1, step):
+                print(f"{100 * entries / (V * V):.1f}% done")
+                done = entries
+    return out
+
+
+def cos_similarity(x, y, eps=1e-8):
+    """Cosine of the angle between two vectors (D,); `eps` is added to both lengths.
+
+    Floats are computed in their own dtype, integers in float64.
+
+    >>> float(round(cos_similarity(np.array([1.0, 1.0]), np.array([1.0, 0.0])), 6))
+    0.707107
+    """
+    return np.dot(_unit(_long_integers(x), eps), _unit(_long_integers(y), eps))
+
+
+def _long_integers(x):
+    """The same array; small integers as int64, whose squares fit."""
+    x = np.asarray(x)
+    return x.astype(np.int64) if x.dtype.kind in "biu" else x
+
+
+def _unit(x, eps):
+    """x / (|x| + eps) along the last axis, in numpy's arithmetic for the dtype of x."""
+    return x / (np.sqrt(np.sum(x**2, axis=-1, keepdims=x.ndim > 1)) + eps)
+
+
+def most_similar(query, word_to_id, id_to_word, word_matrix, top=5):
+    """Print the `top` words nearest to `query` by cosine; an unknown word is reported.
+
+    word_matrix: (V or more, D), floats or integers, one row for each id of id_to_word.
+    The scores are computed in the dtype of the matrix and in the order of the book's loop, so
+    that the digits agree; `nearest` returns results instead, and faster.
+
+    >>> text = "You say goodbye and I say hello."
+    >>> corpus, word_to_id, id_to_word = preprocess(text)
+    >>> C = create_co_matrix(corpus, len(word_to_id))
+    >>> most_similar("and", word_to_id, id_to_word, C, top=1)
+    <BLANKLINE>
+    [query] and
+     say: 0.7071067726510136
+    """
+    if query not in word_to_id:
+        print(f"{query} is not found")
+        return
+    table = _validation.word_rows("word_matrix", word_matrix, len(id_to_word))
+    print(f"\n[query] {query}")
+    scores = np.zeros(len(id_to_word))
+    wanted = _unit(_long_integers(table[word_to_id[query]]), 1e-8)
+    for lo in range(0, len(scores), _ROWS_AT_ONCE):
+        # Contiguous rows: then numpy adds along each in the order it uses for a single row.
+        rows = np.ascontiguousarray(table[lo : min(lo + _ROWS_AT_ONCE, len(scores))])
+        scores[lo : lo + len(rows)] = np.vecdot(_unit(_long_integers(rows), 1e-8), wanted)
+    printed = 0
+    for i in (-1 * scores).argsort():
+        if id_to_word[i] == query:
+            continue
+        print(f" {id_to_word[i]}: {scores[i]}")
+        printed += 1
+        if printed >= top:
+            return
+
+
+def analogy(a, b, c, word_to_id, id_to_word, word_matrix, top=5, answer=None):
+    """Print the `top` words that are to `c` as `b` is to `a`; an unknown word is reported.
+
+    word_matrix: (V or more, D). The score is the product of a row, as long as it is, with
+    b - a + c made a unit vector. NaN scores and a, b, c are left out. The score of `answer`,
+    when given, is printed first.
+
+    >>> words = ["man", "king", "woman", "queen"]
+    >>> word_to_id = {word: i for i, word in enumerate(words)}
+    >>> vectors = np.array([[1.0, 0.0], [1.0, 1.0], [-1.0, 0.0], [-1.0, 1.0]])
+    >>> analogy("man", "king", "woman", word_to_id, dict(enumerate(words)), vectors)
+    <BLANKLINE>
+    [analogy] man:king = woman:?
+     queen: 1.414213562373095
+    """
+    for word in (a, b, c) if answer is None else (a, b, c, answer):
+        if word not in word_to_id:
+            print(f"{word} is not found")
+            return
+    table = _validation.word_rows("word_matrix", word_matrix, len(id_to_word))
+    print(f"\n[analogy] {a}:{b} = {c}:?")
+    wanted = table[word_to_id[b]] - table[word_to_id[a]] + table[word_to_id[c]]
+    if wanted.dtype.kind != "f":
+        wanted = wanted.astype(np.float64)
+    scores = np.dot(table, normalize(wanted))
+    if answer is not None:
+        print(f"==>{answer}:{np.dot(table[word_to_id[answer]], wanted)!s}")
+    printed = 0
+    for i in (-1 * scores).argsort():
+        if i >= len(id_to_word) or np.isnan(scores[i]) or id_to_word[i] in (a, b, c):
+            continue
+        print(f" {id_to_word[i]}: {scores[i]}")
+        printed += 1
+        if printed >= top:
+            return
+
+
+def nearest(matrix, queries, k=10, exclude=None):
+    """The `k` rows nearest to each query by cosine: (ids, scores), best first.
+
+    matrix:  (V, D) floats (float16 and integers are converted).
+    queries: (D,) or (Q, D) vectors.
+    exclude: ids that are never listed: (E,) for all queries, or (Q, E) for each its own, where
+             -1 stands for none.
+    Returns ids int64 and scores in the matrix's dtype, of shape (k,) or (Q, k) with k at most V.
+    Equal scores stand in order of id. A zero row or query scores 0; rows with NaN or infinity are
+    never listed. Places for which no row is left hold id -1 and score -inf.
+    The results are the same bits for any number of threads.
+
+    >>> vectors = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 3.0], [-1.0, 0.0]])
+    >>> ids, scores = nearest(vectors, vectors[0], k=2, exclude=[0])
+    >>> ids
+    array([1, 2])
+    >>> scores.round(4)
+    array([0.7071, 0.    ])
+    """
+    W = _validation.search_table("matrix", matrix)
+    V, D = W.shape
+    wanted = _validation.search_queries("queries", queries, D)
+    k = min(_validation.positive_int("k", k, low=0), V)
+    Q = len(wanted)
+    never = _validation.excluded_ids("exclude", exclude, Q)
+    lengths, norms = np.empty(Q), np.empty(V)
+    specialise(_neighbors.row_norms)[wanted.dtype](lengths, wanted, 1)
+    lengths[lengths == 0] = 1
+    with np.errstate(invalid="ignore"):  # infinite queries become NaN and list nothing
+        unit = (wanted / lengths[:, None]).astype(W.dtype)
+    specialise(_neighbors.row_norms)[W.dtype](norms, W, _threads.parts(V * (5 + D // 8)))
+    n_parts = _threads.parts(Q * V * (5 + D // 8))
+    ids, scores = np.empty((Q, k), np.int64), np.empty((Q, k), W.dtype)
+    part_ids = np.empty((n_parts, Q, k), np.int64)
+    part_scores = np.empty((n_parts, Q, k), W.dtype)
+    kernel = specialise(_neighbors.nearest)[W.dtype]
+    kernel(ids, scores, part_ids, part_scores, W, norms, unit, never, n_parts)
+    return (ids[0], scores[0]) if np.ndim(queries) == 1 else (ids, scores)
+
+
+def normalize(x):
+    """Divide a vector (D,), or each row of (N, D), by its length: in place, and returns x.
+
+    A zero row becomes NaN; arrays of other ranks come back as they are.
+
+    >>> normalize(np.array([[3.0, 4.0], [0.0, 2.0]]))
+    array([[0.6, 0.8],
+           [0. , 1. ]])
+    """
+    if x.ndim not in (1, 2):
+        return x
+    _validation.float_in_place("x", x)
+    x /= np.sqrt(np.sum(x * x, axis=-1, keepdims=x.ndim == 2))
+    return x
+
+
+def clip_grads(grads, max_norm):
+    """Scale all gradients, in place, so that their common norm is at most about `max_norm`.
+
+    The factor is max_norm / (norm + 1e-6), used when below 1. The norm is summed in double.
+
+    >>> grads = [np.array([3.0, 0.0]), np.array([4.0])]
+    >>> clip_grads(grads, 1.0)
+    >>> [g.round(3).tolist() for g in grads]
+    [[0.6, 0.0], [0.8]]
+    """
+    _clip_grads(grads, max_norm)
+
+
+def _clip_grads(grads, max_norm, trusted=False):
+    """`trusted`: only our own layers wrote to the gradients since they were last cleared."""
+    square = sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads)
+    rate = float(max_norm) / (square**0.5 + 1e-6)
+    if rate < 1:
+        for g in grads:
+            g *= rate
+
+
+def eval_perplexity(model, corpus, batch_size=10, time_size=35):
+    """Perplexity of a language model on a corpus (N,): exp of the mean loss of its blocks.
+
+    `batch_size` readers start (N - 1) // batch_size words apart and read `time_size` ids a block.
+    Calls model.forward(xs, ts, train_flg=False), or forward(xs, ts) where that is a TypeError,
+    and leaves the model's state as the reading left it. Prints its progress on one line.
+
+    >>> class Guess:
+    ...     def forward(self, xs, ts):
+    ...         return np.log(50)
+    >>> float(round(eval_perplexity(Guess(), np.arange(5), 1, 2), 6))  # doctest: +ELLIPSIS
+    evaluating perplexity ...
+    ...
+    50.0
+    """
+    corpus = _validation.any_ids("corpus", corpus, ndim=1)
+    N = _validation.positive_int("batch_size", batch_size)
+    T = _validation.positive_int("time_size", time_size)
+    _validation.enough_words("corpus", corpus, N, T)
+    blocks, jump = (len(corpus) - 1) // (N * T), (len(corpus) - 1) // N
+    print("evaluating perplexity ...")
+    total_loss = 0
+    for block in range(blocks):
+        at = block * T + jump * np.arange(N)[:, None] + np.arange(T)
+        xs = corpus[at % len(corpus)].astype(np.int32)
+        ts = corpus[(at + 1) % len(corpus)].astype(np.int32)
+        try:
+            loss = model.forward(xs, ts, train_flg=False)
+        except TypeError:
+            loss = model.forward(xs, ts)
+        total_loss += loss
+        sys.stdout.write(f"\r{block} / {blocks}")
+        sys.stdout.flush()
+    print()
+    return np.exp(total_loss / blocks)
+
+
+def eval_seq2seq(model, question, correct, id_to_char, verbose=False, is_reverse=False):
+    """1 if the model answers `question` with `correct`, else 0; compared as text.
+
+    question: (1, T) ids; correct: ids, of which the first is the start mark. Asks
+    model.generate(question, start_id, number of the other ids). verbose=True prints question,
+    right answer and guess; is_reverse turns the printed question round.
+
+    >>> class Parrot:
+    ...     def generate(self, xs, start_id, sample_size):
+    ...         return xs.flatten()[:sample_size]
+    >>> chars = dict(enumerate("_abc"))
+    >>> eval_seq2seq(Parrot(), np.array([[1, 2, 3]]), np.array([[0, 1, 2]]), chars)
+    1
+    """
+    start_id, *rest = correct.flatten()
+    guess = _text(model.generate(question, start_id, len(rest)), id_to_char)
+    correct = _text(rest, id_to_char)
+    if verbose:
+        question = _text(question.flatten(), id_to_char)
+        print("Q", question[::-1] if is_reverse else question)
+        print("T", correct)
+        print(_mark(guess == correct), guess)
+        print("---")
+    return 1 if guess == correct else 0
+
+
+def _text(ids, id_to_char):
+    return "".join(id_to_char[int(i)] for i in ids)
+
+
+def _mark(right):
+    if sys.platform == "win32":  # its consoles show neither the colours nor the boxes
+        return "O" if right else "X"
+    return "\033[92m☑\033[0m" if right else "\033[91m☒\033[0m"
+
+
+def to_cpu(x):
+    """The array as it is: fastw2v computes on the CPU, and there is nothing to bring back.
+
+    >>> x = np.zeros(3)
+    >>> to_cpu(x) is x
+    True
+    """
+    return x if isinstance(x, np.ndarray) else np.asarray(x)
+
+
+def to_gpu(x):
+    """Raises RuntimeError: there is no GPU mode.
+
+    >>> to_gpu(np.zeros(3))
+    Traceback (most recent call last):
+        ...
+    RuntimeError: to_gpu: fastw2v has no GPU mode; remove the call and `config.GPU = True`
+    """
+    raise RuntimeError("to_gpu: fastw2v has no GPU mode; remove the call and `config.GPU = True`")

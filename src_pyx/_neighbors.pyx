@@ -1,0 +1,186 @@
+"""Nearest rows of a table by cosine.
+
+V table rows, D row width, Q queries, k rows wanted for each, E rows excluded for each.
+    row_norms   out[v] = |W[v]|                                            in double
+    nearest     score(q, v) = W[v] . queries[q] / norms[v],  queries of length one
+The k best of each query, by falling score and then rising id. A zero row scores 0, a row or query
+with NaN or infinity is never listed. Places left over hold id -1 and score -inf.
+
+Every part finds the k best among its own rows, then the parts' lists are merged: the order above
+has no ties, so the result does not depend on the cut. Callers have checked shapes.
+"""
+from cython.parallel cimport prange
+from libc.math cimport INFINITY, fabs, sqrt
+from libc.stdint cimport INT64_MAX, int64_t
+
+from common_math cimport dot
+from common_parallel cimport part_begin
+from common_types cimport real_t
+
+cdef enum:
+    BLOCK = 64      # rows that stay in the cache while all queries look at them
+    LANES = 8       # partial sums of a norm
+
+
+cdef double row_norm(const real_t* x, Py_ssize_t D) noexcept nogil:
+    """|x|, in double; scaled by the largest element where the squares leave its range."""
+    cdef double lane[LANES]
+    cdef double total = 0, top = 0
+    cdef Py_ssize_t i = 0
+    cdef int j
+    for j in range(LANES):
+        lane[j] = 0
+    while i + LANES <= D:
+        for j in range(LANES):
+            lane[j] += <double> x[i + j] * <double> x[i + j]
+        i += LANES
+    for j in range(LANES):
+        total += lane[j]
+    while i < D:
+        total += <double> x[i] * <double> x[i]
+        i += 1
+    if 1e-280 < total < 1e300 or total != total:
+        return sqrt(total)
+    for i in range(D):
+        top = fabs(<double> x[i]) if fabs(<double> x[i]) > top else top
+    if top == 0 or top == INFINITY:
+        return top
+    total = 0
+    for i in range(D):
+        total += (<double> x[i] / top) * (<double> x[i] / top)
+    return top * sqrt(total)
+
+
+cdef inline bint better(real_t score, int64_t v, real_t other, int64_t w) noexcept nogil:
+    return score > other or (score == other and v < w)      # false for NaN
+
+
+cdef void sink(real_t* scores, int64_t* ids, Py_ssize_t k,
+               real_t score, int64_t v) noexcept nogil:
+    """Put (score, v) in the place of the root of a heap that has its worst entry there."""
+    cdef Py_ssize_t at = 0, child = 1
+    while child < k:
+        if child + 1 < k and better(scores[child], ids[child], scores[child + 1], ids[child + 1]):
+            child += 1
+        if not better(score, v, scores[child], ids[child]):
+            break
+        scores[at] = scores[child]
+        ids[at] = ids[child]
+        at = child
+        child = 2 * at + 1
+    scores[at] = score
+    ids[at] = v
+
+
+cdef inline void clear_heap(real_t* scores, int64_t* ids, Py_ssize_t k) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(k):
+        scores[i] = <real_t> -INFINITY
+        ids[i] = INT64_MAX              # worse than every row
+
+
+cdef void sort_heap(real_t* scores, int64_t* ids, Py_ssize_t k) noexcept nogil:
+    """Best first; empty places get id -1."""
+    cdef Py_ssize_t n = k
+    cdef real_t score
+    cdef int64_t v
+    while n > 1:
+        n -= 1
+        score, v = scores[n], ids[n]
+        scores[n], ids[n] = scores[0], ids[0]
+        sink(scores, ids, n, score, v)
+    for n in range(k):
+        if ids[n] == INT64_MAX:
+            ids[n] = -1
+
+
+cdef inline bint listed(const int64_t* ids, Py_ssize_t n, int64_t v) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        if ids[i] == v:
+            return True
+    return False
+
+
+cdef void scan_range(real_t* scores, int64_t* ids, Py_ssize_t k,
+                     const real_t* W, Py_ssize_t ld, const double* norms,
+                     const real_t* queries, Py_ssize_t Q, Py_ssize_t D,
+                     const int64_t* exclude, Py_ssize_t E,
+                     Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """The k best rows of [lo, hi) for each query, as heaps."""
+    cdef Py_ssize_t first = lo, last, q, v
+    cdef real_t score
+    for q in range(Q):
+        clear_heap(scores + q * k, ids + q * k, k)
+    while first < hi:
+        last = first + BLOCK if first + BLOCK < hi else hi
+        for q in range(Q):
+            for v in range(first, last):
+                score = dot(W + v * ld, queries + q * D, D)
+                if norms[v] != 0:
+                    score = <real_t> (<double> score / norms[v])
+                if (better(score, v, scores[q * k], ids[q * k])
+                        and not listed(exclude + q * E, E, v)):
+                    sink(scores + q * k, ids + q * k, k, score, v)
+        first = last
+
+
+def row_norms(double[::1] out,              # OUT (V,)
+              const real_t[:, :] W,         # IN  (V, D) rows contiguous
+              Py_ssize_t n_parts):
+    """out[v] = |W[v]|."""
+    cdef Py_ssize_t V = W.shape[0], D = W.shape[1], ld, p
+    if V == 0:
+        return
+    if D == 0:
+        out[:] = 0
+        return
+    ld = W.strides[0] // <Py_ssize_t> sizeof(real_t)
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            norms_range(&out[0], &W[0, 0], ld, D,
+                        part_begin(p, n_parts, V), part_begin(p + 1, n_parts, V))
+
+
+cdef void norms_range(double* out, const real_t* W, Py_ssize_t ld, Py_ssize_t D,
+                      Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t v
+    for v in range(lo, hi):
+        out[v] = row_norm(W + v * ld, D)
+
+
+def nearest(int64_t[:, ::1] ids,                # OUT (Q, k)
+            real_t[:, ::1] scores,              # OUT (Q, k)
+            int64_t[:, :, ::1] part_ids,        # scratch (n_parts, Q, k)
+            real_t[:, :, ::1] part_scores,      # scratch (n_parts, Q, k)
+            const real_t[:, :] W,               # IN  (V, D) rows contiguous, D > 0
+            const double[::1] norms,            # IN  (V,)
+            const real_t[:, ::1] queries,       # IN  (Q, D) rows of length one, or zero
+            const int64_t[:, ::1] exclude,      # IN  (Q, E) ids never listed for that query
+            Py_ssize_t n_parts):
+    """The k best rows for each query."""
+    cdef Py_ssize_t Q = ids.shape[0], k = ids.shape[1], V = W.shape[0], D = W.shape[1]
+    cdef Py_ssize_t E = exclude.shape[1], ld, p, q, i
+    cdef const int64_t* never = &ids[0, 0] if Q and k else NULL    # not read when E is 0
+    if Q == 0 or k == 0:
+        return
+    if V == 0:
+        scores[:, :] = <real_t> -INFINITY
+        ids[:, :] = -1
+        return
+    ld = W.strides[0] // <Py_ssize_t> sizeof(real_t)
+    if E:
+        never = &exclude[0, 0]
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            scan_range(&part_scores[p, 0, 0], &part_ids[p, 0, 0], k, &W[0, 0], ld, &norms[0],
+                       &queries[0, 0], Q, D, never, E,
+                       part_begin(p, n_parts, V), part_begin(p + 1, n_parts, V))
+        for q in range(Q):
+            clear_heap(&scores[q, 0], &ids[q, 0], k)
+            for p in range(n_parts):
+                for i in range(k):
+                    if better(part_scores[p, q, i], part_ids[p, q, i], scores[q, 0], ids[q, 0]):
+                        sink(&scores[q, 0], &ids[q, 0], k,
+                             part_scores[p, q, i], part_ids[p, q, i])
+            sort_heap(&scores[q, 0], &ids[q, 0], k)

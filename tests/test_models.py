@@ -1,0 +1,265 @@
+"""CBOW and SkipGram: the fused path against reference, layers and a reader's own class."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from conftest import N_PARTS, assert_same_bits
+
+from fastw2v.reference.cbow import CBOW as ReferenceCBOW
+from fastw2v.reference.skip_gram import SkipGram as ReferenceSkipGram
+from fastw2v.layers import Embedding
+from fastw2v.models import CBOW, SkipGram
+from fastw2v.negative_sampling_layer import NegativeSamplingLoss
+from fastw2v.optimizer import SGD, Adam
+from fastw2v.trainer import Trainer, remove_duplicate
+from fastw2v.util import create_contexts_target
+
+V, H, WINDOW = 40, 12, 2
+CORPUS = np.concatenate(
+    [np.arange(V), np.random.default_rng(0).zipf(1.5, 2000) % V]
+)  # every word occurs, some often
+CONTEXTS, TARGET = create_contexts_target(CORPUS, WINDOW)
+
+
+class OwnCBOW:
+    """A reader's CBOW: one Embedding per context word, and our loss."""
+
+    def __init__(self, vocab_size, hidden_size, window_size, corpus):
+        W_in = 0.01 * np.random.randn(vocab_size, hidden_size).astype("f")
+        W_out = 0.01 * np.random.randn(vocab_size, hidden_size).astype("f")
+        self.in_layers = [Embedding(W_in) for _ in range(2 * window_size)]
+        self.ns_loss = NegativeSamplingLoss(W_out, corpus, power=0.75, sample_size=5)
+        self.params, self.grads = [], []
+        for layer in [*self.in_layers, self.ns_loss]:
+            self.params += layer.params
+            self.grads += layer.grads
+        self.word_vecs = W_in
+
+    def forward(self, contexts, target):
+        h = 0
+        for i, layer in enumerate(self.in_layers):
+            h += layer.forward(contexts[:, i])
+        h *= 1 / len(self.in_layers)
+        return self.ns_loss.forward(h, target)
+
+    def backward(self, dout=1):
+        dout = self.ns_loss.backward(dout)
+        dout *= 1 / len(self.in_layers)
+        for layer in self.in_layers:
+            layer.backward(dout)
+
+
+MODELS = {
+    "CBOW": (CBOW, ReferenceCBOW),
+    "SkipGram": (SkipGram, ReferenceSkipGram),
+    "a reader's CBOW": (OwnCBOW, ReferenceCBOW),
+}
+
+
+def samplers(model):
+    losses = [model.ns_loss] if hasattr(model, "ns_loss") else model.loss_layers
+    return [loss.sampler for loss in losses]
+
+
+def feed_negatives(model, seed):
+    """The same negatives for every model: column c of step s is a function of (seed, s, c)."""
+    for c, sampler in enumerate(samplers(model)):
+        rng = np.random.default_rng([seed, c])
+
+        def sample(target, rng=rng):
+            return np.array([rng.permutation(np.delete(np.arange(V), t))[:5] for t in target])
+
+        sampler.get_negative_sample = sample
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("optimizer", ["Adam", "SGD", "Momentum"])
+@pytest.mark.parametrize("max_grad", [None, 0.05])
+def test_a_run_has_the_losses_of_the_reference(name, optimizer, max_grad, capsys):
+    runs = []
+    for model_class, package in zip(MODELS[name], ("fastw2v", "fastw2v.reference"), strict=True):
+        module = __import__(f"{package}.optimizer", fromlist=[optimizer])
+        trainers = __import__(f"{package}.trainer", fromlist=["Trainer"])
+        np.random.seed(7)
+        model = model_class(V, H, WINDOW, CORPUS)
+        feed_negatives(model, 1)
+        lr = {"Adam": 0.01, "SGD": 1.0, "Momentum": 0.5}[optimizer]
+        trainer = trainers.Trainer(model, getattr(module, optimizer)(lr))
+        trainer.fit(
+            CONTEXTS[:300], TARGET[:300], max_epoch=3, batch_size=60, max_grad=max_grad,
+            eval_interval=1,
+        )  # fmt: skip
+        runs.append((trainer.loss_list, model.word_vecs))
+    printed = capsys.readouterr().out
+    assert printed.count("| epoch 1 |  iter 1 / 5 | time 0[s] | loss ") == 2
+    (ours, vecs), (theirs, expected) = runs
+    assert len(ours) == 15
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    np.testing.assert_allclose(vecs, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("model_class", [CBOW, SkipGram])
+def test_fused_and_layered_paths_agree(model_class):
+    def run(model):
+        feed_negatives(model, 2)
+        losses = []
+        optimizer = SGD(0.5)
+        for step in range(3):
+            rows = slice(step * 30, step * 30 + 30)
+            losses.append(float(model.forward(CONTEXTS[rows], TARGET[rows])))
+            model.backward()
+            optimizer.update(*remove_duplicate(model.params, model.grads))
+        return losses, np.array(model.word_vecs)
+
+    results = []
+    for cls in (model_class, type("Sub", (model_class,), {})):
+        np.random.seed(3)
+        results.append(run(cls(V, H, WINDOW, CORPUS)))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-6)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("model_class", [CBOW, SkipGram])
+def test_weights_and_lists(model_class):
+    np.random.seed(11)
+    model = model_class(V, H, WINDOW, CORPUS)
+    np.random.seed(11)
+    W_in = 0.01 * np.random.randn(V, H).astype("f")
+    W_out = 0.01 * np.random.randn(V, H).astype("f")
+    assert_same_bits(model.word_vecs, W_in)
+    assert_same_bits(model.params[-1], W_out)
+    assert model.word_vecs is model.params[0]
+    n = 2 * WINDOW + 6 if model_class is CBOW else 1 + 2 * WINDOW * 6
+    assert len(model.params) == len(model.grads) == n
+    assert len({id(param) for param in model.params}) == 2
+    assert len({id(grad) for grad in model.grads}) == n
+    params, grads = remove_duplicate(model.params, model.grads)
+    assert len(params) == len(grads) == 2
+
+
+def test_sgd_without_remove_duplicate_takes_the_same_step():
+    steps = []
+    for merge in (True, False):
+        np.random.seed(2)
+        model = CBOW(V, H, WINDOW, CORPUS)
+        feed_negatives(model, 5)
+        model.forward(CONTEXTS[:50], TARGET[:50])
+        model.backward()
+        lists = (model.params, model.grads)
+        SGD(1.0).update(*(remove_duplicate(*lists) if merge else lists))
+        steps.append(np.array(model.word_vecs))
+    np.testing.assert_allclose(*steps, rtol=1e-6)
+
+
+def test_word_vecs_is_the_table_that_training_moves(capsys):
+    model = CBOW(V, H, WINDOW, CORPUS)
+    view = model.word_vecs[2]
+    before = view.copy()
+    Trainer(model, Adam()).fit(CONTEXTS, TARGET, max_epoch=1, batch_size=50)
+    assert model.word_vecs is model.params[0]
+    assert (view != before).all()
+    assert_same_bits(view, model.word_vecs[2])
+
+
+def test_real_layers_behind_the_fused_cbow():
+    model = CBOW(V, H, WINDOW, CORPUS)
+    model.forward(CONTEXTS[:5], TARGET[:5])
+    assert len(model.in_layers) == 2 * WINDOW
+    for i, layer in enumerate(model.in_layers):
+        assert type(layer) is Embedding and layer.params[0] is model.word_vecs
+        assert layer.grads[0] is model.grads[i]
+        np.testing.assert_array_equal(layer.idx, CONTEXTS[:5, i])
+    model.forward(CONTEXTS[5:9], TARGET[5:9])
+    np.testing.assert_array_equal(model.in_layers[1].idx, CONTEXTS[5:9, 1])
+    calls = []
+
+    class Mine(Embedding):
+        def forward(self, idx):
+            calls.append(len(idx))
+            return super().forward(idx)
+
+    model.in_layers[0] = Mine(model.word_vecs)
+    model.forward(CONTEXTS[:5], TARGET[:5])
+    assert calls == [5]
+
+
+def test_real_layers_behind_the_fused_skip_gram():
+    model = SkipGram(V, H, WINDOW, CORPUS)
+    loss = model.forward(CONTEXTS[:5], TARGET[:5])
+    parts = [float(x.loss) for layer in model.loss_layers for x in layer.loss_layers]
+    np.testing.assert_allclose(sum(parts), loss, rtol=1e-6)
+    for c, layer in enumerate(model.loss_layers):
+        np.testing.assert_array_equal(layer.embed_dot_layers[0].embed.idx, CONTEXTS[:5, c])
+        np.testing.assert_array_equal(layer.loss_layers[1].t, 0)
+    model.backward()
+    whole = np.array(model.grads[0])
+    dh = sum(layer.backward() for layer in model.loss_layers)
+    expected = np.zeros_like(whole)
+    np.add.at(expected, TARGET[:5], dh)
+    np.testing.assert_allclose(whole, expected, rtol=1e-5, atol=1e-8)
+    assert len({id(layer.sampler) for layer in model.loss_layers}) == 2 * WINDOW
+
+
+@pytest.mark.parametrize("model_class", [CBOW, SkipGram])
+def test_same_bits_for_any_number_of_parts(model_class, all_parts):
+    results = []
+    for n in N_PARTS:
+        all_parts(n)
+        np.random.seed(4)
+        model = model_class(V, 35, WINDOW, CORPUS)
+        trainer = Trainer(model, Adam(0.01))
+        trainer.fit(CONTEXTS, TARGET, max_epoch=1, batch_size=83, max_grad=1.0, eval_interval=None)
+        results.append(model.params[0].copy())
+    for result in results[1:]:
+        assert_same_bits(result, results[0])
+
+
+@pytest.mark.parametrize("model_class", [CBOW, SkipGram, OwnCBOW])
+@pytest.mark.parametrize("copier", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_copies_train_on_as_the_original(model_class, copier, capsys):
+    np.random.seed(1)
+    model = model_class(V, H, WINDOW, CORPUS)
+    Trainer(model, Adam()).fit(CONTEXTS[:200], TARGET[:200], max_epoch=1, batch_size=50)
+    twin = copier(model)
+    assert twin.word_vecs is twin.params[0]
+    results = []
+    for each in (model, twin):
+        np.random.seed(9)
+        Trainer(each, SGD(0.5)).fit(CONTEXTS[:200], TARGET[:200], max_epoch=1, batch_size=50)
+        results.append(np.array(each.word_vecs))
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("model_class", [CBOW, SkipGram])
+def test_own_generator_leaves_the_global_stream_alone(model_class):
+    state = np.random.get_state()[1].copy()
+    results = []
+    for _ in range(2):
+        model = model_class(V, H, WINDOW, CORPUS, rng=np.random.default_rng(5), sample_size=3)
+        results.append(float(model.forward(CONTEXTS[:9], TARGET[:9])))
+    assert results[0] == results[1]
+    assert_same_bits(np.random.get_state()[1], state)
+
+
+@pytest.mark.parametrize("model_class", [CBOW, SkipGram])
+def test_bad_input(model_class):
+    model = model_class(V, H, WINDOW, CORPUS)
+    before = pickle.dumps([model.params, model.grads])
+    for contexts, target, error, words in (
+        (CONTEXTS[:5, :3], TARGET[:5], ValueError, r"contexts: expected shape \(5, 4\)"),
+        (CONTEXTS[:4], TARGET[:5], ValueError, r"contexts: expected shape \(5, 4\)"),
+        (CONTEXTS[:5] + V, TARGET[:5], IndexError, "contexts: id"),
+        (CONTEXTS[:5], TARGET[:5] + V, IndexError, "is out of range for 40 rows"),
+        (CONTEXTS[:5] * 1.0, TARGET[:5], TypeError, "contexts: expected integer ids"),
+    ):
+        with pytest.raises(error, match=words):
+            model.forward(contexts, target)
+    assert pickle.dumps([model.params, model.grads]) == before
+    with pytest.raises(ValueError, match="window_size: expected at least 1, got 0"):
+        model_class(V, H, 0, CORPUS)
+    with pytest.raises(ValueError, match="corpus: expected ids below 39"):
+        model_class(V - 1, H, WINDOW, CORPUS)
+    with pytest.raises(ValueError, match="but id 3 does not"):
+        model_class(V, H, WINDOW, np.delete(CORPUS, np.flatnonzero(CORPUS == 3)))

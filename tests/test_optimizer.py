@@ -1,0 +1,174 @@
+"""The optimizers as classes: lists, state, odd arrays, tracked gradients, bad input."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from conftest import N_PARTS, assert_same_bits
+
+from fastw2v import RowGrad, optimizer
+from fastw2v.layers import Embedding
+from fastw2v.reference import optimizer as reference
+
+NAMES = ["SGD", "Momentum", "Nesterov", "AdaGrad", "RMSprop", "Adam"]
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return request.param
+
+
+def assert_close(actual, expected, dtype):
+    tolerance = {"rtol": 1e-5, "atol": 1e-6} if dtype == np.float32 else {"rtol": 1e-11}
+    for a, b in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(a, b, **tolerance)
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (0,), (23, 35), (3, 4, 5)], ids=str)
+def test_any_shape(name, dtype, rng, shape):
+    start = np.array(rng.standard_normal(shape), dtype)
+    results = []
+    for module in (optimizer, reference):
+        params = [start.copy(), np.ones(3, dtype)]
+        each = getattr(module, name)()
+        gradients = np.random.default_rng(1)
+        for _ in range(5):
+            each.update(params, [gradients.standard_normal(p.shape).astype(dtype) for p in params])
+        results.append(params)
+    assert_close(*results, dtype)
+
+
+@pytest.mark.parametrize("layout", ["F", "strided rows", "strided columns", "reversed", "float16"])
+def test_odd_parameters_are_updated_in_place(name, rng, layout):
+    base = rng.standard_normal((20, 30)).astype(np.float32)
+    param = {
+        "F": np.asfortranarray(base),
+        "strided rows": base[::2],
+        "strided columns": base[:, ::3],
+        "reversed": base[::-1],
+        "float16": base.astype(np.float16),
+    }[layout]
+    twin = param.astype(np.float32)
+    before = param
+    each, other = getattr(optimizer, name)(), getattr(reference, name)()
+    for _ in range(3):
+        g = rng.standard_normal(param.shape).astype(np.float32)
+        each.update([param], [g])
+        other.update([twin], [g])
+    assert param is before
+    np.testing.assert_allclose(param, twin, rtol=1e-5 if layout != "float16" else 5e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["f2", "f8", "i4", "strided", "F", "read-only", "list"])
+def test_any_gradient(name, rng, kind):
+    g = (10 * rng.standard_normal((6, 8))).astype(
+        kind if kind in ("f2", "f8", "i4") else np.float32
+    )
+    given = {
+        "strided": np.repeat(g, 2, axis=1)[:, ::2],
+        "F": np.asfortranarray(g),
+        "list": g.tolist(),
+    }.get(kind, g)
+    if kind == "read-only":
+        given.flags.writeable = False
+    params = [np.ones((6, 8), np.float32)], [np.ones((6, 8), np.float32)]
+    getattr(optimizer, name)().update(params[0], [given])
+    getattr(reference, name)().update(params[1], [g.astype(np.float32)])
+    assert_close(*params, np.float32)
+    np.testing.assert_array_equal(given, g)
+
+
+def test_tracked_gradients_give_the_bits_of_plain_ones(name, dtype, rng, all_parts):
+    start = rng.standard_normal((83, 35)).astype(dtype)
+    results = []
+    for tracked in (False, True):
+        for trusted in (False, True):
+            for n in N_PARTS:
+                all_parts(n)
+                layer = Embedding(start.copy())
+                if not tracked:
+                    layer.grads[0] = np.zeros_like(start)
+                each, ids = getattr(optimizer, name)(), np.random.default_rng(2)
+                for _ in range(6):
+                    idx = ids.integers(0, 83, 12)
+                    layer.forward(idx)
+                    layer.backward(ids.standard_normal((12, 35)))
+                    each._update(layer.params, layer.grads, trusted)
+                    assert isinstance(layer.grads[0], RowGrad) is tracked
+                results.append(layer.params[0])
+    for result in results[1:]:
+        assert_same_bits(result, results[0])
+
+
+def test_writes_that_cannot_be_seen_count_in_a_users_own_loop(name, rng):
+    """An optimizer called by a user reads every row."""
+    layer = Embedding(np.ones((83, 35), np.float32))
+    twin = layer.params[0].copy()
+    layer.forward([1])
+    layer.backward(np.ones((1, 35)))
+    np.asarray(layer.grads[0])[50] = 2
+    getattr(optimizer, name)().update(layer.params, layer.grads)
+    getattr(reference, name)().update([twin], [np.array(layer.grads[0])])
+    assert_close([layer.params[0]], [twin], np.float32)
+
+
+def test_state_is_readable_and_by_position(dtype):
+    adam = optimizer.Adam()
+    assert adam.iter == 0 and adam.m is None and adam.v is None
+    params = [np.ones((2, 3), dtype), np.ones(4, dtype)]
+    adam.update(params, [np.ones((2, 3), dtype), np.ones(4, dtype)])
+    assert adam.iter == 1
+    assert [m.shape for m in adam.m] == [v.shape for v in adam.v] == [(2, 3), (4,)]
+    np.testing.assert_allclose(adam.m[1], 0.1, rtol=1e-6)
+    assert optimizer.Momentum().v is None and optimizer.AdaGrad().h is None
+
+
+def test_assigned_settings_take_effect(dtype):
+    for lr in (0.1, 0.025):
+        sgd = optimizer.SGD(5)
+        sgd.lr = lr
+        w = np.ones(3, dtype)
+        sgd.update([w], [np.ones(3, dtype)])
+        np.testing.assert_allclose(w, 1 - lr, rtol=1e-6)
+    fast, slow = optimizer.Adam(), optimizer.Adam()
+    fast.beta1 = 0.5
+    for each in (fast, slow):
+        each.update([np.ones(3)], [np.ones(3)])
+    np.testing.assert_allclose([fast.m[0][0], slow.m[0][0]], [0.5, 0.1])
+
+
+@pytest.mark.parametrize("copier", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_copies_go_on_alike(name, rng, copier):
+    params, grads = [np.ones((4, 5))], [rng.standard_normal((4, 5))]
+    each = getattr(optimizer, name)()
+    each.update(params, grads)
+    twin, twin_params = copier(each), [params[0].copy()]
+    each.update(params, grads)
+    twin.update(twin_params, grads)
+    assert_same_bits(twin_params[0], params[0])
+
+
+def test_bad_input_changes_nothing(name):
+    each = getattr(optimizer, name)()
+    good = np.ones((2, 3))
+    frozen = np.ones(3)
+    frozen.flags.writeable = False
+    for params, grads, error, words in (
+        ([good, np.ones(4)], [good, np.ones(5)], ValueError, r"grads\[1\]: expected shape \(4,\)"),
+        ([good, good], [good], ValueError, "grads: expected 2 arrays, one per parameter, got 1"),
+        ([good, frozen], [good, frozen], ValueError, r"params\[1\]: expected a writable array"),
+        ([good, np.ones(3, int)], [good, np.ones(3)], TypeError, "params: expected floating-point"),
+        ([good, np.ones(3)], [good, np.ones(3, complex)], TypeError, r"grads\[1\]: expected real"),
+    ):
+        with pytest.raises(error, match=words):
+            each.update(params, grads)
+        assert (good == 1).all()
+    each.update([good], [np.zeros((2, 3))])
+    if each._states:
+        with pytest.raises(ValueError, match="use one optimizer per model"):
+            each.update([good, good], [good, good])
+        with pytest.raises(ValueError, match=r"params\[0\]: expected shape \(2, 3\)"):
+            each.update([np.ones(3)], [np.ones(3)])
+    if name == "Adam":
+        assert each.iter == 1

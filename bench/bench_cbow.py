@@ -1,6 +1,6 @@
 """Training steps of word2vec, sampling included: what a reader waits for.
 
-A call is a `fit` over a few dozen batches: permutation, gathering of the batch, forward, backward,
+A call is a `fit` over a number of batches: permutation, gathering of the batch, forward, backward,
 merging of shared weights, Adam over both tables. The reader's own CBOW is the class below.
 """
 
@@ -57,11 +57,11 @@ class OwnCBOW:
 
 
 class Steps:
-    """Everybody's task. `make_ids(generator, V, shape)` draws words; `n_steps` batches a call."""
+    """`n_steps` batches in a call; `make_ids(generator, V, shape)` draws the words."""
 
-    def __init__(self, make_oracle, make_ours, make_ids, slow_steps, quick_steps):
+    def __init__(self, make_oracle, make_ours, make_ids, n_steps):
         self.make_oracle, self.make_ours, self.make_ids = make_oracle, make_ours, make_ids
-        self.slow_steps, self.quick_steps = slow_steps, quick_steps
+        self.n_steps = n_steps
 
     def text(self, n_steps):
         """A ring of contexts (n_steps N, C) and targets (n_steps N,)."""
@@ -72,26 +72,24 @@ class Steps:
 
         return harness.ring(draw, harness.rng(5))
 
-    def task(self, make_model, make_optimizer, make_trainer, n_steps):
+    def task(self, make_model, make_optimizer, make_trainer):
         np.random.seed(6)
         model = make_model()
         fit = make_trainer(model, make_optimizer()).fit
-        texts = self.text(n_steps)
+        texts = self.text(self.n_steps)
         look = Look(lambda: loss_with_fixed_negatives(model, *texts[0]), model.params)
 
         def run(i):
             x, t = texts[i % harness.RING]
             fit(x, t, max_epoch=1, batch_size=N, eval_interval=None)
 
-        return Task(run, look.check, steps=n_steps)
+        return Task(run, look.check, steps=self.n_steps)
 
     def reference(self):
-        return self.task(
-            self.make_oracle, oracle_optimizer.Adam, oracle_trainer.Trainer, self.slow_steps
-        )
+        return self.task(self.make_oracle, oracle_optimizer.Adam, oracle_trainer.Trainer)
 
     def ours(self):
-        return self.task(self.make_ours, optimizer.Adam, trainer.Trainer, self.quick_steps)
+        return self.task(self.make_ours, optimizer.Adam, trainer.Trainer)
 
     def torch_task(self, make_loss, drawn):
         """The same loop in torch. make_loss(torch): contexts, target, negative -> loss, weights.
@@ -105,7 +103,7 @@ class Steps:
         W_in, W_out = (torch.nn.Parameter(torch.from_numpy(table)) for table in tables)
         loss_of = make_loss(torch, W_in, W_out)
         adam = torch.optim.Adam([W_in, W_out], lr=0.001, eps=1e-7, fused=True)
-        texts = [tuple(map(torch.from_numpy, pair)) for pair in self.text(self.quick_steps)]
+        texts = [tuple(map(torch.from_numpy, pair)) for pair in self.text(self.n_steps)]
         probe = [part[:N] for part in texts[0]]
         n_labels = self.n_labels
         p = torch.arange(1, V + 1, dtype=torch.float32) ** -0.75
@@ -119,15 +117,17 @@ class Steps:
         def run(i):
             x, t = texts[i % harness.RING]
             order = torch.randperm(len(x))
-            for k in range(self.quick_steps):
+            for k in range(self.n_steps):
                 batch = order[k * N : (k + 1) * N]
                 adam.zero_grad()
                 loss = loss_of(x[batch], t[batch], negatives(i + k))
                 loss.backward()
                 adam.step()
 
-        look = Look(lambda: loss_of(*probe, pool[0]).item(), [W_in.detach(), W_out.detach()])
-        return Task(run, look.check, steps=self.quick_steps)
+        look = Look(
+            lambda: loss_of(*probe, pool[0]).item(), [W_in.detach().numpy(), W_out.detach().numpy()]
+        )
+        return Task(run, look.check, steps=self.n_steps)
 
     def verify(self):
         """Equal losses, gradients and, after two steps, weights, with the same negatives."""
@@ -163,8 +163,7 @@ class Cbow(Steps):
             lambda: oracle_cbow.CBOW(V, H, WINDOW, corpus()),
             lambda: models.CBOW(V, H, WINDOW, corpus()),
             make_ids,
-            slow_steps=5,
-            quick_steps=50,
+            n_steps=20,
         )
 
     def torch_bag_drawn(self):
@@ -183,8 +182,7 @@ class Own(Steps):
             lambda: OwnCBOW(oracle_layers.Embedding, oracle_loss.NegativeSamplingLoss),
             lambda: OwnCBOW(Embedding, NegativeSamplingLoss),
             harness.zipf_ids,
-            slow_steps=5,
-            quick_steps=50,
+            n_steps=20,
         )
 
 
@@ -196,8 +194,7 @@ class SkipGram(Steps):
             lambda: oracle_skip_gram.SkipGram(V, H, WINDOW, corpus()),
             lambda: models.SkipGram(V, H, WINDOW, corpus()),
             harness.zipf_ids,
-            slow_steps=2,
-            quick_steps=20,
+            n_steps=10,
         )
 
     def torch_drawn(self):
@@ -261,14 +258,14 @@ class Look:
 
     def __init__(self, loss, params):
         self.loss, self.params = loss, params
-        self.first = loss(), [np.array(param[:100]) for param in params]
+        self.first = loss(), [param[:100].copy() for param in params]
 
     def check(self):
         before, weights = self.first
         after = self.loss()
         assert np.isfinite(after) and after < before, f"the loss went from {before} to {after}"
         for param, old in zip(self.params, weights, strict=True):
-            new = np.asarray(param[:100])
+            new = param[:100]
             assert np.isfinite(new).all() and not np.array_equal(new, old), "a table did not move"
 
 

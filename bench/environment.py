@@ -78,7 +78,7 @@ def describe(threads):
         ("CPU", _cpu_name()),
         ("cores usable", str(_usable_cores())),
         ("threads for everyone", str(threads)),
-        ("load average at start", _load()),
+        ("load average at start", f"{load():.2f}"),
         ("Python", platform.python_version()),
         ("fastw2v", f"{info['version']}, level {info['isa']} of {levels}"),
         ("compiler, OpenMP", f"{info['compiler']}, {info['openmp'] or 'none'}"),
@@ -121,11 +121,12 @@ def _usable_cores():
     return len(affinity(0)) if affinity else os.cpu_count()
 
 
-def _load():
+def load():
+    """Processes that wanted a core in the last minute; NaN where the system does not tell."""
     try:
-        return f"{os.getloadavg()[0]:.2f}"
+        return os.getloadavg()[0]
     except (AttributeError, OSError):
-        return "unknown"
+        return float("nan")
 
 
 def _blas(np):

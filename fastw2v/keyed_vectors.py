@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastw2v import _validation, _word2vec_format
+from fastw2v.util import nearest
 
 Key = str
 Query = str | np.ndarray | tuple[str | np.ndarray, float]
@@ -118,11 +119,11 @@ class KeyedVectors:
                 what = self[what]
             _validation.vector_of("positive, negative", what, self.vector_size)
             mean += sign * weight * _unit(np.asarray(what, dtype=np.float64))
-        query = mean[np.newaxis] / len(weighted)
-        rows, cosines = _nearest(self.vectors, query, topn, exclude)
+        rows, cosines = nearest(self.vectors, mean / len(weighted), topn, exclude)
         return [
             (self.index_to_key[row], float(cosine))
-            for row, cosine in zip(rows[0], cosines[0], strict=True)
+            for row, cosine in zip(rows, cosines, strict=True)
+            if row >= 0  # -1: no row left
         ]
 
     @classmethod
@@ -221,24 +222,3 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     wide = vector.astype(np.float64)
     length = np.sqrt(np.dot(wide, wide))
     return wide / length if length > 0 else wide
-
-
-def _nearest(
-    matrix: np.ndarray, queries: np.ndarray, k: int, exclude: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The k rows of matrix (V, D) with the greatest cosine to each query (Q, D).
-
-    Rows in `exclude` are left out. Returns rows and cosines, (Q, min(k, V - excluded)) each,
-    nearest first, equal cosines by row; a row of zeros has cosine 0.
-    """
-    wide = matrix.astype(np.float32) if matrix.dtype == np.float16 else matrix
-    lengths = np.sqrt(np.einsum("vd,vd->v", wide, wide))
-    lengths[lengths == 0] = 1
-    sizes = np.linalg.norm(queries, axis=1, keepdims=True)
-    sizes[sizes == 0] = 1
-    cosines = (queries / sizes).astype(wide.dtype) @ wide.T / lengths
-    left_out = np.unique(np.asarray(exclude, dtype=np.intp))
-    cosines[:, left_out] = -np.inf
-    k = min(k, len(matrix) - len(left_out))
-    rows = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
-    return rows, np.take_along_axis(cosines, rows, axis=1)

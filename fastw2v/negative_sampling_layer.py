@@ -131,7 +131,9 @@ class UnigramSampler:
 
     @word_p.setter
     def word_p(self, p):
-        p = probabilities("word_p", p)
+        self._prepare(probabilities("word_p", p))
+
+    def _prepare(self, p):
         alias_table = np.empty((len(p), 2), np.uint32)
         _sampler.build_alias(alias_table, p)
         self.vocab_size = len(p)
@@ -194,7 +196,8 @@ class UnigramSampler:
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-        self.word_p = state["_word_p"]
+        self._word_p.flags.writeable = False
+        self._prepare(self._word_p)  # the array itself: samplers that shared it share it again
 
 
 class NegativeSamplingLoss:

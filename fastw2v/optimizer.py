@@ -23,6 +23,9 @@ from fastw2v._validation import as_float, has_plain_rows, same_shape, writable
 
 __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"]
 
+_SUM_SQUARES = specialise(_optimizer.sum_squares)
+_SCALE = specialise(_optimizer.scale)
+
 EPS = 1e-7  # added to every square root that divides, as in the book
 
 
@@ -110,6 +113,36 @@ class _Optimizer:
         self._kernel[dtype](*copies, g, None, *scalars, 1)
         for array, copy in zip(arrays, copies, strict=True):
             array[...] = copy.reshape(array.shape)
+
+
+def clip_by_norm(grads, max_norm, trusted):
+    """Scale all gradients in place by max_norm / (norm + 1e-6) where that is below 1.
+
+    norm: of all gradients together, summed in double. `trusted`: see `_Optimizer._update`.
+    """
+    prepared, total = [], 0.0
+    for i, g in enumerate(grads):
+        rows = g.T if g.ndim == 2 and not has_plain_rows(g) else g
+        rows = _as_rows(rows)
+        mark = touched(g, trusted) if rows is g and is_tracked(g) else None
+        prepared.append((rows, mark))
+        if rows is None:
+            flat = as_float(f"grads[{i}]", g, np.float64).reshape(-1)
+            total += float(flat @ flat)
+            continue
+        partial = np.empty(_optimizer.n_blocks(rows.size))
+        n_parts = _threads.parts(rows.size * 0.15)
+        total += _SUM_SQUARES[rows.dtype](partial, rows, mark, n_parts)
+    rate = float(max_norm) / (math.sqrt(total) + 1e-6)
+    if not rate < 1:
+        return
+    for i, g in enumerate(grads):
+        writable(f"grads[{i}]", g)
+    for g, (rows, mark) in zip(grads, prepared, strict=True):
+        if rows is None:
+            g *= rate
+        else:
+            _SCALE[rows.dtype](rows, mark, rate, _threads.parts(rows.size * 0.1))
 
 
 def _dtype_of(w):

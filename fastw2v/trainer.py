@@ -11,7 +11,7 @@ import numpy as np
 from fastw2v import optimizer as _optimizers
 from fastw2v._row_grad import add_into, is_proven, is_tracked
 from fastw2v._validation import positive_int
-from fastw2v.util import _clip_grads
+from fastw2v.optimizer import clip_by_norm
 
 __all__ = ["RnnlmTrainer", "Trainer", "remove_duplicate"]
 
@@ -131,7 +131,7 @@ class _Fit:
             self._look_for_unseen_writes()
         params, grads = _remove_duplicate(model.params, model.grads, self.trusted)
         if self.max_grad is not None:
-            _clip_grads(grads, self.max_grad, self.trusted)
+            clip_by_norm(grads, self.max_grad, self.trusted)
         if type(optimizer) in _OURS and "update" not in vars(optimizer):
             optimizer._update(params, grads, self.trusted)
         else:

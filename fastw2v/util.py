@@ -9,6 +9,7 @@ import numpy as np
 
 from fastw2v import _threads, _validation
 from fastw2v._kernels import _corpus, _neighbors, specialise
+from fastw2v.optimizer import clip_by_norm
 
 __all__ = [
     "analogy",
@@ -315,16 +316,7 @@ def clip_grads(grads, max_norm):
     >>> [g.round(3).tolist() for g in grads]
     [[0.6, 0.0], [0.8]]
     """
-    _clip_grads(grads, max_norm)
-
-
-def _clip_grads(grads, max_norm, trusted=False):
-    """`trusted`: only our own layers wrote to the gradients since they were last cleared."""
-    square = sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads)
-    rate = float(max_norm) / (square**0.5 + 1e-6)
-    if rate < 1:
-        for g in grads:
-            g *= rate
+    clip_by_norm(grads, max_norm, trusted=False)
 
 
 def eval_perplexity(model, corpus, batch_size=10, time_size=35):

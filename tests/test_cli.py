@@ -389,20 +389,14 @@ def test_info(capsys, monkeypatch):
     assert json.loads(capsys.readouterr().out) == facts
 
 
-def test_run_is_left_to_dropin(capsys, monkeypatch):
-    def add_run_parser(commands):
-        commands.add_parser("run").add_argument("script")
-
+def test_run_is_left_to_the_runner(capsys, monkeypatch):
     def run_command(args):
         if args.script == "stop.py":
             raise KeyboardInterrupt
         print("ran", args.script)
         return 7
 
-    module = types.ModuleType("fastw2v.dropin")
-    module.add_run_parser, module.run_command = add_run_parser, run_command
-    monkeypatch.setitem(sys.modules, "fastw2v.dropin", module)
-    monkeypatch.setattr(fastw2v, "dropin", module, raising=False)
+    monkeypatch.setattr(cli, "run_command", run_command)
     assert cli.main(["run", "x.py"]) == 7
     assert capsys.readouterr().out == "ran x.py\n"
     with pytest.raises(KeyboardInterrupt):  # the interpreter ends as after `python stop.py`

@@ -157,7 +157,7 @@ def test_nothing_to_number():
         build_corpus(["a", "b", "a"], 3)
     with pytest.raises(TypeError, match=r"tokens: .* got one str; pass tokenize"):
         build_corpus("a b")
-    with pytest.raises(ValueError, match="min_count: expected 1 or more, got 0"):
+    with pytest.raises(ValueError, match="min_count: expected at least 1, got 0"):
         build_corpus(["a"], 0)
     with pytest.raises(TypeError, match="min_count: expected an int, got float"):
         build_corpus(["a"], 1.5)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fastw2v import _word2vec_format as file_format
-from fastw2v.keyed_vectors import KeyedVectors, _nearest
+from fastw2v.keyed_vectors import KeyedVectors
 
 WORDS = ["sun", "größer", "日本", "a_b"]
 TABLE = np.array(
@@ -77,7 +77,7 @@ def test_empty_vectors():
     empty = KeyedVectors(7)
     assert len(empty) == 0
     assert empty.vectors.shape == (0, 7)
-    with pytest.raises(ValueError, match="vector_size: expected 1 or more, got 0"):
+    with pytest.raises(ValueError, match="vector_size: expected at least 1, got 0"):
         KeyedVectors(0)
 
 
@@ -138,31 +138,8 @@ def test_most_similar_refuses(plane):
         plane.most_similar()
     with pytest.raises(ValueError, match=r"expected a word or a vector \(2,\), got shape \(3,\)"):
         plane.most_similar(np.ones(3))
-    with pytest.raises(ValueError, match="topn: expected 1 or more"):
+    with pytest.raises(ValueError, match="topn: expected at least 1"):
         plane.most_similar("east", topn=0)
-
-
-@given(
-    hnp.arrays(np.float64, (7, 3), elements=st.floats(-9, 9, width=16)),
-    hnp.arrays(np.float64, (2, 3), elements=st.floats(-9, 9, width=16)),
-    st.integers(1, 9),
-    st.lists(st.integers(0, 6), max_size=3),
-)
-def test_nearest_is_the_sorted_list_of_cosines(matrix, queries, k, exclude):
-    rows, cosines = _nearest(matrix, queries, k, exclude)
-    size = np.linalg.norm(matrix, axis=1)[None] * np.linalg.norm(queries, axis=1)[:, None]
-    expected = np.divide(queries @ matrix.T, size, out=np.zeros((2, 7)), where=size > 0)
-    expected = np.delete(expected, exclude, axis=1)
-    assert not set(exclude) & set(rows.ravel().tolist())
-    assert rows.shape == (2, min(k, expected.shape[1]))
-    np.testing.assert_allclose(cosines, -np.sort(-expected)[:, :k], atol=1e-9)
-
-
-def test_nearest_gives_equal_cosines_by_row_and_widens_float16():
-    matrix = np.full((5, 2), 60_000, dtype=np.float16)
-    rows, cosines = _nearest(matrix, np.ones((1, 2)), 3, [1])
-    assert rows.tolist() == [[0, 2, 3]]
-    np.testing.assert_allclose(cosines, 1, rtol=1e-3)
 
 
 # --- files we write ------------------------------------------------------------------------------
@@ -334,7 +311,7 @@ def test_limit(tmp_path):
         path = write(tmp_path / "v", content)
         same(KeyedVectors.load_word2vec_format(path, limit=2), "ab", np.float32([[1], [2]]))
         assert len(KeyedVectors.load_word2vec_format(path, limit=10**9)) == 3
-    with pytest.raises(ValueError, match="limit: expected 1 or more, got 0"):
+    with pytest.raises(ValueError, match="limit: expected at least 1, got 0"):
         KeyedVectors.load_word2vec_format(path, limit=0)
 
 

@@ -51,8 +51,8 @@ class CBOW:
         V = positive_int("vocab_size", vocab_size)
         H = positive_int("hidden_size", hidden_size)
         C = 2 * positive_int("window_size", window_size)
-        W_in = init.word_vectors((V, H), rng)
-        W_out = init.word_vectors((V, H), rng)
+        W_in = init.word_vectors((V, H), rng=rng)
+        W_out = init.word_vectors((V, H), rng=rng)
         self.ns_loss = NegativeSamplingLoss(W_out, corpus, 0.75, sample_size, rng=rng)
         self.params = [W_in] * C + self.ns_loss.params
         self.grads = [RowGrad(W_in) for _ in range(C)] + self.ns_loss.grads

@@ -46,8 +46,8 @@ class SkipGram:
         V = positive_int("vocab_size", vocab_size)
         H = positive_int("hidden_size", hidden_size)
         C = 2 * positive_int("window_size", window_size)
-        W_in = init.word_vectors((V, H), rng)
-        W_out = init.word_vectors((V, H), rng)
+        W_in = init.word_vectors((V, H), rng=rng)
+        W_out = init.word_vectors((V, H), rng=rng)
         self.in_layer = Embedding(W_in)
         sampler = UnigramSampler(corpus, 0.75, sample_size, rng=rng)
         self.loss_layers = [NegativeSamplingLoss(W_out, sampler) for _ in range(C)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastw2v import _threads
 from fastw2v._kernels import _embedding, specialise
-from fastw2v._validation import has_plain_rows
+from fastw2v._validation import has_plain_rows, writable
 
 _OVERWRITE = specialise(_embedding.overwrite_rows)
 _SCATTER = specialise(_embedding.scatter_add)
@@ -356,16 +356,21 @@ def is_proven(grad):
 
 
 def add_into(grad, other, trusted):
-    """grad += other, in place, at the cost of the touched rows where they are known."""
+    """grad += other, in place, at the cost of the rows that other is known to have touched."""
     mark = touched(other, trusted) if other.dtype == grad.dtype else None
-    if mark is None or not is_tracked(grad) or grad._tracker.dense:
+    whole = is_tracked(grad) or type(grad) is np.ndarray
+    if mark is None or not whole or grad.shape != other.shape or not has_plain_rows(grad):
         grad += other
         return
-    mine, theirs = grad._tracker, other._tracker
+    theirs = other._tracker
     if theirs.n_rows == 0:
         return
+    writable("grads", grad)
     n_parts = _threads.parts(theirs.n_rows * grad.shape[1] * _NS)
     _ADD_ROWS[grad.dtype](grad, other, theirs.rows, theirs.n_rows, n_parts)
+    if not is_tracked(grad) or grad._tracker.dense:
+        return
+    mine = grad._tracker
     n_rows = _embedding.merge_marks(
         mine.mark, mine.rows, mine.n_rows, mine.stamp, theirs.rows, theirs.n_rows
     )

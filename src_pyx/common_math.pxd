@@ -41,11 +41,9 @@ cdef inline real_t dot(const real_t* a, const real_t* b, Py_ssize_t n) noexcept 
         for j in range(LANES):
             lane[j] += a[i + j] * b[i + j]
         i += LANES
-    j = 0
-    while i < n:
-        lane[j] += a[i] * b[i]
-        i += 1
-        j += 1
+    if i < n:
+        for j in range(LANES):      # masked, not shortened: an index that varies leaves registers
+            lane[j] += a[i + j] * b[i + j] if i + j < n else 0
     half = LANES // 2
     while half > 0:
         for j in range(half):
@@ -65,11 +63,9 @@ cdef inline real_t total(const real_t* a, Py_ssize_t n) noexcept nogil:
         for j in range(LANES):
             lane[j] += a[i + j]
         i += LANES
-    j = 0
-    while i < n:
-        lane[j] += a[i]
-        i += 1
-        j += 1
+    if i < n:
+        for j in range(LANES):
+            lane[j] += a[i + j] if i + j < n else 0
     half = LANES // 2
     while half > 0:
         for j in range(half):

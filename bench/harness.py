@@ -1,0 +1,220 @@
+"""What a bench is made of, and how it is timed.
+
+A `Row` is one line of the table: a piece of work, the contenders that can do it, and a `verify`
+that compares them with the oracle. A contender is a function that builds a `Task`: everything
+prepared, ready to be called again and again with other inputs each time.
+
+Threads: "ours" is measured with one thread and with all; everybody else has the threads that
+`environment.prepare` gave.
+"""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+import fastw2v
+from environment import rival
+
+RING = 8  # prepared inputs that timed calls go through in turn
+PAUSE = 0.1  # seconds between blocks: a pool left spinning takes a core from the next contender
+SEED = 20240229
+
+
+@dataclass
+class Task:
+    """One contender, ready to run. Call number i takes its inputs at i modulo the ring."""
+
+    run: Callable[[int], object]  # timed
+    check: Callable[[], None]  # after the last timed call; raises AssertionError
+    prepare: Callable[[int], object] | None = None  # before each call, not timed
+    steps: int = 1  # pieces of work in a call; times are given for one
+
+
+@dataclass
+class Row:
+    """One line of the table. Times in the architecture's columns are in milliseconds."""
+
+    key: str
+    work: str
+    ours: Callable[[], Task]
+    verify: Callable[[], None]
+    reference: Callable[[], Task] | None = None
+    rivals: dict[str, Callable[[], Task]] = field(default_factory=dict)  # "torch, ..." and so on
+    book: float | None = None
+    goal_book: float | None = None
+    goal_rival: float | None = None
+    # Why the reference may be away from the book's column; printed when it is, by over 20 %.
+    off_column: str = ""
+
+    def contenders(self, threads):
+        """name -> (function that builds the task, threads of ours or None), in order of turn."""
+        found = {}
+        if self.reference is not None:
+            found["reference"] = (self.reference, None)
+        for name, build in self.rivals.items():
+            if rival(module_of(name)) is not None:
+                found[name] = (build, None)
+        for n in sorted({1, threads}):
+            found[ours_name(n)] = (self.ours, n)
+        return found
+
+
+def module_of(name):
+    """The module a rival needs: "torch, gather" needs torch."""
+    return name.partition(",")[0].strip()
+
+
+def ours_name(n):
+    return f"ours, {n} thread" + ("s" if n > 1 else "")
+
+
+@dataclass
+class Block:
+    """Consecutive calls of one contender, seconds a step."""
+
+    median: float
+    min: float
+    calls: int
+
+
+def run_block(task, n_threads, start, seconds):
+    """Calls from number `start` on for about `seconds`, the first ones not timed."""
+    if n_threads is not None:
+        fastw2v.set_num_threads(n_threads)
+    clock = time.perf_counter
+    times = []
+    i = start
+    # Caches and thread pools have gone cold in the pause. One call warms them, or as many as fit
+    # into a tenth of the block.
+    end = clock() + seconds / 10
+    while i == start or clock() < end:
+        _one_call(task, i, clock)
+        i += 1
+    end = clock() + seconds
+    while not times or clock() < end:
+        times.append(_one_call(task, i, clock))
+        i += 1
+    median, low = statistics.median(times) / task.steps, min(times) / task.steps
+    return Block(median, low, len(times)), i
+
+
+def _one_call(task, i, clock):
+    if task.prepare is not None:
+        task.prepare(i)
+    begin = clock()
+    task.run(i)
+    return clock() - begin
+
+
+def measure(row, threads, blocks, seconds):
+    """name -> its blocks. The contenders take turns, each block after a pause."""
+    row.verify()
+    contenders = row.contenders(threads)
+    before = fastw2v.get_num_threads()
+    tasks, at, found = {}, {}, {}
+    for name, (build, n_threads) in contenders.items():
+        fastw2v.set_num_threads(n_threads or threads)
+        tasks[name], at[name], found[name] = build(), 0, []
+    gc.collect()
+    try:
+        for turn in range(blocks):
+            names = list(tasks)
+            # Nobody always runs after the same neighbour.
+            for name in names[turn % len(names) :] + names[: turn % len(names)]:
+                time.sleep(PAUSE)
+                block, at[name] = run_block(tasks[name], contenders[name][1], at[name], seconds)
+                found[name].append(block)
+    finally:
+        fastw2v.set_num_threads(before)
+    for name, task in tasks.items():
+        try:
+            task.check()
+        except AssertionError as error:
+            where = f"{row.key}, {name}, after the last call"
+            raise AssertionError(f"{where}: {error}") from error
+    return found
+
+
+def each_contender(rows):
+    """Parametrises a test with (row, name of the contender)."""
+    cases = []
+    for row in rows:
+        names = [] if row.reference is None else ["reference"]
+        names += [*row.rivals, "ours"]
+        for name in names:
+            marks = [pytest.mark.benchmark(group=f"{row.key}: {row.work}")]
+            cases.append(pytest.param(row, name, marks=marks, id=f"{row.key}-{name}"))
+    return pytest.mark.parametrize(("row", "name"), cases)
+
+
+_verified = set()
+
+
+def time_contender(benchmark, row, name):
+    """One pytest-benchmark entry: compare with the oracle, time, check the last result."""
+    if name in row.rivals:
+        pytest.importorskip(module_of(name))
+    if row.key not in _verified:
+        row.verify()
+        _verified.add(row.key)
+    if name == "reference":
+        build = row.reference
+    else:
+        build = row.rivals.get(name, row.ours)
+    task = build()
+    calls = iter(range(10**9))
+
+    def setup():
+        i = next(calls)
+        if task.prepare is not None:
+            task.prepare(i)
+        return (i,), {}
+
+    time.sleep(PAUSE)
+    benchmark.extra_info["steps in a call"] = task.steps
+    benchmark.extra_info["threads"] = fastw2v.get_num_threads()
+    task.run(*setup()[0])
+    begin = time.perf_counter()
+    task.run(*setup()[0])
+    once = time.perf_counter() - begin
+    rounds = int(min(max(0.5 / once, 5), 1000))
+    benchmark.pedantic(task.run, setup=setup, rounds=rounds, iterations=1)
+    task.check()
+
+
+# Inputs.
+
+
+def rng(seed=SEED):
+    return np.random.default_rng(seed)
+
+
+def zipf_ids(generator, V, shape, power=1):
+    """Word ids of a probability proportional to (id + 1)^-power, int64 as `preprocess` gives."""
+    cumulated = np.cumsum(np.arange(1.0, V + 1) ** -power)
+    return np.searchsorted(cumulated, generator.random(shape) * cumulated[-1])
+
+
+def uniform_ids(generator, V, shape):
+    return generator.integers(0, V, shape)
+
+
+def ring(make, generator=None, n=RING):
+    """n inputs, each by a call of `make(generator)`."""
+    generator = generator or rng()
+    return [make(generator) for _ in range(n)]
+
+
+def floats(generator, shape, dtype=np.float32):
+    return generator.standard_normal(shape, dtype=dtype)
+
+
+def assert_close(actual, expected, what, rtol=1e-5, atol=1e-7):
+    np.testing.assert_allclose(
+        np.asarray(actual), np.asarray(expected), rtol=rtol, atol=atol, err_msg=what
+    )

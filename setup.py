@@ -53,6 +53,12 @@ COMMON_FLAGS = {
 }
 ASAN_FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined".split()
 OPENMP_FLAGS = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
+# Where src_pyx/pool.h stands in for the OpenMP runtime; its condition, as a program that compiles.
+OWN_POOL = """
+#if !(defined(__linux__) && defined(__GNUC__) && !defined(__clang__))
+#error "the OpenMP of the compiler"
+#endif
+int main(void) { return 0; }"""
 
 DIRECTIVES = {
     "language_level": 3,
@@ -148,16 +154,18 @@ class BuildKernels(build_ext):
             if not self.compiles("int main(void) { return 0; }", LEVEL_FLAGS[self.kind][level]):
                 print(f"fastw2v: the compiler does not know the flags of level {level}: left out")
                 self.extensions = [ext for ext in self.extensions if ext.level != level]
-        openmp = []
+        openmp, runtime = [], []  # to compile with, and to link
         if flag("FASTW2V_OPENMP", "1"):
             source = "#include <omp.h>\nint main(void) { return omp_get_max_threads() == 0; }"
             if self.compiles(source, OPENMP_FLAGS[self.kind]):
                 openmp = OPENMP_FLAGS[self.kind]
+                own_pool = not flag("FASTW2V_PORTABLE", "0") and self.compiles(OWN_POOL, [])
+                runtime = ["-pthread"] if own_pool else openmp if self.kind == "unix" else []
             else:
                 print("fastw2v: no OpenMP in this compiler: the kernels will use one thread")
         self.cythonize()
         for ext in self.extensions:
-            self.prepare(ext, openmp)
+            self.prepare(ext, openmp, runtime)
         super().build_extensions()
         self.remove_others(Path(self.build_lib))
 
@@ -214,7 +222,7 @@ class BuildKernels(build_ext):
             quiet=True,
         )
 
-    def prepare(self, ext, openmp):
+    def prepare(self, ext, openmp, runtime):
         """Give the extension its own copy of the C file: each level needs its own object file."""
         folder = Path(self.build_temp, "levels", ext.level)
         folder.mkdir(parents=True, exist_ok=True)
@@ -228,7 +236,7 @@ class BuildKernels(build_ext):
         if flag("FASTW2V_PORTABLE", "0"):
             ext.define_macros.append(("FASTW2V_PORTABLE", "1"))
         compile_flags = COMMON_FLAGS[self.kind] + LEVEL_FLAGS[self.kind][ext.level] + openmp
-        link_flags = openmp if self.kind == "unix" else []
+        link_flags = list(runtime)
         if debug():
             ext.define_macros.append(("FASTW2V_DEBUG", "1"))
             if self.kind == "unix":

@@ -10,12 +10,12 @@ from fastw2v._version import __version__
 
 
 def build_info():
-    """A dict: version, compiler, levels built, level in use, OpenMP, threads, Python, numpy.
+    """A dict: version, compiler, levels built, level in use, OpenMP, pool of threads, Python, numpy.
 
     >>> import fastw2v
     >>> sorted(fastw2v.build_info())        # doctest: +NORMALIZE_WHITESPACE
-    ['compiler', 'cpu_level', 'isa', 'levels', 'machine', 'numpy', 'openmp', 'portable',
-     'python', 'threads', 'version']
+    ['compiler', 'cpu_level', 'isa', 'levels', 'machine', 'numpy', 'openmp', 'pool',
+     'portable', 'python', 'threads', 'version']
     """
     return {
         "version": __version__,
@@ -24,6 +24,7 @@ def build_info():
         "levels": _kernels.built_levels(),
         "compiler": _cpu.compiler(),
         "openmp": _cpu.openmp(),
+        "pool": "own" if _cpu.own_pool() else "OpenMP" if _cpu.openmp() else "none",
         "portable": _cpu.portable(),
         "threads": _threads.get_num_threads(),
         "machine": f"{platform.system()} {platform.machine()}",

@@ -9,6 +9,8 @@ import os
 import warnings
 from pathlib import Path
 
+from fastw2v._kernels import _cpu
+
 _DEFAULT_SERIAL_BELOW = 50_000  # ns; waking a second thread costs a few thousand
 
 _num_threads = None  # None: not asked for yet
@@ -33,9 +35,9 @@ def get_num_threads():
 def set_num_threads(n):
     """Let kernels use `n` threads (at least 1) from now on, in the whole process.
 
-    The results are the same bits for every n. In a forked child of a process that had already
-    used several threads the number stays 1, because OpenMP cannot start again there: a
-    RuntimeWarning says so.
+    The results are the same bits for every n. A forked child starts with one thread. Where the
+    threads are OpenMP's (`build_info()["pool"]`), it stays at one if its parent had used several,
+    because OpenMP cannot start again there: a RuntimeWarning says so.
 
     >>> import fastw2v
     >>> before = fastw2v.get_num_threads()
@@ -127,10 +129,10 @@ def _cgroup_quota(root="/sys/fs/cgroup"):
 
 def _after_fork():
     # The child has only the forking thread; a team of threads started by OpenMP before the fork
-    # is gone, and waiting for it would never end.
+    # is gone, and waiting for it would never end. Our own pool starts anew.
     global _num_threads, _pool_lost
     _num_threads = 1
-    _pool_lost = _pool_lost or _used_pool
+    _pool_lost = _pool_lost or (_used_pool and not _cpu.own_pool())
 
 
 if hasattr(os, "register_at_fork"):

@@ -11,7 +11,7 @@ out must not overlap an input in part; the same array is allowed.
 from cython.parallel cimport prange
 
 from common_math cimport dot, exp, sigmoid as sigmoid_of, softmax_row
-from common_parallel cimport part_begin
+from common_parallel cimport part_begin, use_pool
 from common_types cimport real_t
 
 
@@ -137,3 +137,6 @@ def softmax_backward(real_t[:, ::1] dx,             # OUT (N, V)
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             softmax_backward_range(&dx[0, 0], &dout[0, 0], &out[0, 0], V,
                                    part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
+
+
+use_pool()

@@ -14,7 +14,7 @@ from libc.math cimport log2
 from libc.stdint cimport INT32_MAX, int32_t, int64_t
 from libc.string cimport memcpy
 
-from common_parallel cimport part_begin
+from common_parallel cimport part_begin, use_pool
 from common_types cimport count_t, index_t
 
 
@@ -143,3 +143,6 @@ def one_hot(int32_t[:, ::1] out,        # OUT (N, V), zero before
     with nogil:
         for n in range(ids.shape[0]):
             out[n, ids[n]] = 1
+
+
+use_pool()

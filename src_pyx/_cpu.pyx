@@ -1,10 +1,23 @@
-"""What the machine can run and how this build was made. Compiled for the baseline only."""
+"""What the machine can run, how this build was made, and the threads that all kernels share.
+
+Compiled for the baseline only.
+"""
+from cpython.pycapsule cimport PyCapsule_New
 
 cdef extern from "cpu_features.h" nogil:
     int cpu_level()
     const char* CPU_COMPILER
     int CPU_OPENMP
     int CPU_PORTABLE
+
+cdef extern from *:
+    """
+    #define FW_POOL_IMPLEMENTATION
+    #include "pool.h"
+    static void *fw_open(void) { return (void *)fw_pool_open(); }
+    """
+    int FW_OWN_POOL
+    void* fw_open()
 
 
 def level():
@@ -25,3 +38,12 @@ def openmp():
 def portable():
     """Whether the kernels were built without compiler extensions (FASTW2V_PORTABLE=1)."""
     return bool(CPU_PORTABLE)
+
+
+def own_pool():
+    """Whether the threads are ours (pool.h), and not those of the compiler's OpenMP."""
+    return bool(FW_OWN_POOL)
+
+
+# What `use_pool` of common_parallel.pxd takes; None where the loops run on OpenMP, or serially.
+pool = PyCapsule_New(fw_open(), "fastw2v._kernels._cpu.pool", NULL) if FW_OWN_POOL else None

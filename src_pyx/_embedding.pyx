@@ -16,7 +16,7 @@ from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from common_memory cimport prefetch_row
-from common_parallel cimport part_begin
+from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
 cdef enum:
@@ -324,3 +324,6 @@ def wrap_ids(index_t[::1] out, const index_t[::1] idx, Py_ssize_t V):
     with nogil:
         for i in range(idx.shape[0]):
             out[i] = <index_t> (idx[i] + V) if idx[i] < 0 else idx[i]
+
+
+use_pool()

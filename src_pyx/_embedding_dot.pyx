@@ -9,7 +9,7 @@ from cython.parallel cimport prange
 from libc.string cimport memcpy
 
 from common_math cimport dot
-from common_parallel cimport part_begin
+from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
 
@@ -63,3 +63,6 @@ def backward(real_t[:, ::1] dh,         # OUT (N, D)
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             backward_range(&dh[0, 0], &dout[0], &rows[0, 0], D,
                            part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
+
+
+use_pool()

@@ -11,7 +11,7 @@ from cython.parallel cimport prange
 from libc.math cimport log
 
 from common_math cimport sigmoid, softmax_row
-from common_parallel cimport part_begin
+from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
 cdef double TINY = 1e-7     # keeps the logarithm of 0 finite
@@ -129,3 +129,6 @@ def sigmoid_with_loss_backward(real_t[::1] dx,          # OUT (N,)
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             sigmoid_backward_range(&dx[0], &y[0], &t[0], factor,
                                    part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
+
+
+use_pool()

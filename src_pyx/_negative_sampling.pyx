@@ -14,7 +14,7 @@ from libc.math cimport log
 
 from common_math cimport dot, sigmoid
 from common_memory cimport prefetch_row
-from common_parallel cimport part_begin
+from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
 cdef enum:
@@ -121,3 +121,6 @@ def backward(real_t[:, ::1] coef,           # OUT (N, J)
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             backward_range(&coef[0, 0], &dh[0, 0], &y[0, 0], &e[0, 0], <real_t> scale, N, J,
                            group, D, part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
+
+
+use_pool()

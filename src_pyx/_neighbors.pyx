@@ -14,7 +14,7 @@ from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport INT64_MAX, int64_t
 
 from common_math cimport dot
-from common_parallel cimport part_begin
+from common_parallel cimport part_begin, use_pool
 from common_types cimport real_t
 
 cdef enum:
@@ -184,3 +184,6 @@ def nearest(int64_t[:, ::1] ids,                # OUT (Q, k)
                         sink(&scores[q, 0], &ids[q, 0], k,
                              part_scores[p, q, i], part_ids[p, q, i])
             sort_heap(&scores[q, 0], &ids[q, 0], k)
+
+
+use_pool()

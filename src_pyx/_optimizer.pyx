@@ -15,7 +15,7 @@ from cython.parallel cimport prange
 from libc.math cimport sqrt, sqrtf
 from libc.stdint cimport uint8_t
 
-from common_parallel cimport part_begin
+from common_parallel cimport part_begin, use_pool
 from common_types cimport real_t
 
 cdef extern from "optimizer_simd.h" nogil:
@@ -321,3 +321,6 @@ def scale(real_t[:, :] g,               # OUT (R, C) rows contiguous, multiplied
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             scale_range(&g[0, 0], ld, touched, C, <real_t> rate,
                         part_begin(p, n_parts, R), part_begin(p + 1, n_parts, R))
+
+
+use_pool()

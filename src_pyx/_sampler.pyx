@@ -19,7 +19,7 @@ from libc.string cimport memcpy, memset
 
 from common_alias cimport cell_of, id_of
 from common_memory cimport prefetch
-from common_parallel cimport part_begin
+from common_parallel cimport part_begin, use_pool
 from common_rng cimport draw as bits_of, row_stream
 from common_types cimport index_t
 
@@ -354,3 +354,6 @@ def random_bits(uint64_t[:, ::1] out,       # OUT (N, K)
         for n in range(out.shape[0]):
             for k in range(out.shape[1]):
                 out[n, k] = bits_of(row_stream(key, <uint64_t> n), <uint64_t> k)
+
+
+use_pool()

@@ -1,4 +1,30 @@
-"""How work is cut into parts. Parts, never thread numbers, decide who computes what."""
+"""How work is cut into parts, and the threads that compute them.
+
+Parts, never thread numbers, decide what is computed where: a kernel is a loop over a range and a
+`prange` over the parts. Each kernel module calls `use_pool()` once, at its end; see pool.h.
+"""
+from cpython.pycapsule cimport PyCapsule_Import
+
+cdef extern from *:
+    """
+    #include "pool.h"
+    static void fw_use_pool(void *pool) {
+    #if FW_OWN_POOL
+        fw_pool_of_module = (fw_pool_t)pool;
+    #else
+        (void)pool;
+    #endif
+    }
+    """
+    void fw_use_pool(void* pool)
+    int FW_OWN_POOL
+
+
+cdef inline int use_pool() except -1:
+    """Let the parallel loops of this module run in the pool that all of them share."""
+    if FW_OWN_POOL:
+        fw_use_pool(PyCapsule_Import("fastw2v._kernels._cpu.pool", 0))
+    return 0
 
 
 cdef inline Py_ssize_t part_begin(Py_ssize_t p, Py_ssize_t n_parts, Py_ssize_t n) noexcept nogil:

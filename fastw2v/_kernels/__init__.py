@@ -11,19 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-# GNU OpenMP lets a waiting thread spin for milliseconds before it sleeps. With a neighbour on one
-# of the cores every barrier then costs a time slice: a training was ten times as slow with two
-# threads as with one. It reads this once, when the first kernel loads it.
-_SPIN = {"GOMP_SPINCOUNT": "2000"}
-_ASKED = any(name in os.environ for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"))
-if not _ASKED:
-    os.environ.update(_SPIN)
-try:
-    from fastw2v._kernels import _cpu
-finally:
-    if not _ASKED:
-        for _name in _SPIN:  # not for child processes to inherit
-            del os.environ[_name]
+from fastw2v._kernels import _cpu
 
 LEVELS = ("baseline", "v3", "v4")
 _HERE = Path(__file__).parent

@@ -1,0 +1,208 @@
+/* The threads behind prange on Linux with GCC: a pool that nobody has to wait for.
+
+   GNU OpenMP hands each thread its share in advance and waits at the end until all have come. With
+   a neighbour on one of the cores, or a BLAS that spins there, each parallel loop then lasts until
+   the scheduler gets round to the helper: milliseconds, where the work takes microseconds. Here
+   the shares lie on a heap, and whoever is awake takes the next one; the caller takes those that
+   no helper has come for, and waits only for a share that a helper is in the middle of.
+   A forked child starts with an empty pool and makes threads of its own when it needs them.
+
+   The compiler turns `#pragma omp parallel` into GOMP_parallel(function, data, n), where the
+   function asks omp_get_thread_num() for its share. common_parallel.pxd answers these calls in each
+   kernel module and brings them here, so that the kernels stay plain prange loops. */
+#ifndef FASTW2V_POOL_H
+#define FASTW2V_POOL_H
+
+/* Run share(context, i) for i in [0, n), in any order and on any threads, and return. */
+typedef void (*fw_pool_t)(void (*share)(void *, unsigned), void *context, unsigned n);
+
+#if defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && defined(_OPENMP) && \
+    !defined(FASTW2V_PORTABLE)
+#define FW_OWN_POOL 1
+#else
+#define FW_OWN_POOL 0
+#endif
+
+#ifdef FW_POOL_IMPLEMENTATION
+#if FW_OWN_POOL
+
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#define FW_MOST_HELPERS 255
+#define FW_SPIN_NS 20000        /* about what a sleep and a wake-up cost */
+
+static struct {
+    pthread_mutex_t busy;       /* held by the caller whose job this is */
+    pthread_mutex_t lock;       /* guards the fields below */
+    pthread_cond_t posted, finished;
+    unsigned generation;        /* number of the job; also read without the lock, while spinning */
+    unsigned next, n;           /* shares [next, n) lie on the heap */
+    unsigned active;            /* shares that helpers are in the middle of */
+    unsigned helpers, sleeping;
+    void (*share)(void *, unsigned);
+    void *context;
+} fw_pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
+             PTHREAD_COND_INITIALIZER, 0, 0, 0, 0, 0, 0, 0, 0};
+
+static long long fw_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void fw_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Spin until *word differs from (or, with equal, is the same as) value; whether it came true. */
+static int fw_spin(const unsigned *word, unsigned value, int equal) {
+    long long start = fw_now();
+    int i;
+    do {
+        for (i = 0; i < 64; i++) {
+            if ((__atomic_load_n(word, __ATOMIC_ACQUIRE) == value) == equal) return 1;
+            fw_pause();
+        }
+    } while (fw_now() - start < FW_SPIN_NS);
+    return 0;
+}
+
+static void *fw_help(void *unused) {
+    unsigned seen = 0, i;
+    (void)unused;
+    for (;;) {
+        fw_spin(&fw_pool.generation, seen, 0);
+        pthread_mutex_lock(&fw_pool.lock);
+        while (fw_pool.generation == seen) {
+            fw_pool.sleeping++;
+            pthread_cond_wait(&fw_pool.posted, &fw_pool.lock);
+            fw_pool.sleeping--;
+        }
+        seen = fw_pool.generation;
+        while (fw_pool.next < fw_pool.n) {
+            i = fw_pool.next++;
+            fw_pool.active++;
+            pthread_mutex_unlock(&fw_pool.lock);
+            fw_pool.share(fw_pool.context, i);
+            pthread_mutex_lock(&fw_pool.lock);
+            __atomic_store_n(&fw_pool.active, fw_pool.active - 1, __ATOMIC_RELEASE);
+            if (fw_pool.active == 0) pthread_cond_signal(&fw_pool.finished);
+        }
+        pthread_mutex_unlock(&fw_pool.lock);
+    }
+    return 0;
+}
+
+/* With the lock held: as many helpers as n shares can use. Fewer, if the system gives no more. */
+static void fw_hire(unsigned n) {
+    sigset_t all, before;
+    pthread_attr_t detached;
+    pthread_t thread;
+    if (fw_pool.helpers + 1 >= n || fw_pool.helpers >= FW_MOST_HELPERS) return;
+    sigfillset(&all);           /* signals are for the threads of the program */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    while (fw_pool.helpers + 1 < n && fw_pool.helpers < FW_MOST_HELPERS) {
+        if (pthread_create(&thread, &detached, fw_help, 0)) break;
+        fw_pool.helpers++;
+    }
+    pthread_attr_destroy(&detached);
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+}
+
+static void fw_pool_run(void (*share)(void *, unsigned), void *context, unsigned n) {
+    unsigned i;
+    if (pthread_mutex_trylock(&fw_pool.busy)) {     /* somebody else's job has the helpers */
+        for (i = 0; i < n; i++) share(context, i);
+        return;
+    }
+    pthread_mutex_lock(&fw_pool.lock);
+    fw_hire(n);
+    fw_pool.share = share;
+    fw_pool.context = context;
+    fw_pool.next = 0;
+    fw_pool.n = n;
+    __atomic_store_n(&fw_pool.generation, fw_pool.generation + 1, __ATOMIC_RELEASE);
+    if (fw_pool.sleeping) pthread_cond_broadcast(&fw_pool.posted);
+    while (fw_pool.next < n) {
+        i = fw_pool.next++;
+        pthread_mutex_unlock(&fw_pool.lock);
+        share(context, i);
+        pthread_mutex_lock(&fw_pool.lock);
+    }
+    if (fw_pool.active) {
+        pthread_mutex_unlock(&fw_pool.lock);
+        fw_spin(&fw_pool.active, 0, 1);
+        pthread_mutex_lock(&fw_pool.lock);
+        while (fw_pool.active) pthread_cond_wait(&fw_pool.finished, &fw_pool.lock);
+    }
+    pthread_mutex_unlock(&fw_pool.lock);
+    pthread_mutex_unlock(&fw_pool.busy);
+}
+
+static void fw_pool_after_fork(void) {
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+    fw_pool.busy = fw_pool.lock = mutex;
+    fw_pool.posted = fw_pool.finished = cond;
+    fw_pool.generation = fw_pool.next = fw_pool.n = 0;
+    fw_pool.active = fw_pool.helpers = fw_pool.sleeping = 0;
+}
+
+static fw_pool_t fw_pool_open(void) {
+    pthread_atfork(0, 0, fw_pool_after_fork);
+    return fw_pool_run;
+}
+
+#else
+
+static fw_pool_t fw_pool_open(void) { return 0; }
+
+#endif
+#elif FW_OWN_POOL
+
+/* What a kernel module's parallel loops call. Hidden: no other library's OpenMP sees these. */
+static fw_pool_t fw_pool_of_module = 0;
+static __thread unsigned fw_share_number = 0, fw_n_shares = 1;
+
+struct fw_loop {
+    void (*function)(void *);
+    void *data;
+    unsigned n;
+};
+
+static void fw_share(void *context, unsigned i) {
+    struct fw_loop *loop = (struct fw_loop *)context;
+    fw_share_number = i;
+    fw_n_shares = loop->n;
+    loop->function(loop->data);
+    fw_share_number = 0;
+    fw_n_shares = 1;
+}
+
+__attribute__((visibility("hidden"))) void GOMP_parallel(void (*function)(void *), void *data,
+                                                         unsigned n, unsigned flags) {
+    struct fw_loop loop = {function, data, n ? n : 1};
+    unsigned i;
+    (void)flags;
+    if (loop.n > 1 && fw_pool_of_module)
+        fw_pool_of_module(fw_share, &loop, loop.n);
+    else
+        for (i = 0; i < loop.n; i++) fw_share(&loop, i);
+}
+
+/* It stands before each loop, for the initial value of the loop variable, which nobody reads. */
+__attribute__((visibility("hidden"))) void GOMP_barrier(void) {}
+__attribute__((visibility("hidden"))) int omp_get_thread_num(void) { return (int)fw_share_number; }
+__attribute__((visibility("hidden"))) int omp_get_num_threads(void) { return (int)fw_n_shares; }
+__attribute__((visibility("hidden"))) int omp_get_max_threads(void) { return 1; }
+
+#endif
+#endif

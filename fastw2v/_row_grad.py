@@ -284,6 +284,11 @@ def is_tracked(grad):
     return type(grad) is RowGrad and grad._whole and len(grad._tracker.mark) == len(grad)
 
 
+def is_clear(grad):
+    """Whether `grad` is tracked and its list is empty: all rows zero, as far as was seen."""
+    return is_tracked(grad) and grad._tracker.n_rows == 0 and not grad._tracker.dense
+
+
 def write_rows(grad, ids, x, coef=None):
     """grad = 0, then grad[ids[n, c]] += coef[n, c] * x[n].
 
@@ -321,13 +326,14 @@ def write_rows(grad, ids, x, coef=None):
 
 def clear(grad):
     """grad = 0."""
+    if is_clear(grad):
+        return
     if is_tracked(grad) and not grad._tracker.dense:
         tracker = grad._tracker
-        if tracker.n_rows:
-            rows = tracker.rows[: tracker.n_rows]
-            grad.view(np.ndarray)[rows] = 0
-            tracker.mark[rows] = 0
-            tracker.n_rows = 0
+        rows = tracker.rows[: tracker.n_rows]
+        grad.view(np.ndarray)[rows] = 0
+        tracker.mark[rows] = 0
+        tracker.n_rows = 0
         return
     _plain(grad)[...] = 0
     if is_tracked(grad):

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 
 from fastw2v import optimizer as _optimizers
-from fastw2v._row_grad import add_into, is_proven, is_tracked
+from fastw2v._row_grad import add_into, is_clear, is_proven, is_tracked
 from fastw2v._validation import positive_int
 from fastw2v.optimizer import clip_by_norm
 
@@ -40,7 +40,8 @@ def _remove_duplicate(params, grads, trusted):
     for param, grad in zip(params, grads, strict=True):
         at = place.get(id(param))
         if at is not None:
-            add_into(kept_grads[at], grad, trusted)
+            if not (trusted and is_clear(grad)):
+                add_into(kept_grads[at], grad, trusted)
             continue
         for at, first in enumerate(kept_params):
             if _is_transpose(first, param):

@@ -46,4 +46,4 @@ def own_pool():
 
 
 # What `use_pool` of common_parallel.pxd takes; None where the loops run on OpenMP, or serially.
-pool = PyCapsule_New(fw_open(), "fastw2v._kernels._cpu.pool", NULL) if FW_OWN_POOL else None
+_pool = PyCapsule_New(fw_open(), "fastw2v._kernels._cpu._pool", NULL) if FW_OWN_POOL else None

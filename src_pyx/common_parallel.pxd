@@ -23,7 +23,7 @@ cdef extern from *:
 cdef inline int use_pool() except -1:
     """Let the parallel loops of this module run in the pool that all of them share."""
     if FW_OWN_POOL:
-        fw_use_pool(PyCapsule_Import("fastw2v._kernels._cpu.pool", 0))
+        fw_use_pool(PyCapsule_Import("fastw2v._kernels._cpu._pool", 0))
     return 0
 
 

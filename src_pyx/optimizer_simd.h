@@ -17,16 +17,25 @@
 
 #define FW_ADAM_SIMD 1
 
+/* One vector, less `lanes` that are masked out. g NULL stands for zeros: what is left out then adds
+   or subtracts exactly nothing. */
 static inline void fw_adam_16(float *w, float *m, float *v, const float *g, __mmask16 lanes,
                               __m512 lr, __m512 c1, __m512 c2, __m512 eps) {
     const __m512 one = _mm512_set1_ps(1.0f), limit = _mm512_set1_ps(1.1529215e18f);
     const __m512i exponent = _mm512_set1_epi32(0x7f800000);
-    __m512 gx = g ? _mm512_maskz_loadu_ps(lanes, g) : _mm512_setzero_ps();
     __m512 mx = _mm512_maskz_loadu_ps(lanes, m), vx = _mm512_maskz_loadu_ps(lanes, v);
     __m512 wx = _mm512_maskz_loadu_ps(lanes, w), a, s, r, q;
     __mmask16 safe;
-    mx = _mm512_add_ps(mx, _mm512_mul_ps(c1, _mm512_sub_ps(gx, mx)));
-    vx = _mm512_add_ps(vx, _mm512_mul_ps(c2, _mm512_sub_ps(_mm512_mul_ps(gx, gx), vx)));
+    if (g) {
+        __m512 gx = _mm512_maskz_loadu_ps(lanes, g);
+        mx = _mm512_add_ps(mx, _mm512_mul_ps(c1, _mm512_sub_ps(gx, mx)));
+        vx = _mm512_add_ps(vx, _mm512_mul_ps(c2, _mm512_sub_ps(_mm512_mul_ps(gx, gx), vx)));
+    } else {
+        mx = _mm512_sub_ps(mx, _mm512_mul_ps(c1, mx));
+        vx = _mm512_sub_ps(vx, _mm512_mul_ps(c2, vx));
+    }
+    _mm512_mask_storeu_ps(m, lanes, mx);
+    _mm512_mask_storeu_ps(v, lanes, vx);
     a = _mm512_mul_ps(lr, mx);
     s = _mm512_add_ps(_mm512_sqrt_ps(vx), eps);
     /* 2^-100 <= |a| < 2^100 and s <= 2^60; eps keeps s away from zero. NaN fails both tests. */
@@ -34,14 +43,12 @@ static inline void fw_adam_16(float *w, float *m, float *v, const float *g, __mm
         _mm512_sub_epi32(_mm512_and_si512(_mm512_castps_si512(a), exponent),
                          _mm512_set1_epi32(27 << 23)),
         _mm512_set1_epi32(200 << 23));
-    safe = (__mmask16)(safe & _mm512_cmp_ps_mask(s, limit, _CMP_LE_OQ));
+    safe = _mm512_mask_cmp_ps_mask(safe, s, limit, _CMP_LE_OQ);
     r = _mm512_rcp14_ps(s);
     r = _mm512_fmadd_ps(_mm512_fnmadd_ps(s, r, one), r, r);
     q = _mm512_mul_ps(a, r);
     q = _mm512_fmadd_ps(_mm512_fnmadd_ps(s, q, a), r, q);
     if ((__mmask16)(safe | (__mmask16)~lanes) != 0xffff) q = _mm512_div_ps(a, s);
-    _mm512_mask_storeu_ps(m, lanes, mx);
-    _mm512_mask_storeu_ps(v, lanes, vx);
     _mm512_mask_storeu_ps(w, lanes, _mm512_sub_ps(wx, q));
 }
 

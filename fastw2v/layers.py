@@ -11,6 +11,7 @@ import numpy as np
 
 from fastw2v import _threads, _validation, config
 from fastw2v._kernels import _activation, _embedding, _loss, specialise
+from fastw2v._replay import catch_up
 from fastw2v._row_grad import RowGrad, write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 
@@ -420,6 +421,7 @@ class Embedding:
         W = _validation.table("params[0]", self.params[0])
         ids = _validation.as_ids("idx", idx, W.shape[0])
         self.idx = idx
+        catch_up(W, ids)
         if not _validation.has_plain_rows(W):
             return np.array(W[ids])
         out = np.empty((*ids.shape, W.shape[1]), W.dtype)

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastw2v import _rng, _threads, config
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
+from fastw2v._replay import catch_up
 from fastw2v._row_grad import RowGrad, clear, write_rows
 from fastw2v._validation import (
     after_forward,
@@ -308,6 +309,15 @@ class NegativeSamplingLoss:
         if self._layers is not None:
             self._fill_layers()
 
+    def reads_by_rows(self):
+        """Whether all code that reads W in a step is ours and asks for rows."""
+        return (
+            not {"forward", "backward"} & vars(self).keys()
+            and self.is_fused(self.params[0])
+            and type(self.sampler) is UnigramSampler
+            and "get_negative_sample" not in vars(self.sampler)
+        )
+
     def is_fused(self, W):
         """Whether the kernel may stand for the layers: nothing of ours was replaced."""
         return (
@@ -386,6 +396,7 @@ def fused_forward(W, h, ids, group):
     Returns y (J, N), the sigmoids of the scores; e (N, D), what backward needs of W; and the
     losses (J,) of the columns, float64.
     """
+    catch_up(W, ids)
     N, J = ids.shape
     y, e, losses = np.empty((J, N), W.dtype), np.empty(h.shape, W.dtype), np.empty(J)
     logs = np.empty((_negative_sampling.n_blocks(N), J))

@@ -1,5 +1,6 @@
 """The two training loops of the book, and the merging of weights that are listed more than once."""
 
+import contextlib
 import signal
 import sys
 import threading
@@ -9,6 +10,7 @@ import warnings
 import numpy as np
 
 from fastw2v import optimizer as _optimizers
+from fastw2v._replay import row_adam
 from fastw2v._row_grad import add_into, is_clear, is_proven, is_tracked
 from fastw2v._validation import positive_int
 from fastw2v.optimizer import clip_by_norm
@@ -101,6 +103,7 @@ class _Fit:
         self.start = time.time()
         self.total, self.count = 0.0, 0
         self.interrupts = _Interrupts()
+        self.stack = contextlib.ExitStack()
         self.n_steps = 0
         # Our own models write into gradients through our own layers only.
         self.suspicious = not _is_ours(self.model)
@@ -114,13 +117,14 @@ class _Fit:
         self.rows = rows
 
     def __enter__(self):
-        self.interrupts.__enter__()
+        if self.bar is not None:
+            self.stack.enter_context(self.bar)
+        self.stack.enter_context(self.interrupts)
+        self.rows_wait = self.stack.enter_context(row_adam(self.model, self.optimizer))
         return self
 
     def __exit__(self, *exception):
-        self.interrupts.__exit__(*exception)
-        if self.bar is not None:
-            self.bar.close()
+        return self.stack.__exit__(*exception)
 
     def step(self, k, batch_x, batch_t):
         """Iteration k of an epoch; returns the average loss when a line is due, else None."""
@@ -133,7 +137,9 @@ class _Fit:
         params, grads = _remove_duplicate(model.params, model.grads, self.trusted)
         if self.max_grad is not None:
             clip_by_norm(grads, self.max_grad, self.trusted)
-        if type(optimizer) in _OURS and "update" not in vars(optimizer):
+        if self.rows_wait is not None:
+            self.rows_wait.update(params, grads)
+        elif type(optimizer) in _OURS and "update" not in vars(optimizer):
             optimizer._update(params, grads, self.trusted)
         else:
             optimizer.update(params, grads)

@@ -13,15 +13,18 @@ stands once, as an inline function; the pass and whatever replays it call that o
 """
 from cython.parallel cimport prange
 from libc.math cimport sqrt, sqrtf
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
+from common_memory cimport prefetch_row
 from common_parallel cimport part_begin, use_pool
-from common_types cimport real_t
+from common_types cimport index_t, real_t
 
 cdef extern from "optimizer_simd.h" nogil:
     int FW_ADAM_SIMD
     void fw_adam_run(float* w, float* m, float* v, const float* g, Py_ssize_t n,
                      float lr, float c1, float c2, float eps)
+    void fw_adam_replay(float* w, float* m, float* v, Py_ssize_t n, const float* lr,
+                        Py_ssize_t begin, Py_ssize_t end, float c1, float c2, float eps)
 
 cdef enum:
     BLOCK = 8192    # elements of one partial sum of squares; fixed, so that no split shows
@@ -229,6 +232,116 @@ def adam(real_t[:, :] w,                # OUT (R, C) rows contiguous
     """lr with the bias correction in it, c1 = 1 - beta1, c2 = 1 - beta2."""
     update[real_t](ADAM, w, m, v, g, mark, lr, c1, c2, eps, n_parts)
 
+
+# ---- Adam row by row: rows without gradient wait until somebody reads them
+
+cdef void replay_row(real_t* w, real_t* m, real_t* v, Py_ssize_t C, const real_t* lr,
+                     Py_ssize_t begin, Py_ssize_t end,
+                     real_t c1, real_t c2, real_t eps) noexcept nogil:
+    """The steps [begin, end) of a row that had no gradient in them, lr[k] in step k."""
+    cdef Py_ssize_t k, d
+    cdef real_t zero = 0
+    if real_t is float:
+        if FW_ADAM_SIMD:
+            fw_adam_replay(w, m, v, C, lr, begin, end, c1, c2, eps)
+            return
+    for k in range(begin, end):
+        for d in range(C):
+            adam_rule(&w[d], &m[d], &v[d], zero, lr[k], c1, c2, eps)
+
+
+def stale_rows(int64_t[::1] rows,           # OUT (capacity,) the rows that are behind
+               int64_t[::1] since,          # OUT (capacity,) the step each of them is at
+               int64_t[::1] at,             # OUT (V,) the step each row of the table is at
+               const index_t[::1] ids,      # IN  rows that are about to be read
+               Py_ssize_t now):
+    """List each row of `ids` that is behind step `now`, once, and note that it is there.
+
+    Returns how many there are, and how many steps they are behind in all.
+    """
+    cdef Py_ssize_t i, n = 0, steps = 0
+    with nogil:
+        for i in range(ids.shape[0]):
+            if at[ids[i]] != now:
+                rows[n] = ids[i]
+                since[n] = at[ids[i]]
+                steps += now - at[ids[i]]
+                at[ids[i]] = now
+                n += 1
+    return n, steps
+
+
+cdef void replay_part(real_t* w, Py_ssize_t ld, real_t* m, real_t* v, const int64_t* rows,
+                      const int64_t* since, Py_ssize_t n_rows, Py_ssize_t C, const real_t* lr,
+                      Py_ssize_t now, real_t c1, real_t c2, real_t eps,
+                      Py_ssize_t first, Py_ssize_t stride) noexcept nogil:
+    # Every stride-th row: neighbours in the list are often alike in how far they are behind.
+    cdef Py_ssize_t i = first
+    while i < n_rows:
+        if i + 2 * stride < n_rows:
+            prefetch_row(w + rows[i + 2 * stride] * ld, C * <Py_ssize_t> sizeof(real_t))
+            prefetch_row(m + rows[i + 2 * stride] * C, C * <Py_ssize_t> sizeof(real_t))
+            prefetch_row(v + rows[i + 2 * stride] * C, C * <Py_ssize_t> sizeof(real_t))
+        replay_row(w + rows[i] * ld, m + rows[i] * C, v + rows[i] * C, C, lr, since[i], now,
+                   c1, c2, eps)
+        i += stride
+
+
+def adam_replay(real_t[:, :] w,                 # OUT (R, C) rows contiguous
+                real_t[:, ::1] m,               # OUT (R, C)
+                real_t[:, ::1] v,               # OUT (R, C)
+                const int64_t[::1] rows,        # IN  distinct rows
+                const int64_t[::1] since,       # IN  the step each of them is at
+                Py_ssize_t n_rows,
+                const real_t[::1] lr,           # IN  lr[k] is that of step k
+                Py_ssize_t now,
+                double c1, double c2, double eps, Py_ssize_t n_parts):
+    """Take the listed rows from step since[i] to step `now`, without gradient."""
+    cdef Py_ssize_t C = w.shape[1], ld, p
+    if n_rows == 0 or C == 0:
+        return
+    ld = w.strides[0] // <Py_ssize_t> sizeof(real_t)
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            replay_part(&w[0, 0], ld, &m[0, 0], &v[0, 0], &rows[0], &since[0], n_rows, C, &lr[0],
+                        now, <real_t> c1, <real_t> c2, <real_t> eps, p, n_parts)
+
+
+cdef void adam_rows_range(real_t* w, Py_ssize_t ld, real_t* m, real_t* v, const real_t* g,
+                          Py_ssize_t ld_g, const int64_t* rows, Py_ssize_t C, const real_t* s,
+                          Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t i, r
+    for i in range(lo, hi):
+        r = rows[i]
+        run(ADAM, w + r * ld, m + r * C, v + r * C, g + r * ld_g, C, s)
+
+
+def adam_rows(real_t[:, :] w,                   # OUT (R, C) rows contiguous
+              real_t[:, ::1] m,                 # OUT (R, C)
+              real_t[:, ::1] v,                 # OUT (R, C)
+              int64_t[::1] at,                  # OUT (R,) the step each row is at
+              const real_t[:, :] g,             # IN  (R, C) rows contiguous
+              const int64_t[::1] rows,          # IN  distinct rows, all at step `now`
+              Py_ssize_t n_rows,
+              Py_ssize_t now,
+              double lr, double c1, double c2, double eps, Py_ssize_t n_parts):
+    """Step `now` of the listed rows, with their gradient."""
+    cdef Py_ssize_t C = w.shape[1], ld, ld_g, p, i
+    cdef real_t[4] s
+    if n_rows == 0 or C == 0:
+        return
+    s[0], s[1], s[2], s[3] = <real_t> lr, <real_t> c1, <real_t> c2, <real_t> eps
+    ld = w.strides[0] // <Py_ssize_t> sizeof(real_t)
+    ld_g = g.strides[0] // <Py_ssize_t> sizeof(real_t)
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            adam_rows_range(&w[0, 0], ld, &m[0, 0], &v[0, 0], &g[0, 0], ld_g, &rows[0], C, s,
+                            part_begin(p, n_parts, n_rows), part_begin(p + 1, n_parts, n_rows))
+        for i in range(n_rows):
+            at[rows[i]] = now + 1
+
+
+# ---- gradient clipping
 
 cdef double squares(const real_t* g, Py_ssize_t n) noexcept nogil:
     """Sum of squares of a run, in double."""

@@ -17,27 +17,23 @@
 
 #define FW_ADAM_SIMD 1
 
-/* One vector, less `lanes` that are masked out. g NULL stands for zeros: what is left out then adds
-   or subtracts exactly nothing. */
-static inline void fw_adam_16(float *w, float *m, float *v, const float *g, __mmask16 lanes,
-                              __m512 lr, __m512 c1, __m512 c2, __m512 eps) {
+/* The rule on one vector in registers, where `lanes` count. What a gradient of zero leaves out would
+   add or subtract exactly nothing. */
+static inline __m512 fw_adam_16(__m512 w, __m512 *m, __m512 *v, const __m512 *g, __mmask16 lanes,
+                                __m512 lr, __m512 c1, __m512 c2, __m512 eps) {
     const __m512 one = _mm512_set1_ps(1.0f), limit = _mm512_set1_ps(1.1529215e18f);
     const __m512i exponent = _mm512_set1_epi32(0x7f800000);
-    __m512 mx = _mm512_maskz_loadu_ps(lanes, m), vx = _mm512_maskz_loadu_ps(lanes, v);
-    __m512 wx = _mm512_maskz_loadu_ps(lanes, w), a, s, r, q;
+    __m512 a, s, r, q;
     __mmask16 safe;
     if (g) {
-        __m512 gx = _mm512_maskz_loadu_ps(lanes, g);
-        mx = _mm512_add_ps(mx, _mm512_mul_ps(c1, _mm512_sub_ps(gx, mx)));
-        vx = _mm512_add_ps(vx, _mm512_mul_ps(c2, _mm512_sub_ps(_mm512_mul_ps(gx, gx), vx)));
+        *m = _mm512_add_ps(*m, _mm512_mul_ps(c1, _mm512_sub_ps(*g, *m)));
+        *v = _mm512_add_ps(*v, _mm512_mul_ps(c2, _mm512_sub_ps(_mm512_mul_ps(*g, *g), *v)));
     } else {
-        mx = _mm512_sub_ps(mx, _mm512_mul_ps(c1, mx));
-        vx = _mm512_sub_ps(vx, _mm512_mul_ps(c2, vx));
+        *m = _mm512_sub_ps(*m, _mm512_mul_ps(c1, *m));
+        *v = _mm512_sub_ps(*v, _mm512_mul_ps(c2, *v));
     }
-    _mm512_mask_storeu_ps(m, lanes, mx);
-    _mm512_mask_storeu_ps(v, lanes, vx);
-    a = _mm512_mul_ps(lr, mx);
-    s = _mm512_add_ps(_mm512_sqrt_ps(vx), eps);
+    a = _mm512_mul_ps(lr, *m);
+    s = _mm512_add_ps(_mm512_sqrt_ps(*v), eps);
     /* 2^-100 <= |a| < 2^100 and s <= 2^60; eps keeps s away from zero. NaN fails both tests. */
     safe = _mm512_cmplt_epu32_mask(
         _mm512_sub_epi32(_mm512_and_si512(_mm512_castps_si512(a), exponent),
@@ -49,7 +45,19 @@ static inline void fw_adam_16(float *w, float *m, float *v, const float *g, __mm
     q = _mm512_mul_ps(a, r);
     q = _mm512_fmadd_ps(_mm512_fnmadd_ps(s, q, a), r, q);
     if ((__mmask16)(safe | (__mmask16)~lanes) != 0xffff) q = _mm512_div_ps(a, s);
-    _mm512_mask_storeu_ps(w, lanes, _mm512_sub_ps(wx, q));
+    return _mm512_sub_ps(w, q);
+}
+
+/* The rule once on one vector in memory; g NULL stands for zeros. */
+static inline void fw_adam_once(float *w, float *m, float *v, const float *g, __mmask16 lanes,
+                                __m512 lr, __m512 c1, __m512 c2, __m512 eps) {
+    __m512 mx = _mm512_maskz_loadu_ps(lanes, m), vx = _mm512_maskz_loadu_ps(lanes, v), gx, wx;
+    if (g) gx = _mm512_maskz_loadu_ps(lanes, g);
+    wx = _mm512_maskz_loadu_ps(lanes, w);
+    wx = fw_adam_16(wx, &mx, &vx, g ? &gx : (const __m512 *)0, lanes, lr, c1, c2, eps);
+    _mm512_mask_storeu_ps(m, lanes, mx);
+    _mm512_mask_storeu_ps(v, lanes, vx);
+    _mm512_mask_storeu_ps(w, lanes, wx);
 }
 
 /* w, m, v and g (NULL: zeros) from element 0 to n. */
@@ -61,23 +69,52 @@ static void fw_adam_run(float *w, float *m, float *v, const float *g, ptrdiff_t 
     ptrdiff_t i = 0, head = (ptrdiff_t)((64 - ((uintptr_t)w & 63)) & 63) / 4;
     if (head > n) head = n;
     if (head) {
-        fw_adam_16(w, m, v, g, (__mmask16)((1u << head) - 1), lr16, c116, c216, eps16);
+        fw_adam_once(w, m, v, g, (__mmask16)((1u << head) - 1), lr16, c116, c216, eps16);
         i = head;
     }
     if (g)
         for (; i + 16 <= n; i += 16)
-            fw_adam_16(w + i, m + i, v + i, g + i, 0xffff, lr16, c116, c216, eps16);
+            fw_adam_once(w + i, m + i, v + i, g + i, 0xffff, lr16, c116, c216, eps16);
     else
         for (; i + 16 <= n; i += 16)
-            fw_adam_16(w + i, m + i, v + i, (const float *)0, 0xffff, lr16, c116, c216, eps16);
+            fw_adam_once(w + i, m + i, v + i, (const float *)0, 0xffff, lr16, c116, c216, eps16);
     if (i < n)
-        fw_adam_16(w + i, m + i, v + i, g ? g + i : g, (__mmask16)((1u << (n - i)) - 1),
+        fw_adam_once(w + i, m + i, v + i, g ? g + i : g, (__mmask16)((1u << (n - i)) - 1),
                    lr16, c116, c216, eps16);
+}
+
+/* Steps [from, to) with a gradient of zero, lr[k] in step k, on n elements: each vector stays in
+   registers for all of them. */
+static void fw_adam_replay(float *w, float *m, float *v, ptrdiff_t n, const float *lr,
+                           ptrdiff_t from, ptrdiff_t to, float c1, float c2, float eps) {
+    const __m512 c116 = _mm512_set1_ps(c1), c216 = _mm512_set1_ps(c2), eps16 = _mm512_set1_ps(eps);
+    ptrdiff_t i, k;
+    for (i = 0; i < n; i += 16) {
+        const __mmask16 lanes = n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : (__mmask16)0xffff;
+        __m512 mx = _mm512_maskz_loadu_ps(lanes, m + i), vx = _mm512_maskz_loadu_ps(lanes, v + i);
+        __m512 wx;
+        /* Never had a gradient: nothing moves. */
+        if (!(_mm512_test_epi32_mask(_mm512_castps_si512(mx), _mm512_castps_si512(mx)) |
+              _mm512_test_epi32_mask(_mm512_castps_si512(vx), _mm512_castps_si512(vx))))
+            continue;
+        wx = _mm512_maskz_loadu_ps(lanes, w + i);
+        for (k = from; k < to; k++)
+            wx = fw_adam_16(wx, &mx, &vx, (const __m512 *)0, lanes, _mm512_set1_ps(lr[k]), c116,
+                            c216, eps16);
+        _mm512_mask_storeu_ps(m + i, lanes, mx);
+        _mm512_mask_storeu_ps(v + i, lanes, vx);
+        _mm512_mask_storeu_ps(w + i, lanes, wx);
+    }
 }
 
 #else
 
 #define FW_ADAM_SIMD 0
+static void fw_adam_replay(float *w, float *m, float *v, ptrdiff_t n, const float *lr,
+                           ptrdiff_t from, ptrdiff_t to, float c1, float c2, float eps) {
+    (void)w; (void)m; (void)v; (void)n; (void)lr; (void)from; (void)to; (void)c1; (void)c2;
+    (void)eps;
+}
 static void fw_adam_run(float *w, float *m, float *v, const float *g, ptrdiff_t n,
                         float lr, float c1, float c2, float eps) {
     (void)w; (void)m; (void)v; (void)g; (void)n; (void)lr; (void)c1; (void)c2; (void)eps;

@@ -4,6 +4,7 @@ import numpy as np
 
 from fastw2v import _threads, config, init
 from fastw2v._kernels import _embedding, specialise
+from fastw2v._replay import catch_up
 from fastw2v._row_grad import RowGrad, clear, write_rows
 from fastw2v._validation import (
     as_float,
@@ -94,6 +95,7 @@ class CBOW:
                 h = h + layer.forward(contexts[:, i])
             return self.ns_loss.forward(h * (1 / len(self.in_layers)), target)
         h = np.empty((len(contexts), W.shape[1]), W.dtype)
+        catch_up(W, contexts)
         n_parts = _threads.parts(contexts.size * W.shape[1] * _NS)
         _GATHER_MEAN[W.dtype, contexts.dtype](h, W, contexts, n_parts)
         if self._in_layers is not None:
@@ -116,6 +118,14 @@ class CBOW:
         write_rows(grad, contexts.reshape(-1), as_float("dh", dh, grad.dtype))
         for other in self.grads[1 : self._n_contexts]:
             clear(other)
+
+    def reads_by_rows(self):
+        """Whether all code that reads the tables in a step is ours and asks for rows."""
+        return (
+            not {"forward", "backward"} & vars(self).keys()
+            and self._is_fused(self.params[0])
+            and self.ns_loss.reads_by_rows()
+        )
 
     def _is_fused(self, W):
         """Whether the kernel may stand for the Embeddings: nothing of ours was replaced."""

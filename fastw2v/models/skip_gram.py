@@ -108,6 +108,16 @@ class SkipGram:
                 ids[:, c, 1:] = layer.negatives(np.ascontiguousarray(contexts[:, c]))
         return ids
 
+    def reads_by_rows(self):
+        """Whether all code that reads the tables in a step is ours and asks for rows."""
+        return (
+            not {"forward", "backward"} & vars(self).keys()
+            and type(self.in_layer) is Embedding
+            and not {"forward", "backward"} & vars(self.in_layer).keys()
+            and self._is_fused(self.loss_layers[0].params[0])
+            and all(layer.reads_by_rows() for layer in self.loss_layers)
+        )
+
     def _is_fused(self, W):
         """Whether one kernel may stand for the loss layers: nothing of ours was replaced."""
         return (

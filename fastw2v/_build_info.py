@@ -10,7 +10,7 @@ from fastw2v._version import __version__
 
 
 def build_info():
-    """A dict: version, compiler, levels built, level in use, OpenMP, pool of threads, Python, numpy.
+    """A dict: version, compiler, levels built and in use, OpenMP, pool, threads, Python, numpy.
 
     >>> import fastw2v
     >>> sorted(fastw2v.build_info())        # doctest: +NORMALIZE_WHITESPACE

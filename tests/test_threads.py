@@ -176,7 +176,7 @@ def test_a_kernel_cut_into_n_parts_runs_on_n_threads(n):
 @pytest.mark.parametrize("n", [2, 3, 7])
 def test_the_pool_runs_parts_on_different_threads_at_the_same_time(n):
     if not _cpu.own_pool():
-        assert _cpu.pool is None
+        assert _cpu._pool is None
         return
     meeting = threading.Barrier(n, timeout=60)
     ran = {}
@@ -193,7 +193,7 @@ def test_the_pool_runs_parts_on_different_threads_at_the_same_time(n):
     address = ctypes.pythonapi.PyCapsule_GetPointer
     address.restype, address.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     pool = ctypes.CFUNCTYPE(None, type(share), ctypes.c_void_p, ctypes.c_uint)
-    pool(address(_cpu.pool, b"fastw2v._kernels._cpu.pool"))(share, None, n)
+    pool(address(_cpu._pool, b"fastw2v._kernels._cpu._pool"))(share, None, n)
     assert sorted(ran) == list(range(n))
     assert len(set(ran.values())) == n and "alone" not in ran.values()
 

@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 FILES = (
     "cbow",
     "embedding",
+    "embedding_dot",
     "sampler",
     "optimizer",
     "negative_sampling",

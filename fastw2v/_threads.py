@@ -132,7 +132,7 @@ def _after_fork():
     # is gone, and waiting for it would never end. Our own pool starts anew.
     global _num_threads, _pool_lost
     _num_threads = 1
-    _pool_lost = _pool_lost or (_used_pool and not _cpu.own_pool())
+    _pool_lost = _pool_lost or bool(_used_pool and _cpu.openmp() and not _cpu.own_pool())
 
 
 if hasattr(os, "register_at_fork"):

@@ -9,6 +9,12 @@ from fastw2v import _threads
 N_PARTS = (1, 2, 3, 7)
 
 
+@pytest.fixture(autouse=True)
+def same_global_stream():
+    """Code without rng= draws from numpy's global stream: the same draws in any order of tests."""
+    np.random.seed(20240229)
+
+
 @pytest.fixture(params=[np.float32, np.float64], ids=["f4", "f8"])
 def dtype(request):
     return np.dtype(request.param)

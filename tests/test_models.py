@@ -6,10 +6,10 @@ import pickle
 import numpy as np
 import pytest
 from conftest import N_PARTS, assert_same_bits
+from own_model import OwnCBOW
 
 from fastw2v.layers import Embedding
 from fastw2v.models import CBOW, SkipGram
-from fastw2v.negative_sampling_layer import NegativeSamplingLoss
 from fastw2v.optimizer import SGD, Adam
 from fastw2v.reference.cbow import CBOW as ReferenceCBOW
 from fastw2v.reference.skip_gram import SkipGram as ReferenceSkipGram
@@ -21,35 +21,6 @@ CORPUS = np.concatenate(
     [np.arange(V), np.random.default_rng(0).zipf(1.5, 2000) % V]
 )  # every word occurs, some often
 CONTEXTS, TARGET = create_contexts_target(CORPUS, WINDOW)
-
-
-class OwnCBOW:
-    """A reader's CBOW: one Embedding per context word, and our loss."""
-
-    def __init__(self, vocab_size, hidden_size, window_size, corpus):
-        W_in = 0.01 * np.random.randn(vocab_size, hidden_size).astype("f")
-        W_out = 0.01 * np.random.randn(vocab_size, hidden_size).astype("f")
-        self.in_layers = [Embedding(W_in) for _ in range(2 * window_size)]
-        self.ns_loss = NegativeSamplingLoss(W_out, corpus, power=0.75, sample_size=5)
-        self.params, self.grads = [], []
-        for layer in [*self.in_layers, self.ns_loss]:
-            self.params += layer.params
-            self.grads += layer.grads
-        self.word_vecs = W_in
-
-    def forward(self, contexts, target):
-        h = 0
-        for i, layer in enumerate(self.in_layers):
-            h += layer.forward(contexts[:, i])
-        h *= 1 / len(self.in_layers)
-        return self.ns_loss.forward(h, target)
-
-    def backward(self, dout=1):
-        dout = self.ns_loss.backward(dout)
-        dout *= 1 / len(self.in_layers)
-        for layer in self.in_layers:
-            layer.backward(dout)
-
 
 MODELS = {
     "CBOW": (CBOW, ReferenceCBOW),

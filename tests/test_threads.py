@@ -1,5 +1,6 @@
 """How many threads kernels use, that they do use them, and life after a fork."""
 
+import ctypes
 import json
 import math
 import multiprocessing
@@ -7,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -171,6 +173,31 @@ def test_a_kernel_cut_into_n_parts_runs_on_n_threads(n):
     assert json.loads(done.stdout) == dict.fromkeys(kernel_calls.CALLS, added)
 
 
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_the_pool_runs_parts_on_different_threads_at_the_same_time(n):
+    if not _cpu.own_pool():
+        assert _cpu._pool is None
+        return
+    meeting = threading.Barrier(n, timeout=60)
+    ran = {}
+
+    # Every part waits for all others, which ends only if each has a thread of its own.
+    @ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint)
+    def share(_context, i):
+        try:
+            meeting.wait()
+            ran[i] = threading.get_native_id()
+        except threading.BrokenBarrierError:
+            ran[i] = "alone"
+
+    address = ctypes.pythonapi.PyCapsule_GetPointer
+    address.restype, address.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    pool = ctypes.CFUNCTYPE(None, type(share), ctypes.c_void_p, ctypes.c_uint)
+    pool(address(_cpu._pool, b"fastw2v._kernels._cpu._pool"))(share, None, n)
+    assert sorted(ran) == list(range(n))
+    assert len(set(ran.values())) == n and "alone" not in ran.values()
+
+
 LAYER_IN_PARTS = """
 import os
 import numpy as np
@@ -248,9 +275,12 @@ needs_fork = pytest.mark.skipif(
 
 
 @needs_fork
-def test_a_forked_child_of_a_process_with_threads_runs_on_one_and_says_so(tmp_path):
+def test_a_forked_child_of_a_process_with_threads_runs_on_one(tmp_path):
     answer = worker(tmp_path, "fork", "used")
-    assert answer == "(1, 2560.0, ['set_num_threads:'], 1) 0"
+    if _cpu.openmp() and not _cpu.own_pool():  # OpenMP cannot start again, and that is said
+        assert answer == "(1, 2560.0, ['set_num_threads:'], 1) 0"
+    else:
+        assert answer == "(1, 2560.0, [], 2) 0"
 
 
 @needs_fork

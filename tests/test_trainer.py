@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 
@@ -317,6 +318,7 @@ def run_plot(before, after, env=()):
         text=True,
         timeout=300,
         env=dict(os.environ, **dict(env)),
+        cwd=tempfile.gettempdir(),  # in the source tree, Python would import the package from there
     )
 
 

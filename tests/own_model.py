@@ -1,0 +1,34 @@
+"""A model that a reader of the book has written. In a file of its own: pickle imports its class."""
+
+import numpy as np
+
+from fastw2v.layers import Embedding
+from fastw2v.negative_sampling_layer import NegativeSamplingLoss
+
+
+class OwnCBOW:
+    """A reader's CBOW: one Embedding per context word, and our loss."""
+
+    def __init__(self, vocab_size, hidden_size, window_size, corpus):
+        W_in = 0.01 * np.random.randn(vocab_size, hidden_size).astype("f")
+        W_out = 0.01 * np.random.randn(vocab_size, hidden_size).astype("f")
+        self.in_layers = [Embedding(W_in) for _ in range(2 * window_size)]
+        self.ns_loss = NegativeSamplingLoss(W_out, corpus, power=0.75, sample_size=5)
+        self.params, self.grads = [], []
+        for layer in [*self.in_layers, self.ns_loss]:
+            self.params += layer.params
+            self.grads += layer.grads
+        self.word_vecs = W_in
+
+    def forward(self, contexts, target):
+        h = 0
+        for i, layer in enumerate(self.in_layers):
+            h += layer.forward(contexts[:, i])
+        h *= 1 / len(self.in_layers)
+        return self.ns_loss.forward(h, target)
+
+    def backward(self, dout=1):
+        dout = self.ns_loss.backward(dout)
+        dout *= 1 / len(self.in_layers)
+        for layer in self.in_layers:
+            layer.backward(dout)

@@ -61,10 +61,10 @@ class _Table:
 class RowAdam:
     """Stands in for an `Adam` over the same parameters; a context in which rows may wait."""
 
-    def __init__(self, optimizer, params):
+    def __init__(self, optimizer, params, grads):
         for name in optimizer._states:
             optimizer._make_state(name, params)
-        self.optimizer = optimizer
+        self.optimizer, self.grads = optimizer, grads
         self.now = 0
         self.constants = (0.0, 0.0, 0.0)  # nothing to replay before the first step
         self.tables = [
@@ -81,10 +81,10 @@ class RowAdam:
             _waiting.pop(id(table.W))
         self._flush()
 
-    def update(self, params, grads):
+    def update(self):
         """One step; the rows with a gradient are at the present, for they have been read."""
         lr, *self.constants = self.optimizer._scalars()
-        for table, grad in zip(self.tables, grads, strict=True):
+        for table, grad in zip(self.tables, self.grads, strict=True):
             table.lr[self.now] = lr
             if is_tracked(grad) and not grad._tracker.dense:
                 tracker = grad._tracker
@@ -116,6 +116,7 @@ def row_adam(model, optimizer):
     """A context in which its value may stand for `optimizer` over the model's parameters.
 
     The value is None where that is not possible: where code that is not ours could read a table.
+    The fused models leave the whole gradient of a table in the first of its arrays.
     """
     if type(optimizer) is not Adam or "update" in vars(optimizer):
         return contextlib.nullcontext()
@@ -135,7 +136,7 @@ def row_adam(model, optimizer):
     )
     if not suits or not _states_fit(optimizer, params):
         return contextlib.nullcontext()
-    return RowAdam(optimizer, params)
+    return RowAdam(optimizer, params, grads)
 
 
 def _states_fit(optimizer, params):

@@ -286,7 +286,10 @@ def is_tracked(grad):
 
 def is_clear(grad):
     """Whether `grad` is tracked and its list is empty: all rows zero, as far as was seen."""
-    return is_tracked(grad) and grad._tracker.n_rows == 0 and not grad._tracker.dense
+    if type(grad) is not RowGrad or not grad._whole:
+        return False
+    tracker = grad._tracker
+    return tracker.n_rows == 0 and not tracker.dense
 
 
 def write_rows(grad, ids, x, coef=None):

@@ -128,21 +128,17 @@ class _Fit:
 
     def step(self, k, batch_x, batch_t):
         """Iteration k of an epoch; returns the average loss when a line is due, else None."""
-        model, optimizer = self.model, self.optimizer
-        loss = model.forward(batch_x, batch_t)
-        model.backward()
+        loss = self.model.forward(batch_x, batch_t)
+        self.model.backward()
         due = self.eval_interval is not None and k % self.eval_interval == 0
         if self.suspicious and self.trusted and (due or self.n_steps == 0):
             self._look_for_unseen_writes()
-        params, grads = _remove_duplicate(model.params, model.grads, self.trusted)
-        if self.max_grad is not None:
-            clip_by_norm(grads, self.max_grad, self.trusted)
         if self.rows_wait is not None:
-            self.rows_wait.update(params, grads)
-        elif type(optimizer) in _OURS and "update" not in vars(optimizer):
-            optimizer._update(params, grads, self.trusted)
+            if self.max_grad is not None:
+                clip_by_norm(self.rows_wait.grads, self.max_grad, trusted=True)
+            self.rows_wait.update()
         else:
-            optimizer.update(params, grads)
+            self._update()
         self.total += float(loss)
         self.count += 1
         self.n_steps += 1
@@ -155,6 +151,16 @@ class _Fit:
         average = self.total / self.count
         self.total, self.count = 0.0, 0
         return average
+
+    def _update(self):
+        model, optimizer = self.model, self.optimizer
+        params, grads = _remove_duplicate(model.params, model.grads, self.trusted)
+        if self.max_grad is not None:
+            clip_by_norm(grads, self.max_grad, self.trusted)
+        if type(optimizer) in _OURS and "update" not in vars(optimizer):
+            optimizer._update(params, grads, self.trusted)
+        else:
+            optimizer.update(params, grads)
 
     def line(self, epoch, k, max_iters, name, value):
         """Print the book's line, unless there is a bar instead."""

@@ -312,6 +312,12 @@ cdef void adam_rows_range(real_t* w, Py_ssize_t ld, real_t* m, real_t* v, const 
                           Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     cdef Py_ssize_t i, r
     for i in range(lo, hi):
+        if i + 2 < hi:
+            r = rows[i + 2]
+            prefetch_row(w + r * ld, C * <Py_ssize_t> sizeof(real_t))
+            prefetch_row(m + r * C, C * <Py_ssize_t> sizeof(real_t))
+            prefetch_row(v + r * C, C * <Py_ssize_t> sizeof(real_t))
+            prefetch_row(g + r * ld_g, C * <Py_ssize_t> sizeof(real_t))
         r = rows[i]
         run(ADAM, w + r * ld, m + r * C, v + r * C, g + r * ld_g, C, s)
 

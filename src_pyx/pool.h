@@ -31,7 +31,11 @@ typedef void (*fw_pool_t)(void (*share)(void *, unsigned), void *context, unsign
 #include <time.h>
 
 #define FW_MOST_HELPERS 255
-#define FW_SPIN_NS 20000        /* about what a sleep and a wake-up cost */
+/* A helper that had a share of the last job looks out for the next one this long before it sleeps:
+   waking up can take a tenth of a millisecond. One that came too late sleeps at once; then the
+   core is wanted elsewhere, or the jobs are too short. A caller waits as a sleep and a wake-up cost. */
+#define FW_LOOK_OUT_NS 200000
+#define FW_WAIT_NS 20000
 
 static struct {
     pthread_mutex_t busy;       /* held by the caller whose job this is */
@@ -60,24 +64,23 @@ static void fw_pause(void) {
 #endif
 }
 
-/* Spin until *word differs from (or, with equal, is the same as) value; whether it came true. */
-static int fw_spin(const unsigned *word, unsigned value, int equal) {
+/* Spin until *word differs from (or, with equal, is the same as) value, or the time is over. */
+static void fw_spin(const unsigned *word, unsigned value, int equal, long long ns) {
     long long start = fw_now();
     int i;
     do {
         for (i = 0; i < 64; i++) {
-            if ((__atomic_load_n(word, __ATOMIC_ACQUIRE) == value) == equal) return 1;
+            if ((__atomic_load_n(word, __ATOMIC_ACQUIRE) == value) == equal) return;
             fw_pause();
         }
-    } while (fw_now() - start < FW_SPIN_NS);
-    return 0;
+    } while (fw_now() - start < ns);
 }
 
 static void *fw_help(void *unused) {
-    unsigned seen = 0, i;
+    unsigned seen = 0, i, shares = 0;
     (void)unused;
     for (;;) {
-        fw_spin(&fw_pool.generation, seen, 0);
+        if (shares) fw_spin(&fw_pool.generation, seen, 0, FW_LOOK_OUT_NS);
         pthread_mutex_lock(&fw_pool.lock);
         while (fw_pool.generation == seen) {
             fw_pool.sleeping++;
@@ -85,9 +88,11 @@ static void *fw_help(void *unused) {
             fw_pool.sleeping--;
         }
         seen = fw_pool.generation;
+        shares = 0;
         while (fw_pool.next < fw_pool.n) {
             i = fw_pool.next++;
             fw_pool.active++;
+            shares++;
             pthread_mutex_unlock(&fw_pool.lock);
             fw_pool.share(fw_pool.context, i);
             pthread_mutex_lock(&fw_pool.lock);
@@ -139,7 +144,7 @@ static void fw_pool_run(void (*share)(void *, unsigned), void *context, unsigned
     }
     if (fw_pool.active) {
         pthread_mutex_unlock(&fw_pool.lock);
-        fw_spin(&fw_pool.active, 0, 1);
+        fw_spin(&fw_pool.active, 0, 1, FW_WAIT_NS);
         pthread_mutex_lock(&fw_pool.lock);
         while (fw_pool.active) pthread_cond_wait(&fw_pool.finished, &fw_pool.lock);
     }

@@ -68,8 +68,7 @@ class RowAdam:
         self.now = 0
         self.constants = (0.0, 0.0, 0.0)  # nothing to replay before the first step
         self.tables = [
-            _Table(self, W, m, v)
-            for W, m, v in zip(params, optimizer.m, optimizer.v, strict=True)
+            _Table(self, W, m, v) for W, m, v in zip(params, optimizer.m, optimizer.v, strict=True)
         ]
 
     def __enter__(self):

@@ -119,19 +119,25 @@ def row_adam(model, optimizer):
     """
     if type(optimizer) is not Adam or "update" in vars(optimizer):
         return contextlib.nullcontext()
-    if not getattr(model, "reads_by_rows", lambda: False)():
+    reads_by_rows = getattr(model, "reads_by_rows", lambda: False)()
+    if not reads_by_rows or len(model.params) != len(model.grads):
         return contextlib.nullcontext()
     first = {id(w): (w, g) for w, g in zip(model.params[::-1], model.grads[::-1], strict=True)}
     params = list({id(w): w for w in model.params}.values())
     grads = [first[id(w)][1] for w in params]
-    suits = not first.keys() & _waiting.keys() and all(
-        is_tracked(g)
-        and (g.dtype, g.shape) == (w.dtype, w.shape)
-        and has_plain_rows(w)
-        and w.flags.writeable
-        and w.size
-        and w.shape[0] != w.shape[1]  # square ones are compared as wholes in remove_duplicate
-        for w, g in zip(params, grads, strict=True)
+    apart = all(not np.may_share_memory(a, b) for i, a in enumerate(params) for b in params[:i])
+    suits = (
+        apart
+        and not first.keys() & _waiting.keys()
+        and all(
+            is_tracked(g)
+            and (g.dtype, g.shape) == (w.dtype, w.shape)
+            and has_plain_rows(w)
+            and w.flags.writeable
+            and w.size
+            and w.shape[0] != w.shape[1]  # square ones are compared as wholes in remove_duplicate
+            for w, g in zip(params, grads, strict=True)
+        )
     )
     if not suits or not _states_fit(optimizer, params):
         return contextlib.nullcontext()

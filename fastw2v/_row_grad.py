@@ -11,7 +11,7 @@ import numpy as np
 
 from fastw2v import _threads
 from fastw2v._kernels import _embedding, specialise
-from fastw2v._validation import has_plain_rows, writable
+from fastw2v._validation import FLOATS, as_float, has_plain_rows, same_shape, writable
 
 _OVERWRITE = specialise(_embedding.overwrite_rows)
 _SCATTER = specialise(_embedding.scatter_add)
@@ -34,8 +34,9 @@ class _Tracker:
     def __init__(self, V):
         capacity = V // 4 + 1  # beyond a quarter of the rows a list costs more than it saves
         self.mark = np.zeros(V, np.uint8)
-        self.rows = np.empty(capacity, np.int64)
-        self.fresh = np.empty(capacity, np.int64)
+        # Zeros: with two threads on one layer a list may be read that nobody has filled.
+        self.rows = np.zeros(capacity, np.int64)
+        self.fresh = np.zeros(capacity, np.int64)
         self.first = np.empty(0, np.uint8)
         self.n_rows = 0
         self.stamp = 1
@@ -108,7 +109,14 @@ class RowGrad(np.ndarray):
     def __array_function__(self, func, types, args, kwargs):
         target = _target(func, args, kwargs)
         result = func(*_plain_deep(args), **_plain_deep(kwargs))
-        return target if isinstance(target, RowGrad) and result is not None else result
+        if isinstance(target, RowGrad) and result is not None:
+            return target
+        for view in result if isinstance(result, (list, tuple)) else (result,):
+            if isinstance(view, np.ndarray) and view.base is not None:
+                for x in (*args, *kwargs.values()):  # np.reshape and its like: writes go unseen
+                    if isinstance(x, RowGrad) and np.may_share_memory(view, _plain(x)):
+                        x.mark_dirty()
+        return result
 
     def __getitem__(self, key):
         return _plain_unless_view(self, super().__getitem__(_plain(key)))
@@ -238,7 +246,8 @@ def _as_reader(name):
 
     @functools.wraps(method)
     def read(self, *args, **kwargs):
-        _note(kwargs.get("out"))
+        for x in (*args, kwargs.get("out")):  # the target may come by position
+            _note(x)
         return method(_plain(self), *_plain_deep(args), **_plain_deep(kwargs))
 
     return read
@@ -292,12 +301,19 @@ def is_clear(grad):
     return tracker.n_rows == 0 and not tracker.dense
 
 
-def write_rows(grad, ids, x, coef=None):
+def write_rows(grad, ids, V, x, coef=None):
     """grad = 0, then grad[ids[n, c]] += coef[n, c] * x[n].
 
-    grad (V, D); ids (N * C,) checked and contiguous; x (N, D) of grad's dtype; coef (N * C,) or
-    None for ones.
+    grad is to be (V, D); ids (N * C,) in [0, V), contiguous; x (N, D); coef (N * C,) or None for
+    ones.
     """
+    writable("grads[0]", grad)
+    same_shape("grads[0]", grad, (V, x.shape[1]), "that of W")
+    if grad.dtype in FLOATS:
+        x = as_float("x", x, grad.dtype)
+        coef = coef if coef is None else as_float("coef", coef, grad.dtype)
+    if np.may_share_memory(x, grad):
+        x = x.copy()
     if not has_plain_rows(grad):
         _plain(grad)[...] = 0
         C = ids.size // max(len(x), 1)
@@ -358,6 +374,9 @@ def is_proven(grad):
     """Look at all rows outside the list: are they zero? If not, all rows count as touched."""
     tracker = grad._tracker
     if not tracker.dense:
+        if not has_plain_rows(grad):
+            tracker.dense = True
+            return False
         n_parts = _threads.parts(grad.size * _NS)
         if not _PROVE[grad.dtype](grad, tracker.mark, n_parts):
             tracker.dense = True

@@ -183,6 +183,7 @@ def probabilities(name, p):
             f"{name}: expected finite numbers of at least 0, not all 0; "
             f"got {p[~(np.isfinite(p) & (p >= 0))][:1] if p.any() else 'only zeros'}; correct them"
         )
+    p /= p.max()  # the sum of huge ones would overflow
     p /= p.sum()
     p.flags.writeable = False
     return p

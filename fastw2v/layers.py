@@ -426,7 +426,7 @@ class Embedding:
             return np.array(W[ids])
         out = np.empty((*ids.shape, W.shape[1]), W.dtype)
         n_parts = _threads.parts(out.size * _GATHER_NS)
-        _GATHER[W.dtype, ids.dtype](out.reshape(-1, W.shape[1]), W, ids.reshape(-1), n_parts)
+        _GATHER[W.dtype, ids.dtype](out.reshape(ids.size, W.shape[1]), W, ids.reshape(-1), n_parts)
         return out
 
     def backward(self, dout):
@@ -435,4 +435,4 @@ class Embedding:
         ids = _validation.as_ids("idx", _validation.after_forward(self, self.idx), grad.shape[0])
         dout = _validation.as_float("dout", dout, grad.dtype)
         _validation.same_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
-        write_rows(grad, ids.reshape(-1), dout.reshape(-1, grad.shape[1]))
+        write_rows(grad, ids.reshape(-1), len(grad), dout.reshape(ids.size, grad.shape[1]))

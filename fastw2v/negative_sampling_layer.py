@@ -90,11 +90,12 @@ class EmbeddingDot:
             return column * rows
         grad = writable("grads[0]", self.grads[0])
         ids = as_ids("idx", self.embed.idx, len(grad))
+        same_shape("embed.idx", ids, (len(h),), "one id per row of h")
         dout = as_float("dout", dout, h.dtype).reshape(-1)
         same_shape("dout", dout, (len(h),), "one number per row of h")
         dh = np.empty(h.shape, h.dtype)
         _DOT_BACKWARD[h.dtype](dh, dout, rows, _threads.parts(h.size * _NS))
-        write_rows(grad, ids, h, dout)
+        write_rows(grad, ids, len(grad), h, dout)
         return dh
 
     def _is_plain(self, array):
@@ -289,7 +290,7 @@ class NegativeSamplingLoss:
         h, ids, y, e, _ = self._state
         if e is None:  # a fused model ran the forward of several layers in one go
             e = np.einsum("nj,njd->nd", y.T - (np.arange(len(y)) == 0), W[ids], dtype=W.dtype)
-        return fused_backward((h, ids, y, e), len(y), dout, self.grads)
+        return fused_backward((h, ids, y, e), len(y), dout, self.grads, len(W))
 
     def negatives(self, target):
         """What the sampler gives for target (N,), checked: ids (N, sample_size)."""
@@ -405,14 +406,16 @@ def fused_forward(W, h, ids, group):
     return y, e, losses
 
 
-def fused_backward(state, group, dout, grads):
-    """dh (N, D); the gradient of W goes into grads[0], and the other grads become zero."""
+def fused_backward(state, group, dout, grads, V):
+    """dh (N, D); the gradient of W (V, D) goes into grads[0], and the others become zero."""
     h, ids, y, e = state
-    grad = writable("grads[0]", grads[0])
+    for i, grad in enumerate(grads):
+        writable(f"grads[{i}]", grad)
+    ids = as_ids("ids of the last forward", ids, V)
     coef, dh = np.empty(ids.shape, h.dtype), np.empty(h.shape, h.dtype)
     n_parts = _threads.parts(h.size * _NS)
     _LOSS_BACKWARD[h.dtype](coef, dh, y, e, float(dout) / len(h), group, n_parts)
-    write_rows(grad, ids.reshape(-1), h, coef.reshape(-1))
+    write_rows(grads[0], ids.reshape(-1), V, h, coef.reshape(-1))
     for other in grads[1:]:
         clear(other)
     return dh

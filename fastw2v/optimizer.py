@@ -59,6 +59,8 @@ class _Optimizer:
                 grads[i] = g = as_float(f"grads[{i}]", g, dtype)
             if g.shape != w.shape:
                 same_shape(f"grads[{i}]", g, w.shape, "that of the parameter")
+            if np.may_share_memory(w, g):
+                grads[i] = np.array(g)
         for name in self._states:
             self._make_state(name, params)
         scalars = self._scalars()

@@ -83,6 +83,8 @@ class _Interrupts:
     def __exit__(self, *exception):
         if self.active:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        if exception[0] is None:
+            self.between_steps()  # it came while the rows were brought to the present
 
     def _hold(self, number, frame):
         if self.pending:
@@ -103,7 +105,6 @@ class _Fit:
         self.start = time.time()
         self.total, self.count = 0.0, 0
         self.interrupts = _Interrupts()
-        self.stack = contextlib.ExitStack()
         self.n_steps = 0
         # Our own models write into gradients through our own layers only.
         self.suspicious = not _is_ours(self.model)
@@ -117,10 +118,12 @@ class _Fit:
         self.rows = rows
 
     def __enter__(self):
-        if self.bar is not None:
-            self.stack.enter_context(self.bar)
-        self.stack.enter_context(self.interrupts)
-        self.rows_wait = self.stack.enter_context(row_adam(self.model, self.optimizer))
+        with contextlib.ExitStack() as stack:
+            if self.bar is not None:
+                stack.enter_context(self.bar)
+            stack.enter_context(self.interrupts)
+            self.rows_wait = stack.enter_context(row_adam(self.model, self.optimizer))
+            self.stack = stack.pop_all()
         return self
 
     def __exit__(self, *exception):
@@ -129,6 +132,12 @@ class _Fit:
     def step(self, k, batch_x, batch_t):
         """Iteration k of an epoch; returns the average loss when a line is due, else None."""
         loss = self.model.forward(batch_x, batch_t)
+        if loss != loss:
+            raise FloatingPointError(
+                f"loss: expected a number, got nan at iteration {k + 1} of an epoch, the "
+                f"{self.n_steps + 1}th step of this fit; the weights are those before it. Lower "
+                "the learning rate, or look for nan in the data"
+            )
         self.model.backward()
         due = self.eval_interval is not None and k % self.eval_interval == 0
         if self.suspicious and self.trusted and (due or self.n_steps == 0):
@@ -195,9 +204,11 @@ def _is_ours(model):
     return module == "fastw2v" and not {"forward", "backward"} & vars(model).keys()
 
 
-def _check_fit(x, t, batch_size, max_epoch):
+def _check_fit(x, t, batch_size, max_epoch, eval_interval):
     positive_int("batch_size", batch_size)
     positive_int("max_epoch", max_epoch, low=0)
+    if eval_interval is not None:
+        positive_int("eval_interval", eval_interval)
     if len(x) != len(t):
         raise ValueError(
             f"t: expected {len(x)} targets, one for each row of x, got {len(t)}; "
@@ -267,10 +278,14 @@ class Trainer:
         loss and the time left on stderr instead of lines.
 
         Ctrl-C is held until the step it comes in has ended: weights, optimizer state and
-        `loss_list` belong to the same step. x and t are not changed.
+        `loss_list` belong to the same step. A loss of NaN raises FloatingPointError before it
+        reaches the weights. x and t are not changed.
+
+        With our own CBOW or SkipGram and Adam, rows of the tables may be some steps behind while
+        `fit` runs (another thread would see that); when it returns or raises they are not.
         """
         x, t = np.asarray(x), np.asarray(t)
-        _check_fit(x, t, batch_size, max_epoch)
+        _check_fit(x, t, batch_size, max_epoch, eval_interval)
         self.eval_interval = eval_interval
         max_iters = len(x) // batch_size
         if max_iters == 0 and max_epoch > 0:
@@ -293,6 +308,7 @@ class Trainer:
                         self.loss_list.append(average)
                     run.interrupts.between_steps()
                 self.current_epoch += 1
+                run.interrupts.between_steps()
 
     def plot(self, ylim=None):
         """Draw `loss_list`; ylim is a pair. Needs matplotlib, says so when it is missing."""
@@ -348,7 +364,7 @@ class RnnlmTrainer:
         of the model go back between epochs. Lines as in `Trainer.fit`, with exp(average loss).
         """
         xs, ts = np.asarray(xs), np.asarray(ts)
-        _check_fit(xs, ts, batch_size, max_epoch)
+        _check_fit(xs, ts, batch_size, max_epoch, eval_interval)
         positive_int("time_size", time_size)
         self.eval_interval = eval_interval
         self.time_idx = 0
@@ -373,6 +389,7 @@ class RnnlmTrainer:
                         self.ppl_list.append(perplexity)
                     run.interrupts.between_steps()
                 self.current_epoch += 1
+                run.interrupts.between_steps()
 
     def plot(self, ylim=None):
         """Draw `ppl_list`; ylim is a pair. Needs matplotlib, says so when it is missing."""

@@ -262,7 +262,7 @@ def stale_rows(int64_t[::1] rows,           # OUT (capacity,) the rows that are 
     cdef Py_ssize_t i, n = 0, steps = 0
     with nogil:
         for i in range(ids.shape[0]):
-            if at[ids[i]] != now:
+            if at[ids[i]] != now and n < rows.shape[0]:
                 rows[n] = ids[i]
                 since[n] = at[ids[i]]
                 steps += now - at[ids[i]]

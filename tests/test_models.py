@@ -234,3 +234,46 @@ def test_bad_input(model_class):
         model_class(V - 1, H, WINDOW, CORPUS)
     with pytest.raises(ValueError, match="but id 3 does not"):
         model_class(V, H, WINDOW, np.delete(CORPUS, np.flatnonzero(CORPUS == 3)))
+
+
+@pytest.mark.parametrize("model_class", [CBOW, SkipGram])
+def test_gradients_of_another_shape_are_refused(model_class):
+    """Too few rows or columns must not become writes beyond the array."""
+    for shape in ((1, H), (V, 1), (V, H, 1)):
+        model = model_class(V, H, WINDOW, CORPUS)
+        losses = [model.ns_loss] if model_class is CBOW else model.loss_layers
+        model.forward(CONTEXTS[:5], TARGET[:5])
+        for place in (model, losses[0], getattr(model, "in_layer", model)):
+            kept = place.grads[0]
+            place.grads[0] = np.zeros(shape, np.float32)
+            if place is model and model_class is SkipGram:
+                continue  # its layers have lists of their own
+            with pytest.raises(
+                (ValueError, IndexError),
+                match=r"grads\[0\]|idx: id|contexts: id|dout: expected shape",
+            ):
+                model.backward()
+            place.grads[0] = kept
+
+
+def test_an_input_table_that_does_not_fit_the_output_table():
+    model = SkipGram(V, H, WINDOW, CORPUS)
+    model.in_layer.params[0] = np.zeros((V, H + 1), np.float32)
+    with pytest.raises(ValueError, match=r"h: expected shape \(5, 12\)"):
+        model.forward(CONTEXTS[:5], TARGET[:5])
+    model.in_layer.params[0] = np.zeros((V, H))  # another dtype
+    assert np.isfinite(model.forward(CONTEXTS[:5], TARGET[:5]))
+
+
+def test_backward_after_a_forward_that_failed_is_that_of_the_last_good_one():
+    results = []
+    for fail in (False, True):
+        np.random.seed(0)
+        model = CBOW(V, H, WINDOW, CORPUS)
+        model.forward(CONTEXTS[:5], TARGET[:5])
+        if fail:
+            with pytest.raises(IndexError):
+                model.forward(CONTEXTS[:7], TARGET[:7] + V)
+        model.backward()
+        results.append(np.array(model.grads[0]))
+    assert_same_bits(*results)

@@ -375,3 +375,30 @@ def test_nan_passes_through(rng, dtype):
     assert np.isnan(layer.forward(h, [0, 1, 2]))
     dh = layer.backward()
     assert np.isnan(dh[1]).all() and np.isfinite(dh[[0, 2]]).all()
+
+
+def test_ids_that_grew_between_forward_and_backward():
+    layer = EmbeddingDot(np.ones((4, 3)))
+    idx = [1]
+    layer.forward(np.ones((1, 3)), idx)
+    idx.extend([2, 2])
+    with pytest.raises(ValueError, match=r"embed.idx: expected shape \(1,\)"):
+        layer.backward([1.0])
+
+
+def test_gradients_of_another_dtype_or_shape(rng):
+    layer = make(np.float32, rng)
+    layer.grads[0] = np.zeros((13, 6))
+    layer.forward(np.ones((2, 6)), [0, 1])
+    layer.backward()
+    assert layer.grads[0].any()
+    for shape in ((1, 6), (13, 1)):
+        layer.grads[0] = np.zeros(shape, np.float32)
+        with pytest.raises(ValueError, match=r"grads\[0\]: expected shape \(13, 6\)"):
+            layer.backward()
+
+
+def test_weights_of_a_sampler_may_be_huge():
+    sampler = UnigramSampler([0, 1], 0.75, 1)
+    sampler.word_p = np.full(7, 1e308)
+    np.testing.assert_allclose(sampler.word_p, 1 / 7)

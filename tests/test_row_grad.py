@@ -168,6 +168,22 @@ def through_swapaxes(g):
     g.swapaxes(0, 1).fill(1)
 
 
+def through_numpy_transpose(g):
+    np.transpose(g)[2, 5] = 1
+
+
+def through_numpy_reshape(g):
+    np.reshape(g, -1)[100] = 1
+
+
+def through_numpy_split(g):
+    np.split(g, 2)[1][1] = 1
+
+
+def method_positional_out(g):
+    g.clip(1, 2, g)
+
+
 def through_iteration(g):
     for row in g:
         row += 1
@@ -178,7 +194,8 @@ SEEN = [
     place, put_along_axis, fill_diagonal, nan_to_num, function_out, function_positional_out,
     concatenate_out, method_fill, method_put, method_sort, method_partition, flat_item, flat_all,
     real_part, through_slice, through_row, through_transpose, through_reshape, through_view,
-    through_ravel, through_swapaxes, through_iteration,
+    through_ravel, through_swapaxes, through_iteration, through_numpy_transpose,
+    through_numpy_reshape, through_numpy_split, method_positional_out,
 ]  # fmt: skip
 
 
@@ -311,3 +328,48 @@ def test_clear(layer):
     grad[5] = 1
     _row_grad.clear(grad)
     assert not grad.any() and rows_of(grad) == []
+
+
+def test_input_that_overlaps_the_gradient(rng):
+    layer = Embedding(rng.standard_normal((8, 3)))
+    layer.forward([0, 5])
+    layer.backward(np.array([[1.0, 2, 3], [4, 5, 6]]))
+    layer.backward(np.asarray(layer.grads[0])[[0, 5]])
+    layer.forward([5, 0])
+    layer.backward(np.asarray(layer.grads[0])[:2])
+    np.testing.assert_array_equal(layer.grads[0][5], [1, 2, 3])
+
+
+def test_tables_without_width_or_rows():
+    for shape, ids in (((4, 0), [1, 2]), ((0, 3), []), ((4, 3), [])):
+        layer = Embedding(np.zeros(shape))
+        out = layer.forward(ids)
+        assert out.shape == (len(ids), shape[1])
+        layer.backward(out)
+        assert layer.grads[0].shape == shape and not layer.grads[0].any()
+
+
+def test_two_threads_on_one_layer_do_not_crash():
+    import threading
+
+    layer = Embedding(np.zeros((5000, 8), np.float32))
+
+    def work(seed):
+        ids = np.random.default_rng(seed)
+        for _ in range(300):
+            idx = ids.integers(0, 5000, 200)
+            layer.idx = idx
+            try:
+                layer.backward(np.ones((200, 8), np.float32))
+            except ValueError:  # the other thread's idx of another moment
+                continue
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    layer.grads[0].mark_dirty()
+    layer.forward([7])
+    layer.backward(np.ones((1, 8)))
+    assert np.flatnonzero(layer.grads[0][:, 0]).tolist() == [7]

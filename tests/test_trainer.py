@@ -286,6 +286,8 @@ def test_bad_input(data):
     trainer = Trainer(Net(), SGD())
     with pytest.raises(ValueError, match="t: expected 320 targets, one for each row of x, got 319"):
         trainer.fit(x, t[1:])
+    with pytest.raises(ValueError, match="eval_interval: expected at least 1, got 0"):
+        trainer.fit(x, t, eval_interval=0)
     with pytest.raises(ValueError, match="batch_size: expected at least 1, got 0"):
         trainer.fit(x, t, batch_size=0)
     with pytest.raises(TypeError, match="max_epoch: expected a whole number"):
@@ -339,3 +341,24 @@ def test_plot_draws_the_books_axes():
     warned, drawn = done.stdout.splitlines()
     assert warned.count("no screen to draw on") == 1 and warned.count("', '") == 0
     assert drawn == "iterations (x20) / loss / (np.float64(0.0), np.float64(4.0)) 1"
+
+
+def test_a_loss_of_nan_stops_before_it_reaches_the_weights(data, capsys):
+    class Bad(Net):
+        def forward(self, x, t):
+            return float("nan") if self.steps == 5 else super().forward(x, t)
+
+    model = Bad()
+    with pytest.raises(FloatingPointError, match="got nan at iteration 6 .* 6th step"):
+        Trainer(model, SGD()).fit(*data, max_epoch=1, batch_size=32)
+    assert model.steps == 5 and np.isfinite(model.params[0]).all()
+
+
+def test_the_handler_comes_back_when_fit_cannot_begin(data):
+    from fastw2v.models import CBOW
+
+    model = CBOW(5, 3, 1, np.arange(5))
+    model.grads.clear()
+    with pytest.raises((ValueError, IndexError)):
+        Trainer(model, Adam()).fit(data[0].reshape(-1, 2) % 5, data[1][:160] % 5)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -54,6 +54,38 @@ def adam(
     eps: float,
     n_parts: int,
 ) -> None: ...
+def stale_rows(
+    rows: NDArray[Any], since: NDArray[Any], at: NDArray[Any], ids: NDArray[Any], now: int
+) -> tuple[int, int]: ...
+def adam_replay(
+    w: NDArray[Any],
+    m: NDArray[Any],
+    v: NDArray[Any],
+    rows: NDArray[Any],
+    since: NDArray[Any],
+    n_rows: int,
+    lr: NDArray[Any],
+    now: int,
+    c1: float,
+    c2: float,
+    eps: float,
+    n_parts: int,
+) -> None: ...
+def adam_rows(
+    w: NDArray[Any],
+    m: NDArray[Any],
+    v: NDArray[Any],
+    at: NDArray[Any],
+    g: NDArray[Any],
+    rows: NDArray[Any],
+    n_rows: int,
+    now: int,
+    lr: float,
+    c1: float,
+    c2: float,
+    eps: float,
+    n_parts: int,
+) -> None: ...
 def n_blocks(size: int) -> int: ...
 def sum_squares(
     partial: NDArray[Any], g: NDArray[Any], mark: NDArray[Any] | None, n_parts: int

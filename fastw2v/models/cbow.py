@@ -7,12 +7,10 @@ from fastw2v._kernels import _embedding, specialise
 from fastw2v._replay import catch_up
 from fastw2v._row_grad import RowGrad, clear, write_rows
 from fastw2v._validation import (
-    as_float,
     as_ids,
     has_plain_rows,
     positive_int,
     same_shape,
-    writable,
 )
 from fastw2v.layers import Embedding
 from fastw2v.negative_sampling_layer import NegativeSamplingLoss
@@ -88,20 +86,24 @@ class CBOW:
         same_shape(
             "contexts", contexts, (len(target), self._n_contexts), "2 * window_size ids per target"
         )
-        self._contexts = contexts
         if not self._is_fused(W):
             h = 0
             for i, layer in enumerate(self.in_layers):
                 h = h + layer.forward(contexts[:, i])
-            return self.ns_loss.forward(h * (1 / len(self.in_layers)), target)
+            loss = self.ns_loss.forward(h * (1 / len(self.in_layers)), target)
+            self._contexts = contexts
+            return loss
         h = np.empty((len(contexts), W.shape[1]), W.dtype)
         catch_up(W, contexts)
         n_parts = _threads.parts(contexts.size * W.shape[1] * _NS)
         _GATHER_MEAN[W.dtype, contexts.dtype](h, W, contexts, n_parts)
+        loss = self.ns_loss.forward(h, target)
+        # Only now: what backward uses belongs to one batch, also after a forward that failed.
+        self._contexts = contexts
         if self._in_layers is not None:
             for i, layer in enumerate(self._in_layers):
                 layer.idx = contexts[:, i]
-        return self.ns_loss.forward(h, target)
+        return loss
 
     def backward(self, dout=1):
         """Gradients into `grads`; returns None."""
@@ -112,10 +114,9 @@ class CBOW:
             for layer in self.in_layers:
                 layer.backward(dh)
             return
-        grad = writable("grads[0]", self.grads[0])
         contexts = as_ids("contexts", self._contexts, len(W))
         dh *= W.dtype.type(1 / self._n_contexts)
-        write_rows(grad, contexts.reshape(-1), as_float("dh", dh, grad.dtype))
+        write_rows(self.grads[0], contexts.reshape(-1), len(W), dh)
         for other in self.grads[1 : self._n_contexts]:
             clear(other)
 

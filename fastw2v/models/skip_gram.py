@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastw2v import config, init
-from fastw2v._validation import as_ids, positive_int, same_shape
+from fastw2v._validation import as_float, as_ids, positive_int, same_shape
 from fastw2v.layers import Embedding
 from fastw2v.negative_sampling_layer import (
     NegativeSamplingLoss,
@@ -72,6 +72,8 @@ class SkipGram:
             for c, layer in enumerate(self.loss_layers):
                 loss = loss + layer.forward(h, np.ascontiguousarray(contexts[:, c]))
             return loss
+        h = as_float("h", h, W.dtype)
+        same_shape("h", h, (len(contexts), W.shape[1]), "one row per target, as wide as W_out")
         ids = self._draw(W, contexts)
         N, C, J = ids.shape
         ids = ids.reshape(N, C * J)
@@ -87,7 +89,8 @@ class SkipGram:
         first = self.loss_layers[0]
         if self._state is not None and np.ndim(dout) == 0 and self._is_fused(first.params[0]):
             grads = [grad for layer in self.loss_layers for grad in layer.grads]
-            dh = fused_backward(self._state, first.sample_size + 1, dout, grads)
+            V = len(first.params[0])
+            dh = fused_backward(self._state, first.sample_size + 1, dout, grads, V)
         else:
             dh = 0
             for layer in self.loss_layers:

@@ -132,7 +132,7 @@ CALLS = {
         0.001,
         1e-7,
         n,
-    ),  # fmt: skip
+    ),
     "_optimizer.adam_rows": lambda n: (
         *(real(V, D) for _ in range(3)),
         np.zeros(V, np.int64),
@@ -145,7 +145,7 @@ CALLS = {
         0.001,
         1e-7,
         n,
-    ),  # fmt: skip
+    ),
     "_optimizer.sum_squares": lambda n: (doubles(8), real(256 * V, D)[: 2**16 // D], None, n),
     "_optimizer.scale": lambda n: (real(V, D), None, 0.5, n),
     "_sampler.draw": lambda n: (ids(N), table(), 1, n),

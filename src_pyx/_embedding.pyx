@@ -19,6 +19,11 @@ from common_memory cimport prefetch_row
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
+cdef extern from "rows_simd.h" nogil:
+    int FW_ROWS_SIMD
+    void fw_scale_into_row(float* row, const float* x, float scale, int add, Py_ssize_t n)
+    void fw_clear_row(float* row, Py_ssize_t n)
+
 cdef enum:
     AHEAD = 8       # rows between a prefetch and its use
     COLUMNS = 16    # columns of one cut: 64 bytes of float, so that parts share few cache lines
@@ -53,30 +58,40 @@ cdef void gather_mean_range(real_t* out, const real_t* W, Py_ssize_t ld, const i
 
 cdef inline void add_scaled(real_t* row, const real_t* x, const real_t* coef, Py_ssize_t i,
                             Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """row += coef[i] * x over columns [lo, hi)."""
+    """row += coef[i] * x over columns [lo, hi). (1 * x is x to the bit.)"""
     cdef Py_ssize_t d
-    cdef real_t scale
-    if coef == NULL:
-        for d in range(lo, hi):
-            row[d] = row[d] + x[d]
-    else:
+    cdef real_t scale = 1
+    if coef != NULL:
         scale = coef[i]
-        for d in range(lo, hi):
-            row[d] = row[d] + scale * x[d]
+    if real_t is float:
+        if FW_ROWS_SIMD:
+            fw_scale_into_row(row + lo, x + lo, scale, 1, hi - lo)
+            return
+    for d in range(lo, hi):
+        row[d] = row[d] + scale * x[d]
 
 
 cdef inline void set_scaled(real_t* row, const real_t* x, const real_t* coef, Py_ssize_t i,
                             Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     """row = 0 + coef[i] * x: the same bits as add_scaled on a cleared row, -0.0 included."""
     cdef Py_ssize_t d
-    cdef real_t scale, zero = 0
-    if coef == NULL:
-        for d in range(lo, hi):
-            row[d] = zero + x[d]
-    else:
+    cdef real_t scale = 1, zero = 0
+    if coef != NULL:
         scale = coef[i]
-        for d in range(lo, hi):
-            row[d] = zero + scale * x[d]
+    if real_t is float:
+        if FW_ROWS_SIMD:
+            fw_scale_into_row(row + lo, x + lo, scale, 0, hi - lo)
+            return
+    for d in range(lo, hi):
+        row[d] = zero + scale * x[d]
+
+
+cdef inline void clear_row(real_t* row, Py_ssize_t n) noexcept nogil:
+    if real_t is float:
+        if FW_ROWS_SIMD:
+            fw_clear_row(row, n)
+            return
+    memset(row, 0, n * sizeof(real_t))
 
 
 cdef void scatter_columns(real_t* dW, Py_ssize_t ld, const index_t* idx, const real_t* x,
@@ -111,7 +126,40 @@ cdef void clear_columns(real_t* dW, Py_ssize_t ld, const int64_t* rows, Py_ssize
             prefetch_row(dW + rows[i + AHEAD] * ld + lo,
                          (hi - lo) * <Py_ssize_t> sizeof(real_t))
         if mark[rows[i]] == stale:
-            memset(dW + rows[i] * ld + lo, 0, (hi - lo) * sizeof(real_t))
+            clear_row(dW + rows[i] * ld + lo, hi - lo)
+
+
+cdef Py_ssize_t overwrite_in_one(real_t* dW, Py_ssize_t ld, uint8_t* mark, int64_t* fresh,
+                                 Py_ssize_t capacity, const int64_t* rows, Py_ssize_t n_rows,
+                                 uint8_t stamp, const index_t* idx, const real_t* x,
+                                 const real_t* coef, Py_ssize_t N, Py_ssize_t C,
+                                 Py_ssize_t D) noexcept nogil:
+    """All of overwrite_rows on one thread: a row is marked when it is written, so no row is
+    looked up twice. Returns how many rows were touched."""
+    cdef Py_ssize_t n, c, i = 0, total = N * C, n_fresh = 0, width = D * <Py_ssize_t> sizeof(real_t)
+    cdef uint8_t new = 3 - stamp
+    cdef real_t* row
+    for n in range(N):
+        for c in range(C):
+            if i + AHEAD < total:
+                prefetch_row(dW + <Py_ssize_t> idx[i + AHEAD] * ld, width)
+            row = dW + <Py_ssize_t> idx[i] * ld
+            if mark[idx[i]] == new:
+                add_scaled(row, x + n * D, coef, i, 0, D)
+            else:
+                mark[idx[i]] = new
+                if n_fresh < capacity:
+                    fresh[n_fresh] = idx[i]
+                n_fresh += 1
+                set_scaled(row, x + n * D, coef, i, 0, D)
+            i += 1
+    for i in range(n_rows):
+        if i + AHEAD < n_rows:
+            prefetch_row(dW + rows[i + AHEAD] * ld, width)
+        if mark[rows[i]] == stamp:
+            mark[rows[i]] = 0
+            clear_row(dW + rows[i] * ld, D)
+    return n_fresh
 
 
 cdef inline Py_ssize_t column(Py_ssize_t p, Py_ssize_t n_parts, Py_ssize_t D) noexcept nogil:
@@ -201,6 +249,11 @@ def overwrite_rows(real_t[:, :] dW,         # OUT (V, D) rows contiguous
         ids, source = &idx[0], &x[0, 0]
         if coef is not None:
             scale = &coef[0]
+    if n_parts == 1:
+        with nogil:
+            n_fresh = overwrite_in_one(&dW[0, 0], ld, &mark[0], &fresh[0], capacity, &rows[0],
+                                       n_rows, stamp, ids, source, scale, N, C, D)
+        return n_fresh if n_fresh <= capacity else -1
     with nogil:
         for i in range(total):
             first[i] = mark[ids[i]] != new

@@ -136,7 +136,8 @@ cdef Py_ssize_t overwrite_in_one(real_t* dW, Py_ssize_t ld, uint8_t* mark, int64
                                  Py_ssize_t D) noexcept nogil:
     """All of overwrite_rows on one thread: a row is marked when it is written, so no row is
     looked up twice. Returns how many rows were touched."""
-    cdef Py_ssize_t n, _c, i = 0, total = N * C, n_fresh = 0, width = D * <Py_ssize_t> sizeof(real_t)
+    cdef Py_ssize_t n, _c, i = 0, total = N * C, n_fresh = 0
+    cdef Py_ssize_t width = D * <Py_ssize_t> sizeof(real_t)
     cdef uint8_t new = 3 - stamp
     cdef real_t* row
     for n in range(N):

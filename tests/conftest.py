@@ -1,9 +1,15 @@
 """Fixtures of all tests: dtypes, numbers of parts, seeds."""
 
+import signal
+
 import numpy as np
 import pytest
 
 from fastw2v import _threads
+
+# A shell starts its background jobs with Ctrl-C ignored, and they hand that on to their children.
+# Tests of Ctrl-C need what a program in the foreground has.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Sizes in tests split into that many parts, whatever machine they run on.
 N_PARTS = (1, 2, 3, 7)

@@ -28,6 +28,7 @@ KERNELS = {
     "_cpu": "fixed",
     "_embedding": "levels",
     "_embedding_dot": "levels",
+    "_gemm": "levels",
     "_negative_sampling": "levels",
     "_optimizer": "levels",
     "_sampler": "levels",

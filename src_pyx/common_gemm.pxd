@@ -42,6 +42,14 @@ cdef extern from "gemm_tile.h" nogil:
                         const double* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
                         const double* b, Py_ssize_t ldb, Py_ssize_t K,
                         bint accumulate, const double* bias) noexcept
+    void fw_pack_turned_float(float* to, const float* b, Py_ssize_t step, Py_ssize_t K,
+                              Py_ssize_t n) noexcept
+    void fw_pack_turned_double(double* to, const double* b, Py_ssize_t step, Py_ssize_t K,
+                               Py_ssize_t n) noexcept
+    void fw_pack_rows_float(float* to, const float* b, Py_ssize_t step, Py_ssize_t K,
+                            Py_ssize_t n) noexcept
+    void fw_pack_rows_double(double* to, const double* b, Py_ssize_t step, Py_ssize_t K,
+                             Py_ssize_t n) noexcept
     # NULL where there is no memory; free with aligned_free, which takes NULL as well.
     void* aligned_alloc "fw_aligned_alloc"(size_t n_bytes) noexcept
     void aligned_free "fw_aligned_free"(void* start) noexcept
@@ -80,15 +88,24 @@ cdef inline void pack_columns(real_t* panel, Py_ssize_t offset, Py_ssize_t width
     cdef Py_ssize_t NR = panel_columns(B), k, j
     cdef real_t* to = panel + offset
     n_valid = 0 if n_valid < 0 else n_valid if n_valid < width else width
-    for k in range(K):
-        if cs == 1:
-            memcpy(to, B + k * rs, n_valid * sizeof(real_t))
+    if cs == 1:
+        if real_t is float:
+            fw_pack_rows_float(to, B, rs, K, n_valid)
         else:
+            fw_pack_rows_double(to, B, rs, K, n_valid)
+    elif rs == 1:
+        if real_t is float:
+            fw_pack_turned_float(to, B, cs, K, n_valid)
+        else:
+            fw_pack_turned_double(to, B, cs, K, n_valid)
+    else:
+        for k in range(K):
             for j in range(n_valid):
-                to[j] = B[k * rs + j * cs]
-        for j in range(n_valid, width):
-            to[j] = 0
-        to += NR
+                to[k * NR + j] = B[k * rs + j * cs]
+    if n_valid < width:
+        for k in range(K):
+            for j in range(n_valid, width):
+                to[k * NR + j] = 0
 
 
 cdef inline void pack_range(real_t* packed, const real_t* B, Py_ssize_t rs, Py_ssize_t cs,
@@ -120,6 +137,17 @@ cdef inline void tile(real_t* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n
     else:
         fw_tile_double(out, ldo, rows, n, a, a_rs, a_cs, panel, DOUBLE_COLUMNS, K, accumulate,
                        bias)
+
+
+cdef inline void strided_tile(real_t* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n,
+                              const real_t* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                              const real_t* b, Py_ssize_t ldb, Py_ssize_t K,
+                              bint accumulate, const real_t* bias) noexcept nogil:
+    """`tile` with a panel in place: NR contiguous elements in each row of b, ldb apart."""
+    if real_t is float:
+        fw_tile_float(out, ldo, rows, n, a, a_rs, a_cs, b, ldb, K, accumulate, bias)
+    else:
+        fw_tile_double(out, ldo, rows, n, a, a_rs, a_cs, b, ldb, K, accumulate, bias)
 
 
 cdef inline void multiply(real_t* out, Py_ssize_t ldo, Py_ssize_t M, Py_ssize_t N,

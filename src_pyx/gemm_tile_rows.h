@@ -1,3 +1,26 @@
+#ifndef PD
+#define PD 0
+#endif
+#ifndef PD2
+#define PD2 0
+#endif
+#ifndef PC
+#define PC 0
+#endif
+#undef PFB
+#if PD
+#define PFB(b) FW_PREFETCH(b+PD*ldb); FW_PREFETCH(b+PD*ldb+LANES);
+#else
+#define PFB(b)
+#endif
+#undef PFC
+#if PC==1
+#define PFC(p) FW_PREFETCH(p); FW_PREFETCH(p+LANES); FW_PREFETCH(p+2*LANES-1);
+#elif PC==2
+#define PFC(p) FW_PREFETCH_WRITE(p); FW_PREFETCH_WRITE(p+LANES); FW_PREFETCH_WRITE(p+2*LANES-1);
+#else
+#define PFC(p)
+#endif
 /* The tile for one type: gemm_tile.h says what T, VECTOR, LANES and the operations are.
 
    For each number of rows a function of its own, all from this one text, so that a row gets the
@@ -5,55 +28,62 @@
    multiply-adds from zero over k = 0 .. K - 1. Only then comes what is added to it, `out` and
    `bias`. Columns do not meet, so what a padding column holds, even NaN, stays there. */
 
-/* One row of the result: out = [out +] (x0, x1) [+ bias], its first n columns. */
-static inline void NAME(fw_finish_row)(T *out, ptrdiff_t n, VECTOR x0, VECTOR x1, int accumulate,
-                                       const T *bias) {
-    T whole[2 * LANES];
+/* The first n elements of a row of the result: out = [out +] x [+ bias]. */
+static inline void NAME(fw_finish)(T *out, ptrdiff_t n, VECTOR x, int accumulate, const T *bias) {
+    T part[LANES];
     ptrdiff_t j;
-    if (n == 2 * LANES) {
-        if (accumulate) {
-            x0 = ADD(LOAD(out), x0);
-            x1 = ADD(LOAD(out + LANES), x1);
-        }
-        if (bias) {
-            x0 = ADD(x0, LOAD(bias));
-            x1 = ADD(x1, LOAD(bias + LANES));
-        }
-        STORE(out, x0);
-        STORE(out + LANES, x1);
+    if (n >= LANES) {
+        if (accumulate) x = ADD(LOAD(out), x);
+        if (bias) x = ADD(x, LOAD(bias));
+        STORE(out, x);
         return;
     }
-    STORE(whole, x0);
-    STORE(whole + LANES, x1);
+    STORE(part, x);
     if (accumulate)
-        for (j = 0; j < n; j++) whole[j] = out[j] + whole[j];
+        for (j = 0; j < n; j++) part[j] = out[j] + part[j];
     if (bias)
-        for (j = 0; j < n; j++) whole[j] = whole[j] + bias[j];
-    for (j = 0; j < n; j++) out[j] = whole[j];
+        for (j = 0; j < n; j++) part[j] = part[j] + bias[j];
+    for (j = 0; j < n; j++) out[j] = part[j];
 }
 
-#define FW_ROW_START(r) VECTOR x##r##_0 = ZERO(), x##r##_1 = ZERO();
+#define FW_ROW_START(r) VECTOR x##r = ZERO(), y##r = ZERO(); PFC(out + r * ldo);
 #define FW_ROW_STEP(r)                        \
     {                                         \
         const VECTOR each = ALL(a[r * a_rs]); \
-        x##r##_0 = MADD(each, b0, x##r##_0);  \
-        x##r##_1 = MADD(each, b1, x##r##_1);  \
+        x##r = MADD(each, b0, x##r);          \
+        y##r = MADD(each, b1, y##r);          \
     }
-#define FW_ROW_FINISH(r) \
-    NAME(fw_finish_row)(out + r * ldo, n, x##r##_0, x##r##_1, accumulate, bias);
+#define FW_ROW_FINISH(r)                                          \
+    NAME(fw_finish)(out + r * ldo, LANES, x##r, accumulate, bias); \
+    NAME(fw_finish)(out + r * ldo + LANES, n - LANES, y##r, accumulate, bias ? bias + LANES : bias);
+#define FW_HALF_START(r) VECTOR x##r = ZERO();
+#define FW_HALF_STEP(r) x##r = MADD(ALL(a[r * a_rs]), b0, x##r);
+#define FW_HALF_FINISH(r) NAME(fw_finish)(out + r * ldo, n, x##r, accumulate, bias);
 #define FW_DEFINE_TILE(R)                                                                      \
     static void NAME(fw_tile_##R)(T * out, ptrdiff_t ldo, ptrdiff_t n, const T *a,             \
                                   ptrdiff_t a_rs, ptrdiff_t a_cs, const T *b, ptrdiff_t ldb,   \
                                   ptrdiff_t K, int accumulate, const T *bias) {                \
         ptrdiff_t k;                                                                           \
-        FW_EACH_##R(FW_ROW_START);                                                             \
-        for (k = 0; k < K; k++) {                                                              \
-            const VECTOR b0 = LOAD(b), b1 = LOAD(b + LANES);                                   \
-            FW_EACH_##R(FW_ROW_STEP);                                                          \
-            a += a_cs;                                                                         \
-            b += ldb;                                                                          \
+        if (n > LANES) {                                                                       \
+            FW_EACH_##R(FW_ROW_START)                                                          \
+            for (k = 0; k < K; k++) {                                                          \
+                const VECTOR b0 = LOAD(b), b1 = LOAD(b + LANES);                               \
+                PFB(b)                                                                         \
+                FW_EACH_##R(FW_ROW_STEP)                                                       \
+                a += a_cs;                                                                     \
+                b += ldb;                                                                      \
+            }                                                                                  \
+            FW_EACH_##R(FW_ROW_FINISH)                                                         \
+        } else {                                                                               \
+            FW_EACH_##R(FW_HALF_START)                                                         \
+            for (k = 0; k < K; k++) {                                                          \
+                const VECTOR b0 = LOAD(b);                                                     \
+                FW_EACH_##R(FW_HALF_STEP)                                                      \
+                a += a_cs;                                                                     \
+                b += ldb;                                                                      \
+            }                                                                                  \
+            FW_EACH_##R(FW_HALF_FINISH)                                                        \
         }                                                                                      \
-        FW_EACH_##R(FW_ROW_FINISH);                                                            \
     }
 
 FW_DEFINE_TILE(1)
@@ -94,9 +124,50 @@ static inline void NAME(fw_tile)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_
     }
 }
 
+/* Columns of a panel from a matrix whose columns are contiguous: to[k, j] = b[j * step + k]. */
+static void NAME(fw_pack_turned)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K, ptrdiff_t n) {
+    enum { SQUARE = 16 / sizeof(T) };
+    VECTOR x[SQUARE];
+    ptrdiff_t j, k;
+    int q;
+    for (j = 0; j + LANES <= n; j += LANES) {
+        for (k = 0; k + SQUARE <= K; k += SQUARE) {
+            for (q = 0; q < SQUARE; q++)
+                x[q] = GATHER(b + (j + q) * step + k, SQUARE * step);
+            TURN(x);
+            for (q = 0; q < SQUARE; q++) STORE(to + (k + q) * 2 * LANES + j, x[q]);
+        }
+        for (; k < K; k++)
+            for (q = 0; q < LANES; q++) to[k * 2 * LANES + j + q] = b[(j + q) * step + k];
+    }
+    for (; j < n; j++)
+        for (k = 0; k < K; k++) to[k * 2 * LANES + j] = b[j * step + k];
+}
+
+/* Columns of a panel from rows: to[k, j] = b[k * step + j]. */
+static void NAME(fw_pack_rows)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K, ptrdiff_t n) {
+    ptrdiff_t j, k;
+    if (n == 2 * LANES) {
+        for (k = 0; k < K; k++) {
+            FW_PREFETCH(b + PD2 * step);
+            FW_PREFETCH(b + PD2 * step + LANES);
+            STORE(to, LOAD(b));
+            STORE(to + LANES, LOAD(b + LANES));
+            b += step;
+            to += 2 * LANES;
+        }
+        return;
+    }
+    for (k = 0; k < K; k++)
+        for (j = 0; j < n; j++) to[k * 2 * LANES + j] = b[k * step + j];
+}
+
 #undef FW_ROW_START
 #undef FW_ROW_STEP
 #undef FW_ROW_FINISH
+#undef FW_HALF_START
+#undef FW_HALF_STEP
+#undef FW_HALF_FINISH
 #undef FW_DEFINE_TILE
 #undef FW_TILE_ARGUMENTS
 #undef T
@@ -108,4 +179,6 @@ static inline void NAME(fw_tile)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_
 #undef ALL
 #undef ADD
 #undef MADD
+#undef GATHER
+#undef TURN
 #undef NAME

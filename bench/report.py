@@ -29,6 +29,7 @@ FILES = (
     "loss",
     "corpus",
     "neighbors",
+    "gemm",
 )
 OFF_COLUMN = 0.2
 BUSY = 0.3

@@ -195,9 +195,12 @@ static inline void fw_turn_double(fw_double_vector *x) {
 #endif
 
 #if (defined(__GNUC__) || defined(__clang__)) && !defined(FASTW2V_PORTABLE)
+/* Not inlined: each call site would get a copy. Not all of them are used in every module. */
+#define FW_FUNCTION static __attribute__((noinline, unused))
 #define FW_PREFETCH(address) __builtin_prefetch((address))
 #define FW_PREFETCH_WRITE(address) __builtin_prefetch((address), 1)
 #else
+#define FW_FUNCTION static
 #define FW_PREFETCH(address) ((void)(address))
 #define FW_PREFETCH_WRITE(address) ((void)(address))
 #endif

@@ -1,26 +1,3 @@
-#ifndef PD
-#define PD 0
-#endif
-#ifndef PD2
-#define PD2 0
-#endif
-#ifndef PC
-#define PC 0
-#endif
-#undef PFB
-#if PD
-#define PFB(b) FW_PREFETCH(b+PD*ldb); FW_PREFETCH(b+PD*ldb+LANES);
-#else
-#define PFB(b)
-#endif
-#undef PFC
-#if PC==1
-#define PFC(p) FW_PREFETCH(p); FW_PREFETCH(p+LANES); FW_PREFETCH(p+2*LANES-1);
-#elif PC==2
-#define PFC(p) FW_PREFETCH_WRITE(p); FW_PREFETCH_WRITE(p+LANES); FW_PREFETCH_WRITE(p+2*LANES-1);
-#else
-#define PFC(p)
-#endif
 /* The tile for one type: gemm_tile.h says what T, VECTOR, LANES and the operations are.
 
    For each number of rows a function of its own, all from this one text, so that a row gets the
@@ -46,7 +23,20 @@ static inline void NAME(fw_finish)(T *out, ptrdiff_t n, VECTOR x, int accumulate
     for (j = 0; j < n; j++) out[j] = part[j];
 }
 
-#define FW_ROW_START(r) VECTOR x##r = ZERO(), y##r = ZERO(); PFC(out + r * ldo);
+/* Where the result goes is asked for before the work begins, what lies `ahead` of b during it. */
+static inline void NAME(fw_prefetch_out)(const T *p) {
+    FW_PREFETCH_WRITE(p);
+    if (sizeof(VECTOR) == 64) FW_PREFETCH_WRITE(p + LANES);
+    FW_PREFETCH_WRITE(p + 2 * LANES - 1);
+}
+
+static inline void NAME(fw_prefetch_panel)(const T *p) {
+    FW_PREFETCH(p);
+    if (sizeof(VECTOR) == 64) FW_PREFETCH(p + LANES);
+}
+
+#define FW_ROW_START(r) NAME(fw_prefetch_out)(out + r * ldo);
+#define FW_ROW_ZERO(r) VECTOR x##r = ZERO(), y##r = ZERO();
 #define FW_ROW_STEP(r)                        \
     {                                         \
         const VECTOR each = ALL(a[r * a_rs]); \
@@ -56,26 +46,28 @@ static inline void NAME(fw_finish)(T *out, ptrdiff_t n, VECTOR x, int accumulate
 #define FW_ROW_FINISH(r)                                          \
     NAME(fw_finish)(out + r * ldo, LANES, x##r, accumulate, bias); \
     NAME(fw_finish)(out + r * ldo + LANES, n - LANES, y##r, accumulate, bias ? bias + LANES : bias);
-#define FW_HALF_START(r) VECTOR x##r = ZERO();
+#define FW_HALF_ZERO(r) VECTOR x##r = ZERO();
 #define FW_HALF_STEP(r) x##r = MADD(ALL(a[r * a_rs]), b0, x##r);
 #define FW_HALF_FINISH(r) NAME(fw_finish)(out + r * ldo, n, x##r, accumulate, bias);
 #define FW_DEFINE_TILE(R)                                                                      \
-    static void NAME(fw_tile_##R)(T * out, ptrdiff_t ldo, ptrdiff_t n, const T *a,             \
+    FW_FUNCTION void NAME(fw_tile_##R)(T * out, ptrdiff_t ldo, ptrdiff_t n, const T *a,        \
                                   ptrdiff_t a_rs, ptrdiff_t a_cs, const T *b, ptrdiff_t ldb,   \
-                                  ptrdiff_t K, int accumulate, const T *bias) {                \
+                                  ptrdiff_t ahead, ptrdiff_t K, int accumulate,                \
+                                  const T *bias) {                                             \
         ptrdiff_t k;                                                                           \
         if (n > LANES) {                                                                       \
             FW_EACH_##R(FW_ROW_START)                                                          \
+            FW_EACH_##R(FW_ROW_ZERO)                                                           \
             for (k = 0; k < K; k++) {                                                          \
                 const VECTOR b0 = LOAD(b), b1 = LOAD(b + LANES);                               \
-                PFB(b)                                                                         \
+                NAME(fw_prefetch_panel)(b + ahead);                                            \
                 FW_EACH_##R(FW_ROW_STEP)                                                       \
                 a += a_cs;                                                                     \
                 b += ldb;                                                                      \
             }                                                                                  \
             FW_EACH_##R(FW_ROW_FINISH)                                                         \
         } else {                                                                               \
-            FW_EACH_##R(FW_HALF_START)                                                         \
+            FW_EACH_##R(FW_HALF_ZERO)                                                          \
             for (k = 0; k < K; k++) {                                                          \
                 const VECTOR b0 = LOAD(b);                                                     \
                 FW_EACH_##R(FW_HALF_STEP)                                                      \
@@ -101,10 +93,10 @@ FW_DEFINE_TILE(9)
 FW_DEFINE_TILE(10)
 #endif
 
-#define FW_TILE_ARGUMENTS out, ldo, n, a, a_rs, a_cs, b, ldb, K, accumulate, bias
+#define FW_TILE_ARGUMENTS out, ldo, n, a, a_rs, a_cs, b, ldb, ahead, K, accumulate, bias
 static inline void NAME(fw_tile)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_t n, const T *a,
                                  ptrdiff_t a_rs, ptrdiff_t a_cs, const T *b, ptrdiff_t ldb,
-                                 ptrdiff_t K, int accumulate, const T *bias) {
+                                 ptrdiff_t ahead, ptrdiff_t K, int accumulate, const T *bias) {
     switch (rows) {
         case 1: NAME(fw_tile_1)(FW_TILE_ARGUMENTS); break;
         case 2: NAME(fw_tile_2)(FW_TILE_ARGUMENTS); break;
@@ -124,8 +116,24 @@ static inline void NAME(fw_tile)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_
     }
 }
 
+/* n multiply-adds of vectors that stay in registers, for benches: what no product can be faster
+   than. As many independent ones as in the tile. */
+#define FW_ROW_REGISTERS(r)   \
+    x##r = MADD(each, b, x##r); \
+    y##r = MADD(each, b, y##r);
+#define FW_ROW_TOTAL(r) each = ADD(each, ADD(x##r, y##r));
+FW_FUNCTION T NAME(fw_registers)(ptrdiff_t n, T start) {
+    VECTOR each = ALL(start), b = ALL(start);
+    T total[LANES];
+    FW_JOIN(FW_EACH_, FW_TILE_ROWS)(FW_ROW_ZERO)
+    for (; n > 0; n -= 2 * FW_TILE_ROWS) { FW_JOIN(FW_EACH_, FW_TILE_ROWS)(FW_ROW_REGISTERS) }
+    FW_JOIN(FW_EACH_, FW_TILE_ROWS)(FW_ROW_TOTAL)
+    STORE(total, each);
+    return total[0];
+}
+
 /* Columns of a panel from a matrix whose columns are contiguous: to[k, j] = b[j * step + k]. */
-static void NAME(fw_pack_turned)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K, ptrdiff_t n) {
+FW_FUNCTION void NAME(fw_pack_turned)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K, ptrdiff_t n) {
     enum { SQUARE = 16 / sizeof(T) };
     VECTOR x[SQUARE];
     ptrdiff_t j, k;
@@ -144,31 +152,38 @@ static void NAME(fw_pack_turned)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K,
         for (k = 0; k < K; k++) to[k * 2 * LANES + j] = b[j * step + k];
 }
 
-/* Columns of a panel from rows: to[k, j] = b[k * step + j]. */
-static void NAME(fw_pack_rows)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K, ptrdiff_t n) {
+/* Columns of panels from rows: to[k, j] = b[k * step + j]. All panels of a row at once: runs that
+   memory likes. */
+FW_FUNCTION void NAME(fw_pack_rows)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K, ptrdiff_t n) {
     ptrdiff_t j, k;
-    if (n == 2 * LANES) {
-        for (k = 0; k < K; k++) {
-            FW_PREFETCH(b + PD2 * step);
-            FW_PREFETCH(b + PD2 * step + LANES);
-            STORE(to, LOAD(b));
-            STORE(to + LANES, LOAD(b + LANES));
-            b += step;
-            to += 2 * LANES;
+    for (k = 0; k < K; k++) {
+        const T *row = b + k * step;
+        T *panel = to + k * 2 * LANES;
+        for (j = 0; j + 2 * LANES <= n; j += 2 * LANES) {
+            NAME(fw_prefetch_panel)(row + j + 8 * step);
+            STORE(panel, LOAD(row + j));
+            STORE(panel + LANES, LOAD(row + j + LANES));
+            panel += K * 2 * LANES;
         }
-        return;
+        if (j + LANES <= n) {
+            STORE(panel, LOAD(row + j));
+            panel += LANES;
+            j += LANES;
+        }
+        for (; j < n; j++) *panel++ = row[j];
     }
-    for (k = 0; k < K; k++)
-        for (j = 0; j < n; j++) to[k * 2 * LANES + j] = b[k * step + j];
 }
 
 #undef FW_ROW_START
+#undef FW_ROW_ZERO
 #undef FW_ROW_STEP
 #undef FW_ROW_FINISH
-#undef FW_HALF_START
+#undef FW_HALF_ZERO
 #undef FW_HALF_STEP
 #undef FW_HALF_FINISH
 #undef FW_DEFINE_TILE
+#undef FW_ROW_REGISTERS
+#undef FW_ROW_TOTAL
 #undef FW_TILE_ARGUMENTS
 #undef T
 #undef VECTOR

@@ -13,7 +13,7 @@ import numpy as np
 from fastw2v import _rng, _threads, config
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
 from fastw2v._replay import catch_up
-from fastw2v._row_grad import RowGrad, clear, write_rows
+from fastw2v._row_grad import RowGrad, RowGradHolder, clear, write_rows
 from fastw2v._validation import (
     after_forward,
     as_float,
@@ -41,7 +41,7 @@ _NS = 0.15
 _DRAW_NS = 8
 
 
-class EmbeddingDot:
+class EmbeddingDot(RowGradHolder):
     """Dot products with rows of a table: ``out[n] = h[n] . W[idx[n]]``.
 
     W (V, D) is the caller's own array; h (N, D), idx (N,), out (N,). `embed` is the layer that
@@ -102,6 +102,20 @@ class EmbeddingDot:
         return type(self.embed) is Embedding and has_plain_rows(array) and array.shape[1] > 0
 
 
+class _Distribution:
+    """Probabilities p (V,), read-only, and the table to draw by. Samplers share one, copies too."""
+
+    def __init__(self, p):
+        p.flags.writeable = False
+        self.p = p
+        self.alias_table = np.empty((len(p), 2), np.uint32)
+        _sampler.build_alias(self.alias_table, p)
+        self.n_possible = int(np.count_nonzero(p))
+
+    def __reduce__(self):
+        return _Distribution, (self.p,)  # the rest follows from it
+
+
 class UnigramSampler:
     """Draws words in proportion to their count in a corpus to some power.
 
@@ -129,18 +143,12 @@ class UnigramSampler:
 
     @property
     def word_p(self):
-        return self._word_p
+        return self._words.p
 
     @word_p.setter
     def word_p(self, p):
-        self._prepare(probabilities("word_p", p))
-
-    def _prepare(self, p):
-        alias_table = np.empty((len(p), 2), np.uint32)
-        _sampler.build_alias(alias_table, p)
-        self.vocab_size = len(p)
-        self._word_p, self._alias_table = p, alias_table
-        self._n_possible = int(np.count_nonzero(p))
+        self._words = _Distribution(probabilities("word_p", p))
+        self.vocab_size = len(self._words.p)
 
     def get_negative_sample(self, target):
         """`sample_size` words for each word of target (N,): int32 (N, sample_size).
@@ -157,14 +165,15 @@ class UnigramSampler:
             raise ValueError(
                 f"target: expected ids of shape (N,), got {target.shape}; use target.reshape(-1)"
             )
+        words = self._words
         out = np.empty((len(target), K), np.int32)
         n_parts = _threads.parts(out.size * _DRAW_NS)
         if self.replace:
-            _sampler.draw(out.reshape(-1), self._alias_table, _rng.key(self.rng), n_parts)
+            _sampler.draw(out.reshape(-1), words.alias_table, _rng.key(self.rng), n_parts)
             return out
         # A target that is never drawn takes nothing away from what is left.
-        if self._n_possible <= K and target.size:
-            left = self._n_possible - int(self._word_p[target].any())
+        if words.n_possible <= K and target.size:
+            left = words.n_possible - int(words.p[target].any())
             if left < K:
                 raise ValueError(
                     f"sample_size: expected at most {left} distinct words besides the target, as "
@@ -172,37 +181,21 @@ class UnigramSampler:
                     "a larger corpus, or replace=True"
                 )
         key = _rng.key(self.rng)
-        _DRAW_DISTINCT[target.dtype](out, self._alias_table, self._word_p, target, key, n_parts)
+        _DRAW_DISTINCT[target.dtype](out, words.alias_table, words.p, target, key, n_parts)
         return out
 
     def is_like(self, other):
         """Whether another sampler draws from the same distribution and stream, in our own way."""
         return (
             type(self) is type(other) is UnigramSampler
-            and self._word_p is other._word_p
+            and self._words is other._words
             and (self.sample_size, self.replace) == (other.sample_size, other.replace)
             and self.rng is other.rng
             and not ({"get_negative_sample"} & (vars(self).keys() | vars(other).keys()))
         )
 
-    def __copy__(self):
-        # Shares word_p and its alias table, which never change in place.
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
-    def __getstate__(self):
-        state = self.__dict__.copy()
-        del state["_alias_table"]  # follows from word_p
-        return state
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self._word_p.flags.writeable = False
-        self._prepare(self._word_p)  # the array itself: samplers that shared it share it again
-
-
-class NegativeSamplingLoss:
+class NegativeSamplingLoss(RowGradHolder):
     """The loss of h (N, D) against target words as 1 and `sample_size` sampled words each as 0.
 
     W (V, D) is the caller's own array. `params` and `grads` have sample_size + 1 entries, all for
@@ -330,10 +323,17 @@ class NegativeSamplingLoss:
             and (self._layers is None or self._layers_are_ours(W))
         )
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        if self._state is not None and self.is_fused(self.params[0]):
+            state["_layers"] = state["_made"] = None  # made and filled again when asked for
+        return state
+
     def _layers_are_ours(self, W):
         losses, dots = self._layers
         return (
             (*losses, *dots) == self._made
+            and len(dots) == len(self.grads)
             and not any("forward" in vars(x) or "backward" in vars(x) for x in self._made)
             and all(
                 type(dot.embed) is Embedding

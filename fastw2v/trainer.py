@@ -11,7 +11,7 @@ import numpy as np
 
 from fastw2v import optimizer as _optimizers
 from fastw2v._replay import row_adam
-from fastw2v._row_grad import add_into, is_clear, is_proven, is_tracked
+from fastw2v._row_grad import add_into, adopt_again, is_clear, is_proven, is_tracked
 from fastw2v._validation import positive_int
 from fastw2v.optimizer import clip_by_norm
 
@@ -101,6 +101,7 @@ class _Fit:
 
     def __init__(self, trainer, max_grad, eval_interval, n_steps, rows, progress):
         self.model, self.optimizer = trainer.model, trainer.optimizer
+        adopt_again(self.model.grads)  # a reader's own model, fresh from a pickle
         self.max_grad, self.eval_interval = max_grad, eval_interval
         self.start = time.time()
         self.total, self.count = 0.0, 0

@@ -5,7 +5,7 @@ import numpy as np
 from fastw2v import _threads, config, init
 from fastw2v._kernels import _embedding, specialise
 from fastw2v._replay import catch_up
-from fastw2v._row_grad import RowGrad, clear, write_rows
+from fastw2v._row_grad import RowGrad, RowGradHolder, clear, write_rows
 from fastw2v._validation import (
     as_ids,
     has_plain_rows,
@@ -21,7 +21,7 @@ _GATHER_MEAN = specialise(_embedding.gather_mean)
 _NS = 0.1  # serial nanoseconds per element read; see `_threads.parts`
 
 
-class CBOW:
+class CBOW(RowGradHolder):
     """The loss of target words given the words around them.
 
         h = mean over the columns of W_in[contexts];  loss = NegativeSamplingLoss(W_out)(h, target)
@@ -127,6 +127,12 @@ class CBOW:
             and self._is_fused(self.params[0])
             and self.ns_loss.reads_by_rows()
         )
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if self._contexts is not None and self._is_fused(self.params[0]):
+            state["_in_layers"] = state["_made"] = None  # made and filled again when asked for
+        return state
 
     def _is_fused(self, W):
         """Whether the kernel may stand for the Embeddings: nothing of ours was replaced."""

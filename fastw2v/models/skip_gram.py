@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastw2v import config, init
+from fastw2v._row_grad import RowGradHolder
 from fastw2v._validation import as_float, as_ids, positive_int, same_shape
 from fastw2v.layers import Embedding
 from fastw2v.negative_sampling_layer import (
@@ -16,7 +17,7 @@ from fastw2v.negative_sampling_layer import (
 __all__ = ["SkipGram"]
 
 
-class SkipGram:
+class SkipGram(RowGradHolder):
     """The loss of the words around a target word, given that word.
 
         h = W_in[target]

@@ -13,6 +13,7 @@ import numpy as np
 from fastw2v import _rng, _threads, config
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
 from fastw2v._replay import catch_up
+from fastw2v._rollback import unchanged_on_error
 from fastw2v._row_grad import RowGrad, RowGradHolder, clear, write_rows
 from fastw2v._validation import (
     after_forward,
@@ -22,6 +23,7 @@ from fastw2v._validation import (
     has_plain_rows,
     positive_int,
     probabilities,
+    row_per_word,
     same_shape,
     table,
     writable,
@@ -71,9 +73,11 @@ class EmbeddingDot(RowGradHolder):
         h = np.asarray(h) if W.dtype.itemsize < 4 else as_float("h", h, W.dtype)
         same_shape("h", h, (*ids.shape, W.shape[1]), "one row per id, as wide as W")
         if not self._is_plain(W) or ids.ndim != 1:
-            rows = self.embed.forward(idx)
+            with unchanged_on_error(self):
+                rows = self.embed.forward(idx)
+                out = np.sum(rows * h, axis=1)
             self.cache = (h, rows)
-            return np.sum(rows * h, axis=1)
+            return out
         out, rows = np.empty(len(ids), W.dtype), np.empty(h.shape, W.dtype)
         n_parts = _threads.parts(h.size * _NS)
         _DOT[W.dtype, ids.dtype](out, rows, h, W, ids, n_parts)
@@ -160,7 +164,7 @@ class UnigramSampler:
         ValueError if fewer than `sample_size` words are left, IndexError for a bad target.
         """
         K = positive_int("sample_size", self.sample_size, low=0)
-        target = as_ids("target", target, self.vocab_size)
+        target = as_ids("target", target, self.vocab_size, rows="words of the corpus")
         if target.ndim != 1:
             raise ValueError(
                 f"target: expected ids of shape (N,), got {target.shape}; use target.reshape(-1)"
@@ -205,7 +209,8 @@ class NegativeSamplingLoss(RowGradHolder):
     of; layer 0 is the target's. They are computed in one go unless one of them was replaced.
 
     corpus: ids without gaps, to count words in, or a `UnigramSampler`, whose sample_size counts
-    then. rng: where the sampler draws from; None is numpy's global stream.
+    then. W may have rows for words that do not occur in it; these cannot be targets. rng: where the
+    sampler draws from; None is numpy's global stream.
 
     >>> import numpy as np
     >>> from fastw2v.negative_sampling_layer import NegativeSamplingLoss
@@ -226,11 +231,7 @@ class NegativeSamplingLoss(RowGradHolder):
             self.sample_size = corpus.sample_size
         else:
             self.sampler = UnigramSampler(corpus, power, sample_size, rng=rng)
-        if self.sampler.vocab_size > len(W):
-            raise ValueError(
-                f"corpus: expected ids below {len(W)}, the rows of W, got ids up to "
-                f"{self.sampler.vocab_size - 1}; give W one row per word"
-            )
+        row_per_word("corpus", len(W), self.sampler.vocab_size, "the rows of W")
         self.params = [W] * (self.sample_size + 1)
         self.grads = [RowGrad(W) for _ in self.params]
         self._layers = None  # (loss_layers, embed_dot_layers) once somebody has asked for them
@@ -262,12 +263,14 @@ class NegativeSamplingLoss(RowGradHolder):
                 f"target: expected ids of shape (N,) with N > 0, got {target.shape}; "
                 "leave out empty batches"
             )
-        negative = self.negatives(target)
         if not self.is_fused(W):
+            with unchanged_on_error(self):
+                loss = self._forward_by_layers(h, target, self.negatives(target))
             self._state = None
-            return self._forward_by_layers(h, target, negative)
+            return loss
         h = as_float("h", h, W.dtype)
         same_shape("h", h, (len(target), W.shape[1]), "one row per target, as wide as W")
+        negative = self.negatives(target)
         ids = np.empty((len(target), self.sample_size + 1), id_dtype(W))
         ids[:, 0] = target
         ids[:, 1:] = negative
@@ -305,17 +308,18 @@ class NegativeSamplingLoss(RowGradHolder):
 
     def reads_by_rows(self):
         """Whether all code that reads W in a step is ours and asks for rows."""
-        return (
-            not {"forward", "backward"} & vars(self).keys()
-            and self.is_fused(self.params[0])
-            and type(self.sampler) is UnigramSampler
-            and "get_negative_sample" not in vars(self.sampler)
-        )
+        return self.is_fused(self.params[0]) and self.draws_as_we_do()
+
+    def draws_as_we_do(self):
+        """Whether nobody replaced the sampler or its method."""
+        sampler = self.sampler
+        return type(sampler) is UnigramSampler and "get_negative_sample" not in vars(sampler)
 
     def is_fused(self, W):
         """Whether the kernel may stand for the layers: nothing of ours was replaced."""
         return (
             type(self) is NegativeSamplingLoss
+            and not {"forward", "backward"} & vars(self).keys()
             and has_plain_rows(W)
             and W.shape[1] > 0
             and len(self.params) == self.sample_size + 1

@@ -7,6 +7,7 @@ TypeError for dtypes, ValueError for shapes and values; checks run before anythi
 from __future__ import annotations
 
 import math
+import numbers as number_types
 from collections.abc import Sequence
 
 import numpy as np
@@ -154,7 +155,11 @@ def positive_int(name, value, low=1):
 
 
 def writable(name, x):
-    """Check that an array that is about to be written to is not read-only."""
+    """Check that what is about to be written to is an array, and not a read-only one."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy array, got {type(x).__name__}; make one with np.array(...)"
+        )
     if not x.flags.writeable:
         raise ValueError(f"{name}: expected a writable array, got a read-only one; pass a copy")
     return x
@@ -501,3 +506,51 @@ def row_per_word(name, V, n_words, what):
             f"{name}: expected ids below {V}, {what}, got ids up to {n_words - 1}; "
             f"make it {n_words}, one row per word"
         )
+
+
+def params_and_grads(params, grads):
+    """Check two lists, or other sequences, of equal length."""
+    n = [_length(name, arrays) for name, arrays in (("params", params), ("grads", grads))]
+    if n[0] != n[1]:
+        raise ValueError(
+            f"grads: expected {n[0]} arrays, one per parameter, got {n[1]}; "
+            "pass both lists of the same layers"
+        )
+
+
+def _length(name, arrays):
+    try:
+        iter(arrays)
+        return len(arrays)
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected a list of arrays, got {type(arrays).__name__}; "
+            f"pass model.{name}, or [array] for a single one"
+        ) from None
+
+
+def parameter(name, w):
+    """Check an array that an optimizer is about to change."""
+    writable(name, w)
+    if w.dtype.kind != "f":
+        raise TypeError(
+            f"{name}: expected floating-point numbers, got dtype {w.dtype}; "
+            "convert with .astype(np.float32)"
+        )
+
+
+def number(name, value):
+    """A real number as float; it may be infinite or NaN."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, bool) or not isinstance(value, number_types.Real):
+        raise TypeError(f"{name}: expected a number, got {value!r}; pass a float")
+    return float(value)
+
+
+def below_one(name, value):
+    """A number of at least 0 and below 1, as float."""
+    value = number(name, value)
+    if not 0 <= value < 1:
+        raise ValueError(f"{name}: expected a number from 0 to below 1, got {value}; pass e.g. 0.9")
+    return value

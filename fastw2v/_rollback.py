@@ -2,6 +2,8 @@
 
 import contextlib
 
+import numpy as np
+
 __all__ = ["unchanged_on_error"]
 
 
@@ -24,8 +26,9 @@ def unchanged_on_error(*layers):
 
 def _remember(thing, before):
     if isinstance(thing, (list, tuple)):
-        for item in thing:
-            _remember(item, before)
+        if not (thing and isinstance(thing[0], (int, np.integer))):  # ids, not layers
+            for item in thing:
+                _remember(item, before)
     elif hasattr(thing, "params") and hasattr(thing, "__dict__") and id(thing) not in before:
         before[id(thing)] = thing, dict(vars(thing))
         for value in before[id(thing)][1].values():

@@ -366,9 +366,11 @@ def is_row_grad(grad):
 
 def is_tracked(grad):
     """Whether `grad` is a whole RowGrad, and nobody holds the plain array that it was made of."""
-    if not is_row_grad(grad):
+    if not (type(grad) is RowGrad and grad._whole):
         return False
     tracker = grad._tracker
+    if len(tracker.mark) != len(grad):
+        return False
     if tracker.adopted and sys.getrefcount(grad.base) > 2:  # the RowGrad's and the argument's
         tracker.dense = True
         return False
@@ -381,6 +383,13 @@ def is_clear(grad):
         return False
     tracker = grad._tracker
     return tracker.n_rows == 0 and not tracker.dense
+
+
+def check_writable(grads):
+    """Check all arrays of a list, before anything is written to one of them."""
+    for i, grad in enumerate(grads):
+        if not (type(grad) is RowGrad and grad.flags.writeable):
+            writable(f"grads[{i}]", grad)
 
 
 def write_rows(grad, ids, V, x, coef=None):

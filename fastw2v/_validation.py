@@ -552,6 +552,8 @@ def parameter(name, w):
 
 def number(name, value):
     """A real number as float; it may be infinite or NaN."""
+    if type(value) in (float, int):
+        return float(value)
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bool) or not isinstance(value, number_types.Real):

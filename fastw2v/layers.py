@@ -388,6 +388,12 @@ class Dropout:
         return np.asarray(_validation.fits_with("dout", dout, mask.shape, "that of x") * mask)
 
 
+def has_own_methods(layer):
+    """Whether somebody put another forward or backward into this one object."""
+    attributes = vars(layer)
+    return "forward" in attributes or "backward" in attributes
+
+
 class Embedding(RowGradHolder):
     """Rows of a table by id: ``out = W[idx]``.
 

@@ -14,7 +14,7 @@ from fastw2v import _rng, _threads, config
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
 from fastw2v._replay import catch_up
 from fastw2v._rollback import unchanged_on_error
-from fastw2v._row_grad import RowGrad, RowGradHolder, clear, write_rows
+from fastw2v._row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
 from fastw2v._validation import (
     after_forward,
     as_float,
@@ -29,7 +29,7 @@ from fastw2v._validation import (
     table,
     writable,
 )
-from fastw2v.layers import Embedding, SigmoidWithLoss
+from fastw2v.layers import Embedding, SigmoidWithLoss, has_own_methods
 
 __all__ = ["EmbeddingDot", "NegativeSamplingLoss", "UnigramSampler"]
 
@@ -326,7 +326,7 @@ class NegativeSamplingLoss(RowGradHolder):
         """Whether the kernel may stand for the layers: nothing of ours was replaced."""
         return (
             type(self) is NegativeSamplingLoss
-            and not {"forward", "backward"} & vars(self).keys()
+            and not has_own_methods(self)
             and has_plain_rows(W)
             and W.shape[1] > 0
             and len(self.params) == self.sample_size + 1
@@ -345,12 +345,12 @@ class NegativeSamplingLoss(RowGradHolder):
         return (
             (*losses, *dots) == self._made
             and len(dots) == len(self.grads)
-            and not any("forward" in vars(x) or "backward" in vars(x) for x in self._made)
+            and not any(map(has_own_methods, self._made))
             and all(
                 type(dot.embed) is Embedding
                 and dot.embed.params[0] is W
                 and dot.embed.grads[0] is grad
-                and not {"forward", "backward"} & vars(dot.embed).keys()
+                and not has_own_methods(dot.embed)
                 for dot, grad in zip(dots, self.grads, strict=True)
             )
         )
@@ -420,8 +420,7 @@ def fused_forward(W, h, ids, group):
 def fused_backward(state, group, dout, grads, V):
     """dh (N, D); the gradient of W (V, D) goes into grads[0], and the others become zero."""
     h, ids, y, e = state
-    for i, grad in enumerate(grads):
-        writable(f"grads[{i}]", grad)
+    check_writable(grads)
     ids = as_ids("ids of the last forward", ids, V)
     dout = number("dout", dout)
     coef, dh = np.empty(ids.shape, h.dtype), np.empty(h.shape, h.dtype)

@@ -6,7 +6,7 @@ from fastw2v import _threads, config, init
 from fastw2v._kernels import _embedding, specialise
 from fastw2v._replay import catch_up
 from fastw2v._rollback import unchanged_on_error
-from fastw2v._row_grad import RowGrad, RowGradHolder, clear, write_rows
+from fastw2v._row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
 from fastw2v._validation import (
     after_forward,
     as_ids,
@@ -15,9 +15,8 @@ from fastw2v._validation import (
     positive_int,
     row_per_word,
     same_shape,
-    writable,
 )
-from fastw2v.layers import Embedding
+from fastw2v.layers import Embedding, has_own_methods
 from fastw2v.negative_sampling_layer import NegativeSamplingLoss, UnigramSampler
 
 __all__ = ["CBOW"]
@@ -120,8 +119,8 @@ class CBOW(RowGradHolder):
                 layer.backward(dh)
             return
         contexts = as_ids("contexts", after_forward(self, self._contexts), len(W))
-        for i, grad in enumerate(self.grads[: self._n_contexts]):
-            same_shape(f"grads[{i}]", writable(f"grads[{i}]", grad), W.shape, "that of W")
+        same_shape("grads[0]", self.grads[0], W.shape, "that of W")
+        check_writable(self.grads[: self._n_contexts])
         dh = self.ns_loss.backward(dout)
         dh *= W.dtype.type(1 / self._n_contexts)
         write_rows(self.grads[0], contexts.reshape(-1), len(W), dh)
@@ -143,7 +142,7 @@ class CBOW(RowGradHolder):
         C = self._n_contexts
         return (
             type(self) is CBOW
-            and not {"forward", "backward"} & vars(self).keys()
+            and not has_own_methods(self)
             and has_plain_rows(W)
             and all(param is W for param in self.params[:C])
             and (self._in_layers is None or self._layers_are_ours(W))
@@ -151,8 +150,6 @@ class CBOW(RowGradHolder):
 
     def _layers_are_ours(self, W):
         return tuple(self._in_layers) == self._made and all(
-            layer.params[0] is W
-            and layer.grads[0] is grad
-            and not {"forward", "backward"} & vars(layer).keys()
+            layer.params[0] is W and layer.grads[0] is grad and not has_own_methods(layer)
             for layer, grad in zip(self._in_layers, self.grads, strict=False)
         )

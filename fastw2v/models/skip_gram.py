@@ -14,7 +14,7 @@ from fastw2v._validation import (
     same_shape,
     writable,
 )
-from fastw2v.layers import Embedding
+from fastw2v.layers import Embedding, has_own_methods
 from fastw2v.negative_sampling_layer import (
     NegativeSamplingLoss,
     UnigramSampler,
@@ -136,7 +136,7 @@ class SkipGram(RowGradHolder):
         """Whether all code that reads the tables in a step is ours and asks for rows."""
         return (
             type(self.in_layer) is Embedding
-            and not {"forward", "backward"} & vars(self.in_layer).keys()
+            and not has_own_methods(self.in_layer)
             and self._is_fused(self.loss_layers[0].params[0])
             and all(layer.reads_by_rows() for layer in self.loss_layers)
         )
@@ -145,7 +145,7 @@ class SkipGram(RowGradHolder):
         """Whether one kernel may stand for the loss layers: nothing of ours was replaced."""
         return (
             type(self) is SkipGram
-            and not {"forward", "backward"} & vars(self).keys()
+            and not has_own_methods(self)
             and tuple(self.loss_layers) == self._made
             and all(
                 layer.is_fused(W) and layer.sample_size == self.loss_layers[0].sample_size

@@ -20,6 +20,9 @@ _PROVE = specialise(_embedding.unlisted_rows_are_zero)
 
 # Serial nanoseconds per element of a row that is in cache or on its way; see `_threads.parts`.
 _NS = 0.1
+# Writing rows is bound by the caches, and rows that another core wrote last have to travel: two
+# threads gain nothing until the rows no longer fit there, at about ten times the usual work.
+_SPLIT_LATE = 10
 
 
 class _Tracker:
@@ -325,7 +328,7 @@ def write_rows(grad, ids, V, x, coef=None):
         terms = np.repeat(x, C, axis=0) if C != 1 else x
         np.add.at(grad, ids, terms if coef is None else coef[:, None] * terms)
         return
-    n_parts = _threads.parts((ids.size + len(x)) * grad.shape[1] * _NS)
+    n_parts = _threads.parts((ids.size + len(x)) * grad.shape[1] * _NS / _SPLIT_LATE)
     key = (grad.dtype, ids.dtype)
     if not is_tracked(grad):
         grad[...] = 0

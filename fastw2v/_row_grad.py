@@ -6,6 +6,8 @@ into clearing, adding and reading the others; with a list of the touched rows no
 
 import functools
 import inspect
+import sys
+import weakref
 
 import numpy as np
 
@@ -29,10 +31,11 @@ class _Tracker:
     """Which rows of one gradient may be other than zero. Shared by all views of the array.
 
     mark (V,) uint8: `stamp` where the row is listed, else 0; rows[:n_rows]: the list. `dense`
-    means that any row may hold anything, and mark and list mean nothing.
+    means that any row may hold anything, and mark and list mean nothing. `adopted`: the memory is
+    that of a plain array which was there before, see `adopt`.
     """
 
-    __slots__ = ("dense", "first", "fresh", "mark", "n_rows", "rows", "stamp")
+    __slots__ = ("adopted", "dense", "first", "fresh", "mark", "n_rows", "rows", "stamp")
 
     def __init__(self, V):
         capacity = V // 4 + 1  # beyond a quarter of the rows a list costs more than it saves
@@ -44,6 +47,7 @@ class _Tracker:
         self.n_rows = 0
         self.stamp = 1
         self.dense = False
+        self.adopted = False
 
     def reset(self):
         """After everything was set to zero."""
@@ -55,11 +59,11 @@ class _Tracker:
 class RowGrad(np.ndarray):
     """The gradient of a table W (V, D): an array of zeros that lists the rows written since.
 
-    It prints, computes, copies and pickles as a plain array, and a view of it shares its list.
-    Every write through it is seen: item assignment, operators such as ``+=``, ufuncs with
-    ``out=``, ``np.add.at``, ``np.copyto``, ``np.put``, ``np.putmask``, ``fill``, ``sort``,
-    ``flat``, slices and transposes. After such a write by somebody else all rows count as touched
-    until the next backward.
+    It prints, computes, copies and pickles as a plain array, and a view of it shares its list; in a
+    copy or a pickle of a layer or a model there is a RowGrad again. Every write through it is seen:
+    item assignment, operators such as ``+=``, ufuncs with ``out=``, ``np.add.at``, ``np.copyto``,
+    ``np.put``, ``np.putmask``, ``fill``, ``sort``, ``flat``, slices and transposes. After such a
+    write by somebody else all rows count as touched until the next backward.
 
     Not seen are writes through ``np.asarray(g)``, a ``memoryview``, DLPack, or anything else that
     takes the bare memory: call ``g.mark_dirty()`` after those. The optimizers read the list only
@@ -141,12 +145,15 @@ class RowGrad(np.ndarray):
         return _plain(self).copy()
 
     def __deepcopy__(self, memo):
-        return _plain(self).copy()
+        # copy.deepcopy(grad) begins with an empty memo: then nothing holds the copy but the caller.
+        return _tracked_copy(self) if memo and self._whole else _plain(self).copy()
 
     def __reduce__(self):
         return _plain(self).__reduce__()
 
     def __reduce_ex__(self, protocol):
+        if is_clear(self) and is_proven(self):  # as most of a model's gradients are
+            return np.zeros, (self.shape, self.dtype)
         return _plain(self).__reduce_ex__(protocol)
 
     @property
@@ -190,6 +197,21 @@ def _plain_unless_view(grad, result):
 def _note(x):
     if isinstance(x, RowGrad):
         x.mark_dirty()
+
+
+def _tracked_copy(grad):
+    twin = RowGrad(grad)
+    theirs, mine = grad._tracker, twin._tracker
+    if is_tracked(grad) and is_proven(grad):
+        rows = theirs.rows[: theirs.n_rows]
+        twin.view(np.ndarray)[rows] = grad.view(np.ndarray)[rows]
+        mine.mark[:] = theirs.mark
+        mine.rows[: len(rows)] = rows
+        mine.n_rows, mine.stamp = len(rows), theirs.stamp
+    else:
+        twin.view(np.ndarray)[...] = grad.view(np.ndarray)
+        mine.dense = True
+    return twin
 
 
 def _keeps_zero_rows(ufunc, method, inputs, target):
@@ -288,12 +310,70 @@ for _name in "byteswap fill partition put resize setfield sort".split():
     setattr(RowGrad, _name, _as_writer(_name))
 
 
+# Gradients in copies. A pickled RowGrad comes back as a plain array, which a reader's own class may
+# list as well as our layer: both must go on to see the same numbers, and in `fit` also one object.
+
+_adopted = weakref.WeakValueDictionary()  # id of a plain array: the RowGrad over its memory
+
+
+def adopt(array):
+    """The RowGrad over the memory of a plain array (V, D): for one array always the same one.
+
+    As long as anybody else holds the array, through which writes cannot be seen, `is_tracked` says
+    no and all rows count as touched.
+    """
+    grad = _adopted.get(id(array))
+    if grad is None or grad.base is not array:
+        grad = array.view(RowGrad)
+        grad._whole = True
+        grad._tracker = _Tracker(len(array))
+        grad._tracker.adopted = grad._tracker.dense = True
+        _adopted[id(array)] = grad
+    return grad
+
+
+def adopt_again(grads):
+    """In a list of gradients, put adopted arrays' RowGrads in the place of the arrays."""
+    if _adopted and type(grads) is list:
+        for i, grad in enumerate(grads):
+            if type(grad) is np.ndarray and id(grad) in _adopted:
+                grads[i] = _adopted[id(grad)]
+
+
+class RowGradHolder:
+    """Base of what has RowGrads in its list `grads`: copies and pickles have them again."""
+
+    def __getstate__(self):
+        grads = vars(self).get("grads")
+        grads = grads if isinstance(grads, list) else ()
+        return {**vars(self), "_row_grads": [i for i, g in enumerate(grads) if is_row_grad(g)]}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        row_grads = state.pop("_row_grads", ())
+        vars(self).update(state)
+        for i in row_grads:
+            if type(self.grads[i]) is np.ndarray:
+                self.grads[i] = adopt(self.grads[i])
+
+
 # What layers, trainers and optimizers do with a gradient, tracked or not.
 
 
-def is_tracked(grad):
+def is_row_grad(grad):
     """Whether `grad` is a whole RowGrad (not a view of one), as a layer makes it."""
     return type(grad) is RowGrad and grad._whole and len(grad._tracker.mark) == len(grad)
+
+
+def is_tracked(grad):
+    """Whether `grad` is a whole RowGrad, and nobody holds the plain array that it was made of."""
+    if not is_row_grad(grad):
+        return False
+    tracker = grad._tracker
+    if tracker.adopted and sys.getrefcount(grad.base) > 2:  # the RowGrad's and the argument's
+        tracker.dense = True
+        return False
+    return True
 
 
 def is_clear(grad):

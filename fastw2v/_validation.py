@@ -7,6 +7,7 @@ TypeError for dtypes, ValueError for shapes and values; checks run before anythi
 from __future__ import annotations
 
 import math
+import numbers as number_types
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,13 +23,23 @@ _WRAP_IDS = specialise(_embedding.wrap_ids)
 def numbers(name, x):
     """`x` as a plain ndarray of bool, int or float."""
     if type(x) is not np.ndarray:
-        x = np.asarray(x)
+        x = _array(name, x)
     if x.dtype.kind not in "biuf":
         raise TypeError(
             f"{name}: expected real numbers, got dtype {x.dtype}; "
             "convert with np.asarray(..., dtype=np.float32)"
         )
     return x
+
+
+def _array(name, x):
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: expected an array, or lists of equal length, got {type(x).__name__} "
+            f"({error}); fill the short ones up or leave them out"
+        ) from None
 
 
 def as_float(name, x, dtype):
@@ -38,21 +49,22 @@ def as_float(name, x, dtype):
     return np.require(numbers(name, x), dtype, "CA")
 
 
-def as_ids(name, idx, V, wrap=True):
+def as_ids(name, idx, V, wrap=True, rows="rows"):
     """`idx` as a C-contiguous int32 or int64 array of its own shape, every id in [0, V).
 
     Ids may be of any integer dtype, strided, read-only, a list or a scalar. With `wrap`, ids from
-    -V to -1 count from the end, as in numpy. Nothing is copied when nothing has to change.
+    -V to -1 count from the end, as in numpy. Nothing is copied when nothing has to change. `rows`:
+    what there are V of, for the message.
     """
     ids = idx
     if type(ids) is not np.ndarray or ids.dtype not in _IDS or not ids.flags.carray:
-        ids = _native_ids(name, ids, V, wrap)
+        ids = _native_ids(name, ids, V, wrap, rows)
     flat = ids.reshape(-1)
     at, negative = _FIND_BAD_ID[ids.dtype](flat, V)
     if at >= 0 or (negative and not wrap):
         if at < 0:
             at = int(np.argmax(flat < 0))
-        _bad_id(name, ids, at, V, wrap)
+        _bad_id(name, ids, at, V, wrap, rows)
     if negative:
         wrapped = np.empty_like(flat)
         _WRAP_IDS[ids.dtype](wrapped, flat, V)
@@ -60,29 +72,29 @@ def as_ids(name, idx, V, wrap=True):
     return ids
 
 
-def _native_ids(name, idx, V=2**63 - 1, wrap=True):
-    if not isinstance(idx, np.ndarray) and np.size(idx) == 0:
-        return np.empty(np.shape(idx), np.int64)  # numpy makes float64 of an empty list
-    ids = np.asarray(idx)
+def _native_ids(name, idx, V=2**63 - 1, wrap=True, rows="rows"):
+    ids = _array(name, idx)
+    if ids.size == 0 and not isinstance(idx, np.ndarray):
+        return np.empty(ids.shape, np.int64)  # numpy makes float64 of an empty list
     if ids.dtype.kind not in "iu":
         raise TypeError(
             f"{name}: expected integer ids, got dtype {ids.dtype}; convert with .astype(np.int64)"
         )
     if ids.dtype == np.uint64 and ids.size and ids.max() >= V:
         # Before the cast makes a negative id of it.
-        _bad_id(name, ids, int(np.argmax(ids.reshape(-1) >= V)), V, wrap)
+        _bad_id(name, ids, int(np.argmax(ids.reshape(-1) >= V)), V, wrap, rows)
     dtype = np.int32 if ids.dtype.itemsize < 4 or ids.dtype == np.int32 else np.int64
     if ids.dtype == dtype and ids.flags.aligned:  # strided: a column of the contexts, say
         return ids if ids.flags.c_contiguous else np.array(ids, order="C")
     return np.require(ids, dtype, "CA")
 
 
-def _bad_id(name, ids, at, V, wrap):
+def _bad_id(name, ids, at, V, wrap, rows):
     place = at if ids.ndim == 1 else tuple(int(i) for i in np.unravel_index(at, ids.shape))
     where = f" at position {place}" if ids.ndim else ""
     cure = f"use ids from {-V if wrap else 0} to {V - 1}" if V else "the table is empty"
     raise IndexError(
-        f"{name}: id {ids.reshape(-1)[at]}{where} is out of range for {V} rows; {cure}"
+        f"{name}: id {ids.reshape(-1)[at]}{where} is out of range for {V} {rows}; {cure}"
     )
 
 
@@ -145,7 +157,11 @@ def positive_int(name, value, low=1):
 
 
 def writable(name, x):
-    """Check that an array that is about to be written to is not read-only."""
+    """Check that what is about to be written to is an array, and not a read-only one."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy array, got {type(x).__name__}; make one with np.array(...)"
+        )
     if not x.flags.writeable:
         raise ValueError(f"{name}: expected a writable array, got a read-only one; pass a copy")
     return x
@@ -470,3 +486,73 @@ def gates(name, shape, n):
     if len(shape) != 1 or shape[0] % n:
         raise ValueError(f"{name}: expected ({n} * H,) for {n} gates, got {shape}; pass {n} * H")
     return shape
+
+
+def contexts_and_target(contexts, target, V, C):
+    """Ids contexts (N, C) in [0, V), and target (N,) of any size; N > 0."""
+    contexts = as_ids("contexts", contexts, V)
+    target = any_ids("target", target)
+    if target.ndim != 1 or len(target) == 0:
+        raise ValueError(
+            f"target: expected ids of shape (N,) with N > 0, got {target.shape}; pass one for "
+            "each row of contexts, and leave out empty batches"
+        )
+    same_shape("contexts", contexts, (len(target), C), "2 * window_size ids per target")
+    return contexts, target
+
+
+def row_per_word(name, V, n_words, what):
+    """Check that a table of V rows (`what`) has one for each of the words of the corpus `name`."""
+    if n_words > V:
+        raise ValueError(
+            f"{name}: expected ids below {V}, {what}, got ids up to {n_words - 1}; "
+            f"make it {n_words}, one row per word"
+        )
+
+
+def params_and_grads(params, grads):
+    """Check two lists, or other sequences, of equal length."""
+    n = [_length(name, arrays) for name, arrays in (("params", params), ("grads", grads))]
+    if n[0] != n[1]:
+        raise ValueError(
+            f"grads: expected {n[0]} arrays, one per parameter, got {n[1]}; "
+            "pass both lists of the same layers"
+        )
+
+
+def _length(name, arrays):
+    try:
+        iter(arrays)
+        return len(arrays)
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected a list of arrays, got {type(arrays).__name__}; "
+            f"pass model.{name}, or [array] for a single one"
+        ) from None
+
+
+def parameter(name, w):
+    """Check an array that an optimizer is about to change."""
+    writable(name, w)
+    if w.dtype.kind != "f":
+        raise TypeError(
+            f"{name}: expected floating-point numbers, got dtype {w.dtype}; "
+            "convert with .astype(np.float32)"
+        )
+
+
+def number(name, value):
+    """A real number as float; it may be infinite or NaN."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, bool) or not isinstance(value, number_types.Real):
+        raise TypeError(f"{name}: expected a number, got {value!r}; pass a float")
+    return float(value)
+
+
+def below_one(name, value):
+    """A number of at least 0 and below 1, as float."""
+    value = number(name, value)
+    if not 0 <= value < 1:
+        raise ValueError(f"{name}: expected a number from 0 to below 1, got {value}; pass e.g. 0.9")
+    return value

@@ -9,11 +9,12 @@ import numpy as np
 
 from fastw2v._files import replacing
 from fastw2v._pickle import BookFileError, load_book_pickle
+from fastw2v._row_grad import RowGradHolder
 
 __all__ = ["BaseModel", "BookFileError", "load_book_pickle"]
 
 
-class BaseModel:
+class BaseModel(RowGradHolder):
     """Base of models: `params`, `grads`, and files of parameters.
 
     A subclass sets `params` and `grads` (lists of arrays, same order) and writes `forward` and

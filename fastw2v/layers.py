@@ -12,7 +12,7 @@ import numpy as np
 from fastw2v import _threads, _validation, config
 from fastw2v._kernels import _activation, _embedding, _loss, specialise
 from fastw2v._replay import catch_up
-from fastw2v._row_grad import RowGrad, write_rows
+from fastw2v._row_grad import RowGrad, RowGradHolder, write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 
 __all__ = [
@@ -385,7 +385,7 @@ class Dropout:
         return np.asarray(dout * _validation.after_forward(self, self.mask))
 
 
-class Embedding:
+class Embedding(RowGradHolder):
     """Rows of a table by id: ``out = W[idx]``.
 
     W (V, D) is the caller's own array. The gradient ``grads[0]`` (V, D) is a `RowGrad`.
@@ -420,13 +420,15 @@ class Embedding:
         """
         W = _validation.table("params[0]", self.params[0])
         ids = _validation.as_ids("idx", idx, W.shape[0])
+        if _validation.has_plain_rows(W):
+            catch_up(W, ids)
+            out = np.empty((*ids.shape, W.shape[1]), W.dtype)
+            n_parts = _threads.parts(out.size * _GATHER_NS)
+            rows = out.reshape(ids.size, W.shape[1])
+            _GATHER[W.dtype, ids.dtype](rows, W, ids.reshape(-1), n_parts)
+        else:
+            out = np.array(W[ids])
         self.idx = idx
-        catch_up(W, ids)
-        if not _validation.has_plain_rows(W):
-            return np.array(W[ids])
-        out = np.empty((*ids.shape, W.shape[1]), W.dtype)
-        n_parts = _threads.parts(out.size * _GATHER_NS)
-        _GATHER[W.dtype, ids.dtype](out.reshape(ids.size, W.shape[1]), W, ids.reshape(-1), n_parts)
         return out
 
     def backward(self, dout):

@@ -12,6 +12,7 @@
 | `RowGrad` | the gradient of a table, which knows its touched rows |
 """
 
+from fastw2v import _lazy
 from fastw2v._build_info import build_info
 from fastw2v._row_grad import RowGrad
 from fastw2v._threads import get_num_threads, set_num_threads
@@ -33,9 +34,13 @@ _DROPIN = ("install", "uninstall", "load_ipython_extension", "unload_ipython_ext
 
 
 def __getattr__(name):
-    # Import machinery that most programs never need.
+    # Most programs need few of the modules, and never the import machinery.
     if name in _DROPIN:
         from fastw2v import dropin
 
         return getattr(dropin, name)
-    raise AttributeError(f"module 'fastw2v' has no attribute {name!r}")
+    return _lazy.submodule(__name__, name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_lazy.submodules(__name__)})

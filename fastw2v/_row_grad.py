@@ -313,7 +313,8 @@ for _name in "byteswap fill partition put resize setfield sort".split():
 # Gradients in copies. A pickled RowGrad comes back as a plain array, which a reader's own class may
 # list as well as our layer: both must go on to see the same numbers, and in `fit` also one object.
 
-_adopted = weakref.WeakValueDictionary()  # id of a plain array: the RowGrad over its memory
+# id of a plain array: the RowGrad over its memory
+_adopted: weakref.WeakValueDictionary[int, RowGrad] = weakref.WeakValueDictionary()
 
 
 def adopt(array):

@@ -38,9 +38,10 @@ def get_num_threads():
 def set_num_threads(n):
     """Let kernels use `n` threads (at least 1) from now on, in the whole process.
 
-    The results are the same bits for every n. A forked child starts with one thread. Where the
-    threads are OpenMP's (`build_info()["pool"]`), it stays at one if its parent had used several,
-    because OpenMP cannot start again there: a RuntimeWarning says so.
+    The results are the same bits for every n. Threads that a smaller n has no use for come to an
+    end. A forked child starts with one thread. Where the threads are OpenMP's
+    (`build_info()["pool"]`), it stays at one if its parent had used several, because OpenMP cannot
+    start again there: a RuntimeWarning says so.
 
     >>> import fastw2v
     >>> before = fastw2v.get_num_threads()
@@ -65,6 +66,7 @@ def set_num_threads(n):
         )
         n = 1
     _num_threads = n
+    _cpu.keep_threads(n)
 
 
 def serial_below(ns=None):

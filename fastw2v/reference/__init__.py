@@ -15,3 +15,13 @@ cbow, skip_gram           the two word2vec models
 
 Letters: N batch, T time, D width of a row, H hidden width, V vocabulary, K negatives per word.
 """
+
+from fastw2v import _lazy
+
+
+def __getattr__(name):
+    return _lazy.submodule(__name__, name)
+
+
+def __dir__():
+    return sorted({*globals(), *_lazy.submodules(__name__)})

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastw2v import _threads
 from fastw2v._kernels import _embedding, specialise
-from fastw2v._validation import FLOATS, as_float, has_plain_rows, same_shape, writable
+from fastw2v._validation import FLOATS, as_float, has_plain_rows, same_shape, table, writable
 
 _OVERWRITE = specialise(_embedding.overwrite_rows)
 _SCATTER = specialise(_embedding.scatter_add)
@@ -82,6 +82,7 @@ class RowGrad(np.ndarray):
     """
 
     def __new__(cls, W):
+        table("W", W)
         grad = np.zeros(W.shape, W.dtype).view(cls)
         grad._tracker = _Tracker(W.shape[0])
         grad._whole = True

@@ -191,7 +191,7 @@ def complete_ids(name, corpus):
 
 def probabilities(name, p):
     """Weights as a read-only float64 array (V,) that sums to 1."""
-    p = np.array(p, np.float64)
+    p = np.array(numbers(name, p), np.float64)
     if p.ndim != 1 or p.size == 0:
         raise ValueError(
             f"{name}: expected one probability per word, shape (V,), got {p.shape}; flatten it"
@@ -352,7 +352,7 @@ def broadcast(name, x, shape, why):
 
 def fraction(name, value):
     """`value`, if it is a number from 0 to 1."""
-    if not 0 <= value <= 1:
+    if not 0 <= number(name, value) <= 1:
         raise ValueError(f"{name}: expected a number from 0 to 1, got {value!r}; pass e.g. 0.5")
     return value
 
@@ -420,6 +420,11 @@ def word_rows(name, matrix, V):
 
 def float_in_place(name, x):
     """Check that an array can be divided in place."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy array to divide in place, got {type(x).__name__}; "
+            "make one with np.array(...)"
+        )
     if x.dtype.kind not in "fc":
         raise TypeError(
             f"{name}: expected floats to divide in place, got dtype {x.dtype}; "
@@ -471,7 +476,13 @@ def excluded_ids(name, exclude, Q):
 
 def lengths(name, shape, ndim=0):
     """The shape of an array, an int or a sequence of ints, with at least `ndim` axes."""
-    axes = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+    axes = (shape,) if hasattr(shape, "__index__") else shape
+    try:
+        axes = tuple(axes)
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected lengths, got {type(shape).__name__}; pass e.g. (V, D)"
+        ) from None
     if len(axes) < ndim or any(not hasattr(n, "__index__") or n < 0 for n in axes):
         more = f"at least {ndim} " if ndim else ""
         raise ValueError(
@@ -556,3 +567,43 @@ def below_one(name, value):
     if not 0 <= value < 1:
         raise ValueError(f"{name}: expected a number from 0 to below 1, got {value}; pass e.g. 0.9")
     return value
+
+
+def array(name, x):
+    """`x` as an array of any dtype."""
+    return x if type(x) is np.ndarray else _array(name, x)
+
+
+def fits_with(name, x, shape, why):
+    """`x`, if numpy can stretch it and an array of this shape to one shape."""
+    try:
+        np.broadcast_shapes(x.shape, shape)
+    except ValueError:
+        raise ValueError(
+            f"{name}: expected shape {tuple(shape)} ({why}) or one that numpy stretches with it, "
+            f"got {x.shape}; pass the matching array"
+        ) from None
+    return x
+
+
+def array_list(name, arrays):
+    """Check a list, or another sequence, of whatever."""
+    _length(name, arrays)
+
+
+def methods(name, thing, wanted):
+    """Check that an object has these methods, as a trainer is about to call them."""
+    missing = [method for method in wanted if not callable(getattr(thing, method, None))]
+    if missing:
+        raise TypeError(
+            f"{name}: expected an object with {' and '.join(wanted)}, got "
+            f"{type(thing).__name__} without {missing[0]}; write that method"
+        )
+
+
+def iterable(name, things, what):
+    """Check that there is something to go through: `what` says what it gives."""
+    if not hasattr(things, "__iter__"):
+        raise TypeError(
+            f"{name}: expected {what}, got {type(things).__name__}; pass a list of them"
+        )

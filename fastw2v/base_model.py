@@ -10,6 +10,7 @@ import numpy as np
 from fastw2v._files import replacing
 from fastw2v._pickle import BookFileError, load_book_pickle
 from fastw2v._row_grad import RowGradHolder
+from fastw2v._validation import writable
 
 __all__ = ["BaseModel", "BookFileError", "load_book_pickle"]
 
@@ -75,11 +76,7 @@ class BaseModel(RowGradHolder):
             raise FileNotFoundError(f"No file: {name}")
         params = self._own_params()
         for i, param in enumerate(params):
-            if not param.flags.writeable:  # before the first write, not in the middle
-                raise ValueError(
-                    f"params[{i}]: expected an array that can be written, got a read-only one; "
-                    "put a copy of it into params"
-                )
+            writable(f"params[{i}]", param)  # before the first write, not in the middle
         read = _read_archive if name.endswith(".npz") else _read_pickle
         arrays = read(name, lambda shapes: self._check_fit(name, params, shapes))
         for param, array in zip(params, arrays, strict=True):

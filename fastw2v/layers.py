@@ -188,6 +188,7 @@ class Sigmoid:
         run = specialise(_activation.sigmoid_backward).get(out.dtype)
         # forward: out = 1 / (1 + exp(-x))
         if run is None or dout.dtype != out.dtype or dout.shape != out.shape:
+            _validation.fits_with("dout", dout, out.shape, "that of x")
             return np.asarray(dout * (1.0 - out) * out)
         dout = _validation.as_float("dout", dout, out.dtype)
         out = _validation.as_float("out", out, out.dtype)
@@ -225,7 +226,7 @@ class Softmax:
         run = specialise(_activation.softmax_backward).get(out.dtype)
         # forward: out = exp(x) / sum exp(x)
         if run is None or dout.dtype != out.dtype or dout.shape != out.shape or out.ndim > 2:
-            dx = out * dout
+            dx = out * _validation.fits_with("dout", dout, out.shape, "that of x")
             return dx - out * dx.sum(axis=min(1, dx.ndim - 1), keepdims=True)
         dout = np.atleast_2d(_validation.as_float("dout", dout, out.dtype))
         rows = np.atleast_2d(_validation.as_float("out", out, out.dtype))
@@ -333,7 +334,7 @@ class SigmoidWithLoss:
         array = _validation.numbers("dout", dout)
         # A Python number as dout is weak in numpy's promotion, an array of one element is not.
         dtype = np.result_type(y, t, dout if isinstance(dout, (int, float)) else array)
-        dout = array
+        dout = _validation.fits_with("dout", array, y.shape, "that of x")
         # forward: loss = mean of -log(sigmoid(x) if t else 1 - sigmoid(x))
         scale = float(dout) / N if dout.ndim == 0 else 1 / N
         y = _validation.as_float("y", y, np.float64 if dtype.itemsize > 4 else np.float32)
@@ -369,11 +370,12 @@ class Dropout:
     def forward(self, x, train_flg=True):
         """x of any shape -> x * mask in training, else x * (1 - dropout_ratio)."""
         x = _validation.numbers("x", x)
+        ratio = _validation.fraction("dropout_ratio", self.dropout_ratio)
         if not train_flg:
-            self._test_scale = 1.0 - self.dropout_ratio
+            self._test_scale = 1.0 - ratio
             return np.asarray(x * self._test_scale)
         draw = np.random.rand(*x.shape) if self._rng is None else self._rng.random(x.shape)
-        self.mask = np.asarray(draw > self.dropout_ratio)
+        self.mask = np.asarray(draw > ratio)
         self._test_scale = None
         return np.asarray(x * self.mask)
 
@@ -382,7 +384,8 @@ class Dropout:
         dout = _validation.numbers("dout", dout)
         if self._test_scale is not None:
             return np.asarray(dout * self._test_scale)
-        return np.asarray(dout * _validation.after_forward(self, self.mask))
+        mask = _validation.after_forward(self, self.mask)
+        return np.asarray(_validation.fits_with("dout", dout, mask.shape, "that of x") * mask)
 
 
 class Embedding(RowGradHolder):

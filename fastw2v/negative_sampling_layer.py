@@ -21,6 +21,7 @@ from fastw2v._validation import (
     as_ids,
     complete_ids,
     has_plain_rows,
+    number,
     positive_int,
     probabilities,
     row_per_word,
@@ -143,7 +144,13 @@ class UnigramSampler:
         self.sample_size = positive_int("sample_size", sample_size, low=0)
         self.replace = replace
         self.rng = rng
-        self.word_p = counts.astype(np.float64) ** power
+        with np.errstate(over="ignore"):
+            weights = counts.astype(np.float64) ** number("power", power)
+        if not np.isfinite(weights).all():
+            raise ValueError(
+                f"power: expected one that keeps count ** power finite, got {power}; take e.g. 0.75"
+            )
+        self.word_p = weights
 
     @property
     def word_p(self):
@@ -416,9 +423,10 @@ def fused_backward(state, group, dout, grads, V):
     for i, grad in enumerate(grads):
         writable(f"grads[{i}]", grad)
     ids = as_ids("ids of the last forward", ids, V)
+    dout = number("dout", dout)
     coef, dh = np.empty(ids.shape, h.dtype), np.empty(h.shape, h.dtype)
     n_parts = _threads.parts(h.size * _NS)
-    _LOSS_BACKWARD[h.dtype](coef, dh, y, e, float(dout) / len(h), group, n_parts)
+    _LOSS_BACKWARD[h.dtype](coef, dh, y, e, dout / len(h), group, n_parts)
     write_rows(grads[0], ids.reshape(-1), V, h, coef.reshape(-1))
     for other in grads[1:]:
         clear(other)

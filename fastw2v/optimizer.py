@@ -141,6 +141,8 @@ def clip_by_norm(grads, max_norm, trusted):
     norm: of all gradients together, summed in double. `trusted`: see `_Optimizer._update`.
     """
     max_norm = number("max_norm", max_norm)
+    if max_norm < 0:
+        raise ValueError(f"max_norm: expected 0 or more, got {max_norm}; pass a positive number")
     prepared, total = [], 0.0
     for i, g in enumerate(grads):
         weights(f"grads[{i}]", g, None)

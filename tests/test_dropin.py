@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import inspect
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -681,6 +682,77 @@ class TestAsPythonWould:
         assert done.stdout == f"{path.parent} ch04/script.py\n"
         assert len(done.stderr.splitlines()) == 1
         assert done.stderr.endswith(f"cd {path.parent}\n")
+
+
+class TestSpawnedProcesses:
+    """Children import the script again, and need the drop-in for that."""
+
+    SCRIPT = """
+        import multiprocessing, sys
+        sys.path.append('..')
+        from concurrent.futures import ProcessPoolExecutor
+        from common.layers import *
+        import helper
+
+        class Own(Embedding):
+            rate = 2
+
+        def forward(layer):
+            return layer.rate, layer.forward([1]).tolist(), type(layer) is Own
+
+        def in_a_process(function, argument):
+            context = multiprocessing.get_context("METHOD")
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                return pool.submit(function, argument).result()
+
+        def work(layer):
+            main = sys.modules["__main__"]
+            assert main.Own is Own and main.__file__ == __file__
+            assert not hasattr(main, "become_script")
+            return forward(layer), in_a_process(forward, layer)
+
+        if __name__ == "__main__":
+            for answer in in_a_process(work, Own(np.eye(2))):
+                print(answer)
+        else:
+            assert __name__ == "__mp_main__", __name__
+        """
+
+    @pytest.mark.parametrize(
+        "method", sorted({"spawn", "forkserver"} & set(multiprocessing.get_all_start_methods()))
+    )
+    @pytest.mark.parametrize("first", ["", "import multiprocessing.spawn"])
+    def test_without_the_books_folders(self, book, method, first):
+        book.write("helper.py", "from common.functions import softmax")
+        script = first + textwrap.dedent(self.SCRIPT).replace("METHOD", method)
+        book.write("ch04/script.py", script)
+        assert book.lines("ch04/script.py") == ["(2, [[0.0, 1.0]], True)"] * 2
+
+    def test_models_and_errors(self, book):
+        book.write(
+            "script.py",
+            """
+            import concurrent.futures, multiprocessing
+            from cbow import CBOW
+
+            def name(wanted):
+                return {"module": CBOW.__module__}[wanted]
+
+            if __name__ == "__main__":
+                context = multiprocessing.get_context("spawn")
+                with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+                    print(*pool.map(name, ["module"]))
+                    print(*pool.map(name, ["year"]))
+            """,
+        )
+        done = book.run("script.py", models=True)
+        assert done.returncode == 1
+        assert done.stdout == "fastw2v.models.cbow\n"
+        assert done.stderr.endswith("KeyError: 'year'\n")
+
+    def test_scripts_that_spawn_nothing_do_not_import_it(self, book):
+        book.write("script.py", "import sys\nprint('multiprocessing' in sys.modules)")
+        assert book.lines("script.py") == ["False"]
 
 
 class TestInstall:

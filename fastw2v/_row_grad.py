@@ -22,6 +22,9 @@ _PROVE = specialise(_embedding.unlisted_rows_are_zero)
 
 # Serial nanoseconds per element of a row that is in cache or on its way; see `_threads.parts`.
 _NS = 0.1
+# Writing rows is bound by the caches, and rows that another core wrote last have to travel: two
+# threads gain nothing until the rows no longer fit there, at about ten times the usual work.
+_SPLIT_LATE = 10
 
 
 class _Tracker:
@@ -392,6 +395,11 @@ def check_writable(grads):
             writable(f"grads[{i}]", grad)
 
 
+def shares_memory(x, grad):
+    """np.may_share_memory, which on a RowGrad itself costs many times as much."""
+    return np.may_share_memory(x, _plain(grad))
+
+
 def write_rows(grad, ids, V, x, coef=None):
     """grad = 0, then grad[ids[n, c]] += coef[n, c] * x[n].
 
@@ -403,7 +411,7 @@ def write_rows(grad, ids, V, x, coef=None):
     if grad.dtype in FLOATS:
         x = as_float("x", x, grad.dtype)
         coef = coef if coef is None else as_float("coef", coef, grad.dtype)
-    if np.may_share_memory(x, grad):
+    if shares_memory(x, grad):
         x = x.copy()
     if not has_plain_rows(grad):
         _plain(grad)[...] = 0
@@ -411,7 +419,7 @@ def write_rows(grad, ids, V, x, coef=None):
         terms = np.repeat(x, C, axis=0) if C != 1 else x
         np.add.at(grad, ids, terms if coef is None else coef[:, None] * terms)
         return
-    n_parts = _threads.parts((ids.size + len(x)) * grad.shape[1] * _NS)
+    n_parts = _threads.parts((ids.size + len(x)) * grad.shape[1] * _NS / _SPLIT_LATE)
     key = (grad.dtype, ids.dtype)
     if not is_tracked(grad):
         grad[...] = 0

@@ -84,6 +84,8 @@ def _native_ids(name, idx, V=2**63 - 1, wrap=True, rows="rows"):
         # Before the cast makes a negative id of it.
         _bad_id(name, ids, int(np.argmax(ids.reshape(-1) >= V)), V, wrap, rows)
     dtype = np.int32 if ids.dtype.itemsize < 4 or ids.dtype == np.int32 else np.int64
+    if ids.dtype == dtype and ids.flags.aligned:  # strided: a column of the contexts, say
+        return ids if ids.flags.c_contiguous else np.array(ids, order="C")
     return np.require(ids, dtype, "CA")
 
 

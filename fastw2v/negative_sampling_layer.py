@@ -399,7 +399,7 @@ class NegativeSamplingLoss(RowGradHolder):
 
 def id_dtype(W):
     """The smaller integer type that holds every id of the table."""
-    return np.int32 if len(W) <= np.iinfo(np.int32).max else np.int64
+    return np.int32 if len(W) < 2**31 else np.int64
 
 
 def fused_forward(W, h, ids, group):

@@ -18,7 +18,7 @@ import numpy as np
 
 from fastw2v import _threads
 from fastw2v._kernels import _optimizer, specialise
-from fastw2v._row_grad import is_tracked, touched
+from fastw2v._row_grad import is_tracked, shares_memory, touched
 from fastw2v._validation import (
     as_float,
     below_one,
@@ -67,7 +67,7 @@ class _Optimizer:
                 grads[i] = g = as_float(f"grads[{i}]", g, dtype)
             if g.shape != w.shape:
                 same_shape(f"grads[{i}]", g, w.shape, "that of the parameter")
-            if np.may_share_memory(w, g):
+            if shares_memory(w, g):
                 grads[i] = np.array(g)
         for name in self._states:
             self._check_state(name, params)

@@ -130,9 +130,10 @@ def test_affinity_counts_not_the_machine():
 def test_short_calls_stay_on_one_thread(restored):
     fastw2v.set_num_threads(3)
     before = _threads.serial_below()
+    least = _threads._DEFAULT_SERIAL_BELOW
     try:
-        assert [_threads.parts(ns) for ns in (0, 49_999, 50_000, 1e9)] == [1, 1, 3, 3]
-        assert _threads.serial_below(0) == 50_000
+        assert [_threads.parts(ns) for ns in (0, least - 1, least, 1e9)] == [1, 1, 3, 3]
+        assert _threads.serial_below(0) == least
         assert _threads.parts(0) == 3
         assert _threads.serial_below(math.inf) == 0
         assert _threads.parts(1e12) == 1

@@ -210,10 +210,10 @@ class NegativeSamplingLoss(RowGradHolder):
     """The loss of h (N, D) against target words as 1 and `sample_size` sampled words each as 0.
 
     W (V, D) is the caller's own array. `params` and `grads` have sample_size + 1 entries, all for
-    the one W; the first gradient holds the sum, the others stay zero. `sampler` is asked for the
-    negatives at every forward: another one, or another `get_negative_sample`, may be put in its
-    place. `loss_layers` and `embed_dot_layers` are the sample_size + 1 layers the loss is made
-    of; layer 0 is the target's. They are computed in one go unless one of them was replaced.
+    the one W. `sampler` is asked for the negatives at every forward: another one, or another
+    `get_negative_sample`, may be put in its place. `loss_layers` and `embed_dot_layers` are the
+    sample_size + 1 layers the loss is made of; layer 0 is the target's. They are computed in one
+    go, with the sum of their gradients in the first array, unless one of them was replaced.
 
     corpus: ids without gaps, to count words in, or a `UnigramSampler`, whose sample_size counts
     then. W may have rows for words that do not occur in it; these cannot be targets. rng: where the

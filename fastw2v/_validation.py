@@ -473,12 +473,11 @@ def gates(name, shape, n):
 def sequence_dtype(name, dtype):
     """The dtype of sequences, float32 or float64; None, the book's, is float32."""
     try:
-        found = np.dtype(np.float32 if dtype is None else dtype)
-    except TypeError:
-        found = None
-    if found not in FLOATS:
-        raise TypeError(f"{name}: expected None, np.float32 or np.float64, got {dtype!r}")
-    return found
+        return FLOATS[FLOATS.index(np.dtype(np.float32 if dtype is None else dtype))]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name}: expected None, np.float32 or np.float64, got {dtype!r}; pass one of these"
+        ) from None
 
 
 def recurrent_weights(Wx, Wh, b, n_gates):

@@ -82,6 +82,7 @@ class TimeAttention:
         self.params, self.grads = [], []
         self.layers = None
         self.attention_weights = None
+        self._hs_enc = None
 
     def forward(self, hs_enc, hs_dec):
         out = np.empty_like(hs_dec)
@@ -89,10 +90,11 @@ class TimeAttention:
         for t, layer in enumerate(self.layers):
             out[:, t] = layer.forward(hs_enc, hs_dec[:, t])
         self.attention_weights = [layer.attention_weight for layer in self.layers]
+        self._hs_enc = hs_enc
         return out
 
     def backward(self, dout):
-        dhs_enc, dhs_dec = 0, np.empty_like(dout)
+        dhs_enc, dhs_dec = np.zeros_like(self._hs_enc), np.empty_like(dout)
         for t, layer in enumerate(self.layers):
             dhs, dhs_dec[:, t] = layer.backward(dout[:, t])
             dhs_enc = dhs_enc + dhs

@@ -462,12 +462,12 @@ class TimeAffine:
         W, b = self.params
         self.x = x
         N, T, D = x.shape
-        return (np.dot(x.reshape(N * T, D), W) + b).reshape(N, T, -1)
+        return (np.dot(x.reshape(N * T, D), W) + b).reshape(N, T, W.shape[1])
 
     def backward(self, dout):
         W, _ = self.params
         N, T, D = self.x.shape
-        rows, drows = self.x.reshape(N * T, D), dout.reshape(N * T, -1)
+        rows, drows = self.x.reshape(N * T, D), dout.reshape(N * T, W.shape[1])
         self.grads[0][...] = np.dot(rows.T, drows)
         self.grads[1][...] = drows.sum(axis=0)
         return np.dot(drows, W.T).reshape(N, T, D)
@@ -541,7 +541,9 @@ class TimeSoftmaxWithLoss:
         ts, ys, mask, shape = self.cache
         dx = ys.copy()
         dx[np.arange(len(ts)), ts] -= 1
-        return (dx * (mask[:, None] * (dout / max(mask.sum(), 1))).astype(dx.dtype)).reshape(shape)
+        dx *= dout / max(mask.sum(), 1)
+        dx[~mask] = 0
+        return dx.reshape(shape)
 
 
 class TimeSigmoidWithLoss:

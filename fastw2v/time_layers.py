@@ -10,8 +10,8 @@ TimeAffine, TimeDropout, TimeSoftmaxWithLoss and the cells promote as numpy does
 
 import numpy as np
 
-from fastw2v import _threads, _validation, config
-from fastw2v._kernels import _loss, specialise
+from fastw2v import _rng, _threads, _validation, config
+from fastw2v._kernels import _activation, _loss, specialise
 from fastw2v._row_grad import RowGrad
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 from fastw2v.layers import (
@@ -56,6 +56,8 @@ __all__ = [
 
 _CROSS_ENTROPY = specialise(_loss.cross_entropy_forward)
 _CROSS_ENTROPY_BACKWARD = specialise(_loss.cross_entropy_backward)
+_DROPOUT = specialise(_activation.dropout)
+_DROPOUT_NS = 0.5  # serial nanoseconds per element; see `_threads.parts`
 
 
 # One step ------------------------------------------------------------------------------------
@@ -133,6 +135,12 @@ def _pre_activation(x, h_prev, Wx, Wh, b):
     return a
 
 
+def _blocks(gates, n):
+    """The n blocks of H columns of gates (N, n * H)."""
+    H = gates.shape[1] // n
+    return [gates[:, k * H : (k + 1) * H] for k in range(n)]
+
+
 class RNN(_Cell):
     """One step of a simple recurrent network: h = tanh(x Wx + h_prev Wh + b).
 
@@ -205,7 +213,7 @@ class LSTM(_GatedCell):
         gates = gate(a)
         H = h_prev.shape[1]
         gates[:, H : 2 * H] = np.tanh(a[:, H : 2 * H])
-        f, g, i, o = np.split(gates, 4, axis=1)
+        f, g, i, o = _blocks(gates, 4)
         c = f * c_prev + g * i
         self.cache = (x, h_prev, c_prev, i, f, g, o, c)
         return o * np.tanh(c), c.copy()
@@ -220,8 +228,15 @@ class LSTM(_GatedCell):
         # forward: h = o * tanh(c)
         dc = dc_next + dh_next * o * (1 - tanh_c * tanh_c)
         # forward: c = f * c_prev + g * i
-        df, dg, di, do = dc * c_prev, dc * i, dc * g, dh_next * tanh_c
-        da = np.hstack([df * slope(f), dg * (1 - g * g), di * slope(i), do * slope(o)])
+        da = np.concatenate(
+            [
+                dc * c_prev * slope(f),
+                dc * i * (1 - g * g),
+                dc * g * slope(i),
+                dh_next * tanh_c * slope(o),
+            ],
+            axis=1,
+        )
         self._write_gradients(x, h_prev, da)
         return _product(da, Wx.T), _product(da, Wh.T), dc * f
 
@@ -256,9 +271,8 @@ class GRU(_GatedCell):
         gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
         H = h_prev.shape[1]
         b = b.reshape(-1)
-        z, r = np.split(
-            gate(_pre_activation(x, h_prev, Wx[:, : 2 * H], Wh[:, : 2 * H], b[: 2 * H])), 2, axis=1
-        )
+        a = _pre_activation(x, h_prev, Wx[:, : 2 * H], Wh[:, : 2 * H], b[: 2 * H])
+        z, r = _blocks(gate(a), 2)
         h_hat = np.tanh(_pre_activation(x, r * h_prev, Wx[:, 2 * H :], Wh[:, 2 * H :], b[2 * H :]))
         self.cache = (x, h_prev, z, r, h_hat)
         return (1 - z) * h_prev + z * h_hat
@@ -275,11 +289,13 @@ class GRU(_GatedCell):
         da_z = dh_next * (h_hat - h_prev) * slope(z)
         # forward: h_hat = tanh(... + (r * h_prev) Whh + ...)
         d_reset = _product(da_hat, Wh[:, 2 * H :].T)
-        da_zr = np.hstack([da_z, d_reset * h_prev * slope(r)])
+        da_zr = np.concatenate([da_z, d_reset * h_prev * slope(r)], axis=1)
         dh_prev = dh_next * (1 - z) + d_reset * r + _product(da_zr, Wh[:, : 2 * H].T)
-        da = np.hstack([da_zr, da_hat])
+        da = np.concatenate([da_zr, da_hat], axis=1)
         self.dWx = _product(x.T, da)
-        self.dWh = np.hstack([_product(h_prev.T, da_zr), _product((r * h_prev).T, da_hat)])
+        self.dWh = np.concatenate(
+            [_product(h_prev.T, da_zr), _product((r * h_prev).T, da_hat)], axis=1
+        )
         self.db = da.sum(axis=0)
         for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
             grad[...] = value.reshape(grad.shape)
@@ -449,11 +465,17 @@ class TimeDropout:
         self._passed = not self.train_flg
         if self._passed:
             return xs.copy()
-        draw = np.random.rand(*xs.shape) if self._rng is None else self._rng.random(xs.shape)
-        kept = np.asarray(draw > self.dropout_ratio)
-        scale = 1 / (1 - self.dropout_ratio) if self.dropout_ratio < 1 else 0
-        self.mask = kept * np.float32(scale)
-        return np.asarray(xs * self.mask)
+        ratio = _validation.fraction("dropout_ratio", self.dropout_ratio)
+        wide = np.result_type(xs, np.float32).itemsize > 4  # the mask is float32
+        x = _validation.as_float("xs", xs, np.float64 if wide else np.float32)
+        out, mask = np.empty_like(x), np.empty(x.shape, np.float32)
+        least = min(round(ratio * 2**32), 2**32 - 1)
+        scale = 1 / (1 - ratio) if ratio < 1 else 0
+        key = _rng.key(self._rng)
+        flat = out.reshape(-1), mask.reshape(-1), x.reshape(-1)
+        _DROPOUT[x.dtype](*flat, key, least, scale, _threads.parts(x.size * _DROPOUT_NS))
+        self.mask = mask
+        return out
 
     def backward(self, dout):
         """dout -> dout * mask, or a copy of dout if the last forward passed xs through."""

@@ -14,9 +14,9 @@ pass that takes exponentials and their sum. Rows that do not count are not looke
 """
 from cython.parallel cimport prange
 from libc.math cimport log
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from common_math cimport exp, largest, sigmoid, softmax_row, total
+from common_math cimport LANES, exp, largest, sigmoid, softmax_row, total
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
@@ -78,16 +78,30 @@ cdef void cross_entropy_range(double* losses, real_t* tops, double* sums, real_t
         if t[n] < 0:
             continue
         row = x + n * V
-        top = largest(row, V)
-        sum_row = 0
-        at = 0
-        while at < V:
-            width = TILE if V - at > TILE else V - at
-            out = &tile[0] if e == NULL else e + n * V + at
+        if V <= TILE:
+            # A short row in whole vectors: more of its first element, then zeros, change nothing.
+            width = (V + LANES - 1) // LANES * LANES
+            memcpy(&tile[0], row, V * sizeof(real_t))
+            for j in range(V, width):
+                tile[j] = row[0]
+            top = largest(&tile[0], width)
             for j in range(width):
-                out[j] = exp(row[at + j] - top)
-            sum_row += <double> total(out, width)
-            at += width
+                tile[j] = exp(tile[j] - top)
+            memset(&tile[V], 0, (width - V) * sizeof(real_t))
+            sum_row = total(&tile[0], width)
+            if e != NULL:
+                memcpy(e + n * V, &tile[0], V * sizeof(real_t))
+        else:
+            top = largest(row, V)
+            sum_row = 0
+            at = 0
+            while at < V:
+                width = TILE if V - at > TILE else V - at
+                out = &tile[0] if e == NULL else e + n * V + at
+                for j in range(width):
+                    out[j] = exp(row[at + j] - top)
+                sum_row += <double> total(out, width)
+                at += width
         tops[n] = top
         sums[n] = sum_row
         losses[n] = log(sum_row) + (<double> top - <double> row[<Py_ssize_t> t[n]])

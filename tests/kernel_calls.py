@@ -42,6 +42,7 @@ CALLS = {
     "_activation.relu": lambda n: (real(N), real(N), n),
     "_activation.exponential": lambda n: (real(N), real(N), n),
     "_activation.softmax": lambda n: (real(N, V), real(N, V), n),
+    "_activation.dropout": lambda n: (real(N * D), real(N * D), real(N * D), 1, 2**31, 2.0, n),
     "_activation.sigmoid_backward": lambda n: (real(N), real(N), real(N), n),
     "_activation.softmax_backward": lambda n: (real(N, V), real(N, V), real(N, V), n),
     "_corpus.contexts_target": lambda n: (ids(N, 4), ids(N), ids(N + 4), 2, n),

@@ -652,6 +652,20 @@ def test_dropout_of_everything(rng):
     assert not layer.forward(xs).any() and not layer.backward(xs).any()
 
 
+@pytest.mark.parametrize("dtype", ["f2", "i1", "i8", "?", ">f4"])
+def test_dropout_promotes_as_numpy_does_with_a_float32_mask(rng, dtype):
+    layer = COMPILED.time_layers.TimeDropout(0.5)
+    xs = (4 * draw(rng, N, T, D)).astype(dtype)
+    for x in (xs, xs.T):
+        out = layer.forward(x)
+        expected = x * layer.mask
+        assert layer.mask.dtype == np.float32 and out.dtype == expected.dtype
+        np.testing.assert_array_equal(out, expected)
+    layer.dropout_ratio = -0.5
+    with pytest.raises(ValueError, match="dropout_ratio: expected a number from 0 to 1"):
+        layer.forward(xs)
+
+
 def test_dropout_draws_from_its_own_generator(rng):
     xs = np.ones((N, T, D))
     position = np.random.get_state()[2]

@@ -87,7 +87,7 @@ cdef void cross_entropy_range(double* losses, real_t* tops, double* sums, real_t
             top = largest(&tile[0], width)
             for j in range(width):
                 tile[j] = exp(tile[j] - top)
-            memset(&tile[V], 0, (width - V) * sizeof(real_t))
+            memset(&tile[0] + V, 0, (width - V) * sizeof(real_t))
             sum_row = total(&tile[0], width)
             if e != NULL:
                 memcpy(e + n * V, &tile[0], V * sizeof(real_t))

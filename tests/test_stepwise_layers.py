@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from conftest import N_PARTS, assert_same_bits
 from gradcheck import assert_gradients, check_layer, check_loss_layer
-from implementations import COMPILED, both
+from implementations import COMPILED, PENDING, both
 
 from fastw2v import RowGrad
+from fastw2v._book import SERVED
 from fastw2v._row_grad import touched
 
 N, T, D, H, V = 3, 4, 5, 2, 6
@@ -712,3 +713,11 @@ def test_memory_of_the_softmax_loss(rng):
     assert peak(fresh.forward, xs, ts, copy=False)[0] < little
     assert peak(fresh.backward)[0] < xs.nbytes + little
     assert_same_bits(fresh.backward(), layer.backward())
+
+
+def test_star_import_gives_what_the_book_gives():
+    names = {}
+    exec("from fastw2v.time_layers import *", names)
+    book = SERVED["common.time_layers"]
+    assert {*book.defines, *book.leaks} - PENDING == names.keys() - {"__builtins__"} - PENDING
+    assert names["np"] is np and names["GPU"] is False

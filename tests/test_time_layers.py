@@ -13,7 +13,7 @@ from conftest import assert_same_bits
 from gradcheck import assert_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from implementations import REFERENCE, both, recurrent
+from implementations import COMPILED, REFERENCE, both, recurrent
 
 N_GATES = {"TimeRNN": 1, "TimeGRU": 3, "TimeLSTM": 4, "TimeBiLSTM": 4}
 ONE_WAY = ["TimeRNN", "TimeGRU", "TimeLSTM"]
@@ -919,6 +919,23 @@ def test_a_state_of_another_batch_size_names_the_call_that_cures_it(book, rng, n
 
 
 @recurrent
+@pytest.mark.parametrize("which", [0, 1])
+def test_both_directions_are_checked_before_one_moves_on(book, rng, which):
+    layer = make(book, rng, "TimeBiLSTM", stateful=True)
+    xs, dhs = draw(rng, N, T, D), draw(rng, N, T, 2 * H)
+    layer.forward(xs)
+    expected = layer.backward(dhs)
+    lstm = (layer.forward_lstm, layer.backward_lstm)[which]
+    lstm.set_state(lstm.h, draw(rng, N + 1, H))
+    states = layer.h, layer.c
+    with pytest.raises(ValueError, match=r"c: expected a state of shape .* got \(4, 2\)"):
+        layer.forward(xs)
+    for pair, before in zip((layer.h, layer.c), states, strict=True):
+        assert all(now is then for now, then in zip(pair, before, strict=True))
+    assert_same_bits(layer.backward(dhs), expected)
+
+
+@recurrent
 @every_layer
 def test_backward_before_forward(book, rng, name):
     cls = "TimeBiLSTM" if name == "TimeBiLSTM" else name
@@ -1006,3 +1023,66 @@ def test_a_number_stands_for_a_gradient_of_equal_entries(book, rng, name):
     expected = layer.backward(dh, *(np.zeros((N, H), "f"),) * (n - 1))
     for mine, theirs in zip(layer.backward(dh, *(0,) * (n - 1)), expected, strict=True):
         assert_same_bits(mine, theirs)
+
+
+@pytest.fixture
+def cell(rng, request):
+    """(a cell of the fast package after a forward, forward's arguments, backward's)."""
+    layer = getattr(COMPILED.time_layers, request.param)(*weights_of(rng, f"Time{request.param}"))
+    n = 2 if request.param == "LSTM" else 1
+    inputs = [draw(rng, N, D), *(draw(rng, N, H) for _ in range(n))]
+    douts = [draw(rng, N, H) for _ in range(n)]
+    layer.forward(*inputs)
+    return layer, inputs, douts
+
+
+every_cell = pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"], indirect=True)
+
+
+@every_cell
+def test_bad_input_leaves_a_cell_as_it_was(rng, cell):
+    layer, inputs, douts = cell
+    expected = layer.backward(*douts)
+    x, h, *more = inputs
+    words = r"x: expected shape \(N, D\) with D = 5 to match Wx of shape"
+    for bad in (x[:, :4], x[0], x[None]):
+        with pytest.raises(ValueError, match=words):
+            layer.forward(bad, h, *more)
+    for bad in (h[:2], h[:, :1], h[0]):
+        with pytest.raises(ValueError, match=r"h_prev: expected shape \(3, 2\) \(N of x and H of"):
+            layer.forward(x, bad, *more)
+    with pytest.raises(TypeError, match="x: expected real numbers, got dtype complex"):
+        layer.forward(x.astype(complex), h, *more)
+    for bad in (douts[0][:2], douts[0][:, :1]):
+        with pytest.raises(ValueError, match=r"dh_next: expected shape \(3, 2\) \(that of forw"):
+            layer.backward(bad, *douts[1:])
+    before = [grad.copy() for grad in layer.grads]
+    layer.grads[2].setflags(write=False)
+    with pytest.raises(ValueError, match=r"grads\[2\]: expected a writable array"):
+        layer.backward(*(2 * d for d in douts))
+    for grad, then in zip(layer.grads, before, strict=True):
+        assert_same_bits(grad, then)
+    layer.grads[2] = layer.grads[2].copy()
+    for mine, theirs in zip(layer.backward(*douts), expected, strict=True):
+        assert_same_bits(mine, theirs)
+
+
+@every_cell
+def test_backward_of_a_cell_before_forward(cell):
+    layer, _, douts = cell
+    fresh = type(layer)(*layer.params)
+    with pytest.raises(RuntimeError, match=f"{type(layer).__name__}.backward: nothing .* forward"):
+        fresh.backward(*douts)
+
+
+def test_bad_weights_of_cells():
+    cells = COMPILED.time_layers
+    with pytest.raises(ValueError, match=r"Wx: expected shape \(D, 4 \* H\) = \(5, 8\) to match"):
+        cells.LSTM(np.zeros((5, 7)), np.zeros((2, 8)), np.zeros(8))
+    with pytest.raises(ValueError, match=r"Wh: expected shape \(H, 3 \* H\), got \(2, 8\)"):
+        cells.GRU(np.zeros((5, 8)), np.zeros((2, 8)), np.zeros(8))
+    with pytest.raises(ValueError, match=r"b: expected shape \(2,\) to match W, got \(3,\)"):
+        cells.RNN(np.zeros((5, 2)), np.zeros((2, 2)), np.zeros(3))
+    for cls in (cells.LSTM, cells.GRU):
+        with pytest.raises(ValueError, match="recurrent_activation: .*keras2.*keras3.*got 'relu'"):
+            cls(np.zeros((5, 8)), np.zeros((2, 8)), np.zeros(8), recurrent_activation="relu")

@@ -193,12 +193,12 @@ class OverTime:
     last forward ended; gradients stop at the start of a forward all the same.
     """
 
-    cell = None
-    n_gates = None
-    states = ("h",)
+    _cell = None
+    _n_gates = None
+    _states = ("h",)
 
     def __init__(self, Wx, Wh, b, stateful, dtype, go_backwards, options):
-        _validation.recurrent_weights(Wx, Wh, b, self.n_gates)
+        _validation.recurrent_weights(Wx, Wh, b, self._n_gates)
         self.params = [Wx, Wh, b]
         self.grads = [np.zeros_like(W) for W in self.params]
         self.layers = None
@@ -207,17 +207,17 @@ class OverTime:
         self.go_backwards = go_backwards
         self._options = options
         self._there = self._shape = None
-        for name in self.states:
+        for name in self._states:
             setattr(self, name, None)
             setattr(self, "d" + name, None)
 
     def forward(self, xs, *, lengths=None, train=True):
         Wx, Wh, b = self.params
-        D, H = _validation.recurrent_weights(Wx, Wh, b, self.n_gates)
+        D, H = _validation.recurrent_weights(Wx, Wh, b, self._n_gates)
         xs = _validation.sequence("xs", xs, Wx)
         N, T, _ = xs.shape
         lengths = _validation.row_lengths("lengths", lengths, N, T)
-        states = [self._start(name, N, H) for name in self.states]
+        states = [self._start(name, N) for name in self._states]
         there = None if lengths is None else np.arange(T) < lengths[:, None]
 
         if self.dtype == np.float64:
@@ -230,21 +230,22 @@ class OverTime:
         layers = []
         for t in range(T):
             here = None if there is None else there[:, t, None]
-            layer = self.cell(*self.params, **self._options)
+            layer = self._cell(*self.params, **self._options)
             new = layer.forward(xs[:, t], *states)
             new = new if isinstance(new, tuple) else (new,)
             states = [choose(here, *pair) for pair in zip(new, states, strict=True)]
             hs[:, t] = choose(here, states[0], 0)
             layers.append(layer)
 
-        for name, state in zip(self.states, states, strict=True):
+        for name, state in zip(self._states, states, strict=True):
             setattr(self, name, state)
         self.layers = layers if train else None
         self._there, self._shape = there, (N, T, D, H)
         return hs
 
-    def _start(self, name, N, H):
-        state = getattr(self, name)
+    def _start(self, name, N):
+        """The state of that name from which the next forward starts, for N rows."""
+        state, H = getattr(self, name), self.params[1].shape[0]
         if not self.stateful or state is None:
             return np.zeros((N, H), self.dtype)
         return _validation.state(name, state, N, H)
@@ -271,7 +272,7 @@ class OverTime:
             sums = [s + grad for s, grad in zip(sums, layers[t].grads, strict=True)]
         for grad, value in zip(self.grads, sums, strict=True):
             grad[...] = value
-        for name, d in zip(self.states, dstates, strict=True):
+        for name, d in zip(self._states, dstates, strict=True):
             setattr(self, "d" + name, d)
         return reverse(dxs, self._there) if self.go_backwards else dxs
 
@@ -279,7 +280,7 @@ class OverTime:
 class TimeRNN(OverTime):
     """hs (N, T, H) of xs (N, T, D): T times RNN. `dh` is the gradient of the first h_prev."""
 
-    cell, n_gates = RNN, 1
+    _cell, _n_gates = RNN, 1
 
     def __init__(self, Wx, Wh, b, stateful=False, *, dtype=None, go_backwards=False):
         super().__init__(Wx, Wh, b, stateful, dtype, go_backwards, {})
@@ -320,7 +321,7 @@ class Gated(OverTime):
 class TimeGRU(Gated):
     """hs (N, T, H) of xs (N, T, D): T times GRU. `dh` is the gradient of the first h_prev."""
 
-    cell, n_gates = GRU, 3
+    _cell, _n_gates = GRU, 3
 
     def backward(self, dhs, *, dh=None):
         return self._backward(dhs, dh=dh)
@@ -335,7 +336,7 @@ class TimeGRU(Gated):
 class TimeLSTM(Gated):
     """hs (N, T, H) of xs (N, T, D): T times LSTM. `dh`, `dc` are those of the first h and c."""
 
-    cell, n_gates, states = LSTM, 4, ("h", "c")
+    _cell, _n_gates, _states = LSTM, 4, ("h", "c")
 
     def backward(self, dhs, *, dh=None, dc=None):
         return self._backward(dhs, dh=dh, dc=dc)
@@ -373,9 +374,13 @@ class TimeBiLSTM:
         self.grads = self.forward_lstm.grads + self.backward_lstm.grads
 
     def forward(self, xs, *, lengths=None, train=True):
-        xs = np.asarray(xs)
-        lengths = _validation.row_lengths("lengths", lengths, *xs.shape[:2])
-        there = None if lengths is None else np.arange(xs.shape[1]) < lengths[:, None]
+        xs = _validation.sequence("xs", xs, self.forward_lstm.params[0])
+        N, T, _ = xs.shape
+        lengths = _validation.row_lengths("lengths", lengths, N, T)
+        for lstm in (self.forward_lstm, self.backward_lstm):  # before one of them has moved on
+            for name in lstm._states:
+                lstm._start(name, N)
+        there = None if lengths is None else np.arange(T) < lengths[:, None]
         options = {"lengths": lengths, "train": train}
         first = self.forward_lstm.forward(xs, **options)
         second = self.backward_lstm.forward(reverse(xs, there), **options)

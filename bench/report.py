@@ -27,6 +27,7 @@ FILES = (
     "negative_sampling",
     "activation",
     "loss",
+    "time_layers",
     "corpus",
     "neighbors",
 )

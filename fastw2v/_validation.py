@@ -609,3 +609,168 @@ def iterable(name, things, what):
         raise TypeError(
             f"{name}: expected {what}, got {type(things).__name__}; pass a list of them"
         )
+
+
+def sequence_dtype(name, dtype):
+    """The dtype of sequences, float32 or float64; None, the book's, is float32."""
+    try:
+        return FLOATS[FLOATS.index(np.dtype(np.float32 if dtype is None else dtype))]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name}: expected None, np.float32 or np.float64, got {dtype!r}; pass one of these"
+        ) from None
+
+
+def recurrent_weights(Wx, Wh, b, n_gates):
+    """(D, H) of the weights of a cell: Wx (D, n * H), Wh (H, n * H), b (n * H,) for n gates."""
+    weights("Wx", Wx, 2)
+    weights("Wh", Wh, 2)
+    D, H = Wx.shape[0], Wh.shape[0]
+    width, letters = n_gates * H, f"{n_gates} * H" if n_gates > 1 else "H"
+    if Wh.shape[1] != width:
+        raise ValueError(
+            f"Wh: expected shape (H, {letters}), got {Wh.shape}; its rows are the hidden units"
+        )
+    if Wx.shape[1] != width:
+        raise ValueError(
+            f"Wx: expected shape (D, {letters}) = ({D}, {width}) to match Wh of shape {Wh.shape}, "
+            f"got {Wx.shape}; reshape it"
+        )
+    bias("b", b, width)
+    return D, H
+
+
+def sequence(name, xs, Wx):
+    """`xs` as an ndarray (N, T, D) that fits Wx (D, ...)."""
+    xs = numbers(name, xs)
+    D = Wx.shape[0]
+    if xs.ndim != 3 or xs.shape[2] != D:
+        raise ValueError(
+            f"{name}: expected shape (N, T, D) with D = {D} to match W of shape {Wx.shape}, "
+            f"got {xs.shape}; reshape or transpose it"
+        )
+    return xs
+
+
+def step_input(name, x, Wx):
+    """`x` as an ndarray (N, D) that fits Wx (D, ...)."""
+    x = numbers(name, x)
+    D = Wx.shape[0]
+    if x.ndim != 2 or x.shape[1] != D:
+        raise ValueError(
+            f"{name}: expected shape (N, D) with D = {D} to match Wx of shape {Wx.shape}, "
+            f"got {x.shape}; reshape or transpose it"
+        )
+    return x
+
+
+def state(name, h, N, H):
+    """`h` as an ndarray (N, H): what a step or a sequence starts from."""
+    h = numbers(name, h)
+    if h.shape != (N, H):
+        raise ValueError(
+            f"{name}: expected a state of shape (N, H) = ({N}, {H}), one row per row of the input, "
+            f"got {h.shape}; call reset_state() before a batch of another size, or set_state() "
+            "with one of this shape"
+        )
+    return h
+
+
+def state_gradient(name, dh, N, H):
+    """`dh` as an ndarray (N, H), or None: the gradient that arrives at a last state."""
+    if dh is None:
+        return None
+    dh = numbers(name, dh)
+    return same_shape(name, dh, (N, H), "N and H of the last state")
+
+
+def row_lengths(name, given, N, T):
+    """How many of the T steps each of the N rows has, (N,) int64; None stands for all T."""
+    if given is None:
+        return None
+    found = _native_ids(name, given)
+    if found.shape != (N,):
+        raise ValueError(
+            f"{name}: expected shape (N,) = ({N},), one length per row of xs, got {found.shape}; "
+            "pass a flat list"
+        )
+    bad = np.flatnonzero((found < 0) | (found > T))
+    if bad.size:
+        raise ValueError(
+            f"{name}: expected numbers from 0 to T = {T}, got {found[bad[0]]} at position "
+            f"{bad[0]}; count the steps of that row"
+        )
+    return found.astype(np.int64, copy=False)
+
+
+def after_training(layer, value):
+    """Check that forward has run with train=True: `value` is what it keeps for backward."""
+    if value is None:
+        raise RuntimeError(
+            f"{type(layer).__name__}.backward: nothing to go back through; call forward first, "
+            "with train=True"
+        )
+    return value
+
+
+def features_over_time(name, x, W):
+    """`x` as an ndarray (N, T, D) that fits W (D, H)."""
+    x = features(name, x, W)
+    if x.ndim != 3:
+        raise ValueError(f"{name}: expected shape (N, T, {W.shape[0]}), got {x.shape}; reshape it")
+    return x
+
+
+def ids_over_time(name, xs, V):
+    """`xs` as ids (N, T) in [0, V); see `as_ids`."""
+    ids = as_ids(name, xs, V)
+    if ids.ndim != 2:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T), got {ids.shape}; for one sequence pass it as "
+            "xs[None, :]"
+        )
+    return ids
+
+
+def scores_over_time(name, x):
+    """`x`, if it is (N, T, V) with V > 0."""
+    if x.ndim != 3 or x.shape[2] == 0:
+        raise ValueError(
+            f"{name}: expected scores of shape (N, T, V) with V > 0, got {x.shape}; reshape it"
+        )
+    return x
+
+
+def targets_over_time(name, ts, shape, ignore=None):
+    """Right classes of scores (N, T, V) as ids (N * T,) in [0, V), and -1 where they are `ignore`.
+
+    They come as ids (N, T) or (N * T,), or as one-hot rows in the shape of the scores.
+    """
+    N, T, V = shape
+    ts = np.asarray(ts)
+    if ts.shape == (N, T, V):
+        ids = numbers(name, ts).argmax(axis=2)
+    elif ts.shape in ((N, T), (N * T,)):
+        ids = _native_ids(name, ts)
+    else:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T) = ({N}, {T}), or one-hot rows of shape "
+            f"{tuple(shape)}, got {ts.shape}; reshape it"
+        )
+    ignored = None if ignore is None else ids == ignore
+    if ignored is None or not ignored.any():
+        return as_ids(name, ids, V).reshape(-1)
+    checked = as_ids(name, np.where(ignored, 0, ids), V)
+    checked[ignored] = -1
+    return checked.reshape(-1)
+
+
+def attended(name, hs, least=1):
+    """`hs` as an ndarray (N, T, H) of at least so many steps."""
+    hs = numbers(name, hs)
+    if hs.ndim != 3 or hs.shape[1] < least:
+        more = f" with T of at least {least}" if least else ""
+        raise ValueError(
+            f"{name}: expected states of shape (N, T, H){more}, got {hs.shape}; reshape it"
+        )
+    return hs

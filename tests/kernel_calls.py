@@ -42,6 +42,7 @@ CALLS = {
     "_activation.relu": lambda n: (real(N), real(N), n),
     "_activation.exponential": lambda n: (real(N), real(N), n),
     "_activation.softmax": lambda n: (real(N, V), real(N, V), n),
+    "_activation.dropout": lambda n: (real(N * D), real(N * D), real(N * D), 1, 2**31, 2.0, n),
     "_activation.sigmoid_backward": lambda n: (real(N), real(N), real(N), n),
     "_activation.softmax_backward": lambda n: (real(N, V), real(N, V), real(N, V), n),
     "_corpus.contexts_target": lambda n: (ids(N, 4), ids(N), ids(N + 4), 2, n),
@@ -80,6 +81,12 @@ CALLS = {
     "_embedding.unlisted_rows_are_zero": lambda n: (real(V, D), np.zeros(V, np.uint8), n),
     "_embedding_dot.forward": lambda n: (real(N), real(N, D), real(N, D), real(V, D), ids(N), n),
     "_embedding_dot.backward": lambda n: (real(N, D), real(N), real(N, D), n),
+    "_loss.cross_entropy_forward": lambda n: (
+        *(doubles(N), real(N), doubles(N), real(N, V), real(N, V), ids(N), n),
+    ),
+    "_loss.cross_entropy_backward": lambda n: (
+        *(real(N, V), real(N), doubles(N) + 1, real(N, V), ids(N), False, 1.0, n),
+    ),
     "_loss.softmax_with_loss_forward": lambda n: (real(N, V), doubles(N), real(N, V), ids(N), n),
     "_loss.softmax_with_loss_backward": lambda n: (real(N, V), real(N, V), ids(N), 1.0, n),
     "_loss.sigmoid_with_loss_forward": lambda n: (real(N), doubles(N), real(N), ids(N) % 2, n),

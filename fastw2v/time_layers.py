@@ -12,7 +12,7 @@ import numpy as np
 
 from fastw2v import _rng, _threads, _validation, config
 from fastw2v._kernels import _activation, _loss, specialise
-from fastw2v._row_grad import RowGrad
+from fastw2v._row_grad import RowGrad, RowGradHolder
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 from fastw2v.layers import (
     Affine,
@@ -305,7 +305,7 @@ class GRU(_GatedCell):
 # Every step by itself ------------------------------------------------------------------------
 
 
-class TimeEmbedding:
+class TimeEmbedding(RowGradHolder):
     """Rows of a table for sequences of ids: out (N, T, D) = W[xs].
 
     W (V, D) is the caller's own array, read from the attribute `W` at each forward. The gradient

@@ -16,6 +16,7 @@ from fastw2v.models import CBOW, SkipGram
 from fastw2v.negative_sampling_layer import EmbeddingDot, NegativeSamplingLoss
 from fastw2v.optimizer import SGD, Adam
 from fastw2v.reference.trainer import remove_duplicate as plain_remove_duplicate
+from fastw2v.time_layers import TimeEmbedding
 from fastw2v.trainer import Trainer
 from fastw2v.util import create_contexts_target
 
@@ -43,6 +44,7 @@ def table():
 
 MAKERS = {
     "Embedding": lambda: Embedding(table()),
+    "TimeEmbedding": lambda: TimeEmbedding(table()),
     "EmbeddingDot": lambda: EmbeddingDot(table()),
     "NegativeSamplingLoss": lambda: NegativeSamplingLoss(table(), CORPUS),
     "CBOW": lambda: CBOW(V, H, WINDOW, CORPUS),
@@ -61,6 +63,9 @@ def step(thing):
     if isinstance(thing, Embedding):
         thing.forward(TARGET[:5])
         thing.backward(H_ROWS)
+    elif isinstance(thing, TimeEmbedding):
+        thing.forward(TARGET[:5, None])
+        thing.backward(H_ROWS[:, None])
     elif isinstance(thing, (EmbeddingDot, NegativeSamplingLoss)):
         out = thing.forward(H_ROWS, TARGET[:5])
         thing.backward(out if isinstance(thing, EmbeddingDot) else 1)

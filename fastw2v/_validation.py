@@ -468,3 +468,105 @@ def gates(name, shape, n):
     if len(shape) != 1 or shape[0] % n:
         raise ValueError(f"{name}: expected ({n} * H,) for {n} gates, got {shape}; pass {n} * H")
     return shape
+
+
+def sequence_dtype(name, dtype):
+    """The dtype of sequences, float32 or float64; None, the book's, is float32."""
+    try:
+        return FLOATS[FLOATS.index(np.dtype(np.float32 if dtype is None else dtype))]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name}: expected None, np.float32 or np.float64, got {dtype!r}; pass one of these"
+        ) from None
+
+
+def recurrent_weights(Wx, Wh, b, n_gates):
+    """(D, H) of the weights of a cell: Wx (D, n * H), Wh (H, n * H), b (n * H,) for n gates."""
+    weights("Wx", Wx, 2)
+    weights("Wh", Wh, 2)
+    D, H = Wx.shape[0], Wh.shape[0]
+    width, letters = n_gates * H, f"{n_gates} * H" if n_gates > 1 else "H"
+    if Wh.shape[1] != width:
+        raise ValueError(
+            f"Wh: expected shape (H, {letters}), got {Wh.shape}; its rows are the hidden units"
+        )
+    if Wx.shape[1] != width:
+        raise ValueError(
+            f"Wx: expected shape (D, {letters}) = ({D}, {width}) to match Wh of shape {Wh.shape}, "
+            f"got {Wx.shape}; reshape it"
+        )
+    bias("b", b, width)
+    return D, H
+
+
+def sequence(name, xs, Wx):
+    """`xs` as an ndarray (N, T, D) that fits Wx (D, ...)."""
+    xs = numbers(name, xs)
+    D = Wx.shape[0]
+    if xs.ndim != 3 or xs.shape[2] != D:
+        raise ValueError(
+            f"{name}: expected shape (N, T, D) with D = {D} to match W of shape {Wx.shape}, "
+            f"got {xs.shape}; reshape or transpose it"
+        )
+    return xs
+
+
+def step_input(name, x, Wx):
+    """`x` as an ndarray (N, D) that fits Wx (D, ...)."""
+    x = numbers(name, x)
+    D = Wx.shape[0]
+    if x.ndim != 2 or x.shape[1] != D:
+        raise ValueError(
+            f"{name}: expected shape (N, D) with D = {D} to match Wx of shape {Wx.shape}, "
+            f"got {x.shape}; reshape or transpose it"
+        )
+    return x
+
+
+def state(name, h, N, H):
+    """`h` as an ndarray (N, H): what a step or a sequence starts from."""
+    h = numbers(name, h)
+    if h.shape != (N, H):
+        raise ValueError(
+            f"{name}: expected a state of shape (N, H) = ({N}, {H}), one row per row of the input, "
+            f"got {h.shape}; call reset_state() before a batch of another size, or set_state() "
+            "with one of this shape"
+        )
+    return h
+
+
+def state_gradient(name, dh, N, H):
+    """`dh` as an ndarray (N, H), or None: the gradient that arrives at a last state."""
+    if dh is None:
+        return None
+    dh = numbers(name, dh)
+    return same_shape(name, dh, (N, H), "N and H of the last state")
+
+
+def row_lengths(name, given, N, T):
+    """How many of the T steps each of the N rows has, (N,) int64; None stands for all T."""
+    if given is None:
+        return None
+    found = _native_ids(name, given)
+    if found.shape != (N,):
+        raise ValueError(
+            f"{name}: expected shape (N,) = ({N},), one length per row of xs, got {found.shape}; "
+            "pass a flat list"
+        )
+    bad = np.flatnonzero((found < 0) | (found > T))
+    if bad.size:
+        raise ValueError(
+            f"{name}: expected numbers from 0 to T = {T}, got {found[bad[0]]} at position "
+            f"{bad[0]}; count the steps of that row"
+        )
+    return found.astype(np.int64, copy=False)
+
+
+def after_training(layer, value):
+    """Check that forward has run with train=True: `value` is what it keeps for backward."""
+    if value is None:
+        raise RuntimeError(
+            f"{type(layer).__name__}.backward: nothing to go back through; call forward first, "
+            "with train=True"
+        )
+    return value

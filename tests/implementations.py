@@ -27,3 +27,7 @@ COMPILED = Implementation("fastw2v", models="fastw2v.models")
 
 # The argument `book` of a test: once the plain numpy statement, once the fast package.
 both = pytest.mark.parametrize("book", [REFERENCE, COMPILED], ids=["reference", "compiled"])
+
+# The layers over time and attention exist as reference alone so far: then these become `both`.
+recurrent = pytest.mark.parametrize("book", [REFERENCE], ids=["reference"])
+stepwise = pytest.mark.parametrize("book", [REFERENCE], ids=["reference"])

@@ -7,6 +7,8 @@ nothing in the fast package calls them.
 
 functions                 sigmoid, relu, softmax, cross entropy, scatter-add of rows
 layers                    dense, activation, loss, dropout and embedding layers
+time_layers               RNN, LSTM, GRU over time, and layers applied at every step
+attention_layer           encoder states weighted by a decoder state
 negative_sampling_layer   row-wise dot products, the unigram sampler, the sampled loss
 optimizer                 SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam
 trainer                   the two training loops and the merging of shared weights

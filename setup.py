@@ -34,6 +34,7 @@ KERNELS = {
     "_sampler": "levels",
     "_activation": "levels",
     "_loss": "levels",
+    "_lstm": "levels",
     "_corpus": "baseline",
     "_neighbors": "levels",
 }

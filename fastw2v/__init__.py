@@ -3,6 +3,7 @@
 | name | what it is |
 |---|---|
 | `layers`, `functions`, `negative_sampling_layer` | the book's layers |
+| `time_layers`, `attention_layer` | those for sequences (N, T, ...) |
 | `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
 | `models` | CBOW, SkipGram |
 | `datasets`, `init`, `keyed_vectors` | text, initial weights, word vectors and their files |

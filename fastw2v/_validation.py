@@ -570,3 +570,66 @@ def after_training(layer, value):
             "with train=True"
         )
     return value
+
+
+def features_over_time(name, x, W):
+    """`x` as an ndarray (N, T, D) that fits W (D, H)."""
+    x = features(name, x, W)
+    if x.ndim != 3:
+        raise ValueError(f"{name}: expected shape (N, T, {W.shape[0]}), got {x.shape}; reshape it")
+    return x
+
+
+def ids_over_time(name, xs, V):
+    """`xs` as ids (N, T) in [0, V); see `as_ids`."""
+    ids = as_ids(name, xs, V)
+    if ids.ndim != 2:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T), got {ids.shape}; for one sequence pass it as "
+            "xs[None, :]"
+        )
+    return ids
+
+
+def scores_over_time(name, x):
+    """`x`, if it is (N, T, V) with V > 0."""
+    if x.ndim != 3 or x.shape[2] == 0:
+        raise ValueError(
+            f"{name}: expected scores of shape (N, T, V) with V > 0, got {x.shape}; reshape it"
+        )
+    return x
+
+
+def targets_over_time(name, ts, shape, ignore=None):
+    """Right classes of scores (N, T, V) as ids (N * T,) in [0, V), and -1 where they are `ignore`.
+
+    They come as ids (N, T) or (N * T,), or as one-hot rows in the shape of the scores.
+    """
+    N, T, V = shape
+    ts = np.asarray(ts)
+    if ts.shape == (N, T, V):
+        ids = numbers(name, ts).argmax(axis=2)
+    elif ts.shape in ((N, T), (N * T,)):
+        ids = _native_ids(name, ts)
+    else:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T) = ({N}, {T}), or one-hot rows of shape "
+            f"{tuple(shape)}, got {ts.shape}; reshape it"
+        )
+    ignored = None if ignore is None else ids == ignore
+    if ignored is None or not ignored.any():
+        return as_ids(name, ids, V).reshape(-1)
+    checked = as_ids(name, np.where(ignored, 0, ids), V)
+    checked[ignored] = -1
+    return checked.reshape(-1)
+
+
+def attended(name, hs, least=1):
+    """`hs` as an ndarray (N, T, H) of at least so many steps."""
+    hs = numbers(name, hs)
+    if hs.ndim != 3 or hs.shape[1] < least:
+        more = f" with T of at least {least}" if least else ""
+        raise ValueError(
+            f"{name}: expected states of shape (N, T, H){more}, got {hs.shape}; reshape it"
+        )
+    return hs

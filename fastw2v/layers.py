@@ -421,18 +421,28 @@ class Embedding:
         W = _validation.table("params[0]", self.params[0])
         ids = _validation.as_ids("idx", idx, W.shape[0])
         self.idx = idx
-        catch_up(W, ids)
-        if not _validation.has_plain_rows(W):
-            return np.array(W[ids])
-        out = np.empty((*ids.shape, W.shape[1]), W.dtype)
-        n_parts = _threads.parts(out.size * _GATHER_NS)
-        _GATHER[W.dtype, ids.dtype](out.reshape(ids.size, W.shape[1]), W, ids.reshape(-1), n_parts)
-        return out
+        return rows_of(W, ids)
 
     def backward(self, dout):
         """grads[0] = 0, then grads[0][idx[n]] += dout[n]; repeated ids add up. Returns None."""
-        grad = _validation.writable("grads[0]", self.grads[0])
-        ids = _validation.as_ids("idx", _validation.after_forward(self, self.idx), grad.shape[0])
-        dout = _validation.as_float("dout", dout, grad.dtype)
-        _validation.same_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
-        write_rows(grad, ids.reshape(-1), len(grad), dout.reshape(ids.size, grad.shape[1]))
+        write_table_gradient(self.grads[0], "idx", _validation.after_forward(self, self.idx), dout)
+
+
+def rows_of(W, ids):
+    """W[ids], a new array, for ids that `as_ids` has checked."""
+    catch_up(W, ids)
+    if not _validation.has_plain_rows(W):
+        return np.array(W[ids])
+    out = np.empty((*ids.shape, W.shape[1]), W.dtype)
+    n_parts = _threads.parts(out.size * _GATHER_NS)
+    _GATHER[W.dtype, ids.dtype](out.reshape(ids.size, W.shape[1]), W, ids.reshape(-1), n_parts)
+    return out
+
+
+def write_table_gradient(grad, name, idx, dout):
+    """grad = 0, then grad[idx[n]] += dout[n]; `name` is what messages call idx."""
+    grad = _validation.writable("grads[0]", grad)
+    ids = _validation.as_ids(name, idx, grad.shape[0])
+    dout = _validation.as_float("dout", dout, grad.dtype)
+    _validation.same_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
+    write_rows(grad, ids.reshape(-1), len(grad), dout.reshape(ids.size, grad.shape[1]))

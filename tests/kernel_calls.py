@@ -81,6 +81,12 @@ CALLS = {
     "_embedding_dot.forward": lambda n: (real(N), real(N, D), real(N, D), real(V, D), ids(N), n),
     "_embedding_dot.backward": lambda n: (real(N, D), real(N), real(N, D), n),
     "_gemm.product": lambda n: (real(N, V), real(N, D), real(D, V), real(V), True, n),
+    "_loss.cross_entropy_forward": lambda n: (
+        *(doubles(N), real(N), doubles(N), real(N, V), real(N, V), ids(N), n),
+    ),
+    "_loss.cross_entropy_backward": lambda n: (
+        *(real(N, V), real(N), doubles(N) + 1, real(N, V), ids(N), False, 1.0, n),
+    ),
     "_loss.softmax_with_loss_forward": lambda n: (real(N, V), doubles(N), real(N, V), ids(N), n),
     "_loss.softmax_with_loss_backward": lambda n: (real(N, V), real(N, V), ids(N), 1.0, n),
     "_loss.sigmoid_with_loss_forward": lambda n: (real(N), doubles(N), real(N), ids(N) % 2, n),

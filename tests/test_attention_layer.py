@@ -9,7 +9,7 @@ from conftest import assert_same_bits
 from gradcheck import assert_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from implementations import REFERENCE, stepwise
+from implementations import COMPILED, REFERENCE, both
 
 N, T, T_DEC, H = 3, 5, 4, 6
 SHAPES = {  # of forward's arguments and of its result
@@ -27,7 +27,7 @@ def make(book, rng, name, dtype=np.float64):
     return layer, *(rng.standard_normal(shape).astype(dtype) for shape in SHAPES[name])
 
 
-@stepwise
+@both
 @every_layer
 def test_finite_differences(book, rng, name):
     layer, *inputs, dout = make(book, rng, name)
@@ -39,7 +39,7 @@ def test_finite_differences(book, rng, name):
     assert_gradients(run, inputs, layer.backward(dout))
 
 
-@stepwise
+@both
 @every_layer
 def test_results_are_new_and_inputs_untouched(book, rng, dtype, name):
     layer, *inputs, dout = make(book, rng, name, dtype)
@@ -60,7 +60,7 @@ def test_results_are_new_and_inputs_untouched(book, rng, dtype, name):
         assert_same_bits(a, expected)
 
 
-@stepwise
+@both
 @every_layer
 def test_inputs_of_any_memory(book, rng, name):
     layer, *inputs, dout = make(book, rng, name)
@@ -74,7 +74,7 @@ def test_inputs_of_any_memory(book, rng, name):
             np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
 
 
-@stepwise
+@both
 @every_layer
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
 def test_copies_go_on_where_the_layer_stood(book, rng, name, clone):
@@ -84,7 +84,7 @@ def test_copies_go_on_where_the_layer_stood(book, rng, name, clone):
         assert_same_bits(mine, theirs)
 
 
-@stepwise
+@both
 def test_weights_of_attention(book, rng):
     layer, hs, h, _ = make(book, rng, "Attention")
     assert layer.attention_weight is None
@@ -100,7 +100,7 @@ def test_weights_of_attention(book, rng):
     np.testing.assert_allclose(softmax.out, expected, rtol=1e-12)
 
 
-@stepwise
+@both
 def test_weights_of_attention_over_time(book, rng):
     layer, enc, dec, dout = make(book, rng, "TimeAttention")
     assert layer.attention_weights is None and layer.layers is None
@@ -125,7 +125,7 @@ def test_weights_of_attention_over_time(book, rng):
         assert_same_bits(a, before)
 
 
-@stepwise
+@both
 def test_caches(book, rng):
     layer, hs, a, _ = make(book, rng, "WeightSum")
     assert layer.cache is None
@@ -140,7 +140,7 @@ def test_caches(book, rng):
     np.testing.assert_array_equal(np.broadcast_to(layer.cache[1], hs.shape), expected)
 
 
-@stepwise
+@both
 def test_a_nan_stays_in_its_row(book, rng):
     layer, enc, dec, dout = make(book, rng, "TimeAttention")
     enc[1, 2, 3] = np.nan
@@ -149,7 +149,7 @@ def test_a_nan_stays_in_its_row(book, rng):
         assert np.isnan(d).any(axis=(1, 2)).tolist() == [False, True, False]
 
 
-@stepwise
+@both
 @every_layer
 @given(
     sizes=st.tuples(*(st.integers(low, 20) for low in (0, 1, 0, 1))),
@@ -170,3 +170,45 @@ def test_any_shape(name, book, sizes, dtype, seed):
         assert found.dtype == dtype and found.shape == right.shape
         top = np.abs(right).max(initial=1.0)
         np.testing.assert_allclose(found, right, rtol=rtol, atol=rtol * top / 10)
+
+
+# Bad input: the fast package ------------------------------------------------------------------
+
+
+@every_layer
+def test_backward_before_forward(rng, name):
+    layer, *_, dout = make(COMPILED, rng, name)
+    with pytest.raises(RuntimeError, match="backward: nothing .* call forward first"):
+        layer.backward(dout)
+
+
+SECOND = {"WeightSum": "a", "AttentionWeight": "h", "Attention": "h", "TimeAttention": "hs_dec"}
+
+
+@every_layer
+def test_bad_input_leaves_a_layer_as_it_was(rng, name):
+    layer, hs, other, dout = make(COMPILED, rng, name)
+    layer.forward(hs, other)
+    expected = layer.backward(dout)
+    first = "hs_enc" if name == "TimeAttention" else "hs"
+    bad = [
+        (
+            (hs[0], other),
+            ValueError,
+            rf"{first}: expected states of shape \(N, T, H\).*got \(5, 6\)",
+        ),
+        ((hs.astype(complex), other), TypeError, f"{first}: expected real numbers"),
+        ((hs, other[:2]), ValueError, rf"{SECOND[name]}: expected .*got \(2, "),
+        ((hs, other[..., :-1]), ValueError, rf"{SECOND[name]}: expected .*got \(3, "),
+        ((hs, other.astype(complex)), TypeError, f"{SECOND[name]}: expected real numbers"),
+    ]
+    if name != "WeightSum":  # a softmax of nothing
+        bad.append(((hs[:, :0], other), ValueError, rf"{first}: expected .* T of at least 1, got"))
+    for inputs, error, words in bad:
+        with pytest.raises(error, match=words):
+            layer.forward(*inputs)
+    for wrong in (dout[:2], dout[..., :-1], 1.0):
+        with pytest.raises(ValueError, match="expected shape"):
+            layer.backward(wrong)
+    for mine, theirs in zip(layer.backward(dout), expected, strict=True):
+        assert_same_bits(mine, theirs)

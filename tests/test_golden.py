@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 from golden import assert_close, cases, load, sequence
-from implementations import both, recurrent, stepwise
+from implementations import both, recurrent
 
 LAYERS = ["MatMul", "Affine", "Softmax", "Sigmoid", "SoftmaxWithLoss", "SigmoidWithLoss"]
 FUNCTIONS = {
@@ -144,13 +144,11 @@ def test_negative_sampling_loss(book, key):
 
 # common.time_layers ----------------------------------------------------------------------------
 
-RECURRENT = [
-    "RNN", "LSTM", "GRU", "TimeRNN", "TimeLSTM", "TimeGRU", "TimeBiLSTM"
-]  # fmt: skip
+RECURRENT = ["TimeRNN", "TimeLSTM", "TimeGRU", "TimeBiLSTM"]
 STEPWISE = [
-    "TimeEmbedding", "TimeAffine", "TimeSoftmaxWithLoss", "TimeSoftmaxWithLoss_onehot",
-    "TimeSigmoidWithLoss", "Simple_TimeSoftmaxWithLoss",
-]  # fmt: skip
+    *("RNN", "LSTM", "GRU", "TimeEmbedding", "TimeAffine", "TimeSoftmaxWithLoss"),
+    *("TimeSoftmaxWithLoss_onehot", "TimeSigmoidWithLoss", "Simple_TimeSoftmaxWithLoss"),
+]
 
 
 def keys(names):
@@ -175,7 +173,7 @@ def test_recurrent_layer(book, key):
     check_time_layer(book, key)
 
 
-@stepwise
+@both
 @pytest.mark.parametrize("key", keys(STEPWISE))
 def test_layer_over_time(book, key):
     check_time_layer(book, key)
@@ -231,7 +229,7 @@ def test_lstm_with_a_given_h_alone(book):
     assert_close(layer.dh, case["dh"], key)
 
 
-@stepwise
+@both
 @pytest.mark.parametrize("name", ["TimeAffine", "Simple_TimeAffine"])
 def test_affine_with_the_transpose_of_a_table(book, name):
     key = "extras/TimeAffine_transposed"
@@ -244,7 +242,7 @@ def test_affine_with_the_transpose_of_a_table(book, name):
     assert_close(db, case["db"], key)
 
 
-@stepwise
+@both
 def test_time_dropout_at_test_time(book):
     case = load("extras/TimeDropout_test")
     layer = book.time_layers.TimeDropout(DROPOUT_RATIO)
@@ -255,7 +253,7 @@ def test_time_dropout_at_test_time(book):
 # ch08.attention_layer --------------------------------------------------------------------------
 
 
-@stepwise
+@both
 @pytest.mark.parametrize("key", cases("attention"))
 def test_attention(book, key):
     layer = getattr(book.attention_layer, name_of(key))()

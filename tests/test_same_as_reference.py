@@ -5,12 +5,14 @@ import json
 
 import pytest
 from golden import DATA
-from implementations import COMPILED, REFERENCE
+from implementations import COMPILED, PENDING, REFERENCE
 
 # The book's module of each of ours. base_model reads and writes files and has no reference.
 BOOK_MODULES = {
     "functions": "common.functions",
     "layers": "common.layers",
+    "time_layers": "common.time_layers",
+    "attention_layer": "ch08.attention_layer",
     "negative_sampling_layer": "ch04.negative_sampling_layer",
     "optimizer": "common.optimizer",
     "trainer": "common.trainer",
@@ -69,6 +71,7 @@ BOOK_ENTRIES = list(book_entries())
         for label, book in [("reference", REFERENCE), ("compiled", COMPILED)]
         for entry in BOOK_ENTRIES
         if not (book is REFERENCE and entry[0] == "base_model")
+        if not (book is COMPILED and entry[1] in PENDING)
     ],
 )
 def test_arguments_are_the_books(book, module, name, part, expected):
@@ -92,7 +95,9 @@ def test_reference_lists_every_name_of_the_book():
     assert missing == set()
 
 
-@pytest.mark.parametrize(("module", "name"), REFERENCE_NAMES)
+@pytest.mark.parametrize(
+    ("module", "name"), [entry for entry in REFERENCE_NAMES if entry[1] not in PENDING]
+)
 def test_compiled_has_the_arguments_of_the_reference(module, name):
     meaning = callables(getattr(getattr(REFERENCE, module), name))
     fast = callables(getattr(getattr(COMPILED, module), name))

@@ -8,7 +8,7 @@ cell. The documents print eight digits, hence the tolerance.
 
 import numpy as np
 import pytest
-from implementations import both, recurrent, stepwise
+from implementations import both, recurrent
 
 ATOL = 1e-7
 
@@ -486,7 +486,7 @@ def rnn_of_document_001():
     return N, T, D, H, [Wx, Wh, np.zeros(H).astype("f")]
 
 
-@recurrent
+@both
 def test_001_cell_25_37_one_step_of_an_rnn(book):
     N, _, D, H, params = rnn_of_document_001()
     Wx, Wh, b = params
@@ -548,7 +548,7 @@ def test_001_cell_72_82_a_loop_over_rnn_is_time_rnn(book):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
 
 
-@stepwise
+@both
 def test_001_time_affine(book):
     N, T, H, D = 2, 8, 3, 8
     W, b, hs = np.random.rand(H, D), np.random.rand(D), np.random.rand(N, T, H)

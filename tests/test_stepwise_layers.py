@@ -3,12 +3,16 @@
 import copy
 import functools
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
-from conftest import assert_same_bits
+from conftest import N_PARTS, assert_same_bits
 from gradcheck import assert_gradients, check_layer, check_loss_layer
-from implementations import stepwise
+from implementations import COMPILED, both
+
+from fastw2v import RowGrad
+from fastw2v._row_grad import touched
 
 N, T, D, H, V = 3, 4, 5, 2, 6
 
@@ -65,7 +69,7 @@ def lists_of(layer):
 # All of them -----------------------------------------------------------------------------------
 
 
-@stepwise
+@both
 @every_layer
 def test_results_are_new_and_inputs_untouched(book, rng, dtype, name):
     layer, inputs, dout = layers_with_input(book, rng, dtype)[name]
@@ -95,7 +99,7 @@ def test_results_are_new_and_inputs_untouched(book, rng, dtype, name):
         assert_same_bits(a, expected)
 
 
-@stepwise
+@both
 @every_layer
 def test_inputs_of_any_memory(book, rng, name):
     layer, inputs, dout = layers_with_input(book, rng)[name]
@@ -112,7 +116,7 @@ def test_inputs_of_any_memory(book, rng, name):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
 
 
-@stepwise
+@both
 @every_layer
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
 def test_copies_go_on_where_the_layer_stood(book, rng, name, clone):
@@ -128,7 +132,7 @@ def test_copies_go_on_where_the_layer_stood(book, rng, name, clone):
             assert not np.shares_memory(a, b)
 
 
-@stepwise
+@both
 @every_layer
 def test_the_last_forward_counts(book, rng, name):
     layer, inputs, dout = layers_with_input(book, rng)[name]
@@ -147,7 +151,7 @@ def test_the_last_forward_counts(book, rng, name):
 # Embedding -------------------------------------------------------------------------------------
 
 
-@stepwise
+@both
 def test_time_embedding_gradient(book, rng):
     layer = book.time_layers.TimeEmbedding(draw(rng, V, D), dtype=np.float64)
     ids = np.array([[0, 5, 5, 1], [2, 2, 2, 0], [5, 1, 0, 5]])
@@ -159,7 +163,7 @@ def test_time_embedding_gradient(book, rng):
     assert_gradients(lambda: float((layer.forward(ids) * dout).sum()), layer.params, [dW])
 
 
-@stepwise
+@both
 @pytest.mark.parametrize("weights", [np.float32, np.float64])
 def test_time_embedding_gives_float32(book, rng, weights):
     W = draw(rng, V, D, dtype=weights)
@@ -173,7 +177,7 @@ def test_time_embedding_gives_float32(book, rng, weights):
     np.testing.assert_array_equal(layer.grads[0][:, 0], np.bincount(ids.ravel(), minlength=V))
 
 
-@stepwise
+@both
 def test_time_embedding_takes_ids_of_any_kind(book, rng):
     W = draw(rng, V, D)
     layer = book.time_layers.TimeEmbedding(W, dtype=np.float64)
@@ -185,7 +189,7 @@ def test_time_embedding_takes_ids_of_any_kind(book, rng):
         np.testing.assert_array_equal(layer.grads[0][:, 0], np.bincount(ids.ravel(), minlength=V))
 
 
-@stepwise
+@both
 def test_time_embedding_reads_its_attribute_w(book, rng):
     W, other = draw(rng, V, D), draw(rng, V, D, dtype=np.float32)
     layer = book.time_layers.TimeEmbedding(W, dtype=np.float64)
@@ -200,7 +204,7 @@ def test_time_embedding_reads_its_attribute_w(book, rng):
     np.testing.assert_array_equal(layer.forward(ids), 7)
 
 
-@stepwise
+@both
 def test_time_embedding_has_a_layer_for_each_step(book, rng):
     layer = book.time_layers.TimeEmbedding(draw(rng, V, D))
     assert layer.layers is None
@@ -212,7 +216,7 @@ def test_time_embedding_has_a_layer_for_each_step(book, rng):
         assert step.params[0] is layer.W
 
 
-@stepwise
+@both
 @pytest.mark.parametrize("shape", [(0, T), (N, 0)], ids=str)
 def test_time_embedding_of_nothing(book, rng, shape):
     layer = book.time_layers.TimeEmbedding(draw(rng, V, D))
@@ -226,7 +230,7 @@ def test_time_embedding_of_nothing(book, rng, shape):
 # Affine ----------------------------------------------------------------------------------------
 
 
-@stepwise
+@both
 @pytest.mark.parametrize("layout", ["C", "F", "transposed table"])
 def test_time_affine_gradients(book, rng, layout):
     W = draw(rng, H, D).T if layout == "transposed table" else draw(rng, D, H)
@@ -237,7 +241,7 @@ def test_time_affine_gradients(book, rng, layout):
     check_layer(layer, x, rng)
 
 
-@stepwise
+@both
 def test_time_affine_sees_a_tied_table_move(book, rng):
     table, b = draw(rng, V, D), np.zeros(V)
     layer = book.time_layers.TimeAffine(table.T, b)
@@ -252,7 +256,7 @@ def test_time_affine_sees_a_tied_table_move(book, rng):
     np.testing.assert_allclose(layer.grads[0], expected, rtol=1e-12)
 
 
-@stepwise
+@both
 @pytest.mark.parametrize("kind", ["i4", "f4", "f8"])
 @pytest.mark.parametrize("weights", ["f4", "f8"])
 def test_time_affine_promotes_as_numpy_does(book, rng, kind, weights):
@@ -271,7 +275,7 @@ def test_time_affine_promotes_as_numpy_does(book, rng, kind, weights):
         np.testing.assert_array_equal(db, N * T)
 
 
-@stepwise
+@both
 def test_simple_time_affine_gives_the_same_without_lists(book, rng):
     W, b = draw(rng, D, H), draw(rng, H)
     simple, layer = book.time_layers.Simple_TimeAffine(W, b), book.time_layers.TimeAffine(W, b)
@@ -290,7 +294,7 @@ def test_simple_time_affine_gives_the_same_without_lists(book, rng):
     assert len(simple.layers) == T and simple.layers[0].params[0] is simple.W
 
 
-@stepwise
+@both
 def test_time_affine_of_nothing(book, rng):
     layer = book.time_layers.TimeAffine(draw(rng, D, H), draw(rng, H))
     for shape in ((0, T), (N, 0)):
@@ -304,7 +308,7 @@ def test_time_affine_of_nothing(book, rng):
 # Dropout ---------------------------------------------------------------------------------------
 
 
-@stepwise
+@both
 def test_time_dropout_scales_what_it_keeps(book, rng, dtype):
     layer = book.time_layers.TimeDropout(0.25)
     assert layer.params == layer.grads == [] and layer.train_flg is True and layer.mask is None
@@ -323,7 +327,7 @@ def test_time_dropout_scales_what_it_keeps(book, rng, dtype):
         assert share.std() < 3 * np.sqrt(0.1875 * share.size / kept.size)
 
 
-@stepwise
+@both
 def test_time_dropout_draws_from_the_global_stream(book, rng):
     layer = book.time_layers.TimeDropout(0.5)
     xs = draw(rng, N, T, D)
@@ -342,7 +346,7 @@ def test_time_dropout_draws_from_the_global_stream(book, rng):
     assert draws(1)[0] != draws(1)[1]
 
 
-@stepwise
+@both
 def test_time_dropout_assignments_take_effect(book, rng):
     layer = book.time_layers.TimeDropout(0.5)
     xs = draw(rng, N, T, D)
@@ -362,7 +366,7 @@ def test_time_dropout_assignments_take_effect(book, rng):
 # Softmax and its loss --------------------------------------------------------------------------
 
 
-@stepwise
+@both
 @pytest.mark.parametrize("dout", [1, 0.25])
 def test_time_softmax_with_loss_gradient(book, rng, dout):
     xs = draw(rng, N, T, V)
@@ -377,7 +381,7 @@ def test_time_softmax_with_loss_gradient(book, rng, dout):
     check_loss_layer(layer, xs, np.eye(V, dtype=int)[ts], dout)
 
 
-@stepwise
+@both
 @pytest.mark.parametrize("dout", [1, 0.25])
 def test_other_losses_over_time(book, rng, dout):
     xs, ts = draw(rng, N, T, V), rng.integers(0, V, (N, T))
@@ -394,7 +398,7 @@ def test_other_losses_over_time(book, rng, dout):
         assert_gradients(run, [x], [layer.backward(dout)], rtol=1e-5)
 
 
-@stepwise
+@both
 def test_time_softmax_with_loss_in_numbers(book, rng, dtype):
     xs = (4 * draw(rng, N, T, V)).astype(dtype)
     ts = np.array([[0, -1, 2, 3], [-1, -1, -1, -1], [5, 5, 1, -1]])
@@ -421,7 +425,7 @@ def test_time_softmax_with_loss_in_numbers(book, rng, dtype):
     np.testing.assert_array_equal(np.asarray(ids)[mask], ts.ravel()[mask])
 
 
-@stepwise
+@both
 def test_two_losses_read_one_score(book, rng):
     xs = draw(rng, N, T, V, dtype=np.float32)
     first, second = (book.time_layers.TimeSoftmaxWithLoss() for _ in "12")
@@ -435,7 +439,7 @@ def test_two_losses_read_one_score(book, rng):
     assert_same_bits(second.backward(), expected[1])
 
 
-@stepwise
+@both
 def test_no_target_counts(book, rng):
     layer = book.time_layers.TimeSoftmaxWithLoss()
     xs = draw(rng, N, T, V)
@@ -445,7 +449,7 @@ def test_no_target_counts(book, rng):
         assert_same_bits(layer.backward(), np.zeros((rows, T, V)))
 
 
-@stepwise
+@both
 def test_hopeless_and_certain_answers_stay_finite(book, dtype):
     layer = book.time_layers.TimeSoftmaxWithLoss()
     xs = np.array([[[0, 1000], [0, 1000]]], dtype)
@@ -459,7 +463,7 @@ def test_hopeless_and_certain_answers_stay_finite(book, dtype):
     np.testing.assert_array_equal(layer.backward()[0, 0], 0)
 
 
-@stepwise
+@both
 def test_losses_of_many_words_are_added_in_double(book, rng):
     xs = draw(rng, 40, 35, 50, dtype=np.float32)
     ts = rng.integers(0, 50, (40, 35))
@@ -469,7 +473,7 @@ def test_losses_of_many_words_are_added_in_double(book, rng):
     np.testing.assert_allclose(layer.forward(xs, ts), exact.mean(), rtol=3e-7)
 
 
-@stepwise
+@both
 @pytest.mark.parametrize("name", ["Simple_TimeSoftmaxWithLoss", "TimeSigmoidWithLoss"])
 def test_losses_step_by_step(book, rng, name):
     xs, ts = draw(rng, N, T, V), rng.integers(0, V, (N, T))
@@ -502,7 +506,7 @@ class OwnLoss:
         return -np.log(ys[np.arange(N * T), ts])[ts != self.ignore_label].mean()
 
 
-@stepwise
+@both
 def test_a_readers_forward_with_the_inherited_backward(book, rng):
     ours = book.time_layers.TimeSoftmaxWithLoss()
     mine = type("Mine", (OwnLoss, book.time_layers.TimeSoftmaxWithLoss), {})()
@@ -510,3 +514,187 @@ def test_a_readers_forward_with_the_inherited_backward(book, rng):
     ts[1, 2] = -1
     np.testing.assert_allclose(mine.forward(xs, ts), ours.forward(xs, ts), rtol=1e-12)
     np.testing.assert_allclose(mine.backward(0.5), ours.backward(0.5), rtol=1e-12, atol=1e-15)
+
+
+# Bad input, memory and threads: the fast package ----------------------------------------------
+
+
+@pytest.fixture
+def layers(rng):
+    """name -> (layer after a forward, forward's arguments, backward's)."""
+    found = layers_with_input(COMPILED, rng)
+    for layer, inputs, _ in found.values():
+        layer.forward(*inputs)
+    return found
+
+
+@every_layer
+def test_backward_before_forward(rng, name):
+    layer, _, dout = layers_with_input(COMPILED, rng)[name]
+    with pytest.raises(RuntimeError, match=f"{name}.backward: nothing .* call forward first"):
+        layer.backward(dout)
+
+
+IDS = np.zeros((N, T), int)
+XS, SCORES = np.zeros((N, T, D)), np.zeros((N, T, V))
+BAD_INPUT = [
+    ("TimeEmbedding", [[[0, V]]], IndexError, r"xs: id 6 at position \(0, 1\) is out of range"),
+    ("TimeEmbedding", [[[0, -V - 1]]], IndexError, "xs: id -7 at position"),
+    ("TimeEmbedding", [[[0.0, 1.0]]], TypeError, "xs: expected integer ids, got dtype float64"),
+    ("TimeEmbedding", [[0, 1]], ValueError, r"xs: expected ids of shape \(N, T\), got \(2,\)"),
+    ("TimeDropout", [np.zeros((N, T), complex)], TypeError, "xs: expected real numbers"),
+    ("TimeSigmoidWithLoss", [IDS, IDS + 2], IndexError, r"ts: id 2 at position \(0, 0\) is out"),
+    ("TimeSigmoidWithLoss", [IDS, IDS + 0.5], TypeError, "ts: expected integer ids"),
+    ("TimeSigmoidWithLoss", [IDS, IDS.T], ValueError, r"ts: expected shape \(3, 4\)"),
+    ("TimeSigmoidWithLoss", [IDS[0], IDS[0]], ValueError, r"xs: .*\(N, T\).*got \(4,\)"),
+    ("TimeSigmoidWithLoss", [IDS[:0], IDS[:0]], ValueError, r"xs: .* got \(0, 4\)"),
+    ("Simple_TimeSoftmaxWithLoss", [SCORES[:0], IDS[:0]], ValueError, r"xs: .* got \(0, 4, 6\)"),
+]
+for _name, _x in (("TimeAffine", "x"), ("Simple_TimeAffine", "xs")):
+    BAD_INPUT += [
+        (_name, [SCORES], ValueError, rf"^{_x}: .*match W of shape \(5, 2\), got \(3, 4, 6\)"),
+        (_name, [XS[0]], ValueError, rf"^{_x}: expected shape \(N, T, 5\), got \(4, 5\)"),
+        (_name, [XS.astype(complex)], TypeError, f"^{_x}: expected real numbers"),
+    ]
+for _name in ("TimeSoftmaxWithLoss", "Simple_TimeSoftmaxWithLoss"):
+    BAD_INPUT += [
+        (_name, [SCORES, IDS + V], IndexError, r"ts: id 6 at position \(0, 0\) is out of range"),
+        (_name, [SCORES, IDS - V - 1], IndexError, r"ts: id -7 at position \(0, 0\)"),
+        (_name, [SCORES, IDS + 0.5], TypeError, "ts: expected integer ids, got dtype float64"),
+        (_name, [SCORES, IDS > 0], TypeError, "ts: expected integer ids, got dtype bool"),
+        (_name, [SCORES, IDS[:2]], ValueError, r"ts: .*\(N, T\) = \(3, 4\).*got \(2, 4\)"),
+        (_name, [SCORES, IDS.T], ValueError, r"ts: .* got \(4, 3\)"),
+        (
+            _name,
+            [SCORES, XS],
+            ValueError,
+            r"ts: .*one-hot rows of shape \(3, 4, 6\), got \(3, 4, 5",
+        ),
+        (_name, [SCORES[0], IDS], ValueError, r"xs: expected .*\(N, T, V\).*got \(4, 6\)"),
+        (_name, [SCORES[:, :, :0], IDS], ValueError, r"xs: expected .*\(N, T, V\).*got \(3, 4, 0"),
+        (_name, [SCORES.astype(complex), IDS], TypeError, "xs: expected real numbers"),
+    ]
+
+
+@pytest.mark.parametrize("name, inputs, error, words", BAD_INPUT)
+def test_bad_input_leaves_a_layer_as_it_was(layers, name, inputs, error, words):
+    layer, _, dout = layers[name]
+    expected = layer.backward(dout)
+    grads = [np.copy(grad) for grad in lists_of(layer)[1]]
+    with pytest.raises(error, match=words):
+        layer.forward(*inputs)
+    found = layer.backward(dout)
+    if expected is not None:
+        assert_same_bits(found, expected)
+    for grad, before in zip(lists_of(layer)[1], grads, strict=True):
+        assert_same_bits(grad, before)
+
+
+@pytest.mark.parametrize("name", ["TimeEmbedding", "TimeAffine", "Simple_TimeAffine"])
+def test_bad_dout_leaves_gradients_as_they_were(layers, name):
+    layer, _, dout = layers[name]
+    layer.backward(dout)
+    before = [np.copy(grad) for grad in lists_of(layer)[1]]
+    for bad in (dout[:, :, :1], dout[:2], dout[0], 1.0):
+        with pytest.raises(ValueError, match=rf"dout: expected shape \(3, 4, {dout.shape[2]}\)"):
+            layer.backward(bad)
+    with pytest.raises(TypeError, match="dout: expected real numbers"):
+        layer.backward(dout.astype(complex))
+    for grad, expected in zip(lists_of(layer)[1], before, strict=True):
+        assert_same_bits(grad, expected)
+
+
+def test_bad_dout_of_losses(layers):
+    layer = layers["TimeSoftmaxWithLoss"][0]
+    with pytest.raises(ValueError, match=r"dout: expected shape \(12, 6\)"):
+        layer.backward(np.ones(5))
+    plain = layer.backward()
+    column = np.arange(N * T)[:, None]
+    np.testing.assert_allclose(
+        layer.backward(column).reshape(-1, V), plain.reshape(-1, V) * column, rtol=1e-12
+    )
+    for name in ("TimeSoftmaxWithLoss", "Simple_TimeSoftmaxWithLoss", "TimeSigmoidWithLoss"):
+        with pytest.raises(TypeError, match="dout: expected real numbers"):
+            layers[name][0].backward(1j)
+
+
+@pytest.mark.parametrize(
+    "make, error, words",
+    [
+        (lambda m: m.TimeEmbedding(np.zeros(3)), ValueError, r"W: expected a table of shape"),
+        (lambda m: m.TimeEmbedding([[1.0]]), TypeError, "W: expected a numpy array"),
+        (lambda m: m.TimeEmbedding(np.zeros((2, 2)), dtype=int), TypeError, "dtype: expected None"),
+        (lambda m: m.TimeAffine(np.zeros((3, 2)), np.zeros(3)), ValueError, r"b: expected shape"),
+        (lambda m: m.TimeAffine([[1.0]], np.zeros(1)), TypeError, "W: expected a numpy array"),
+        (lambda m: m.Simple_TimeAffine(np.zeros(3), np.zeros(3)), ValueError, "W: expected 2 dim"),
+        (lambda m: m.TimeDropout(1.5), ValueError, "dropout_ratio: expected a number from 0 to 1"),
+        (lambda m: m.TimeDropout(0.5, rng=3), TypeError, "rng: expected None or a numpy.random"),
+        (lambda m: m.TimeSigmoidWithLoss(dtype="f2"), TypeError, "dtype: expected None"),
+        (lambda m: m.Simple_TimeSoftmaxWithLoss(dtype="x"), TypeError, "dtype: expected None"),
+    ],
+)
+def test_bad_arguments_of_constructors(make, error, words):
+    with pytest.raises(error, match=words):
+        make(COMPILED.time_layers)
+
+
+def test_gradient_of_an_embedding_knows_its_rows(rng):
+    layer = COMPILED.time_layers.TimeEmbedding(draw(rng, 100, D))
+    assert type(layer.grads[0]) is RowGrad
+    layer.forward([[3, 50], [3, 7]])
+    layer.backward(np.ones((2, 2, D)))
+    assert np.flatnonzero(touched(layer.grads[0], trusted=True)).tolist() == [3, 7, 50]
+
+
+def test_dropout_of_everything(rng):
+    layer = COMPILED.time_layers.TimeDropout(1.0)
+    xs = draw(rng, N, T, D)
+    assert not layer.forward(xs).any() and not layer.backward(xs).any()
+
+
+def test_dropout_draws_from_its_own_generator(rng):
+    xs = np.ones((N, T, D))
+    position = np.random.get_state()[2]
+    first, second = (
+        COMPILED.time_layers.TimeDropout(0.5, rng=np.random.default_rng(1)).forward(xs)
+        for _ in "12"
+    )
+    assert_same_bits(first, second)
+    assert np.random.get_state()[2] == position
+
+
+@every_layer
+def test_every_number_of_parts_gives_the_same_bits(rng, dtype, all_parts, name):
+    seen = set()
+    for n in N_PARTS:
+        all_parts(n)
+        np.random.seed(1)
+        layer, inputs, dout = layers_with_input(COMPILED, np.random.default_rng(1), dtype)[name]
+        out = layer.forward(*inputs)
+        dx = layer.backward(dout)
+        arrays = [out, *lists_of(layer)[1], *([] if dx is None else [dx])]
+        seen.add(b"".join(np.asarray(a).tobytes() for a in arrays))
+    assert len(seen) == 1
+
+
+def test_memory_of_the_softmax_loss(rng):
+    xs, ts = draw(rng, 10, 20, 1000, dtype=np.float32), rng.integers(0, 1000, (10, 20))
+    layer = COMPILED.time_layers.TimeSoftmaxWithLoss()
+    little = xs.nbytes // 20
+
+    def peak(call, *args, **kwargs):
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            result = call(*args, **kwargs)
+            return tracemalloc.get_traced_memory()[1] - before, result
+        finally:
+            tracemalloc.stop()
+
+    assert peak(layer.forward, xs, ts)[0] < xs.nbytes + little
+    assert peak(layer.forward, xs, ts)[0] < little
+    assert peak(layer.backward)[0] < xs.nbytes + little
+    fresh = COMPILED.time_layers.TimeSoftmaxWithLoss()
+    assert peak(fresh.forward, xs, ts, copy=False)[0] < little
+    assert peak(fresh.backward)[0] < xs.nbytes + little
+    assert_same_bits(fresh.backward(), layer.backward())

@@ -13,7 +13,7 @@ from conftest import assert_same_bits
 from gradcheck import assert_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from implementations import REFERENCE, recurrent
+from implementations import REFERENCE, both, recurrent
 
 N_GATES = {"TimeRNN": 1, "TimeGRU": 3, "TimeLSTM": 4, "TimeBiLSTM": 4}
 ONE_WAY = ["TimeRNN", "TimeGRU", "TimeLSTM"]
@@ -135,7 +135,7 @@ def test_finite_differences(book, rng, name, options):
     assert_gradients(run, inputs, found)
 
 
-@recurrent
+@both
 @pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
 @pytest.mark.parametrize("kind", ["sigmoid", *HARD])
 def test_finite_differences_of_one_step(book, rng, name, kind):
@@ -383,24 +383,24 @@ def test_go_backwards_reads_the_input_reversed(book, rng, name):
 @recurrent
 def test_both_directions_side_by_side(book, rng):
     params = weights_of(rng, "TimeBiLSTM")
-    both = book.time_layers.TimeBiLSTM(*params)
+    layer = book.time_layers.TimeBiLSTM(*params)
     forth = book.time_layers.TimeLSTM(*params[:3])
     back = book.time_layers.TimeLSTM(*params[3:], go_backwards=True)
-    assert all(mine is given_ for mine, given_ in zip(both.params, params, strict=True))
-    lists = [both.forward_lstm.grads, both.backward_lstm.grads]
-    assert [id(g) for part in lists for g in part] == [id(g) for g in both.grads]
+    assert all(mine is given_ for mine, given_ in zip(layer.params, params, strict=True))
+    lists = [layer.forward_lstm.grads, layer.backward_lstm.grads]
+    assert [id(g) for part in lists for g in part] == [id(g) for g in layer.grads]
     xs, dhs = draw(rng, N, T, D), draw(rng, N, T, 2 * H)
-    hs = both.forward(xs)
+    hs = layer.forward(xs)
     np.testing.assert_allclose(hs[:, :, :H], forth.forward(xs), rtol=1e-6)
     np.testing.assert_allclose(hs[:, ::-1, H:], back.forward(xs), rtol=1e-6)
     dxs = forth.backward(dhs[:, :, :H]) + back.backward(dhs[:, ::-1, H:])
-    np.testing.assert_allclose(both.backward(dhs), dxs, rtol=1e-5, atol=1e-6)
-    for mine, theirs in zip(both.grads, forth.grads + back.grads, strict=True):
+    np.testing.assert_allclose(layer.backward(dhs), dxs, rtol=1e-5, atol=1e-6)
+    for mine, theirs in zip(layer.grads, forth.grads + back.grads, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
     for k, one in enumerate((forth, back)):
         for what in ("h", "c", "dh", "dc"):
             np.testing.assert_allclose(
-                getattr(both, what)[k], getattr(one, what), rtol=1e-5, atol=1e-6
+                getattr(layer, what)[k], getattr(one, what), rtol=1e-5, atol=1e-6
             )
 
 
@@ -410,11 +410,11 @@ def test_a_direction_may_be_a_readers_own(book, rng):
         def forward(self, xs, **options):
             return super().forward(2 * np.asarray(xs), **options)
 
-    both = make(book, rng, "TimeBiLSTM")
+    layer = make(book, rng, "TimeBiLSTM")
     xs = draw(rng, N, T, D)
-    expected = both.forward(2 * xs)[:, :, H:]
-    both.backward_lstm = Doubled(*both.backward_lstm.params)
-    assert_same_bits(both.forward(xs)[:, :, H:], expected)
+    expected = layer.forward(2 * xs)[:, :, H:]
+    layer.backward_lstm = Doubled(*layer.backward_lstm.params)
+    assert_same_bits(layer.forward(xs)[:, :, H:], expected)
 
 
 @recurrent
@@ -952,7 +952,7 @@ def test_bad_gradients_leave_grads_as_they_were(book, rng, name):
 # One step --------------------------------------------------------------------------------------
 
 
-@recurrent
+@both
 @pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
 def test_cells_promote_as_numpy_does_and_own_nothing(book, rng, name):
     n = 2 if name == "LSTM" else 1
@@ -980,7 +980,7 @@ def test_cells_promote_as_numpy_does_and_own_nothing(book, rng, name):
             assert_same_bits(array, before)
 
 
-@recurrent
+@both
 def test_readable_attributes_of_cells(book, rng):
     x, h, c = draw(rng, N, D), draw(rng, N, H), draw(rng, N, H)
     for name, states in (("RNN", (h,)), ("GRU", (h,)), ("LSTM", (h, c))):
@@ -995,7 +995,7 @@ def test_readable_attributes_of_cells(book, rng):
                 np.testing.assert_allclose(grad, known, rtol=1e-6)
 
 
-@recurrent
+@both
 @pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
 def test_a_number_stands_for_a_gradient_of_equal_entries(book, rng, name):
     # Loops begin with dh = 0, and an LSTM's with dc = 0.

@@ -17,10 +17,10 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from common_gemm cimport multiply, n_panels, pack, packed_size, panel_columns
-from common_parallel cimport part_begin, use_pool
-from common_recurrent cimport (CHUNK, first_unit, gate_run, gate_slopes, multiply_gates, present,
-                               row_stride, tanh_run)
+from common_gemm cimport pack, packed_size
+from common_parallel cimport use_pool
+from common_recurrent cimport (CHUNK, Share, copy_rows, gate_run, gate_slopes, multiply_gates,
+                               n_loops, pack_gates, present, pull, row_stride, share, tanh_run)
 from common_types cimport real_t
 
 
@@ -63,29 +63,31 @@ cdef void cell(real_t* hs, real_t* cs, real_t* before, real_t* gates, real_t* c,
         u += n
 
 
-cdef void forward_step(real_t* hs, real_t* gates, real_t* cs, real_t* before, real_t* c,
-                       const real_t* h_from, real_t* h_to, Py_ssize_t ld, const real_t* packed,
-                       const int64_t* lengths, Py_ssize_t T, Py_ssize_t H, int kind,
-                       bint by_units, Py_ssize_t t, Py_ssize_t lo, Py_ssize_t hi,
-                       Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """Step t of rows [lo, hi), units [begin, end)."""
-    cdef Py_ssize_t n, at
-    cdef size_t width = (end - begin) * sizeof(real_t)
-    multiply_gates(gates + (lo * T + t) * 4 * H, T * 4 * H, hi - lo, H, 4, begin, end, by_units,
-                   h_from + lo * ld, ld, packed)
-    for n in range(lo, hi):
-        at = n * T + t
-        if present(lengths, n, t):
-            cell(hs + at * H, cs + at * H if cs != NULL else NULL,
-                 before + at * H if before != NULL else NULL, gates + at * 4 * H, c + n * H,
-                 h_from + n * ld, h_to + n * ld, H, kind, begin, end)
-        else:
-            memset(hs + at * H + begin, 0, width)
-            memcpy(h_to + n * ld + begin, h_from + n * ld + begin, width)
-            if before != NULL:
-                memcpy(before + at * H + begin, h_from + n * ld + begin, width)
-            if cs != NULL:
-                memcpy(cs + at * H + begin, c + n * H + begin, width)
+cdef void forward_range(real_t* hs, real_t* gates, real_t* cs, real_t* before, real_t* c,
+                        real_t* states, Py_ssize_t ld, const real_t* packed,
+                        const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
+                        int kind, bint by_units, Share part) noexcept nogil:
+    """A turn is a step; `states` (2, N, H) holds h before and after it, in turn."""
+    cdef Py_ssize_t begin = part.begin, t, n, at
+    cdef size_t width = (part.end - begin) * sizeof(real_t)
+    cdef const real_t* h_from
+    cdef real_t* h_to
+    for t in range(part.first, part.last):
+        h_from, h_to = states + t % 2 * N * ld, states + (t + 1) % 2 * N * ld
+        multiply_gates(gates + t * 4 * H, T * 4 * H, h_from, ld, packed, H, 4, by_units, part)
+        for n in range(part.lo, part.hi):
+            at = n * T + t
+            if present(lengths, n, t):
+                cell(hs + at * H, cs + at * H if cs != NULL else NULL,
+                     before + at * H if before != NULL else NULL, gates + at * 4 * H, c + n * H,
+                     h_from + n * ld, h_to + n * ld, H, kind, begin, part.end)
+            else:
+                memset(hs + at * H + begin, 0, width)
+                memcpy(h_to + n * ld + begin, h_from + n * ld + begin, width)
+                if before != NULL:
+                    memcpy(before + at * H + begin, h_from + n * ld + begin, width)
+                if cs != NULL:
+                    memcpy(cs + at * H + begin, c + n * H + begin, width)
 
 
 def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
@@ -94,17 +96,6 @@ def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
     cdef const real_t* none = NULL
     return (max(4 * packed_size(none, H, H), packed_size(none, 4 * H, H))
             + N * (2 * row_stride(4 * H) + H))
-
-
-cdef void pack_gates(real_t* packed, const real_t[:, :] W, Py_ssize_t n_gates,
-                     bint by_units) noexcept nogil:
-    cdef Py_ssize_t H = W.shape[0], g, size = sizeof(real_t)
-    cdef Py_ssize_t rs = W.strides[0] // size, cs = W.strides[1] // size
-    if not by_units:
-        pack(packed, &W[0, 0], rs, cs, H, n_gates * H)
-        return
-    for g in range(n_gates):
-        pack(packed + g * packed_size(packed, H, H), &W[0, g * H], rs, cs, H, H)
 
 
 def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
@@ -120,8 +111,8 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
             bint by_units,
             Py_ssize_t n_parts):
     """All steps; h and c are those after each row's last step."""
-    cdef Py_ssize_t N = hs.shape[0], T = hs.shape[1], H = hs.shape[2], n, t, p
-    cdef Py_ssize_t ld = row_stride(H)
+    cdef Py_ssize_t N = hs.shape[0], T = hs.shape[1], H = hs.shape[2], k, p
+    cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
     cdef real_t* packed
     cdef real_t* states
     cdef real_t* cells = NULL
@@ -136,35 +127,14 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
     packed = &scratch[0]
     states = packed + 4 * packed_size(packed, H, H)
     with nogil:
-        pack_gates(packed, Wh, 4, by_units)
-        for n in range(N):
-            memcpy(states + n * ld, &h[n, 0], H * sizeof(real_t))
-        if by_units:
-            for t in range(T):
-                for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                    forward_step(&hs[0, 0, 0], &gates[0, 0, 0], cells, starts, &c[0, 0],
-                                 states + t % 2 * N * ld, states + (t + 1) % 2 * N * ld, ld,
-                                 packed, last, T, H, kind, True, t, 0, N,
-                                 first_unit(p, n_parts, packed, H),
-                                 first_unit(p + 1, n_parts, packed, H))
-        else:
+        pack_gates(packed, &Wh[0, 0], Wh.strides[0] // size, Wh.strides[1] // size, H, 4, by_units)
+        copy_rows(states, ld, &h[0, 0], H, N, H)
+        for k in range(n_loops(T, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                forward_rows(&hs[0, 0, 0], &gates[0, 0, 0], cells, starts, &c[0, 0], states,
-                             N * ld, ld, packed, last, T, H, kind,
-                             part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
-        for n in range(N):
-            memcpy(&h[n, 0], states + T % 2 * N * ld + n * ld, H * sizeof(real_t))
-
-
-cdef void forward_rows(real_t* hs, real_t* gates, real_t* cs, real_t* before, real_t* c,
-                       real_t* states, Py_ssize_t other, Py_ssize_t ld, const real_t* packed,
-                       const int64_t* lengths, Py_ssize_t T, Py_ssize_t H, int kind,
-                       Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t t
-    for t in range(T):
-        forward_step(hs, gates, cs, before, c, states + t % 2 * other,
-                     states + (t + 1) % 2 * other, ld, packed, lengths, T, H, kind, False, t,
-                     lo, hi, 0, H)
+                forward_range(&hs[0, 0, 0], &gates[0, 0, 0], cells, starts, &c[0, 0], states, ld,
+                              packed, last, N, T, H, kind, by_units,
+                              share(k, p, n_parts, T, N, H, by_units, packed))
+        copy_rows(&h[0, 0], H, states + T % 2 * N * ld, ld, N, H)
 
 
 # ---- backward
@@ -218,40 +188,34 @@ cdef void cell_backward(real_t* da, real_t* da_to, real_t* dc, const real_t* dh,
         memcpy(da + n * H + begin, da_to + n * H + begin, (end - begin) * sizeof(real_t))
 
 
-cdef void pull(real_t* flow, real_t* dh, const real_t* da_from, Py_ssize_t ld,
-               const real_t* packed, const int64_t* lengths, Py_ssize_t H, Py_ssize_t t,
-               Py_ssize_t lo, Py_ssize_t hi, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """dh of rows [lo, hi), units [begin, end) becomes what step t + 1 hands back, where it is."""
-    cdef Py_ssize_t n
-    multiply(flow + lo * H + begin, H, hi - lo, end - begin, da_from + lo * ld, ld, 1,
-             packed + begin * 4 * H, 4 * H, False, <const real_t*> NULL)
-    for n in range(lo, hi):
-        if present(lengths, n, t + 1):
-            memcpy(dh + n * H + begin, flow + n * H + begin, (end - begin) * sizeof(real_t))
-
-
-cdef void backward_step(real_t* da, real_t* dh, real_t* dc, const real_t* dhs,
-                        const real_t* gates, const real_t* cs, const real_t* c0, real_t* flow,
-                        const real_t* da_from, real_t* da_to, Py_ssize_t ld, const real_t* packed,
-                        const int64_t* lengths, Py_ssize_t T, Py_ssize_t H, int kind,
-                        Py_ssize_t t, Py_ssize_t lo, Py_ssize_t hi,
-                        Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """Step t of rows [lo, hi), units [begin, end); t = -1 is what reaches the first state."""
-    cdef Py_ssize_t n, g, at
-    if t < T - 1:
-        pull(flow, dh, da_from, ld, packed, lengths, H, t, lo, hi, begin, end)
-    if t < 0:
-        return
-    for n in range(lo, hi):
-        at = n * T + t
-        if present(lengths, n, t):
-            cell_backward(da + at * 4 * H, da_to + n * ld, dc + n * H, dh + n * H, dhs + at * H,
-                          gates + at * 4 * H, cs + at * H,
-                          cs + (at - 1) * H if t > 0 else c0 + n * H, H, kind, begin, end)
-        else:
-            for g in range(4):
-                memset(da + at * 4 * H + g * H + begin, 0, (end - begin) * sizeof(real_t))
-                memset(da_to + n * ld + g * H + begin, 0, (end - begin) * sizeof(real_t))
+cdef void backward_range(real_t* da, real_t* dh, real_t* dc, const real_t* dhs,
+                         const real_t* gates, const real_t* cs, const real_t* c0, real_t* flow,
+                         real_t* turn, Py_ssize_t ld, const real_t* packed,
+                         const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
+                         int kind, Share part) noexcept nogil:
+    """Turn k is step T - 1 - k, the last one what reaches the first state; `turn` (2, N, 4H)."""
+    cdef Py_ssize_t begin = part.begin, k, t, n, g, at
+    cdef size_t width = (part.end - begin) * sizeof(real_t)
+    cdef const real_t* da_from
+    cdef real_t* da_to
+    for k in range(part.first, part.last):
+        t = T - 1 - k
+        da_from, da_to = turn + k % 2 * N * ld, turn + (k + 1) % 2 * N * ld
+        if k > 0:
+            pull(dh, flow, da_from, ld, packed, 4 * H, lengths, H, t + 1, False, part)
+        if t < 0:
+            return
+        for n in range(part.lo, part.hi):
+            at = n * T + t
+            if present(lengths, n, t):
+                cell_backward(da + at * 4 * H, da_to + n * ld, dc + n * H, dh + n * H,
+                              dhs + at * H, gates + at * 4 * H, cs + at * H,
+                              cs + (at - 1) * H if t > 0 else c0 + n * H, H, kind,
+                              begin, part.end)
+            else:
+                for g in range(4):
+                    memset(da + at * 4 * H + g * H + begin, 0, width)
+                    memset(da_to + n * ld + g * H + begin, 0, width)
 
 
 def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
@@ -283,32 +247,12 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
     flow = turn + 2 * N * ld
     with nogil:
         pack(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, 4 * H, H)
-        if by_units:
-            for k in range(T + 1):
-                for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                    backward_step(&da[0, 0, 0], &dh[0, 0], &dc[0, 0], &dhs[0, 0, 0],
-                                  &gates[0, 0, 0], &cs[0, 0, 0], &c0[0, 0], flow,
-                                  turn + k % 2 * N * ld, turn + (k + 1) % 2 * N * ld, ld, packed,
-                                  last, T, H, kind, T - 1 - k, 0, N,
-                                  first_unit(p, n_parts, packed, H),
-                                  first_unit(p + 1, n_parts, packed, H))
-        else:
+        for k in range(n_loops(T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                backward_rows(&da[0, 0, 0], &dh[0, 0], &dc[0, 0], &dhs[0, 0, 0], &gates[0, 0, 0],
-                              &cs[0, 0, 0], &c0[0, 0], flow, turn, N * ld, ld, packed, last, T, H,
-                              kind, part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
-
-
-cdef void backward_rows(real_t* da, real_t* dh, real_t* dc, const real_t* dhs,
-                        const real_t* gates, const real_t* cs, const real_t* c0, real_t* flow,
-                        real_t* turn, Py_ssize_t other, Py_ssize_t ld, const real_t* packed,
-                        const int64_t* lengths, Py_ssize_t T, Py_ssize_t H, int kind,
-                        Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t k
-    for k in range(T + 1):
-        backward_step(da, dh, dc, dhs, gates, cs, c0, flow, turn + k % 2 * other,
-                      turn + (k + 1) % 2 * other, ld, packed, lengths, T, H, kind, T - 1 - k,
-                      lo, hi, 0, H)
+                backward_range(&da[0, 0, 0], &dh[0, 0], &dc[0, 0], &dhs[0, 0, 0],
+                               &gates[0, 0, 0], &cs[0, 0, 0], &c0[0, 0], flow, turn, ld, packed,
+                               last, N, T, H, kind,
+                               share(k, p, n_parts, T + 1, N, H, by_units, packed))
 
 
 use_pool()

@@ -774,3 +774,17 @@ def attended(name, hs, least=1):
             f"{name}: expected states of shape (N, T, H){more}, got {hs.shape}; reshape it"
         )
     return hs
+
+
+def pair(name, value):
+    """`value` as two entries, one for each direction; None stands for two of it."""
+    if value is None:
+        return None, None
+    try:
+        first, second = value
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected a pair, forward_lstm's and backward_lstm's, got "
+            f"{type(value).__name__}; pass two arrays (N, H), or None for either"
+        ) from None
+    return first, second

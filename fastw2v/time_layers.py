@@ -12,6 +12,7 @@ import numpy as np
 
 from fastw2v import _rng, _threads, _validation, config
 from fastw2v._kernels import _activation, _loss, specialise
+from fastw2v._recurrent import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
 from fastw2v._row_grad import RowGrad, RowGradHolder
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 from fastw2v.layers import (
@@ -44,8 +45,12 @@ __all__ = [
     "Softmax",
     "SoftmaxWithLoss",
     "TimeAffine",
+    "TimeBiLSTM",
     "TimeDropout",
     "TimeEmbedding",
+    "TimeGRU",
+    "TimeLSTM",
+    "TimeRNN",
     "TimeSigmoidWithLoss",
     "TimeSoftmaxWithLoss",
     "cross_entropy_error",

@@ -27,8 +27,3 @@ COMPILED = Implementation("fastw2v", models="fastw2v.models")
 
 # The argument `book` of a test: once the plain numpy statement, once the fast package.
 both = pytest.mark.parametrize("book", [REFERENCE, COMPILED], ids=["reference", "compiled"])
-
-# What exists as reference alone so far. When the compiled layers are there: an empty set, and
-# `recurrent = both`.
-PENDING = {"TimeRNN", "TimeLSTM", "TimeGRU", "TimeBiLSTM"}
-recurrent = pytest.mark.parametrize("book", [REFERENCE], ids=["reference"])

@@ -13,7 +13,6 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from implementations import PENDING
 from own_model import OwnCBOW
 
 import fastw2v
@@ -116,7 +115,6 @@ class TestServedModules:
         expected = {*_book.SERVED[name].defines, *_book.SERVED[name].leaks}
         if not has("matplotlib"):
             expected -= {"plt"}
-        expected -= PENDING
         assert {n for n in printed if not n.startswith("__")} == expected
 
     def test_names_are_ours(self, book):

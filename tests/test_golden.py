@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 from golden import assert_close, cases, load, sequence
-from implementations import both, recurrent
+from implementations import both
 
 LAYERS = ["MatMul", "Affine", "Softmax", "Sigmoid", "SoftmaxWithLoss", "SigmoidWithLoss"]
 FUNCTIONS = {
@@ -167,7 +167,7 @@ def check_time_layer(book, key):
         assert_close(layer.dh, case["dh"], key)
 
 
-@recurrent
+@both
 @pytest.mark.parametrize("key", keys(RECURRENT))
 def test_recurrent_layer(book, key):
     check_time_layer(book, key)
@@ -196,7 +196,7 @@ def check_gradients(layer, case, key):
             assert_close(grad, expected, key)
 
 
-@recurrent
+@both
 @pytest.mark.parametrize("key", keys_of_stateful())
 def test_stateful_layer(book, key):
     case = load(key)
@@ -207,7 +207,7 @@ def test_stateful_layer(book, key):
     check_gradients(layer, case, key)
 
 
-@recurrent
+@both
 @pytest.mark.parametrize("key", cases("time_layers", "TimeLSTM_set_state"))
 def test_lstm_with_a_given_state(book, key):
     case = load(key)
@@ -217,7 +217,7 @@ def test_lstm_with_a_given_state(book, key):
     check_gradients(layer, case, key)
 
 
-@recurrent
+@both
 def test_lstm_with_a_given_h_alone(book):
     key = "extras/TimeLSTM_set_state_h_only"
     case = load(key)

@@ -8,7 +8,7 @@ cell. The documents print eight digits, hence the tolerance.
 
 import numpy as np
 import pytest
-from implementations import both, recurrent
+from implementations import both
 
 ATOL = 1e-7
 
@@ -515,7 +515,7 @@ def test_001_cell_25_37_one_step_of_an_rnn(book):
     assert all(grad.dtype == np.float32 for grad in layer.grads)
 
 
-@recurrent
+@both
 def test_001_cell_72_82_a_loop_over_rnn_is_time_rnn(book):
     N, T, D, H, params = rnn_of_document_001()
     xs, dhs = np.random.rand(N, T, D), np.random.rand(N, T, H)
@@ -562,7 +562,7 @@ def test_001_time_affine(book):
 # Document 002 ----------------------------------------------------------------------------------
 
 
-@recurrent
+@both
 def test_002_rnn_note_parameters(book):
     units, per_gate = 20, 20 + 400 + 20
     for name, gates, total in (("TimeLSTM", 4, 1760), ("TimeRNN", 1, 440)):
@@ -572,7 +572,7 @@ def test_002_rnn_note_parameters(book):
         assert layer.forward(np.zeros((7, 25, 1))).shape == (7, 25, units)
 
 
-@recurrent
+@both
 @pytest.mark.parametrize("kind", ["sigmoid", "hard_sigmoid_keras2"])
 def test_002_rnn_note_formulas(book, kind):
     """i, f, z, o with kernels of their own; c = f * c_tm1 + i * z, y = o * tanh(c)."""

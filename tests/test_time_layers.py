@@ -13,7 +13,7 @@ from conftest import assert_same_bits
 from gradcheck import assert_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from implementations import COMPILED, REFERENCE, both, recurrent
+from implementations import COMPILED, REFERENCE, both
 
 N_GATES = {"TimeRNN": 1, "TimeGRU": 3, "TimeLSTM": 4, "TimeBiLSTM": 4}
 ONE_WAY = ["TimeRNN", "TimeGRU", "TimeLSTM"]
@@ -86,7 +86,7 @@ def n_states(name):
 # Gradients -------------------------------------------------------------------------------------
 
 
-@recurrent
+@both
 @every_layer
 @pytest.mark.parametrize(
     "options",
@@ -156,7 +156,7 @@ def test_finite_differences_of_one_step(book, rng, name, kind):
     assert_gradients(run, [*inputs, *params], [*found, *map(np.copy, layer.grads)])
 
 
-@recurrent
+@both
 @one_way
 def test_gradients_stop_where_a_stateful_forward_begins(book, rng, name):
     layer = make(book, rng, name, np.float64, dtype=np.float64, stateful=True)
@@ -193,7 +193,7 @@ def loop(cell, params, xs, states, dhs, arriving):
     return np.stack(hs, 1), states, np.stack(dxs, 1), dstates, grads
 
 
-@recurrent
+@both
 @one_way
 def test_a_readers_loop_over_cells_gives_the_same(book, rng, dtype, name):
     layer = make(book, rng, name, dtype, dtype=dtype, stateful=True)
@@ -216,7 +216,7 @@ def test_a_readers_loop_over_cells_gives_the_same(book, rng, dtype, name):
         np.testing.assert_allclose(grad, expected, **close)
 
 
-@recurrent
+@both
 @one_way
 def test_layers_are_the_cells(book, rng, name):
     layer = make(book, rng, name)
@@ -237,7 +237,7 @@ def test_layers_are_the_cells(book, rng, name):
 # Any shape -------------------------------------------------------------------------------------
 
 
-@recurrent
+@both
 @every_layer
 @given(
     N=st.integers(0, 12),
@@ -275,7 +275,7 @@ def test_any_shape(name, book, N, T, D, H, dtype, padded, seed):
         np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * top / 10)
 
 
-@recurrent
+@both
 @every_layer
 @pytest.mark.parametrize("shape", [(0, 4), (3, 0), (0, 0)], ids=str)
 def test_nothing_in_nothing_out(book, rng, name, shape):
@@ -296,7 +296,7 @@ def test_nothing_in_nothing_out(book, rng, name, shape):
     assert not any(grad.any() for grad in layer.grads)
 
 
-@recurrent
+@both
 @every_layer
 def test_one_row_of_a_long_sequence(book, rng, name):
     steps = 10_000
@@ -337,7 +337,7 @@ def run_rows(layer, name, xs, lengths, dhs, starts, arriving):
     return [hs, dxs, *grads, *ends, *dstarts]
 
 
-@recurrent
+@both
 @every_layer
 @pytest.mark.parametrize("backwards", [False, True], ids=["", "go_backwards"])
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_rows_of_different_lengths(book, rng, name, lengths, backwards):
             np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-13)
 
 
-@recurrent
+@both
 @one_way
 def test_go_backwards_reads_the_input_reversed(book, rng, name):
     layer = make(book, rng, name)
@@ -380,7 +380,7 @@ def test_go_backwards_reads_the_input_reversed(book, rng, name):
     assert_same_bits(turned.dh, layer.dh)
 
 
-@recurrent
+@both
 def test_both_directions_side_by_side(book, rng):
     params = weights_of(rng, "TimeBiLSTM")
     layer = book.time_layers.TimeBiLSTM(*params)
@@ -404,7 +404,7 @@ def test_both_directions_side_by_side(book, rng):
             )
 
 
-@recurrent
+@both
 def test_a_direction_may_be_a_readers_own(book, rng):
     class Doubled(book.time_layers.TimeLSTM):
         def forward(self, xs, **options):
@@ -417,7 +417,7 @@ def test_a_direction_may_be_a_readers_own(book, rng):
     assert_same_bits(layer.forward(xs)[:, :, H:], expected)
 
 
-@recurrent
+@both
 def test_states_of_both_directions(book, rng):
     layer = make(book, rng, "TimeBiLSTM", stateful=True)
     xs = draw(rng, N, T, D)
@@ -437,7 +437,7 @@ def test_states_of_both_directions(book, rng):
 # Activations of the gates ----------------------------------------------------------------------
 
 
-@recurrent
+@both
 @pytest.mark.parametrize("kind", HARD)
 def test_hard_sigmoids(book, kind):
     # One unit whose gates all see x: the update gate of a GRU that starts from zero is read off
@@ -464,7 +464,7 @@ def test_hard_sigmoids(book, kind):
 # Dtypes ----------------------------------------------------------------------------------------
 
 
-@recurrent
+@both
 @every_layer
 @pytest.mark.parametrize("weights", [np.float32, np.float64])
 @pytest.mark.parametrize("given_", [np.float32, np.float64, np.int32, np.float16])
@@ -483,7 +483,7 @@ def test_sequences_are_float32_whatever_goes_in(book, rng, name, weights, given_
     np.testing.assert_allclose(hs, hs64, rtol=1e-4, atol=1e-5)
 
 
-@recurrent
+@both
 @every_layer
 def test_float64_weights_are_not_rounded_on_the_way(book, rng, name):
     params = weights_of(rng, name, dtype=np.float64)
@@ -508,7 +508,7 @@ def other_memory(x):
     return [wide[..., ::2], x[::-1].copy()[::-1], np.asfortranarray(x), frozen]
 
 
-@recurrent
+@both
 @every_layer
 def test_inputs_of_any_memory_are_read_only(book, rng, name):
     layer = make(book, rng, name, stateful=True)
@@ -530,7 +530,7 @@ def test_inputs_of_any_memory_are_read_only(book, rng, name):
             assert_same_bits(array, before)
 
 
-@recurrent
+@both
 @every_layer
 def test_what_was_handed_out_is_never_written_again(book, rng, name):
     layer = make(book, rng, name, stateful=True)
@@ -559,7 +559,7 @@ def test_what_was_handed_out_is_never_written_again(book, rng, name):
         assert_same_bits(array, before)
 
 
-@recurrent
+@both
 @every_layer
 def test_results_are_the_callers_to_write_into(book, rng, name):
     layer = make(book, rng, name)
@@ -576,7 +576,7 @@ def test_results_are_the_callers_to_write_into(book, rng, name):
         assert_same_bits(grad, before)
 
 
-@recurrent
+@both
 @every_layer
 def test_gradients_are_written_in_place_into_the_callers_order(book, rng, name):
     params = weights_of(rng, name)
@@ -603,7 +603,7 @@ def test_gradients_are_written_in_place_into_the_callers_order(book, rng, name):
         assert_same_bits(grad, expected)
 
 
-@recurrent
+@both
 @one_way
 def test_lists_are_read_at_every_call(book, rng, name):
     layer, other = make(book, rng, name), make(book, rng, name)
@@ -621,7 +621,7 @@ def test_lists_are_read_at_every_call(book, rng, name):
     assert_same_bits(layer.forward(xs), other.forward(xs))
 
 
-@recurrent
+@both
 @one_way
 def test_weights_may_be_views(book, rng, name):
     layer = make(book, rng, name)
@@ -636,7 +636,7 @@ def test_weights_may_be_views(book, rng, name):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
 
 
-@recurrent
+@both
 @every_layer
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
 def test_copies_go_on_where_the_layer_stood(book, rng, name, clone):
@@ -654,7 +654,7 @@ def test_copies_go_on_where_the_layer_stood(book, rng, name, clone):
 # States ----------------------------------------------------------------------------------------
 
 
-@recurrent
+@both
 @one_way
 def test_without_stateful_each_forward_starts_at_zero(book, rng, name):
     layer = make(book, rng, name)
@@ -669,7 +669,7 @@ def test_without_stateful_each_forward_starts_at_zero(book, rng, name):
     assert_same_bits(layer.forward(xs), first)
 
 
-@recurrent
+@both
 @one_way
 def test_stateful_forwards_are_one_long_sequence(book, rng, name):
     layer = make(book, rng, name, stateful=True)
@@ -685,7 +685,7 @@ def test_stateful_forwards_are_one_long_sequence(book, rng, name):
     assert_same_bits(layer.forward(xs[:, :T]), parts[0])
 
 
-@recurrent
+@both
 @one_way
 def test_h_is_the_last_output_in_memory_of_its_own(book, rng, name):
     layer = make(book, rng, name, stateful=True)
@@ -697,7 +697,7 @@ def test_h_is_the_last_output_in_memory_of_its_own(book, rng, name):
         assert (layer.h != 7).all()
 
 
-@recurrent
+@both
 @one_way
 def test_a_state_can_be_kept_and_set_again(book, rng, name):
     layer = make(book, rng, name, stateful=True)
@@ -713,7 +713,7 @@ def test_a_state_can_be_kept_and_set_again(book, rng, name):
         assert_same_bits(state, before)
 
 
-@recurrent
+@both
 @one_way
 def test_the_decoders_state_is_a_strided_view(book, rng, name):
     encoder, decoder = make(book, rng, name), make(book, rng, name, stateful=True)
@@ -729,7 +729,7 @@ def test_the_decoders_state_is_a_strided_view(book, rng, name):
     assert decoder.dh.shape == (N, H)
 
 
-@recurrent
+@both
 def test_h_alone_means_c_is_zero(book, rng):
     layer = make(book, rng, "TimeLSTM", stateful=True)
     xs, h = draw(rng, N, T, D), draw(rng, N, H)
@@ -741,7 +741,7 @@ def test_h_alone_means_c_is_zero(book, rng):
     assert_same_bits(layer.forward(xs), alone)
 
 
-@recurrent
+@both
 @one_way
 def test_assigned_attributes_take_effect(book, rng, name):
     layer = make(book, rng, name)
@@ -768,7 +768,7 @@ def test_assigned_attributes_take_effect(book, rng, name):
 # Inference -------------------------------------------------------------------------------------
 
 
-@recurrent
+@both
 @every_layer
 def test_without_training_nothing_is_kept(book, rng, name):
     layer = make(book, rng, name, stateful=True)
@@ -785,7 +785,7 @@ def test_without_training_nothing_is_kept(book, rng, name):
     assert layer.backward(trained).shape == xs.shape
 
 
-@recurrent
+@both
 @one_way
 def test_nan_passes_through(book, rng, name):
     layer = make(book, rng, name)
@@ -806,7 +806,7 @@ def good_weights(name):
     return weights_of(np.random.default_rng(0), name)
 
 
-@recurrent
+@both
 @every_layer
 @pytest.mark.parametrize(
     "which, bad, error, words",
@@ -833,7 +833,7 @@ def test_bad_weights(book, name, which, bad, error, words):
         getattr(book.time_layers, name)(*params)
 
 
-@recurrent
+@both
 @every_layer
 def test_bad_options(book, name):
     cls, params = getattr(book.time_layers, name), good_weights(name)
@@ -845,7 +845,7 @@ def test_bad_options(book, name):
             cls(*params, recurrent_activation="hard_sigmoid")
 
 
-@recurrent
+@both
 @every_layer
 @pytest.mark.parametrize(
     "xs, error, words",
@@ -869,7 +869,7 @@ def test_bad_xs_leaves_a_layer_as_it_was(book, rng, name, xs, error, words):
     assert_same_bits(layer.backward(dhs), expected)
 
 
-@recurrent
+@both
 @every_layer
 @pytest.mark.parametrize(
     "lengths, error, words",
@@ -894,7 +894,7 @@ def test_bad_lengths_leave_a_layer_as_it_was(book, rng, name, lengths, error, wo
     assert_same_bits(layer.backward(dhs), expected)
 
 
-@recurrent
+@both
 @every_layer
 def test_a_state_of_another_batch_size_names_the_call_that_cures_it(book, rng, name):
     layer = make(book, rng, name, stateful=True)
@@ -918,7 +918,7 @@ def test_a_state_of_another_batch_size_names_the_call_that_cures_it(book, rng, n
         layer.forward(draw(rng, 7, T, D))
 
 
-@recurrent
+@both
 @pytest.mark.parametrize("which", [0, 1])
 def test_both_directions_are_checked_before_one_moves_on(book, rng, which):
     layer = make(book, rng, "TimeBiLSTM", stateful=True)
@@ -935,7 +935,7 @@ def test_both_directions_are_checked_before_one_moves_on(book, rng, which):
     assert_same_bits(layer.backward(dhs), expected)
 
 
-@recurrent
+@both
 @every_layer
 def test_backward_before_forward(book, rng, name):
     cls = "TimeBiLSTM" if name == "TimeBiLSTM" else name
@@ -943,7 +943,7 @@ def test_backward_before_forward(book, rng, name):
         make(book, rng, name).backward(np.zeros((N, T, width(name))))
 
 
-@recurrent
+@both
 @every_layer
 def test_bad_gradients_leave_grads_as_they_were(book, rng, name):
     layer = make(book, rng, name)

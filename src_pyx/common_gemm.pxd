@@ -1,0 +1,142 @@
+"""Matrix products for kernels: B packed into panels, and the register tile that multiplies them.
+
+C (M, N) = A (M, K) B (K, N). A is read in place, from any strides (in elements); so a transposed
+matrix is the same matrix with its strides exchanged. B is packed first:
+
+    panel j     the columns [j NR, j NR + NR) of B as (K, NR), rows one after the other, zero where
+                there is no such column; NR = panel_columns(), and panels follow each other
+    pack        all of a matrix
+    pack_columns  some columns of one panel: panels may hold columns from several places, as the
+                gates of an LSTM, so that what belongs together comes out of one tile
+
+    tile        out (rows, n) = A (rows, K) panel, rows <= tile_rows(), n <= NR columns stored
+    multiply    the same for any number of rows and panels
+
+Memory of packed operands is the caller's: packed_size() elements, starting at a cache line for
+full speed (`aligned_alloc`); any address is correct.
+
+Bits. An element is the chain of multiply-adds over k = 0 .. K - 1 from zero (fused on levels v3 and
+v4), then `accumulate` adds it to what `out` held, then `bias` is added. Nothing else decides: not
+where in a tile it lies, nor the rows and columns beside it, nor strides. Padding never reaches an
+element, so NaN and infinities come out where they belong. Whoever cuts K into pieces (accumulate
+from the second on) must cut it by its size alone.
+
+Nothing here allocates but `aligned_alloc`, nothing raises, all of it runs without the GIL.
+"""
+from libc.string cimport memcpy
+
+from common_types cimport real_t
+
+cdef extern from "gemm_tile.h" nogil:
+    enum:
+        TILE_FMA "FW_TILE_FMA"              # whether the tile is written with vector registers
+        TILE_ROWS "FW_TILE_ROWS"            # most rows of a tile, of either type
+        TILE_SIZE "FW_TILE_SIZE"            # elements of the largest tile, for local buffers
+        FLOAT_COLUMNS "FW_FLOAT_COLUMNS"
+        DOUBLE_COLUMNS "FW_DOUBLE_COLUMNS"
+    void fw_tile_float(float* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n,
+                       const float* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                       const float* b, Py_ssize_t ldb, Py_ssize_t K,
+                       bint accumulate, const float* bias) noexcept
+    void fw_tile_double(double* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n,
+                        const double* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                        const double* b, Py_ssize_t ldb, Py_ssize_t K,
+                        bint accumulate, const double* bias) noexcept
+    # NULL where there is no memory; free with aligned_free, which takes NULL as well.
+    void* aligned_alloc "fw_aligned_alloc"(size_t n_bytes) noexcept
+    void aligned_free "fw_aligned_free"(void* start) noexcept
+
+
+cdef inline Py_ssize_t tile_rows() noexcept nogil:
+    """Most rows of a tile: MR."""
+    return TILE_ROWS
+
+
+cdef inline Py_ssize_t panel_columns(const real_t* any_pointer) noexcept nogil:
+    """Columns of a panel: NR. The argument only tells the type; it may be NULL."""
+    return FLOAT_COLUMNS if real_t is float else DOUBLE_COLUMNS
+
+
+cdef inline Py_ssize_t n_panels(const real_t* any_pointer, Py_ssize_t N) noexcept nogil:
+    """Panels of a matrix with N columns."""
+    cdef Py_ssize_t NR = panel_columns(any_pointer)
+    return (N + NR - 1) // NR
+
+
+cdef inline Py_ssize_t packed_size(const real_t* any_pointer,
+                                   Py_ssize_t K, Py_ssize_t N) noexcept nogil:
+    """Elements of a packed (K, N): its panels lie at multiples of K * NR."""
+    return n_panels(any_pointer, N) * K * panel_columns(any_pointer)
+
+
+cdef inline void pack_columns(real_t* panel, Py_ssize_t offset, Py_ssize_t width,
+                              const real_t* B, Py_ssize_t rs, Py_ssize_t cs,
+                              Py_ssize_t K, Py_ssize_t n_valid) noexcept nogil:
+    """Columns [offset, offset + width) of one panel: the first n_valid from B, zeros after them.
+
+    B points to row 0 of the first of these columns; element (k, j) lies at B[k * rs + j * cs].
+    n_valid may be anything: below 0 all are zeros, above width the rest is left alone.
+    """
+    cdef Py_ssize_t NR = panel_columns(B), k, j
+    cdef real_t* to = panel + offset
+    n_valid = 0 if n_valid < 0 else n_valid if n_valid < width else width
+    for k in range(K):
+        if cs == 1:
+            memcpy(to, B + k * rs, n_valid * sizeof(real_t))
+        else:
+            for j in range(n_valid):
+                to[j] = B[k * rs + j * cs]
+        for j in range(n_valid, width):
+            to[j] = 0
+        to += NR
+
+
+cdef inline void pack_range(real_t* packed, const real_t* B, Py_ssize_t rs, Py_ssize_t cs,
+                            Py_ssize_t K, Py_ssize_t N,
+                            Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Panels [lo, hi) of B (K, N), each to its place."""
+    cdef Py_ssize_t NR = panel_columns(B), p
+    for p in range(lo, hi):
+        pack_columns(packed + p * K * NR, 0, NR, B + p * NR * cs, rs, cs, K, N - p * NR)
+
+
+cdef inline void pack(real_t* packed, const real_t* B, Py_ssize_t rs, Py_ssize_t cs,
+                      Py_ssize_t K, Py_ssize_t N) noexcept nogil:
+    """All panels of B (K, N), element (k, j) at B[k * rs + j * cs]."""
+    pack_range(packed, B, rs, cs, K, N, 0, n_panels(B, N))
+
+
+cdef inline void tile(real_t* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n,
+                      const real_t* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                      const real_t* panel, Py_ssize_t K,
+                      bint accumulate, const real_t* bias) noexcept nogil:
+    """out[r, j] = [out[r, j] +] sum_k a[r, k] panel[k, j] [+ bias[j]], r < rows <= MR, j < n <= NR.
+
+    `out` may be a matrix (ldo its row stride) or a buffer of TILE_SIZE elements (ldo = NR); its
+    columns j >= n are not touched. `bias` is NULL for none. K = 0 gives zeros.
+    """
+    if real_t is float:
+        fw_tile_float(out, ldo, rows, n, a, a_rs, a_cs, panel, FLOAT_COLUMNS, K, accumulate, bias)
+    else:
+        fw_tile_double(out, ldo, rows, n, a, a_rs, a_cs, panel, DOUBLE_COLUMNS, K, accumulate,
+                       bias)
+
+
+cdef inline void multiply(real_t* out, Py_ssize_t ldo, Py_ssize_t M, Py_ssize_t N,
+                          const real_t* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                          const real_t* packed, Py_ssize_t K,
+                          bint accumulate, const real_t* bias) noexcept nogil:
+    """out (M, N) = [out +] A (M, K) B [+ bias (N,)], B packed by `pack`; rows of out contiguous.
+
+    For sizes where A and the result fit the cache; the panels come from memory once.
+    """
+    cdef Py_ssize_t MR = tile_rows(), NR = panel_columns(packed), j = 0, i, rows, n
+    while j < N:
+        n = NR if j + NR < N else N - j
+        i = 0
+        while i < M:
+            rows = MR if i + MR < M else M - i
+            tile(out + i * ldo + j, ldo, rows, n, a + i * a_rs, a_rs, a_cs, packed + j * K, K,
+                 accumulate, bias + j if bias != NULL else NULL)
+            i += MR
+        j += NR

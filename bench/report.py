@@ -30,6 +30,10 @@ FILES = (
     "time_layers",
     "corpus",
     "neighbors",
+    "gemm",
+    "lstm",
+    "gru",
+    "rnn",
 )
 OFF_COLUMN = 0.2
 BUSY = 0.3

@@ -324,7 +324,7 @@ class TimeGRU(_Gated):
     >>> layer = TimeGRU(np.ones((D, 3 * H), "f"), np.ones((H, 3 * H), "f"), np.zeros(3 * H, "f"))
     >>> layer.forward(np.ones((1, 2, D), "f")).round(4)
     array([[[0.8491, 0.8491, 0.8491],
-            [0.9978, 0.9978, 0.9978]]], dtype=float32)
+            [0.9982, 0.9982, 0.9982]]], dtype=float32)
     >>> layer.backward(np.ones((1, 2, H), "f")).shape
     (1, 2, 2)
     """
@@ -386,7 +386,7 @@ class TimeLSTM(_Gated):
     >>> layer = TimeLSTM(np.ones((D, 4 * H), "f"), np.ones((H, 4 * H), "f"), np.zeros(4 * H, "f"))
     >>> layer.forward(np.ones((1, 2, D), "f")).round(4)
     array([[[0.6083, 0.6083, 0.6083],
-            [0.9351, 0.9351, 0.9351]]], dtype=float32)
+            [0.9275, 0.9275, 0.9275]]], dtype=float32)
     >>> layer.backward(np.ones((1, 2, H), "f")).shape
     (1, 2, 2)
     """
@@ -434,8 +434,8 @@ class TimeBiLSTM:
     >>> weights = [np.ones((D, 4 * H), "f"), np.ones((H, 4 * H), "f"), np.zeros(4 * H, "f")]
     >>> layer = TimeBiLSTM(*weights, *weights)
     >>> layer.forward(np.ones((1, 2, D), "f")).round(4)
-    array([[[0.6083, 0.8733],
-            [0.8733, 0.6083]]], dtype=float32)
+    array([[[0.6083, 0.8726],
+            [0.8726, 0.6083]]], dtype=float32)
     >>> layer.backward(np.ones((1, 2, 2 * H), "f")).shape
     (1, 2, 2)
     """

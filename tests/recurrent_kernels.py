@@ -117,9 +117,7 @@ class Call:
         for name in ("hs", "da"):
             assert not found[name][~there].any()
         # A gate that is cut off in one precision and just not in the other has another slope.
-        cut = [
-            (gates[there] > 0) & (gates[there] < 1) for gates in (found["gates"], exact["gates"])
-        ]
+        cut = [(y[there] > 0) & (y[there] < 1) for y in (found["gates"], exact["gates"])]
         if self.kind and (cut[0] != cut[1]).any():
             return
         for name in ("da", *(f"d{state}" for state in self.states)):

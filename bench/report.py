@@ -27,9 +27,13 @@ FILES = (
     "negative_sampling",
     "activation",
     "loss",
+    "time_layers",
     "corpus",
     "neighbors",
     "gemm",
+    "lstm",
+    "gru",
+    "rnn",
 )
 OFF_COLUMN = 0.2
 BUSY = 0.3

@@ -3,6 +3,7 @@
 | name | what it is |
 |---|---|
 | `layers`, `functions`, `negative_sampling_layer` | the book's layers |
+| `time_layers`, `attention_layer` | those for sequences (N, T, ...) |
 | `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
 | `models` | CBOW, SkipGram |
 | `datasets`, `init`, `keyed_vectors` | text, initial weights, word vectors and their files |
@@ -12,6 +13,7 @@
 | `RowGrad` | the gradient of a table, which knows its touched rows |
 """
 
+from fastw2v import _lazy
 from fastw2v._build_info import build_info
 from fastw2v._row_grad import RowGrad
 from fastw2v._threads import get_num_threads, set_num_threads
@@ -33,9 +35,13 @@ _DROPIN = ("install", "uninstall", "load_ipython_extension", "unload_ipython_ext
 
 
 def __getattr__(name):
-    # Import machinery that most programs never need.
+    # Most programs need few of the modules, and never the import machinery.
     if name in _DROPIN:
         from fastw2v import dropin
 
         return getattr(dropin, name)
-    raise AttributeError(f"module 'fastw2v' has no attribute {name!r}")
+    return _lazy.submodule(__name__, name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_lazy.submodules(__name__)})

@@ -10,6 +10,8 @@ import numpy as np
 from fastw2v import _threads
 from fastw2v._kernels import _gemm, specialise
 
+__all__ = ["column_sums", "product"]
+
 _FLOAT32 = np.dtype(np.float32)
 _RUN = specialise(_gemm.product)[_FLOAT32]
 _OWN = _gemm.fused()
@@ -41,6 +43,17 @@ def product(a, b, out=None, *, accumulate=False, bias=None):
                     _multiply(b.T, a.T, out.T, accumulate, None)
                     return out
     return _numpys(a, b, out, accumulate, bias)
+
+
+def column_sums(a):
+    """The sums over the rows of a (M, N), added in double: (N,) float64.
+
+    >>> import numpy as np
+    >>> from fastw2v._products import column_sums
+    >>> column_sums(np.array([[1, 2], [3, 4]], np.float32))
+    array([4., 6.])
+    """
+    return a.sum(axis=0, dtype=np.float64)
 
 
 def _multiply(a, b, out, accumulate, bias):

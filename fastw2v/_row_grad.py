@@ -6,12 +6,14 @@ into clearing, adding and reading the others; with a list of the touched rows no
 
 import functools
 import inspect
+import sys
+import weakref
 
 import numpy as np
 
 from fastw2v import _threads
 from fastw2v._kernels import _embedding, specialise
-from fastw2v._validation import FLOATS, as_float, has_plain_rows, same_shape, writable
+from fastw2v._validation import FLOATS, as_float, has_plain_rows, same_shape, table, writable
 
 _OVERWRITE = specialise(_embedding.overwrite_rows)
 _SCATTER = specialise(_embedding.scatter_add)
@@ -20,16 +22,20 @@ _PROVE = specialise(_embedding.unlisted_rows_are_zero)
 
 # Serial nanoseconds per element of a row that is in cache or on its way; see `_threads.parts`.
 _NS = 0.1
+# Writing rows is bound by the caches, and rows that another core wrote last have to travel: two
+# threads gain nothing until the rows no longer fit there, at about ten times the usual work.
+_SPLIT_LATE = 10
 
 
 class _Tracker:
     """Which rows of one gradient may be other than zero. Shared by all views of the array.
 
     mark (V,) uint8: `stamp` where the row is listed, else 0; rows[:n_rows]: the list. `dense`
-    means that any row may hold anything, and mark and list mean nothing.
+    means that any row may hold anything, and mark and list mean nothing. `adopted`: the memory is
+    that of a plain array which was there before, see `adopt`.
     """
 
-    __slots__ = ("dense", "first", "fresh", "mark", "n_rows", "rows", "stamp")
+    __slots__ = ("adopted", "dense", "first", "fresh", "mark", "n_rows", "rows", "stamp")
 
     def __init__(self, V):
         capacity = V // 4 + 1  # beyond a quarter of the rows a list costs more than it saves
@@ -41,6 +47,7 @@ class _Tracker:
         self.n_rows = 0
         self.stamp = 1
         self.dense = False
+        self.adopted = False
 
     def reset(self):
         """After everything was set to zero."""
@@ -52,11 +59,11 @@ class _Tracker:
 class RowGrad(np.ndarray):
     """The gradient of a table W (V, D): an array of zeros that lists the rows written since.
 
-    It prints, computes, copies and pickles as a plain array, and a view of it shares its list.
-    Every write through it is seen: item assignment, operators such as ``+=``, ufuncs with
-    ``out=``, ``np.add.at``, ``np.copyto``, ``np.put``, ``np.putmask``, ``fill``, ``sort``,
-    ``flat``, slices and transposes. After such a write by somebody else all rows count as touched
-    until the next backward.
+    It prints, computes, copies and pickles as a plain array, and a view of it shares its list; in a
+    copy or a pickle of a layer or a model there is a RowGrad again. Every write through it is seen:
+    item assignment, operators such as ``+=``, ufuncs with ``out=``, ``np.add.at``, ``np.copyto``,
+    ``np.put``, ``np.putmask``, ``fill``, ``sort``, ``flat``, slices and transposes. After such a
+    write by somebody else all rows count as touched until the next backward.
 
     Not seen are writes through ``np.asarray(g)``, a ``memoryview``, DLPack, or anything else that
     takes the bare memory: call ``g.mark_dirty()`` after those. The optimizers read the list only
@@ -75,6 +82,7 @@ class RowGrad(np.ndarray):
     """
 
     def __new__(cls, W):
+        table("W", W)
         grad = np.zeros(W.shape, W.dtype).view(cls)
         grad._tracker = _Tracker(W.shape[0])
         grad._whole = True
@@ -138,12 +146,15 @@ class RowGrad(np.ndarray):
         return _plain(self).copy()
 
     def __deepcopy__(self, memo):
-        return _plain(self).copy()
+        # copy.deepcopy(grad) begins with an empty memo: then nothing holds the copy but the caller.
+        return _tracked_copy(self) if memo and self._whole else _plain(self).copy()
 
     def __reduce__(self):
         return _plain(self).__reduce__()
 
     def __reduce_ex__(self, protocol):
+        if is_clear(self) and is_proven(self):  # as most of a model's gradients are
+            return np.zeros, (self.shape, self.dtype)
         return _plain(self).__reduce_ex__(protocol)
 
     @property
@@ -187,6 +198,21 @@ def _plain_unless_view(grad, result):
 def _note(x):
     if isinstance(x, RowGrad):
         x.mark_dirty()
+
+
+def _tracked_copy(grad):
+    twin = RowGrad(grad)
+    theirs, mine = grad._tracker, twin._tracker
+    if is_tracked(grad) and is_proven(grad):
+        rows = theirs.rows[: theirs.n_rows]
+        twin.view(np.ndarray)[rows] = grad.view(np.ndarray)[rows]
+        mine.mark[:] = theirs.mark
+        mine.rows[: len(rows)] = rows
+        mine.n_rows, mine.stamp = len(rows), theirs.stamp
+    else:
+        twin.view(np.ndarray)[...] = grad.view(np.ndarray)
+        mine.dense = True
+    return twin
 
 
 def _keeps_zero_rows(ufunc, method, inputs, target):
@@ -285,12 +311,73 @@ for _name in "byteswap fill partition put resize setfield sort".split():
     setattr(RowGrad, _name, _as_writer(_name))
 
 
+# Gradients in copies. A pickled RowGrad comes back as a plain array, which a reader's own class may
+# list as well as our layer: both must go on to see the same numbers, and in `fit` also one object.
+
+# id of a plain array: the RowGrad over its memory
+_adopted: weakref.WeakValueDictionary[int, RowGrad] = weakref.WeakValueDictionary()
+
+
+def adopt(array):
+    """The RowGrad over the memory of a plain array (V, D): for one array always the same one.
+
+    As long as anybody else holds the array, through which writes cannot be seen, `is_tracked` says
+    no and all rows count as touched.
+    """
+    grad = _adopted.get(id(array))
+    if grad is None or grad.base is not array:
+        grad = array.view(RowGrad)
+        grad._whole = True
+        grad._tracker = _Tracker(len(array))
+        grad._tracker.adopted = grad._tracker.dense = True
+        _adopted[id(array)] = grad
+    return grad
+
+
+def adopt_again(grads):
+    """In a list of gradients, put adopted arrays' RowGrads in the place of the arrays."""
+    if _adopted and type(grads) is list:
+        for i, grad in enumerate(grads):
+            if type(grad) is np.ndarray and id(grad) in _adopted:
+                grads[i] = _adopted[id(grad)]
+
+
+class RowGradHolder:
+    """Base of what has RowGrads in its list `grads`: copies and pickles have them again."""
+
+    def __getstate__(self):
+        grads = vars(self).get("grads")
+        grads = grads if isinstance(grads, list) else ()
+        return {**vars(self), "_row_grads": [i for i, g in enumerate(grads) if is_row_grad(g)]}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        row_grads = state.pop("_row_grads", ())
+        vars(self).update(state)
+        for i in row_grads:
+            if type(self.grads[i]) is np.ndarray:
+                self.grads[i] = adopt(self.grads[i])
+
+
 # What layers, trainers and optimizers do with a gradient, tracked or not.
 
 
-def is_tracked(grad):
+def is_row_grad(grad):
     """Whether `grad` is a whole RowGrad (not a view of one), as a layer makes it."""
     return type(grad) is RowGrad and grad._whole and len(grad._tracker.mark) == len(grad)
+
+
+def is_tracked(grad):
+    """Whether `grad` is a whole RowGrad, and nobody holds the plain array that it was made of."""
+    if not (type(grad) is RowGrad and grad._whole):
+        return False
+    tracker = grad._tracker
+    if len(tracker.mark) != len(grad):
+        return False
+    if tracker.adopted and sys.getrefcount(grad.base) > 2:  # the RowGrad's and the argument's
+        tracker.dense = True
+        return False
+    return True
 
 
 def is_clear(grad):
@@ -299,6 +386,18 @@ def is_clear(grad):
         return False
     tracker = grad._tracker
     return tracker.n_rows == 0 and not tracker.dense
+
+
+def check_writable(grads):
+    """Check all arrays of a list, before anything is written to one of them."""
+    for i, grad in enumerate(grads):
+        if not (type(grad) is RowGrad and grad.flags.writeable):
+            writable(f"grads[{i}]", grad)
+
+
+def shares_memory(x, grad):
+    """np.may_share_memory, which on a RowGrad itself costs many times as much."""
+    return np.may_share_memory(x, _plain(grad))
 
 
 def write_rows(grad, ids, V, x, coef=None):
@@ -312,7 +411,7 @@ def write_rows(grad, ids, V, x, coef=None):
     if grad.dtype in FLOATS:
         x = as_float("x", x, grad.dtype)
         coef = coef if coef is None else as_float("coef", coef, grad.dtype)
-    if np.may_share_memory(x, grad):
+    if shares_memory(x, grad):
         x = x.copy()
     if not has_plain_rows(grad):
         _plain(grad)[...] = 0
@@ -320,7 +419,7 @@ def write_rows(grad, ids, V, x, coef=None):
         terms = np.repeat(x, C, axis=0) if C != 1 else x
         np.add.at(grad, ids, terms if coef is None else coef[:, None] * terms)
         return
-    n_parts = _threads.parts((ids.size + len(x)) * grad.shape[1] * _NS)
+    n_parts = _threads.parts((ids.size + len(x)) * grad.shape[1] * _NS / _SPLIT_LATE)
     key = (grad.dtype, ids.dtype)
     if not is_tracked(grad):
         grad[...] = 0

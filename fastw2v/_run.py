@@ -11,13 +11,16 @@ import types
 from collections.abc import Sequence
 from importlib.machinery import SourceFileLoader
 
-from . import dropin
+from . import _spawn, dropin
 from ._served import say
 
 __all__ = ["add_run_parser", "run", "run_command"]
 
 # Frames of these never show in a traceback of the script; those of _IMPORT where they lead to them.
-_MACHINERY = {"fastw2v._run", "fastw2v._served", "fastw2v.config", "fastw2v.dropin"}
+_MACHINERY = {
+    *("fastw2v._run", "fastw2v._served", "fastw2v._spawn"),
+    *("fastw2v.config", "fastw2v.dropin"),
+}
 _IMPORT = {"importlib._bootstrap", "importlib._bootstrap_external"}
 
 
@@ -82,6 +85,7 @@ def run(script: str, args: Sequence[str] = (), models: bool = False) -> int:
     )
     sys.modules["__main__"] = main
     dropin.install(models=models)
+    _spawn.follow(models)
     try:
         exec(compile(source, path, "exec", dont_inherit=True), vars(main))
     except SystemExit:

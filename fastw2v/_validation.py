@@ -7,6 +7,7 @@ TypeError for dtypes, ValueError for shapes and values; checks run before anythi
 from __future__ import annotations
 
 import math
+import numbers as number_types
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,13 +23,23 @@ _WRAP_IDS = specialise(_embedding.wrap_ids)
 def numbers(name, x):
     """`x` as a plain ndarray of bool, int or float."""
     if type(x) is not np.ndarray:
-        x = np.asarray(x)
+        x = _array(name, x)
     if x.dtype.kind not in "biuf":
         raise TypeError(
             f"{name}: expected real numbers, got dtype {x.dtype}; "
             "convert with np.asarray(..., dtype=np.float32)"
         )
     return x
+
+
+def _array(name, x):
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: expected an array, or lists of equal length, got {type(x).__name__} "
+            f"({error}); fill the short ones up or leave them out"
+        ) from None
 
 
 def as_float(name, x, dtype):
@@ -38,21 +49,22 @@ def as_float(name, x, dtype):
     return np.require(numbers(name, x), dtype, "CA")
 
 
-def as_ids(name, idx, V, wrap=True):
+def as_ids(name, idx, V, wrap=True, rows="rows"):
     """`idx` as a C-contiguous int32 or int64 array of its own shape, every id in [0, V).
 
     Ids may be of any integer dtype, strided, read-only, a list or a scalar. With `wrap`, ids from
-    -V to -1 count from the end, as in numpy. Nothing is copied when nothing has to change.
+    -V to -1 count from the end, as in numpy. Nothing is copied when nothing has to change. `rows`:
+    what there are V of, for the message.
     """
     ids = idx
     if type(ids) is not np.ndarray or ids.dtype not in _IDS or not ids.flags.carray:
-        ids = _native_ids(name, ids, V, wrap)
+        ids = _native_ids(name, ids, V, wrap, rows)
     flat = ids.reshape(-1)
     at, negative = _FIND_BAD_ID[ids.dtype](flat, V)
     if at >= 0 or (negative and not wrap):
         if at < 0:
             at = int(np.argmax(flat < 0))
-        _bad_id(name, ids, at, V, wrap)
+        _bad_id(name, ids, at, V, wrap, rows)
     if negative:
         wrapped = np.empty_like(flat)
         _WRAP_IDS[ids.dtype](wrapped, flat, V)
@@ -60,27 +72,29 @@ def as_ids(name, idx, V, wrap=True):
     return ids
 
 
-def _native_ids(name, idx, V=2**63 - 1, wrap=True):
-    if not isinstance(idx, np.ndarray) and np.size(idx) == 0:
-        return np.empty(np.shape(idx), np.int64)  # numpy makes float64 of an empty list
-    ids = np.asarray(idx)
+def _native_ids(name, idx, V=2**63 - 1, wrap=True, rows="rows"):
+    ids = _array(name, idx)
+    if ids.size == 0 and not isinstance(idx, np.ndarray):
+        return np.empty(ids.shape, np.int64)  # numpy makes float64 of an empty list
     if ids.dtype.kind not in "iu":
         raise TypeError(
             f"{name}: expected integer ids, got dtype {ids.dtype}; convert with .astype(np.int64)"
         )
     if ids.dtype == np.uint64 and ids.size and ids.max() >= V:
         # Before the cast makes a negative id of it.
-        _bad_id(name, ids, int(np.argmax(ids.reshape(-1) >= V)), V, wrap)
+        _bad_id(name, ids, int(np.argmax(ids.reshape(-1) >= V)), V, wrap, rows)
     dtype = np.int32 if ids.dtype.itemsize < 4 or ids.dtype == np.int32 else np.int64
+    if ids.dtype == dtype and ids.flags.aligned:  # strided: a column of the contexts, say
+        return ids if ids.flags.c_contiguous else np.array(ids, order="C")
     return np.require(ids, dtype, "CA")
 
 
-def _bad_id(name, ids, at, V, wrap):
+def _bad_id(name, ids, at, V, wrap, rows):
     place = at if ids.ndim == 1 else tuple(int(i) for i in np.unravel_index(at, ids.shape))
     where = f" at position {place}" if ids.ndim else ""
     cure = f"use ids from {-V if wrap else 0} to {V - 1}" if V else "the table is empty"
     raise IndexError(
-        f"{name}: id {ids.reshape(-1)[at]}{where} is out of range for {V} rows; {cure}"
+        f"{name}: id {ids.reshape(-1)[at]}{where} is out of range for {V} {rows}; {cure}"
     )
 
 
@@ -143,7 +157,11 @@ def positive_int(name, value, low=1):
 
 
 def writable(name, x):
-    """Check that an array that is about to be written to is not read-only."""
+    """Check that what is about to be written to is an array, and not a read-only one."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy array, got {type(x).__name__}; make one with np.array(...)"
+        )
     if not x.flags.writeable:
         raise ValueError(f"{name}: expected a writable array, got a read-only one; pass a copy")
     return x
@@ -173,7 +191,7 @@ def complete_ids(name, corpus):
 
 def probabilities(name, p):
     """Weights as a read-only float64 array (V,) that sums to 1."""
-    p = np.array(p, np.float64)
+    p = np.array(numbers(name, p), np.float64)
     if p.ndim != 1 or p.size == 0:
         raise ValueError(
             f"{name}: expected one probability per word, shape (V,), got {p.shape}; flatten it"
@@ -334,7 +352,7 @@ def broadcast(name, x, shape, why):
 
 def fraction(name, value):
     """`value`, if it is a number from 0 to 1."""
-    if not 0 <= value <= 1:
+    if not 0 <= number(name, value) <= 1:
         raise ValueError(f"{name}: expected a number from 0 to 1, got {value!r}; pass e.g. 0.5")
     return value
 
@@ -402,6 +420,11 @@ def word_rows(name, matrix, V):
 
 def float_in_place(name, x):
     """Check that an array can be divided in place."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy array to divide in place, got {type(x).__name__}; "
+            "make one with np.array(...)"
+        )
     if x.dtype.kind not in "fc":
         raise TypeError(
             f"{name}: expected floats to divide in place, got dtype {x.dtype}; "
@@ -453,7 +476,13 @@ def excluded_ids(name, exclude, Q):
 
 def lengths(name, shape, ndim=0):
     """The shape of an array, an int or a sequence of ints, with at least `ndim` axes."""
-    axes = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+    axes = (shape,) if hasattr(shape, "__index__") else shape
+    try:
+        axes = tuple(axes)
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected lengths, got {type(shape).__name__}; pass e.g. (V, D)"
+        ) from None
     if len(axes) < ndim or any(not hasattr(n, "__index__") or n < 0 for n in axes):
         more = f"at least {ndim} " if ndim else ""
         raise ValueError(
@@ -468,3 +497,294 @@ def gates(name, shape, n):
     if len(shape) != 1 or shape[0] % n:
         raise ValueError(f"{name}: expected ({n} * H,) for {n} gates, got {shape}; pass {n} * H")
     return shape
+
+
+def contexts_and_target(contexts, target, V, C):
+    """Ids contexts (N, C) in [0, V), and target (N,) of any size; N > 0."""
+    contexts = as_ids("contexts", contexts, V)
+    target = any_ids("target", target)
+    if target.ndim != 1 or len(target) == 0:
+        raise ValueError(
+            f"target: expected ids of shape (N,) with N > 0, got {target.shape}; pass one for "
+            "each row of contexts, and leave out empty batches"
+        )
+    same_shape("contexts", contexts, (len(target), C), "2 * window_size ids per target")
+    return contexts, target
+
+
+def row_per_word(name, V, n_words, what):
+    """Check that a table of V rows (`what`) has one for each of the words of the corpus `name`."""
+    if n_words > V:
+        raise ValueError(
+            f"{name}: expected ids below {V}, {what}, got ids up to {n_words - 1}; "
+            f"make it {n_words}, one row per word"
+        )
+
+
+def params_and_grads(params, grads):
+    """Check two lists, or other sequences, of equal length."""
+    n = [_length(name, arrays) for name, arrays in (("params", params), ("grads", grads))]
+    if n[0] != n[1]:
+        raise ValueError(
+            f"grads: expected {n[0]} arrays, one per parameter, got {n[1]}; "
+            "pass both lists of the same layers"
+        )
+
+
+def _length(name, arrays):
+    try:
+        iter(arrays)
+        return len(arrays)
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected a list of arrays, got {type(arrays).__name__}; "
+            f"pass model.{name}, or [array] for a single one"
+        ) from None
+
+
+def parameter(name, w):
+    """Check an array that an optimizer is about to change."""
+    writable(name, w)
+    if w.dtype.kind != "f":
+        raise TypeError(
+            f"{name}: expected floating-point numbers, got dtype {w.dtype}; "
+            "convert with .astype(np.float32)"
+        )
+
+
+def number(name, value):
+    """A real number as float; it may be infinite or NaN."""
+    if type(value) in (float, int):
+        return float(value)
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, bool) or not isinstance(value, number_types.Real):
+        raise TypeError(f"{name}: expected a number, got {value!r}; pass a float")
+    return float(value)
+
+
+def below_one(name, value):
+    """A number of at least 0 and below 1, as float."""
+    value = number(name, value)
+    if not 0 <= value < 1:
+        raise ValueError(f"{name}: expected a number from 0 to below 1, got {value}; pass e.g. 0.9")
+    return value
+
+
+def array(name, x):
+    """`x` as an array of any dtype."""
+    return x if type(x) is np.ndarray else _array(name, x)
+
+
+def fits_with(name, x, shape, why):
+    """`x`, if numpy can stretch it and an array of this shape to one shape."""
+    try:
+        np.broadcast_shapes(x.shape, shape)
+    except ValueError:
+        raise ValueError(
+            f"{name}: expected shape {tuple(shape)} ({why}) or one that numpy stretches with it, "
+            f"got {x.shape}; pass the matching array"
+        ) from None
+    return x
+
+
+def array_list(name, arrays):
+    """Check a list, or another sequence, of whatever."""
+    _length(name, arrays)
+
+
+def methods(name, thing, wanted):
+    """Check that an object has these methods, as a trainer is about to call them."""
+    missing = [method for method in wanted if not callable(getattr(thing, method, None))]
+    if missing:
+        raise TypeError(
+            f"{name}: expected an object with {' and '.join(wanted)}, got "
+            f"{type(thing).__name__} without {missing[0]}; write that method"
+        )
+
+
+def iterable(name, things, what):
+    """Check that there is something to go through: `what` says what it gives."""
+    if not hasattr(things, "__iter__"):
+        raise TypeError(
+            f"{name}: expected {what}, got {type(things).__name__}; pass a list of them"
+        )
+
+
+def sequence_dtype(name, dtype):
+    """The dtype of sequences, float32 or float64; None, the book's, is float32."""
+    try:
+        return FLOATS[FLOATS.index(np.dtype(np.float32 if dtype is None else dtype))]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name}: expected None, np.float32 or np.float64, got {dtype!r}; pass one of these"
+        ) from None
+
+
+def recurrent_weights(Wx, Wh, b, n_gates):
+    """(D, H) of the weights of a cell: Wx (D, n * H), Wh (H, n * H), b (n * H,) for n gates."""
+    weights("Wx", Wx, 2)
+    weights("Wh", Wh, 2)
+    D, H = Wx.shape[0], Wh.shape[0]
+    width, letters = n_gates * H, f"{n_gates} * H" if n_gates > 1 else "H"
+    if Wh.shape[1] != width:
+        raise ValueError(
+            f"Wh: expected shape (H, {letters}), got {Wh.shape}; its rows are the hidden units"
+        )
+    if Wx.shape[1] != width:
+        raise ValueError(
+            f"Wx: expected shape (D, {letters}) = ({D}, {width}) to match Wh of shape {Wh.shape}, "
+            f"got {Wx.shape}; reshape it"
+        )
+    bias("b", b, width)
+    return D, H
+
+
+def sequence(name, xs, Wx):
+    """`xs` as an ndarray (N, T, D) that fits Wx (D, ...)."""
+    xs = numbers(name, xs)
+    D = Wx.shape[0]
+    if xs.ndim != 3 or xs.shape[2] != D:
+        raise ValueError(
+            f"{name}: expected shape (N, T, D) with D = {D} to match W of shape {Wx.shape}, "
+            f"got {xs.shape}; reshape or transpose it"
+        )
+    return xs
+
+
+def step_input(name, x, Wx):
+    """`x` as an ndarray (N, D) that fits Wx (D, ...)."""
+    x = numbers(name, x)
+    D = Wx.shape[0]
+    if x.ndim != 2 or x.shape[1] != D:
+        raise ValueError(
+            f"{name}: expected shape (N, D) with D = {D} to match Wx of shape {Wx.shape}, "
+            f"got {x.shape}; reshape or transpose it"
+        )
+    return x
+
+
+def state(name, h, N, H):
+    """`h` as an ndarray (N, H): what a step or a sequence starts from."""
+    h = numbers(name, h)
+    if h.shape != (N, H):
+        raise ValueError(
+            f"{name}: expected a state of shape (N, H) = ({N}, {H}), one row per row of the input, "
+            f"got {h.shape}; call reset_state() before a batch of another size, or set_state() "
+            "with one of this shape"
+        )
+    return h
+
+
+def state_gradient(name, dh, N, H):
+    """`dh` as an ndarray (N, H), or None: the gradient that arrives at a last state."""
+    if dh is None:
+        return None
+    dh = numbers(name, dh)
+    return same_shape(name, dh, (N, H), "N and H of the last state")
+
+
+def row_lengths(name, given, N, T):
+    """How many of the T steps each of the N rows has, (N,) int64; None stands for all T."""
+    if given is None:
+        return None
+    found = _native_ids(name, given)
+    if found.shape != (N,):
+        raise ValueError(
+            f"{name}: expected shape (N,) = ({N},), one length per row of xs, got {found.shape}; "
+            "pass a flat list"
+        )
+    bad = np.flatnonzero((found < 0) | (found > T))
+    if bad.size:
+        raise ValueError(
+            f"{name}: expected numbers from 0 to T = {T}, got {found[bad[0]]} at position "
+            f"{bad[0]}; count the steps of that row"
+        )
+    return found.astype(np.int64, copy=False)
+
+
+def after_training(layer, value):
+    """Check that forward has run with train=True: `value` is what it keeps for backward."""
+    if value is None:
+        raise RuntimeError(
+            f"{type(layer).__name__}.backward: nothing to go back through; call forward first, "
+            "with train=True"
+        )
+    return value
+
+
+def features_over_time(name, x, W):
+    """`x` as an ndarray (N, T, D) that fits W (D, H)."""
+    x = features(name, x, W)
+    if x.ndim != 3:
+        raise ValueError(f"{name}: expected shape (N, T, {W.shape[0]}), got {x.shape}; reshape it")
+    return x
+
+
+def ids_over_time(name, xs, V):
+    """`xs` as ids (N, T) in [0, V); see `as_ids`."""
+    ids = as_ids(name, xs, V)
+    if ids.ndim != 2:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T), got {ids.shape}; for one sequence pass it as "
+            "xs[None, :]"
+        )
+    return ids
+
+
+def scores_over_time(name, x):
+    """`x`, if it is (N, T, V) with V > 0."""
+    if x.ndim != 3 or x.shape[2] == 0:
+        raise ValueError(
+            f"{name}: expected scores of shape (N, T, V) with V > 0, got {x.shape}; reshape it"
+        )
+    return x
+
+
+def targets_over_time(name, ts, shape, ignore=None):
+    """Right classes of scores (N, T, V) as ids (N * T,) in [0, V), and -1 where they are `ignore`.
+
+    They come as ids (N, T) or (N * T,), or as one-hot rows in the shape of the scores.
+    """
+    N, T, V = shape
+    ts = np.asarray(ts)
+    if ts.shape == (N, T, V):
+        ids = numbers(name, ts).argmax(axis=2)
+    elif ts.shape in ((N, T), (N * T,)):
+        ids = _native_ids(name, ts)
+    else:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T) = ({N}, {T}), or one-hot rows of shape "
+            f"{tuple(shape)}, got {ts.shape}; reshape it"
+        )
+    ignored = None if ignore is None else ids == ignore
+    if ignored is None or not ignored.any():
+        return as_ids(name, ids, V).reshape(-1)
+    checked = as_ids(name, np.where(ignored, 0, ids), V)
+    checked[ignored] = -1
+    return checked.reshape(-1)
+
+
+def attended(name, hs, least=1):
+    """`hs` as an ndarray (N, T, H) of at least so many steps."""
+    hs = numbers(name, hs)
+    if hs.ndim != 3 or hs.shape[1] < least:
+        more = f" with T of at least {least}" if least else ""
+        raise ValueError(
+            f"{name}: expected states of shape (N, T, H){more}, got {hs.shape}; reshape it"
+        )
+    return hs
+
+
+def pair(name, value):
+    """`value` as two entries, one for each direction; None stands for two of it."""
+    if value is None:
+        return None, None
+    try:
+        first, second = value
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected a pair, forward_lstm's and backward_lstm's, got "
+            f"{type(value).__name__}; pass two arrays (N, H), or None for either"
+        ) from None
+    return first, second

@@ -9,11 +9,13 @@ import numpy as np
 
 from fastw2v._files import replacing
 from fastw2v._pickle import BookFileError, load_book_pickle
+from fastw2v._row_grad import RowGradHolder
+from fastw2v._validation import writable
 
 __all__ = ["BaseModel", "BookFileError", "load_book_pickle"]
 
 
-class BaseModel:
+class BaseModel(RowGradHolder):
     """Base of models: `params`, `grads`, and files of parameters.
 
     A subclass sets `params` and `grads` (lists of arrays, same order) and writes `forward` and
@@ -74,11 +76,7 @@ class BaseModel:
             raise FileNotFoundError(f"No file: {name}")
         params = self._own_params()
         for i, param in enumerate(params):
-            if not param.flags.writeable:  # before the first write, not in the middle
-                raise ValueError(
-                    f"params[{i}]: expected an array that can be written, got a read-only one; "
-                    "put a copy of it into params"
-                )
+            writable(f"params[{i}]", param)  # before the first write, not in the middle
         read = _read_archive if name.endswith(".npz") else _read_pickle
         arrays = read(name, lambda shapes: self._check_fit(name, params, shapes))
         for param, array in zip(params, arrays, strict=True):

@@ -4,6 +4,7 @@ import numpy as np
 
 from fastw2v import _threads, _validation
 from fastw2v._kernels import _activation, _embedding, specialise
+from fastw2v._row_grad import shares_memory
 
 __all__ = ["GPU", "cross_entropy_error", "np", "relu", "scatter_add", "sigmoid", "softmax"]
 
@@ -117,7 +118,7 @@ def scatter_add(dW, idx, dout):
     if not _rows_for_kernel(dW):
         np.add.at(dW, idx, dout)
         return
-    if np.may_share_memory(dW, dout):
+    if shares_memory(dout, dW):
         dout = dout.copy()
     D = dW.shape[1]
     x = _validation.as_float("dout", dout, dW.dtype).reshape(idx.size, D)

@@ -13,7 +13,7 @@ from fastw2v import _threads, _validation, config
 from fastw2v._kernels import _activation, _embedding, _loss, specialise
 from fastw2v._products import product
 from fastw2v._replay import catch_up
-from fastw2v._row_grad import RowGrad, write_rows
+from fastw2v._row_grad import RowGrad, RowGradHolder, write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 
 __all__ = [
@@ -171,6 +171,7 @@ class Sigmoid:
         run = specialise(_activation.sigmoid_backward).get(out.dtype)
         # forward: out = 1 / (1 + exp(-x))
         if run is None or dout.dtype != out.dtype or dout.shape != out.shape:
+            _validation.fits_with("dout", dout, out.shape, "that of x")
             return np.asarray(dout * (1.0 - out) * out)
         dout = _validation.as_float("dout", dout, out.dtype)
         out = _validation.as_float("out", out, out.dtype)
@@ -208,7 +209,7 @@ class Softmax:
         run = specialise(_activation.softmax_backward).get(out.dtype)
         # forward: out = exp(x) / sum exp(x)
         if run is None or dout.dtype != out.dtype or dout.shape != out.shape or out.ndim > 2:
-            dx = out * dout
+            dx = out * _validation.fits_with("dout", dout, out.shape, "that of x")
             return dx - out * dx.sum(axis=min(1, dx.ndim - 1), keepdims=True)
         dout = np.atleast_2d(_validation.as_float("dout", dout, out.dtype))
         rows = np.atleast_2d(_validation.as_float("out", out, out.dtype))
@@ -316,7 +317,7 @@ class SigmoidWithLoss:
         array = _validation.numbers("dout", dout)
         # A Python number as dout is weak in numpy's promotion, an array of one element is not.
         dtype = np.result_type(y, t, dout if isinstance(dout, (int, float)) else array)
-        dout = array
+        dout = _validation.fits_with("dout", array, y.shape, "that of x")
         # forward: loss = mean of -log(sigmoid(x) if t else 1 - sigmoid(x))
         scale = float(dout) / N if dout.ndim == 0 else 1 / N
         y = _validation.as_float("y", y, np.float64 if dtype.itemsize > 4 else np.float32)
@@ -352,11 +353,12 @@ class Dropout:
     def forward(self, x, train_flg=True):
         """x of any shape -> x * mask in training, else x * (1 - dropout_ratio)."""
         x = _validation.numbers("x", x)
+        ratio = _validation.fraction("dropout_ratio", self.dropout_ratio)
         if not train_flg:
-            self._test_scale = 1.0 - self.dropout_ratio
+            self._test_scale = 1.0 - ratio
             return np.asarray(x * self._test_scale)
         draw = np.random.rand(*x.shape) if self._rng is None else self._rng.random(x.shape)
-        self.mask = np.asarray(draw > self.dropout_ratio)
+        self.mask = np.asarray(draw > ratio)
         self._test_scale = None
         return np.asarray(x * self.mask)
 
@@ -365,10 +367,17 @@ class Dropout:
         dout = _validation.numbers("dout", dout)
         if self._test_scale is not None:
             return np.asarray(dout * self._test_scale)
-        return np.asarray(dout * _validation.after_forward(self, self.mask))
+        mask = _validation.after_forward(self, self.mask)
+        return np.asarray(_validation.fits_with("dout", dout, mask.shape, "that of x") * mask)
 
 
-class Embedding:
+def has_own_methods(layer):
+    """Whether somebody put another forward or backward into this one object."""
+    attributes = vars(layer)
+    return "forward" in attributes or "backward" in attributes
+
+
+class Embedding(RowGradHolder):
     """Rows of a table by id: ``out = W[idx]``.
 
     W (V, D) is the caller's own array. The gradient ``grads[0]`` (V, D) is a `RowGrad`.
@@ -403,19 +412,30 @@ class Embedding:
         """
         W = _validation.table("params[0]", self.params[0])
         ids = _validation.as_ids("idx", idx, W.shape[0])
+        out = rows_of(W, ids)
         self.idx = idx
-        catch_up(W, ids)
-        if not _validation.has_plain_rows(W):
-            return np.array(W[ids])
-        out = np.empty((*ids.shape, W.shape[1]), W.dtype)
-        n_parts = _threads.parts(out.size * _GATHER_NS)
-        _GATHER[W.dtype, ids.dtype](out.reshape(ids.size, W.shape[1]), W, ids.reshape(-1), n_parts)
         return out
 
     def backward(self, dout):
         """grads[0] = 0, then grads[0][idx[n]] += dout[n]; repeated ids add up. Returns None."""
-        grad = _validation.writable("grads[0]", self.grads[0])
-        ids = _validation.as_ids("idx", _validation.after_forward(self, self.idx), grad.shape[0])
-        dout = _validation.as_float("dout", dout, grad.dtype)
-        _validation.same_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
-        write_rows(grad, ids.reshape(-1), len(grad), dout.reshape(ids.size, grad.shape[1]))
+        write_table_gradient(self.grads[0], "idx", _validation.after_forward(self, self.idx), dout)
+
+
+def rows_of(W, ids):
+    """W[ids], a new array, for ids that `as_ids` has checked."""
+    catch_up(W, ids)
+    if not _validation.has_plain_rows(W):
+        return np.array(W[ids])
+    out = np.empty((*ids.shape, W.shape[1]), W.dtype)
+    n_parts = _threads.parts(out.size * _GATHER_NS)
+    _GATHER[W.dtype, ids.dtype](out.reshape(ids.size, W.shape[1]), W, ids.reshape(-1), n_parts)
+    return out
+
+
+def write_table_gradient(grad, name, idx, dout):
+    """grad = 0, then grad[idx[n]] += dout[n]; `name` is what messages call idx."""
+    grad = _validation.writable("grads[0]", grad)
+    ids = _validation.as_ids(name, idx, grad.shape[0])
+    dout = _validation.as_float("dout", dout, grad.dtype)
+    _validation.same_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
+    write_rows(grad, ids.reshape(-1), len(grad), dout.reshape(ids.size, grad.shape[1]))

@@ -13,20 +13,23 @@ import numpy as np
 from fastw2v import _rng, _threads, config
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
 from fastw2v._replay import catch_up
-from fastw2v._row_grad import RowGrad, clear, write_rows
+from fastw2v._rollback import unchanged_on_error
+from fastw2v._row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
 from fastw2v._validation import (
     after_forward,
     as_float,
     as_ids,
     complete_ids,
     has_plain_rows,
+    number,
     positive_int,
     probabilities,
+    row_per_word,
     same_shape,
     table,
     writable,
 )
-from fastw2v.layers import Embedding, SigmoidWithLoss
+from fastw2v.layers import Embedding, SigmoidWithLoss, has_own_methods
 
 __all__ = ["EmbeddingDot", "NegativeSamplingLoss", "UnigramSampler"]
 
@@ -41,7 +44,7 @@ _NS = 0.15
 _DRAW_NS = 8
 
 
-class EmbeddingDot:
+class EmbeddingDot(RowGradHolder):
     """Dot products with rows of a table: ``out[n] = h[n] . W[idx[n]]``.
 
     W (V, D) is the caller's own array; h (N, D), idx (N,), out (N,). `embed` is the layer that
@@ -71,9 +74,11 @@ class EmbeddingDot:
         h = np.asarray(h) if W.dtype.itemsize < 4 else as_float("h", h, W.dtype)
         same_shape("h", h, (*ids.shape, W.shape[1]), "one row per id, as wide as W")
         if not self._is_plain(W) or ids.ndim != 1:
-            rows = self.embed.forward(idx)
+            with unchanged_on_error(self):
+                rows = self.embed.forward(idx)
+                out = np.sum(rows * h, axis=1)
             self.cache = (h, rows)
-            return np.sum(rows * h, axis=1)
+            return out
         out, rows = np.empty(len(ids), W.dtype), np.empty(h.shape, W.dtype)
         n_parts = _threads.parts(h.size * _NS)
         _DOT[W.dtype, ids.dtype](out, rows, h, W, ids, n_parts)
@@ -102,6 +107,20 @@ class EmbeddingDot:
         return type(self.embed) is Embedding and has_plain_rows(array) and array.shape[1] > 0
 
 
+class _Distribution:
+    """Probabilities p (V,), read-only, and the table to draw by. Samplers share one, copies too."""
+
+    def __init__(self, p):
+        p.flags.writeable = False
+        self.p = p
+        self.alias_table = np.empty((len(p), 2), np.uint32)
+        _sampler.build_alias(self.alias_table, p)
+        self.n_possible = int(np.count_nonzero(p))
+
+    def __reduce__(self):
+        return _Distribution, (self.p,)  # the rest follows from it
+
+
 class UnigramSampler:
     """Draws words in proportion to their count in a corpus to some power.
 
@@ -125,22 +144,22 @@ class UnigramSampler:
         self.sample_size = positive_int("sample_size", sample_size, low=0)
         self.replace = replace
         self.rng = rng
-        self.word_p = counts.astype(np.float64) ** power
+        with np.errstate(over="ignore"):
+            weights = counts.astype(np.float64) ** number("power", power)
+        if not np.isfinite(weights).all():
+            raise ValueError(
+                f"power: expected one that keeps count ** power finite, got {power}; take e.g. 0.75"
+            )
+        self.word_p = weights
 
     @property
     def word_p(self):
-        return self._word_p
+        return self._words.p
 
     @word_p.setter
     def word_p(self, p):
-        self._prepare(probabilities("word_p", p))
-
-    def _prepare(self, p):
-        alias_table = np.empty((len(p), 2), np.uint32)
-        _sampler.build_alias(alias_table, p)
-        self.vocab_size = len(p)
-        self._word_p, self._alias_table = p, alias_table
-        self._n_possible = int(np.count_nonzero(p))
+        self._words = _Distribution(probabilities("word_p", p))
+        self.vocab_size = len(self._words.p)
 
     def get_negative_sample(self, target):
         """`sample_size` words for each word of target (N,): int32 (N, sample_size).
@@ -152,19 +171,20 @@ class UnigramSampler:
         ValueError if fewer than `sample_size` words are left, IndexError for a bad target.
         """
         K = positive_int("sample_size", self.sample_size, low=0)
-        target = as_ids("target", target, self.vocab_size)
+        target = as_ids("target", target, self.vocab_size, rows="words of the corpus")
         if target.ndim != 1:
             raise ValueError(
                 f"target: expected ids of shape (N,), got {target.shape}; use target.reshape(-1)"
             )
+        words = self._words
         out = np.empty((len(target), K), np.int32)
         n_parts = _threads.parts(out.size * _DRAW_NS)
         if self.replace:
-            _sampler.draw(out.reshape(-1), self._alias_table, _rng.key(self.rng), n_parts)
+            _sampler.draw(out.reshape(-1), words.alias_table, _rng.key(self.rng), n_parts)
             return out
         # A target that is never drawn takes nothing away from what is left.
-        if self._n_possible <= K and target.size:
-            left = self._n_possible - int(self._word_p[target].any())
+        if words.n_possible <= K and target.size:
+            left = words.n_possible - int(words.p[target].any())
             if left < K:
                 raise ValueError(
                     f"sample_size: expected at most {left} distinct words besides the target, as "
@@ -172,47 +192,32 @@ class UnigramSampler:
                     "a larger corpus, or replace=True"
                 )
         key = _rng.key(self.rng)
-        _DRAW_DISTINCT[target.dtype](out, self._alias_table, self._word_p, target, key, n_parts)
+        _DRAW_DISTINCT[target.dtype](out, words.alias_table, words.p, target, key, n_parts)
         return out
 
     def is_like(self, other):
         """Whether another sampler draws from the same distribution and stream, in our own way."""
         return (
             type(self) is type(other) is UnigramSampler
-            and self._word_p is other._word_p
+            and self._words is other._words
             and (self.sample_size, self.replace) == (other.sample_size, other.replace)
             and self.rng is other.rng
             and not ({"get_negative_sample"} & (vars(self).keys() | vars(other).keys()))
         )
 
-    def __copy__(self):
-        # Shares word_p and its alias table, which never change in place.
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
-    def __getstate__(self):
-        state = self.__dict__.copy()
-        del state["_alias_table"]  # follows from word_p
-        return state
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self._word_p.flags.writeable = False
-        self._prepare(self._word_p)  # the array itself: samplers that shared it share it again
-
-
-class NegativeSamplingLoss:
+class NegativeSamplingLoss(RowGradHolder):
     """The loss of h (N, D) against target words as 1 and `sample_size` sampled words each as 0.
 
     W (V, D) is the caller's own array. `params` and `grads` have sample_size + 1 entries, all for
-    the one W; the first gradient holds the sum, the others stay zero. `sampler` is asked for the
-    negatives at every forward: another one, or another `get_negative_sample`, may be put in its
-    place. `loss_layers` and `embed_dot_layers` are the sample_size + 1 layers the loss is made
-    of; layer 0 is the target's. They are computed in one go unless one of them was replaced.
+    the one W. `sampler` is asked for the negatives at every forward: another one, or another
+    `get_negative_sample`, may be put in its place. `loss_layers` and `embed_dot_layers` are the
+    sample_size + 1 layers the loss is made of; layer 0 is the target's. They are computed in one
+    go, with the sum of their gradients in the first array, unless one of them was replaced.
 
     corpus: ids without gaps, to count words in, or a `UnigramSampler`, whose sample_size counts
-    then. rng: where the sampler draws from; None is numpy's global stream.
+    then. W may have rows for words that do not occur in it; these cannot be targets. rng: where the
+    sampler draws from; None is numpy's global stream.
 
     >>> import numpy as np
     >>> from fastw2v.negative_sampling_layer import NegativeSamplingLoss
@@ -233,11 +238,7 @@ class NegativeSamplingLoss:
             self.sample_size = corpus.sample_size
         else:
             self.sampler = UnigramSampler(corpus, power, sample_size, rng=rng)
-        if self.sampler.vocab_size > len(W):
-            raise ValueError(
-                f"corpus: expected ids below {len(W)}, the rows of W, got ids up to "
-                f"{self.sampler.vocab_size - 1}; give W one row per word"
-            )
+        row_per_word("corpus", len(W), self.sampler.vocab_size, "the rows of W")
         self.params = [W] * (self.sample_size + 1)
         self.grads = [RowGrad(W) for _ in self.params]
         self._layers = None  # (loss_layers, embed_dot_layers) once somebody has asked for them
@@ -269,12 +270,14 @@ class NegativeSamplingLoss:
                 f"target: expected ids of shape (N,) with N > 0, got {target.shape}; "
                 "leave out empty batches"
             )
-        negative = self.negatives(target)
         if not self.is_fused(W):
+            with unchanged_on_error(self):
+                loss = self._forward_by_layers(h, target, self.negatives(target))
             self._state = None
-            return self._forward_by_layers(h, target, negative)
+            return loss
         h = as_float("h", h, W.dtype)
         same_shape("h", h, (len(target), W.shape[1]), "one row per target, as wide as W")
+        negative = self.negatives(target)
         ids = np.empty((len(target), self.sample_size + 1), id_dtype(W))
         ids[:, 0] = target
         ids[:, 1:] = negative
@@ -312,17 +315,18 @@ class NegativeSamplingLoss:
 
     def reads_by_rows(self):
         """Whether all code that reads W in a step is ours and asks for rows."""
-        return (
-            not {"forward", "backward"} & vars(self).keys()
-            and self.is_fused(self.params[0])
-            and type(self.sampler) is UnigramSampler
-            and "get_negative_sample" not in vars(self.sampler)
-        )
+        return self.is_fused(self.params[0]) and self.draws_as_we_do()
+
+    def draws_as_we_do(self):
+        """Whether nobody replaced the sampler or its method."""
+        sampler = self.sampler
+        return type(sampler) is UnigramSampler and "get_negative_sample" not in vars(sampler)
 
     def is_fused(self, W):
         """Whether the kernel may stand for the layers: nothing of ours was replaced."""
         return (
             type(self) is NegativeSamplingLoss
+            and not has_own_methods(self)
             and has_plain_rows(W)
             and W.shape[1] > 0
             and len(self.params) == self.sample_size + 1
@@ -330,16 +334,23 @@ class NegativeSamplingLoss:
             and (self._layers is None or self._layers_are_ours(W))
         )
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        if self._state is not None and self.is_fused(self.params[0]):
+            state["_layers"] = state["_made"] = None  # made and filled again when asked for
+        return state
+
     def _layers_are_ours(self, W):
         losses, dots = self._layers
         return (
             (*losses, *dots) == self._made
-            and not any("forward" in vars(x) or "backward" in vars(x) for x in self._made)
+            and len(dots) == len(self.grads)
+            and not any(map(has_own_methods, self._made))
             and all(
                 type(dot.embed) is Embedding
                 and dot.embed.params[0] is W
                 and dot.embed.grads[0] is grad
-                and not {"forward", "backward"} & vars(dot.embed).keys()
+                and not has_own_methods(dot.embed)
                 for dot, grad in zip(dots, self.grads, strict=True)
             )
         )
@@ -388,7 +399,7 @@ class NegativeSamplingLoss:
 
 def id_dtype(W):
     """The smaller integer type that holds every id of the table."""
-    return np.int32 if len(W) <= np.iinfo(np.int32).max else np.int64
+    return np.int32 if len(W) < 2**31 else np.int64
 
 
 def fused_forward(W, h, ids, group):
@@ -409,12 +420,12 @@ def fused_forward(W, h, ids, group):
 def fused_backward(state, group, dout, grads, V):
     """dh (N, D); the gradient of W (V, D) goes into grads[0], and the others become zero."""
     h, ids, y, e = state
-    for i, grad in enumerate(grads):
-        writable(f"grads[{i}]", grad)
+    check_writable(grads)
     ids = as_ids("ids of the last forward", ids, V)
+    dout = number("dout", dout)
     coef, dh = np.empty(ids.shape, h.dtype), np.empty(h.shape, h.dtype)
     n_parts = _threads.parts(h.size * _NS)
-    _LOSS_BACKWARD[h.dtype](coef, dh, y, e, float(dout) / len(h), group, n_parts)
+    _LOSS_BACKWARD[h.dtype](coef, dh, y, e, dout / len(h), group, n_parts)
     write_rows(grads[0], ids.reshape(-1), V, h, coef.reshape(-1))
     for other in grads[1:]:
         clear(other)

@@ -18,8 +18,19 @@ import numpy as np
 
 from fastw2v import _threads
 from fastw2v._kernels import _optimizer, specialise
-from fastw2v._row_grad import is_tracked, touched
-from fastw2v._validation import as_float, has_plain_rows, same_shape, writable
+from fastw2v._row_grad import is_tracked, shares_memory, touched
+from fastw2v._validation import (
+    as_float,
+    below_one,
+    has_plain_rows,
+    number,
+    parameter,
+    params_and_grads,
+    positive_int,
+    same_shape,
+    weights,
+    writable,
+)
 
 __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"]
 
@@ -39,45 +50,52 @@ class _Optimizer:
     def update(self, params, grads):
         """Change each array of params in place by its gradient. Gradients are only read.
 
-        ValueError names a gradient whose shape is not its parameter's, or a parameter that is
-        read-only; nothing has been changed then.
+        ValueError for a gradient whose shape is not its parameter's, or an array to be written
+        that is read-only; TypeError for other things than arrays, or settings that are no numbers;
+        nothing has been changed then.
         """
         self._update(params, grads, trusted=False)
 
     def _update(self, params, grads, trusted):
         """`trusted`: the lists of touched rows of the gradients are right (see `RowGrad`)."""
-        if len(params) != len(grads):
-            raise ValueError(
-                f"grads: expected {len(params)} arrays, one per parameter, got {len(grads)}; "
-                "pass both lists of the same layers"
-            )
+        params_and_grads(params, grads)
         grads = list(grads)
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
-            writable(f"params[{i}]", w)
+            parameter(f"params[{i}]", w)
             dtype = _dtype_of(w)
-            if getattr(g, "dtype", None) != dtype:
+            if not isinstance(g, np.ndarray) or g.dtype != dtype:
                 grads[i] = g = as_float(f"grads[{i}]", g, dtype)
             if g.shape != w.shape:
                 same_shape(f"grads[{i}]", g, w.shape, "that of the parameter")
-            if np.may_share_memory(w, g):
+            if shares_memory(w, g):
                 grads[i] = np.array(g)
         for name in self._states:
-            self._make_state(name, params)
+            self._check_state(name, params)
         scalars = self._scalars()
+        for name in self._states:
+            if getattr(self, name) is None:
+                self._make_state(name, params)
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
             self._sweep(i, w, g, scalars, trusted)
 
     def _make_state(self, name, params):
-        arrays = getattr(self, name)
-        if arrays is None:
+        if getattr(self, name) is None:
             arrays = [np.zeros_like(w, _dtype_of(w), subok=False) for w in params]
             setattr(self, name, arrays)
+        else:
+            self._check_state(name, params)
+
+    def _check_state(self, name, params):
+        arrays = getattr(self, name)
+        if arrays is None:
+            return
         if len(arrays) != len(params):
             raise ValueError(
                 f"params: expected the {len(arrays)} parameters of the earlier updates, got "
                 f"{len(params)}; use one optimizer per model"
             )
         for i, (state, w) in enumerate(zip(arrays, params, strict=True)):
+            writable(f"{name}[{i}]", state)
             if state.shape != w.shape:
                 same_shape(f"params[{i}]", w, state.shape, "that of the earlier updates")
 
@@ -122,8 +140,12 @@ def clip_by_norm(grads, max_norm, trusted):
 
     norm: of all gradients together, summed in double. `trusted`: see `_Optimizer._update`.
     """
+    max_norm = number("max_norm", max_norm)
+    if max_norm < 0:
+        raise ValueError(f"max_norm: expected 0 or more, got {max_norm}; pass a positive number")
     prepared, total = [], 0.0
     for i, g in enumerate(grads):
+        weights(f"grads[{i}]", g, None)
         rows = g.T if g.ndim == 2 and not has_plain_rows(g) else g
         rows = _as_rows(rows)
         mark = touched(g, trusted) if rows is g and is_tracked(g) else None
@@ -135,11 +157,11 @@ def clip_by_norm(grads, max_norm, trusted):
         partial = np.empty(_optimizer.n_blocks(rows.size))
         n_parts = _threads.parts(rows.size * 0.15)
         total += _SUM_SQUARES[rows.dtype](partial, rows, mark, n_parts)
-    rate = float(max_norm) / (math.sqrt(total) + 1e-6)
+    rate = max_norm / (math.sqrt(total) + 1e-6)
     if not rate < 1:
         return
     for i, g in enumerate(grads):
-        writable(f"grads[{i}]", g)
+        parameter(f"grads[{i}]", g)
     for g, (rows, mark) in zip(grads, prepared, strict=True):
         if rows is None:
             g *= rate
@@ -149,11 +171,6 @@ def clip_by_norm(grads, max_norm, trusted):
 
 def _dtype_of(w):
     """The dtype an update of `w` is computed in."""
-    if w.dtype.kind != "f":
-        raise TypeError(
-            f"params: expected floating-point arrays, got dtype {w.dtype}; "
-            "convert with .astype(np.float32)"
-        )
     return np.dtype(np.float32 if w.dtype.itemsize <= 4 else np.float64)
 
 
@@ -181,7 +198,7 @@ class SGD(_Optimizer):
         self.lr = lr
 
     def _scalars(self):
-        return (self.lr,)
+        return (number("lr", self.lr),)
 
 
 class Momentum(_Optimizer):
@@ -204,7 +221,7 @@ class Momentum(_Optimizer):
         self.v = None
 
     def _scalars(self):
-        return self.lr, self.momentum
+        return number("lr", self.lr), number("momentum", self.momentum)
 
 
 class Nesterov(_Optimizer):
@@ -229,7 +246,7 @@ class Nesterov(_Optimizer):
         self.v = None
 
     def _scalars(self):
-        return self.lr, self.momentum
+        return number("lr", self.lr), number("momentum", self.momentum)
 
 
 class AdaGrad(_Optimizer):
@@ -251,7 +268,7 @@ class AdaGrad(_Optimizer):
         self.h = None
 
     def _scalars(self):
-        return self.lr, EPS
+        return number("lr", self.lr), EPS
 
 
 class RMSprop(_Optimizer):
@@ -274,7 +291,7 @@ class RMSprop(_Optimizer):
         self.h = None
 
     def _scalars(self):
-        return self.lr, self.decay_rate, EPS
+        return number("lr", self.lr), number("decay_rate", self.decay_rate), EPS
 
 
 class Adam(_Optimizer):
@@ -304,6 +321,8 @@ class Adam(_Optimizer):
         self.v = None
 
     def _scalars(self):
-        self.iter += 1
-        correction = math.sqrt(1.0 - self.beta2**self.iter) / (1.0 - self.beta1**self.iter)
-        return self.lr * correction, 1 - self.beta1, 1 - self.beta2, EPS
+        lr, t = number("lr", self.lr), positive_int("iter", self.iter, low=0) + 1
+        beta1, beta2 = below_one("beta1", self.beta1), below_one("beta2", self.beta2)
+        correction = math.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
+        self.iter = t  # the step counts once nothing can fail any more
+        return lr * correction, 1 - beta1, 1 - beta2, EPS

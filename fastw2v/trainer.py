@@ -11,8 +11,8 @@ import numpy as np
 
 from fastw2v import optimizer as _optimizers
 from fastw2v._replay import row_adam
-from fastw2v._row_grad import add_into, is_clear, is_proven, is_tracked
-from fastw2v._validation import positive_int
+from fastw2v._row_grad import add_into, adopt_again, is_clear, is_proven, is_tracked
+from fastw2v._validation import array, methods, number, params_and_grads, positive_int, weights
 from fastw2v.optimizer import clip_by_norm
 
 __all__ = ["RnnlmTrainer", "Trainer", "remove_duplicate"]
@@ -38,13 +38,15 @@ def remove_duplicate(params, grads):
 
 def _remove_duplicate(params, grads, trusted):
     """`trusted`: the lists of touched rows of the gradients are right (see `RowGrad`)."""
+    params_and_grads(params, grads)
     kept_params, kept_grads, place = [], [], {}
-    for param, grad in zip(params, grads, strict=True):
+    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
         at = place.get(id(param))
         if at is not None:
             if not (trusted and is_clear(grad)):
                 add_into(kept_grads[at], grad, trusted)
             continue
+        weights(f"params[{i}]", param, None)
         for at, first in enumerate(kept_params):
             if _is_transpose(first, param):
                 kept_grads[at] += grad.T
@@ -101,6 +103,7 @@ class _Fit:
 
     def __init__(self, trainer, max_grad, eval_interval, n_steps, rows, progress):
         self.model, self.optimizer = trainer.model, trainer.optimizer
+        adopt_again(getattr(self.model, "grads", None))  # a reader's own model, fresh from a pickle
         self.max_grad, self.eval_interval = max_grad, eval_interval
         self.start = time.time()
         self.total, self.count = 0.0, 0
@@ -204,11 +207,18 @@ def _is_ours(model):
     return module == "fastw2v" and not {"forward", "backward"} & vars(model).keys()
 
 
-def _check_fit(x, t, batch_size, max_epoch, eval_interval):
+def _check_fit(trainer, x, t, batch_size, max_epoch, max_grad, eval_interval):
+    methods("model", trainer.model, ("forward", "backward"))
+    methods("optimizer", trainer.optimizer, ("update",))
     positive_int("batch_size", batch_size)
     positive_int("max_epoch", max_epoch, low=0)
     if eval_interval is not None:
         positive_int("eval_interval", eval_interval)
+    if max_grad is not None:
+        number("max_grad", max_grad)
+    for name, rows in (("x", x), ("t", t)):
+        if rows.ndim == 0:
+            raise ValueError(f"{name}: expected an array with a row per sample, got {rows[()]!r}")
     if len(x) != len(t):
         raise ValueError(
             f"t: expected {len(x)} targets, one for each row of x, got {len(t)}; "
@@ -284,8 +294,8 @@ class Trainer:
         With our own CBOW or SkipGram and Adam, rows of the tables may be some steps behind while
         `fit` runs (another thread would see that); when it returns or raises they are not.
         """
-        x, t = np.asarray(x), np.asarray(t)
-        _check_fit(x, t, batch_size, max_epoch, eval_interval)
+        x, t = array("x", x), array("t", t)
+        _check_fit(self, x, t, batch_size, max_epoch, max_grad, eval_interval)
         self.eval_interval = eval_interval
         max_iters = len(x) // batch_size
         if max_iters == 0 and max_epoch > 0:
@@ -341,6 +351,9 @@ class RnnlmTrainer:
 
         The readers stand len(x) // batch_size apart and go on from the start when the text ends.
         """
+        positive_int("time_idx", self.time_idx, low=0)
+        if len(x) == 0:
+            raise ValueError("x: expected at least one id, got none; pass a longer text")
         starts = np.arange(batch_size) * (len(x) // batch_size)
         places = (starts[:, None] + (self.time_idx + np.arange(time_size))) % len(x)
         self.time_idx += time_size
@@ -363,8 +376,8 @@ class RnnlmTrainer:
         An epoch has M // (batch_size * time_size) iterations; neither the readers nor the state
         of the model go back between epochs. Lines as in `Trainer.fit`, with exp(average loss).
         """
-        xs, ts = np.asarray(xs), np.asarray(ts)
-        _check_fit(xs, ts, batch_size, max_epoch, eval_interval)
+        xs, ts = array("xs", xs), array("ts", ts)
+        _check_fit(self, xs, ts, batch_size, max_epoch, max_grad, eval_interval)
         positive_int("time_size", time_size)
         self.eval_interval = eval_interval
         self.time_idx = 0

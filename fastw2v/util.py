@@ -136,7 +136,7 @@ def ppmi(C, verbose=False, eps=1e-8):
     >>> ppmi(C).round(3)[0]
     array([0.   , 1.807, 0.   , 0.   , 0.   , 0.   , 0.   ], dtype=float32)
     """
-    C = _validation.square_counts("C", C)
+    C, eps = _validation.square_counts("C", C), _validation.number("eps", eps)
     V = len(C)
     sums = C.sum(axis=0, dtype=np.float64 if C.dtype.kind == "f" else np.int64)
     total, sums = float(sums.sum()), sums.astype(np.float64)
@@ -146,7 +146,7 @@ def ppmi(C, verbose=False, eps=1e-8):
     for row in range(0, V, rows):
         block = out[row : row + rows]
         counts = np.ascontiguousarray(C[row : row + rows])
-        kernel(block, counts, sums, row, total, float(eps), _threads.parts(block.size))
+        kernel(block, counts, sums, row, total, eps, _threads.parts(block.size))
         if verbose:
             # The book prints at every `step` entries; several may lie in one block.
             for entries in range(done + step, (row + len(block)) * V + 1, step):
@@ -163,7 +163,10 @@ def cos_similarity(x, y, eps=1e-8):
     >>> float(round(cos_similarity(np.array([1.0, 1.0]), np.array([1.0, 0.0])), 6))
     0.707107
     """
-    return np.dot(_unit(_long_integers(x), eps), _unit(_long_integers(y), eps))
+    x, y = _long_integers(_validation.numbers("x", x)), _long_integers(_validation.numbers("y", y))
+    if x.ndim == y.ndim == 1:
+        _validation.same_shape("y", y, x.shape, "that of x")
+    return np.dot(_unit(x, eps), _unit(y, eps))
 
 
 def _long_integers(x):
@@ -192,10 +195,12 @@ def most_similar(query, word_to_id, id_to_word, word_matrix, top=5):
     [query] and
      say: 0.7071067726510136
     """
+    _validation.positive_int("top", top, low=0)
     if query not in word_to_id:
         print(f"{query} is not found")
         return
     table = _validation.word_rows("word_matrix", word_matrix, len(id_to_word))
+    _validation.as_ids("word_to_id", word_to_id[query], len(table))
     print(f"\n[query] {query}")
     scores = np.zeros(len(id_to_word))
     wanted = _unit(_long_integers(table[word_to_id[query]]), 1e-8)
@@ -228,11 +233,14 @@ def analogy(a, b, c, word_to_id, id_to_word, word_matrix, top=5, answer=None):
     [analogy] man:king = woman:?
      queen: 1.414213562373095
     """
-    for word in (a, b, c) if answer is None else (a, b, c, answer):
+    _validation.positive_int("top", top, low=0)
+    words = (a, b, c) if answer is None else (a, b, c, answer)
+    for word in words:
         if word not in word_to_id:
             print(f"{word} is not found")
             return
     table = _validation.word_rows("word_matrix", word_matrix, len(id_to_word))
+    _validation.as_ids("word_to_id", [word_to_id[word] for word in words], len(table))
     print(f"\n[analogy] {a}:{b} = {c}:?")
     wanted = table[word_to_id[b]] - table[word_to_id[a]] + table[word_to_id[c]]
     if wanted.dtype.kind != "f":
@@ -299,9 +307,10 @@ def normalize(x):
     array([[0.6, 0.8],
            [0. , 1. ]])
     """
-    if x.ndim not in (1, 2):
+    if np.ndim(x) not in (1, 2):
         return x
     _validation.float_in_place("x", x)
+    _validation.writable("x", x)
     x /= np.sqrt(np.sum(x * x, axis=-1, keepdims=x.ndim == 2))
     return x
 
@@ -316,6 +325,7 @@ def clip_grads(grads, max_norm):
     >>> [g.round(3).tolist() for g in grads]
     [[0.6, 0.0], [0.8]]
     """
+    _validation.array_list("grads", grads)
     clip_by_norm(grads, max_norm, trusted=False)
 
 

@@ -5,14 +5,22 @@ n elements in any shape, or N rows of V.
     relu        out[i]    = max(0, x[i])
     exp         out[i]    = exp(x[i])
     softmax     out[n, v] = exp(x[n, v] - max_n) / sum_v exp(x[n, v] - max_n)
+    dropout     out[i]    = x[i] * mask[i],   mask[i] = scale if draw i >= least else 0
+Draws of dropout are 32 bits, two of each 64 that common_rng gives: of a block of 32 elements, j and
+j + 16 share draw 16 * block + j. So the mask is a function of key and place.
 The backward entries need the result of forward only. NaN gives NaN; in softmax, in its whole row.
 out must not overlap an input in part; the same array is allowed.
 """
 from cython.parallel cimport prange
+from libc.stdint cimport uint32_t, uint64_t
 
 from common_math cimport dot, exp, sigmoid as sigmoid_of, softmax_row
 from common_parallel cimport part_begin, use_pool
+from common_rng cimport draw, row_stream
 from common_types cimport real_t
+
+cdef enum:
+    HALF = 16               # draws for a block of twice as many elements
 
 
 cdef void sigmoid_range(real_t* out, const real_t* x,
@@ -62,6 +70,29 @@ cdef void softmax_backward_range(real_t* dx, const real_t* dout, const real_t* o
             dx[v] = out[v] * dout[v] - out[v] * shared
 
 
+cdef void dropout_blocks(real_t* out, float* mask, const real_t* x, uint64_t stream,
+                         uint32_t least, float scale, Py_ssize_t n,
+                         Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef uint32_t bits[2 * HALF]
+    cdef uint64_t both
+    cdef Py_ssize_t block, at, j
+    cdef float none = 0
+    for block in range(lo, hi):
+        for j in range(HALF):
+            both = draw(stream, <uint64_t> (block * HALF + j))
+            bits[j], bits[j + HALF] = <uint32_t> both, <uint32_t> (both >> 32)
+        at = block * 2 * HALF
+        if at + 2 * HALF <= n:
+            for j in range(2 * HALF):
+                mask[at + j] = scale if bits[j] >= least else none
+            for j in range(at, at + 2 * HALF):
+                out[j] = x[j] * <real_t> mask[j]
+        else:
+            for j in range(at, n):
+                mask[j] = scale if bits[j - at] >= least else none
+                out[j] = x[j] * <real_t> mask[j]
+
+
 def sigmoid(real_t[::1] out,            # OUT (n,)
             const real_t[::1] x,        # IN  (n,)
             Py_ssize_t n_parts):
@@ -109,6 +140,24 @@ def softmax(real_t[:, ::1] out,         # OUT (N, V)
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             softmax_range(&out[0, 0], &x[0, 0], V,
                           part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
+
+
+def dropout(real_t[::1] out,            # OUT (n,)
+            float[::1] mask,            # OUT (n,)
+            const real_t[::1] x,        # IN  (n,)
+            uint64_t key,
+            uint32_t least,             # an element is dropped with probability least / 2^32
+            float scale,
+            Py_ssize_t n_parts):
+    """out = x * mask."""
+    cdef Py_ssize_t n = x.shape[0], n_blocks = (n + 2 * HALF - 1) // (2 * HALF), p
+    cdef uint64_t stream = row_stream(key, 0)
+    if n == 0:
+        return
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            dropout_blocks(&out[0], &mask[0], &x[0], stream, least, scale, n,
+                           part_begin(p, n_parts, n_blocks), part_begin(p + 1, n_parts, n_blocks))
 
 
 def sigmoid_backward(real_t[::1] dx,            # OUT (n,)

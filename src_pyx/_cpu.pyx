@@ -18,6 +18,7 @@ cdef extern from *:
     """
     int FW_OWN_POOL
     void* fw_open()
+    void fw_pool_keep(unsigned n) nogil
 
 
 def level():
@@ -43,6 +44,12 @@ def portable():
 def own_pool():
     """Whether the threads are ours (pool.h), and not those of the compiler's OpenMP."""
     return bool(FW_OWN_POOL)
+
+
+def keep_threads(unsigned n):
+    """Let threads of our pool go that n parts have no use for; the caller is one of n."""
+    with nogil:
+        fw_pool_keep(n)
 
 
 # What `use_pool` of common_parallel.pxd takes; None where the loops run on OpenMP, or serially.

@@ -4,17 +4,26 @@ N rows, V scores in each; t the right answers.
     softmax_with_loss   y = softmax(x),  loss = mean_n -log(y[n, t[n]] + 1e-7)
     sigmoid_with_loss   y = sigmoid(x),  loss = mean_n -log((y[n] if t[n] else one - y[n]) + 1e-7)
     backward            dx = (y - right answer as 0 and 1) * scale,   scale = dout / N
+    cross_entropy       as softmax_with_loss without the 1e-7, over the rows with t[n] >= 0 only:
+                        loss[n] = log(sum_v e[n, v]) + top[n] - x[n, t[n]],  e = exp(x - top[n])
 Losses are double: one for each row, added in the order of the rows, so that the split into parts
 cannot be seen. Callers have mapped the ids t into [0, V), or t into {0, 1}; nothing here raises.
+
+cross_entropy reads x from memory once: the pass for the maximum leaves a row in the cache for the
+pass that takes exponentials and their sum. Rows that do not count are not looked at.
 """
 from cython.parallel cimport prange
 from libc.math cimport log
+from libc.string cimport memcpy, memset
 
-from common_math cimport sigmoid, softmax_row
+from common_math cimport LANES, exp, largest, sigmoid, softmax_row, total
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
 cdef double TINY = 1e-7     # keeps the logarithm of 0 finite
+
+cdef enum:
+    TILE = 512              # exponentials added up in real_t before their sum goes on in double
 
 
 cdef void softmax_range(real_t* y, double* losses, const real_t* x, const index_t* t,
@@ -53,6 +62,76 @@ cdef void sigmoid_backward_range(real_t* dx, const real_t* y, const index_t* t, 
     cdef Py_ssize_t n
     for n in range(lo, hi):
         dx[n] = (y[n] - <real_t> t[n]) * scale
+
+
+cdef void cross_entropy_range(double* losses, real_t* tops, double* sums, real_t* e,
+                              const real_t* x, const index_t* t, Py_ssize_t V,
+                              Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t n, at, j, width
+    cdef real_t tile[TILE]
+    cdef const real_t* row
+    cdef real_t* out
+    cdef real_t top
+    cdef double sum_row
+    for n in range(lo, hi):
+        losses[n] = 0
+        if t[n] < 0:
+            continue
+        row = x + n * V
+        if V <= TILE:
+            # A short row in whole vectors: more of its first element, then zeros, change nothing.
+            width = (V + LANES - 1) // LANES * LANES
+            memcpy(&tile[0], row, V * sizeof(real_t))
+            for j in range(V, width):
+                tile[j] = row[0]
+            top = largest(&tile[0], width)
+            for j in range(width):
+                tile[j] = exp(tile[j] - top)
+            memset(&tile[0] + V, 0, (width - V) * sizeof(real_t))
+            sum_row = total(&tile[0], width)
+            if e != NULL:
+                memcpy(e + n * V, &tile[0], V * sizeof(real_t))
+        else:
+            top = largest(row, V)
+            sum_row = 0
+            at = 0
+            while at < V:
+                width = TILE if V - at > TILE else V - at
+                out = &tile[0] if e == NULL else e + n * V + at
+                for j in range(width):
+                    out[j] = exp(row[at + j] - top)
+                sum_row += <double> total(out, width)
+                at += width
+        tops[n] = top
+        sums[n] = sum_row
+        losses[n] = log(sum_row) + (<double> top - <double> row[<Py_ssize_t> t[n]])
+
+
+cdef void cross_entropy_backward_range(real_t* dx, const real_t* tops, const double* sums,
+                                       const real_t* x, const index_t* t, bint is_e,
+                                       double scale, Py_ssize_t V,
+                                       Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    # forward: loss[n] = log(sum_v exp(x[n, v] - top[n])) + top[n] - x[n, t[n]]
+    cdef Py_ssize_t n, v
+    cdef const real_t* row
+    cdef real_t* out
+    cdef real_t top, factor, right
+    for n in range(lo, hi):
+        row, out = x + n * V, dx + n * V
+        if t[n] < 0:
+            memset(out, 0, V * sizeof(real_t))
+            continue
+        top, factor = tops[n], <real_t> (scale / sums[n])
+        right = row[<Py_ssize_t> t[n]]
+        if is_e:
+            for v in range(V):
+                out[v] = row[v] * factor
+        else:
+            right = exp(right - top)
+            for v in range(V):
+                out[v] = exp(row[v] - top) * factor
+        # In double: close to 1, y has lost in real_t what y - 1 is made of.
+        out[<Py_ssize_t> t[n]] = <real_t> ((<double> right / sums[n] - 1) * scale)
 
 
 cdef double mean(const double* losses, Py_ssize_t N) noexcept nogil:
@@ -95,6 +174,52 @@ def softmax_with_loss_backward(real_t[:, ::1] dx,       # OUT (N, V)
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             softmax_backward_range(&dx[0, 0], &y[0, 0], &t[0], factor, V,
                                    part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
+
+
+def cross_entropy_forward(double[::1] losses,           # OUT (N,) 0 for rows that do not count
+                          real_t[::1] tops,             # OUT (N,)
+                          double[::1] sums,             # OUT (N,)
+                          real_t[:, ::1] e,             # OUT (N, V) or None
+                          const real_t[:, ::1] x,       # IN  (N, V)
+                          const index_t[::1] t,         # IN  (N,) negative: the row does not count
+                          Py_ssize_t n_parts):
+    """Returns the sum of the losses. tops, sums and x, or e, are what backward needs.
+
+    Of rows that do not count, nothing but their loss is written.
+    """
+    cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p, n
+    cdef real_t* kept = NULL
+    cdef double loss = 0
+    if N == 0 or V == 0:
+        return 0.0
+    if e is not None:
+        kept = &e[0, 0]
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            cross_entropy_range(&losses[0], &tops[0], &sums[0], kept, &x[0, 0], &t[0], V,
+                                part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
+        for n in range(N):
+            loss = loss + losses[n]
+    return loss
+
+
+def cross_entropy_backward(real_t[:, ::1] dx,           # OUT (N, V)
+                           const real_t[::1] tops,      # IN  (N,)
+                           const double[::1] sums,      # IN  (N,)
+                           const real_t[:, ::1] x,      # IN  (N, V) forward's x, or its e
+                           const index_t[::1] t,        # IN  (N,) negative: the row does not count
+                           bint is_e,                   # which of the two x is
+                           double scale,
+                           Py_ssize_t n_parts):
+    """dx = (softmax(x) - onehot(t)) * scale in the rows that count, else 0; dx may be x itself."""
+    cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p
+    if N == 0 or V == 0:
+        return
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            cross_entropy_backward_range(
+                &dx[0, 0], &tops[0], &sums[0], &x[0, 0], &t[0], is_e, scale, V,
+                part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
 
 
 def sigmoid_with_loss_forward(real_t[::1] y,            # OUT (N,)

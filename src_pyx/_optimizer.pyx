@@ -24,7 +24,8 @@ cdef extern from "optimizer_simd.h" nogil:
     void fw_adam_run(float* w, float* m, float* v, const float* g, Py_ssize_t n,
                      float lr, float c1, float c2, float eps)
     void fw_adam_replay(float* w, float* m, float* v, Py_ssize_t n, const float* lr,
-                        Py_ssize_t begin, Py_ssize_t end, float c1, float c2, float eps)
+                        Py_ssize_t begin, Py_ssize_t end, float lr_low, float lr_high,
+                        float c1, float c2, float eps)
 
 cdef enum:
     BLOCK = 8192    # elements of one partial sum of squares; fixed, so that no split shows
@@ -236,14 +237,15 @@ def adam(real_t[:, :] w,                # OUT (R, C) rows contiguous
 # ---- Adam row by row: rows without gradient wait until somebody reads them
 
 cdef void replay_row(real_t* w, real_t* m, real_t* v, Py_ssize_t C, const real_t* lr,
-                     Py_ssize_t begin, Py_ssize_t end,
+                     Py_ssize_t begin, Py_ssize_t end, real_t lr_low, real_t lr_high,
                      real_t c1, real_t c2, real_t eps) noexcept nogil:
-    """The steps [begin, end) of a row that had no gradient in them, lr[k] in step k."""
+    """The steps [begin, end) of a row that had no gradient in them, lr_low <= lr[k] <= lr_high
+    in step k."""
     cdef Py_ssize_t k, d
     cdef real_t zero = 0
     if real_t is float:
         if FW_ADAM_SIMD:
-            fw_adam_replay(w, m, v, C, lr, begin, end, c1, c2, eps)
+            fw_adam_replay(w, m, v, C, lr, begin, end, lr_low, lr_high, c1, c2, eps)
             return
     for k in range(begin, end):
         for d in range(C):
@@ -273,8 +275,8 @@ def stale_rows(int64_t[::1] rows,           # OUT (capacity,) the rows that are 
 
 cdef void replay_part(real_t* w, Py_ssize_t ld, real_t* m, real_t* v, const int64_t* rows,
                       const int64_t* since, Py_ssize_t n_rows, Py_ssize_t C, const real_t* lr,
-                      Py_ssize_t now, real_t c1, real_t c2, real_t eps,
-                      Py_ssize_t first, Py_ssize_t stride) noexcept nogil:
+                      real_t lr_low, real_t lr_high, Py_ssize_t now, real_t c1, real_t c2,
+                      real_t eps, Py_ssize_t first, Py_ssize_t stride) noexcept nogil:
     # Every stride-th row: neighbours in the list are often alike in how far they are behind.
     cdef Py_ssize_t i = first
     while i < n_rows:
@@ -283,7 +285,7 @@ cdef void replay_part(real_t* w, Py_ssize_t ld, real_t* m, real_t* v, const int6
             prefetch_row(m + rows[i + 2 * stride] * C, C * <Py_ssize_t> sizeof(real_t))
             prefetch_row(v + rows[i + 2 * stride] * C, C * <Py_ssize_t> sizeof(real_t))
         replay_row(w + rows[i] * ld, m + rows[i] * C, v + rows[i] * C, C, lr, since[i], now,
-                   c1, c2, eps)
+                   lr_low, lr_high, c1, c2, eps)
         i += stride
 
 
@@ -297,14 +299,20 @@ def adam_replay(real_t[:, :] w,                 # OUT (R, C) rows contiguous
                 Py_ssize_t now,
                 double c1, double c2, double eps, Py_ssize_t n_parts):
     """Take the listed rows from step since[i] to step `now`, without gradient."""
-    cdef Py_ssize_t C = w.shape[1], ld, p
+    cdef Py_ssize_t C = w.shape[1], ld, p, k, oldest = now
+    cdef real_t lr_low, lr_high
     if n_rows == 0 or C == 0:
         return
     ld = w.strides[0] // <Py_ssize_t> sizeof(real_t)
     with nogil:
+        for k in range(n_rows):
+            oldest = min(oldest, since[k])
+        lr_low = lr_high = lr[oldest]
+        for k in range(oldest, now):
+            lr_low, lr_high = min(lr_low, lr[k]), max(lr_high, lr[k])
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             replay_part(&w[0, 0], ld, &m[0, 0], &v[0, 0], &rows[0], &since[0], n_rows, C, &lr[0],
-                        now, <real_t> c1, <real_t> c2, <real_t> eps, p, n_parts)
+                        lr_low, lr_high, now, <real_t> c1, <real_t> c2, <real_t> eps, p, n_parts)
 
 
 cdef void adam_rows_range(real_t* w, Py_ssize_t ld, real_t* m, real_t* v, const real_t* g,

@@ -12,6 +12,7 @@ Largest errors over all 2^32 floats, in ulp (tools/ulp_check.py): exp 0.78, sigm
 NaN, the infinities give their limits. double takes libm's exp, and 1 / (1 + exp(-x)) as it stands.
 """
 from libc.math cimport exp as exp_double
+from libc.math cimport tanh as tanh_double
 from libc.stdint cimport int32_t, uint32_t
 
 from common_types cimport real_t
@@ -148,6 +149,27 @@ cdef inline float sigmoid_float(float x) noexcept nogil:
     below = larger + smaller
     below = below + ((smaller - (below - larger)) + rest)
     return (first / below) * second
+
+
+cdef inline float tanh_float(float x) noexcept nogil:
+    """(e^2x - 1) / (e^2x + 1), where e^2x - 1 comes without cancellation: m + rest is exact to a
+    fraction of the last bit, and what 2^n m - 1 rounds away is known only where n is not 0, for
+    otherwise nothing is. The sign is put back last, so that of zero too."""
+    cdef float most = 20.0, one = 1, two = 2    # beyond it the result is 1
+    cdef float magnitude = float_of(bits_of(x) & 0x7fffffffu), m, rest, scale, less
+    cdef int32_t n
+    magnitude = most if magnitude > most else magnitude
+    m = reduced_exp(two * magnitude, &n, &rest)
+    scale = power_of_two(n)
+    less = (scale * m - one) + scale * rest
+    return float_of(bits_of(less / (less + two)) | (bits_of(x) & 0x80000000u))
+
+
+cdef inline real_t tanh(real_t x) noexcept nogil:
+    if real_t is float:
+        return tanh_float(x)
+    else:
+        return tanh_double(x)
 
 
 cdef inline real_t exp(real_t x) noexcept nogil:

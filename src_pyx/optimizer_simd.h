@@ -83,27 +83,118 @@ static void fw_adam_run(float *w, float *m, float *v, const float *g, ptrdiff_t 
                    lr16, c116, c216, eps16);
 }
 
-/* Steps [from, to) with a gradient of zero, lr[k] in step k, on n elements: each vector stays in
-   registers for all of them. */
+/* One step without gradient where no lane can need the division instruction, in vectors of W bits;
+   `lr` is broadcast. The operations are those of fw_adam_16. */
+#define FW_ADAM_FADE(W, w, m, v, lr, c1, c2, eps, one) do { \
+        __m##W s_, r_, q_, a_; \
+        m = _mm##W##_sub_ps(m, _mm##W##_mul_ps(c1, m)); \
+        v = _mm##W##_sub_ps(v, _mm##W##_mul_ps(c2, v)); \
+        a_ = _mm##W##_mul_ps(lr, m); \
+        s_ = _mm##W##_add_ps(_mm##W##_sqrt_ps(v), eps); \
+        r_ = _mm##W##_rcp14_ps(s_); \
+        r_ = _mm##W##_fmadd_ps(_mm##W##_fnmadd_ps(s_, r_, one), r_, r_); \
+        q_ = _mm##W##_mul_ps(a_, r_); \
+        q_ = _mm##W##_fmadd_ps(_mm##W##_fnmadd_ps(s_, q_, a_), r_, q_); \
+        w = _mm##W##_sub_ps(w, q_); \
+    } while (0)
+
+static inline int fw_all_zero(__m512 x) {
+    const __m512i bits = _mm512_castps_si512(x);
+    return _mm512_test_epi32_mask(bits, bits) == 0;
+}
+
+/* Whether all steps between two states of a vector could be taken without the division instruction:
+   fading shrinks |m| and v at every step, so the first state bounds them from above and the last
+   one from below. An m of +0 stays that, and its quotient is +0 either way. */
+static inline int fw_adam_faded_safely(__m512 m_first, __m512 v_first, __m512 m_last, float lr_low,
+                                       float lr_high) {
+    const __m512 low = _mm512_set1_ps(7.8886091e-31f), high = _mm512_set1_ps(1.2676506e30f);
+    const __m512 v_high = _mm512_set1_ps(1.3292280e36f); /* a square root of 2^60 */
+    const __mmask16 zero = _mm512_testn_epi32_mask(_mm512_castps_si512(m_first),
+                                                   _mm512_castps_si512(m_first));
+    __mmask16 safe = _mm512_cmp_ps_mask(
+        _mm512_abs_ps(_mm512_mul_ps(_mm512_set1_ps(lr_low), m_last)), low, _CMP_GE_OQ);
+    safe = _mm512_mask_cmp_ps_mask(
+        safe, _mm512_abs_ps(_mm512_mul_ps(_mm512_set1_ps(lr_high), m_first)), high, _CMP_LT_OQ);
+    safe = _mm512_mask_cmp_ps_mask((__mmask16)(safe | zero), v_first, v_high, _CMP_LE_OQ);
+    return safe == 0xffff;
+}
+
+/* Steps [from, to) with a gradient of zero, lr[k] in step k, on one vector in memory. */
+static void fw_adam_replay_once(float *w, float *m, float *v, __mmask16 lanes, const float *lr,
+                                ptrdiff_t from, ptrdiff_t to, __m512 c1, __m512 c2, __m512 eps) {
+    __m512 wx = _mm512_maskz_loadu_ps(lanes, w), mx = _mm512_maskz_loadu_ps(lanes, m);
+    __m512 vx = _mm512_maskz_loadu_ps(lanes, v);
+    ptrdiff_t k;
+    for (k = from; k < to; k++)
+        wx = fw_adam_16(wx, &mx, &vx, (const __m512 *)0, lanes, _mm512_set1_ps(lr[k]), c1, c2, eps);
+    _mm512_mask_storeu_ps(m, lanes, mx);
+    _mm512_mask_storeu_ps(v, lanes, vx);
+    _mm512_mask_storeu_ps(w, lanes, wx);
+}
+
+/* The same on n elements: a vector stays in registers for all its steps, two of them side by side,
+   as many as keep the square roots coming; lr_low <= lr[k] <= lr_high. A check at each step costs a
+   third of the time, so it is made once, afterwards, and where it fails the steps are taken again,
+   carefully. A rest of up to eight elements takes the half vector, at half the cost. */
 static void fw_adam_replay(float *w, float *m, float *v, ptrdiff_t n, const float *lr,
-                           ptrdiff_t from, ptrdiff_t to, float c1, float c2, float eps) {
-    const __m512 c116 = _mm512_set1_ps(c1), c216 = _mm512_set1_ps(c2), eps16 = _mm512_set1_ps(eps);
+                           ptrdiff_t from, ptrdiff_t to, float lr_low, float lr_high, float c1,
+                           float c2, float eps) {
+    const __m512 c1_16 = _mm512_set1_ps(c1), c2_16 = _mm512_set1_ps(c2);
+    const __m512 eps_16 = _mm512_set1_ps(eps), one_16 = _mm512_set1_ps(1.0f);
+    const int fades = c1 >= 0 && c1 <= 1 && c2 >= 0 && c2 <= 1 && eps > 0 && lr_low >= 0;
     ptrdiff_t i, k;
-    for (i = 0; i < n; i += 16) {
+    for (i = 0; i + 32 <= n && fades; i += 32) {
+        __m512 wa = _mm512_loadu_ps(w + i), wb = _mm512_loadu_ps(w + i + 16);
+        const __m512 ma0 = _mm512_loadu_ps(m + i), mb0 = _mm512_loadu_ps(m + i + 16);
+        const __m512 va0 = _mm512_loadu_ps(v + i), vb0 = _mm512_loadu_ps(v + i + 16);
+        __m512 ma = ma0, mb = mb0, va = va0, vb = vb0;
+        if (fw_all_zero(_mm512_or_ps(_mm512_or_ps(ma, mb), _mm512_or_ps(va, vb))))
+            continue; /* never had a gradient */
+        for (k = from; k < to; k++) {
+            const __m512 lr_16 = _mm512_set1_ps(lr[k]);
+            FW_ADAM_FADE(512, wa, ma, va, lr_16, c1_16, c2_16, eps_16, one_16);
+            FW_ADAM_FADE(512, wb, mb, vb, lr_16, c1_16, c2_16, eps_16, one_16);
+        }
+        if (fw_adam_faded_safely(ma0, va0, ma, lr_low, lr_high) &&
+            fw_adam_faded_safely(mb0, vb0, mb, lr_low, lr_high)) {
+            _mm512_storeu_ps(w + i, wa);
+            _mm512_storeu_ps(m + i, ma);
+            _mm512_storeu_ps(v + i, va);
+            _mm512_storeu_ps(w + i + 16, wb);
+            _mm512_storeu_ps(m + i + 16, mb);
+            _mm512_storeu_ps(v + i + 16, vb);
+        } else {
+            fw_adam_replay_once(w + i, m + i, v + i, 0xffff, lr, from, to, c1_16, c2_16, eps_16);
+            fw_adam_replay_once(w + i + 16, m + i + 16, v + i + 16, 0xffff, lr, from, to, c1_16,
+                                c2_16, eps_16);
+        }
+    }
+    for (; i < n; i += 16) {
         const __mmask16 lanes = n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : (__mmask16)0xffff;
-        __m512 mx = _mm512_maskz_loadu_ps(lanes, m + i), vx = _mm512_maskz_loadu_ps(lanes, v + i);
-        __m512 wx;
-        /* Never had a gradient: nothing moves. */
-        if (!(_mm512_test_epi32_mask(_mm512_castps_si512(mx), _mm512_castps_si512(mx)) |
-              _mm512_test_epi32_mask(_mm512_castps_si512(vx), _mm512_castps_si512(vx))))
+        if (fw_all_zero(_mm512_or_ps(_mm512_maskz_loadu_ps(lanes, m + i),
+                                     _mm512_maskz_loadu_ps(lanes, v + i))))
             continue;
-        wx = _mm512_maskz_loadu_ps(lanes, w + i);
-        for (k = from; k < to; k++)
-            wx = fw_adam_16(wx, &mx, &vx, (const __m512 *)0, lanes, _mm512_set1_ps(lr[k]), c116,
-                            c216, eps16);
-        _mm512_mask_storeu_ps(m + i, lanes, mx);
-        _mm512_mask_storeu_ps(v + i, lanes, vx);
-        _mm512_mask_storeu_ps(w + i, lanes, wx);
+        if (n - i <= 8 && fades) {
+            const __mmask8 half = (__mmask8)lanes;
+            const __m256 c1_8 = _mm256_set1_ps(c1), c2_8 = _mm256_set1_ps(c2);
+            const __m256 eps_8 = _mm256_set1_ps(eps), one_8 = _mm256_set1_ps(1.0f);
+            const __m256 m0 = _mm256_maskz_loadu_ps(half, m + i);
+            const __m256 v0 = _mm256_maskz_loadu_ps(half, v + i);
+            __m256 wx = _mm256_maskz_loadu_ps(half, w + i), mx = m0, vx = v0;
+            for (k = from; k < to; k++) {
+                const __m256 lr_8 = _mm256_set1_ps(lr[k]);
+                FW_ADAM_FADE(256, wx, mx, vx, lr_8, c1_8, c2_8, eps_8, one_8);
+            }
+            if (fw_adam_faded_safely(_mm512_zextps256_ps512(m0), _mm512_zextps256_ps512(v0),
+                                     _mm512_zextps256_ps512(mx), lr_low, lr_high)) {
+                _mm256_mask_storeu_ps(w + i, half, wx);
+                _mm256_mask_storeu_ps(m + i, half, mx);
+                _mm256_mask_storeu_ps(v + i, half, vx);
+                continue;
+            }
+        }
+        fw_adam_replay_once(w + i, m + i, v + i, lanes, lr, from, to, c1_16, c2_16, eps_16);
     }
 }
 
@@ -111,9 +202,10 @@ static void fw_adam_replay(float *w, float *m, float *v, ptrdiff_t n, const floa
 
 #define FW_ADAM_SIMD 0
 static void fw_adam_replay(float *w, float *m, float *v, ptrdiff_t n, const float *lr,
-                           ptrdiff_t from, ptrdiff_t to, float c1, float c2, float eps) {
-    (void)w; (void)m; (void)v; (void)n; (void)lr; (void)from; (void)to; (void)c1; (void)c2;
-    (void)eps;
+                           ptrdiff_t from, ptrdiff_t to, float lr_low, float lr_high, float c1,
+                           float c2, float eps) {
+    (void)w; (void)m; (void)v; (void)n; (void)lr; (void)from; (void)to; (void)lr_low;
+    (void)lr_high; (void)c1; (void)c2; (void)eps;
 }
 static void fw_adam_run(float *w, float *m, float *v, const float *g, ptrdiff_t n,
                         float lr, float c1, float c2, float eps) {

@@ -5,6 +5,7 @@
    the scheduler gets round to the helper: milliseconds, where the work takes microseconds. Here
    the shares lie on a heap, and whoever is awake takes the next one; the caller takes those that
    no helper has come for, and waits only for a share that a helper is in the middle of.
+   Helpers are hired when a job has shares for them, and dismissed when fw_pool_keep says so.
    A forked child starts with an empty pool and makes threads of its own when it needs them.
 
    The compiler turns `#pragma omp parallel` into GOMP_parallel(function, data, n), where the
@@ -15,6 +16,10 @@
 
 /* Run share(context, i) for i in [0, n), in any order and on any threads, and return. */
 typedef void (*fw_pool_t)(void (*share)(void *, unsigned), void *context, unsigned n);
+
+/* static void fw_pool_keep(unsigned n), where the pool is: jobs have no more than n shares from now
+   on, so helpers beyond n - 1 go home. (They come back for a job that has more after all.) And the
+   system may be asked for threads again, if it has refused one. */
 
 #if defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && defined(_OPENMP) && \
     !defined(FASTW2V_PORTABLE)
@@ -31,6 +36,8 @@ typedef void (*fw_pool_t)(void (*share)(void *, unsigned), void *context, unsign
 #include <time.h>
 
 #define FW_MOST_HELPERS 255
+/* After the system has refused a thread, so many jobs do with those there are. */
+#define FW_JOBS_UNTIL_NEXT_TRY 4096
 /* A helper that had a share of the last job looks out for the next one this long before it sleeps:
    waking up can take a tenth of a millisecond. One that came too late sleeps at once; then the
    core is wanted elsewhere, or the jobs are too short. A caller waits as a sleep and a wake-up cost. */
@@ -45,10 +52,12 @@ static struct {
     unsigned next, n;           /* shares [next, n) lie on the heap */
     unsigned active;            /* shares that helpers are in the middle of */
     unsigned helpers, sleeping;
+    unsigned wanted;            /* helpers beyond this number go home */
+    unsigned refused;           /* jobs to come before the system is asked for a thread again */
     void (*share)(void *, unsigned);
     void *context;
 } fw_pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
-             PTHREAD_COND_INITIALIZER, 0, 0, 0, 0, 0, 0, 0, 0};
+             PTHREAD_COND_INITIALIZER, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 
 static long long fw_now(void) {
     struct timespec t;
@@ -82,10 +91,15 @@ static void *fw_help(void *unused) {
     for (;;) {
         if (shares) fw_spin(&fw_pool.generation, seen, 0, FW_LOOK_OUT_NS);
         pthread_mutex_lock(&fw_pool.lock);
-        while (fw_pool.generation == seen) {
+        while (fw_pool.generation == seen && fw_pool.helpers <= fw_pool.wanted) {
             fw_pool.sleeping++;
             pthread_cond_wait(&fw_pool.posted, &fw_pool.lock);
             fw_pool.sleeping--;
+        }
+        if (fw_pool.helpers > fw_pool.wanted) {
+            fw_pool.helpers--;
+            pthread_mutex_unlock(&fw_pool.lock);
+            return 0;
         }
         seen = fw_pool.generation;
         shares = 0;
@@ -109,17 +123,36 @@ static void fw_hire(unsigned n) {
     sigset_t all, before;
     pthread_attr_t detached;
     pthread_t thread;
-    if (fw_pool.helpers + 1 >= n || fw_pool.helpers >= FW_MOST_HELPERS) return;
+    if (n > FW_MOST_HELPERS + 1) n = FW_MOST_HELPERS + 1;
+    if (fw_pool.wanted + 1 < n) fw_pool.wanted = n - 1;
+    if (fw_pool.helpers + 1 >= n) return;
+    if (fw_pool.refused) {
+        fw_pool.refused--;
+        return;
+    }
     sigfillset(&all);           /* signals are for the threads of the program */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    while (fw_pool.helpers + 1 < n && fw_pool.helpers < FW_MOST_HELPERS) {
-        if (pthread_create(&thread, &detached, fw_help, 0)) break;
+    while (fw_pool.helpers + 1 < n) {
+        if (pthread_create(&thread, &detached, fw_help, 0)) {
+            fw_pool.refused = FW_JOBS_UNTIL_NEXT_TRY;
+            break;
+        }
         fw_pool.helpers++;
     }
     pthread_attr_destroy(&detached);
     pthread_sigmask(SIG_SETMASK, &before, 0);
+}
+
+/* With the lock held: wake as many as n shares can use. Helpers that are awake come by themselves. */
+static void fw_wake(unsigned n) {
+    unsigned k;
+    if (fw_pool.helpers < n)
+        pthread_cond_broadcast(&fw_pool.posted);
+    else
+        for (k = 1 + fw_pool.helpers - fw_pool.sleeping; k < n; k++)
+            pthread_cond_signal(&fw_pool.posted);
 }
 
 static void fw_pool_run(void (*share)(void *, unsigned), void *context, unsigned n) {
@@ -135,7 +168,7 @@ static void fw_pool_run(void (*share)(void *, unsigned), void *context, unsigned
     fw_pool.next = 0;
     fw_pool.n = n;
     __atomic_store_n(&fw_pool.generation, fw_pool.generation + 1, __ATOMIC_RELEASE);
-    if (fw_pool.sleeping) pthread_cond_broadcast(&fw_pool.posted);
+    if (fw_pool.sleeping) fw_wake(n);
     while (fw_pool.next < n) {
         i = fw_pool.next++;
         pthread_mutex_unlock(&fw_pool.lock);
@@ -152,6 +185,14 @@ static void fw_pool_run(void (*share)(void *, unsigned), void *context, unsigned
     pthread_mutex_unlock(&fw_pool.busy);
 }
 
+static void fw_pool_keep(unsigned n) {
+    pthread_mutex_lock(&fw_pool.lock);
+    fw_pool.wanted = n ? n - 1 : 0;
+    fw_pool.refused = 0;
+    if (fw_pool.helpers > fw_pool.wanted) pthread_cond_broadcast(&fw_pool.posted);
+    pthread_mutex_unlock(&fw_pool.lock);
+}
+
 static void fw_pool_after_fork(void) {
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
@@ -159,6 +200,7 @@ static void fw_pool_after_fork(void) {
     fw_pool.posted = fw_pool.finished = cond;
     fw_pool.generation = fw_pool.next = fw_pool.n = 0;
     fw_pool.active = fw_pool.helpers = fw_pool.sleeping = 0;
+    fw_pool.wanted = fw_pool.refused = 0;
 }
 
 static fw_pool_t fw_pool_open(void) {
@@ -169,6 +211,7 @@ static fw_pool_t fw_pool_open(void) {
 #else
 
 static fw_pool_t fw_pool_open(void) { return 0; }
+static void fw_pool_keep(unsigned n) { (void)n; }
 
 #endif
 #elif FW_OWN_POOL

@@ -36,12 +36,30 @@ def steps(n_states, *scalars):
     return lambda n: (*(real(V, D) for _ in range(1 + n_states)), real(V, D), None, *scalars, n)
 
 
+def over_time(noun, outputs, inputs, *options):
+    """Arguments of a recurrent kernel, N rows of T = 3 steps with H = D units.
+
+    Widths in units of H, of arrays (N, T, ...) if they are positive, of states (N, H) if 0.
+    """
+
+    def arrays(widths):
+        return [real(N, 3, width * D) if width else real(N, D) for width in widths]
+
+    def arguments(n):
+        Wh = real(D, {"_rnn": 1, "_gru": 3, "_lstm": 4}[noun] * D)
+        size = importlib.import_module(f"fastw2v._kernels.{noun}").scratch_size(Wh, N)
+        return (*arrays(outputs), real(size), *arrays(inputs), Wh, None, *options, n)
+
+    return arguments
+
+
 # Arguments for n parts.
 CALLS = {
     "_activation.sigmoid": lambda n: (real(N), real(N), n),
     "_activation.relu": lambda n: (real(N), real(N), n),
     "_activation.exponential": lambda n: (real(N), real(N), n),
     "_activation.softmax": lambda n: (real(N, V), real(N, V), n),
+    "_activation.dropout": lambda n: (real(N * D), real(N * D), real(N * D), 1, 2**31, 2.0, n),
     "_activation.sigmoid_backward": lambda n: (real(N), real(N), real(N), n),
     "_activation.softmax_backward": lambda n: (real(N, V), real(N, V), real(N, V), n),
     "_corpus.contexts_target": lambda n: (ids(N, 4), ids(N), ids(N + 4), 2, n),
@@ -82,6 +100,18 @@ CALLS = {
     "_embedding_dot.backward": lambda n: (real(N, D), real(N), real(N, D), n),
     "_gemm.product": lambda n: (real(N, V), real(N, D), real(D, V), real(V), True, n),
     "_gemm.only_registers": lambda n: (real(n), 10_000, n),
+    "_gru.forward": over_time("_gru", (1, 3, 1, 1, 0), (), 0, False),
+    "_gru.backward": over_time("_gru", (3, 0), (1, 3, 1), 0, True),
+    "_lstm.forward": over_time("_lstm", (1, 4, 1, 1, 0, 0), (), 0, False),
+    "_lstm.backward": over_time("_lstm", (4, 0, 0), (1, 4, 1, 0), 0, True),
+    "_rnn.forward": over_time("_rnn", (1, 1, 1, 0), (), False),
+    "_rnn.backward": over_time("_rnn", (1, 0), (1, 1), True),
+    "_loss.cross_entropy_forward": lambda n: (
+        *(doubles(N), real(N), doubles(N), real(N, V), real(N, V), ids(N), n),
+    ),
+    "_loss.cross_entropy_backward": lambda n: (
+        *(real(N, V), real(N), doubles(N) + 1, real(N, V), ids(N), False, 1.0, n),
+    ),
     "_loss.softmax_with_loss_forward": lambda n: (real(N, V), doubles(N), real(N, V), ids(N), n),
     "_loss.softmax_with_loss_backward": lambda n: (real(N, V), real(N, V), ids(N), 1.0, n),
     "_loss.sigmoid_with_loss_forward": lambda n: (real(N), doubles(N), real(N), ids(N) % 2, n),

@@ -265,7 +265,7 @@ def test_a_file_that_does_not_fit_changes_nothing(tmp_path, name):
         model.load_params(path)
     model = Model(np.zeros(3), np.zeros((2, 2)))
     model.params[1].flags.writeable = False
-    with pytest.raises(ValueError, match=r"params\[1\]: expected an array that can be written"):
+    with pytest.raises(ValueError, match=r"params\[1\]: expected a writable array"):
         model.load_params(path)
     assert not model.params[0].any()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_build import run
 
 import fastw2v
 from fastw2v import _kernels, _threads
@@ -41,6 +42,40 @@ def quiet_place(tmp_path, monkeypatch):
 
 def test_walk_finds_the_modules():
     assert {"fastw2v.optimizer", "fastw2v._kernels", "fastw2v.reference.layers"} <= set(MODULES)
+
+
+@pytest.mark.parametrize("package", [fastw2v, fastw2v.reference])
+def test_modules_are_attributes_of_their_package(package):
+    found = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    public = {name for name in found if not name.startswith("_")}
+    assert {"layers", "trainer"} < public <= set(dir(package))
+    for name in public:
+        assert getattr(package, name) is importlib.import_module(f"{package.__name__}.{name}")
+    for name in ("no_such_module", "_no_such_module", "__wrapped__"):
+        with pytest.raises(
+            AttributeError, match=rf"'{package.__name__}' has no attribute '{name}'"
+        ):
+            getattr(package, name)
+
+
+def test_modules_are_imported_when_they_are_asked_for():
+    code = (
+        "import sys, fastw2v\n"
+        "print('fastw2v.util' in sys.modules, 'util' in dir(fastw2v))\n"
+        "print('fastw2v.util' in sys.modules, fastw2v.util is sys.modules['fastw2v.util'])\n"
+        "print(fastw2v.layers.Embedding.__name__, fastw2v.reference.layers.__name__)"
+    )
+    done = run(code)
+    assert done.stdout == "False True\nFalse True\nEmbedding fastw2v.reference.layers\n", (
+        done.stderr
+    )
+
+
+def test_the_table_of_the_package_names_what_is_there():
+    assert fastw2v.__doc__
+    names = set(re.findall(r"`(\w+)`", fastw2v.__doc__))
+    assert set(fastw2v.__all__) - {"__version__"} <= names | set(fastw2v._DROPIN)
+    assert {name for name in names if not hasattr(fastw2v, name)} == set()
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -2,7 +2,9 @@
 
 import argparse
 import importlib.util
+import inspect
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -11,6 +13,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from own_model import OwnCBOW
 
 import fastw2v
 from fastw2v import _book, config
@@ -133,6 +136,24 @@ class TestServedModules:
         )
         assert book.lines("ch04/script.py") == [
             "True True", "True", "True True", "False True",
+        ]  # fmt: skip
+
+    def test_layers_over_time_and_attention_are_ours(self, book):
+        book.write(
+            "ch08/script.py",
+            """
+            import numpy, fastw2v.layers, fastw2v.time_layers, fastw2v.attention_layer
+            from common.time_layers import *
+            from ch08.attention_layer import TimeAttention, np as same_numpy, Softmax as S
+            import attention_layer, ch08.attention_layer, common.time_layers
+            print(TimeAffine is common.time_layers.TimeAffine is fastw2v.time_layers.TimeAffine)
+            print(attention_layer.Attention is ch08.attention_layer.Attention)
+            print(np is same_numpy is numpy, GPU, S is Softmax is fastw2v.layers.Softmax)
+            print(Embedding is fastw2v.layers.Embedding, sigmoid(np.zeros(1)), LSTM.__module__)
+            """,
+        )
+        assert book.lines("ch08/script.py") == [
+            "True", "True", "True False True", "True [0.5] fastw2v.time_layers"
         ]  # fmt: skip
 
     def test_a_name_nobody_has(self, book):
@@ -404,39 +425,17 @@ class TestGpuSwitch:
         self.refused(book.run("script.py"), "line 5 of ")
 
 
-# A model file of the reader's, with ten layers that share a table, as the book writes it.
-OWN_CBOW = """
-    import sys
-    sys.path.append('..')
-    from common.np import *
-    from common.layers import Embedding
-    from ch04.negative_sampling_layer import NegativeSamplingLoss
+# What stands above the class in a model file of a reader's.
+BOOKS_IMPORTS = """\
+import sys
+sys.path.append('..')
+from common.np import *
+from common.layers import Embedding
+from ch04.negative_sampling_layer import NegativeSamplingLoss
 
-    class CBOW:
-        reader = True
 
-        def __init__(self, vocab_size, hidden_size, window_size, corpus):
-            W_in = 0.01 * np.random.randn(vocab_size, hidden_size).astype('f')
-            W_out = 0.01 * np.random.randn(vocab_size, hidden_size).astype('f')
-            self.in_layers = [Embedding(W_in) for _ in range(2 * window_size)]
-            self.ns_loss = NegativeSamplingLoss(W_out, corpus, power=0.75, sample_size=2)
-            self.params, self.grads = [], []
-            for layer in [*self.in_layers, self.ns_loss]:
-                self.params += layer.params
-                self.grads += layer.grads
-            self.word_vecs = W_in
-
-        def forward(self, contexts, target):
-            h = 0
-            for i, layer in enumerate(self.in_layers):
-                h = h + layer.forward(contexts[:, i])
-            return self.ns_loss.forward(h / len(self.in_layers), target)
-
-        def backward(self, dout=1):
-            dh = self.ns_loss.backward(dout) / len(self.in_layers)
-            for layer in self.in_layers:
-                layer.backward(dh)
-    """
+"""
+OWN_CBOW = BOOKS_IMPORTS + inspect.getsource(OwnCBOW).replace("OwnCBOW", "CBOW")
 
 TEXT = "'you say goodbye and i say hello and you say thank you and i say good morning ' * 8"
 
@@ -462,7 +461,7 @@ TRAIN = f"""
     trainer.fit(contexts, target, 4, 20, eval_interval=2)
     with open('vectors.pkl', 'wb') as f:
         pickle.dump(to_cpu(model.word_vecs).astype(np.float16), f, -1)
-    print(trainer.loss_list[-1] < trainer.loss_list[0], getattr(CBOW, 'reader', False))
+    print(trainer.loss_list[-1] < trainer.loss_list[0], CBOW.__module__)
     """
 
 
@@ -472,13 +471,70 @@ class TestTraining:
         book.write("ch04/train.py", TRAIN)
         printed = book.lines("ch04/train.py")
         assert printed[0].startswith("| epoch 1 |  iter 1 / ")
-        assert printed[-1] == "True True"
+        assert printed[-1] == "True cbow"
         assert (book.root / "ch04" / "vectors.pkl").exists()
+
+    def test_a_readers_network_with_attention(self, book):
+        book.write(
+            "ch08/echo.py",
+            """
+            import sys
+            sys.path.append('..')
+            from common.time_layers import *
+            from common.base_model import BaseModel
+            from ch08.attention_layer import TimeAttention
+
+
+            class Echo(BaseModel):
+                def __init__(self, V, D):
+                    table = (np.random.randn(V, D) / np.sqrt(D)).astype('f')
+                    self.embed, self.query = TimeEmbedding(table), TimeEmbedding(table)
+                    self.drop = TimeDropout(0.1)
+                    self.attention = TimeAttention()
+                    self.affine = TimeAffine(table.T, np.zeros(V).astype('f'))
+                    self.loss_layer = TimeSoftmaxWithLoss()
+                    layers = (self.embed, self.query, self.affine)
+                    self.params = sum((layer.params for layer in layers), [])
+                    self.grads = sum((layer.grads for layer in layers), [])
+
+                def forward(self, xs, ts):
+                    keys = self.drop.forward(self.embed.forward(xs))
+                    found = self.attention.forward(keys, self.query.forward(xs))
+                    return self.loss_layer.forward(self.affine.forward(found), ts)
+
+                def backward(self, dout=1):
+                    dkeys, dquery = self.attention.backward(
+                        self.affine.backward(self.loss_layer.backward(dout)))
+                    self.query.backward(dquery)
+                    return self.embed.backward(self.drop.backward(dkeys))
+            """,
+        )
+        book.write(
+            "ch08/train.py",
+            """
+            import numpy as np
+            from echo import Echo
+            from common.optimizer import Adam
+            from common.trainer import Trainer
+
+            np.random.seed(1)
+            xs = np.random.randint(0, 12, (200, 5))
+            model = Echo(12, 8)
+            trainer = Trainer(model, Adam(0.02))
+            trainer.fit(xs, np.where(xs == 3, -1, xs), 8, 20, max_grad=5.0, eval_interval=5)
+            print(trainer.loss_list[-1] < 0.5 * trainer.loss_list[0])
+            weights = model.attention.attention_weights
+            print(len(weights), weights[0].shape)
+            model.save_params()
+            """,
+        )
+        assert book.lines("ch08/train.py")[-2:] == ["True", "5 (20, 5)"]
+        assert (book.root / "ch08" / "Echo.pkl").exists()
 
     def test_models_serves_ours_instead(self, book):
         book.write("ch04/cbow.py", OWN_CBOW)
         book.write("ch04/train.py", TRAIN)
-        assert book.lines("ch04/train.py", models=True)[-1] == "True False"
+        assert book.lines("ch04/train.py", models=True)[-1] == "True fastw2v.models.cbow"
 
     def test_models_in_both_spellings(self, book):
         book.write(
@@ -701,6 +757,77 @@ class TestAsPythonWould:
         assert done.stdout == f"{path.parent} ch04/script.py\n"
         assert len(done.stderr.splitlines()) == 1
         assert done.stderr.endswith(f"cd {path.parent}\n")
+
+
+class TestSpawnedProcesses:
+    """Children import the script again, and need the drop-in for that."""
+
+    SCRIPT = """
+        import multiprocessing, sys
+        sys.path.append('..')
+        from concurrent.futures import ProcessPoolExecutor
+        from common.layers import *
+        import helper
+
+        class Own(Embedding):
+            rate = 2
+
+        def forward(layer):
+            return layer.rate, layer.forward([1]).tolist(), type(layer) is Own
+
+        def in_a_process(function, argument):
+            context = multiprocessing.get_context("METHOD")
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                return pool.submit(function, argument).result()
+
+        def work(layer):
+            main = sys.modules["__main__"]
+            assert main.Own is Own and main.__file__ == __file__
+            assert not hasattr(main, "become_script")
+            return forward(layer), in_a_process(forward, layer)
+
+        if __name__ == "__main__":
+            for answer in in_a_process(work, Own(np.eye(2))):
+                print(answer)
+        else:
+            assert __name__ == "__mp_main__", __name__
+        """
+
+    @pytest.mark.parametrize(
+        "method", sorted({"spawn", "forkserver"} & set(multiprocessing.get_all_start_methods()))
+    )
+    @pytest.mark.parametrize("first", ["", "import multiprocessing.spawn"])
+    def test_without_the_books_folders(self, book, method, first):
+        book.write("helper.py", "from common.functions import softmax")
+        script = first + textwrap.dedent(self.SCRIPT).replace("METHOD", method)
+        book.write("ch04/script.py", script)
+        assert book.lines("ch04/script.py") == ["(2, [[0.0, 1.0]], True)"] * 2
+
+    def test_models_and_errors(self, book):
+        book.write(
+            "script.py",
+            """
+            import concurrent.futures, multiprocessing
+            from cbow import CBOW
+
+            def name(wanted):
+                return {"module": CBOW.__module__}[wanted]
+
+            if __name__ == "__main__":
+                context = multiprocessing.get_context("spawn")
+                with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+                    print(*pool.map(name, ["module"]))
+                    print(*pool.map(name, ["year"]))
+            """,
+        )
+        done = book.run("script.py", models=True)
+        assert done.returncode == 1
+        assert done.stdout == "fastw2v.models.cbow\n"
+        assert done.stderr.endswith("KeyError: 'year'\n")
+
+    def test_scripts_that_spawn_nothing_do_not_import_it(self, book):
+        book.write("script.py", "import sys\nprint('multiprocessing' in sys.modules)")
+        assert book.lines("script.py") == ["False"]
 
 
 class TestInstall:

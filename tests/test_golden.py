@@ -55,6 +55,15 @@ def test_cross_entropy_error(book, key):
 # layers ----------------------------------------------------------------------------------------
 
 
+def assert_all_close(results, case, prefix, key):
+    """One result, or a tuple of them, is what was recorded."""
+    results = results if isinstance(results, tuple) else (results,)
+    expected = [case[f"{prefix}{k}"] for k in range(len(results))]
+    assert f"{prefix}{len(results)}" not in case
+    for actual, recorded in zip(results, expected, strict=True):
+        assert_close(actual, recorded, key)
+
+
 def check_layer(layer, key):
     """One forward and two backwards: results, gradients, and what must not have been touched."""
     case = load(key)
@@ -62,12 +71,11 @@ def check_layer(layer, key):
     params = [param.copy() for param in layer.params]
     grads = list(layer.grads)
 
-    out = layer.forward(*inputs)
-    assert_close(out, case["out0"], key)
+    assert_all_close(layer.forward(*inputs), case, "out", key)
     for _ in range(2):
         dx = layer.backward(*douts)
         if "dx0" in case:
-            assert_close(dx, case["dx0"], key)
+            assert_all_close(dx, case, "dx", key)
         else:
             assert dx is None
         for grad, expected in zip(layer.grads, sequence(case, "grad"), strict=True):
@@ -75,8 +83,8 @@ def check_layer(layer, key):
 
     assert all(now is before for now, before in zip(layer.grads, grads, strict=True))
     for now, before in [
-        *zip(inputs, sequence(case, "in"), strict=True),
-        *zip(douts, sequence(case, "dout"), strict=True),
+        *zip(inputs, sequence(load(key), "in"), strict=True),
+        *zip(douts, sequence(load(key), "dout"), strict=True),
         *zip(layer.params, params, strict=True),
     ]:
         np.testing.assert_array_equal(now, before)
@@ -132,6 +140,128 @@ def test_negative_sampling_loss(book, key):
     assert all(param is W for param in layer.params)
     np.testing.assert_array_equal(h, case["h"])
     np.testing.assert_array_equal(W, case["W"])
+
+
+# common.time_layers ----------------------------------------------------------------------------
+
+RECURRENT = ["TimeRNN", "TimeLSTM", "TimeGRU", "TimeBiLSTM"]
+STEPWISE = [
+    *("RNN", "LSTM", "GRU", "TimeEmbedding", "TimeAffine", "TimeSoftmaxWithLoss"),
+    *("TimeSoftmaxWithLoss_onehot", "TimeSigmoidWithLoss", "Simple_TimeSoftmaxWithLoss"),
+]
+
+
+def keys(names):
+    groups = [*cases("time_layers"), *cases("tiles")]
+    return [key for key in groups if name_of(key) in names]
+
+
+def check_time_layer(book, key):
+    case = load(key)
+    layer = getattr(book.time_layers, name_of(key).removesuffix("_onehot"))(
+        *sequence(case, "param")
+    )
+    check_layer(layer, key)
+    if "dh" in case:
+        assert_close(layer.h, case["h"], key)
+        assert_close(layer.dh, case["dh"], key)
+
+
+@both
+@pytest.mark.parametrize("key", keys(RECURRENT))
+def test_recurrent_layer(book, key):
+    check_time_layer(book, key)
+
+
+@both
+@pytest.mark.parametrize("key", keys(STEPWISE))
+def test_layer_over_time(book, key):
+    check_time_layer(book, key)
+
+
+def test_every_case_of_the_layers_over_time_is_checked():
+    states = [*cases("time_layers", "TimeLSTM_set_state"), *keys_of_stateful()]
+    assert {*keys(RECURRENT), *keys(STEPWISE), *states} >= set(cases("time_layers"))
+
+
+def keys_of_stateful():
+    return [key for key in cases("time_layers") if key.endswith("_stateful")]
+
+
+def check_gradients(layer, case, key):
+    for _ in range(2):
+        assert_close(layer.backward(case["dhs"]), case["dx"], key)
+        assert_close(layer.dh, case["dh"], key)
+        for grad, expected in zip(layer.grads, sequence(case, "grad"), strict=True):
+            assert_close(grad, expected, key)
+
+
+@both
+@pytest.mark.parametrize("key", keys_of_stateful())
+def test_stateful_layer(book, key):
+    case = load(key)
+    cls = getattr(book.time_layers, name_of(key).removesuffix("_stateful"))
+    layer = cls(*sequence(case, "param"), stateful=True)
+    assert_close(layer.forward(case["xa"]), case["ha"], key)
+    assert_close(layer.forward(case["xb"]), case["hb"], key)
+    check_gradients(layer, case, key)
+
+
+@both
+@pytest.mark.parametrize("key", cases("time_layers", "TimeLSTM_set_state"))
+def test_lstm_with_a_given_state(book, key):
+    case = load(key)
+    layer = book.time_layers.TimeLSTM(*sequence(case, "param"), stateful=True)
+    layer.set_state(case["h0"], case["c0"])
+    assert_close(layer.forward(case["xs"]), case["hs"], key)
+    check_gradients(layer, case, key)
+
+
+@both
+def test_lstm_with_a_given_h_alone(book):
+    key = "extras/TimeLSTM_set_state_h_only"
+    case = load(key)
+    layer = book.time_layers.TimeLSTM(*sequence(case, "param"), stateful=True)
+    layer.set_state(case["h0"])
+    assert_close(layer.forward(case["xs"]), case["hs"], key)
+    assert_close(layer.c, case["c"], key)
+    assert_close(layer.backward(case["dhs"]), case["dx"], key)
+    assert_close(layer.dh, case["dh"], key)
+
+
+@both
+@pytest.mark.parametrize("name", ["TimeAffine", "Simple_TimeAffine"])
+def test_affine_with_the_transpose_of_a_table(book, name):
+    key = "extras/TimeAffine_transposed"
+    case = load(key)
+    layer = getattr(book.time_layers, name)(case["embed_W"].T, case["b"])
+    assert_close(layer.forward(case["xs"]), case["out"], key)
+    assert_close(layer.backward(case["dout"]), case["dx"], key)
+    dW, db = layer.grads if name == "TimeAffine" else (layer.dW, layer.db)
+    assert_close(dW, case["dW"], key)
+    assert_close(db, case["db"], key)
+
+
+@both
+def test_time_dropout_at_test_time(book):
+    case = load("extras/TimeDropout_test")
+    layer = book.time_layers.TimeDropout(DROPOUT_RATIO)
+    layer.train_flg = False
+    np.testing.assert_array_equal(layer.forward(case["x"]), case["y"], strict=True)
+
+
+# ch08.attention_layer --------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("key", cases("attention"))
+def test_attention(book, key):
+    layer = getattr(book.attention_layer, name_of(key))()
+    check_layer(layer, key)
+    for weights, expected in zip(
+        getattr(layer, "attention_weights", ()), load(key).get("weights", ()), strict=True
+    ):
+        assert_close(weights, expected, key)
 
 
 # common.optimizer ------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
 from conftest import N_PARTS, assert_same_bits
 from own_model import OwnCBOW
 
+from fastw2v import _rollback
 from fastw2v.layers import Embedding
 from fastw2v.models import CBOW, SkipGram
 from fastw2v.optimizer import SGD, Adam
@@ -214,26 +216,150 @@ def test_own_generator_leaves_the_global_stream_alone(model_class):
     assert_same_bits(np.random.get_state()[1], state)
 
 
-@pytest.mark.parametrize("model_class", [CBOW, SkipGram])
-def test_bad_input(model_class):
+FIVE = CONTEXTS[:5]
+SHAPE = "contexts: expected shape"
+TARGET_SHAPE = "target: expected ids of shape (N,) with N > 0, got"
+BAD = {
+    "too few columns": (FIVE[:, :3], TARGET[:5], ValueError, f"{SHAPE} (5, 4) (2 * window_size"),
+    "too few rows": (FIVE[:4], TARGET[:5], ValueError, f"{SHAPE} (5, 4)"),
+    "one row": (FIVE[0], TARGET[:1], ValueError, f"{SHAPE} (1, 4)"),
+    "a number": (FIVE[:1], 3, ValueError, f"{TARGET_SHAPE} (); pass one for each row of contexts"),
+    "columns": (FIVE, TARGET[:5, None], ValueError, f"{TARGET_SHAPE} (5, 1)"),
+    "no rows": (FIVE[:0], [], ValueError, f"{TARGET_SHAPE} (0,)"),
+    "ragged": ([[1, 2, 3, 4], [5]], [0, 1], ValueError, "contexts: expected an array, or lists of"),
+    "contexts too high": (FIVE + V, TARGET[:5], IndexError, "contexts: id "),
+    "target too high": (FIVE, [0, 1, 2, 3, V], IndexError, "target: id 40 at position 4 is out of"),
+    "target too low": (FIVE[:1], [-41], IndexError, "target: id -41 at position 0 is out of range"),
+    "floats": (FIVE * 1.0, TARGET[:5], TypeError, "contexts: expected integer ids, got dtype"),
+    "float target": (FIVE[:1], [0.5], TypeError, "target: expected integer ids, got dtype float64"),
+    "nothing": (None, TARGET[:5], TypeError, "contexts: expected integer ids, got dtype object"),
+    "text": (FIVE[:1], "a", TypeError, "target: expected integer ids, got dtype <U1; convert"),
+}
+
+ALL_WAYS = [CBOW, SkipGram, type("SubCBOW", (CBOW,), {}), type("SubSkipGram", (SkipGram,), {})]
+
+
+def attributes_of(model):
+    """The attributes of a model and of all layers it holds: {id: dict}."""
+    before = {}
+    _rollback._remember(model, before)
+    return {key: attributes for key, (_, attributes) in before.items()}
+
+
+def assert_unchanged(model, before):
+    after = attributes_of(model)
+    assert after.keys() == before.keys()
+    for key, attributes in before.items():
+        assert attributes.keys() == after[key].keys()
+        assert all(value is after[key][name] for name, value in attributes.items())
+
+
+@pytest.mark.parametrize("model_class", ALL_WAYS)
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_changes_nothing(model_class, case):
+    contexts, target, error, words = BAD[case]
     model = model_class(V, H, WINDOW, CORPUS)
-    before = pickle.dumps([model.params, model.grads])
-    for contexts, target, error, words in (
-        (CONTEXTS[:5, :3], TARGET[:5], ValueError, r"contexts: expected shape \(5, 4\)"),
-        (CONTEXTS[:4], TARGET[:5], ValueError, r"contexts: expected shape \(5, 4\)"),
-        (CONTEXTS[:5] + V, TARGET[:5], IndexError, "contexts: id"),
-        (CONTEXTS[:5], TARGET[:5] + V, IndexError, "is out of range for 40 rows"),
-        (CONTEXTS[:5] * 1.0, TARGET[:5], TypeError, "contexts: expected integer ids"),
+    model.forward(CONTEXTS[:7], TARGET[:7])
+    model.backward()
+    before, arrays = attributes_of(model), pickle.dumps([model.params, model.grads])
+    stream = np.random.get_state()[1].tolist()
+    with pytest.raises(error, match=re.escape(words)):
+        model.forward(contexts, target)
+    assert_unchanged(model, before)
+    assert pickle.dumps([model.params, model.grads]) == arrays
+    assert np.random.get_state()[1].tolist() == stream
+
+
+@pytest.mark.parametrize("model_class", ALL_WAYS)
+def test_a_sampler_that_fails_in_the_middle_changes_nothing(model_class):
+    model = model_class(V, H, WINDOW, CORPUS)
+    model.forward(CONTEXTS[:7], TARGET[:7])
+    before = attributes_of(model)
+
+    def fail(target):
+        raise ArithmeticError("no words today")
+
+    last = samplers(model)[-1]
+    last.get_negative_sample = fail
+    with pytest.raises(ArithmeticError, match="no words today"):
+        model.forward(CONTEXTS[:5], TARGET[:5])
+    del last.get_negative_sample
+    assert_unchanged(model, before)
+    model.backward()
+
+
+@pytest.mark.parametrize("model_class", [CBOW, SkipGram])
+def test_bad_construction_draws_nothing(model_class):
+    stream = np.random.get_state()[1].tolist()
+    for arguments, error, words in (
+        ((V, H, 0, CORPUS), ValueError, "window_size: expected at least 1, got 0"),
+        ((V - 1, H, WINDOW, CORPUS), ValueError, "corpus: expected ids below 39, the vocab_size, "),
+        ((V, H, WINDOW, CORPUS[CORPUS != 3]), ValueError, "but id 3 does not"),
+        ((V, H, WINDOW, []), ValueError, "corpus: expected at least one word id"),
+        ((V, 2.5, WINDOW, CORPUS), TypeError, "hidden_size: expected a whole number, got 2.5"),
     ):
         with pytest.raises(error, match=words):
-            model.forward(contexts, target)
-    assert pickle.dumps([model.params, model.grads]) == before
-    with pytest.raises(ValueError, match="window_size: expected at least 1, got 0"):
-        model_class(V, H, 0, CORPUS)
-    with pytest.raises(ValueError, match="corpus: expected ids below 39"):
-        model_class(V - 1, H, WINDOW, CORPUS)
-    with pytest.raises(ValueError, match="but id 3 does not"):
-        model_class(V, H, WINDOW, np.delete(CORPUS, np.flatnonzero(CORPUS == 3)))
+            model_class(*arguments)
+    assert np.random.get_state()[1].tolist() == stream
+
+
+def test_a_vocabulary_larger_than_the_corpus():
+    """As in the book: words that do not occur have rows, and may stand wherever none is drawn."""
+    words = np.arange(7)
+    contexts, target = create_contexts_target(words, 1)
+    for model_class in ALL_WAYS:
+        model = model_class(9, 4, 1, words)
+        Trainer(model, Adam()).fit(contexts, target, 2, 5, eval_interval=None)
+        if isinstance(model, CBOW):
+            assert np.isfinite(model.forward([[7, 8]], [6]))
+            bad = ([[0, 1]], [8]), "target: id 8 at position 0"
+        else:
+            assert np.isfinite(model.forward([[0, 1]], [8]))
+            bad = ([[0, 8]], [1]), "contexts: id 8 at position (0, 1)"
+            if model_class is not SkipGram:
+                bad = ([[0, 8]], [1]), "target: id 8 at position 0"
+        before = attributes_of(model)
+        message = f"{bad[1]} is out of range for 7 words of the corpus; use ids from -7 to 6"
+        with pytest.raises(IndexError, match=re.escape(message)):
+            model.forward(*bad[0])
+        assert_unchanged(model, before)
+
+
+@pytest.mark.parametrize("model_class", [CBOW, SkipGram])
+def test_methods_replaced_in_an_instance_are_called(model_class):
+    results, calls = [], []
+
+    def counted(method):
+        return lambda *arguments: calls.append(method.__name__) or method(*arguments)
+
+    for replaced in (False, True):
+        np.random.seed(0)
+        model = model_class(V, H, WINDOW, CORPUS)
+        feed_negatives(model, 3)
+        if replaced:
+            model.forward, model.backward = counted(model.forward), counted(model.backward)
+        Trainer(model, SGD(0.5)).fit(CONTEXTS[:60], TARGET[:60], 1, 30, eval_interval=None)
+        results.append(model.word_vecs)
+    assert calls == ["forward", "backward"] * 2
+    np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-7)
+
+
+def test_backward_without_a_forward():
+    for model_class in ALL_WAYS:
+        with pytest.raises(RuntimeError, match="call forward first"):
+            model_class(V, H, WINDOW, CORPUS).backward()
+
+
+def test_backward_that_is_refused_writes_no_gradient():
+    for model_class in (CBOW, SkipGram):
+        model = model_class(V, H, WINDOW, CORPUS)
+        model.forward(CONTEXTS[:5], TARGET[:5])
+        layer = model.in_layer if model_class is SkipGram else model
+        layer.grads[0] = np.zeros((V, H), np.float32)
+        layer.grads[0].flags.writeable = False
+        with pytest.raises(ValueError, match=r"grads\[0\]: expected a writable array"):
+            model.backward()
+        assert not any(grad.any() for grad in model.grads)
 
 
 @pytest.mark.parametrize("model_class", [CBOW, SkipGram])

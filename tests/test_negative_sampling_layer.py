@@ -303,14 +303,20 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD, ids=BAD)
-def test_bad_input_of_the_loss(rng, case):
+@pytest.mark.parametrize("in_one_go", [True, False])
+def test_bad_input_of_the_loss(rng, case, in_one_go):
     changed, error, words = BAD[case]
     layer = make(np.float32, rng)
-    arguments = {"h": np.ones((2, 6)), "target": [0, 1]} | changed
-    before = pickle.dumps([layer.params, layer.grads])
+    if not in_one_go:
+        layer.loss_layers[0] = SigmoidWithLoss()
+    arguments = {"h": np.ones((2, 6)), "target": [0, 1]}
+    layer.forward(**arguments)
+    layer.backward()
+    before, arrays = pickle.dumps(layer), pickle.dumps([layer.params, layer.grads])
     with pytest.raises(error, match=words):
-        layer.forward(**arguments)
-    assert pickle.dumps([layer.params, layer.grads]) == before
+        layer.forward(**arguments | changed)
+    assert pickle.dumps(layer) == before
+    assert pickle.dumps([layer.params, layer.grads]) == arrays
 
 
 def test_bad_samplers_are_named(rng):

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -9,8 +10,12 @@ from conftest import N_PARTS, assert_same_bits
 
 from fastw2v import RowGrad, optimizer
 from fastw2v.layers import Embedding
+from fastw2v.models import CBOW
 from fastw2v.reference import optimizer as reference
+from fastw2v.trainer import Trainer, remove_duplicate
+from fastw2v.util import clip_grads, create_contexts_target
 
+GOOD = np.ones((2, 3))
 NAMES = ["SGD", "Momentum", "Nesterov", "AdaGrad", "RMSprop", "Adam"]
 
 
@@ -61,7 +66,7 @@ def test_odd_parameters_are_updated_in_place(name, rng, layout):
 
 
 @pytest.mark.parametrize("kind", ["f2", "f8", "i4", "strided", "F", "read-only", "list"])
-def test_any_gradient(name, rng, kind):
+def test_any_gradient(name, dtype, rng, kind):
     g = (10 * rng.standard_normal((6, 8))).astype(
         kind if kind in ("f2", "f8", "i4") else np.float32
     )
@@ -72,10 +77,10 @@ def test_any_gradient(name, rng, kind):
     }.get(kind, g)
     if kind == "read-only":
         given.flags.writeable = False
-    params = [np.ones((6, 8), np.float32)], [np.ones((6, 8), np.float32)]
+    params = [np.ones((6, 8), dtype)], [np.ones((6, 8), dtype)]
     getattr(optimizer, name)().update(params[0], [given])
-    getattr(reference, name)().update(params[1], [g.astype(np.float32)])
-    assert_close(*params, np.float32)
+    getattr(reference, name)().update(params[1], [g.astype(dtype)])
+    assert_close(*params, dtype)
     np.testing.assert_array_equal(given, g)
 
 
@@ -158,7 +163,12 @@ def test_bad_input_changes_nothing(name):
         ([good, np.ones(4)], [good, np.ones(5)], ValueError, r"grads\[1\]: expected shape \(4,\)"),
         ([good, good], [good], ValueError, "grads: expected 2 arrays, one per parameter, got 1"),
         ([good, frozen], [good, frozen], ValueError, r"params\[1\]: expected a writable array"),
-        ([good, np.ones(3, int)], [good, np.ones(3)], TypeError, "params: expected floating-point"),
+        (
+            [good, np.ones(3, int)],
+            [good, np.ones(3)],
+            TypeError,
+            r"params\[1\]: expected floating-point",
+        ),
         ([good, np.ones(3)], [good, np.ones(3, complex)], TypeError, r"grads\[1\]: expected real"),
     ):
         with pytest.raises(error, match=words):
@@ -172,3 +182,134 @@ def test_bad_input_changes_nothing(name):
             each.update([np.ones(3)], [np.ones(3)])
     if name == "Adam":
         assert each.iter == 1
+
+
+@pytest.mark.parametrize(
+    ("params", "grads", "words"),
+    [
+        (None, [GOOD], "params: expected a list of arrays, got NoneType; pass model.params, or"),
+        (3.0, [GOOD], "params: expected a list of arrays, got float"),
+        ((x for x in [GOOD]), [GOOD], "params: expected a list of arrays, got generator"),
+        ([GOOD], None, "grads: expected a list of arrays, got NoneType; pass model.grads, or"),
+        ([GOOD, [1.0]], [GOOD, GOOD], "params[1]: expected a numpy array, got list; make one with"),
+        ([GOOD, 1.0], [GOOD, GOOD], "params[1]: expected a numpy array, got float"),
+        ([GOOD, None], [GOOD, GOOD], "params[1]: expected a numpy array, got NoneType"),
+        (np.ones(2), np.ones(2), "params[0]: expected a numpy array, got float64"),
+        ([GOOD, GOOD], [GOOD, None], "grads[1]: expected real numbers, got dtype object"),
+        ([GOOD, GOOD], [GOOD, "g"], "grads[1]: expected real numbers, got dtype <U1"),
+        ([GOOD, GOOD], [GOOD, {}], "grads[1]: expected real numbers, got dtype object"),
+    ],
+)
+def test_other_things_than_arrays(name, params, grads, words):
+    each = getattr(optimizer, name)()
+    before, kept = dict(vars(each)), GOOD.copy()
+    with pytest.raises(TypeError, match=re.escape(words)):
+        each.update(params, grads)
+    assert vars(each) == before
+    assert_same_bits(GOOD, kept)
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("value", [None, "0.1", True, 1j, [0.1], np.ones(2), np.bool_(True)])
+def test_settings_that_are_no_numbers(name, value, again):
+    each = getattr(optimizer, name)()
+    w = np.ones(3)
+    if again:
+        each.update([w], [np.ones(3)])
+    for setting in {"lr", "momentum", "decay_rate", "beta1", "beta2"} & vars(each).keys():
+        right = getattr(each, setting)
+        setattr(each, setting, value)
+        before, kept = dict(vars(each)), w.copy()
+        with pytest.raises(TypeError, match=f"{setting}: expected a number, got"):
+            each.update([w], [np.ones(3)])
+        assert all(vars(each)[key] is before[key] for key in before)
+        assert_same_bits(w, kept)
+        setattr(each, setting, right)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16, int, np.array, float])
+def test_settings_of_any_kind_of_number(name, kind):
+    steps = []
+    for lr in (0.5, 1):
+        w, v = np.ones(3), np.ones(3)
+        getattr(optimizer, name)(kind(lr)).update([w], [np.ones(3)])
+        getattr(optimizer, name)(float(kind(lr))).update([v], [np.ones(3)])
+        assert_same_bits(w, v)
+        steps.append(w)
+    assert (steps[0] != steps[1]).all()
+
+
+@pytest.mark.parametrize("value", [1, 1.5, -0.1, np.nan])
+@pytest.mark.parametrize("setting", ["beta1", "beta2"])
+def test_betas_that_leave_nothing_to_divide_by(setting, value):
+    adam, w = optimizer.Adam(**{setting: value}), np.ones(3)
+    with pytest.raises(ValueError, match=f"{setting}: expected a number from 0 to below 1, got"):
+        adam.update([w], [w])
+    assert adam.iter == 0 and adam.m is None and (w == 1).all()
+
+
+def test_a_failed_step_of_rows_that_wait_does_not_count(capsys):
+    corpus = np.arange(60) % 30
+    contexts, target = create_contexts_target(corpus, 1)
+    model, adam = CBOW(30, 4, 1, corpus), optimizer.Adam()
+    trainer = Trainer(model, adam)
+    trainer.fit(contexts, target, 1, 10)
+    kept, steps, adam.lr = model.word_vecs.copy(), adam.iter, None
+    with pytest.raises(TypeError, match="lr: expected a number, got None"):
+        trainer.fit(contexts, target, 1, 10)
+    assert adam.iter == steps > 0
+    assert_same_bits(model.word_vecs, kept)
+
+
+def test_read_only_states_are_noticed_before_the_first_write(name):
+    each = getattr(optimizer, name)()
+    params = [np.ones(3), np.ones(4)]
+    each.update(params, [np.ones(3), np.ones(4)])
+    for state in each._states:
+        before = [p.copy() for p in params]
+        right = getattr(each, state)[1]
+        frozen = right.copy()
+        frozen.flags.writeable = False
+        for wrong, error, words in (
+            (frozen, ValueError, "expected a writable array, got a read-only one; pass a copy"),
+            (right.tolist(), TypeError, "expected a numpy array, got list"),
+        ):
+            getattr(each, state)[1] = wrong
+            with pytest.raises(error, match=rf"{state}\[1\]: {words}"):
+                each.update(params, [np.ones(3), np.ones(4)])
+            assert all(map(np.array_equal, params, before))
+        getattr(each, state)[1] = right
+    if name == "Adam":
+        assert each.iter == 1
+
+
+def test_clipping_names_what_it_cannot_scale():
+    grads, frozen = [np.ones(3)], np.ones(2)
+    frozen.flags.writeable = False
+    clip_grads([*grads, frozen, np.ones(2, int)], 100)  # nothing to do
+    for wrong, error, words in (
+        ([1.0], TypeError, r"grads\[1\]: expected a numpy array, got list"),
+        (frozen, ValueError, r"grads\[1\]: expected a writable array"),
+        (
+            np.ones(2, int),
+            TypeError,
+            r"grads\[1\]: expected floating-point numbers, got dtype int64",
+        ),
+    ):
+        with pytest.raises(error, match=words):
+            clip_grads([*grads, wrong], 0.5)
+    with pytest.raises(TypeError, match="max_norm: expected a number, got None"):
+        clip_grads(grads, None)
+    assert (grads[0] == 1).all()
+
+
+def test_remove_duplicate_names_what_it_cannot_merge():
+    W = np.ones((2, 3))
+    for params, grads, error, words in (
+        ([W, W], [W], ValueError, "grads: expected 2 arrays, one per parameter, got 1"),
+        (None, [W], TypeError, "params: expected a list of arrays, got NoneType"),
+        ([W, [1.0]], [W, W], TypeError, r"params\[1\]: expected a numpy array, got list"),
+    ):
+        with pytest.raises(error, match=words):
+            remove_duplicate(params, grads)
+    assert (W == 1).all()

@@ -11,6 +11,8 @@ from implementations import COMPILED, REFERENCE
 BOOK_MODULES = {
     "functions": "common.functions",
     "layers": "common.layers",
+    "time_layers": "common.time_layers",
+    "attention_layer": "ch08.attention_layer",
     "negative_sampling_layer": "ch04.negative_sampling_layer",
     "optimizer": "common.optimizer",
     "trainer": "common.trainer",

@@ -1,6 +1,7 @@
 """Printed examples of the notes and notebooks the project was asked for with.
 
 Each test names its document (000: a notebook on chapter 4, 001: one on the common modules,
+002: notes on Keras and TensorFlow,
 003: a note on where W_in changes, 004: a notebook on Embedding; ch02: the book itself) and its
 cell. The documents print eight digits, hence the tolerance.
 """
@@ -475,6 +476,132 @@ def test_001_cell_10_12_remove_duplicate(book):
     summed = [[0.28753408, 1.36679629], [0.59192439, 0.22244375], [0.94010177, 1.07840307]]
     assert_printed(g0, summed)
     np.testing.assert_array_equal(g1, second)
+
+
+def rnn_of_document_001():
+    """Sizes and weights of its cells 39 and 25."""
+    N, T, D, H = 10, 10, 5, 3
+    Wx = (np.random.randn(D, H) / np.sqrt(D)).astype("f")
+    Wh = (np.random.randn(H, H) / np.sqrt(H)).astype("f")
+    return N, T, D, H, [Wx, Wh, np.zeros(H).astype("f")]
+
+
+@both
+def test_001_cell_25_37_one_step_of_an_rnn(book):
+    N, _, D, H, params = rnn_of_document_001()
+    Wx, Wh, b = params
+    layer = book.time_layers.RNN(*params)
+    assert [grad.shape for grad in layer.grads] == [(5, 3), (3, 3), (3,)]
+    assert not any(grad.any() for grad in layer.grads)
+    assert layer.cache is None
+    h_prev, x = np.random.rand(N, H), np.random.rand(N, D)  # float64, beside float32 weights
+
+    h_next = layer.forward(x, h_prev)
+    assert h_next.shape == (10, 3)
+    np.testing.assert_allclose(h_next, np.tanh(h_prev @ Wh + x @ Wx + b), rtol=1e-6)
+
+    dh_next = np.random.rand(*h_next.shape)
+    dx, dh_prev = layer.backward(dh_next)
+    dt = dh_next * (1 - h_next**2)
+    for found, expected, shape in (
+        (dx, dt @ Wx.T, (10, 5)),
+        (dh_prev, dt @ Wh.T, (10, 3)),
+        (layer.grads[0], x.T @ dt, (5, 3)),
+        (layer.grads[1], h_prev.T @ dt, (3, 3)),
+        (layer.grads[2], dt.sum(axis=0), (3,)),
+    ):
+        assert found.shape == shape
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    assert all(grad.dtype == np.float32 for grad in layer.grads)
+
+
+@both
+def test_001_cell_72_82_a_loop_over_rnn_is_time_rnn(book):
+    N, T, D, H, params = rnn_of_document_001()
+    xs, dhs = np.random.rand(N, T, D), np.random.rand(N, T, H)
+    time_grads = [np.zeros_like(W) for W in params]
+
+    time_layers, hs, h = [], np.empty((N, T, H), dtype="f"), np.zeros((N, H), dtype="f")
+    for t in range(T):
+        layer = book.time_layers.RNN(*params)
+        h = layer.forward(xs[:, t, :], h)
+        hs[:, t, :] = h
+        time_layers.append(layer)
+    dxs, dh, grads = np.empty((N, T, D), dtype="f"), 0, [0, 0, 0]
+    for t in reversed(range(T)):
+        dx, dh = time_layers[t].backward(dhs[:, t, :] + dh)
+        dxs[:, t, :] = dx
+        for i, grad in enumerate(time_layers[t].grads):
+            grads[i] += grad
+    for i, grad in enumerate(grads):
+        time_grads[i][...] = grad
+
+    whole = book.time_layers.TimeRNN(*params)
+    found = whole.forward(xs)
+    assert found.shape == (10, 10, 3) and found.dtype == np.float32
+    np.testing.assert_allclose(found, hs, rtol=1e-5, atol=1e-6)
+    found = whole.backward(dhs)
+    assert found.shape == (10, 10, 5) and found.dtype == np.float32
+    np.testing.assert_allclose(found, dxs, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(whole.dh, dh, rtol=1e-5, atol=1e-6)
+    for mine, theirs in zip(whole.grads, time_grads, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+@both
+def test_001_time_affine(book):
+    N, T, H, D = 2, 8, 3, 8
+    W, b, hs = np.random.rand(H, D), np.random.rand(D), np.random.rand(N, T, H)
+    inner = np.dot(hs.reshape(N * T, -1), W)
+    assert inner.shape == (16, 8)
+    out = book.time_layers.TimeAffine(W, b).forward(hs)
+    assert out.shape == (2, 8, 8)
+    assert_printed(out.reshape(16, 8), inner + b)
+
+
+# Document 002 ----------------------------------------------------------------------------------
+
+
+@both
+def test_002_rnn_note_parameters(book):
+    units, per_gate = 20, 20 + 400 + 20
+    for name, gates, total in (("TimeLSTM", 4, 1760), ("TimeRNN", 1, 440)):
+        shapes = (1, gates * units), (units, gates * units), (gates * units,)
+        layer = getattr(book.time_layers, name)(*map(np.zeros, shapes))
+        assert sum(W.size for W in layer.params) == gates * per_gate == total
+        assert layer.forward(np.zeros((7, 25, 1))).shape == (7, 25, units)
+
+
+@both
+@pytest.mark.parametrize("kind", ["sigmoid", "hard_sigmoid_keras2"])
+def test_002_rnn_note_formulas(book, kind):
+    """i, f, z, o with kernels of their own; c = f * c_tm1 + i * z, y = o * tanh(c)."""
+    N, D, units = 4, 1, 20
+    kernel, recurrent_kernel, bias = (
+        {gate: 0.3 * np.random.randn(*shape) for gate in "fzio"}
+        for shape in ((D, units), (units, units), (units,))
+    )
+    inputs, y_tm1, c_tm1 = (np.random.randn(N, width) for width in (D, units, units))
+    gates = {
+        "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
+        "hard_sigmoid_keras2": lambda a: np.clip(0.2 * a + 0.5, 0, 1),
+    }
+    a = {g: inputs @ kernel[g] + bias[g] + y_tm1 @ recurrent_kernel[g] for g in "fzio"}
+    f, i, o = (gates[kind](a[g]) for g in "fio")
+    c = f * c_tm1 + i * np.tanh(a["z"])
+    y = o * np.tanh(c)
+
+    columns = [np.concatenate([w[g] for g in "fzio"], axis=-1) for w in (kernel, recurrent_kernel)]
+    b = np.concatenate([bias[g] for g in "fzio"])
+    cell = book.time_layers.LSTM(*columns, b, recurrent_activation=kind)
+    for found, expected in zip(cell.forward(inputs, y_tm1, c_tm1), (y, c), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    layer = book.time_layers.TimeLSTM(
+        *columns, b, stateful=True, dtype=np.float64, recurrent_activation=kind
+    )
+    layer.set_state(y_tm1, c_tm1)
+    np.testing.assert_allclose(layer.forward(inputs[:, None])[:, 0], y, rtol=1e-12)
+    np.testing.assert_allclose(layer.c, c, rtol=1e-12)
 
 
 # Document 003 ----------------------------------------------------------------------------------

@@ -130,9 +130,10 @@ def test_affinity_counts_not_the_machine():
 def test_short_calls_stay_on_one_thread(restored):
     fastw2v.set_num_threads(3)
     before = _threads.serial_below()
+    least = _threads._DEFAULT_SERIAL_BELOW
     try:
-        assert [_threads.parts(ns) for ns in (0, 49_999, 50_000, 1e9)] == [1, 1, 3, 3]
-        assert _threads.serial_below(0) == 50_000
+        assert [_threads.parts(ns) for ns in (0, least - 1, least, 1e9)] == [1, 1, 3, 3]
+        assert _threads.serial_below(0) == least
         assert _threads.parts(0) == 3
         assert _threads.serial_below(math.inf) == 0
         assert _threads.parts(1e12) == 1
@@ -218,6 +219,147 @@ def test_a_layer_uses_the_threads_that_were_set():
     done = run(LAYER_IN_PARTS, OPENBLAS_NUM_THREADS="1")
     added = 3 if LINUX and _cpu.openmp() else 0
     assert done.stdout == f"{added} True\n", done.stderr
+
+
+# What the tests of the pool begin with, each in a process of its own.
+POOL = """
+import os, resource, sys, threading, time
+import numpy as np
+import fastw2v
+from fastw2v import _threads, layers
+_threads.serial_below(0)
+layer = layers.Embedding(np.arange(3200, dtype="f").reshape(50, 64))
+right = layer.params[0][:40].copy()
+one = len(os.listdir("/proc/self/task"))
+
+def work(times=1):
+    for _ in range(times):
+        assert np.array_equal(layer.forward(np.arange(40)), right)
+    return helpers()
+
+def helpers():
+    return len(os.listdir("/proc/self/task")) - one
+
+def helpers_become(n):
+    end = time.monotonic() + 60
+    while helpers() != n and time.monotonic() < end:
+        time.sleep(0.001)
+    return helpers()
+"""
+
+
+def in_pool(code):
+    """What a few lines print that go on after POOL; None where the threads are not ours."""
+    if not _cpu.own_pool():
+        _cpu.keep_threads(1)  # does nothing, and says nothing
+        return None
+    done = run(POOL + code, OPENBLAS_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_a_smaller_number_dismisses_threads_and_a_larger_one_brings_them_back():
+    printed = in_pool("""
+fastw2v.set_num_threads(5)
+print(helpers(), work())
+for n in (3, 1, 4, 2):
+    fastw2v.set_num_threads(n)
+    if n == 4:
+        work()
+    print(helpers_become(n - 1), work(100))
+""")
+    assert printed in (None, "0 4 2 2 0 0 3 3 1 1".split())
+
+
+def test_a_call_wakes_no_more_threads_than_it_has_parts_for():
+    printed = in_pool("""
+fastw2v.set_num_threads(13)
+work()
+tasks = set(os.listdir("/proc/self/task")) - {str(threading.main_thread().native_id)}
+
+def times_slept():
+    total = 0
+    for task in tasks:
+        with open(f"/proc/self/task/{task}/status") as file:
+            for line in file:
+                if line.startswith("voluntary"):
+                    total += int(line.split()[1])
+    return total
+
+_threads._num_threads = 2  # as if set while a call of 13 parts was under way
+time.sleep(0.1)
+before = times_slept()
+for _ in range(50):
+    work()
+    time.sleep(0.002)
+print(len(tasks), times_slept() - before)
+""")
+    if printed is not None:
+        threads, slept = map(int, printed)
+        assert threads == 12
+        assert slept < 6 * 50  # one thread per call, a few times; all twelve would be 600 and more
+
+
+REFUSED = """
+fastw2v.set_num_threads(4)
+limits = resource.getrlimit(resource.RLIMIT_AS)
+with open("/proc/self/statm") as file:
+    in_use = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**20, limits[1]))  # no room for a stack
+print(work())
+resource.setrlimit(resource.RLIMIT_AS, limits)
+"""
+
+
+def test_a_system_that_gives_no_threads_is_not_asked_at_every_call():
+    assert in_pool(REFUSED + "print(work(100), work(5000))") in (None, ["0", "0", "3"])
+    again = "fastw2v.set_num_threads(3)\nprint(work())"
+    assert in_pool(REFUSED + again) in (None, ["0", "2"])
+
+
+@pytest.mark.parametrize("before", ["", REFUSED, "fastw2v.set_num_threads(2)\n"])
+def test_a_forked_child_has_a_pool_of_its_own(before):
+    printed = in_pool(f"""
+fastw2v.set_num_threads(4)
+work()
+{before}
+sys.stdout.flush()
+child = os.fork()
+if child == 0:
+    fastw2v.set_num_threads(3)
+    one = len(os.listdir("/proc/self/task"))
+    print(work(10), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+""")
+    assert printed is None or printed[-1] == "2"
+
+
+def test_numbers_of_threads_may_change_while_others_compute():
+    printed = in_pool("""
+rounds = [0] * 2
+
+def compute(k):
+    while not stop:
+        work()
+        rounds[k] += 1
+
+stop = False
+others = [threading.Thread(target=compute, args=(k,)) for k in range(2)]
+for other in others:
+    other.start()
+for k in range(600):
+    fastw2v.set_num_threads((1, 4, 2, 7, 3)[k % 5])
+while min(rounds) < 20:
+    time.sleep(0.001)
+stop = True
+for other in others:
+    other.join()
+fastw2v.set_num_threads(2)
+work()
+print(helpers_become(1))
+""")
+    assert printed in (None, ["1"])
 
 
 # Runs in processes forked from one that has used several threads, or spawned by it.

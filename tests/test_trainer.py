@@ -314,14 +314,16 @@ PLOT = """
 
 def run_plot(before, after, env=()):
     code = textwrap.dedent(PLOT).format(before=before, after=after)
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=dict(os.environ, **dict(env)),
-        cwd=tempfile.gettempdir(),  # in the source tree, Python would import the package from there
-    )
+    # Python imports from where it is started: from an empty folder, not from the source tree.
+    with tempfile.TemporaryDirectory() as empty:
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=dict(os.environ, **dict(env)),
+            cwd=empty,
+        )
 
 
 def test_plot_without_matplotlib_says_what_to_install():

@@ -54,6 +54,7 @@ def tokenize(text: str | Iterable[str], *, split: str = "words") -> Iterator[str
     ['No', ',', 'it', '<unk>', "n't"]
     """
     _validation.one_of("split", split, ("words", "blanks"))
+    _validation.iterable("text", text, "a str, or pieces of text")
     pieces = (text,) if isinstance(text, str) else text
     if split == "blanks":
         return (word for piece in pieces for word in piece.split())
@@ -97,6 +98,7 @@ def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
     _validation.positive_int("min_count", min_count)
     if isinstance(tokens, str):
         raise TypeError("tokens: expected words, got one str; pass tokenize(text) instead")
+    _validation.iterable("tokens", tokens, "words")
     first_ids: defaultdict[str, int] = defaultdict()
     first_ids.default_factory = first_ids.__len__
     appeared = np.fromiter(map(first_ids.__getitem__, tokens), dtype=np.int32)
@@ -150,8 +152,11 @@ def subsample(
     (True, 100)
     """
     _validation.not_negative("threshold", threshold)
+    corpus = _validation.array("corpus", corpus)
+    _validation.any_ids("corpus", corpus, 1)
     if threshold == 0:
         return corpus
+    _validation.as_ids("corpus", corpus, len(counts), wrap=False)
     share = np.maximum(counts, 1) / max(int(np.sum(counts)), 1)
     ratio = threshold / share
     keep = np.minimum(1.0, np.sqrt(ratio) + ratio)

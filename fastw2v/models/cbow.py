@@ -5,15 +5,19 @@ import numpy as np
 from fastw2v import _threads, config, init
 from fastw2v._kernels import _embedding, specialise
 from fastw2v._replay import catch_up
-from fastw2v._row_grad import RowGrad, clear, write_rows
+from fastw2v._rollback import unchanged_on_error
+from fastw2v._row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
 from fastw2v._validation import (
+    after_forward,
     as_ids,
+    contexts_and_target,
     has_plain_rows,
     positive_int,
+    row_per_word,
     same_shape,
 )
-from fastw2v.layers import Embedding
-from fastw2v.negative_sampling_layer import NegativeSamplingLoss
+from fastw2v.layers import Embedding, has_own_methods
+from fastw2v.negative_sampling_layer import NegativeSamplingLoss, UnigramSampler
 
 __all__ = ["CBOW"]
 
@@ -21,7 +25,7 @@ _GATHER_MEAN = specialise(_embedding.gather_mean)
 _NS = 0.1  # serial nanoseconds per element read; see `_threads.parts`
 
 
-class CBOW:
+class CBOW(RowGradHolder):
     """The loss of target words given the words around them.
 
         h = mean over the columns of W_in[contexts];  loss = NegativeSamplingLoss(W_out)(h, target)
@@ -31,7 +35,8 @@ class CBOW:
     `params` lists it 2 * window_size times, then the output table as `ns_loss.params` does;
     `in_layers` are the 2 * window_size Embeddings of the book, made when they are asked for.
 
-    corpus: ids without gaps, for the frequencies of the negatives. sample_size: negatives per
+    corpus: ids without gaps, for the frequencies of the negatives. It may lack the last words of
+    the vocabulary, which can then be in contexts but no targets. sample_size: negatives per
     word. rng: None draws weights and negatives from numpy's global stream, as the book does.
 
     >>> import numpy as np
@@ -50,9 +55,11 @@ class CBOW:
         V = positive_int("vocab_size", vocab_size)
         H = positive_int("hidden_size", hidden_size)
         C = 2 * positive_int("window_size", window_size)
+        sampler = UnigramSampler(corpus, 0.75, sample_size, rng=rng)
+        row_per_word("corpus", V, sampler.vocab_size, "the vocab_size")
         W_in = init.word_vectors((V, H), rng=rng)
         W_out = init.word_vectors((V, H), rng=rng)
-        self.ns_loss = NegativeSamplingLoss(W_out, corpus, 0.75, sample_size, rng=rng)
+        self.ns_loss = NegativeSamplingLoss(W_out, sampler)
         self.params = [W_in] * C + self.ns_loss.params
         self.grads = [RowGrad(W_in) for _ in range(C)] + self.ns_loss.grads
         self.word_vecs = W_in
@@ -82,15 +89,13 @@ class CBOW:
     def forward(self, contexts, target):
         """The loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
         W = self.params[0]
-        contexts = as_ids("contexts", contexts, len(W))
-        same_shape(
-            "contexts", contexts, (len(target), self._n_contexts), "2 * window_size ids per target"
-        )
+        contexts, target = contexts_and_target(contexts, target, len(W), self._n_contexts)
         if not self._is_fused(W):
-            h = 0
-            for i, layer in enumerate(self.in_layers):
-                h = h + layer.forward(contexts[:, i])
-            loss = self.ns_loss.forward(h * (1 / len(self.in_layers)), target)
+            with unchanged_on_error(self.in_layers, self.ns_loss):
+                h = 0
+                for i, layer in enumerate(self.in_layers):
+                    h = h + layer.forward(contexts[:, i])
+                loss = self.ns_loss.forward(h * (1 / len(self.in_layers)), target)
             self._contexts = contexts
             return loss
         h = np.empty((len(contexts), W.shape[1]), W.dtype)
@@ -107,14 +112,16 @@ class CBOW:
 
     def backward(self, dout=1):
         """Gradients into `grads`; returns None."""
-        dh = self.ns_loss.backward(dout)
         W = self.params[0]
         if not self._is_fused(W):
-            dh = dh * (1 / len(self.in_layers))
+            dh = self.ns_loss.backward(dout) * (1 / len(self.in_layers))
             for layer in self.in_layers:
                 layer.backward(dh)
             return
-        contexts = as_ids("contexts", self._contexts, len(W))
+        contexts = as_ids("contexts", after_forward(self, self._contexts), len(W))
+        same_shape("grads[0]", self.grads[0], W.shape, "that of W")
+        check_writable(self.grads[: self._n_contexts])
+        dh = self.ns_loss.backward(dout)
         dh *= W.dtype.type(1 / self._n_contexts)
         write_rows(self.grads[0], contexts.reshape(-1), len(W), dh)
         for other in self.grads[1 : self._n_contexts]:
@@ -122,17 +129,20 @@ class CBOW:
 
     def reads_by_rows(self):
         """Whether all code that reads the tables in a step is ours and asks for rows."""
-        return (
-            not {"forward", "backward"} & vars(self).keys()
-            and self._is_fused(self.params[0])
-            and self.ns_loss.reads_by_rows()
-        )
+        return self._is_fused(self.params[0]) and self.ns_loss.reads_by_rows()
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if self._contexts is not None and self._is_fused(self.params[0]):
+            state["_in_layers"] = state["_made"] = None  # made and filled again when asked for
+        return state
 
     def _is_fused(self, W):
         """Whether the kernel may stand for the Embeddings: nothing of ours was replaced."""
         C = self._n_contexts
         return (
             type(self) is CBOW
+            and not has_own_methods(self)
             and has_plain_rows(W)
             and all(param is W for param in self.params[:C])
             and (self._in_layers is None or self._layers_are_ours(W))
@@ -140,8 +150,6 @@ class CBOW:
 
     def _layers_are_ours(self, W):
         return tuple(self._in_layers) == self._made and all(
-            layer.params[0] is W
-            and layer.grads[0] is grad
-            and not {"forward", "backward"} & vars(layer).keys()
+            layer.params[0] is W and layer.grads[0] is grad and not has_own_methods(layer)
             for layer, grad in zip(self._in_layers, self.grads, strict=False)
         )

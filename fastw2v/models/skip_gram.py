@@ -3,8 +3,18 @@
 import numpy as np
 
 from fastw2v import config, init
-from fastw2v._validation import as_float, as_ids, positive_int, same_shape
-from fastw2v.layers import Embedding
+from fastw2v._rollback import unchanged_on_error
+from fastw2v._row_grad import RowGradHolder
+from fastw2v._validation import (
+    as_float,
+    as_ids,
+    contexts_and_target,
+    positive_int,
+    row_per_word,
+    same_shape,
+    writable,
+)
+from fastw2v.layers import Embedding, has_own_methods
 from fastw2v.negative_sampling_layer import (
     NegativeSamplingLoss,
     UnigramSampler,
@@ -16,7 +26,7 @@ from fastw2v.negative_sampling_layer import (
 __all__ = ["SkipGram"]
 
 
-class SkipGram:
+class SkipGram(RowGradHolder):
     """The loss of the words around a target word, given that word.
 
         h = W_in[target]
@@ -27,7 +37,8 @@ class SkipGram:
     `in_layer` is the Embedding, `loss_layers` one NegativeSamplingLoss for each of the
     2 * window_size columns, each with its own sampler.
 
-    corpus: ids without gaps, for the frequencies of the negatives. sample_size: negatives per
+    corpus: ids without gaps, for the frequencies of the negatives. It may lack the last words of
+    the vocabulary, which can then be targets but not in contexts. sample_size: negatives per
     word. rng: None draws weights and negatives from numpy's global stream, as the book does.
 
     >>> import numpy as np
@@ -46,10 +57,11 @@ class SkipGram:
         V = positive_int("vocab_size", vocab_size)
         H = positive_int("hidden_size", hidden_size)
         C = 2 * positive_int("window_size", window_size)
+        sampler = UnigramSampler(corpus, 0.75, sample_size, rng=rng)
+        row_per_word("corpus", V, sampler.vocab_size, "the vocab_size")
         W_in = init.word_vectors((V, H), rng=rng)
         W_out = init.word_vectors((V, H), rng=rng)
         self.in_layer = Embedding(W_in)
-        sampler = UnigramSampler(corpus, 0.75, sample_size, rng=rng)
         self.loss_layers = [NegativeSamplingLoss(W_out, sampler) for _ in range(C)]
         self._made = tuple(self.loss_layers)  # to notice when one was replaced
         self.params, self.grads = [], []
@@ -62,22 +74,27 @@ class SkipGram:
     def forward(self, contexts, target):
         """The loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
         W = self.loss_layers[0].params[0]
-        contexts = as_ids("contexts", contexts, len(W))
-        shape = (len(target), len(self.loss_layers))
-        same_shape("contexts", contexts, shape, "2 * window_size ids per target")
-        h = self.in_layer.forward(target)
-        self._state = None
+        contexts, words = contexts_and_target(contexts, target, len(W), len(self.loss_layers))
+        if isinstance(self.in_layer, Embedding):
+            as_ids("target", words, len(self.in_layer.params[0]))
         if not self._is_fused(W):
-            loss = 0
-            for c, layer in enumerate(self.loss_layers):
-                loss = loss + layer.forward(h, np.ascontiguousarray(contexts[:, c]))
+            with unchanged_on_error(self.in_layer, self.loss_layers):
+                h = self.in_layer.forward(target)
+                loss = 0
+                for c, layer in enumerate(self.loss_layers):
+                    loss = loss + layer.forward(h, np.ascontiguousarray(contexts[:, c]))
+            self._state = None
             return loss
-        h = as_float("h", h, W.dtype)
-        same_shape("h", h, (len(contexts), W.shape[1]), "one row per target, as wide as W_out")
-        ids = self._draw(W, contexts)
-        N, C, J = ids.shape
-        ids = ids.reshape(N, C * J)
-        y, e, losses = fused_forward(W, h, ids, J)
+        if self.loss_layers[0].draws_as_we_do():
+            n_words = self.loss_layers[0].sampler.vocab_size
+            as_ids("contexts", contexts, n_words, rows="words of the corpus")
+        with unchanged_on_error(self.in_layer):
+            h = as_float("h", self.in_layer.forward(target), W.dtype)
+            same_shape("h", h, (len(contexts), W.shape[1]), "one row per target, as wide as W_out")
+            ids = self._draw(W, contexts)
+            N, C, J = ids.shape
+            ids = ids.reshape(N, C * J)
+            y, e, losses = fused_forward(W, h, ids, J)
         self._state = (h, ids, y, e)
         for c, layer in enumerate(self.loss_layers):
             mine = slice(c * J, (c + 1) * J)
@@ -90,6 +107,10 @@ class SkipGram:
         if self._state is not None and np.ndim(dout) == 0 and self._is_fused(first.params[0]):
             grads = [grad for layer in self.loss_layers for grad in layer.grads]
             V = len(first.params[0])
+            if type(self.in_layer) is Embedding:
+                shape = self.in_layer.params[0].shape
+                grad = writable("grads[0]", self.in_layer.grads[0])
+                as_ids("idx", self.in_layer.idx, len(same_shape("grads[0]", grad, shape, "W_in's")))
             dh = fused_backward(self._state, first.sample_size + 1, dout, grads, V)
         else:
             dh = 0
@@ -114,9 +135,8 @@ class SkipGram:
     def reads_by_rows(self):
         """Whether all code that reads the tables in a step is ours and asks for rows."""
         return (
-            not {"forward", "backward"} & vars(self).keys()
-            and type(self.in_layer) is Embedding
-            and not {"forward", "backward"} & vars(self.in_layer).keys()
+            type(self.in_layer) is Embedding
+            and not has_own_methods(self.in_layer)
             and self._is_fused(self.loss_layers[0].params[0])
             and all(layer.reads_by_rows() for layer in self.loss_layers)
         )
@@ -125,11 +145,10 @@ class SkipGram:
         """Whether one kernel may stand for the loss layers: nothing of ours was replaced."""
         return (
             type(self) is SkipGram
+            and not has_own_methods(self)
             and tuple(self.loss_layers) == self._made
             and all(
-                layer.is_fused(W)
-                and layer.sample_size == self.loss_layers[0].sample_size
-                and not {"forward", "backward"} & vars(layer).keys()
+                layer.is_fused(W) and layer.sample_size == self.loss_layers[0].sample_size
                 for layer in self.loss_layers
             )
         )

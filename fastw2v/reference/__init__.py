@@ -7,6 +7,8 @@ nothing in the fast package calls them.
 
 functions                 sigmoid, relu, softmax, cross entropy, scatter-add of rows
 layers                    dense, activation, loss, dropout and embedding layers
+time_layers               RNN, LSTM, GRU over time, and layers applied at every step
+attention_layer           encoder states weighted by a decoder state
 negative_sampling_layer   row-wise dot products, the unigram sampler, the sampled loss
 optimizer                 SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam
 trainer                   the two training loops and the merging of shared weights
@@ -15,3 +17,13 @@ cbow, skip_gram           the two word2vec models
 
 Letters: N batch, T time, D width of a row, H hidden width, V vocabulary, K negatives per word.
 """
+
+from fastw2v import _lazy
+
+
+def __getattr__(name):
+    return _lazy.submodule(__name__, name)
+
+
+def __dir__():
+    return sorted({*globals(), *_lazy.submodules(__name__)})

@@ -5,6 +5,7 @@ import pytest
 from conftest import N_PARTS, assert_same_bits
 
 from fastw2v._kernels import _activation, specialise
+from fastw2v.reference import rng as twin
 
 F4 = np.dtype(np.float32)
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, -np.nan, 88.72283, 88.72284, 88.8, -87.33654]
@@ -115,6 +116,22 @@ def test_softmax_of_odd_rows(dtype, V):
     with np.errstate(invalid="ignore"):
         np.testing.assert_allclose(out, plain_softmax(x), rtol=1e-6)
     assert np.isnan(out[:4]).all()
+
+
+@pytest.mark.parametrize("n", [0, 1, 16, 31, 32, 33, 1001])
+@pytest.mark.parametrize("least", [0, 1, 2**30, 2**32 - 1])
+def test_dropout(rng, dtype, n, least):
+    x = rng.standard_normal(n).astype(dtype)
+    key = 0x0123456789ABCDEF
+    i = np.arange(n)
+    bits = twin.draw(twin.row_stream(key, 0), i // 32 * 16 + i % 16)
+    bits = np.where(i % 32 < 16, bits & 0xFFFFFFFF, bits >> 32)
+    expected = np.where(bits >= least, np.float32(1.25), np.float32(0))
+    for n_parts in N_PARTS:
+        out, mask = np.full_like(x, np.nan), np.full(n, np.nan, np.float32)
+        specialise(_activation.dropout)[dtype](out, mask, x, key, least, 1.25, n_parts)
+        assert_same_bits(mask, expected)
+        assert_same_bits(out, x * expected)
 
 
 @pytest.mark.parametrize("n", [0, 1, 83])

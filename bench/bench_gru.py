@@ -1,0 +1,16 @@
+"""GRU over time."""
+
+import harness
+from recurrent import row
+
+ROWS = [
+    row("GRU", 20, 35, 100, 100, goal_rival=3),
+    row("GRU", 128, 7, 16, 128, goal_rival=3),
+    row("GRU", 128, 29, 16, 256, goal_rival=2),
+    row("GRU", 20, 35, 650, 650, goal_rival=1.8),
+]
+
+
+@harness.each_contender(ROWS)
+def test_gru(benchmark, row, name):
+    harness.time_contender(benchmark, row, name)

@@ -1,0 +1,150 @@
+"""Recurrent layers over time, forward and backward; and the matrix products they cannot do without.
+
+A call is a forward and a backward with other inputs; before each call, untimed, the weights change.
+torch's GRU resets after the product: a little more work in one place, less in another.
+"""
+
+import numpy as np
+
+import harness
+from fastw2v import time_layers
+from fastw2v._products import product
+from fastw2v.reference import time_layers as oracle
+from harness import Row, Task
+
+N_GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+
+
+class Workload:
+    def __init__(self, cell, N, T, D, H):
+        self.cell, self.N, self.T, self.D, self.H = cell, N, T, D, H
+        self._inputs = None
+
+    @property
+    def inputs(self):
+        """A ring of xs (N, T, D) and dhs (N, T, H)."""
+        if self._inputs is None:
+
+            def draw(generator):
+                sizes = ((self.N, self.T, self.D), (self.N, self.T, self.H))
+                return tuple(harness.floats(generator, size) for size in sizes)
+
+            self._inputs = harness.ring(draw, harness.rng(31))
+        return self._inputs
+
+    def weights(self):
+        generator, width = harness.rng(32), N_GATES[self.cell] * self.H
+        shapes = (self.D, width), (self.H, width), (width,)
+        return [harness.floats(generator, s) / np.float32(np.sqrt(self.H)) for s in shapes]
+
+    def task(self, layers):
+        layer = getattr(layers, "Time" + self.cell)(*self.weights())
+        first = [W.copy() for W in layer.params]
+        last = [None, None]
+
+        def prepare(i):
+            for W, start in zip(layer.params, first, strict=True):
+                W[...] = start * np.float32(1 + i % 7 / 100)
+
+        def run(i):
+            xs, dhs = self.inputs[i % harness.RING]
+            hs = layer.forward(xs)
+            last[:] = i, (hs, layer.backward(dhs))
+
+        def check():
+            i, results = last
+            expected = getattr(oracle, "Time" + self.cell)(*layer.params)
+            xs, dhs = self.inputs[i % harness.RING]
+            wanted = expected.forward(xs), expected.backward(dhs)
+            for actual, right, what in zip(results, wanted, ("hs", "dxs"), strict=True):
+                harness.assert_close(actual, right, what, rtol=1e-3, atol=1e-3)
+            for k, (actual, right) in enumerate(zip(layer.grads, expected.grads, strict=True)):
+                scale = np.abs(right).max()
+                harness.assert_close(actual / scale, right / scale, f"grads[{k}]", 1e-3, 1e-4)
+
+        return Task(run, check, prepare)
+
+    def reference(self):
+        return self.task(oracle)
+
+    def ours(self):
+        return self.task(time_layers)
+
+    def torch(self):
+        import torch
+
+        module = getattr(torch.nn, self.cell)(self.D, self.H, batch_first=True)
+        inputs = [
+            (torch.from_numpy(xs).requires_grad_(True), torch.from_numpy(dhs))
+            for xs, dhs in self.inputs
+        ]
+        first = [parameter.detach().clone() for parameter in module.parameters()]
+        last = [None]
+
+        def prepare(i):
+            with torch.no_grad():
+                for parameter, start in zip(module.parameters(), first, strict=True):
+                    parameter.copy_(start * (1 + i % 7 / 100))
+
+        def run(i):
+            xs, dhs = inputs[i % harness.RING]
+            module.zero_grad()
+            xs.grad = None
+            hs, _ = module(xs)
+            hs.backward(dhs)
+            last[0] = xs.grad
+
+        def check():
+            assert last[0].isfinite().all() and last[0].abs().max() > 0
+
+        return Task(run, check, prepare)
+
+    def products(self):
+        """The products alone, with our kernel: inputs, T steps each way, three gradients."""
+        N, T, D, H = self.N, self.T, self.D, self.H
+        generator, width = harness.rng(33), N_GATES[self.cell] * H
+        Wx, Wh, _ = self.weights()
+        h = harness.floats(generator, (N, H))
+        step = harness.floats(generator, (N, width))
+        da = harness.floats(generator, (N * T, width))
+        before = harness.floats(generator, (N * T, H))
+        out = np.empty((N * T, width), np.float32)
+        small, back = np.empty((N, width), np.float32), np.empty((N, H), np.float32)
+        dWx, dWh, dxs = np.empty_like(Wx), np.empty_like(Wh), np.empty((N * T, D), np.float32)
+
+        def run(i):
+            xs = self.inputs[i % harness.RING][0].reshape(N * T, D)
+            product(xs, Wx, out)
+            for _ in range(T):
+                product(h, Wh, small)
+            for _ in range(T):
+                product(step, Wh.T, back)
+            product(xs.T, da, dWx)
+            product(before.T, da, dWh)
+            product(da, Wx.T, dxs)
+
+        def check():
+            harness.assert_close(dxs, da @ Wx.T, "dxs", rtol=1e-3, atol=1e-3)
+
+        return Task(run, check)
+
+    def verify(self):
+        for build in (self.reference, self.ours):
+            task = build()
+            task.prepare(0)
+            task.run(0)
+            task.check()
+
+
+def row(cell, N, T, D, H, book=None, goal_rival=None):
+    workload = Workload(cell, N, T, D, H)
+    return Row(
+        f"{cell.lower()}_{N}_{T}_{D}_{H}",
+        f"{cell} forward and backward, N={N} T={T} D={D} H={H}",
+        workload.ours,
+        workload.verify,
+        workload.reference,
+        {f"torch, {cell}": workload.torch},
+        book=book,
+        goal_rival=goal_rival,
+    )

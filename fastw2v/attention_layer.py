@@ -1,0 +1,196 @@
+"""Layers of ch08.attention_layer: encoder states weighted by how much they resemble the decoder's.
+
+    weights   a[n, t] = softmax over t of hs[n, t] . h[n]
+    sum       out[n]  = sum over t of a[n, t] * hs[n, t]
+
+The scores are not scaled. hs (N, T, H) are the states of the encoder, h (N, H) is a state of the
+decoder. Dtypes are promoted as numpy does. ValueError for shapes that do not fit, TypeError for
+other than real numbers.
+"""
+
+import numpy as np
+
+from fastw2v import _validation, config
+from fastw2v.layers import Softmax
+
+__all__ = ["Attention", "AttentionWeight", "TimeAttention", "WeightSum"]
+
+
+class WeightSum:
+    """out (N, H) = sum over t of a[:, t] * hs[:, t], for hs (N, T, H) and a (N, T).
+
+    >>> import numpy as np
+    >>> from fastw2v.attention_layer import WeightSum
+    >>> layer = WeightSum()
+    >>> layer.forward(np.array([[[1.0, 2.0], [3.0, 4.0]]]), np.array([[0.5, 0.5]]))
+    array([[2., 3.]])
+    >>> dhs, da = layer.backward(np.array([[1.0, 0.0]]))
+    >>> da
+    array([[1., 3.]])
+    """
+
+    def __init__(self):
+        config.check()
+        self.params, self.grads = [], []
+        self.cache = None
+
+    def forward(self, hs, a):
+        """hs (N, T, H), a (N, T) -> (N, H)."""
+        hs = _validation.attended("hs", hs, least=0)
+        a = _validation.numbers("a", a)
+        _validation.same_shape("a", a, hs.shape[:2], "N and T of hs")
+        self.cache = (hs, a[:, :, None])
+        return np.matmul(a[:, None, :], hs)[:, 0]
+
+    def backward(self, dc):
+        """dc (N, H) -> dhs (N, T, H), da (N, T)."""
+        hs, weights = _validation.after_forward(self, self.cache)
+        dc = _validation.numbers("dc", dc)
+        _validation.same_shape("dc", dc, (len(hs), hs.shape[2]), "N and H of hs")
+        # forward: out = sum over t of a * hs
+        return weights * dc[:, None, :], np.matmul(hs, dc[:, :, None])[:, :, 0]
+
+
+class AttentionWeight:
+    """a (N, T) = softmax over t of hs[:, t] . h, for hs (N, T, H) and h (N, H).
+
+    `softmax` is the layer that makes the weights, its `out` holds them.
+
+    >>> import numpy as np
+    >>> from fastw2v.attention_layer import AttentionWeight
+    >>> layer = AttentionWeight()
+    >>> layer.forward(np.zeros((1, 4, 2)), np.ones((1, 2)))
+    array([[0.25, 0.25, 0.25, 0.25]])
+    >>> dhs, dh = layer.backward(np.array([[1.0, 0.0, 0.0, 0.0]]))
+    >>> dhs[0, 0]
+    array([0.1875, 0.1875])
+    """
+
+    def __init__(self):
+        config.check()
+        self.params, self.grads = [], []
+        self.softmax = Softmax()
+        self.cache = None
+
+    def forward(self, hs, h):
+        """hs (N, T, H), h (N, H) -> a (N, T)."""
+        hs = _validation.attended("hs", hs)
+        h = _validation.numbers("h", h)
+        N, _, H = hs.shape
+        _validation.same_shape("h", h, (N, H), "N and H of hs")
+        a = self.softmax.forward(np.matmul(hs, h[:, :, None])[:, :, 0])
+        self.cache = (hs, h[:, None, :])
+        return a
+
+    def backward(self, da):
+        """da (N, T) -> dhs (N, T, H), dh (N, H)."""
+        hs, each = _validation.after_forward(self, self.cache)
+        da = _validation.numbers("da", da)
+        _validation.same_shape("da", da, hs.shape[:2], "N and T of hs")
+        ds = self.softmax.backward(da)
+        # forward: s = hs . h
+        return ds[:, :, None] * each, np.matmul(ds[:, None, :], hs)[:, 0]
+
+
+class Attention:
+    """out (N, H): the states hs (N, T, H), summed with the weights that h (N, H) gives them.
+
+    `attention_weight` holds the weights (N, T) of the last forward.
+
+    >>> import numpy as np
+    >>> from fastw2v.attention_layer import Attention
+    >>> layer = Attention()
+    >>> layer.forward(np.array([[[1.0, 2.0], [3.0, 4.0]]]), np.zeros((1, 2)))
+    array([[2., 3.]])
+    >>> layer.attention_weight
+    array([[0.5, 0.5]])
+    >>> dhs, dh = layer.backward(np.array([[1.0, 0.0]]))
+    >>> dh
+    array([[1., 1.]])
+    """
+
+    def __init__(self):
+        config.check()
+        self.params, self.grads = [], []
+        self.attention_weight_layer = AttentionWeight()
+        self.weight_sum_layer = WeightSum()
+        self.attention_weight = None
+
+    def forward(self, hs, h):
+        """hs (N, T, H), h (N, H) -> (N, H)."""
+        a = self.attention_weight_layer.forward(hs, h)
+        out = self.weight_sum_layer.forward(hs, a)
+        self.attention_weight = a.copy()
+        return out
+
+    def backward(self, dout):
+        """dout (N, H) -> dhs (N, T, H), dh (N, H)."""
+        dhs, da = self.weight_sum_layer.backward(dout)
+        dhs_of_weight, dh = self.attention_weight_layer.backward(da)
+        return dhs + dhs_of_weight, dh
+
+
+class TimeAttention:
+    """`Attention` at each step of the decoder: hs_enc (N, T_enc, H), hs_dec (N, T_dec, H).
+
+    `attention_weights` is a list of T_dec arrays (N, T_enc), those of the last forward.
+
+    >>> import numpy as np
+    >>> from fastw2v.attention_layer import TimeAttention
+    >>> layer = TimeAttention()
+    >>> layer.forward(np.array([[[1.0, 2.0], [3.0, 4.0]]]), np.zeros((1, 1, 2)))
+    array([[[2., 3.]]])
+    >>> layer.attention_weights
+    [array([[0.5, 0.5]])]
+    """
+
+    def __init__(self):
+        config.check()
+        self.params, self.grads = [], []
+        self._softmax = Softmax()
+        self._state = None  # the states of the last forward and the weights (N, T_dec, T_enc)
+        self._weights = None  # the same, given away
+
+    def forward(self, hs_enc, hs_dec):
+        """hs_enc (N, T_enc, H), hs_dec (N, T_dec, H) -> (N, T_dec, H)."""
+        hs_enc = _validation.attended("hs_enc", hs_enc)
+        hs_dec = _validation.attended("hs_dec", hs_dec, least=0)
+        (N, T_enc, H), T_dec = hs_enc.shape, hs_dec.shape[1]
+        _validation.same_shape("hs_dec", hs_dec, (N, T_dec, H), "N and H of hs_enc")
+        scores = np.matmul(hs_dec, hs_enc.swapaxes(1, 2))
+        weights = self._softmax.forward(scores.reshape(N * T_dec, T_enc))
+        weights = weights.reshape(N, T_dec, T_enc)
+        self._state, self._weights = (hs_enc, hs_dec, weights), None
+        return np.matmul(weights, hs_enc)
+
+    def backward(self, dout):
+        """dout (N, T_dec, H) -> dhs_enc (N, T_enc, H), dhs_dec (N, T_dec, H)."""
+        hs_enc, hs_dec, weights = _validation.after_forward(self, self._state)
+        dout = _validation.numbers("dout", dout)
+        _validation.same_shape("dout", dout, hs_dec.shape, "that of hs_dec")
+        # forward: out = weights hs_enc
+        dweights = np.matmul(dout, hs_enc.swapaxes(1, 2))
+        dhs_enc = np.matmul(weights.swapaxes(1, 2), dout)
+        # forward: weights = softmax of hs_dec hs_enc^T
+        ds = self._softmax.backward(dweights.reshape(-1, weights.shape[2])).reshape(weights.shape)
+        dhs_enc += np.matmul(ds.swapaxes(1, 2), hs_dec)
+        return dhs_enc, np.matmul(ds, hs_enc)
+
+    @property
+    def attention_weights(self):
+        if self._weights is None and self._state is not None:
+            self._weights = [a.copy() for a in self._state[2].swapaxes(0, 1)]
+        return self._weights
+
+    @property
+    def layers(self):
+        """An Attention for each step of the decoder, as after the last forward."""
+        if self._state is None:
+            return None
+        hs_enc, hs_dec, _ = self._state
+        steps = []
+        for t in range(hs_dec.shape[1]):
+            step = Attention()
+            step.forward(hs_enc, hs_dec[:, t])
+            steps.append(step)
+        return steps

@@ -1,0 +1,705 @@
+"""Layers of common.time_layers: cells of one step, and layers over sequences (N, T, ...).
+
+What holds for `layers` holds here: `params` are the caller's own arrays, `backward` writes into
+the arrays of `grads`, results are new, arguments are never written to. N batch, T time, D input
+width, H hidden units, V vocabulary.
+
+Sequences and their gradients are float32, as in the book, unless `dtype=np.float64` is given;
+TimeAffine, TimeDropout, TimeSoftmaxWithLoss and the cells promote as numpy does.
+"""
+
+import numpy as np
+
+from fastw2v import _rng, _threads, _validation, config
+from fastw2v._kernels import _activation, _loss, specialise
+from fastw2v._recurrent import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
+from fastw2v._row_grad import RowGrad, RowGradHolder
+from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
+from fastw2v.layers import (
+    Affine,
+    Dropout,
+    Embedding,
+    MatMul,
+    Sigmoid,
+    SigmoidWithLoss,
+    Softmax,
+    SoftmaxWithLoss,
+    _product,
+    rows_of,
+    write_table_gradient,
+)
+
+__all__ = [
+    "GPU",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Affine",
+    "Dropout",
+    "Embedding",
+    "MatMul",
+    "Sigmoid",
+    "SigmoidWithLoss",
+    "Simple_TimeAffine",
+    "Simple_TimeSoftmaxWithLoss",
+    "Softmax",
+    "SoftmaxWithLoss",
+    "TimeAffine",
+    "TimeBiLSTM",
+    "TimeDropout",
+    "TimeEmbedding",
+    "TimeGRU",
+    "TimeLSTM",
+    "TimeRNN",
+    "TimeSigmoidWithLoss",
+    "TimeSoftmaxWithLoss",
+    "cross_entropy_error",
+    "np",
+    "sigmoid",
+    "softmax",
+]
+
+_CROSS_ENTROPY = specialise(_loss.cross_entropy_forward)
+_CROSS_ENTROPY_BACKWARD = specialise(_loss.cross_entropy_backward)
+_DROPOUT = specialise(_activation.dropout)
+_DROPOUT_NS = 0.5  # serial nanoseconds per element; see `_threads.parts`
+
+
+# One step ------------------------------------------------------------------------------------
+
+
+def _cut_off(y, slope):
+    """Derivative of a line that is cut off at 0 and 1, from its value y."""
+    return ((y > 0) & (y < 1)) * y.dtype.type(slope)
+
+
+# name -> (the function, its derivative as a function of its value)
+RECURRENT_ACTIVATIONS = {
+    "sigmoid": (sigmoid, lambda y: y * (1 - y)),
+    "hard_sigmoid_keras2": (lambda a: np.clip(0.2 * a + 0.5, 0, 1), lambda y: _cut_off(y, 0.2)),
+    "hard_sigmoid_keras3": (lambda a: np.clip(a + 3, 0, 6) / 6, lambda y: _cut_off(y, 1 / 6)),
+}
+
+
+class _Cell:
+    """What RNN, LSTM and GRU share: weights, gradients and checks."""
+
+    _n_gates = 0
+
+    def __init__(self, Wx, Wh, b):
+        config.check()
+        _validation.recurrent_weights(Wx, Wh, b, self._n_gates)
+        self.params = [Wx, Wh, b]
+        self.grads = [np.zeros_like(W, subok=False) for W in self.params]
+        self.cache = None
+
+    def _inputs(self, x, **states):
+        """(x, states, Wx, Wh, b), all fitting."""
+        Wx, Wh, b = map(np.asarray, self.params)
+        _, H = _validation.recurrent_weights(Wx, Wh, b, self._n_gates)
+        x = _validation.step_input("x", x, Wx)
+        found = []
+        for name, given in states.items():
+            given = _validation.numbers(name, given)
+            shape = (len(x), H)
+            found.append(_validation.same_shape(name, given, shape, "N of x and H of Wh"))
+        return x, found, Wx, Wh, b
+
+    def _arriving(self, **gradients):
+        """Gradients (N, H); a number stands for equal entries, as in loops that begin with 0."""
+        _validation.after_forward(self, self.cache)
+        shape = self.cache[1].shape
+        found = []
+        for name, given in gradients.items():
+            if not isinstance(given, (int, float)):  # these are weak in numpy's promotion
+                given = _validation.numbers(name, given)
+                if given.ndim:
+                    _validation.same_shape(name, given, shape, "that of forward's result")
+            found.append(given)
+        for k, (grad, W) in enumerate(zip(self.grads, self.params, strict=True)):
+            _validation.same_shape(f"grads[{k}]", grad, np.shape(W), "that of the weight")
+            _validation.writable(f"grads[{k}]", grad)
+        return found
+
+    def _write_gradients(self, x, h_prev, da):
+        """Of Wx, Wh and b, where da is the gradient of a = x Wx + h_prev Wh + b."""
+        dWx, dWh, db = self.grads
+        _product(x.T, da, out=dWx)
+        _product(h_prev.T, da, out=dWh)
+        db[...] = da.sum(axis=0)
+
+
+def _pre_activation(x, h_prev, Wx, Wh, b):
+    """x Wx + h_prev Wh + b, in numpy's dtype."""
+    a = _product(x, Wx)
+    for term in (_product(h_prev, Wh), b.reshape(-1)):
+        if term.dtype == a.dtype:
+            a += term
+        else:
+            a = a + term
+    return a
+
+
+def _blocks(gates, n):
+    """The n blocks of H columns of gates (N, n * H)."""
+    H = gates.shape[1] // n
+    return [gates[:, k * H : (k + 1) * H] for k in range(n)]
+
+
+class RNN(_Cell):
+    """One step of a simple recurrent network: h = tanh(x Wx + h_prev Wh + b).
+
+    Wx (D, H), Wh (H, H), b (H,) are the caller's own arrays. Dtypes are promoted as numpy does.
+    ValueError for shapes that do not fit, TypeError for other than real numbers.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import RNN
+    >>> layer = RNN(np.eye(2), np.eye(2), np.zeros(2))
+    >>> layer.forward(np.array([[0.5, 0.0]]), np.array([[0.0, 0.5]]))
+    array([[0.46211716, 0.46211716]])
+    >>> dx, dh_prev = layer.backward(np.array([[1.0, 0.0]]))
+    >>> dx
+    array([[0.78644773, 0.        ]])
+    """
+
+    _n_gates = 1
+
+    def forward(self, x, h_prev):
+        """x (N, D), h_prev (N, H) -> h (N, H)."""
+        x, (h_prev,), Wx, Wh, b = self._inputs(x, h_prev=h_prev)
+        h = np.tanh(_pre_activation(x, h_prev, Wx, Wh, b))
+        self.cache = (x, h_prev, h)
+        return h.copy()
+
+    def backward(self, dh_next):
+        """dh (N, H) -> dx (N, D), dh_prev (N, H); writes the gradients of the weights."""
+        (dh_next,) = self._arriving(dh_next=dh_next)
+        x, h_prev, h = self.cache
+        Wx, Wh, _ = map(np.asarray, self.params)
+        # forward: h = tanh(a)
+        da = dh_next * (1 - h * h)
+        self._write_gradients(x, h_prev, da)
+        return _product(da, Wx.T), _product(da, Wh.T)
+
+
+class _GatedCell(_Cell):
+    def __init__(self, Wx, Wh, b, *, recurrent_activation="sigmoid"):
+        _validation.one_of("recurrent_activation", recurrent_activation, RECURRENT_ACTIVATIONS)
+        super().__init__(Wx, Wh, b)
+        self.recurrent_activation = recurrent_activation
+
+
+class LSTM(_GatedCell):
+    """One step of a long short-term memory.
+
+    With f, g, i, o the four blocks of H columns of x Wx + h_prev Wh + b, f, i, o passed through
+    the sigmoid and g through tanh: c = f * c_prev + g * i, h = o * tanh(c). Wx (D, 4H), Wh
+    (H, 4H), b (4H,). `recurrent_activation` names what stands in for the sigmoid:
+    "hard_sigmoid_keras2", max(0, min(1, 0.2 a + 0.5)), or "hard_sigmoid_keras3",
+    max(0, min(1, (a + 3) / 6)). Dtypes and errors as in `RNN`.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import LSTM
+    >>> layer = LSTM(np.zeros((1, 4)), np.zeros((1, 4)), np.zeros(4))
+    >>> layer.forward(np.ones((1, 1)), np.ones((1, 1)), np.ones((1, 1)))
+    (array([[0.23105858]]), array([[0.5]]))
+    >>> dx, dh_prev, dc_prev = layer.backward(np.zeros((1, 1)), np.ones((1, 1)))
+    >>> dc_prev
+    array([[0.5]])
+    """
+
+    _n_gates = 4
+
+    def forward(self, x, h_prev, c_prev):
+        """x (N, D), h_prev and c_prev (N, H) -> h, c (N, H)."""
+        x, (h_prev, c_prev), Wx, Wh, b = self._inputs(x, h_prev=h_prev, c_prev=c_prev)
+        gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        a = _pre_activation(x, h_prev, Wx, Wh, b)
+        gates = gate(a)
+        H = h_prev.shape[1]
+        gates[:, H : 2 * H] = np.tanh(a[:, H : 2 * H])
+        f, g, i, o = _blocks(gates, 4)
+        c = f * c_prev + g * i
+        self.cache = (x, h_prev, c_prev, i, f, g, o, c)
+        return o * np.tanh(c), c.copy()
+
+    def backward(self, dh_next, dc_next):
+        """dh, dc (N, H) -> dx (N, D), dh_prev, dc_prev; writes the gradients of the weights."""
+        dh_next, dc_next = self._arriving(dh_next=dh_next, dc_next=dc_next)
+        x, h_prev, c_prev, i, f, g, o, c = self.cache
+        Wx, Wh, _ = map(np.asarray, self.params)
+        _, slope = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        tanh_c = np.tanh(c)
+        # forward: h = o * tanh(c)
+        dc = dc_next + dh_next * o * (1 - tanh_c * tanh_c)
+        # forward: c = f * c_prev + g * i
+        da = np.concatenate(
+            [
+                dc * c_prev * slope(f),
+                dc * i * (1 - g * g),
+                dc * g * slope(i),
+                dh_next * tanh_c * slope(o),
+            ],
+            axis=1,
+        )
+        self._write_gradients(x, h_prev, da)
+        return _product(da, Wx.T), _product(da, Wh.T), dc * f
+
+
+class GRU(_GatedCell):
+    """One step of a gated recurrent unit, reset before the product.
+
+    z, r = sigmoid of the first two blocks of H columns of x Wx + h_prev Wh + b;
+    h~ = tanh(x Wxh + (r * h_prev) Whh + bh) with the third ones; h = (1 - z) * h_prev + z * h~.
+    Wx (D, 3H), Wh (H, 3H), b (3H,). After backward the gradients also stand as `dWx`, `dWh`, `db`.
+    `recurrent_activation` as in `LSTM`; dtypes and errors as in `RNN`.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import GRU
+    >>> layer = GRU(np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(3))
+    >>> layer.forward(np.ones((1, 1)), np.ones((1, 1)))
+    array([[0.5]])
+    >>> dx, dh_prev = layer.backward(np.ones((1, 1)))
+    >>> dh_prev
+    array([[0.5]])
+    """
+
+    _n_gates = 3
+
+    def __init__(self, Wx, Wh, b, *, recurrent_activation="sigmoid"):
+        super().__init__(Wx, Wh, b, recurrent_activation=recurrent_activation)
+        self.dWx = self.dWh = self.db = None
+
+    def forward(self, x, h_prev):
+        """x (N, D), h_prev (N, H) -> h (N, H)."""
+        x, (h_prev,), Wx, Wh, b = self._inputs(x, h_prev=h_prev)
+        gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        H = h_prev.shape[1]
+        b = b.reshape(-1)
+        a = _pre_activation(x, h_prev, Wx[:, : 2 * H], Wh[:, : 2 * H], b[: 2 * H])
+        z, r = _blocks(gate(a), 2)
+        h_hat = np.tanh(_pre_activation(x, r * h_prev, Wx[:, 2 * H :], Wh[:, 2 * H :], b[2 * H :]))
+        self.cache = (x, h_prev, z, r, h_hat)
+        return (1 - z) * h_prev + z * h_hat
+
+    def backward(self, dh_next):
+        """dh (N, H) -> dx (N, D), dh_prev (N, H); writes the gradients of the weights."""
+        (dh_next,) = self._arriving(dh_next=dh_next)
+        x, h_prev, z, r, h_hat = self.cache
+        Wx, Wh, _ = map(np.asarray, self.params)
+        H = h_prev.shape[1]
+        _, slope = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        # forward: h = (1 - z) * h_prev + z * h_hat
+        da_hat = dh_next * z * (1 - h_hat * h_hat)
+        da_z = dh_next * (h_hat - h_prev) * slope(z)
+        # forward: h_hat = tanh(... + (r * h_prev) Whh + ...)
+        d_reset = _product(da_hat, Wh[:, 2 * H :].T)
+        da_zr = np.concatenate([da_z, d_reset * h_prev * slope(r)], axis=1)
+        dh_prev = dh_next * (1 - z) + d_reset * r + _product(da_zr, Wh[:, : 2 * H].T)
+        da = np.concatenate([da_zr, da_hat], axis=1)
+        self.dWx = _product(x.T, da)
+        self.dWh = np.concatenate(
+            [_product(h_prev.T, da_zr), _product((r * h_prev).T, da_hat)], axis=1
+        )
+        self.db = da.sum(axis=0)
+        for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
+            grad[...] = value.reshape(grad.shape)
+        return _product(da, Wx.T), dh_prev
+
+
+# Every step by itself ------------------------------------------------------------------------
+
+
+class TimeEmbedding(RowGradHolder):
+    """Rows of a table for sequences of ids: out (N, T, D) = W[xs].
+
+    W (V, D) is the caller's own array, read from the attribute `W` at each forward. The gradient
+    ``grads[0]`` is a `RowGrad`. `dtype` is that of the sequences. IndexError for ids outside
+    [-V, V), TypeError for ids that are not integers.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import TimeEmbedding
+    >>> layer = TimeEmbedding(np.arange(6.0).reshape(3, 2))
+    >>> layer.forward([[0, 2]])
+    array([[[0., 1.],
+            [4., 5.]]], dtype=float32)
+    >>> layer.backward(np.ones((1, 2, 2)))
+    >>> layer.grads[0]
+    array([[1., 1.],
+           [0., 0.],
+           [1., 1.]])
+    """
+
+    def __init__(self, W, *, dtype=None):
+        config.check()
+        _validation.table("W", W)
+        self.dtype = _validation.sequence_dtype("dtype", dtype)
+        self.params = [W]
+        self.grads = [RowGrad(W)]
+        self.W = W
+        self._xs = None
+
+    def forward(self, xs):
+        """Ids (N, T) -> (N, T, D)."""
+        W = _validation.table("W", self.W)
+        ids = _validation.ids_over_time("xs", xs, W.shape[0])
+        self._xs = xs
+        return rows_of(W, ids).astype(self.dtype, copy=False)
+
+    def backward(self, dout):
+        """grads[0] = 0, then grads[0][xs[n, t]] += dout[n, t]. Returns None."""
+        write_table_gradient(self.grads[0], "xs", _validation.after_forward(self, self._xs), dout)
+
+    @property
+    def layers(self):
+        """An Embedding for each step, as after the last forward; they share the gradient."""
+        if self._xs is None:
+            return None
+        steps = []
+        for ids in np.asarray(self._xs).T:
+            step = Embedding(self.W)
+            step.grads[0], step.idx = self.grads[0], ids
+            steps.append(step)
+        return steps
+
+
+class TimeAffine(Affine):
+    """x @ W + b at each step of x (N, T, D): one product over all N * T rows.
+
+    W (D, H), b (H,) are the caller's own arrays; W may be the transpose of an embedding table.
+    Dtypes and errors as in `MatMul`.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import TimeAffine
+    >>> table = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    >>> layer = TimeAffine(table.T, np.zeros(3))
+    >>> layer.forward(np.array([[[1.0, 0.0], [0.0, 1.0]]]))
+    array([[[1., 3., 5.],
+            [2., 4., 6.]]])
+    >>> layer.backward(np.ones((1, 2, 3)))
+    array([[[ 9., 12.],
+            [ 9., 12.]]])
+    """
+
+    def forward(self, x):
+        """x (N, T, D) -> (N, T, H)."""
+        return super().forward(_validation.features_over_time("x", x, np.asarray(self.params[0])))
+
+
+class Simple_TimeAffine:
+    """`TimeAffine` with its gradients in `dW` and `db`, and without lists of parameters.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import Simple_TimeAffine
+    >>> layer = Simple_TimeAffine(np.array([[1.0, 2.0]]), np.zeros(2))
+    >>> layer.forward(np.ones((1, 2, 1)))
+    array([[[1., 2.],
+            [1., 2.]]])
+    >>> dx = layer.backward(np.ones((1, 2, 2)))
+    >>> layer.dW, layer.db
+    (array([[2., 2.]]), array([2., 2.]))
+    """
+
+    def __init__(self, W, b):
+        config.check()
+        _validation.weights("W", W, 2)
+        _validation.bias("b", b, W.shape[1])
+        self.W, self.b = W, b
+        self.dW = self.db = None
+        self._whole = None
+
+    def forward(self, xs):
+        """xs (N, T, D) -> (N, T, H)."""
+        xs = _validation.features_over_time("xs", xs, np.asarray(self.W))
+        whole = TimeAffine(self.W, self.b)
+        out = whole.forward(xs)
+        self._whole = whole
+        return out
+
+    def backward(self, dout):
+        """dout (N, T, H) -> dxs (N, T, D); `dW` and `db` become new arrays."""
+        whole = _validation.after_forward(self, self._whole)
+        if self.dW is whole.grads[0]:
+            whole.grads = [np.zeros_like(grad) for grad in whole.grads]
+        dxs = whole.backward(dout)
+        self.dW, self.db = whole.grads
+        return dxs
+
+    @property
+    def layers(self):
+        """An Affine for each step, as after the last forward."""
+        if self._whole is None:
+            return None
+        steps = []
+        for t in range(self._whole.x.shape[1]):
+            step = Affine(self.W, self.b)
+            step.x = self._whole.x[:, t]
+            steps.append(step)
+        return steps
+
+
+class TimeDropout:
+    """Sets a random part of xs to zero in training, and scales the rest by 1 / (1 - ratio).
+
+    `train_flg` False passes xs through. The mask, of zeros and that number, is drawn from numpy's
+    global stream, or from `rng` (a numpy.random.Generator), and kept as `mask`; `dropout_ratio`,
+    the part that is dropped, and `train_flg` may be assigned at any time.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import TimeDropout
+    >>> layer = TimeDropout(0.5, rng=np.random.default_rng(0))
+    >>> sorted(set(layer.forward(np.ones(20)).tolist()))
+    [0.0, 2.0]
+    >>> layer.train_flg = False
+    >>> layer.forward(np.ones(3))
+    array([1., 1., 1.])
+    """
+
+    def __init__(self, dropout_ratio=0.5, *, rng=None):
+        config.check()
+        self.params, self.grads = [], []
+        self.dropout_ratio = _validation.fraction("dropout_ratio", dropout_ratio)
+        self.mask = None
+        self.train_flg = True
+        self._rng = _validation.generator("rng", rng)
+        self._passed = None  # whether the last forward passed xs through
+
+    def forward(self, xs):
+        """xs of any shape -> xs * mask in training, else a copy of xs."""
+        xs = _validation.numbers("xs", xs)
+        self._passed = not self.train_flg
+        if self._passed:
+            return xs.copy()
+        ratio = _validation.fraction("dropout_ratio", self.dropout_ratio)
+        wide = np.result_type(xs, np.float32).itemsize > 4  # the mask is float32
+        x = _validation.as_float("xs", xs, np.float64 if wide else np.float32)
+        out, mask = np.empty_like(x), np.empty(x.shape, np.float32)
+        least = min(round(ratio * 2**32), 2**32 - 1)
+        scale = 1 / (1 - ratio) if ratio < 1 else 0
+        key = _rng.key(self._rng)
+        flat = out.reshape(-1), mask.reshape(-1), x.reshape(-1)
+        _DROPOUT[x.dtype](*flat, key, least, scale, _threads.parts(x.size * _DROPOUT_NS))
+        self.mask = mask
+        return out
+
+    def backward(self, dout):
+        """dout -> dout * mask, or a copy of dout if the last forward passed xs through."""
+        dout = _validation.numbers("dout", dout)
+        if self._passed:
+            return dout.copy()
+        return np.asarray(dout * _validation.after_forward(self, self.mask))
+
+
+# Losses --------------------------------------------------------------------------------------
+
+
+class TimeSoftmaxWithLoss:
+    """Softmax and cross entropy at each step: the mean of -log(softmax(xs)[n, t, ts[n, t]]).
+
+    Targets equal to `ignore_label`, -1 unless another is assigned, count for nothing; the loss is
+    NaN and the gradient zero if none counts. Computed as log(sum of exp) minus the score, so that
+    it is finite where softmax rounds to 0. `cache` holds (ids, softmax, which count, shape of xs).
+    ValueError for shapes that do not fit, TypeError for ids that are not integers, IndexError for
+    ids outside [-V, V).
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import TimeSoftmaxWithLoss
+    >>> layer = TimeSoftmaxWithLoss()
+    >>> round(float(layer.forward(np.zeros((1, 2, 4)), np.array([[3, -1]]))), 4)
+    1.3863
+    >>> layer.backward()
+    array([[[ 0.25,  0.25,  0.25, -0.75],
+            [ 0.  ,  0.  ,  0.  ,  0.  ]]])
+    """
+
+    def __init__(self):
+        config.check()
+        self.params, self.grads = [], []
+        self.ignore_label = -1
+        self._state = None
+        self._cache = None  # assigned by a subclass that has its own forward
+
+    def forward(self, xs, ts, *, copy=True):
+        """xs (N, T, V), ts ids (N, T) or one-hot in the shape of xs -> loss.
+
+        `copy=False` keeps xs itself for backward instead of as much memory again: the caller
+        promises not to write to it until the last backward.
+        """
+        x, dtype = _validation.as_native("xs", xs)
+        N, T, V = _validation.scores_over_time("xs", x).shape
+        ids = _validation.targets_over_time("ts", ts, x.shape, self.ignore_label)
+        rows = x.reshape(N * T, V)
+        e = self._scratch(rows) if copy else None
+        losses, tops, sums = np.empty(N * T), np.empty(N * T, x.dtype), np.empty(N * T)
+        run = _CROSS_ENTROPY[x.dtype, ids.dtype]
+        n_parts = _threads.parts(x.size * _NS[x.dtype] * 1.3)
+        total = run(losses, tops, sums, e, rows, ids, n_parts)
+        count = int(np.count_nonzero(ids >= 0))
+        kept = rows if e is None else e
+        self._state = (kept, e is not None, tops, sums, ids, count, x.shape, dtype)
+        self._cache = None
+        return np.float64(total / count if count else np.nan)
+
+    def _scratch(self, rows):
+        """An array like `rows` that nobody else holds: that of the last forward if it fits."""
+        if self._state is not None:
+            kept, is_ours, *_ = self._state
+            if is_ours and kept.shape == rows.shape and kept.dtype == rows.dtype:
+                return kept
+            self._state = None  # frees it before the new one is made
+        return np.empty_like(rows)
+
+    def backward(self, dout=1):
+        """dout a number -> dxs = (softmax(xs) - onehot(ts)) * dout / count, in the shape of xs."""
+        dout = _validation.numbers("dout", dout)
+        if self._cache is not None:
+            return self._backward_of_cache(dout)
+        kept, is_e, tops, sums, ids, count, shape, dtype = _validation.after_forward(
+            self, self._state
+        )
+        if dout.ndim:
+            _validation.broadcast("dout", dout, kept.shape, "N * T and V of xs")
+        # forward: loss = mean of -log softmax(x)[t]
+        scale = (float(dout) if dout.ndim == 0 else 1.0) / max(count, 1)
+        dx = np.empty(kept.shape, kept.dtype)
+        run = _CROSS_ENTROPY_BACKWARD[dx.dtype, ids.dtype]
+        run(dx, tops, sums, kept, ids, is_e, scale, _threads.parts(dx.size * _NS[dx.dtype]))
+        if dout.ndim:
+            dx *= dout
+        return dx.reshape(shape).astype(dtype, copy=False)
+
+    def _backward_of_cache(self, dout):
+        ids, ys, counts, shape = self._cache
+        dx = np.array(ys)
+        dx[np.arange(len(ids)), ids] -= 1
+        dx *= dout / max(np.count_nonzero(counts), 1)
+        dx[~np.asarray(counts)] = 0
+        return dx.reshape(shape)
+
+    @property
+    def cache(self):
+        if self._cache is not None or self._state is None:
+            return self._cache
+        kept, is_e, _, sums, ids, _, shape, dtype = self._state
+        counts = ids >= 0
+        if is_e:
+            ys = np.zeros_like(kept)
+            ys[counts] = kept[counts] / sums[counts, None].astype(kept.dtype)
+        else:
+            ys = softmax(kept)
+        return np.where(counts, ids, 0), ys.astype(dtype, copy=False), counts, shape
+
+    @cache.setter
+    def cache(self, value):
+        self._cache = value
+
+
+class TimeSigmoidWithLoss:
+    """Sigmoid and cross entropy of yes or no at each step of xs (N, T): the mean over all.
+
+    As `SigmoidWithLoss`, with its 1e-7 inside the logarithm. `dtype` is that of the gradient.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import TimeSigmoidWithLoss
+    >>> layer = TimeSigmoidWithLoss()
+    >>> round(float(layer.forward(np.zeros((1, 2)), np.array([[0, 1]]))), 4)
+    0.6931
+    >>> layer.backward()
+    array([[ 0.25, -0.25]], dtype=float32)
+    """
+
+    def __init__(self, *, dtype=None):
+        config.check()
+        self.params, self.grads = [], []
+        self.dtype = _validation.sequence_dtype("dtype", dtype)
+        self.xs_shape = None
+        self._whole = None
+
+    def forward(self, xs, ts):
+        """xs (N, T), ts (N, T) of 0 and 1 -> loss."""
+        xs, ts = _validation.numbers("xs", xs), _validation.as_ids("ts", ts, 2)
+        if xs.ndim != 2 or xs.size == 0:
+            raise ValueError(
+                f"xs: expected shape (N, T), neither of them 0, got {xs.shape}; reshape it"
+            )
+        _validation.same_shape("ts", ts, xs.shape, "that of xs")
+        whole = SigmoidWithLoss()
+        loss = whole.forward(xs.reshape(-1), ts.reshape(-1))
+        self.xs_shape, self._whole = xs.shape, whole
+        return loss
+
+    def backward(self, dout=1):
+        """dout a number -> dxs = (sigmoid(xs) - ts) * dout / (N * T), (N, T)."""
+        whole = _validation.after_forward(self, self._whole)
+        return whole.backward(dout).reshape(self.xs_shape).astype(self.dtype, copy=False)
+
+    @property
+    def layers(self):
+        """A SigmoidWithLoss for each step, as after the last forward."""
+        if self._whole is None:
+            return None
+        y, t = self._whole.y.reshape(self.xs_shape), self._whole.t.reshape(self.xs_shape)
+        steps = []
+        for k in range(self.xs_shape[1]):
+            step = SigmoidWithLoss()
+            step.y, step.t = y[:, k].copy(), t[:, k].copy()
+            step.loss = cross_entropy_error(np.column_stack([1 - step.y, step.y]), step.t)
+            steps.append(step)
+        return steps
+
+
+class Simple_TimeSoftmaxWithLoss:
+    """`SoftmaxWithLoss` at each step, without a label to ignore: the mean over all steps.
+
+    It has the 1e-7 inside the logarithm. `dtype` is that of the gradient.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import Simple_TimeSoftmaxWithLoss
+    >>> layer = Simple_TimeSoftmaxWithLoss()
+    >>> round(float(layer.forward(np.zeros((1, 2, 4)), np.array([[3, 0]]))), 4)
+    1.3863
+    >>> layer.backward()[0, 0]
+    array([ 0.125,  0.125,  0.125, -0.375], dtype=float32)
+    """
+
+    def __init__(self, *, dtype=None):
+        config.check()
+        self.params, self.grads = [], []
+        self.dtype = _validation.sequence_dtype("dtype", dtype)
+        self._state = None
+
+    def forward(self, xs, ts):
+        """xs (N, T, V), ts ids (N, T) or one-hot in the shape of xs -> loss."""
+        xs = _validation.numbers("xs", xs)
+        if xs.ndim != 3 or xs.size == 0:
+            raise ValueError(
+                f"xs: expected shape (N, T, V), none of them 0, got {xs.shape}; reshape it"
+            )
+        ids = _validation.targets_over_time("ts", ts, xs.shape)
+        whole = SoftmaxWithLoss()
+        loss = whole.forward(xs.reshape(ids.size, -1), ids)
+        self._state = (whole, xs)
+        return loss
+
+    def backward(self, dout=1):
+        """dout a number -> dxs = (softmax(xs) - onehot(ts)) * dout / (N * T), as xs."""
+        whole, xs = _validation.after_forward(self, self._state)
+        return whole.backward(dout).reshape(xs.shape).astype(self.dtype, copy=False)
+
+    @property
+    def layers(self):
+        """A SoftmaxWithLoss for each step, as after the last forward."""
+        if self._state is None:
+            return None
+        whole, xs = self._state
+        y, t = whole.y.reshape(xs.shape), whole.t.reshape(xs.shape[:2])
+        steps = []
+        for k in range(xs.shape[1]):
+            step = SoftmaxWithLoss()
+            step.y, step.t = y[:, k].copy(), t[:, k].copy()
+            steps.append(step)
+        return steps
+
+    @property
+    def cache(self):
+        return None if self._state is None else (self.layers, self._state[1])

@@ -1,0 +1,282 @@
+"""GRU over time: the whole loop over T steps in one call.
+
+N rows, T steps, H units. Columns of the gates in the book's order, each H wide; the reset gate
+works on h_prev before the product:
+    z, r = sigmoid(x Wx + b + h_prev Wh), their columns
+    h~ = tanh(x Wxh + bh + (r * h_prev) Whh);   h = (1 - z) * h_prev + z * h~
+and backward, with dh what arrives at h:
+    da_h~ = dh * z * (1 - h~^2);    d(r * h_prev) = da_h~ Whh^T
+    da_z = dh * (h~ - h_prev) * z (1 - z),  da_r = d(r * h_prev) * h_prev * r (1 - r)
+    dh_prev = dh * (1 - z) + d(r * h_prev) * r + [da_z | da_r] Wzr^T
+forward gets x Wx + b of all steps in `gates` and leaves z | r | h~ there; backward writes da
+elsewhere, so it may be called again. What follows from da (dWx, dWh, db, dx) are products over all
+steps at once, and the caller's.
+
+A step has two products, the second one of what comes from the first: two turns. Row n has steps
+0 .. lengths[n] - 1. Beyond them h stays as it is, hs and da are zero.
+"""
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
+
+from common_gemm cimport multiply, pack, packed_size
+from common_parallel cimport use_pool
+from common_recurrent cimport (CHUNK, Share, copy_rows, gate_run, gate_slopes, multiply_gates,
+                               n_loops, pack_gates, present, pull, row_stride, share, tanh_run)
+from common_types cimport real_t
+
+
+def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
+    """Elements of scratch that forward and backward need for N rows."""
+    cdef Py_ssize_t H = Wh.shape[0]
+    cdef const real_t* none = NULL
+    return 3 * packed_size(none, H, H) + N * (row_stride(2 * H) + row_stride(H) + 2 * H)
+
+
+# ---- forward
+
+cdef void cell_reset(real_t* inner, real_t* gates, const real_t* h, Py_ssize_t H, int kind,
+                     Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """One row in one step, units [begin, end): z and r from their pre-activations, r * h_prev."""
+    cdef Py_ssize_t u
+    cdef const real_t* r = gates + H
+    if end - begin == H:
+        gate_run(gates, 2 * H, kind)
+    else:
+        gate_run(gates + begin, end - begin, kind)
+        gate_run(gates + H + begin, end - begin, kind)
+    for u in range(begin, end):
+        inner[u] = r[u] * h[u]
+
+
+cdef void cell_update(real_t* hs, real_t* h, real_t* gates, Py_ssize_t H,
+                      Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """h~ from its pre-activation, then h, in place of h_prev."""
+    cdef real_t new[CHUNK]
+    cdef real_t one = 1
+    cdef Py_ssize_t u = begin, d, n
+    cdef const real_t* z
+    cdef const real_t* candidate
+    tanh_run(gates + 2 * H + begin, gates + 2 * H + begin, end - begin)
+    while u < end:
+        n = CHUNK if u + CHUNK < end else end - u
+        z, candidate = gates + u, gates + 2 * H + u
+        for d in range(n):
+            new[d] = (one - z[d]) * h[u + d] + z[d] * candidate[d]
+        memcpy(h + u, new, n * sizeof(real_t))
+        memcpy(hs + u, new, n * sizeof(real_t))
+        u += n
+
+
+cdef void forward_range(real_t* hs, real_t* gates, real_t* before, real_t* reset, real_t* states,
+                        real_t* inner, Py_ssize_t ld, const real_t* packed,
+                        const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
+                        int kind, bint by_units, Share part) noexcept nogil:
+    """Turn 2 t makes z, r and r * h_prev of step t, turn 2 t + 1 what depends on them.
+
+    `states` (N, H) is h, `inner` (N, H) is r * h_prev. Each turn multiplies one of them and writes
+    to the other.
+    """
+    cdef Py_ssize_t begin = part.begin, end = part.end, k, t, n, at
+    cdef size_t width = (end - begin) * sizeof(real_t)
+    for k in range(part.first, part.last):
+        t = k // 2
+        if k % 2 == 0:
+            multiply_gates(gates + t * 3 * H, T * 3 * H, states, ld, packed, H, 2, by_units, part)
+        else:
+            multiply_gates(gates + t * 3 * H + 2 * H, T * 3 * H, inner, ld,
+                           packed + 2 * packed_size(packed, H, H), H, 1, by_units, part)
+        for n in range(part.lo, part.hi):
+            at = n * T + t
+            if k % 2 == 0:
+                cell_reset(inner + n * ld, gates + at * 3 * H, states + n * ld, H, kind, begin, end)
+                if before != NULL:
+                    memcpy(before + at * H + begin, states + n * ld + begin, width)
+                    memcpy(reset + at * H + begin, inner + n * ld + begin, width)
+            elif present(lengths, n, t):
+                cell_update(hs + at * H, states + n * ld, gates + at * 3 * H, H, begin, end)
+            else:
+                memset(hs + at * H + begin, 0, width)
+
+
+def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
+            real_t[:, :, ::1] gates,        # OUT (N, T, 3H) holds x Wx + b on entry
+            real_t[:, :, ::1] before,       # OUT (N, T, H) h before each step, or None
+            real_t[:, :, ::1] reset,        # OUT (N, T, H) r * h_prev of each step, or None
+            real_t[:, ::1] h,               # OUT (N, H) holds the first h_prev on entry
+            real_t[::1] scratch,            # scratch (scratch_size(),)
+            const real_t[:, :] Wh,          # IN  (H, 3H)
+            const int64_t[::1] lengths,     # IN  (N,) or None
+            int kind,                       # activation of the gates z, r
+            bint by_units,
+            Py_ssize_t n_parts):
+    """All steps; h is that after each row's last step."""
+    cdef Py_ssize_t N = hs.shape[0], T = hs.shape[1], H = hs.shape[2], k, p
+    cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t), rs, cs
+    cdef real_t* packed
+    cdef real_t* states
+    cdef real_t* inner
+    cdef real_t* starts = NULL
+    cdef real_t* resets = NULL
+    cdef const int64_t* last = NULL
+    if N == 0 or T == 0 or H == 0:
+        return
+    if before is not None:
+        starts, resets = &before[0, 0, 0], &reset[0, 0, 0]
+    if lengths is not None:
+        last = &lengths[0]
+    packed = &scratch[0]
+    states = packed + 3 * packed_size(packed, H, H)
+    inner = states + N * ld
+    rs, cs = Wh.strides[0] // size, Wh.strides[1] // size
+    with nogil:
+        pack_gates(packed, &Wh[0, 0], rs, cs, H, 2, by_units)
+        pack_gates(packed + 2 * packed_size(packed, H, H), &Wh[0, 2 * H], rs, cs, H, 1, by_units)
+        copy_rows(states, ld, &h[0, 0], H, N, H)
+        for k in range(n_loops(2 * T, by_units)):
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                forward_range(&hs[0, 0, 0], &gates[0, 0, 0], starts, resets, states, inner, ld,
+                              packed, last, N, T, H, kind, by_units,
+                              share(k, p, n_parts, 2 * T, N, H, by_units, packed))
+        copy_rows(&h[0, 0], H, states, ld, N, H)
+
+
+# ---- backward
+
+cdef void candidate_backward(real_t* da, real_t* inner, real_t* dh, const real_t* dhs,
+                             const real_t* gates, Py_ssize_t H,
+                             Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """One row in one step, units [begin, end): dh += dhs, and da of h~."""
+    cdef real_t into_h[CHUNK]
+    cdef real_t part[CHUNK]
+    cdef real_t one = 1
+    cdef Py_ssize_t u = begin, d, n
+    cdef const real_t* z
+    cdef const real_t* candidate
+    # forward: h = (1 - z) * h_prev + z * h~;  h~ = tanh(a)
+    while u < end:
+        n = CHUNK if u + CHUNK < end else end - u
+        z, candidate = gates + u, gates + 2 * H + u
+        for d in range(n):
+            into_h[d] = dh[u + d] + dhs[u + d]
+            part[d] = into_h[d] * z[d] * (one - candidate[d] * candidate[d])
+        memcpy(dh + u, into_h, n * sizeof(real_t))
+        memcpy(inner + u, part, n * sizeof(real_t))
+        memcpy(da + 2 * H + u, part, n * sizeof(real_t))
+        u += n
+
+
+cdef void gates_backward(real_t* da, real_t* outer, real_t* flow, const real_t* dreset,
+                         const real_t* dh, const real_t* gates, const real_t* h_prev,
+                         Py_ssize_t H, int kind, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """da of z and r, and what of dh_prev does not come through Wzr."""
+    cdef real_t slope[CHUNK]
+    cdef real_t part[CHUNK]
+    cdef real_t one = 1
+    cdef Py_ssize_t u = begin, d, n
+    cdef size_t size
+    cdef const real_t* z
+    cdef const real_t* r
+    cdef const real_t* candidate
+    while u < end:
+        n = CHUNK if u + CHUNK < end else end - u
+        size = n * sizeof(real_t)
+        z, r, candidate = gates + u, gates + H + u, gates + 2 * H + u
+        # forward: h = (1 - z) * h_prev + z * h~
+        gate_slopes(slope, z, n, kind)
+        for d in range(n):
+            part[d] = dh[u + d] * (candidate[d] - h_prev[u + d]) * slope[d]
+        memcpy(outer + u, part, size)
+        memcpy(da + u, part, size)
+        # forward: h~ = tanh(... + (r * h_prev) Whh)
+        gate_slopes(slope, r, n, kind)
+        for d in range(n):
+            part[d] = dreset[u + d] * h_prev[u + d] * slope[d]
+        memcpy(outer + H + u, part, size)
+        memcpy(da + H + u, part, size)
+        for d in range(n):
+            part[d] = dh[u + d] * (one - z[d]) + dreset[u + d] * r[d]
+        memcpy(flow + u, part, size)
+        u += n
+
+
+cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t* gates,
+                         const real_t* before, real_t* flow, real_t* dreset, real_t* outer,
+                         Py_ssize_t ldo, real_t* inner, Py_ssize_t ldi, const real_t* packed,
+                         const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
+                         int kind, Share part) noexcept nogil:
+    """Step t has turns 2 (T - 1 - t), da of h~, and the next, da of z and r.
+
+    The last turn, t = -1, is what reaches the first state. `inner` (N, H) holds da of h~, `outer`
+    (N, 2H) that of z | r: each turn multiplies one of them and writes to the other.
+    """
+    cdef Py_ssize_t begin = part.begin, end = part.end, k, t, n, at
+    cdef size_t width = (end - begin) * sizeof(real_t)
+    for k in range(part.first, part.last):
+        t = T - 1 - k // 2
+        if k % 2 == 1:
+            multiply(dreset + part.lo * H + begin, H, part.hi - part.lo, end - begin,
+                     inner + part.lo * ldi, ldi, 1,
+                     packed + 2 * packed_size(packed, H, H) + begin * H, H, False,
+                     <const real_t*> NULL)
+        elif k > 0:
+            pull(dh, flow, outer, ldo, packed, 2 * H, lengths, H, t + 1, True, part)
+        if t < 0:
+            return
+        for n in range(part.lo, part.hi):
+            at = n * T + t
+            if not present(lengths, n, t):
+                memset(da + at * 3 * H + begin, 0, width)
+                memset(da + at * 3 * H + H + begin, 0, width)
+                memset(da + at * 3 * H + 2 * H + begin, 0, width)
+            elif k % 2 == 0:
+                candidate_backward(da + at * 3 * H, inner + n * ldi, dh + n * H, dhs + at * H,
+                                   gates + at * 3 * H, H, begin, end)
+            else:
+                gates_backward(da + at * 3 * H, outer + n * ldo, flow + n * H, dreset + n * H,
+                               dh + n * H, gates + at * 3 * H, before + at * H, H, kind,
+                               begin, end)
+
+
+def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
+             real_t[:, ::1] dh,             # OUT (N, H) holds the gradient of the last h on entry
+             real_t[::1] scratch,           # scratch (scratch_size(),)
+             const real_t[:, :, ::1] dhs,   # IN  (N, T, H)
+             const real_t[:, :, ::1] gates,   # IN (N, T, 3H) of forward
+             const real_t[:, :, ::1] before,  # IN (N, T, H) of forward
+             const real_t[:, :] Wh,         # IN  (H, 3H)
+             const int64_t[::1] lengths,    # IN  (N,) or None
+             int kind,
+             bint by_units,
+             Py_ssize_t n_parts):
+    """All steps from the last to the first; dh is then that of the first state."""
+    cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
+    cdef Py_ssize_t ldo = row_stride(2 * H), ldi = row_stride(H), size = sizeof(real_t), rs, cs
+    cdef real_t* packed
+    cdef real_t* outer
+    cdef real_t* inner
+    cdef real_t* flow
+    cdef const int64_t* last = NULL
+    if N == 0 or T == 0 or H == 0:
+        return
+    if lengths is not None:
+        last = &lengths[0]
+    packed = &scratch[0]
+    outer = packed + 3 * packed_size(packed, H, H)
+    inner = outer + N * ldo
+    flow = inner + N * ldi
+    rs, cs = Wh.strides[0] // size, Wh.strides[1] // size
+    with nogil:
+        pack(packed, &Wh[0, 0], cs, rs, 2 * H, H)
+        pack(packed + 2 * packed_size(packed, H, H), &Wh[0, 2 * H], cs, rs, H, H)
+        # The products run over all rows; of those without a step nobody reads the result.
+        memset(outer, 0, N * (ldo + ldi + 2 * H) * sizeof(real_t))
+        for k in range(n_loops(2 * T + 1, by_units)):
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &gates[0, 0, 0],
+                               &before[0, 0, 0], flow, flow + N * H, outer, ldo, inner, ldi,
+                               packed, last, N, T, H, kind,
+                               share(k, p, n_parts, 2 * T + 1, N, H, by_units, packed))
+
+
+use_pool()

@@ -1,0 +1,258 @@
+"""LSTM over time: the whole loop over T steps in one call.
+
+N rows, T steps, H units. Columns of the gates in the book's order, each H wide:
+    a = x Wx + b + h_prev Wh;   f, i, o = sigmoid(a_f, a_i, a_o), g = tanh(a_g)
+    c = f * c_prev + g * i;     h = o * tanh(c)
+and backward, with dh, dc what arrives at h and c:
+    dc += dh * o * (1 - tanh(c)^2)
+    da_f = dc * c_prev * f (1 - f),  da_g = dc * i * (1 - g^2),  da_i = dc * g * i (1 - i),
+    da_o = dh * tanh(c) * o (1 - o);     dc_prev = dc * f,  dh_prev = da Wh^T
+forward gets x Wx + b of all steps in `gates` and leaves f | g | i | o there; backward writes da
+elsewhere, so it may be called again. What follows from da (dWx, dWh, db, dx) are products over all
+steps at once, and the caller's.
+
+Row n has steps 0 .. lengths[n] - 1. Beyond them h and c stay as they are, hs and da are zero.
+"""
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
+
+from common_gemm cimport pack, packed_size
+from common_parallel cimport use_pool
+from common_recurrent cimport (CHUNK, Share, copy_rows, gate_run, gate_slopes, multiply_gates,
+                               n_loops, pack_gates, present, pull, row_stride, share, tanh_run)
+from common_types cimport real_t
+
+
+# ---- forward
+
+cdef void cell(real_t* hs, real_t* cs, real_t* before, real_t* gates, real_t* c,
+               const real_t* h_from, real_t* h_to, Py_ssize_t H, int kind,
+               Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """One row in one step, units [begin, end): pre-activations become gates, then c and h."""
+    cdef real_t new[CHUNK]
+    cdef Py_ssize_t u, d, n
+    cdef const real_t* f
+    cdef const real_t* g
+    cdef const real_t* i
+    cdef const real_t* o
+    if before != NULL:
+        memcpy(before + begin, h_from + begin, (end - begin) * sizeof(real_t))
+    tanh_run(gates + H + begin, gates + H + begin, end - begin)
+    if end - begin == H:
+        gate_run(gates, H, kind)
+        gate_run(gates + 2 * H, 2 * H, kind)
+    else:
+        gate_run(gates + begin, end - begin, kind)
+        gate_run(gates + 2 * H + begin, end - begin, kind)
+        gate_run(gates + 3 * H + begin, end - begin, kind)
+    u = begin
+    while u < end:
+        n = CHUNK if u + CHUNK < end else end - u
+        f, g, i, o = gates + u, gates + H + u, gates + 2 * H + u, gates + 3 * H + u
+        for d in range(n):
+            new[d] = f[d] * c[u + d] + g[d] * i[d]
+        memcpy(c + u, new, n * sizeof(real_t))
+        if cs != NULL:
+            memcpy(cs + u, new, n * sizeof(real_t))
+        tanh_run(new, new, n)
+        for d in range(n):
+            new[d] = o[d] * new[d]
+        memcpy(h_to + u, new, n * sizeof(real_t))
+        memcpy(hs + u, new, n * sizeof(real_t))
+        u += n
+
+
+cdef void forward_range(real_t* hs, real_t* gates, real_t* cs, real_t* before, real_t* c,
+                        real_t* states, Py_ssize_t ld, const real_t* packed,
+                        const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
+                        int kind, bint by_units, Share part) noexcept nogil:
+    """A turn is a step; `states` (2, N, H) holds h before and after it, in turn."""
+    cdef Py_ssize_t begin = part.begin, t, n, at
+    cdef size_t width = (part.end - begin) * sizeof(real_t)
+    cdef const real_t* h_from
+    cdef real_t* h_to
+    for t in range(part.first, part.last):
+        h_from, h_to = states + t % 2 * N * ld, states + (t + 1) % 2 * N * ld
+        multiply_gates(gates + t * 4 * H, T * 4 * H, h_from, ld, packed, H, 4, by_units, part)
+        for n in range(part.lo, part.hi):
+            at = n * T + t
+            if present(lengths, n, t):
+                cell(hs + at * H, cs + at * H if cs != NULL else NULL,
+                     before + at * H if before != NULL else NULL, gates + at * 4 * H, c + n * H,
+                     h_from + n * ld, h_to + n * ld, H, kind, begin, part.end)
+            else:
+                memset(hs + at * H + begin, 0, width)
+                memcpy(h_to + n * ld + begin, h_from + n * ld + begin, width)
+                if before != NULL:
+                    memcpy(before + at * H + begin, h_from + n * ld + begin, width)
+                if cs != NULL:
+                    memcpy(cs + at * H + begin, c + n * H + begin, width)
+
+
+def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
+    """Elements of scratch that forward and backward need for N rows."""
+    cdef Py_ssize_t H = Wh.shape[0]
+    cdef const real_t* none = NULL
+    return (max(4 * packed_size(none, H, H), packed_size(none, 4 * H, H))
+            + N * (2 * row_stride(4 * H) + H))
+
+
+def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
+            real_t[:, :, ::1] gates,        # OUT (N, T, 4H) holds x Wx + b on entry
+            real_t[:, :, ::1] cs,           # OUT (N, T, H) c after each step, or None
+            real_t[:, :, ::1] before,       # OUT (N, T, H) h before each step, or None
+            real_t[:, ::1] h,               # OUT (N, H) holds the first h_prev on entry
+            real_t[:, ::1] c,               # OUT (N, H) the same for c
+            real_t[::1] scratch,            # scratch (scratch_size(),)
+            const real_t[:, :] Wh,          # IN  (H, 4H)
+            const int64_t[::1] lengths,     # IN  (N,) or None
+            int kind,                       # activation of the gates f, i, o
+            bint by_units,
+            Py_ssize_t n_parts):
+    """All steps; h and c are those after each row's last step."""
+    cdef Py_ssize_t N = hs.shape[0], T = hs.shape[1], H = hs.shape[2], k, p
+    cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
+    cdef real_t* packed
+    cdef real_t* states
+    cdef real_t* cells = NULL
+    cdef real_t* starts = NULL
+    cdef const int64_t* last = NULL
+    if N == 0 or T == 0 or H == 0:
+        return
+    if cs is not None:
+        cells, starts = &cs[0, 0, 0], &before[0, 0, 0]
+    if lengths is not None:
+        last = &lengths[0]
+    packed = &scratch[0]
+    states = packed + 4 * packed_size(packed, H, H)
+    with nogil:
+        pack_gates(packed, &Wh[0, 0], Wh.strides[0] // size, Wh.strides[1] // size, H, 4, by_units)
+        copy_rows(states, ld, &h[0, 0], H, N, H)
+        for k in range(n_loops(T, by_units)):
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                forward_range(&hs[0, 0, 0], &gates[0, 0, 0], cells, starts, &c[0, 0], states, ld,
+                              packed, last, N, T, H, kind, by_units,
+                              share(k, p, n_parts, T, N, H, by_units, packed))
+        copy_rows(&h[0, 0], H, states + T % 2 * N * ld, ld, N, H)
+
+
+# ---- backward
+
+cdef void cell_backward(real_t* da, real_t* da_to, real_t* dc, const real_t* dh,
+                        const real_t* dhs, const real_t* gates, const real_t* c,
+                        const real_t* c_prev, Py_ssize_t H, int kind,
+                        Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """One row in one step, units [begin, end); the gradient at h is dh + dhs."""
+    cdef real_t tanh_c[CHUNK]
+    cdef real_t into_h[CHUNK]
+    cdef real_t into_c[CHUNK]
+    cdef real_t slope[CHUNK]
+    cdef real_t part[CHUNK]
+    cdef real_t one = 1
+    cdef Py_ssize_t u = begin, d, n
+    cdef size_t size
+    cdef const real_t* f
+    cdef const real_t* g
+    cdef const real_t* i
+    cdef const real_t* o
+    # Loops write into arrays of the stack alone: nothing they read can be what they write.
+    while u < end:
+        n = CHUNK if u + CHUNK < end else end - u
+        size = n * sizeof(real_t)
+        f, g, i, o = gates + u, gates + H + u, gates + 2 * H + u, gates + 3 * H + u
+        tanh_run(tanh_c, c + u, n)
+        for d in range(n):
+            into_h[d] = dh[u + d] + dhs[u + d]
+            into_c[d] = dc[u + d] + into_h[d] * o[d] * (one - tanh_c[d] * tanh_c[d])
+        gate_slopes(slope, f, n, kind)
+        for d in range(n):
+            part[d] = into_c[d] * c_prev[u + d] * slope[d]
+        memcpy(da_to + u, part, size)
+        for d in range(n):
+            part[d] = into_c[d] * i[d] * (one - g[d] * g[d])
+        memcpy(da_to + H + u, part, size)
+        gate_slopes(slope, i, n, kind)
+        for d in range(n):
+            part[d] = into_c[d] * g[d] * slope[d]
+        memcpy(da_to + 2 * H + u, part, size)
+        gate_slopes(slope, o, n, kind)
+        for d in range(n):
+            part[d] = into_h[d] * tanh_c[d] * slope[d]
+        memcpy(da_to + 3 * H + u, part, size)
+        for d in range(n):
+            part[d] = into_c[d] * f[d]
+        memcpy(dc + u, part, size)
+        u += n
+    for n in range(4):
+        memcpy(da + n * H + begin, da_to + n * H + begin, (end - begin) * sizeof(real_t))
+
+
+cdef void backward_range(real_t* da, real_t* dh, real_t* dc, const real_t* dhs,
+                         const real_t* gates, const real_t* cs, const real_t* c0, real_t* flow,
+                         real_t* turn, Py_ssize_t ld, const real_t* packed,
+                         const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
+                         int kind, Share part) noexcept nogil:
+    """Turn k is step T - 1 - k, the last one what reaches the first state; `turn` (2, N, 4H)."""
+    cdef Py_ssize_t begin = part.begin, k, t, n, g, at
+    cdef size_t width = (part.end - begin) * sizeof(real_t)
+    cdef const real_t* da_from
+    cdef real_t* da_to
+    for k in range(part.first, part.last):
+        t = T - 1 - k
+        da_from, da_to = turn + k % 2 * N * ld, turn + (k + 1) % 2 * N * ld
+        if k > 0:
+            pull(dh, flow, da_from, ld, packed, 4 * H, lengths, H, t + 1, False, part)
+        if t < 0:
+            return
+        for n in range(part.lo, part.hi):
+            at = n * T + t
+            if present(lengths, n, t):
+                cell_backward(da + at * 4 * H, da_to + n * ld, dc + n * H, dh + n * H,
+                              dhs + at * H, gates + at * 4 * H, cs + at * H,
+                              cs + (at - 1) * H if t > 0 else c0 + n * H, H, kind,
+                              begin, part.end)
+            else:
+                for g in range(4):
+                    memset(da + at * 4 * H + g * H + begin, 0, width)
+                    memset(da_to + n * ld + g * H + begin, 0, width)
+
+
+def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
+             real_t[:, ::1] dh,             # OUT (N, H) holds the gradient of the last h on entry
+             real_t[:, ::1] dc,             # OUT (N, H) the same for c
+             real_t[::1] scratch,           # scratch (scratch_size(),)
+             const real_t[:, :, ::1] dhs,   # IN  (N, T, H)
+             const real_t[:, :, ::1] gates,  # IN (N, T, 4H) of forward
+             const real_t[:, :, ::1] cs,    # IN  (N, T, H) of forward
+             const real_t[:, ::1] c0,       # IN  (N, H) the first c_prev
+             const real_t[:, :] Wh,         # IN  (H, 4H)
+             const int64_t[::1] lengths,    # IN  (N,) or None
+             int kind,
+             bint by_units,
+             Py_ssize_t n_parts):
+    """All steps from the last to the first; dh and dc are then those of the first state."""
+    cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
+    cdef Py_ssize_t ld = row_stride(4 * H), size = sizeof(real_t)
+    cdef real_t* packed
+    cdef real_t* flow
+    cdef real_t* turn
+    cdef const int64_t* last = NULL
+    if N == 0 or T == 0 or H == 0:
+        return
+    if lengths is not None:
+        last = &lengths[0]
+    packed = &scratch[0]
+    turn = packed + packed_size(packed, 4 * H, H)
+    flow = turn + 2 * N * ld
+    with nogil:
+        pack(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, 4 * H, H)
+        for k in range(n_loops(T + 1, by_units)):
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                backward_range(&da[0, 0, 0], &dh[0, 0], &dc[0, 0], &dhs[0, 0, 0],
+                               &gates[0, 0, 0], &cs[0, 0, 0], &c0[0, 0], flow, turn, ld, packed,
+                               last, N, T, H, kind,
+                               share(k, p, n_parts, T + 1, N, H, by_units, packed))
+
+
+use_pool()

@@ -1,0 +1,168 @@
+"""A simple recurrent network over time: the whole loop over T steps in one call.
+
+N rows, T steps, H units.
+    a = x Wx + b + h_prev Wh;   h = tanh(a)
+and backward, with dh what arrives at h:
+    da = dh * (1 - h^2);        dh_prev = da Wh^T
+forward gets x Wx + b of all steps in `kept` and leaves h there, because `hs` is the user's to write
+into; backward writes da elsewhere, so it may be called again. What follows from da (dWx, dWh, db,
+dx) are products over all steps at once, and the caller's.
+
+Row n has steps 0 .. lengths[n] - 1. Beyond them h stays as it is, hs and da are zero.
+"""
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
+
+from common_gemm cimport pack, packed_size
+from common_parallel cimport use_pool
+from common_recurrent cimport (CHUNK, Share, copy_rows, multiply_gates, n_loops, pack_gates,
+                               present, pull, row_stride, share, tanh_run)
+from common_types cimport real_t
+
+
+# ---- forward
+
+cdef void forward_range(real_t* hs, real_t* kept, real_t* before, real_t* states, Py_ssize_t ld,
+                        const real_t* packed, const int64_t* lengths, Py_ssize_t N, Py_ssize_t T,
+                        Py_ssize_t H, bint by_units, Share part) noexcept nogil:
+    """A turn is a step; `states` (2, N, H) holds h before and after it, in turn."""
+    cdef Py_ssize_t begin = part.begin, t, n, at
+    cdef size_t width = (part.end - begin) * sizeof(real_t)
+    cdef const real_t* h_from
+    cdef real_t* h_to
+    for t in range(part.first, part.last):
+        h_from, h_to = states + t % 2 * N * ld + begin, states + (t + 1) % 2 * N * ld + begin
+        multiply_gates(kept + t * H, T * H, h_from - begin, ld, packed, H, 1, by_units, part)
+        for n in range(part.lo, part.hi):
+            at = (n * T + t) * H + begin
+            if before != NULL:
+                memcpy(before + at, h_from + n * ld, width)
+            if present(lengths, n, t):
+                tanh_run(kept + at, kept + at, part.end - begin)
+                memcpy(h_to + n * ld, kept + at, width)
+                memcpy(hs + at, kept + at, width)
+            else:
+                memcpy(h_to + n * ld, h_from + n * ld, width)
+                memset(hs + at, 0, width)
+
+
+def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
+    """Elements of scratch that forward and backward need for N rows."""
+    cdef Py_ssize_t H = Wh.shape[0]
+    cdef const real_t* none = NULL
+    return packed_size(none, H, H) + N * (2 * row_stride(H) + H)
+
+
+def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
+            real_t[:, :, ::1] kept,         # OUT (N, T, H) holds x Wx + b on entry, then h
+            real_t[:, :, ::1] before,       # OUT (N, T, H) h before each step, or None
+            real_t[:, ::1] h,               # OUT (N, H) holds the first h_prev on entry
+            real_t[::1] scratch,            # scratch (scratch_size(),)
+            const real_t[:, :] Wh,          # IN  (H, H)
+            const int64_t[::1] lengths,     # IN  (N,) or None
+            bint by_units,
+            Py_ssize_t n_parts):
+    """All steps; h is that after each row's last step."""
+    cdef Py_ssize_t N = hs.shape[0], T = hs.shape[1], H = hs.shape[2], k, p
+    cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
+    cdef real_t* packed
+    cdef real_t* states
+    cdef real_t* starts = NULL
+    cdef const int64_t* last = NULL
+    if N == 0 or T == 0 or H == 0:
+        return
+    if before is not None:
+        starts = &before[0, 0, 0]
+    if lengths is not None:
+        last = &lengths[0]
+    packed = &scratch[0]
+    states = packed + packed_size(packed, H, H)
+    with nogil:
+        pack_gates(packed, &Wh[0, 0], Wh.strides[0] // size, Wh.strides[1] // size, H, 1, by_units)
+        copy_rows(states, ld, &h[0, 0], H, N, H)
+        for k in range(n_loops(T, by_units)):
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                forward_range(&hs[0, 0, 0], &kept[0, 0, 0], starts, states, ld, packed, last,
+                              N, T, H, by_units,
+                              share(k, p, n_parts, T, N, H, by_units, packed))
+        copy_rows(&h[0, 0], H, states + T % 2 * N * ld, ld, N, H)
+
+
+# ---- backward
+
+cdef void cell_backward(real_t* da, real_t* da_to, const real_t* dh, const real_t* dhs,
+                        const real_t* h, Py_ssize_t n) noexcept nogil:
+    """One row in one step, n units; the gradient at h is dh + dhs."""
+    cdef real_t part[CHUNK]
+    cdef real_t one = 1
+    cdef Py_ssize_t u = 0, d, m
+    # forward: h = tanh(a)
+    while u < n:
+        m = CHUNK if u + CHUNK < n else n - u
+        for d in range(m):
+            part[d] = (dh[u + d] + dhs[u + d]) * (one - h[u + d] * h[u + d])
+        memcpy(da + u, part, m * sizeof(real_t))
+        memcpy(da_to + u, part, m * sizeof(real_t))
+        u += m
+
+
+cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t* kept,
+                         real_t* flow, real_t* turn, Py_ssize_t ld, const real_t* packed,
+                         const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
+                         Share part) noexcept nogil:
+    """Turn k is step T - 1 - k, the last one what reaches the first state; `turn` (2, N, H)."""
+    cdef Py_ssize_t begin = part.begin, k, t, n, at
+    cdef size_t width = (part.end - begin) * sizeof(real_t)
+    cdef const real_t* da_from
+    cdef real_t* da_to
+    for k in range(part.first, part.last):
+        t = T - 1 - k
+        da_from, da_to = turn + k % 2 * N * ld, turn + (k + 1) % 2 * N * ld + begin
+        if k > 0:
+            pull(dh, flow, da_from, ld, packed, H, lengths, H, t + 1, False, part)
+        if t < 0:
+            return
+        for n in range(part.lo, part.hi):
+            at = (n * T + t) * H + begin
+            if present(lengths, n, t):
+                cell_backward(da + at, da_to + n * ld, dh + n * H + begin, dhs + at, kept + at,
+                              part.end - begin)
+            else:
+                memset(da + at, 0, width)
+                memset(da_to + n * ld, 0, width)
+
+
+def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
+             real_t[:, ::1] dh,             # OUT (N, H) holds the gradient of the last h on entry
+             real_t[::1] scratch,           # scratch (scratch_size(),)
+             const real_t[:, :, ::1] dhs,   # IN  (N, T, H)
+             const real_t[:, :, ::1] kept,  # IN  (N, T, H) of forward
+             const real_t[:, :] Wh,         # IN  (H, H)
+             const int64_t[::1] lengths,    # IN  (N,) or None
+             bint by_units,
+             Py_ssize_t n_parts):
+    """All steps from the last to the first; dh is then that of the first state."""
+    cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
+    cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
+    cdef real_t* packed
+    cdef real_t* flow
+    cdef real_t* turn
+    cdef const int64_t* last = NULL
+    if N == 0 or T == 0 or H == 0:
+        return
+    if lengths is not None:
+        last = &lengths[0]
+    packed = &scratch[0]
+    turn = packed + packed_size(packed, H, H)
+    flow = turn + 2 * N * ld
+    with nogil:
+        pack(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, H, H)
+        for k in range(n_loops(T + 1, by_units)):
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &kept[0, 0, 0], flow, turn,
+                               ld, packed, last, N, T, H,
+                               share(k, p, n_parts, T + 1, N, H, by_units, packed))
+
+
+use_pool()

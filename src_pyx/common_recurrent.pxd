@@ -1,0 +1,177 @@
+"""What the recurrent kernels share: activations over runs, and how the work is cut.
+
+A step multiplies the states of N rows by the recurrent weights and then runs element by element.
+It is cut in one of two ways, which give the same bits:
+
+    by rows     a part owns some rows and takes them through all steps without waiting for anybody.
+                The packed weights go round in each core's own cache, so they have to fit there.
+    by units    a part owns some units of all rows; a parallel loop for each turn. Each core reads
+                only its share of the weights.
+
+A turn is what needs all units of the turn before and nothing else: a step, or where a cell has two
+products one after the other, half of it. Kernels are ranges over a `Share`, which is what one part
+does in one parallel loop:
+
+    for k in range(n_loops(turns, by_units)):
+        for p in prange(n_parts, ...):
+            x_range(..., share(k, p, n_parts, turns, N, H, by_units, packed))
+
+States that the next turn multiplies lie in a buffer of their own, with rows of `row_stride`
+elements: in the sequences themselves the rows of a step may be a multiple of 4 KB apart, and then
+evict each other from the first level cache.
+"""
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy
+
+from common_gemm cimport multiply, n_panels, pack, packed_size, panel_columns
+from common_math cimport sigmoid, tanh
+from common_parallel cimport part_begin
+from common_types cimport real_t
+
+cdef enum:
+    CHUNK = 64      # units whose intermediate values lie on the stack
+
+# What stands in for the sigmoid of the gates, the numbers that Python passes.
+cdef enum Gate:
+    SIGMOID, HARD_KERAS2, HARD_KERAS3
+
+cdef struct Share:
+    Py_ssize_t first, last      # turns
+    Py_ssize_t lo, hi           # rows
+    Py_ssize_t begin, end       # units
+
+
+cdef inline Py_ssize_t row_stride(Py_ssize_t n) noexcept nogil:
+    """Whole cache lines, and no multiple of 1 KB: elements of n states."""
+    cdef Py_ssize_t stride = (n + 15) // 16 * 16
+    return stride + 16 if stride % 128 == 0 else stride
+
+
+cdef inline Py_ssize_t first_unit(Py_ssize_t p, Py_ssize_t n_parts, const real_t* any_pointer,
+                                  Py_ssize_t H) noexcept nogil:
+    """First unit of part p by units: a multiple of the panel's width, or H."""
+    cdef Py_ssize_t u = (part_begin(p, n_parts, n_panels(any_pointer, H))
+                         * panel_columns(any_pointer))
+    return u if u < H else H
+
+
+cdef inline Py_ssize_t n_loops(Py_ssize_t turns, bint by_units) noexcept nogil:
+    """Parallel loops, one after the other, that make all turns."""
+    return turns if by_units else 1
+
+
+cdef inline Share share(Py_ssize_t k, Py_ssize_t p, Py_ssize_t n_parts, Py_ssize_t turns,
+                        Py_ssize_t N, Py_ssize_t H, bint by_units,
+                        const real_t* any_pointer) noexcept nogil:
+    """What part p does in parallel loop k."""
+    cdef Share part
+    if by_units:
+        part.first, part.last = k, k + 1
+        part.lo, part.hi = 0, N
+        part.begin = first_unit(p, n_parts, any_pointer, H)
+        part.end = first_unit(p + 1, n_parts, any_pointer, H)
+    else:
+        part.first, part.last = 0, turns
+        part.lo, part.hi = part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N)
+        part.begin, part.end = 0, H
+    return part
+
+
+cdef inline bint present(const int64_t* lengths, Py_ssize_t n, Py_ssize_t t) noexcept nogil:
+    """Whether row n has step t; NULL: all have all."""
+    return lengths == NULL or t < lengths[n]
+
+
+cdef inline void copy_rows(real_t* out, Py_ssize_t ldo, const real_t* x, Py_ssize_t ldx,
+                           Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    """out[r, :n] = x[r, :n] for rows ldo and ldx elements apart."""
+    cdef Py_ssize_t r
+    for r in range(rows):
+        memcpy(out + r * ldo, x + r * ldx, n * sizeof(real_t))
+
+
+cdef inline void pack_gates(real_t* packed, const real_t* W, Py_ssize_t rs, Py_ssize_t cs,
+                            Py_ssize_t H, Py_ssize_t n_gates, bint by_units) noexcept nogil:
+    """W (H, n_gates * H), packed into n_gates * packed_size(H, H) elements or less.
+
+    By units each gate's columns are packed for themselves, so that a unit's gates are found at
+    whole panels; by rows all columns are one matrix, without the half-filled panels in between.
+    """
+    cdef Py_ssize_t g
+    if not by_units:
+        pack(packed, W, rs, cs, H, n_gates * H)
+        return
+    for g in range(n_gates):
+        pack(packed + g * packed_size(packed, H, H), W + g * H * cs, rs, cs, H, H)
+
+
+cdef inline void multiply_gates(real_t* out, Py_ssize_t ldo, const real_t* h, Py_ssize_t ldh,
+                                const real_t* packed, Py_ssize_t H, Py_ssize_t n_gates,
+                                bint by_units, Share part) noexcept nogil:
+    """out (N, n_gates * H) += h (N, H) W, rows and units (of each gate) of the part."""
+    cdef Py_ssize_t rows = part.hi - part.lo, g
+    out += part.lo * ldo
+    h += part.lo * ldh
+    if not by_units:
+        multiply(out, ldo, rows, n_gates * H, h, ldh, 1, packed, H, True, <const real_t*> NULL)
+        return
+    for g in range(n_gates):
+        multiply(out + g * H + part.begin, ldo, rows, part.end - part.begin, h, ldh, 1,
+                 packed + g * packed_size(packed, H, H) + part.begin * H, H, True,
+                 <const real_t*> NULL)
+
+
+cdef inline void pull(real_t* dh, real_t* flow, const real_t* da, Py_ssize_t ld,
+                      const real_t* packed, Py_ssize_t K, const int64_t* lengths, Py_ssize_t H,
+                      Py_ssize_t t, bint accumulate, Share part) noexcept nogil:
+    """dh (N, H) = [flow +] da W^T of step t, where a row has that step.
+
+    da (N, K) has rows ld elements apart, flow (N, H) is scratch, packed is W^T (K, H).
+    """
+    cdef Py_ssize_t n, width = part.end - part.begin
+    multiply(flow + part.lo * H + part.begin, H, part.hi - part.lo, width,
+             da + part.lo * ld, ld, 1, packed + part.begin * K, K, accumulate,
+             <const real_t*> NULL)
+    for n in range(part.lo, part.hi):
+        if present(lengths, n, t):
+            memcpy(dh + n * H + part.begin, flow + n * H + part.begin, width * sizeof(real_t))
+
+
+cdef inline void gate_run(real_t* x, Py_ssize_t n, int kind) noexcept nogil:
+    """The gates' activation, in place."""
+    cdef Py_ssize_t i
+    cdef real_t zero = 0, one = 1, y
+    cdef real_t slope = <real_t> 0.2, middle = <real_t> 0.5, three = 3, six = 6
+    if kind == SIGMOID:
+        for i in range(n):
+            x[i] = sigmoid(x[i])
+    elif kind == HARD_KERAS2:
+        for i in range(n):
+            y = slope * x[i] + middle
+            y = zero if y < zero else y         # NaN fails both comparisons and stays
+            x[i] = one if y > one else y
+    else:
+        for i in range(n):
+            y = x[i] + three
+            y = zero if y < zero else y
+            y = six if y > six else y
+            x[i] = y / six
+
+
+cdef inline void gate_slopes(real_t* out, const real_t* y, Py_ssize_t n, int kind) noexcept nogil:
+    """The derivative of the gates' activation, from its value. `out` is the caller's own."""
+    cdef Py_ssize_t i
+    cdef real_t zero = 0, one = 1, slope
+    if kind == SIGMOID:
+        for i in range(n):
+            out[i] = y[i] * (one - y[i])
+        return
+    slope = <real_t> 0.2 if kind == HARD_KERAS2 else one / 6
+    for i in range(n):
+        out[i] = slope if y[i] > zero and y[i] < one else zero
+
+
+cdef inline void tanh_run(real_t* out, const real_t* x, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] = tanh(x[i])

@@ -1,0 +1,17 @@
+"""GRU over time: right, and the same bits however it is cut."""
+
+import numpy as np
+from recurrent_kernels import Call, RecurrentKernelTests
+
+
+class TestGRU(RecurrentKernelTests):
+    noun = "_gru"
+
+    def test_keeps_the_gates_and_what_the_products_read(self, rng, dtype):
+        call = Call("_gru", rng, dtype, 5, 4, 18)
+        found = call.run()
+        z, r, candidate = np.split(found["gates"], 3, axis=2)
+        before = np.concatenate([call.starts[0][:, None], found["hs"][:, :-1]], axis=1)
+        np.testing.assert_array_equal(found["before"], before)
+        np.testing.assert_array_equal(found["reset"], r * before)
+        np.testing.assert_array_equal(found["hs"], (1 - z) * before + z * candidate)

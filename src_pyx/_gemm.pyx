@@ -55,15 +55,17 @@ cdef inline bint in_place(const real_t* B, const Plan* plan, Py_ssize_t j) noexc
     return plan.b_in_place and (n >= NR or n == NR // 2)
 
 
-cdef void cut_into_parts(Plan* plan, Py_ssize_t tiles, Py_ssize_t panels,
+cdef void cut_into_parts(Plan* plan, Py_ssize_t tiles, Py_ssize_t panels, Py_ssize_t NR,
                          Py_ssize_t n_parts) noexcept nogil:
-    """The rectangles for which the largest part has the fewest tiles."""
-    cdef Py_ssize_t m, n, size, least = -1
+    """The rectangles for which the largest part has the fewest tiles, counted in halves: the last
+    panel may be half a one. If nothing else decides, columns are cut, so that B is read once."""
+    cdef Py_ssize_t m, n, halves, size, least = -1
     for m in range(1, min(n_parts, tiles) + 1):
         if n_parts % m:
             continue
         n = n_parts // m
-        size = n_pieces(tiles, m) * n_pieces(panels, n)
+        halves = n_pieces(plan.N, NR // 2) if n == 1 else 2 * n_pieces(panels, n)
+        size = n_pieces(tiles, m) * halves
         if least < 0 or size < least:
             least, plan.parts_m, plan.parts_n = size, m, n
 
@@ -180,7 +182,7 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
     if bias is not None:
         added = &bias[0]
     tiles, panels = n_pieces(plan.M, TILE_ROWS), n_panels(a, plan.N)
-    cut_into_parts(&plan, tiles, panels, n_parts)
+    cut_into_parts(&plan, tiles, panels, NR, n_parts)
     plan.a_packed = plan.a_cs != 1 and plan.K > 1 and plan.M > 1
     plan.b_in_place = plan.b_cs == 1 and plan.M <= IN_PLACE_ROWS
     plan.kc = plan.K if plan.K <= K_PIECE else (even_piece(plan.K, K_PIECE) + 7) // 8 * 8

@@ -34,6 +34,7 @@ FILES = (
     "lstm",
     "gru",
     "rnn",
+    "rnnlm",
 )
 OFF_COLUMN = 0.2
 BUSY = 0.3

@@ -525,3 +525,62 @@ def test_five_adam_steps(book, name):
         optimizer.update(*book.trainer.remove_duplicate(model.params, model.grads))
     assert_close(model.word_vecs, case["word_vecs"], key)
     assert_close(model.params[-1], case["W_out_final"], key)
+
+
+@both
+@pytest.mark.parametrize(("module", "name"), [("simple_rnnlm", "SimpleRnnlm"), ("rnnlm", "Rnnlm")])
+def test_language_model_trained(book, module, name):
+    key = f"models/{name}"
+    case = load(key)
+    np.random.seed(case["numpy_seed"])
+    model = getattr(getattr(book, module), name)(case["V"], case["D"], case["H"])
+    assert_initial(model, case)
+    trainer = book.trainer.RnnlmTrainer(model, book.optimizer.SGD(0.5))
+    trainer.fit(
+        case["xs"],
+        case["ts"],
+        max_epoch=3,
+        batch_size=4,
+        time_size=5,
+        max_grad=0.25,
+        eval_interval=1,
+    )
+    assert_close(trainer.ppl_list, case["ppl"], key)
+    assert_final(model, case, key)
+
+
+@both
+def test_better_rnnlm_trained_and_evaluated(book, capsys):
+    key = "extras/BetterRnnlm"
+    case = load(key)
+    np.random.seed(case["numpy_seed"])
+    model = book.better_rnnlm.BetterRnnlm(case["V"], 8, 8, 0.0)
+    assert_initial(model, case)
+    trainer = book.trainer.RnnlmTrainer(model, book.optimizer.SGD(0.5))
+    trainer.fit(
+        case["xs"],
+        case["ts"],
+        max_epoch=2,
+        batch_size=4,
+        time_size=5,
+        max_grad=0.25,
+        eval_interval=1,
+    )
+    assert_close(trainer.ppl_list, case["ppl"], key)
+    assert_final(model, case, key)
+    model.reset_state()
+    capsys.readouterr()
+    ppl = book.util.eval_perplexity(model, case["eval_corpus"], 4, 5)
+    assert capsys.readouterr().out == case["eval_text"]
+    assert_close(ppl, case["eval_ppl"], key)
+
+
+def assert_initial(model, case):
+    """The same bits as the book's for the same seed."""
+    for param, expected in zip(model.params, sequence(case, "init"), strict=True):
+        np.testing.assert_array_equal(param, expected, strict=True)
+
+
+def assert_final(model, case, key):
+    for param, expected in zip(model.params, sequence(case, "final"), strict=True):
+        assert_close(param, expected, key)

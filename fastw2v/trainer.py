@@ -11,7 +11,7 @@ import numpy as np
 
 from fastw2v import optimizer as _optimizers
 from fastw2v._replay import row_adam
-from fastw2v._row_grad import add_into, adopt_again, is_clear, is_proven, is_tracked
+from fastw2v._row_grad import add_into, adopt_again, is_clear, is_proven, is_tracked, touched
 from fastw2v._validation import array, methods, number, params_and_grads, positive_int, weights
 from fastw2v.optimizer import clip_by_norm
 
@@ -49,7 +49,7 @@ def _remove_duplicate(params, grads, trusted):
         weights(f"params[{i}]", param, None)
         for at, first in enumerate(kept_params):
             if _is_transpose(first, param):
-                kept_grads[at] += grad.T
+                kept_grads[at] = _sum_of_tied(kept_grads[at], grad.T, trusted)
                 break
         else:
             place[id(param)] = len(kept_params)
@@ -58,9 +58,25 @@ def _remove_duplicate(params, grads, trusted):
     return kept_params, kept_grads
 
 
+def _sum_of_tied(first, second, trusted):
+    """The sum of both gradients of a tied weight, in the memory of the first one.
+
+    In `fit` nobody looks, and the sum may lie in the second one's: an embedding has touched a few
+    rows, the affine layer that has its transpose writes all of them.
+    """
+    if trusted and first.dtype == second.dtype and touched(first, trusted) is not None:
+        add_into(second, first, trusted)
+        return second
+    first += second
+    return first
+
+
 def _is_transpose(first, param):
     if first.ndim != 2 or param.ndim != 2 or first.T.shape != param.shape or param.size == 0:
         return False
+    ours, theirs = first.T.__array_interface__, param.__array_interface__
+    if ours["data"] == theirs["data"] and first.T.strides == param.strides:
+        return first.dtype == param.dtype  # one is a view of the other
     # Most matrices of one shape differ in their first row already; few are compared in full.
     return np.array_equal(first.T[0], param[0]) and np.array_equal(first.T, param)
 

@@ -4,7 +4,10 @@ import importlib
 
 import pytest
 
-MODELS = ("cbow", "skip_gram", "simple_rnnlm", "rnnlm", "better_rnnlm")
+MODELS = (
+    *("cbow", "skip_gram", "simple_rnnlm", "rnnlm", "better_rnnlm", "rnnlm_gen"),
+    *("seq2seq", "peeky_seq2seq", "attention_seq2seq"),
+)
 
 
 class Implementation:

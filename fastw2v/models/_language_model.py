@@ -10,7 +10,7 @@ from fastw2v.base_model import BaseModel
 from fastw2v.layers import has_own_methods
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeSoftmaxWithLoss
 
-__all__ = ["LanguageModel", "loss_of", "states_kept"]
+__all__ = ["LanguageModel", "is_ours", "is_own", "loss_of", "states_kept"]
 
 
 class LanguageModel(BaseModel):
@@ -56,26 +56,27 @@ class LanguageModel(BaseModel):
     def _is_plain(self):
         """Whether ids come in and scores go out through layers of ours, and nobody else's."""
         return (
-            _is_own(self, "predict")
-            and _is_ours(self.layers[0], TimeEmbedding)
-            and _is_ours(self.layers[-1], TimeAffine)
+            is_own(self, "predict")
+            and is_ours(self.layers[0], TimeEmbedding)
+            and is_ours(self.layers[-1], TimeAffine)
             and type(self.loss_layer) is TimeSoftmaxWithLoss
         )
 
 
-def _is_own(thing, name):
+def is_own(thing, name):
     """Whether the method `name` of a model is one of fastw2v's, not a reader's."""
     module = str(getattr(getattr(type(thing), name), "__module__", ""))
     return module.startswith("fastw2v.") and name not in vars(thing)
 
 
-def _is_ours(layer, kind):
+def is_ours(layer, kind):
+    """Whether a layer is of exactly this class, and has no methods of its own."""
     return type(layer) is kind and not has_own_methods(layer)
 
 
 def loss_of(loss_layer, score, ts, owned):
     """loss_layer.forward(score, ts); `owned`: nobody else will write to the scores."""
-    if owned and _is_ours(loss_layer, TimeSoftmaxWithLoss):
+    if owned and is_ours(loss_layer, TimeSoftmaxWithLoss):
         return loss_layer.forward(score, ts, copy=False)
     return loss_layer.forward(score, ts)
 

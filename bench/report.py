@@ -35,6 +35,7 @@ FILES = (
     "gru",
     "rnn",
     "rnnlm",
+    "seq2seq",
 )
 OFF_COLUMN = 0.2
 BUSY = 0.3

@@ -892,3 +892,23 @@ def one_hot_contexts(name, contexts, V):
             f"{contexts.shape}; make them with util.convert_one_hot(contexts, {V})"
         )
     return contexts
+
+
+def text_pairs(name, pairs):
+    """At least two pairs of strings, as a list; none of them all empty on one side."""
+    iterable(name, pairs, "pairs of str")
+    pairs = list(pairs)
+    for k, pair in enumerate(pairs):
+        if not (
+            isinstance(pair, (tuple, list))
+            and len(pair) == 2
+            and all(isinstance(part, str) for part in pair)
+        ):
+            raise TypeError(f"{name}[{k}]: expected a pair of str, got {pair!r}; pass (text, text)")
+        if not pair[0] or not pair[1]:
+            raise ValueError(
+                f"{name}[{k}]: expected a question and an answer, got {pair!r}; leave it out"
+            )
+    if len(pairs) < 2:
+        raise ValueError(f"{name}: expected at least two pairs, got {len(pairs)}; pass more")
+    return pairs

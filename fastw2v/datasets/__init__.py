@@ -8,12 +8,14 @@
 | `tokenize` | text to lower-case words |
 | `build_corpus` | words to ids, most frequent word first |
 | `subsample` | thins out the most frequent words |
+| `sequence` | questions and answers as characters: generated sums and dates, the book's files |
 
 A corpus is one run of ids, as in the book: windows reach across the ends of sentences, lines and
 files. Two sentences that stand side by side are mostly about the same thing, and the few windows
 that join strangers (one per file) are noise no larger than that of the text itself.
 """
 
+from fastw2v.datasets import sequence
 from fastw2v.datasets.builtin import builtin_corpus, builtin_text
 from fastw2v.datasets.text import Corpus, build_corpus, read_text, subsample, tokenize
 
@@ -23,6 +25,7 @@ __all__ = [
     "builtin_corpus",
     "builtin_text",
     "read_text",
+    "sequence",
     "subsample",
     "tokenize",
 ]

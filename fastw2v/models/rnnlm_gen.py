@@ -6,6 +6,7 @@ from fastw2v import _validation
 from fastw2v.functions import softmax
 from fastw2v.models.better_rnnlm import BetterRnnlm
 from fastw2v.models.rnnlm import Rnnlm
+from fastw2v.time_layers import TimeAffine, TimeEmbedding
 
 __all__ = ["BetterRnnlmGen", "RnnlmGen"]
 
@@ -29,11 +30,13 @@ class _Writer:
         choice = (_validation.generator("rng", rng) or np.random).choice
         word = _validation.one_id("start_id", start_id)
         skipped = set() if skip_ids is None else set(_validation.id_list("skip_ids", skip_ids))
+        first, last = self.layers[0], self.layers[-1]
+        if isinstance(first, TimeEmbedding) and isinstance(last, TimeAffine):
+            _validation.as_ids("start_id", word, len(first.W))
+            _validation.some_left("skip_ids", skipped, last.params[0].shape[1])
         ids = [word]
         while len(ids) < sample_size:
             scores = np.asarray(self.predict(np.array([[word]]))).reshape(-1)
-            if len(ids) == 1:
-                _validation.some_left("skip_ids", skipped, len(scores))
             p = softmax(scores if temperature == 1 else scores / temperature)
             drawn = int(choice(len(p), p=p))
             if drawn not in skipped:

@@ -905,10 +905,21 @@ def text_pairs(name, pairs):
             and all(isinstance(part, str) for part in pair)
         ):
             raise TypeError(f"{name}[{k}]: expected a pair of str, got {pair!r}; pass (text, text)")
-        if not pair[0] or not pair[1]:
+        if not pair[0].strip() or not pair[1].strip():
             raise ValueError(
                 f"{name}[{k}]: expected a question and an answer, got {pair!r}; leave it out"
             )
     if len(pairs) < 2:
         raise ValueError(f"{name}: expected at least two pairs, got {len(pairs)}; pass more")
     return pairs
+
+
+def rows_of_ids(name, xs):
+    """`xs` as ids (N, T), whatever they are."""
+    ids = _native_ids(name, xs)
+    if ids.ndim != 2:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T), got {ids.shape}; for one sequence pass it as "
+            f"{name}[None, :]"
+        )
+    return ids

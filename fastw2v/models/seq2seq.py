@@ -116,6 +116,8 @@ class Decoder(RowGradHolder):
         """As `generate`, for N rows at once: ids (N, sample_size). start_id: one, or (N,)."""
         ids = np.empty((len(h), _validation.positive_int("sample_size", sample_size)), np.int64)
         xs = _validation.id_per_row("start_id", start_id, len(h))
+        if isinstance(self.embed, TimeEmbedding):
+            _validation.as_ids("start_id", xs, len(self.embed.W))
         self._begin(h, c)
         for t in range(ids.shape[1]):
             xs = self._scores(xs).argmax(axis=2)
@@ -214,7 +216,7 @@ class Seq2seq(BaseModel):
         """
         _validation.positive_int("batch_size", batch_size)
         sample_size = _validation.positive_int("sample_size", sample_size)
-        xs = _validation.any_ids("xs", xs, ndim=2)
+        xs = _validation.rows_of_ids("xs", xs)
         starts = _validation.id_per_row("start_id", start_id, len(xs))[:, 0]
         if not self._answers_together():
             rows = (self.generate(xs[n : n + 1], starts[n], sample_size) for n in range(len(xs)))
@@ -239,6 +241,7 @@ class Seq2seq(BaseModel):
         >>> model.accuracy(questions, answers)
         1.0
         """
+        xs = _validation.some_steps("xs", _validation.rows_of_ids("xs", xs))
         ts = _validation.answers("ts", ts, len(xs))
         guess = self.generate_batch(xs, ts[:, 0], ts.shape[1] - 1, batch_size=batch_size)
         return float((guess == ts[:, 1:]).all(axis=1).mean())
@@ -273,7 +276,12 @@ class Seq2seq(BaseModel):
 
     def _answers_together(self):
         """Whether nobody has put another `generate` in the place of ours."""
-        return is_own(self, "generate") and is_own(self.decoder, "generate")
+        decoder = self.decoder
+        return (
+            is_own(self, "generate")
+            and isinstance(decoder, Decoder)
+            and is_own(decoder, "generate")
+        )
 
 
 def _sizes(vocab_size, wordvec_size, hidden_size, rng):

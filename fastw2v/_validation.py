@@ -609,6 +609,7 @@ def iterable(name, things, what):
         raise TypeError(
             f"{name}: expected {what}, got {type(things).__name__}; pass a list of them"
         )
+    return things
 
 
 def sequence_dtype(name, dtype):
@@ -923,3 +924,20 @@ def rows_of_ids(name, xs):
             f"{name}[None, :]"
         )
     return ids
+
+
+def different_words(name, words, wanted):
+    """Different strings, `wanted` among them, as a list."""
+    words = list(iterable(name, words, "words"))
+    seen = set()
+    for k, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(f"{name}[{k}]: expected str, got {type(word).__name__}; pass words")
+        if word in seen:
+            raise ValueError(f"{name}[{k}]: {word!r} stands there twice; give each word once")
+        seen.add(word)
+    if wanted not in seen:
+        raise ValueError(
+            f"{name}: expected {wanted!r} among the words, for those it does not know; add it"
+        )
+    return words

@@ -133,7 +133,8 @@ class _Fit:
             from tqdm import tqdm
 
             # A sample of word2vec is a word and so is one of a language model.
-            self.bar = tqdm(total=n_steps * rows, unit="word", unit_scale=True, file=sys.stderr)
+            unit = getattr(self.model, "_unit", "word")
+            self.bar = tqdm(total=n_steps * rows, unit=unit, unit_scale=True, file=sys.stderr)
         self.rows = rows
 
     def __enter__(self):

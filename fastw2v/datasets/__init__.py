@@ -6,6 +6,7 @@
 | `builtin_text` | the same documentation as text |
 | `read_text` | UTF-8 text files, plain or gzip, in pieces |
 | `tokenize` | text to lower-case words |
+| `tokenize_lines` | text to words, marks and ends of lines, for language models |
 | `build_corpus` | words to ids, most frequent word first |
 | `subsample` | thins out the most frequent words |
 | `sequence` | questions and answers as characters: generated sums and dates, the book's files |
@@ -17,7 +18,14 @@ that join strangers (one per file) are noise no larger than that of the text its
 
 from fastw2v.datasets import sequence
 from fastw2v.datasets.builtin import builtin_corpus, builtin_text
-from fastw2v.datasets.text import Corpus, build_corpus, read_text, subsample, tokenize
+from fastw2v.datasets.text import (
+    Corpus,
+    build_corpus,
+    read_text,
+    subsample,
+    tokenize,
+    tokenize_lines,
+)
 
 __all__ = [
     "Corpus",
@@ -28,4 +36,5 @@ __all__ = [
     "sequence",
     "subsample",
     "tokenize",
+    "tokenize_lines",
 ]

@@ -164,6 +164,7 @@ class Seq2seq(BaseModel):
     hand_over_c = False
     _encoder_class = Encoder
     _decoder_class = Decoder
+    _unit = "pair"  # what a progress bar counts
 
     def __init__(
         self,

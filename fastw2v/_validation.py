@@ -941,3 +941,15 @@ def different_words(name, words, wanted):
             f"{name}: expected {wanted!r} among the words, for those it does not know; add it"
         )
     return words
+
+
+def result_memory(name, out, shape):
+    """`out`, if a result of this shape can be written into it as it is."""
+    writable(name, out)
+    same_shape(name, out, shape, "that of the result")
+    if out.dtype not in FLOATS or not out.flags.c_contiguous:
+        raise ValueError(
+            f"{name}: expected contiguous float32 or float64, got {out.dtype}"
+            f"{'' if out.flags.c_contiguous else ' with gaps'}; pass np.empty(shape, np.float32)"
+        )
+    return out

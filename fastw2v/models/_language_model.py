@@ -26,11 +26,16 @@ class LanguageModel(BaseModel):
         self.params = [param for layer in layers for param in layer.params]
         self.grads = [grad for layer in layers for grad in layer.grads]
 
+    _memory = None  # of the last scores, which nobody else has
+    _out = None  # the same, for the one call of predict that may write over them
+
     def predict(self, xs):
         """Ids (N, T) -> scores (N, T, V) of the word after each."""
-        for layer in self.layers:
+        out, self._out = self._out, None
+        *layers, last = self.layers
+        for layer in layers:
             xs = layer.forward(xs)
-        return xs
+        return last.forward(xs) if out is None else last.forward(xs, out=out)
 
     def forward(self, xs, ts):
         """The mean loss of ids xs (N, T) and of the ids that follow them ts (N, T)."""
@@ -43,15 +48,44 @@ class LanguageModel(BaseModel):
             V = self.layers[-1].params[0].shape[1]
             xs = _validation.ids_over_time("xs", xs, len(self.layers[0].W))
             _validation.targets_over_time("ts", ts, (*xs.shape, V), self.loss_layer.ignore_label)
+            self._out = self._fitting_memory((*xs.shape, V))
         with states_kept(self.layers):
-            return loss_of(self.loss_layer, self.predict(xs, *options), ts, ours)
+            score = self.predict(xs, *options)
+            loss = loss_of(self.loss_layer, score, ts, ours)
+        self._memory = score if ours else None
+        return loss
+
+    def _fitting_memory(self, shape):
+        """The memory of the scores of the step before, if these will fit into it."""
+        memory, weights = self._memory, [W for layer in self.layers for W in layer.params]
+        if memory is None or memory.shape != shape:
+            self._memory = None
+            return None
+        return memory if all(W.dtype == memory.dtype for W in weights) else None
 
     def backward(self, dout=1):
         """Gradients into `grads`; returns None."""
-        dout = self.loss_layer.backward(dout)
+        if type(dout) is int and dout == 1 and self._owns_scores():
+            dout = self.loss_layer.backward_in_place()
+        else:
+            dout = self.loss_layer.backward(dout)
         for layer in reversed(self.layers):
             dout = layer.backward(dout)
         return dout
+
+    def _owns_scores(self):
+        """Whether the loss layer holds scores that nobody else has, for a layer that reads them."""
+        return (
+            self._memory is not None
+            and self._is_plain()
+            and not has_own_methods(self.loss_layer)
+            and self.loss_layer.holds(self._memory)
+        )
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_memory", None)  # the loss layer has what is needed of it
+        return state
 
     def _is_plain(self):
         """Whether ids come in and scores go out through layers of ours, and nobody else's."""

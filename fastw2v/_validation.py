@@ -953,3 +953,9 @@ def result_memory(name, out, shape):
             f"{'' if out.flags.c_contiguous else ' with gaps'}; pass np.empty(shape, np.float32)"
         )
     return out
+
+
+def all_within(ids, V):
+    """Whether all of the ids, as `any_ids` returns them, are in [0, V): for the usual case."""
+    at, negative = _FIND_BAD_ID[ids.dtype](ids.reshape(-1), V)
+    return at < 0 and not negative

@@ -257,10 +257,11 @@ class Seq2seq(BaseModel):
         """Both as ids that the layers will not refuse when some of them have run."""
         xs = _validation.ids_over_time("xs", xs, len(self.encoder.embed.W))
         ts = _validation.answers("ts", ts, len(xs))
-        V = self.decoder.affine.params[0].shape[1]
-        _validation.ids_over_time("ts", ts[:, :-1], len(self.decoder.embed.W))
-        shape = len(xs), ts.shape[1] - 1, V
-        _validation.targets_over_time("ts", ts[:, 1:], shape, self.softmax.ignore_label)
+        n_words, V = len(self.decoder.embed.W), self.decoder.affine.params[0].shape[1]
+        if not _validation.all_within(ts, min(n_words, V)):
+            _validation.ids_over_time("ts", ts[:, :-1], n_words)
+            shape = len(xs), ts.shape[1] - 1, V
+            _validation.targets_over_time("ts", ts[:, 1:], shape, self.softmax.ignore_label)
         return _validation.some_steps("xs", xs), ts
 
     def _is_plain(self):

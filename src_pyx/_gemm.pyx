@@ -1,6 +1,7 @@
-"""Matrix products.
+"""Matrix products, and the sums that come with them.
 
     product     C (M, N) = [C +] A (M, K) B (K, N) [+ bias (N,)]
+    column_sums out (N,) = sum over rows of A (M, N), added in double in the order of the rows
 A and B may have any strides, so A B^T and A^T B are products with exchanged strides.
 
 K is cut into pieces that depend on K alone. Each piece is one chain of multiply-adds, the pieces
@@ -8,14 +9,14 @@ are added to C in order, the bias comes last: nothing else decides the bits of a
 common_gemm.pxd). A part owns a rectangle of C, and all of K for it.
 
 Panels of B are packed, some at a time, so that they stay in the second level cache while all rows
-of A meet them. For few rows that does not pay: then B is read in place, panel after panel. A is
-read in place if its rows are contiguous, else it is packed as well.
+of A meet them. For few rows that does not pay: then B is read in place, panel after panel, and for one
+row line after line. A is read in place if its rows are contiguous, else it is packed as well.
 """
 from cython.parallel cimport prange
 from libc.string cimport memcpy
 
 from common_gemm cimport (FLOAT_COLUMNS, TILE_FMA, TILE_ROWS, aligned_alloc, aligned_free,
-                          n_panels, pack_range, panel_columns, tile, tile_in_place)
+                          multiply_row, n_panels, pack_range, panel_columns, tile, tile_in_place)
 from common_parallel cimport part_begin, use_pool
 from common_types cimport real_t
 
@@ -28,6 +29,7 @@ cdef enum:
     PANELS = 8              # panels packed at a time
     PACKED_ROWS = 960       # rows of A packed at a time
     IN_PLACE_ROWS = 120     # up to so many rows of A, B is read in place
+    SUMS = 32               # columns added up at a time, in registers
 
 
 cdef struct Plan:
@@ -129,6 +131,15 @@ cdef void rectangle(real_t* C, const real_t* A, const real_t* B, const real_t* b
                 pack_tiles(scratch, a, plan.a_rs, plan.a_cs, rows, K)
                 a, a_step = scratch, TILE_ROWS * K
             last_bias = bias if k + K == plan.K else NULL
+            if plan.M == 1 and plan.b_in_place:
+                multiply_row(C + j_lo * NR, min(plan.N, j_hi * NR) - j_lo * NR,
+                             A + k * plan.a_cs, plan.a_cs, B + k * plan.b_rs + j_lo * NR,
+                             plan.b_rs, K, accumulate or k > 0,
+                             last_bias + j_lo * NR if last_bias != NULL else NULL)
+                k += K
+                if k == plan.K:
+                    break
+                continue
             j = j_lo
             while j < j_hi:
                 last = min(j + plan.nc, j_hi)
@@ -170,7 +181,7 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
         added = &bias[0]
     tiles, panels = n_pieces(plan.M, TILE_ROWS), n_panels(a, plan.N)
     cut_into_parts(&plan, tiles, panels, n_parts)
-    plan.a_packed = plan.a_cs != 1 and plan.K > 1
+    plan.a_packed = plan.a_cs != 1 and plan.K > 1 and plan.M > 1
     plan.b_in_place = plan.b_cs == 1 and plan.M <= IN_PLACE_ROWS
     plan.kc = plan.K if plan.K <= K_PIECE else (even_piece(plan.K, K_PIECE) + 7) // 8 * 8
     plan.nc = 1
@@ -192,6 +203,47 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
                       part_begin(p % plan.parts_n, plan.parts_n, panels),
                       part_begin(p % plan.parts_n + 1, plan.parts_n, panels))
     aligned_free(scratch)
+
+
+cdef void column_sums_range(real_t* out, const real_t* A, Py_ssize_t ld, Py_ssize_t M,
+                            Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Columns [lo, hi), SUMS of them at a time."""
+    cdef double sums[SUMS]
+    cdef Py_ssize_t i, j = lo, d, n
+    cdef const real_t* row
+    while j < hi:
+        n = min(<Py_ssize_t> SUMS, hi - j)
+        for d in range(SUMS):
+            sums[d] = 0
+        for i in range(M):
+            row = A + i * ld + j
+            if n == SUMS:
+                for d in range(SUMS):
+                    sums[d] += <double> row[d]
+            else:
+                for d in range(n):
+                    sums[d] += <double> row[d]
+        for d in range(n):
+            out[j + d] = <real_t> sums[d]
+        j += n
+
+
+def column_sums(real_t[::1] out,            # OUT (N,)
+                const real_t[:, :] A,       # IN  (M, N) rows contiguous
+                Py_ssize_t n_parts):
+    """out = A summed over its rows."""
+    cdef Py_ssize_t M = A.shape[0], N = A.shape[1], p, columns
+    if M == 0 or N == 0:
+        for p in range(N):
+            out[p] = 0
+        return
+    columns = n_pieces(N, SUMS)
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            column_sums_range(&out[0], &A[0, 0],
+                              A.strides[0] // <Py_ssize_t> sizeof(real_t), M,
+                              min(N, SUMS * part_begin(p, n_parts, columns)),
+                              min(N, SUMS * part_begin(p + 1, n_parts, columns)))
 
 
 def only_registers(float[::1] out,      # OUT (n_parts,) whatever comes out

@@ -11,6 +11,7 @@ matrix is the same matrix with its strides exchanged. B is packed first:
 
     tile        out (rows, n) = A (rows, K) panel, rows <= tile_rows(), n <= NR columns stored
     multiply    the same for any number of rows and panels
+    multiply_row  one row by a matrix that is not packed
 
 Memory of packed operands is the caller's: packed_size() elements, starting at a cache line for
 full speed (`aligned_alloc`); any address is correct.
@@ -27,7 +28,7 @@ from common_types cimport real_t
 
 cdef extern from "gemm_tile.h" nogil:
     enum:
-        TILE_FMA "FW_TILE_FMA"              # whether the tile is written with vector registers
+        TILE_FMA "FW_FMA"              # whether the tile is written with vector registers
         TILE_ROWS "FW_TILE_ROWS"            # most rows of a tile, of either type
         TILE_SIZE "FW_TILE_SIZE"            # elements of the largest tile, for local buffers
         FLOAT_COLUMNS "FW_FLOAT_COLUMNS"
@@ -40,6 +41,12 @@ cdef extern from "gemm_tile.h" nogil:
                         const double* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
                         const double* b, Py_ssize_t ldb, Py_ssize_t ahead, Py_ssize_t K,
                         bint accumulate, const double* bias) noexcept
+    void fw_row_float(float* out, Py_ssize_t n, const float* a, Py_ssize_t a_cs,
+                      const float* b, Py_ssize_t ldb, Py_ssize_t K, bint accumulate,
+                      const float* bias) noexcept
+    void fw_row_double(double* out, Py_ssize_t n, const double* a, Py_ssize_t a_cs,
+                       const double* b, Py_ssize_t ldb, Py_ssize_t K, bint accumulate,
+                       const double* bias) noexcept
     void fw_pack_turned_float(float* to, const float* b, Py_ssize_t step, Py_ssize_t K,
                               Py_ssize_t n) noexcept
     void fw_pack_turned_double(double* to, const double* b, Py_ssize_t step, Py_ssize_t K,
@@ -166,6 +173,16 @@ cdef inline void tile_in_place(real_t* out, Py_ssize_t ldo, Py_ssize_t rows, Py_
         fw_tile_float(out, ldo, rows, n, a, a_rs, a_cs, b, ldb, ahead, K, accumulate, bias)
     else:
         fw_tile_double(out, ldo, rows, n, a, a_rs, a_cs, b, ldb, ahead, K, accumulate, bias)
+
+
+cdef inline void multiply_row(real_t* out, Py_ssize_t N, const real_t* a, Py_ssize_t a_cs,
+                              const real_t* B, Py_ssize_t ldb, Py_ssize_t K,
+                              bint accumulate, const real_t* bias) noexcept nogil:
+    """out (N,) = [out +] a (K,) B [+ bias (N,)], B where it lies, rows ldb apart."""
+    if real_t is float:
+        fw_row_float(out, N, a, a_cs, B, ldb, K, accumulate, bias)
+    else:
+        fw_row_double(out, N, a, a_cs, B, ldb, K, accumulate, bias)
 
 
 cdef inline void multiply(real_t* out, Py_ssize_t ldo, Py_ssize_t M, Py_ssize_t N,

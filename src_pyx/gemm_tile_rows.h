@@ -116,16 +116,67 @@ static inline void NAME(fw_tile)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_
     }
 }
 
+/* One row, B where it lies: out (n,) = [out +] a B [+ bias], the chains of the tile. Rows of B are
+   read from left to right, four at a time, with the sums of a stretch of columns beside them. */
+FW_FUNCTION void NAME(fw_row)(T *out, ptrdiff_t n, const T *a, ptrdiff_t a_cs, const T *b,
+                              ptrdiff_t ldb, ptrdiff_t K, int accumulate, const T *bias) {
+    enum { STRETCH = 1024 };
+    T sums[STRETCH];
+    ptrdiff_t at, j, k, width, whole;
+    for (at = 0; at < n; at += STRETCH) {
+        width = n - at < STRETCH ? n - at : STRETCH;
+        whole = width / LANES * LANES;
+        for (j = 0; j < whole; j += LANES) STORE(sums + j, ZERO());
+        for (; j < width; j++) sums[j] = 0;
+        for (k = 0; k + 4 <= K; k += 4) {
+            const T *row = b + k * ldb + at;
+            const T p = a[k * a_cs], q = a[(k + 1) * a_cs];
+            const T r = a[(k + 2) * a_cs], s = a[(k + 3) * a_cs];
+            const VECTOR every_p = ALL(p), every_q = ALL(q), every_r = ALL(r), every_s = ALL(s);
+            for (j = 0; j < whole; j += LANES) {
+                VECTOR x = MADD(every_p, LOAD(row + j), LOAD(sums + j));
+                x = MADD(every_q, LOAD(row + ldb + j), x);
+                x = MADD(every_r, LOAD(row + 2 * ldb + j), x);
+                STORE(sums + j, MADD(every_s, LOAD(row + 3 * ldb + j), x));
+            }
+            for (; j < width; j++) {
+                T x = ONE_MADD(p, row[j], sums[j]);
+                x = ONE_MADD(q, row[ldb + j], x);
+                x = ONE_MADD(r, row[2 * ldb + j], x);
+                sums[j] = ONE_MADD(s, row[3 * ldb + j], x);
+            }
+        }
+        for (; k < K; k++) {
+            const T *row = b + k * ldb + at;
+            const T p = a[k * a_cs];
+            for (j = 0; j < whole; j += LANES)
+                STORE(sums + j, MADD(ALL(p), LOAD(row + j), LOAD(sums + j)));
+            for (; j < width; j++) sums[j] = ONE_MADD(p, row[j], sums[j]);
+        }
+        for (j = 0; j < whole; j += LANES)
+            NAME(fw_finish)(out + at + j, LANES, LOAD(sums + j), accumulate,
+                            bias ? bias + at + j : bias);
+        for (; j < width; j++) {
+            T x = sums[j];
+            if (accumulate) x = out[at + j] + x;
+            if (bias) x = x + bias[at + j];
+            out[at + j] = x;
+        }
+    }
+}
+
 /* n multiply-adds of vectors that stay in registers, for benches: what no product can be faster
    than. As many independent ones as in the tile. */
-#define FW_ROW_REGISTERS(r)   \
-    x##r = MADD(each, b, x##r); \
-    y##r = MADD(each, b, y##r);
+#define FW_ROW_REGISTERS(r)     \
+    x##r = MADD(x##r, each, b); \
+    y##r = MADD(y##r, each, b);
+#define FW_ROW_DIFFERENT(r) /* or the compiler would do one for all */ \
+    VECTOR x##r = ALL(start + r), y##r = ALL(start - r - 1);
 #define FW_ROW_TOTAL(r) each = ADD(each, ADD(x##r, y##r));
 FW_FUNCTION T NAME(fw_registers)(ptrdiff_t n, T start) {
     VECTOR each = ALL(start), b = ALL(start);
     T total[LANES];
-    FW_JOIN(FW_EACH_, FW_TILE_ROWS)(FW_ROW_ZERO)
+    FW_JOIN(FW_EACH_, FW_TILE_ROWS)(FW_ROW_DIFFERENT)
     for (; n > 0; n -= 2 * FW_TILE_ROWS) { FW_JOIN(FW_EACH_, FW_TILE_ROWS)(FW_ROW_REGISTERS) }
     FW_JOIN(FW_EACH_, FW_TILE_ROWS)(FW_ROW_TOTAL)
     STORE(total, each);
@@ -183,6 +234,7 @@ FW_FUNCTION void NAME(fw_pack_rows)(T *to, const T *b, ptrdiff_t step, ptrdiff_t
 #undef FW_HALF_FINISH
 #undef FW_DEFINE_TILE
 #undef FW_ROW_REGISTERS
+#undef FW_ROW_DIFFERENT
 #undef FW_ROW_TOTAL
 #undef FW_TILE_ARGUMENTS
 #undef T
@@ -194,6 +246,7 @@ FW_FUNCTION void NAME(fw_pack_rows)(T *to, const T *b, ptrdiff_t step, ptrdiff_t
 #undef ALL
 #undef ADD
 #undef MADD
+#undef ONE_MADD
 #undef GATHER
 #undef TURN
 #undef NAME

@@ -34,6 +34,8 @@ FILES = (
     "lstm",
     "gru",
     "rnn",
+    "rnnlm",
+    "seq2seq",
 )
 OFF_COLUMN = 0.2
 BUSY = 0.3

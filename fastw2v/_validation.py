@@ -609,6 +609,7 @@ def iterable(name, things, what):
         raise TypeError(
             f"{name}: expected {what}, got {type(things).__name__}; pass a list of them"
         )
+    return things
 
 
 def sequence_dtype(name, dtype):
@@ -788,3 +789,173 @@ def pair(name, value):
             f"{type(value).__name__}; pass two arrays (N, H), or None for either"
         ) from None
     return first, second
+
+
+def above_zero(name, value):
+    """A finite number above 0, as float."""
+    value = number(name, value)
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name}: expected a number above 0, got {value}; pass e.g. 1.0")
+    return value
+
+
+def one_id(name, value):
+    """A single id, an int or an array of one, as int."""
+    ids = _native_ids(name, value)
+    if ids.size != 1:
+        raise ValueError(f"{name}: expected one id, got shape {ids.shape}; pass an int")
+    return int(ids.reshape(-1)[0])
+
+
+def id_list(name, ids):
+    """Ids in any number, as a list of ints."""
+    iterable(name, ids, "ids")
+    return _native_ids(name, ids if isinstance(ids, np.ndarray) else list(ids)).reshape(-1).tolist()
+
+
+def some_left(name, skipped, V):
+    """Check that not all ids from 0 to V - 1 are skipped: a draw would never end."""
+    if len(skipped) >= V and skipped.issuperset(range(V)):
+        raise ValueError(
+            f"{name}: expected to leave one of the {V} ids, got all of them; leave some out"
+        )
+
+
+def state_pair(name, state):
+    """(h, c) of an LSTM."""
+    try:
+        h, c = state
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected (h, c), as get_state returns it, got {type(state).__name__}; pass "
+            "a pair of arrays (N, H)"
+        ) from None
+    return h, c
+
+
+def state_pairs(name, states, n):
+    """[(h, c), ...] of n LSTMs."""
+    if not isinstance(states, (list, tuple)) or len(states) != n:
+        raise ValueError(
+            f"{name}: expected {n} pairs (h, c), as get_state returns them, got "
+            f"{len(states) if isinstance(states, (list, tuple)) else type(states).__name__}; "
+            "pass one for each LSTM"
+        )
+    return [state_pair(f"{name}[{k}]", state) for k, state in enumerate(states)]
+
+
+def one_row(name, x, instead):
+    """Check that there is one row: `instead` is the method that takes more."""
+    if np.ndim(x) < 2 or len(x) != 1:
+        raise ValueError(
+            f"{name}: expected one row, shape (1, ...), got {np.shape(x)}; use {instead} for more"
+        )
+
+
+def id_per_row(name, ids, N):
+    """One id for all, or (N,), as (N, 1)."""
+    found = _native_ids(name, ids)
+    if found.shape not in ((), (1,), (N,)):
+        raise ValueError(
+            f"{name}: expected one id, or shape (N,) = ({N},), got {found.shape}; pass one for "
+            "each row"
+        )
+    return np.broadcast_to(found.reshape(-1, 1), (N, 1))
+
+
+def answers(name, ts, N):
+    """Answers (N, T) of at least the start mark and one id, to N questions."""
+    ts = _native_ids(name, ts)
+    if ts.ndim != 2 or len(ts) != N or ts.shape[1] < 2:
+        raise ValueError(
+            f"{name}: expected answers of shape (N, T) with N = {N}, one for each question, and T "
+            f"of at least 2, the start mark and what follows it, got {ts.shape}; reshape it"
+        )
+    return ts
+
+
+def some_steps(name, xs):
+    """`xs` (N, T), if there is a row and a step."""
+    if xs.size == 0:
+        raise ValueError(
+            f"{name}: expected shape (N, T), neither of them 0, got {xs.shape}; leave empty "
+            "batches out"
+        )
+    return xs
+
+
+def one_hot_contexts(name, contexts, V):
+    """Contexts as one-hot vectors (N, 2, V)."""
+    contexts = numbers(name, contexts)
+    if contexts.ndim != 3 or contexts.shape[1:] != (2, V):
+        raise ValueError(
+            f"{name}: expected one-hot vectors of shape (N, 2, V) = (N, 2, {V}), got "
+            f"{contexts.shape}; make them with util.convert_one_hot(contexts, {V})"
+        )
+    return contexts
+
+
+def text_pairs(name, pairs):
+    """At least two pairs of strings, as a list; none of them all empty on one side."""
+    iterable(name, pairs, "pairs of str")
+    pairs = list(pairs)
+    for k, pair in enumerate(pairs):
+        if not (
+            isinstance(pair, (tuple, list))
+            and len(pair) == 2
+            and all(isinstance(part, str) for part in pair)
+        ):
+            raise TypeError(f"{name}[{k}]: expected a pair of str, got {pair!r}; pass (text, text)")
+        if not pair[0].strip() or not pair[1].strip():
+            raise ValueError(
+                f"{name}[{k}]: expected a question and an answer, got {pair!r}; leave it out"
+            )
+    if len(pairs) < 2:
+        raise ValueError(f"{name}: expected at least two pairs, got {len(pairs)}; pass more")
+    return pairs
+
+
+def rows_of_ids(name, xs):
+    """`xs` as ids (N, T), whatever they are."""
+    ids = _native_ids(name, xs)
+    if ids.ndim != 2:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T), got {ids.shape}; for one sequence pass it as "
+            f"{name}[None, :]"
+        )
+    return ids
+
+
+def different_words(name, words, wanted):
+    """Different strings, `wanted` among them, as a list."""
+    words = list(iterable(name, words, "words"))
+    seen = set()
+    for k, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(f"{name}[{k}]: expected str, got {type(word).__name__}; pass words")
+        if word in seen:
+            raise ValueError(f"{name}[{k}]: {word!r} stands there twice; give each word once")
+        seen.add(word)
+    if wanted not in seen:
+        raise ValueError(
+            f"{name}: expected {wanted!r} among the words, for those it does not know; add it"
+        )
+    return words
+
+
+def result_memory(name, out, shape):
+    """`out`, if a result of this shape can be written into it as it is."""
+    writable(name, out)
+    same_shape(name, out, shape, "that of the result")
+    if out.dtype not in FLOATS or not out.flags.c_contiguous:
+        raise ValueError(
+            f"{name}: expected contiguous float32 or float64, got {out.dtype}"
+            f"{'' if out.flags.c_contiguous else ' with gaps'}; pass np.empty(shape, np.float32)"
+        )
+    return out
+
+
+def all_within(ids, V):
+    """Whether all of the ids, as `any_ids` returns them, are in [0, V): for the usual case."""
+    at, negative = _FIND_BAD_ID[ids.dtype](ids.reshape(-1), V)
+    return at < 0 and not negative

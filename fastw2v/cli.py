@@ -1,4 +1,4 @@
-"""The command `fastw2v`: train word vectors, ask them, run a script of the book.
+"""The command `fastw2v`: train word vectors, ask them, train language models, run a script.
 
 Results go to stdout, everything else to stderr; there are no colours to switch off. Exit codes:
 0 done, 1 the job failed (one line says why), 2 wrong usage, 130 stopped by Ctrl-C (what was
@@ -51,8 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A word that the terminal's encoding lacks must not end the program.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    from fastw2v import _cli_text_model
+
     try:
-        return _flushed(_COMMANDS[args.command](args))
+        return _flushed((_COMMANDS | _cli_text_model.COMMANDS)[args.command](args))
     except BrokenPipeError:
         return _drop_output()
     except KeyboardInterrupt:
@@ -168,6 +170,9 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="how this fastw2v was built, and what it runs on")
     info.add_argument("--json", action="store_true", help="print one JSON object")
 
+    from fastw2v import _cli_text_model
+
+    _cli_text_model.add_parsers(commands)
     add_run_parser(commands)
     return parser
 

@@ -108,14 +108,17 @@ class Affine:
         self.grads = [np.zeros_like(W, subok=False), np.zeros_like(b, subok=False)]
         self.x = None
 
-    def forward(self, x):
-        """x (..., D) -> x @ W + b (..., H)."""
+    def forward(self, x, *, out=None):
+        """x (..., D) -> x @ W + b (..., H), written into `out` if given."""
         W, b = map(np.asarray, self.params)
         x = _validation.features("x", x, W)
         _validation.bias("b", b, W.shape[1])
-        out = product(_matrix(x), W, bias=b.reshape(-1))
+        shape = *x.shape[:-1], W.shape[1]
+        if out is not None:
+            out = _matrix(_validation.result_memory("out", out, shape))
+        out = product(_matrix(x), W, out, bias=b.reshape(-1))
         self.x = x
-        return out.reshape(*x.shape[:-1], W.shape[1])
+        return out.reshape(shape)
 
     def backward(self, dout):
         """dout (..., H) -> dx (..., D); writes dW = x.T @ dout and db = sum of dout."""

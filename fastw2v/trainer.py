@@ -11,8 +11,16 @@ import numpy as np
 
 from fastw2v import optimizer as _optimizers
 from fastw2v._replay import row_adam
-from fastw2v._row_grad import add_into, adopt_again, is_clear, is_proven, is_tracked
-from fastw2v._validation import array, methods, number, params_and_grads, positive_int, weights
+from fastw2v._row_grad import add_into, adopt_again, is_clear, is_proven, is_tracked, touched
+from fastw2v._validation import (
+    FLOATS,
+    array,
+    methods,
+    number,
+    params_and_grads,
+    positive_int,
+    weights,
+)
 from fastw2v.optimizer import clip_by_norm
 
 __all__ = ["RnnlmTrainer", "Trainer", "remove_duplicate"]
@@ -40,27 +48,47 @@ def _remove_duplicate(params, grads, trusted):
     """`trusted`: the lists of touched rows of the gradients are right (see `RowGrad`)."""
     params_and_grads(params, grads)
     kept_params, kept_grads, place = [], [], {}
+    by_shape = {}  # places of kept matrices: few have the shape of another one's transpose
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
         at = place.get(id(param))
         if at is not None:
             if not (trusted and is_clear(grad)):
                 add_into(kept_grads[at], grad, trusted)
             continue
-        weights(f"params[{i}]", param, None)
-        for at, first in enumerate(kept_params):
-            if _is_transpose(first, param):
-                kept_grads[at] += grad.T
+        if type(param) is not np.ndarray or param.dtype not in FLOATS:
+            weights(f"params[{i}]", param, None)
+        for at in by_shape.get(param.shape[::-1], ()) if param.ndim == 2 else ():
+            if _is_transpose(kept_params[at], param):
+                kept_grads[at] = _sum_of_tied(kept_grads[at], grad.T, trusted)
                 break
         else:
             place[id(param)] = len(kept_params)
+            if param.ndim == 2:
+                by_shape.setdefault(param.shape, []).append(len(kept_params))
             kept_params.append(param)
             kept_grads.append(grad)
     return kept_params, kept_grads
 
 
+def _sum_of_tied(first, second, trusted):
+    """The sum of both gradients of a tied weight, in the memory of the first one.
+
+    In `fit` nobody looks, and the sum may lie in the second one's: an embedding has touched a few
+    rows, the affine layer that has its transpose writes all of them.
+    """
+    if trusted and first.dtype == second.dtype and touched(first, trusted) is not None:
+        add_into(second, first, trusted)
+        return second
+    first += second
+    return first
+
+
 def _is_transpose(first, param):
-    if first.ndim != 2 or param.ndim != 2 or first.T.shape != param.shape or param.size == 0:
+    if param.size == 0:
         return False
+    ours, theirs = first.T.__array_interface__, param.__array_interface__
+    if ours["data"] == theirs["data"] and first.T.strides == param.strides:
+        return first.dtype == param.dtype  # one is a view of the other
     # Most matrices of one shape differ in their first row already; few are compared in full.
     return np.array_equal(first.T[0], param[0]) and np.array_equal(first.T, param)
 
@@ -117,7 +145,8 @@ class _Fit:
             from tqdm import tqdm
 
             # A sample of word2vec is a word and so is one of a language model.
-            self.bar = tqdm(total=n_steps * rows, unit="word", unit_scale=True, file=sys.stderr)
+            unit = getattr(self.model, "_unit", "word")
+            self.bar = tqdm(total=n_steps * rows, unit=unit, unit_scale=True, file=sys.stderr)
         self.rows = rows
 
     def __enter__(self):

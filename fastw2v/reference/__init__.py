@@ -14,6 +14,8 @@ optimizer                 SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam
 trainer                   the two training loops and the merging of shared weights
 util                      text to ids, counts, similarities, clipping, evaluation
 cbow, skip_gram           the two word2vec models
+simple_rnnlm, rnnlm, better_rnnlm, rnnlm_gen            language models, and text from them
+seq2seq, peeky_seq2seq, attention_seq2seq               a sequence from another one
 
 Letters: N batch, T time, D width of a row, H hidden width, V vocabulary, K negatives per word.
 """

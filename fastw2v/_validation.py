@@ -788,3 +788,51 @@ def pair(name, value):
             f"{type(value).__name__}; pass two arrays (N, H), or None for either"
         ) from None
     return first, second
+
+
+# Losses over sampled classes ---------------------------------------------------------------------
+
+
+def label_column(name, labels):
+    """Right classes (N,) or (N, 1), N > 0, as integers (N,)."""
+    ids = _native_ids(name, labels)
+    if ids.size == 0 or ids.shape not in ((ids.size,), (ids.size, 1)):
+        raise ValueError(
+            f"{name}: expected ids of shape (N,) or (N, 1), one right class per row and N > 0, "
+            f"got {ids.shape}; reshape it"
+        )
+    return ids.reshape(-1)
+
+
+def class_bias(name, b, W):
+    """`b`, if it is a vector with one number per row of W, of W's dtype."""
+    weights(name, b, 1)
+    same_shape(name, b, (len(W),), "one number per row of W")
+    if b.dtype != W.dtype:
+        raise TypeError(
+            f"{name}: expected {W.dtype}, the dtype of W, got {b.dtype}; convert with .astype"
+        )
+    return b
+
+
+def candidates(name, values, N, V):
+    """The three arrays of sampled classes: ids (K,), expected counts (N, 1) and (K,), float64."""
+    try:
+        sampled, true_count, count = values
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected (sampled, true_expected_count, sampled_expected_count), got "
+            f"{type(values).__name__}; pass what sampler.sample(labels) gives"
+        ) from None
+    sampled = as_ids(f"{name}[0]", any_ids(f"{name}[0]", sampled, 1), V, False, "classes")
+    counts = []
+    for k, (given, shape) in enumerate(((true_count, (N, 1)), (count, sampled.shape)), 1):
+        given = as_float(f"{name}[{k}]", given, np.float64)
+        same_shape(f"{name}[{k}]", given, shape, "one expected count per class")
+        if not (given > 0).all():
+            raise ValueError(
+                f"{name}[{k}]: expected counts above 0, got {given[~(given > 0)][0]}; "
+                "a class that cannot be sampled has no place among the candidates"
+            )
+        counts.append(given)
+    return sampled, *counts

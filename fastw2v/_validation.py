@@ -609,6 +609,7 @@ def iterable(name, things, what):
         raise TypeError(
             f"{name}: expected {what}, got {type(things).__name__}; pass a list of them"
         )
+    return things
 
 
 def sequence_dtype(name, dtype):

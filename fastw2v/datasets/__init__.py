@@ -8,6 +8,8 @@
 | `tokenize` | text to lower-case words |
 | `build_corpus` | words to ids, most frequent word first |
 | `subsample` | thins out the most frequent words |
+| `build_vocab` | words to ids, at most so many, id 0 for the rest |
+| `skip_gram_batches` | words and words near them, batch by batch |
 
 A corpus is one run of ids, as in the book: windows reach across the ends of sentences, lines and
 files. Two sentences that stand side by side are mostly about the same thing, and the few windows
@@ -15,14 +17,18 @@ that join strangers (one per file) are noise no larger than that of the text its
 """
 
 from fastw2v.datasets.builtin import builtin_corpus, builtin_text
+from fastw2v.datasets.skip_grams import Vocabulary, build_vocab, skip_gram_batches
 from fastw2v.datasets.text import Corpus, build_corpus, read_text, subsample, tokenize
 
 __all__ = [
     "Corpus",
+    "Vocabulary",
     "build_corpus",
+    "build_vocab",
     "builtin_corpus",
     "builtin_text",
     "read_text",
+    "skip_gram_batches",
     "subsample",
     "tokenize",
 ]

@@ -1,6 +1,7 @@
 """The book's models, one file each under the book's names."""
 
 from fastw2v.models.cbow import CBOW
+from fastw2v.models.nce_skip_gram import NCESkipGram
 from fastw2v.models.skip_gram import SkipGram
 
-__all__ = ["CBOW", "SkipGram"]
+__all__ = ["CBOW", "NCESkipGram", "SkipGram"]

@@ -837,3 +837,17 @@ def candidates(name, values, N, V):
             )
         counts.append(given)
     return sampled, *counts
+
+
+# Models over sequences ---------------------------------------------------------------------------
+
+
+def steps_to_read(name, xs):
+    """`xs` as an ndarray (N, T, D) of at least one step."""
+    xs = numbers(name, xs)
+    if xs.ndim != 3 or xs.shape[1] == 0:
+        raise ValueError(
+            f"{name}: expected shape (N, T, D) with T of at least 1, got {xs.shape}; a series of "
+            "single numbers is xs[:, :, None]"
+        )
+    return xs

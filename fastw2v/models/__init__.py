@@ -2,6 +2,7 @@
 
 from fastw2v.models.cbow import CBOW
 from fastw2v.models.nce_skip_gram import NCESkipGram
+from fastw2v.models.sequence_regressor import SequenceRegressor
 from fastw2v.models.skip_gram import SkipGram
 
-__all__ = ["CBOW", "NCESkipGram", "SkipGram"]
+__all__ = ["CBOW", "NCESkipGram", "SequenceRegressor", "SkipGram"]

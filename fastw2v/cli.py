@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, cast
 
 from fastw2v._run import add_run_parser, run_command
+from fastw2v._translate import add_translate_parsers, translate, translate_train
 
 if TYPE_CHECKING:
     from fastw2v.datasets import Corpus
@@ -169,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true", help="print one JSON object")
 
     add_run_parser(commands)
+    add_translate_parsers(commands)
     return parser
 
 
@@ -504,4 +506,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "similar": _similar,
     "analogy": _analogy,
     "info": _info,
+    "translate-train": translate_train,
+    "translate": translate,
 }

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 import zipfile
 
 import numpy as np
@@ -359,6 +360,18 @@ def test_a_source_may_have_several_targets():
     assert model.exact([("Go.", "やっほー。"), ("Hi.", "やっほー。")]) == 0.5
 
 
+def test_history_is_drawn(tmp_path, monkeypatch, capsys):
+    pairs = kanji_numbers(30, 99, rng=1)
+    model = small(pairs=pairs)
+    model.fit(pairs, 3, 8)
+    model.plot(tmp_path / "history.png")
+    assert (tmp_path / "history.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    model.plot(tmp_path / "none.png")
+    assert "pip install matplotlib" in capsys.readouterr().err
+    assert not (tmp_path / "none.png").exists()
+
+
 # Files ------------------------------------------------------------------------------------------
 
 
@@ -420,7 +433,7 @@ def rewritten(path, **changes):
         ({"settings": lambda s: s | {"format": "x"}}, "no settings of 'fastw2v CharTranslator 1'"),
         ({"settings": lambda s: []}, "no settings of"),
         ({"settings": lambda s: s | {"more": 1}}, r"settings \['more'\] missing or unknown"),
-        ({"settings": None}, "expected an .npz archive of number arrays, got a damaged"),
+        ({"settings": None}, "expected a file that CharTranslator.save wrote, got a dam"),
         ({"param7": None}, "expected 8 arrays, as its settings say, got 7"),
         ({"param3": None}, "got a damaged or foreign one"),
         ({"param8": np.ones(2)}, "expected 8 arrays, as its settings say, got 9"),
@@ -441,11 +454,15 @@ def test_files_that_are_none(tmp_path):
         CharTranslator.load(tmp_path / "nothing.npz")
     path = tmp_path / "model.npz"
     path.write_text("no archive")
-    with pytest.raises(ValueError, match="model.npz: expected an .npz archive"):
+    with pytest.raises(
+        ValueError, match="model.npz: expected a file that CharTranslator.save wrote"
+    ):
         CharTranslator.load(path)
     small().save(path)
     path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(ValueError, match="model.npz: expected an .npz archive"):
+    with pytest.raises(
+        ValueError, match="model.npz: expected a file that CharTranslator.save wrote"
+    ):
         CharTranslator.load(path)
 
 

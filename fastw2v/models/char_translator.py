@@ -4,6 +4,7 @@ After Sutskever, Vinyals and Le (arXiv 1409.3215), with characters for words, as
 sequence to sequence model that comes with Keras; attention as in the book's chapter 8.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -271,6 +272,39 @@ class CharTranslator(BaseModel):
             total += loss * count, right, count
         return [total[0] / total[2], total[1] / total[2]]
 
+    def plot(self, file_name=None):
+        """Draw `history`, into a file if a name is given, else on the screen. Needs matplotlib."""
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            print(
+                "plot: matplotlib is missing; install it: pip install matplotlib", file=sys.stderr
+            )
+            return
+        if file_name is None:
+            from matplotlib import pyplot as plt
+
+            figure = plt.figure(figsize=(10, 4))
+        else:
+            figure = Figure(figsize=(10, 4))
+        for axis, kind in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+            for label, name in (("training", kind), ("validation", f"val_{kind}")):
+                if self.history[name]:
+                    axis.plot(
+                        range(1, 1 + len(self.history[name])), self.history[name], label=label
+                    )
+            axis.set_xlabel("epoch")
+            axis.set_ylabel(f"{kind} per character")
+            axis.set_ylim(bottom=0)
+            axis.grid(alpha=0.3)
+            axis.legend()
+        figure.tight_layout()
+        if file_name is None:
+            plt.show()
+        else:
+            with replacing(os.fspath(file_name)) as file:
+                figure.savefig(file, dpi=100, format=os.path.splitext(file_name)[1][1:] or "png")
+
     # Translating ---------------------------------------------------------------------------------
 
     def translate(self, text, beam_width=1):
@@ -386,10 +420,10 @@ class CharTranslator(BaseModel):
         name = os.fspath(file_name)
         if not os.path.exists(name):
             raise FileNotFoundError(f"No file: {name}")
-        with base_model._told_as_damage(name):
+        with _told_as_damage(name):
             archive = zipfile.ZipFile(name)
         with archive:
-            with base_model._told_as_damage(name):
+            with _told_as_damage(name):
                 settings = _read_settings(archive)
                 members = [f"param{k}.npy" for k in range(len(archive.namelist()) - 1)]
                 shapes = [base_model._shape_of(archive, member) for member in members]
@@ -401,20 +435,31 @@ class CharTranslator(BaseModel):
                 if shape != wanted:
                     raise BookFileError(
                         f"{name}: expected shape {wanted} for array {k}, as its settings say, got "
-                        f"{shape}; save the model again with save"
+                        f"{shape}; train the model and save it again"
                     )
             if len(shapes) != len(expected):
                 raise BookFileError(
                     f"{name}: expected {len(expected)} arrays, as its settings say, got "
-                    f"{len(shapes)}; save the model again with save"
+                    f"{len(shapes)}; train the model and save it again"
                 )
-            with base_model._told_as_damage(name):
+            with _told_as_damage(name):
                 arrays = [base_model._member(archive, member) for member in members]
         dtype = np.float64 if arrays[0].dtype == np.float64 else np.float32
         model = cls(**settings, dtype=dtype, rng=np.random.default_rng(0))
         for param, array in zip(model.params, arrays, strict=True):
             param[...] = array
         return model
+
+
+@contextlib.contextmanager
+def _told_as_damage(name):
+    try:
+        yield
+    except Exception as error:  # zipfile, zlib, json and numpy each have several of their own
+        raise BookFileError(
+            f"{name}: expected a file that CharTranslator.save wrote, got a damaged or foreign one "
+            f"({error}); train the model and save it again"
+        ) from error
 
 
 def _read_settings(archive):

@@ -60,7 +60,7 @@ def main(argv=None):
     samples = [
         (source, model.translate(source, args.beam), target) for source, target in watched[:SHOWN]
     ]
-    model.plot(args.output)
+    drawn = model.plot(args.output)
     if args.json:
         report = {
             "pairs": len(pairs),
@@ -70,7 +70,7 @@ def main(argv=None):
             "seconds": round(seconds, 1),
             "history": model.history,
             "samples": samples,
-            "picture": args.output,
+            "picture": args.output if drawn else None,
         }
         print(json.dumps(report, ensure_ascii=False, indent=2))
         return
@@ -81,7 +81,8 @@ def main(argv=None):
     last = {name: round(values[-1], 4) for name, values in model.history.items()}
     print(f"after {args.epochs} epochs in {seconds:.1f} s: {last}")
     print(f"{exact:.1%} of {len(watched):,} pairs that were only watched are exact")
-    print(f"picture: {args.output}")
+    if drawn:
+        print(f"picture: {args.output}")
 
 
 def parse(argv):

@@ -364,10 +364,10 @@ def test_history_is_drawn(tmp_path, monkeypatch, capsys):
     pairs = kanji_numbers(30, 99, rng=1)
     model = small(pairs=pairs)
     model.fit(pairs, 3, 8)
-    model.plot(tmp_path / "history.png")
+    assert model.plot(tmp_path / "history.png")
     assert (tmp_path / "history.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    model.plot(tmp_path / "none.png")
+    assert not model.plot(tmp_path / "none.png")
     assert "pip install matplotlib" in capsys.readouterr().err
     assert not (tmp_path / "none.png").exists()
 

@@ -273,14 +273,17 @@ class CharTranslator(BaseModel):
         return [total[0] / total[2], total[1] / total[2]]
 
     def plot(self, file_name=None):
-        """Draw `history`, into a file if a name is given, else on the screen. Needs matplotlib."""
+        """Draw `history`, into a file if a name is given, else on the screen.
+
+        Returns whether it was drawn: without matplotlib there is a word on stderr instead.
+        """
         try:
             from matplotlib.figure import Figure
         except ImportError:
             print(
                 "plot: matplotlib is missing; install it: pip install matplotlib", file=sys.stderr
             )
-            return
+            return False
         if file_name is None:
             from matplotlib import pyplot as plt
 
@@ -304,6 +307,7 @@ class CharTranslator(BaseModel):
         else:
             with replacing(os.fspath(file_name)) as file:
                 figure.savefig(file, dpi=100, format=os.path.splitext(file_name)[1][1:] or "png")
+        return True
 
     # Translating ---------------------------------------------------------------------------------
 

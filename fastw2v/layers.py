@@ -11,6 +11,7 @@ import numpy as np
 
 from fastw2v import _threads, _validation, config
 from fastw2v._kernels import _activation, _embedding, _loss, specialise
+from fastw2v._products import product
 from fastw2v._replay import catch_up
 from fastw2v._row_grad import RowGrad, RowGradHolder, write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
@@ -32,20 +33,6 @@ __all__ = [
 
 _GATHER = specialise(_embedding.gather)
 _GATHER_NS = 0.05  # serial nanoseconds per element copied; see `_threads.parts`
-
-
-def _product(a, b, out=None):
-    """a @ b of two matrices, in numpy's dtype; written into `out`, in its dtype, if given."""
-    if out is None:
-        return np.matmul(a, b)
-    dtype = a.dtype if a.dtype == b.dtype else np.result_type(a, b)
-    if dtype.kind in "biu":  # sums of small integers would wrap round before they get there
-        dtype = np.result_type(dtype, out)
-        a = a.astype(dtype)
-    if out.dtype == dtype:
-        return np.matmul(a, b, out=out)
-    out[...] = np.matmul(a, b)
-    return out
 
 
 def _matrix(x):
@@ -84,7 +71,7 @@ class MatMul:
         """x (..., D) -> x @ W (..., H)."""
         W = np.asarray(self.params[0])
         x = _validation.features("x", x, W)
-        out = _product(_matrix(x), W)
+        out = product(_matrix(x), W)
         self.x = x
         return out.reshape(*x.shape[:-1], W.shape[1])
 
@@ -92,8 +79,8 @@ class MatMul:
         """dout (..., H) -> dx (..., D); writes dW = x.T @ dout, summed over all leading axes."""
         x, dout, W, dW = _dense_backward(self, dout)
         # forward: out = x @ W
-        dx = _product(_matrix(dout), W.T).reshape(x.shape)
-        _product(_matrix(x).T, _matrix(dout), out=dW)
+        dx = product(_matrix(dout), W.T).reshape(x.shape)
+        product(_matrix(x).T, _matrix(dout), out=dW)
         return dx
 
 
@@ -126,11 +113,7 @@ class Affine:
         W, b = map(np.asarray, self.params)
         x = _validation.features("x", x, W)
         _validation.bias("b", b, W.shape[1])
-        out = _product(_matrix(x), W)
-        if out.dtype == b.dtype:
-            out += b.reshape(-1)
-        else:
-            out = out + b.reshape(-1)
+        out = product(_matrix(x), W, bias=b.reshape(-1))
         self.x = x
         return out.reshape(*x.shape[:-1], W.shape[1])
 
@@ -141,8 +124,8 @@ class Affine:
         _validation.bias("grads[1]", db, W.shape[1])
         _validation.writable("grads[1]", db)
         # forward: out = x @ W + b
-        dx = _product(_matrix(dout), W.T).reshape(x.shape)
-        _product(_matrix(x).T, _matrix(dout), out=dW)
+        dx = product(_matrix(dout), W.T).reshape(x.shape)
+        product(_matrix(x).T, _matrix(dout), out=dW)
         db[...] = _matrix(dout).sum(axis=0)
         return dx
 

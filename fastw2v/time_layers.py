@@ -12,6 +12,7 @@ import numpy as np
 
 from fastw2v import _rng, _threads, _validation, config
 from fastw2v._kernels import _activation, _loss, specialise
+from fastw2v._products import product
 from fastw2v._recurrent import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
 from fastw2v._row_grad import RowGrad, RowGradHolder
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
@@ -24,7 +25,6 @@ from fastw2v.layers import (
     SigmoidWithLoss,
     Softmax,
     SoftmaxWithLoss,
-    _product,
     rows_of,
     write_table_gradient,
 )
@@ -124,15 +124,15 @@ class _Cell:
     def _write_gradients(self, x, h_prev, da):
         """Of Wx, Wh and b, where da is the gradient of a = x Wx + h_prev Wh + b."""
         dWx, dWh, db = self.grads
-        _product(x.T, da, out=dWx)
-        _product(h_prev.T, da, out=dWh)
+        product(x.T, da, out=dWx)
+        product(h_prev.T, da, out=dWh)
         db[...] = da.sum(axis=0)
 
 
 def _pre_activation(x, h_prev, Wx, Wh, b):
     """x Wx + h_prev Wh + b, in numpy's dtype."""
-    a = _product(x, Wx)
-    for term in (_product(h_prev, Wh), b.reshape(-1)):
+    a = product(x, Wx)
+    for term in (product(h_prev, Wh), b.reshape(-1)):
         if term.dtype == a.dtype:
             a += term
         else:
@@ -179,7 +179,7 @@ class RNN(_Cell):
         # forward: h = tanh(a)
         da = dh_next * (1 - h * h)
         self._write_gradients(x, h_prev, da)
-        return _product(da, Wx.T), _product(da, Wh.T)
+        return product(da, Wx.T), product(da, Wh.T)
 
 
 class _GatedCell(_Cell):
@@ -243,7 +243,7 @@ class LSTM(_GatedCell):
             axis=1,
         )
         self._write_gradients(x, h_prev, da)
-        return _product(da, Wx.T), _product(da, Wh.T), dc * f
+        return product(da, Wx.T), product(da, Wh.T), dc * f
 
 
 class GRU(_GatedCell):
@@ -293,18 +293,18 @@ class GRU(_GatedCell):
         da_hat = dh_next * z * (1 - h_hat * h_hat)
         da_z = dh_next * (h_hat - h_prev) * slope(z)
         # forward: h_hat = tanh(... + (r * h_prev) Whh + ...)
-        d_reset = _product(da_hat, Wh[:, 2 * H :].T)
+        d_reset = product(da_hat, Wh[:, 2 * H :].T)
         da_zr = np.concatenate([da_z, d_reset * h_prev * slope(r)], axis=1)
-        dh_prev = dh_next * (1 - z) + d_reset * r + _product(da_zr, Wh[:, : 2 * H].T)
+        dh_prev = dh_next * (1 - z) + d_reset * r + product(da_zr, Wh[:, : 2 * H].T)
         da = np.concatenate([da_zr, da_hat], axis=1)
-        self.dWx = _product(x.T, da)
+        self.dWx = product(x.T, da)
         self.dWh = np.concatenate(
-            [_product(h_prev.T, da_zr), _product((r * h_prev).T, da_hat)], axis=1
+            [product(h_prev.T, da_zr), product((r * h_prev).T, da_hat)], axis=1
         )
         self.db = da.sum(axis=0)
         for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
             grad[...] = value.reshape(grad.shape)
-        return _product(da, Wx.T), dh_prev
+        return product(da, Wx.T), dh_prev
 
 
 # Every step by itself ------------------------------------------------------------------------

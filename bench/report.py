@@ -25,6 +25,7 @@ FILES = (
     "sampler",
     "optimizer",
     "negative_sampling",
+    "nce",
     "activation",
     "loss",
     "time_layers",

@@ -895,7 +895,7 @@ def one_hot_contexts(name, contexts, V):
     return contexts
 
 
-def text_pairs(name, pairs):
+def question_pairs(name, pairs):
     """At least two pairs of strings, as a list; none of them all empty on one side."""
     iterable(name, pairs, "pairs of str")
     pairs = list(pairs)
@@ -959,3 +959,168 @@ def all_within(ids, V):
     """Whether all of the ids, as `any_ids` returns them, are in [0, V): for the usual case."""
     at, negative = _FIND_BAD_ID[ids.dtype](ids.reshape(-1), V)
     return at < 0 and not negative
+
+
+# Losses over sampled classes ---------------------------------------------------------------------
+
+
+def label_column(name, labels):
+    """Right classes (N,) or (N, 1), N > 0, as integers (N,)."""
+    ids = _native_ids(name, labels)
+    if ids.size == 0 or ids.shape not in ((ids.size,), (ids.size, 1)):
+        raise ValueError(
+            f"{name}: expected ids of shape (N,) or (N, 1), one right class per row and N > 0, "
+            f"got {ids.shape}; reshape it"
+        )
+    return ids.reshape(-1)
+
+
+def class_bias(name, b, W):
+    """`b`, if it is a vector with one number per row of W, of W's dtype."""
+    weights(name, b, 1)
+    same_shape(name, b, (len(W),), "one number per row of W")
+    if b.dtype != W.dtype:
+        raise TypeError(
+            f"{name}: expected {W.dtype}, the dtype of W, got {b.dtype}; convert with .astype"
+        )
+    return b
+
+
+def candidates(name, values, N, V):
+    """The three arrays of sampled classes: ids (K,), expected counts (N, 1) and (K,), float64."""
+    try:
+        sampled, true_count, count = values
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected (sampled, true_expected_count, sampled_expected_count), got "
+            f"{type(values).__name__}; pass what sampler.sample(labels) gives"
+        ) from None
+    sampled = as_ids(f"{name}[0]", any_ids(f"{name}[0]", sampled, 1), V, False, "classes")
+    counts = []
+    for k, (given, shape) in enumerate(((true_count, (N, 1)), (count, sampled.shape)), 1):
+        given = as_float(f"{name}[{k}]", given, np.float64)
+        same_shape(f"{name}[{k}]", given, shape, "one expected count per class")
+        if not (given > 0).all():
+            raise ValueError(
+                f"{name}[{k}]: expected counts above 0, got {given[~(given > 0)][0]}; "
+                "a class that cannot be sampled has no place among the candidates"
+            )
+        counts.append(given)
+    return sampled, *counts
+
+
+# Models over sequences ---------------------------------------------------------------------------
+
+
+def steps_to_read(name, xs):
+    """`xs` as an ndarray (N, T, D) of at least one step."""
+    xs = numbers(name, xs)
+    if xs.ndim != 3 or xs.shape[1] == 0:
+        raise ValueError(
+            f"{name}: expected shape (N, T, D) with T of at least 1, got {xs.shape}; a series of "
+            "single numbers is xs[:, :, None]"
+        )
+    return xs
+
+
+# Texts of characters -----------------------------------------------------------------------------
+
+
+def listed(name, things, what):
+    """Check a list, or another sequence."""
+    if not isinstance(things, Sequence):
+        raise TypeError(
+            f"{name}: expected a list of {what}, got {type(things).__name__}; pass a list"
+        )
+    return things
+
+
+def alphabet(name, characters):
+    """Different characters, a str or a list of them, sorted by code point."""
+    characters = list(listed(name, characters, "characters"))
+    for char in characters:
+        if not isinstance(char, str) or len(char) != 1:
+            raise ValueError(f"{name}: expected single characters, got {char!r}; pass a str")
+    if not characters:
+        raise ValueError(f"{name}: expected at least one character, got none; pass a str")
+    return sorted(set(characters))
+
+
+def text_list(name, texts):
+    """A list of at least one str."""
+    texts = listed(name, texts, "texts")
+    texts = [text(f"{name}[{k}]", one) for k, one in enumerate(texts)]
+    if not texts:
+        raise ValueError(f"{name}: expected at least one text, got none; pass a str or a list")
+    return texts
+
+
+def text_pairs(name, pairs, marks):
+    """(source, target) pairs of texts, at least one, without characters that are marks in them."""
+    pairs = listed(name, pairs, "(source, target) pairs")
+    found = []
+    for k, pair in enumerate(pairs):
+        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+            raise ValueError(
+                f"{name}[{k}]: expected (source, target), got {pair!r:.60}; pass two texts"
+            )
+        for side, one in zip(("source", "target"), pair, strict=True):
+            place = f"{name}[{k}]: {side}"
+            if not text(place, one):
+                raise ValueError(f"{place}: expected a text, got an empty one; leave the pair out")
+            if any(mark in one for mark in marks):
+                raise ValueError(
+                    f"{place}: expected no tab and no newline, which mark start and end, got "
+                    f"{one!r:.60}; take them out"
+                )
+        found.append((pair[0], pair[1]))
+    if not found:
+        raise ValueError(f"{name}: expected at least one pair, got none; pass (source, target)")
+    return found
+
+
+def char_ids(name, texts, ids, max_length):
+    """The characters of texts as ids (N, T) int32, -1 behind the ends of the shorter ones."""
+    found = np.full((len(texts), max(map(len, texts))), -1, np.int32)
+    for k, one in enumerate(texts):
+        place = name if len(texts) == 1 else f"{name}[{k}]"
+        if not one:
+            raise ValueError(f"{place}: expected a text, got an empty one; leave it out")
+        if len(one) > max_length:
+            raise ValueError(
+                f"{place}: expected at most {max_length} characters, the most that this model was "
+                f"made for, got {len(one)}; shorten it, or train a model with longer texts"
+            )
+        try:
+            found[k, : len(one)] = [ids[char] for char in one]
+        except KeyError:
+            at = next(i for i, char in enumerate(one) if char not in ids)
+            raise ValueError(
+                f"{place}: character {one[at]!r} in {one.strip()!r:.60} is not among the "
+                f"{len(ids)} of this model's alphabet; leave it out, or train with texts that "
+                "have it"
+            ) from None
+    return found
+
+
+def padded_ids(name, given, V, least=1):
+    """Ids (N, T) with -1 behind the end of each row: cut to the longest, with 0 for -1, lengths.
+
+    N and the length of each row, at least `least`, may not be 0.
+    """
+    ids = _native_ids(name, given)
+    if ids.ndim != 2 or ids.size == 0:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T), neither of them 0, got {ids.shape}; pass what "
+            "pair_ids gives"
+        )
+    there = ids != -1
+    lengths = np.where(there.any(axis=1), ids.shape[1] - there[:, ::-1].argmax(axis=1), 0)
+    if lengths.min() < least:
+        raise ValueError(
+            f"{name}: expected at least {least} ids in each row before its -1, got "
+            f"{lengths.min()} in row {lengths.argmin()}; leave the row out"
+        )
+    behind = np.arange(ids.shape[1]) >= lengths[:, None]
+    ids = as_ids(name, np.where(behind, 0, ids), V, wrap=False, rows="characters")
+    return np.ascontiguousarray(ids[:, : lengths.max()]), lengths

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, cast
 
 from fastw2v._run import add_run_parser, run_command
+from fastw2v._translate import add_translate_parsers, translate, translate_train
 
 if TYPE_CHECKING:
     from fastw2v.datasets import Corpus
@@ -174,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _cli_text_model.add_parsers(commands)
     add_run_parser(commands)
+    add_translate_parsers(commands)
     return parser
 
 
@@ -509,4 +511,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "similar": _similar,
     "analogy": _analogy,
     "info": _info,
+    "translate-train": translate_train,
+    "translate": translate,
 }

@@ -17,8 +17,8 @@ import math
 import numpy as np
 
 from fastw2v import _threads
-from fastw2v._kernels import _optimizer, specialise
-from fastw2v._row_grad import is_tracked, shares_memory, touched
+from fastw2v._kernels import _embedding, _optimizer, specialise
+from fastw2v._row_grad import as_table, is_tracked, listed_rows, shares_memory, touched
 from fastw2v._validation import (
     FLOATS,
     as_float,
@@ -35,6 +35,8 @@ from fastw2v._validation import (
 
 __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"]
 
+_GATHER = specialise(_embedding.gather)
+_SCATTER = specialise(_embedding.scatter_add)
 _SUM_SQUARES = specialise(_optimizer.sum_squares)
 _SCALE = specialise(_optimizer.scale)
 
@@ -199,7 +201,7 @@ def clip_by_norm(grads, max_norm, trusted):
             weights(f"grads[{i}]", g, None)
             rows = g.T if g.ndim == 2 and not has_plain_rows(g) else g
             rows = _as_rows(rows)
-            mark = touched(g, trusted) if rows is g and is_tracked(g) else None
+            mark = touched(g, trusted) if rows is g and g.ndim == 2 and is_tracked(g) else None
         prepared.append((rows, mark))
         if rows is None:
             flat = as_float(f"grads[{i}]", g, np.float64).reshape(-1)
@@ -250,6 +252,20 @@ class SGD(_Optimizer):
 
     def _scalars(self):
         return (number("lr", self.lr),)
+
+    def _sweep(self, i, w, g, scalars, trusted):
+        rows = listed_rows(g) if trusted else None
+        if rows is None or g.dtype != w.dtype or not has_plain_rows(as_table(w)):
+            super()._sweep(i, w, g, scalars, trusted)
+            return
+        # Rows without gradient stay as they are: not even their marks have to be looked at.
+        table, gradient = as_table(w), as_table(g)
+        D = table.shape[1]
+        steps = np.empty((len(rows), D), w.dtype)
+        n_parts = _threads.parts(steps.size * self._ns)
+        _GATHER[w.dtype, rows.dtype](steps, gradient, rows, n_parts)
+        rates = np.full(len(rows), -scalars[0], w.dtype)
+        _SCATTER[w.dtype, rows.dtype](table, rows, steps, rates, n_parts)
 
 
 class Momentum(_Optimizer):

@@ -152,7 +152,7 @@ def encode_pairs(pairs: Sequence[tuple[str, str]], *, seed: int = 1984) -> Seque
     >>> data.char_to_id
     {'1': 0, '+': 1, '2': 2, '_': 3, '3': 4, ' ': 5, '5': 6, '8': 7}
     """
-    pairs = _validation.text_pairs("pairs", pairs)
+    pairs = _validation.question_pairs("pairs", pairs)
     x_width = max(len(question) for question, _ in pairs)
     t_width = max(len(answer) for _, answer in pairs)
     rows = [q.ljust(x_width, PAD) + START + a.ljust(t_width, PAD) for q, a in pairs]

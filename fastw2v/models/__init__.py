@@ -10,6 +10,9 @@ from fastw2v.models.seq2seq import Decoder, Encoder, Seq2seq
 from fastw2v.models.simple_cbow import SimpleCBOW
 from fastw2v.models.simple_rnnlm import SimpleRnnlm
 from fastw2v.models.simple_skip_gram import SimpleSkipGram
+from fastw2v.models.char_translator import CharTranslator
+from fastw2v.models.nce_skip_gram import NCESkipGram
+from fastw2v.models.sequence_regressor import SequenceRegressor
 from fastw2v.models.skip_gram import SkipGram
 from fastw2v.models.two_layer_net import TwoLayerNet
 
@@ -20,13 +23,16 @@ __all__ = [
     "AttentionSeq2seq",
     "BetterRnnlm",
     "BetterRnnlmGen",
+    "CharTranslator",
     "Decoder",
     "Encoder",
+    "NCESkipGram",
     "PeekyDecoder",
     "PeekySeq2seq",
     "Rnnlm",
     "RnnlmGen",
     "Seq2seq",
+    "SequenceRegressor",
     "SimpleCBOW",
     "SimpleRnnlm",
     "SimpleSkipGram",

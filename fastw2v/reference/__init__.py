@@ -10,6 +10,7 @@ layers                    dense, activation, loss, dropout and embedding layers
 time_layers               RNN, LSTM, GRU over time, and layers applied at every step
 attention_layer           encoder states weighted by a decoder state
 negative_sampling_layer   row-wise dot products, the unigram sampler, the sampled loss
+candidate_sampling        log-uniform candidates, NCE and sampled softmax
 optimizer                 SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam
 trainer                   the two training loops and the merging of shared weights
 util                      text to ids, counts, similarities, clipping, evaluation

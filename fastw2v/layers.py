@@ -11,7 +11,7 @@ import numpy as np
 
 from fastw2v import _threads, _validation, config
 from fastw2v._kernels import _activation, _embedding, _loss, specialise
-from fastw2v._products import product
+from fastw2v._products import column_sums, product
 from fastw2v._replay import catch_up
 from fastw2v._row_grad import RowGrad, RowGradHolder, write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
@@ -129,7 +129,7 @@ class Affine:
         # forward: out = x @ W + b
         dx = product(_matrix(dout), W.T).reshape(x.shape)
         product(_matrix(x).T, _matrix(dout), out=dW)
-        db[...] = _matrix(dout).sum(axis=0)
+        db[...] = column_sums(_matrix(dout))
         return dx
 
 

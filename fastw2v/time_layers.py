@@ -12,7 +12,7 @@ import numpy as np
 
 from fastw2v import _rng, _threads, _validation, config
 from fastw2v._kernels import _activation, _loss, specialise
-from fastw2v._products import product
+from fastw2v._products import column_sums, product
 from fastw2v._recurrent import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
 from fastw2v._row_grad import RowGrad, RowGradHolder
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
@@ -126,7 +126,7 @@ class _Cell:
         dWx, dWh, db = self.grads
         product(x.T, da, out=dWx)
         product(h_prev.T, da, out=dWh)
-        db[...] = da.sum(axis=0)
+        db[...] = column_sums(da)
 
 
 def _pre_activation(x, h_prev, Wx, Wh, b):
@@ -301,7 +301,7 @@ class GRU(_GatedCell):
         self.dWh = np.concatenate(
             [product(h_prev.T, da_zr), product((r * h_prev).T, da_hat)], axis=1
         )
-        self.db = da.sum(axis=0)
+        self.db = column_sums(da)
         for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
             grad[...] = value.reshape(grad.shape)
         return product(da, Wx.T), dh_prev

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fastw2v import _products
 from fastw2v._kernels import _gemm
-from fastw2v._products import product
+from fastw2v._products import column_sums, product
 from fastw2v._row_grad import RowGrad
 
 KINDS = ["f4", "f8", "f2", "i4", "u1", "?", ">f4"]
@@ -160,3 +160,12 @@ def test_the_own_kernel_is_used_where_it_is_fused(rng, monkeypatch):
     for dtype in ("f4", "f8"):
         product(np.ones((2, 2), dtype), np.ones((2, 2), dtype))
     assert len(calls) == (1 if _gemm.fused() else 0)
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "f2", "i4", "u1"])
+def test_column_sums_of_any_memory(rng, kind):
+    a = rng.integers(0, 200, (40, 7)).astype(kind)
+    for same in (a, np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2], a[::-1][::-1]):
+        found = column_sums(same)
+        assert found.dtype == (a.dtype if kind[0] == "f" else np.float64)
+        np.testing.assert_array_equal(found, a.sum(axis=0, dtype=np.float64).astype(found.dtype))

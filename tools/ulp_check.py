@@ -1,4 +1,4 @@
-"""Largest error of the float32 exp, sigmoid and tanh over all 2^32 floats, in ulp of the exact value.
+"""Largest errors of float32 exp, sigmoid and tanh over all 2^32 floats, in ulp of the exact value.
 
     python tools/ulp_check.py            on the level that import chooses
     FASTW2V_ISA=v3 python tools/ulp_check.py

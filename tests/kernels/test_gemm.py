@@ -18,6 +18,7 @@ SHAPES = [
     (21, 0, 5),
     (33, 400, 80),
     (125, 3, 300),
+    (1, 403, 1100),  # one row: stretches of columns, and K that is no multiple of four
 ]
 MANY_TILES = (131, 801, 302)  # in all dimensions: whole tiles, blocks and pieces, and an edge
 
@@ -204,3 +205,20 @@ def test_registers_alone():
         out = np.full(n_parts, 1, np.float32)
         _gemm.only_registers(out, 100_000, n_parts)
         assert (out > 1).all()
+
+
+@pytest.mark.parametrize("M, N", [(0, 5), (1, 1), (7, 33), (50, 100)])
+def test_column_sums(rng, dtype, M, N):
+    A = rng.standard_normal((M, N + 2)).astype(dtype)[:, :N]
+    results = []
+    for n_parts in N_PARTS:
+        out = np.full(N, 7, dtype)
+        specialise(_gemm.column_sums)[dtype](out, A, n_parts)
+        results.append(out)
+        assert_same_bits(out, results[0])
+    np.testing.assert_array_equal(results[0], np.add.reduce(A, axis=0, dtype="f8").astype(dtype))
+
+
+def test_a_row_has_the_same_bits_alone_and_among_others(rng):
+    A, B, _, _ = operands(rng, np.dtype("f4"), 3, 403, 1100)
+    assert_same_bits(product(A[1:2], B)[0], product(A, B)[1])

@@ -1,4 +1,4 @@
-"""The book's models, one file each under the book's names."""
+"""The book's models, one file each under the book's names, and ours beside them."""
 
 from fastw2v.models.cbow import CBOW
 from fastw2v.models.char_translator import CharTranslator

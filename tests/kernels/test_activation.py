@@ -51,7 +51,11 @@ def test_float32_within_ulps_of_the_exact_value(name, exact, limit):
 
 def test_limits(dtype):
     x = np.array([0, -0.0, np.inf, -np.inf], dtype)
-    limits = {"sigmoid": [0.5, 0.5, 1, 0], "exponential": [1, 1, np.inf, 0], "tanh": [0, -0.0, 1, -1]}
+    limits = {
+        "sigmoid": [0.5, 0.5, 1, 0],
+        "exponential": [1, 1, np.inf, 0],
+        "tanh": [0, -0.0, 1, -1],
+    }
     for name, expected in limits.items():
         out = np.empty_like(x)
         specialise(getattr(_activation, name))[dtype](out, x, 1)

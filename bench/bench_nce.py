@@ -182,7 +182,7 @@ def rows():
     }
     return [
         Row(
-            "nce",
+            "nce_step",
             step,
             tutorial.ours,
             tutorial.verify,

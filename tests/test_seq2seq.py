@@ -154,7 +154,7 @@ def test_a_table_for_the_decoder():
 def test_the_cell_state_goes_over_if_asked_for(name):
     model, book = lively(make(name, hand_over_c=True)), lively(make(name))
     assert model.forward(QUESTIONS, ANSWERS) != book.forward(QUESTIONS, ANSWERS)
-    state, options = model._encode(QUESTIONS[:1])
+    state, options = model._encode(QUESTIONS[:1], train=True)
     assert_same_bits(options["c"], model.encoder.lstm.c)
     assert model.encoder.c is model.encoder.lstm.c
     expected = model.decoder.generate(state, 8, 3, c=options["c"])
@@ -247,6 +247,16 @@ def test_generating_does_not_disturb_the_state_of_training():
     first = model.forward(QUESTIONS, ANSWERS)
     model.generate(QUESTIONS[:1], 8, 3)
     assert model.forward(QUESTIONS, ANSWERS) == first
+
+
+@every_class
+def test_answers_keep_nothing_for_backward(name):
+    model = make(name)
+    model.forward(QUESTIONS, ANSWERS)
+    model.backward()
+    model.generate(QUESTIONS[:1], 8, 3)
+    with pytest.raises(RuntimeError, match="backward: nothing to go back through; call forward"):
+        model.encoder.backward(np.zeros((1, T_IN, H) if name[0] == "A" else (1, H)))
 
 
 def test_attention_weights_of_an_answer():

@@ -98,9 +98,9 @@ class LanguageModel(BaseModel):
 
 
 def is_own(thing, name):
-    """Whether the method `name` of a model is one of fastw2v's, not a reader's."""
+    """Whether the method `name` of a model or of its parts is ours, not a reader's."""
     module = str(getattr(getattr(type(thing), name), "__module__", ""))
-    return module.startswith("fastw2v.") and name not in vars(thing)
+    return module.startswith("fastw2v.models.") and name not in vars(thing)
 
 
 def is_ours(layer, kind):

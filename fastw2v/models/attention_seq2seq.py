@@ -4,7 +4,7 @@ import numpy as np
 
 from fastw2v import _validation
 from fastw2v.attention_layer import TimeAttention
-from fastw2v.models.seq2seq import Decoder, Encoder, Seq2seq
+from fastw2v.models.seq2seq import Decoder, Encoder, Seq2seq, states_of
 
 __all__ = ["AttentionDecoder", "AttentionEncoder", "AttentionSeq2seq"]
 
@@ -20,9 +20,9 @@ class AttentionEncoder(Encoder):
     >>> encoder.backward(np.ones((2, 3, 5), np.float32))
     """
 
-    def forward(self, xs):
-        """Ids (N, T) -> hs (N, T, H)."""
-        super().forward(xs)
+    def forward(self, xs, *, train=True):
+        """Ids (N, T) -> hs (N, T, H). train=False keeps nothing for backward."""
+        super().forward(xs, train=train)
         return self.hs
 
     def backward(self, dhs, *, dc=None):
@@ -82,8 +82,8 @@ class AttentionDecoder(Decoder):
         self._enc_hs = _validation.attended("enc_hs", enc_hs)
         super()._begin(self._enc_hs[:, -1], c)
 
-    def _scores(self, xs):
-        dec_hs = self.lstm.forward(self.embed.forward(xs))
+    def _scores(self, xs, train):
+        dec_hs = states_of(self.lstm, self.embed.forward(xs), train)
         context = self.attention.forward(self._enc_hs, dec_hs)
         return self.affine.forward(np.concatenate((context, dec_hs), axis=2))
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastw2v import _validation
-from fastw2v.models.seq2seq import Decoder, Seq2seq
+from fastw2v.models.seq2seq import Decoder, Seq2seq, states_of
 
 __all__ = ["PeekyDecoder", "PeekySeq2seq"]
 
@@ -45,8 +45,8 @@ class PeekyDecoder(Decoder):
         super()._begin(h, c)
         self._h = np.asarray(h)
 
-    def _scores(self, xs):
-        out = self.lstm.forward(_beside(self._h, self.embed.forward(xs)))
+    def _scores(self, xs, train):
+        out = states_of(self.lstm, _beside(self._h, self.embed.forward(xs)), train)
         return self.affine.forward(_beside(self._h, out))
 
 

@@ -37,9 +37,9 @@ class Encoder(RowGradHolder):
         self.grads = self.embed.grads + self.lstm.grads
         self.hs = None
 
-    def forward(self, xs):
-        """Ids (N, T) -> the last h (N, H)."""
-        self.hs = self.lstm.forward(self.embed.forward(xs))
+    def forward(self, xs, *, train=True):
+        """Ids (N, T) -> the last h (N, H). train=False keeps nothing for backward."""
+        self.hs = states_of(self.lstm, self.embed.forward(xs), train)
         return self.hs[:, -1]
 
     def backward(self, dh, *, dc=None):
@@ -100,7 +100,7 @@ class Decoder(RowGradHolder):
     def forward(self, xs, h, *, c=None):
         """Ids xs (N, T), the encoder's h (N, H) -> scores (N, T, V). c (N, H): zero if None."""
         self._begin(h, c)
-        return self._scores(xs)
+        return self._scores(xs, train=True)
 
     def backward(self, dscore):
         """dscore (N, T, V) -> dh (N, H); the gradient of c is found as `lstm.dc`."""
@@ -120,7 +120,7 @@ class Decoder(RowGradHolder):
             _validation.as_ids("start_id", xs, len(self.embed.W))
         self._begin(h, c)
         for t in range(ids.shape[1]):
-            xs = self._scores(xs).argmax(axis=2)
+            xs = self._scores(xs, train=False).argmax(axis=2)
             ids[:, t] = xs[:, 0]
         return ids
 
@@ -128,9 +128,9 @@ class Decoder(RowGradHolder):
         """Take over what the encoder found."""
         self.lstm.set_state(*([h] if c is None else [h, c]))
 
-    def _scores(self, xs):
+    def _scores(self, xs, train):
         """Scores (N, T, V) of the next T steps, which are given the ids xs (N, T)."""
-        return self.affine.forward(self.lstm.forward(self.embed.forward(xs)))
+        return self.affine.forward(states_of(self.lstm, self.embed.forward(xs), train))
 
 
 class Seq2seq(BaseModel):
@@ -193,7 +193,7 @@ class Seq2seq(BaseModel):
         if ours:
             xs, ts = self._checked(xs, ts)
         decoder_xs, decoder_ts = ts[:, :-1], ts[:, 1:]
-        state, c = self._encode(xs)
+        state, c = self._encode(xs, train=True)
         score = self.decoder.forward(decoder_xs, state, **c)
         return loss_of(self.softmax, score, decoder_ts, ours)
 
@@ -206,10 +206,10 @@ class Seq2seq(BaseModel):
     def generate(self, xs, start_id, sample_size):
         """The answer to one question (1, T): a list of sample_size ids, without start_id."""
         _validation.one_row("xs", xs, "generate_batch")
-        state, c = self._encode(xs)
+        state, c = self._encode(xs, train=False)
         return self.decoder.generate(state, start_id, sample_size, **c)
 
-    def generate_batch(self, xs, start_id, sample_size, *, batch_size=256):
+    def generate_batch(self, xs, start_id, sample_size, *, batch_size=512):
         """The answers to questions (N, T), as `generate` gives them: ids (N, sample_size).
 
         batch_size questions are answered together, which bounds the memory that is needed.
@@ -225,11 +225,11 @@ class Seq2seq(BaseModel):
         ids = np.empty((len(xs), sample_size), np.int64)
         for n in range(0, len(xs), batch_size):
             rows = slice(n, n + batch_size)
-            state, c = self._encode(xs[rows])
+            state, c = self._encode(xs[rows], train=False)
             ids[rows] = self.decoder.generate_batch(state, starts[rows], sample_size, **c)
         return ids
 
-    def accuracy(self, xs, ts, *, batch_size=256):
+    def accuracy(self, xs, ts, *, batch_size=512):
         """The share of questions xs (N, T) that are answered with ts (N, T'), start mark included.
 
         Every id has to be right.
@@ -247,10 +247,11 @@ class Seq2seq(BaseModel):
         guess = self.generate_batch(xs, ts[:, 0], ts.shape[1] - 1, batch_size=batch_size)
         return float((guess == ts[:, 1:]).all(axis=1).mean())
 
-    def _encode(self, xs):
+    def _encode(self, xs, train):
         """What the encoder gives the decoder: by position, and by keyword."""
         xs = np.asarray(xs)
-        state = self.encoder.forward(xs[:, ::-1] if self.reverse else xs)
+        options = {} if train or not is_own(self.encoder, "forward") else {"train": False}
+        state = self.encoder.forward(xs[:, ::-1] if self.reverse else xs, **options)
         return state, {"c": self.encoder.c} if self.hand_over_c else {}
 
     def _checked(self, xs, ts):
@@ -284,6 +285,13 @@ class Seq2seq(BaseModel):
             and isinstance(decoder, Decoder)
             and is_own(decoder, "generate")
         )
+
+
+def states_of(lstm, xs, train):
+    """lstm.forward(xs); train=False, if it is ours, keeps nothing for backward."""
+    if train or not is_ours(lstm, TimeLSTM):
+        return lstm.forward(xs)
+    return lstm.forward(xs, train=False)
 
 
 def _sizes(vocab_size, wordvec_size, hidden_size, rng):

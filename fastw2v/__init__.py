@@ -6,7 +6,8 @@
 | `time_layers`, `attention_layer` | those for sequences (N, T, ...) |
 | `candidate_sampling` | NCE and sampled softmax |
 | `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
-| `models` | CBOW, SkipGram, NCESkipGram, SequenceRegressor, CharTranslator |
+| `models` | the book's models, NCESkipGram, SequenceRegressor, CharTranslator |
+| `text_model` | language models with their words |
 | `keras` | weights from and to Keras, a summary of a model |
 | `datasets`, `init`, `keyed_vectors` | text, initial weights, word vectors and their files |
 | `reference` | the same in plain numpy: what every result is compared with |

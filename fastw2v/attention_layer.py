@@ -8,8 +8,6 @@ decoder. Dtypes are promoted as numpy does. ValueError for shapes that do not fi
 other than real numbers.
 """
 
-import numpy as np
-
 from fastw2v import _validation, config
 from fastw2v._products import batched_product
 from fastw2v.layers import Softmax

@@ -118,9 +118,11 @@ def _numpys(a, b, out, accumulate, bias):
     if dtype.kind in "biu":  # sums of small integers would wrap round before they get there
         dtype = np.result_type(dtype, out)
         a = a.astype(dtype)
-    if out.dtype == dtype and not accumulate and bias is None:
+    added = bias is None or (bias.dtype == dtype and not np.may_share_memory(out, bias))
+    if out.dtype == dtype and not accumulate and added:
         with np.errstate(invalid="ignore"):  # see batched_product
-            return np.matmul(a, b, out=out)
+            np.matmul(a, b, out=out)
+        return out if bias is None else np.add(out, bias, out=out)
     result = batched_product(a, b)
     if accumulate:
         result = out + result

@@ -15,7 +15,9 @@ KEPT = {TimeRNN: 2, TimeGRU: 5, TimeLSTM: 6}  # in units of N * T * H floats, by
 
 def made(cls, rng):
     width = N_GATES[cls] * H
-    weights = [rng.standard_normal(s).astype("f") for s in ((D, width), (H, width), (width,))]
+    # Small: over so many steps gradients would overflow.
+    shapes = (D, width), (H, width), (width,)
+    weights = [0.1 * rng.standard_normal(shape).astype("f") for shape in shapes]
     xs = rng.standard_normal((N, T, D)).astype("f")
     return cls(*weights), xs, rng.standard_normal((N, T, H)).astype("f")
 

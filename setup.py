@@ -57,7 +57,8 @@ COMMON_FLAGS = {
     "msvc": ["/O2", "/fp:precise"],
 }
 ASAN_FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined".split()
-TSAN_FLAGS = ["-fsanitize=thread"]
+# Not inlined, so that tools/tsan_suppressions.txt can tell a loop from what it calls.
+TSAN_FLAGS = "-fsanitize=thread -fno-inline".split()
 OPENMP_FLAGS = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
 # Where src_pyx/pool.h stands in for the OpenMP runtime; its condition, as a program that compiles.
 OWN_POOL = """

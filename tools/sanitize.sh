@@ -5,7 +5,7 @@
 # Without arguments for pytest: what each of them can tell most about. PYTHON names the interpreter,
 # which needs the packages of the extra `test`, Cython and setuptools; FASTW2V_LEVELS the levels to
 # build (the highest that the CPU runs is tested; only the baseline if it is not set), KEEP a folder
-# for the build, which then is used again.
+# for the build, which then is used again. BUILD_ONLY=1 and TESTS_ONLY=1 do half of it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 kind=${1:-address}
@@ -16,7 +16,7 @@ library() { "${CC:-gcc}" -print-file-name="lib$1.so"; }
 build=${KEEP:-$(mktemp -d)}
 [[ -n ${KEEP:-} ]] || trap 'rm -rf "$build"' EXIT
 mkdir -p "$build"
-tar --exclude=./build --exclude='*.so' --exclude=./.git --create --file=- \
+[[ -n ${TESTS_ONLY:-} ]] || tar --exclude=./build --exclude='*.so' --exclude=./.git --create --file=- \
     ./setup.py ./pyproject.toml ./README.md ./LICENSE ./fastw2v ./src_pyx ./tests ./tools |
     tar --extract --file=- --directory="$build"
 suppressions=$PWD/tools/tsan_suppressions.txt
@@ -33,7 +33,8 @@ thread)
     switch=FASTW2V_TSAN
     preload=$(library tsan)
     options=("TSAN_OPTIONS=suppressions=$suppressions:halt_on_error=0:exitcode=66:history_size=4")
-    tests=(tests/kernels tests/test_table.py -k "kernels or kernel or thread")
+    # Two threads in one layer race, which is said in the README and tested elsewhere.
+    tests=(tests/kernels tests/test_table.py -k "(kernels or kernel or thread) and not one_layer")
     ;;
 *)
     echo "sanitize.sh: expected address or thread, got $kind" >&2
@@ -43,8 +44,9 @@ esac
 (($#)) && tests=("$@")
 
 cd "$build"
-env "$switch=1" FASTW2V_LEVELS="${FASTW2V_LEVELS:-baseline}" \
+[[ -n ${TESTS_ONLY:-} ]] || env "$switch=1" FASTW2V_LEVELS="${FASTW2V_LEVELS:-baseline}" \
     "$python" setup.py --quiet build_ext --inplace >build.log 2>&1 || { tail -n 40 build.log; exit 1; }
+[[ -z ${BUILD_ONLY:-} ]] || exit 0
 
 # Memory comes from malloc, which the sanitizer watches: numpy keeps small arrays, Python small
 # objects. Addresses are not shuffled, which ThreadSanitizer of older compilers cannot stand.

@@ -1,0 +1,23 @@
+"""Types of `fastw2v.models._language_model`, written by tools/stubs.py."""
+
+import os as os
+import pickle as pickle
+from collections.abc import Mapping as Mapping
+from typing import Any, NamedTuple as NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike as ArrayLike, DTypeLike as DTypeLike, NDArray as NDArray
+
+from fastw2v.base_model import BaseModel as BaseModel
+
+__all__ = ["LanguageModel", "is_ours", "is_own", "loss_of", "states_kept"]
+
+class LanguageModel(BaseModel):
+    def predict(self, xs: ArrayLike) -> Any: ...
+    def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any: ...
+    def backward(self, dout: ArrayLike = 1) -> Any: ...
+
+def is_own(thing: Any, name: Any) -> Any: ...
+def is_ours(layer: Any, kind: Any) -> Any: ...
+def loss_of(loss_layer: Any, score: ArrayLike, ts: ArrayLike, owned: Any) -> Any: ...
+def states_kept(layers: Any) -> Any: ...

@@ -1,0 +1,53 @@
+"""Types of `fastw2v.optimizer`, written by tools/stubs.py."""
+
+import os as os
+import pickle as pickle
+from collections.abc import Mapping as Mapping
+from typing import Any, NamedTuple as NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike as ArrayLike, DTypeLike as DTypeLike, NDArray as NDArray
+
+__all__ = ["AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop", "SGD"]
+EPS: float
+
+class _Optimizer:
+    def update(self, params: list[NDArray[Any]], grads: list[NDArray[Any]]) -> None: ...
+
+def clip_by_norm(grads: list[NDArray[Any]], max_norm: float, trusted: Any) -> Any: ...
+
+class SGD(_Optimizer):
+    lr: Any
+    def __init__(self, lr: float = 0.01) -> None: ...
+
+class Momentum(_Optimizer):
+    lr: Any
+    momentum: Any
+    v: Any
+    def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None: ...
+
+class Nesterov(_Optimizer):
+    lr: Any
+    momentum: Any
+    v: Any
+    def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None: ...
+
+class AdaGrad(_Optimizer):
+    lr: Any
+    h: Any
+    def __init__(self, lr: float = 0.01) -> None: ...
+
+class RMSprop(_Optimizer):
+    lr: Any
+    decay_rate: Any
+    h: Any
+    def __init__(self, lr: float = 0.01, decay_rate: float = 0.99) -> None: ...
+
+class Adam(_Optimizer):
+    lr: Any
+    beta1: Any
+    beta2: Any
+    iter: Any
+    m: Any
+    v: Any
+    def __init__(self, lr: float = 0.001, beta1: float = 0.9, beta2: float = 0.999) -> None: ...

@@ -29,7 +29,9 @@ cdef enum:
     PANELS = 8              # panels packed at a time
     PACKED_ROWS = 960       # rows of A packed at a time
     IN_PLACE_ROWS = 120     # up to so many rows of A, B is read in place
-    SUMS = 32               # columns added up at a time, in registers
+    SUMS = 1024             # columns added up at a time: 8 KB of sums
+    FEW = 8                 # rows of them read at once
+    CUT = 32                # columns of a part are a multiple of it
 
 
 cdef struct Plan:
@@ -209,22 +211,33 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
 
 cdef void column_sums_range(real_t* out, const real_t* A, Py_ssize_t ld, Py_ssize_t M,
                             Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Columns [lo, hi), SUMS of them at a time."""
+    """Columns [lo, hi): a strip of SUMS of them from top to bottom, FEW rows at a time.
+
+    A strip is wide enough for each row of it to be read as a stream; FEW rows share one load and
+    one store of the sums.
+    """
     cdef double sums[SUMS]
-    cdef Py_ssize_t i, j = lo, d, n
+    cdef double s
+    cdef Py_ssize_t i, j = lo, d, k, n
     cdef const real_t* row
     while j < hi:
         n = min(<Py_ssize_t> SUMS, hi - j)
-        for d in range(SUMS):
+        for d in range(n):
             sums[d] = 0
-        for i in range(M):
+        i = 0
+        while i + FEW <= M:
             row = A + i * ld + j
-            if n == SUMS:
-                for d in range(SUMS):
-                    sums[d] += <double> row[d]
-            else:
-                for d in range(n):
-                    sums[d] += <double> row[d]
+            for d in range(n):
+                s = sums[d]
+                for k in range(FEW):
+                    s += <double> row[k * ld + d]
+                sums[d] = s
+            i += FEW
+        while i < M:
+            row = A + i * ld + j
+            for d in range(n):
+                sums[d] += <double> row[d]
+            i += 1
         for d in range(n):
             out[j + d] = <real_t> sums[d]
         j += n
@@ -239,13 +252,13 @@ def column_sums(real_t[::1] out,            # OUT (N,)
         for p in range(N):
             out[p] = 0
         return
-    columns = n_pieces(N, SUMS)
+    columns = n_pieces(N, CUT)
     with nogil:
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             column_sums_range(&out[0], &A[0, 0],
                               A.strides[0] // <Py_ssize_t> sizeof(real_t), M,
-                              min(N, SUMS * part_begin(p, n_parts, columns)),
-                              min(N, SUMS * part_begin(p + 1, n_parts, columns)))
+                              min(N, CUT * part_begin(p, n_parts, columns)),
+                              min(N, CUT * part_begin(p + 1, n_parts, columns)))
 
 
 def only_registers(float[::1] out,      # OUT (n_parts,) whatever comes out

@@ -100,6 +100,7 @@ CALLS = {
     "_embedding_dot.forward": lambda n: (real(N), real(N, D), real(N, D), real(V, D), ids(N), n),
     "_embedding_dot.backward": lambda n: (real(N, D), real(N), real(N, D), n),
     "_gemm.product": lambda n: (real(N, V), real(N, D), real(D, V), real(V), True, n),
+    "_gemm.products": lambda n: (real(n, N, V), real(n, N, D), real(n, D, V), True, n),
     "_gemm.column_sums": lambda n: (real(V), real(N, V), n),
     "_gemm.only_registers": lambda n: (real(n), 10_000, n),
     "_gru.forward": over_time("_gru", (1, 3, 1, 1, 0), (), 0, False),

@@ -37,6 +37,7 @@ class KeyedVectors:
         self.vectors: np.ndarray = np.zeros((0, vector_size), dtype=dtype)
         self.index_to_key: list[str] = []
         self.key_to_index: dict[str, int] = {}
+        self.expandos: dict[str, np.ndarray] = {}
 
     @classmethod
     def from_words(cls, words: Iterable[str], vectors: Any) -> KeyedVectors:

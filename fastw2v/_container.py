@@ -188,5 +188,3 @@ def check_finite(name: Any, what: str, table: np.ndarray) -> None:
 def optional(arrays: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray]:
     """Those of the arrays that are there."""
     return {key: array for key, array in arrays.items() if array is not None}
-
-

@@ -819,7 +819,9 @@ def touch_counts(name: str, counts: object, V: int) -> np.ndarray:
     """An array (V,) uint32 to be added to in place."""
     if not isinstance(counts, np.ndarray) or counts.dtype != np.uint32:
         got = counts.dtype if isinstance(counts, np.ndarray) else type(counts).__name__
-        raise TypeError(f"{name}: expected a uint32 array, got {got}; pass np.zeros({V}, np.uint32)")
+        raise TypeError(
+            f"{name}: expected a uint32 array, got {got}; pass np.zeros({V}, np.uint32)"
+        )
     if counts.shape != (V,) or not counts.flags.carray:
         raise ValueError(f"{name}: expected shape ({V},), writable, got {counts.shape}")
     return counts

@@ -24,7 +24,9 @@ LEAST_FROZEN, MOST_FROZEN = 4, 64  # positions of a block where weights stand st
 ROUND_CHANGES = 16
 SLICE_SECONDS = 0.1
 LOSS_SAMPLE = 64  # the loss of every so many words is looked at where nobody asked for all of it
-FRACTION = 1 << 20  # losses of blocks are added as whole numbers of such parts: in any order the same
+FRACTION = (
+    1 << 20
+)  # losses of blocks are added as whole numbers of such parts: in any order the same
 
 SKIP_GRAM, MEAN, SHARE, SHRINK, FRESH = 1, 2, 4, 8, 16  # as in _word2vec.pyx
 

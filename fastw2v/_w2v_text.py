@@ -9,6 +9,7 @@ parts: words of equal count stand in the order of their first appearance.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import tempfile
@@ -358,6 +359,7 @@ class IdWriter:
         self.chunks: list[np.ndarray] = []
         self.n = self.n_words = 0
         self.file: Any = None
+        self.path = ""
         self.ended = True  # whether a sentence may begin, and no END is wanted
 
     def append(self, ids: np.ndarray) -> None:
@@ -369,7 +371,9 @@ class IdWriter:
         self.n += len(ids)
         self.n_words += int(np.count_nonzero(ids >= 0))
         if self.file is None and self.memory_limit is not None and 4 * self.n > self.memory_limit:
-            self.file = tempfile.NamedTemporaryFile(prefix="fastw2v-", suffix=".ids", delete=False)
+            handle, name = tempfile.mkstemp(".ids", "fastw2v-")
+            self.file = os.fdopen(handle, "wb")
+            self.path = name
             for chunk in self.chunks:
                 chunk.tofile(self.file)
             self.chunks = []
@@ -388,16 +392,14 @@ class IdWriter:
             ids = np.concatenate(self.chunks) if self.chunks else np.empty(0, np.int32)
         else:
             self.file.close()
-            ids = np.memmap(self.file.name, np.int32, "r", shape=(self.n,))
-            weakref.finalize(ids, _remove, self.file.name)
+            ids = np.memmap(self.path, np.int32, "r", shape=(self.n,))
+            weakref.finalize(ids, _remove, self.path)
         return EncodedCorpus(ids, self.n_words, n_raw_words, n_sentences)
 
 
 def _remove(path: str) -> None:
-    try:
+    with contextlib.suppress(OSError):  # still mapped, on Windows
         os.unlink(path)
-    except OSError:  # still mapped, on Windows
-        pass
 
 
 # ---- Python sentences

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +25,12 @@ import numpy as np
 
 from fastw2v import _container, _threads, _validation
 from fastw2v import _w2v_engine as engine
-from fastw2v._files import check_writable, replacing
+from fastw2v._files import check_writable
 from fastw2v._version import __version__
 from fastw2v._w2v_text import (
     END,
     EncodedCorpus,
     Text,
-    TextFiles,
     Vocabulary,
     WordCounts,
     text_files,
@@ -670,9 +669,7 @@ class Word2Vec:
         return [(self.wv.index_to_key[row], float(shares[row])) for row in best]
 
     def __repr__(self) -> str:
-        return (
-            f"Word2Vec<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
-        )
+        return f"Word2Vec<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
 
     # ---- files
 
@@ -792,9 +789,7 @@ def _optional_count(name: str, value: Any, low: int = 1) -> int | None:
     return None if value is None else _validation.whole(name, value, low=low)
 
 
-def _without(
-    counts: WordCounts, known: dict[Any, int]
-) -> tuple[WordCounts, np.ndarray]:
+def _without(counts: WordCounts, known: dict[Any, int]) -> tuple[WordCounts, np.ndarray]:
     """The counts of unknown words, and those of the known ones by id."""
     seen = np.zeros(len(known), np.int64)
     rows = np.array([known.get(word, -1) for word in counts.words], np.int64)
@@ -888,9 +883,7 @@ class _Job:
 
             self.bar = tqdm(
                 total=self.schedule.epochs * self.corpus.n_raw_words,
-                initial=round(
-                    self.begun * self.schedule.epochs * self.corpus.n_raw_words
-                ),
+                initial=round(self.begun * self.schedule.epochs * self.corpus.n_raw_words),
                 unit="word",
                 unit_scale=True,
                 dynamic_ncols=True,
@@ -986,9 +979,7 @@ def count_words(
     >>> counts.words, counts.counts.tolist(), counts.n_sentences
     (['you', 'say', 'i'], [1, 2, 1], 2)
     """
-    source = _source(
-        sentences, corpus_file, lines=not running_text, unicode_errors=unicode_errors
-    )
+    source = _source(sentences, corpus_file, lines=not running_text, unicode_errors=unicode_errors)
     return Text(source, n_parts=workers).counts
 
 
@@ -1009,9 +1000,7 @@ def encode(
     >>> encode(sentences, vocabulary=vocabulary).ids
     array([ 1,  0, -1,  2,  0, -1], dtype=int32)
     """
-    source = _source(
-        sentences, corpus_file, lines=not running_text, unicode_errors=unicode_errors
-    )
+    source = _source(sentences, corpus_file, lines=not running_text, unicode_errors=unicode_errors)
     text = Text(source, n_parts=workers, memory_limit=memory_limit)
     return text.encode(vocabulary.index)
 

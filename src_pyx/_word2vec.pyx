@@ -15,9 +15,10 @@ in a Huffman tree (labels 1 - code), or both. With x = W_in[c], y = W_out[o] (W_
     loss        of a pair: -log sigmoid(z) for label 1, -log(1 - sigmoid(z)) for label 0
 
 from the old rows of one centre. `share` is 1 / M or 1, as the gradient of the mean is taken. Drawn
-words that are the target are left out; one drawn twice counts twice. Skip-gram draws K words for
-all pairs of a centre, or (`fresh`) for each pair. Context words before and after the block are those
-that their own block would see, so every word is a centre once, with its whole window.
+words that are the target are left out; one drawn twice counts twice, as does a context of
+skip-gram that comes twice. Skip-gram draws K words for all pairs of a centre, or (`fresh`) for
+each pair. Context words before and after the block are those that their own block would see, so
+every word is a centre once, with its whole window.
 
     train           blocks one after the other; parts take the next block that is left and write to
                     the same rows without asking (Hogwild): repeatable with one part only
@@ -63,7 +64,8 @@ cdef enum:
     CHUNK = 256         # centres whose negatives are drawn at once
     AHEAD = 3           # centres between the prefetch of a row and its use
     GROUP = 8           # blocks of a round, and so the most parts that have work in it
-    MOST = 8            # changes of a row in a round that are simply added up
+    MOST = 8            # steps from the same place that are simply added up
+    USUAL = 6           # pairs that make a change of a row: K = 5, or window = 5
     FACTORS = 32        # probabilities above 1e-4 whose product stays far above the least double
     N_STATS = 4         # of a block: loss, pairs in it, all pairs, centres
 
@@ -106,10 +108,13 @@ cdef struct change_t:
     int32_t table               # 0 W_in, 1 W_out, 2 W_nodes
     int32_t delta
     float scale
+    float weight                # how many usual changes it is made of
 
 cdef struct scratch_t:
     int32_t* words              # what is left of a block, with its surroundings
     int32_t* around             # (M,) the contexts of a centre
+    float* times                # (M,) how often each comes, and whether one comes twice
+    bint twice
     int32_t* negatives
     uint64_t* cells
     float** x
@@ -148,7 +153,7 @@ cdef bint make_scratch(scratch_t* s, const job_t* job, bint frozen) noexcept nog
     s.cells = <uint64_t*> malloc((drawn + 1) * sizeof(uint64_t))
     s.x = <float**> malloc((2 * M + 2 * J) * sizeof(void*))
     s.rows = <int32_t*> malloc(2 * J * sizeof(int32_t))
-    s.sign = <float*> malloc(2 * J * sizeof(float))
+    s.sign = <float*> malloc((2 * J + M) * sizeof(float))
     s.g = <float*> aligned_alloc(2 * (M * J + 32) * sizeof(float))
     s.h = <float*> aligned_alloc((2 * job.ld + M * LANES) * sizeof(float))
     if frozen:
@@ -170,6 +175,7 @@ cdef bint make_scratch(scratch_t* s, const job_t* job, bint frozen) noexcept nog
     s.dy = s.dx + M
     s.tables = s.rows + J
     s.count = s.sign + J
+    s.times = s.count + J
     s.e = s.h + job.ld
     s.wait = s.e + job.ld
     return True
@@ -313,40 +319,56 @@ cdef inline int64_t list_sampled(const job_t* job, scratch_t* s, int64_t J, int3
     return J
 
 
-cdef double loss_of(const float* g, const float* z, int64_t M, int64_t J, const float* count,
-                    double* pairs) noexcept nogil:
-    """Sum over pairs of -log(1 - p), where p = sigmoid(z) is what the model gives the wrong label.
+cdef inline int64_t all_outputs(const scratch_t* s, int64_t J) noexcept nogil:
+    """How many outputs there are with those that come twice."""
+    cdef int64_t j
+    cdef float n = 0
+    for j in range(J):
+        n += s.count[j]
+    return <int64_t> n
 
-    One logarithm for many pairs, log a + log b = log(a b); where p is near 1, from z.
+
+cdef inline double loss_of_pair(float p, float z) noexcept nogil:
+    """-log(1 - p), where p = sigmoid(z) is what the model gives the wrong label."""
+    cdef double far = z
+    if z > 8:
+        return far + log1p(exp_double(-far))
+    return -log(1 - <double> p)
+
+
+cdef double loss_of(const scratch_t* s, int64_t M, int64_t J, double* pairs) noexcept nogil:
+    """The sum over pairs; s.g holds p, s.z holds z.
+
+    One logarithm for many pairs, log a + log b = log(a b), where p is not near 1.
     """
-    cdef double total = 0, product = 1, far
+    cdef double total = 0, product = 1, weight
     cdef int64_t m, j, factors = 0
     for m in range(M):
         for j in range(J):
-            if z[m * J + j] > 8:
-                far = z[m * J + j]
-                total += <double> count[j] * (far + log1p(exp_double(-far)))
-            elif count[j] != 1:
-                total -= <double> count[j] * log(1 - <double> g[m * J + j])
-            else:
-                product *= 1 - <double> g[m * J + j]
-                factors += 1
-                if factors == FACTORS:
-                    total -= log(product)
-                    product = 1
-                    factors = 0
-            pairs[0] += <double> count[j]
+            weight = <double> s.count[j] * <double> s.times[m]
+            pairs[0] += weight
+            if weight != 1 or s.z[m * J + j] > 8:
+                total += weight * loss_of_pair(s.g[m * J + j], s.z[m * J + j])
+                continue
+            product *= 1 - <double> s.g[m * J + j]
+            factors += 1
+            if factors == FACTORS:
+                total -= log(product)
+                product = 1
+                factors = 0
     return total - log(product)
 
 
 cdef inline void coefficients(scratch_t* s, int64_t M, int64_t J, float alpha,
                               bint with_loss, double* stats) noexcept nogil:
-    """Scores in s.g become g = alpha * (label - sigmoid(score)) * count.
+    """Scores in s.g become g = alpha * (label - sigmoid(score)) * times it counts.
 
     A score is turned so that it speaks for the wrong label: what the sigmoid then gives is the size
-    of the error, exact however small it is.
+    of the error, exact however small it is. A pair that comes more than MOST times, which takes a
+    vocabulary of a few words, counts MOST times: all its steps are taken at once.
     """
     cdef int64_t n = M * J, i, j, m, whole = (n + 15) // 16 * 16
+    cdef float times, most = MOST
     cdef bint repeated = False
     for j in range(J):
         if s.count[j] != 1:
@@ -365,7 +387,7 @@ cdef inline void coefficients(scratch_t* s, int64_t M, int64_t J, float alpha,
             s.g[i + j] = sigmoid(s.g[i + j])
         i += 16
     if with_loss:
-        stats[0] += loss_of(s.g, s.z, M, J, s.count, &stats[1])
+        stats[0] += loss_of(s, M, J, &stats[1])
     i = 0
     while i < whole:
         for j in range(16):
@@ -375,10 +397,30 @@ cdef inline void coefficients(scratch_t* s, int64_t M, int64_t J, float alpha,
         if s.sign[j] < 0:
             for m in range(M):
                 s.g[m * J + j] = -s.g[m * J + j]
-    if repeated:
-        for j in range(J):
-            for m in range(M):
-                s.g[m * J + j] = s.g[m * J + j] * s.count[j]
+    if repeated or s.twice:
+        for m in range(M):
+            for j in range(J):
+                times = s.times[m] * s.count[j]
+                s.g[m * J + j] = s.g[m * J + j] * (times if times < most else most)
+
+
+cdef inline int64_t merge_contexts(const job_t* job, scratch_t* s, int64_t M) noexcept nogil:
+    """Each context once, with the number of times it comes; returns how many are left."""
+    cdef int64_t m, k, left = 0
+    cdef int32_t id
+    s.twice = False
+    for m in range(M):
+        id = s.around[m]
+        k = 0
+        while k < left and s.around[k] != id:
+            k += 1
+        if k < left:
+            s.times[k] += 1
+            s.twice = True
+            continue
+        s.around[left], s.x[left], s.times[left] = id, s.x[m], 1
+        left += 1
+    return left
 
 
 cdef inline void touch(const job_t* job, const scratch_t* s, const int32_t* contexts, int64_t M,
@@ -392,18 +434,20 @@ cdef inline void touch(const job_t* job, const scratch_t* s, const int32_t* cont
 
 
 cdef inline void change(scratch_t* s, int32_t table, int32_t row, int64_t delta,
-                        float scale) noexcept nogil:
+                        float scale, float weight) noexcept nogil:
     cdef change_t* c = s.changes + s.n_changes
+    cdef float one = 1
     c.table, c.row, c.delta, c.scale = table, row, <int32_t> delta, scale
+    c.weight = weight if weight > one else one
     s.n_changes += 1
 
 
 cdef inline void centre_cbow(const job_t* job, scratch_t* s, const int32_t* contexts, int64_t M,
-                             int64_t J, float alpha, bint with_loss, double* stats,
-                             bint frozen) noexcept nogil:
+                             int64_t J, int64_t pairs, float alpha, bint with_loss,
+                             double* stats, bint frozen) noexcept nogil:
     cdef Py_ssize_t ld = job.ld
     cdef int64_t m, j, at
-    cdef float one = 1
+    cdef float one = 1, usual = USUAL
     cdef float each = one / <float> M
     cdef float* h = s.h
     cdef float* e = s.e
@@ -415,15 +459,15 @@ cdef inline void centre_cbow(const job_t* job, scratch_t* s, const int32_t* cont
     mean(h, s.x, M, each if job.mode & MEAN else one, ld)
     scores(s.g, &h, 1, s.y, J, ld)
     coefficients(s, 1, J, alpha, with_loss, stats)
-    stats[2] += <double> J
+    stats[2] += <double> pairs
     if alpha == 0:
         return              # held-out text is only looked at
     if frozen:
         gather(e, h, s.y, J, s.g, each if job.mode & SHARE else one, ld)
         for j in range(J):
-            change(s, s.tables[j], s.rows[j], at, s.g[j])
+            change(s, s.tables[j], s.rows[j], at, s.g[j], s.count[j])
         for m in range(M):
-            change(s, 0, contexts[m], at + 1, one)
+            change(s, 0, contexts[m], at + 1, one, <float> pairs / usual)
     else:
         outputs(e, h, s.y, J, s.g, each if job.mode & SHARE else one, ld)
         for m in range(M):
@@ -431,26 +475,29 @@ cdef inline void centre_cbow(const job_t* job, scratch_t* s, const int32_t* cont
 
 
 cdef inline void centre_skip_gram(const job_t* job, scratch_t* s, const int32_t* contexts,
-                                  float** x, int64_t M, int64_t J, float alpha, bint with_loss,
-                                  double* stats, bint frozen) noexcept nogil:
+                                  float** x, int64_t M, int64_t J, int64_t pairs, float alpha,
+                                  bint with_loss, double* stats, bint frozen) noexcept nogil:
     """All pairs of M inputs and J outputs."""
     cdef Py_ssize_t ld = job.ld
     cdef int64_t m, j, at
-    cdef float one = 1
+    cdef float one = 1, usual = USUAL, all_inputs = 0, all_outs
     scores(s.g, x, M, s.y, J, ld)
     coefficients(s, M, J, alpha, with_loss, stats)
-    stats[2] += <double> (M * J)
+    stats[2] += <double> pairs
     if alpha == 0:
         return
     if frozen:
+        for m in range(M):
+            all_inputs += s.times[m]
+        all_outs = <float> pairs / all_inputs
         at = s.n_deltas
         for j in range(J):
             s.dy[j] = s.numbers + (at + j) * ld
-            change(s, s.tables[j], s.rows[j], at + j, one)
+            change(s, s.tables[j], s.rows[j], at + j, one, s.count[j] * all_inputs / usual)
         at += J
         for m in range(M):
             s.dx[m] = s.numbers + (at + m) * ld
-            change(s, 0, contexts[m], at + m, one)
+            change(s, 0, contexts[m], at + m, one, s.times[m] * all_outs / usual)
         s.n_deltas = at + M
         deltas(s.dx, s.dy, x, M, s.y, J, s.g, ld, s.wait)
     else:
@@ -461,7 +508,7 @@ cdef inline void centre_skip_gram(const job_t* job, scratch_t* s, const int32_t*
 
 cdef void one_block(const job_t* job, scratch_t* s, int64_t b, bint frozen) noexcept nogil:
     cdef int64_t lo = b * job.block, hi = lo + job.block if lo + job.block < job.N else job.N
-    cdef int64_t first = 0, last = 0, n, i, j, m, M, J, side, left, right, ahead
+    cdef int64_t first = 0, last = 0, n, i, j, m, M, J, pairs, side, left, right, ahead
     cdef int64_t sentence = 0, sentence_end = 0, chunk = 0, drawn_to, centre = 0
     cdef uint64_t windows = row_stream(job.key, 1 + 2 * <uint64_t> b)
     cdef uint64_t negatives = row_stream(job.key, 2 + 2 * <uint64_t> b)
@@ -516,20 +563,27 @@ cdef void one_block(const job_t* job, scratch_t* s, int64_t b, bint frozen) noex
         if fresh:
             draw_words(job, s, negatives, drawn, M * job.K)
             drawn += <uint64_t> (M * job.K)
+            s.times[0] = 1
+            s.twice = False
             for m in range(M):
                 J = list_sampled(job, s, list_nodes(job, s, target), target,
                                  s.negatives + m * job.K)
-                centre_skip_gram(job, s, s.around + m, s.x + m, 1, J, alpha, with_loss, stats,
-                                 frozen)
+                centre_skip_gram(job, s, s.around + m, s.x + m, 1, J, all_outputs(s, J), alpha,
+                                 with_loss, stats, frozen)
                 if job.touched_in != NULL:
                     touch(job, s, s.around + m, 1, J)
             continue
         J = list_sampled(job, s, list_nodes(job, s, target), target,
                          s.negatives + (i - chunk) * job.K)
+        pairs = all_outputs(s, J)
         if job.mode & SKIP_GRAM:
-            centre_skip_gram(job, s, s.around, s.x, M, J, alpha, with_loss, stats, frozen)
+            pairs *= M
+            M = merge_contexts(job, s, M)
+            centre_skip_gram(job, s, s.around, s.x, M, J, pairs, alpha, with_loss, stats, frozen)
         else:
-            centre_cbow(job, s, s.around, M, J, alpha, with_loss, stats, frozen)
+            s.times[0] = 1
+            s.twice = False
+            centre_cbow(job, s, s.around, M, J, pairs, alpha, with_loss, stats, frozen)
         if job.touched_in != NULL:
             touch(job, s, s.around, M, J)
     stats[3] += <double> centre
@@ -559,11 +613,11 @@ cdef inline bint owns(const change_t* c, Py_ssize_t p, Py_ssize_t n_parts) noexc
             == <uint64_t> p)
 
 
-cdef inline int32_t* count_of(const job_t* job, int32_t* counts, const change_t* c) noexcept nogil:
-    return counts + <int64_t> c.table * <int64_t> job.n_rows + c.row
+cdef inline float* weight_of(const job_t* job, float* weights, const change_t* c) noexcept nogil:
+    return weights + <int64_t> c.table * <int64_t> job.n_rows + c.row
 
 
-cdef void apply_part(const job_t* job, const scratch_t* s, int32_t* counts, int64_t n,
+cdef void apply_part(const job_t* job, const scratch_t* s, float* weights, int64_t n,
                      Py_ssize_t p, Py_ssize_t n_parts) noexcept nogil:
     """The changes of a round, in their order, to the rows that part p owns.
 
@@ -573,26 +627,25 @@ cdef void apply_part(const job_t* job, const scratch_t* s, int32_t* counts, int6
     cdef int64_t k, i
     cdef const change_t* c
     cdef float* W
-    cdef float most = MOST
-    cdef int32_t count
+    cdef float most = MOST, weight
     for k in range(n):
         for i in range(s[k].n_changes):
             c = s[k].changes + i
             if owns(c, p, n_parts):
-                count_of(job, counts, c)[0] += 1
+                weight_of(job, weights, c)[0] += c.weight
     for k in range(n):
         for i in range(s[k].n_changes):
             c = s[k].changes + i
             if owns(c, p, n_parts):
                 W = job.W_in if c.table == 0 else job.W_out if c.table == 1 else job.W_nodes
-                count = count_of(job, counts, c)[0]
+                weight = weight_of(job, weights, c)[0]
                 add(W + <Py_ssize_t> c.row * job.ld, s[k].numbers + <Py_ssize_t> c.delta * job.ld,
-                    c.scale if count <= MOST else c.scale * (most / <float> count), job.ld)
+                    c.scale if weight <= most else c.scale * (most / weight), job.ld)
     for k in range(n):
         for i in range(s[k].n_changes):
             c = s[k].changes + i
             if owns(c, p, n_parts):
-                count_of(job, counts, c)[0] = 0
+                weight_of(job, weights, c)[0] = 0
 
 
 # ---- entries
@@ -661,7 +714,7 @@ def train(float[:, ::1] W_in,               # OUT (V, ld) in place, as the two b
     cdef scratch_t* s
     cdef Py_ssize_t n_scratch = GROUP if frozen else n_parts, p
     cdef int64_t next_block = first, b, n
-    cdef int32_t* counts = NULL         # changes of each row of each table
+    cdef float* weights = NULL          # changes of each row of each table in a round
     cdef bint made
     if first >= last:
         return
@@ -674,8 +727,8 @@ def train(float[:, ::1] W_in,               # OUT (V, ld) in place, as the two b
     if s == NULL:
         raise MemoryError(f"train: no memory for the scratch of {n_scratch} parts")
     if frozen:
-        counts = <int32_t*> calloc(3 * job.n_rows, sizeof(int32_t))
-    made = counts != NULL or not frozen
+        weights = <float*> calloc(3 * job.n_rows, sizeof(float))
+    made = weights != NULL or not frozen
     for p in range(n_scratch):
         made = made and make_scratch(s + p, &job, frozen)
     if made:
@@ -687,7 +740,7 @@ def train(float[:, ::1] W_in,               # OUT (V, ld) in place, as the two b
                     for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                         frozen_part(&job, s, b, n, p, n_parts)
                     for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                        apply_part(&job, s, counts, n, p, n_parts)
+                        apply_part(&job, s, weights, n, p, n_parts)
                     b += n
             else:
                 for p in prange(n_parts, num_threads=n_parts, schedule="static"):
@@ -695,7 +748,7 @@ def train(float[:, ::1] W_in,               # OUT (V, ld) in place, as the two b
     for p in range(n_scratch):
         free_scratch(s + p)
     free(s)
-    free(counts)
+    free(weights)
     if not made:
         raise MemoryError(f"train: no memory for windows of {window} words in blocks of {block}")
 

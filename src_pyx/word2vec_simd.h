@@ -12,7 +12,7 @@
      outputs     e = scale * sum_j g[j] y[j],  y[j] += g[j] h
      gather      e alone
      add         row += scale * e
-   Outputs must be different rows; inputs may repeat: a later one then sees what an earlier one got. */
+   Inputs must be different rows, and outputs too; only `mean` may get a row twice. */
 #ifndef FASTW2V_WORD2VEC_SIMD_H
 #define FASTW2V_WORD2VEC_SIMD_H
 

@@ -14,6 +14,7 @@ optimizer                 SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam
 trainer                   the two training loops and the merging of shared weights
 util                      text to ids, counts, similarities, clipping, evaluation
 cbow, skip_gram           the two word2vec models
+word2vec                  word2vec over blocks of a corpus
 
 Letters: N batch, T time, D width of a row, H hidden width, V vocabulary, K negatives per word.
 """

@@ -34,6 +34,8 @@ FILES = (
     "lstm",
     "gru",
     "rnn",
+    "vocabulary",
+    "word2vec",
 )
 OFF_COLUMN = 0.2
 BUSY = 0.3

@@ -6,6 +6,8 @@
 | `time_layers`, `attention_layer` | those for sequences (N, T, ...) |
 | `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
 | `models` | CBOW, SkipGram |
+| `Word2Vec`, `KeyedVectors` | word vectors for whole corpora, in gensim's shape |
+| `word2vec` | the steps that `Word2Vec` is made of |
 | `datasets`, `init`, `keyed_vectors` | text, initial weights, word vectors and their files |
 | `reference` | the same in plain numpy: what every result is compared with |
 | `install`, `uninstall` | serve the book's imports (`common.layers`, ...) from here |
@@ -20,7 +22,9 @@ from fastw2v._threads import get_num_threads, set_num_threads
 from fastw2v._version import __version__
 
 __all__ = [
+    "KeyedVectors",
     "RowGrad",
+    "Word2Vec",
     "__version__",
     "build_info",
     "get_num_threads",
@@ -40,6 +44,14 @@ def __getattr__(name):
         from fastw2v import dropin
 
         return getattr(dropin, name)
+    if name == "Word2Vec":
+        from fastw2v.word2vec import Word2Vec
+
+        return Word2Vec
+    if name == "KeyedVectors":
+        from fastw2v.keyed_vectors import KeyedVectors
+
+        return KeyedVectors
     return _lazy.submodule(__name__, name)
 
 

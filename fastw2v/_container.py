@@ -162,7 +162,7 @@ def unpack_words(name: Any, content: Content) -> list[Any]:
         raw, ends = content.arrays["words"].tobytes(), content.arrays["word_ends"].tolist()
         if sorted(ends) != ends or (ends and ends[-1] != len(raw)):
             raise ValueError("the ends of words do not fit")
-        begins = [0, *ends[:-1]]
+        begins = [0, *ends][: len(ends)]
         return [
             raw[begin:end].decode("utf-8", "surrogatepass")
             for begin, end in zip(begins, ends, strict=True)

@@ -802,10 +802,12 @@ def whole(name: str, value: object, low: int = 0) -> int:
 
 def encoded_ids(name: str, ids: object, V: int) -> np.ndarray:
     """An encoded corpus (N,) int32: ids below V, -1 between sentences."""
-    found = as_ids(name, np.maximum(array(name, ids), 0), V, wrap=False, rows="words")
-    if found.ndim != 1 or found.size == 0:
-        raise ValueError(f"{name}: expected shape (N,) with N > 0, got {found.shape}")
-    given = np.asarray(ids)
+    given = array(name, ids)
+    if given.ndim != 1 or given.size == 0:
+        raise ValueError(
+            f"{name}: expected shape (N,) with N > 0, got {given.shape}; encode a text"
+        )
+    as_ids(name, np.maximum(given, 0), V, wrap=False, rows="words")
     if given.min() < -1:
         at = int(np.argmin(given))
         raise IndexError(

@@ -68,7 +68,7 @@ class KeyedVectors:
 
     def __getitem__(self, key: str | Sequence[str]) -> np.ndarray:
         """The vector (D,) of a word, as a view; of several words (N, D), as a copy."""
-        if isinstance(key, str):
+        if isinstance(key, str | int | np.integer):
             return self.vectors[self.get_index(key)]
         return self.vectors[[self.get_index(word) for word in key]]
 
@@ -86,6 +86,10 @@ class KeyedVectors:
         """A copy of the vector (D,) of a word, of length 1 if `norm`."""
         vector = self[key].copy()
         return _unit(vector) if norm else vector
+
+    def get_vecattr(self, key: str, attr: str) -> Any:
+        """A number that belongs to a word, such as its "count" in the text."""
+        return self.expandos[attr][self.get_index(key)].item()
 
     def similarity(self, w1: str, w2: str) -> float:
         """The cosine of the angle between two words, -1 to 1; 0 if a vector is all zeros."""

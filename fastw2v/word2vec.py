@@ -1,7 +1,9 @@
 """Word vectors for whole corpora, in gensim's shape.
 
->>> topics = ["sun moon star sky".split(), "dog cat cow pig".split()] * 300
->>> model = Word2Vec(topics, vector_size=16, min_count=1, sample=0, epochs=20, workers=1)
+>>> from itertools import permutations
+>>> topics = ["sun moon star sky", "dog cat cow pig"]
+>>> sentences = [words for topic in topics for words in permutations(topic.split())] * 20
+>>> model = Word2Vec(sentences, vector_size=16, min_count=1, sample=0, sg=1, epochs=20, workers=1)
 >>> sorted(word for word, _ in model.wv.most_similar("sun", topn=3))
 ['moon', 'sky', 'star']
 
@@ -1010,6 +1012,10 @@ class WeightDelta:
     """What a training has changed: differences of weights, and how often each row was changed.
 
     inputs (V, D), outputs (V, D) or None, and their touch counts (V,).
+
+    >>> delta = WeightDelta(np.ones((2, 4)), None, np.array([3, 0]), np.array([0, 0]))
+    >>> delta.touched_inputs.nonzero()[0]
+    array([0])
     """
 
     inputs: np.ndarray
@@ -1038,7 +1044,7 @@ def train_ids(
 
     Raises IndexError for ids that are not in the vocabulary.
 
-    >>> model = Word2Vec(vector_size=8, min_count=1, workers=1)
+    >>> model = Word2Vec(vector_size=8, min_count=1, sample=0, workers=1)
     >>> sentences = [["you", "say"], ["i", "say"]]
     >>> model.build_vocab(sentences)
     >>> vocabulary = count_words(sentences).vocabulary()
@@ -1088,7 +1094,7 @@ def weight_delta(
 ) -> WeightDelta:
     """What has changed since `before`, copies of `wv.vectors` and `syn1neg`.
 
-    >>> model = Word2Vec([["a", "b"]] * 9, vector_size=4, min_count=1, workers=1)
+    >>> model = Word2Vec([["a", "b"]] * 9, vector_size=4, min_count=1, sample=0, workers=1)
     >>> before = model.wv.vectors.copy(), model.syn1neg.copy()
     >>> touched = np.zeros(2, np.uint32), np.zeros(2, np.uint32)
     >>> _ = train_ids(model, [0, 1, -1], touched=touched)

@@ -559,7 +559,7 @@ cdef void one_block(const job_t* job, scratch_t* s, int64_t b, bint frozen) noex
             s.around[m] = words[j]
             s.x[m] = job.W_in + <Py_ssize_t> words[j] * ld
             m += j != i         # the centre is overwritten by what follows it
-        with_loss = job.loss_every > 0 and centre % job.loss_every == 0
+        with_loss = job.loss_every > 0 and (lo + i - first) % job.loss_every == 0
         if fresh:
             draw_words(job, s, negatives, drawn, M * job.K)
             drawn += <uint64_t> (M * job.K)

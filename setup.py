@@ -39,6 +39,8 @@ KERNELS = {
     "_rnn": "levels",
     "_corpus": "baseline",
     "_neighbors": "levels",
+    "_ranking": "levels",
+    "_vectors": "baseline",
     "_vocabulary": "baseline",
     "_word2vec": "levels",
 }

@@ -34,6 +34,8 @@ FILES = (
     "lstm",
     "gru",
     "rnn",
+    "ranking",
+    "vectors",
     "vocabulary",
     "word2vec",
 )

@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 # Learning rates where none is given: see the table in `Word2Vec`.
-_ALPHA = {"skip-gram": 0.025, "word2vec": 0.025, "exact": 0.075}
+_ALPHA = {"skip-gram": 0.025, "word2vec": 0.05, "exact": 0.15}
 _GRADS = ("word2vec", "exact")
 _SETTINGS = (
     *("vector_size", "alpha", "window", "min_count", "max_vocab_size", "sample", "seed", "workers"),
@@ -234,8 +234,9 @@ class Word2Vec:
     checkpoint, every, interval
                     see `train`
 
-    Learning rates where alpha is None: skip-gram 0.025, CBOW 0.025 with the gradient of word2vec.c
-    and 0.075 with the exact one, which is smaller by the number of context words.
+    Learning rates where alpha is None: skip-gram 0.025, CBOW 0.05 with the gradient of word2vec.c
+    (its default too; gensim's is 0.025) and 0.15 with the exact one, which is smaller by the number
+    of context words.
 
     Attributes: `wv` (`KeyedVectors`), `syn1neg` (V, D) and `syn1` (inner nodes, D) output weights,
     `corpus_count` sentences, `corpus_total_words`, `epoch_losses` (mean per pair of each epoch of
@@ -428,7 +429,7 @@ class Word2Vec:
         vectors = np.empty((V, D), np.float32)
         vectors[:old] = self.wv.vectors[:old] if old else 0
         fresh = rng.random((V - old, D), np.float32)
-        vectors[old:] = (fresh - np.float32(0.5)) / np.float32(D)
+        vectors[old:] = (2 * fresh - 1) / np.float32(D)
         wv = KeyedVectors.from_words(words, vectors)
         wv.expandos["count"] = totals
         self.wv = wv

@@ -24,12 +24,12 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #define FW_INLINE static __forceinline
 #include <intrin.h>
-static int64_t fw_next(int64_t *counter) {
+static inline int64_t fw_next(int64_t *counter) {
     return _InterlockedExchangeAdd64((volatile __int64 *)counter, 1);
 }
 #else
 #define FW_INLINE static inline __attribute__((always_inline))
-static int64_t fw_next(int64_t *counter) {
+static inline int64_t fw_next(int64_t *counter) {
     return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 #endif
@@ -107,7 +107,7 @@ FW_DOTS_OF(4)
 #endif
 
 /* s has room for M * J + 4. */
-static void fw_w2v_scores(float *s, float *const *x, ptrdiff_t M, float *const *y, ptrdiff_t J,
+static inline void fw_w2v_scores(float *s, float *const *x, ptrdiff_t M, float *const *y, ptrdiff_t J,
                           ptrdiff_t n) {
     ptrdiff_t m, j;
     float t[FW_TM * FW_TN + 4];
@@ -208,17 +208,17 @@ FW_INLINE void fw_update_rows(float *const *x, float *const *xo, ptrdiff_t M, fl
 }
 
 /* `wait` has room for M vectors; it is used where J > 6. */
-static void fw_w2v_update(float *const *x, ptrdiff_t M, float *const *y, ptrdiff_t J, const float *g,
+static inline void fw_w2v_update(float *const *x, ptrdiff_t M, float *const *y, ptrdiff_t J, const float *g,
                           ptrdiff_t n, float *wait) {
     fw_update_rows(x, x, M, y, y, J, g, n, wait, 0);
 }
 
-static void fw_w2v_deltas(float *const *dx, float *const *dy, float *const *x, ptrdiff_t M,
+static inline void fw_w2v_deltas(float *const *dx, float *const *dy, float *const *x, ptrdiff_t M,
                           float *const *y, ptrdiff_t J, const float *g, ptrdiff_t n, float *wait) {
     fw_update_rows(x, dx, M, y, dy, J, g, n, wait, 1);
 }
 
-static void fw_w2v_mean(float *h, float *const *x, ptrdiff_t M, float scale, ptrdiff_t n) {
+static inline void fw_w2v_mean(float *h, float *const *x, ptrdiff_t M, float scale, ptrdiff_t n) {
     const fw_float_vector zero = FW_FLOAT_ZERO(), each = FW_FLOAT_ALL(scale);
     ptrdiff_t d = 0, m;
     for (; d + 4 * FW_FLOAT_LANES <= n; d += 4 * FW_FLOAT_LANES) {
@@ -281,17 +281,17 @@ FW_INLINE void fw_outputs(float *e, const float *h, float *const *y, ptrdiff_t J
     }
 }
 
-static void fw_w2v_outputs(float *e, const float *h, float *const *y, ptrdiff_t J, const float *g,
+static inline void fw_w2v_outputs(float *e, const float *h, float *const *y, ptrdiff_t J, const float *g,
                            float scale, ptrdiff_t n) {
     fw_outputs(e, h, y, J, g, scale, n, 1);
 }
 
-static void fw_w2v_gather(float *e, const float *h, float *const *y, ptrdiff_t J, const float *g,
+static inline void fw_w2v_gather(float *e, const float *h, float *const *y, ptrdiff_t J, const float *g,
                           float scale, ptrdiff_t n) {
     fw_outputs(e, h, y, J, g, scale, n, 0);
 }
 
-static void fw_w2v_add(float *row, const float *e, float scale, ptrdiff_t n) {
+static inline void fw_w2v_add(float *row, const float *e, float scale, ptrdiff_t n) {
     const fw_float_vector each = FW_FLOAT_ALL(scale);
     ptrdiff_t d;
     for (d = 0; d < n; d += FW_FLOAT_LANES)

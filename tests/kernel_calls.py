@@ -189,6 +189,10 @@ CALLS = {
     ),
     "_optimizer.sum_squares": lambda n: (doubles(8), real(256 * V, D)[: 2**16 // D], None, n),
     "_optimizer.scale": lambda n: (real(V, D), None, 0.5, n),
+    "_ranking.rank": lambda n: (
+        *(np.zeros((9, K), np.int64), real(9, K), np.zeros((n, 9, K), np.int64), real(n, 9, K)),
+        *(real(V, D), real(9, D), np.zeros((9, 0), np.int64), n),
+    ),
     "_sampler.draw": lambda n: (ids(N), table(), 1, n),
     "_sampler.draw_distinct": lambda n: (
         np.zeros((N, K), np.int32),

@@ -7,8 +7,8 @@
     --seeds 5 --epochs 8 --size 100 --only cbow
 
 Columns: mean over seeds and standard deviation of Spearman's coefficient with WordSim-353 and
-SimLex-999 (files of gensim's wheel), mean negative-sampling loss on held-out sentences (taken by the
-same code for both sides), how much of a planted structure is recovered, seconds. A row of ours is
+SimLex-999 (files of gensim's wheel), mean negative-sampling loss on held-out sentences (taken by
+the same code for both sides), how much of a planted structure is recovered, seconds. A row of ours is
 followed by its mean difference to gensim's and the standard error of that.
 """
 
@@ -33,17 +33,17 @@ from fastw2v.datasets import builtin_corpus  # noqa: E402
 # (key, name, settings of ours, settings of gensim); both state their learning rates.
 CONTENDERS = [
     ("skip-gram", "skip-gram 0.025", {"sg": 1, "alpha": 0.025}, {"sg": 1, "alpha": 0.025}),
-    ("cbow", "CBOW 0.025", {"alpha": 0.025}, {"alpha": 0.025}),
+    ("cbow-low", "CBOW 0.025", {"alpha": 0.025}, {"alpha": 0.025}),
     ("cbow", "CBOW 0.05 (our default)", {"alpha": 0.05}, {"alpha": 0.05}),
-    ("cbow", "CBOW exact 0.15", {"cbow_grad": "exact", "alpha": 0.15}, {"alpha": 0.05}),
+    ("exact", "CBOW exact 0.15", {"cbow_grad": "exact", "alpha": 0.15}, {"alpha": 0.05}),
     (
-        "deterministic",
+        "deterministic-skip-gram",
         "skip-gram 0.025, deterministic",
         {"sg": 1, "alpha": 0.025, "deterministic": True},
         {"sg": 1, "alpha": 0.025},
     ),
     (
-        "deterministic",
+        "deterministic-cbow",
         "CBOW 0.05, deterministic",
         {"alpha": 0.05, "deterministic": True},
         {"alpha": 0.05},

@@ -2,7 +2,7 @@
 
 import harness
 from harness import Row
-from recurrent import Workload, row
+from recurrent import Workload, generation_row, row
 
 
 def floor(N, T, D, H):
@@ -20,6 +20,7 @@ ROWS = [
     row("LSTM", 128, 7, 16, 128, book=2.9, goal_rival=2),
     row("LSTM", 128, 29, 16, 256, book=37, goal_rival=1),
     row("LSTM", 20, 35, 650, 650, book=340, goal_rival=1),
+    generation_row(650, book=0.6, goal_rival=5),
     floor(20, 35, 100, 100),
     floor(128, 7, 16, 128),
     floor(128, 29, 16, 256),

@@ -136,6 +136,73 @@ class Workload:
             task.check()
 
 
+class Generation:
+    """One step after the other with N = T = 1, no gradient, the state carried over."""
+
+    def __init__(self, H):
+        self.workload = Workload("LSTM", 1, 1, H, H)
+
+    def task(self, layers):
+        layer = layers.TimeLSTM(*self.workload.weights(), stateful=True)
+        steps = [xs for xs, _ in self.workload.inputs]
+        seen = []
+
+        def run(i):
+            seen.append(i % harness.RING)
+            layer.forward(steps[seen[-1]], train=False)
+
+        def check():
+            expected = oracle.TimeLSTM(*layer.params, stateful=True)
+            for i in seen[-50:]:  # what came before has faded
+                expected.forward(steps[i], train=False)
+            harness.assert_close(layer.h, expected.h, "h", rtol=1e-3, atol=1e-4)
+
+        return Task(run, check)
+
+    def reference(self):
+        return self.task(oracle)
+
+    def ours(self):
+        return self.task(time_layers)
+
+    def torch(self):
+        import torch
+
+        H = self.workload.H
+        module = torch.nn.LSTM(H, H, batch_first=True)
+        steps = [torch.from_numpy(xs) for xs, _ in self.workload.inputs]
+        state = [None]
+
+        def run(i):
+            with torch.no_grad():
+                _, state[0] = module(steps[i % harness.RING], state[0])
+
+        def check():
+            assert all(part.isfinite().all() for part in state[0])
+
+        return Task(run, check)
+
+    def verify(self):
+        task = self.ours()
+        for i in range(60):
+            task.run(i)
+        task.check()
+
+
+def generation_row(H, book, goal_rival):
+    workload = Generation(H)
+    return Row(
+        f"lstm_generation_{H}",
+        f"LSTM forward without gradient, one step at a time, N=1 D=H={H}",
+        workload.ours,
+        workload.verify,
+        workload.reference,
+        {"torch, LSTM": workload.torch},
+        book=book,
+        goal_rival=goal_rival,
+    )
+
+
 def row(cell, N, T, D, H, book=None, goal_rival=None):
     workload = Workload(cell, N, T, D, H)
     return Row(

@@ -25,6 +25,7 @@ FILES = (
     "sampler",
     "optimizer",
     "negative_sampling",
+    "nce",
     "activation",
     "loss",
     "time_layers",
@@ -38,6 +39,8 @@ FILES = (
     "vectors",
     "vocabulary",
     "word2vec",
+    "rnnlm",
+    "seq2seq",
 )
 OFF_COLUMN = 0.2
 BUSY = 0.3

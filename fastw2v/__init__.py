@@ -4,10 +4,12 @@
 |---|---|
 | `layers`, `functions`, `negative_sampling_layer` | the book's layers |
 | `time_layers`, `attention_layer` | those for sequences (N, T, ...) |
+| `candidate_sampling` | NCE and sampled softmax |
 | `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
-| `models` | CBOW, SkipGram |
 | `Word2Vec`, `KeyedVectors` | word vectors for whole corpora, in gensim's shape |
 | `word2vec` | the steps that `Word2Vec` is made of |
+| `models` | CBOW, SkipGram, NCESkipGram, SequenceRegressor, CharTranslator |
+| `keras` | weights from and to Keras, a summary of a model |
 | `datasets`, `init`, `keyed_vectors` | text, initial weights, word vectors and their files |
 | `reference` | the same in plain numpy: what every result is compared with |
 | `install`, `uninstall` | serve the book's imports (`common.layers`, ...) from here |

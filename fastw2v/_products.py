@@ -1,32 +1,113 @@
-"""Matrix products of the recurrent layers: one entry, so that what computes them can be exchanged.
+"""Matrix products of all layers: one entry, the compiled kernel where it is the fastest.
 
-They are numpy's for now. `_gemm.product` has the packed tile that the loops over time run on, but
-does not block for the caches yet, which large matrices need.
+float32 runs on our own kernel wherever it has wide vectors with fused multiply-adds; then the
+result has the same bits for any number of threads, and no BLAS keeps threads of its own waiting
+beside ours. Everything else is numpy's.
 """
 
 import numpy as np
 
+from fastw2v import _threads
+from fastw2v._kernels import _gemm, specialise
+
 __all__ = ["column_sums", "product"]
 
+_FLOAT32 = np.dtype(np.float32)
+_RUN = specialise(_gemm.product)[_FLOAT32]
+_SUMS = specialise(_gemm.column_sums)
+_OWN = _gemm.fused()
+_NS = 0.02  # serial nanoseconds per multiply-add; see `_threads.parts`
+_OUT_NS = 0.3  # and per element of the result
+_SUM_NS = 0.1  # per element of what is added up
 
-def product(A, B, out=None, *, bias=None):
-    """A (M, K) @ B (K, N) [+ bias (N,)], all of one dtype; written into `out` (M, N) if given.
+
+def product(a, b, out=None, *, accumulate=False, bias=None):
+    """a (M, K) @ b (K, N) [+ bias (N,)], dtypes promoted as numpy does.
+
+    Written into `out`, in its dtype, if given, or with `accumulate` added to it. The shapes have
+    been checked; strides may be any, and `out` may overlap a, b and bias.
 
     >>> import numpy as np
-    >>> product(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]), bias=np.array([0.5]))
+    >>> from fastw2v._products import product
+    >>> product(np.array([[1, 2]]), np.array([[3], [4]]), bias=np.array([0.5]))
     array([[11.5]])
     """
-    out = np.matmul(A, B, out=out)
-    if bias is not None:
-        out += bias
+    if _OWN and a.dtype == _FLOAT32 and b.dtype == _FLOAT32:
+        fits = bias is None or bias.dtype == _FLOAT32
+        if fits and a.flags.aligned and b.flags.aligned:
+            if out is None:
+                out = np.empty((a.shape[0], b.shape[1]), _FLOAT32)
+                return _multiply(a, b, out, accumulate, bias)
+            if _is_target(out, a, b, bias):
+                if _has_rows(out):
+                    return _multiply(a, b, out, accumulate, bias)
+                if bias is None and _has_rows(out.T):
+                    _multiply(b.T, a.T, out.T, accumulate, None)
+                    return out
+    return _numpys(a, b, out, accumulate, bias)
+
+
+def column_sums(a):
+    """The sums over the rows of a (M, N), added in double: (N,) in a's dtype if that is a float.
+
+    >>> import numpy as np
+    >>> from fastw2v._products import column_sums
+    >>> column_sums(np.array([[1, 2], [3, 4]], np.float32))
+    array([4., 6.], dtype=float32)
+    """
+    run = _SUMS.get(a.dtype)
+    if run is None or not (a.flags.aligned and _has_rows(a)):
+        return a.sum(axis=0, dtype=np.float64).astype(
+            a.dtype if a.dtype.kind == "f" else np.float64
+        )
+    out = np.empty(a.shape[1], a.dtype)
+    run(out, a, _threads.parts(a.size * _SUM_NS))
     return out
 
 
-def column_sums(A):
-    """The sums over the rows of A (M, N), added in double: (N,) float64.
+def _multiply(a, b, out, accumulate, bias):
+    if bias is not None and not (bias.flags.c_contiguous and bias.flags.aligned):
+        bias = bias.copy()
+    M, N = out.shape
+    n_parts = _threads.parts(M * N * (a.shape[1] * _NS + _OUT_NS))
+    _RUN(out, a, b, bias, accumulate, n_parts)
+    return out
 
-    >>> import numpy as np
-    >>> column_sums(np.array([[1, 2], [3, 4]], np.float32))
-    array([4., 6.])
-    """
-    return A.sum(axis=0, dtype=np.float64)
+
+def _is_target(out, a, b, bias):
+    """Whether a kernel may write into it: float32, not behind a subclass's back, no overlap."""
+    return (
+        type(out) is np.ndarray
+        and out.dtype == _FLOAT32
+        and out.flags.aligned
+        and out.flags.writeable
+        and not np.may_share_memory(out, a)
+        and not np.may_share_memory(out, b)
+        and (bias is None or not np.may_share_memory(out, bias))
+    )
+
+
+def _has_rows(x):
+    """Whether its rows are contiguous, and each starts after the one before."""
+    return (x.shape[1] < 2 or x.strides[1] == x.itemsize) and (
+        x.shape[0] < 2 or abs(x.strides[0]) >= x.shape[1] * x.itemsize
+    )
+
+
+def _numpys(a, b, out, accumulate, bias):
+    if out is None:
+        out = np.matmul(a, b)
+        if bias is None:
+            return out
+        return np.add(out, bias, out=out if np.result_type(out, bias) == out.dtype else None)
+    dtype = a.dtype if a.dtype == b.dtype else np.result_type(a, b)
+    if dtype.kind in "biu":  # sums of small integers would wrap round before they get there
+        dtype = np.result_type(dtype, out)
+        a = a.astype(dtype)
+    if out.dtype == dtype and not accumulate and bias is None:
+        return np.matmul(a, b, out=out)
+    result = np.matmul(a, b)
+    if accumulate:
+        result = out + result
+    out[...] = result if bias is None else result + bias
+    return out

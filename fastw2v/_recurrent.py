@@ -53,15 +53,15 @@ class _OverTime:
         checked = self._check(xs, lengths)
         if self._computing_dtype() != self.dtype:
             return self._advance(None, *checked, train).astype(self.dtype)
-        N, T, _ = checked[0].shape
+        N, T = checked[0].shape[:2]
         return self._advance(np.empty((N, T, len(self.params[1])), self.dtype), *checked, train)
 
     def _check(self, xs, lengths):
         """xs, lengths and the first states (None: zeros), all fitting; nothing is changed."""
         Wx, Wh, b = self.params
         _, H = _validation.recurrent_weights(Wx, Wh, b, self._n_gates)
-        xs = _validation.sequence("xs", xs, Wx)
-        N, T, _ = xs.shape
+        xs = self._check_input(xs, Wx)
+        N, T = xs.shape[:2]
         lengths = _validation.row_lengths("lengths", lengths, N, T)
         self.dtype = _validation.sequence_dtype("dtype", self.dtype)
         self._options()
@@ -77,7 +77,7 @@ class _OverTime:
         `turned` reads xs the other way round than `go_backwards` says.
         """
         dtype = self._computing_dtype()
-        N, T, D = xs.shape
+        N, T = xs.shape[:2]
         Wx, Wh, b = self._weights(dtype)
         H = len(Wh)
         if hs is None:
@@ -88,12 +88,13 @@ class _OverTime:
         ]
         self._kept = None  # from here on the scratch that it lies in is written to
         backwards = bool(self.go_backwards) != turned
+        kind = self._input_dtype(xs, dtype)
         if lengths is not None or backwards:
-            xs = arrange(self._scratch.take("xs", xs.shape, dtype), xs, lengths, backwards)
+            xs = arrange(self._scratch.take("xs", xs.shape, kind), xs, lengths, backwards)
         else:
-            xs = self._contiguous("xs", xs, dtype)
+            xs = self._contiguous("xs", xs, kind)
         gates = self._scratch.take("gates", (N, T, self._n_gates * H), dtype)
-        product(xs.reshape(N * T, D), Wx, gates.reshape(N * T, self._n_gates * H), bias=b)
+        self._write_inputs(gates.reshape(N * T, self._n_gates * H), xs, Wx, b)
         kept = dict.fromkeys(self._keeps)
         if train:
             kept = {name: self._scratch.take(name, (N, T, H), dtype) for name in self._keeps}
@@ -107,7 +108,7 @@ class _OverTime:
             Wh=Wh, lengths=lengths, options=options,
         )  # fmt: skip
         if train:
-            kept |= {"xs": xs, "gates": gates, "lengths": lengths, "options": options}
+            kept |= {"xs": xs, "gates": gates, "lengths": lengths, "options": options, "D": len(Wx)}
             self._kept = kept | {"backwards": backwards}
         for name, state in zip(self._states, states, strict=True):
             setattr(self, name, state)
@@ -119,10 +120,10 @@ class _OverTime:
     def _check_backward(self, dhs, arriving):
         """dhs, and gradients of the last states as new arrays; all fits, nothing is changed."""
         kept = _validation.after_training(self, self._kept)
-        N, T, D = kept["xs"].shape
-        dtype, width = kept["gates"].dtype, kept["gates"].shape[2]
+        N, T, width = kept["gates"].shape
+        dtype = kept["gates"].dtype
         H = width // self._n_gates
-        for name, W, rows in zip(("Wx", "Wh"), self.params, (D, H), strict=False):
+        for name, W, rows in zip(("Wx", "Wh"), self.params, (kept["D"], H), strict=False):
             _validation.same_shape(name, W, (rows, width), "that of forward")
         dhs = _validation.numbers("dhs", dhs)
         _validation.same_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
@@ -143,7 +144,7 @@ class _OverTime:
         """
         kept = self._kept
         xs, gates, lengths = kept["xs"], kept["gates"], kept["lengths"]
-        N, T, D = xs.shape
+        N, T, width = gates.shape
         dtype = gates.dtype
         if turned:
             dhs = arrange(self._scratch.take("dhs", dhs.shape, dtype), dhs, lengths, True)
@@ -156,17 +157,35 @@ class _OverTime:
             inputs=(dhs, *(kept[name] for name in self._needs)),
             Wh=Wh, lengths=lengths, options=kept["options"],
         )  # fmt: skip
-        rows = da.reshape(N * T, gates.shape[2])
+        rows = da.reshape(N * T, width)
         dWx, dWh, db = self.grads
-        _write(dWx, xs.reshape(N * T, D).T, rows)
+        dxs = self._retreat_to_inputs(dWx, rows, xs, Wx)
         self._write_recurrent(dWh, kept, rows)
         db[...] = column_sums(rows).reshape(db.shape)
-        dxs = product(rows, Wx.T).reshape(N, T, D)
-        if kept["backwards"]:
-            turn_round(dxs, lengths)
         for name, d in zip(self._states, dstates, strict=True):
             setattr(self, "d" + name, d)
+        if dxs is None:
+            return None
+        if kept["backwards"]:
+            turn_round(dxs, lengths)
         return dxs.astype(self.dtype, copy=False)
+
+    # How the input goes in, for those to whom it comes in another form.
+
+    def _check_input(self, xs, Wx):
+        return _validation.sequence("xs", xs, Wx)
+
+    def _input_dtype(self, xs, dtype):
+        return dtype
+
+    def _write_inputs(self, rows, xs, Wx, b):
+        """rows (N * T, n * H) = xs Wx + b."""
+        product(xs.reshape(len(rows), len(Wx)), Wx, rows, bias=b)
+
+    def _retreat_to_inputs(self, dWx, rows, xs, Wx):
+        """dWx = xs^T rows; returns dxs (N, T, D) = rows Wx^T."""
+        _write(dWx, xs.reshape(len(rows), len(Wx)).T, rows)
+        return product(rows, Wx.T).reshape(xs.shape)
 
     def _run(self, entry, *outputs, inputs=(), Wh, lengths, options):
         """Call a kernel: outputs, scratch, inputs, weights, options, and how it is cut."""

@@ -201,7 +201,7 @@ def _note(x):
 
 
 def _tracked_copy(grad):
-    twin = RowGrad(grad)
+    twin = RowGrad(grad) if grad.ndim == 2 else vector_grad(grad)
     theirs, mine = grad._tracker, twin._tracker
     if is_tracked(grad) and is_proven(grad):
         rows = theirs.rows[: theirs.n_rows]
@@ -362,6 +362,30 @@ class RowGradHolder:
 # What layers, trainers and optimizers do with a gradient, tracked or not.
 
 
+def vector_grad(b):
+    """The gradient of a vector b (V,), tracked as that of a table with one number in a row."""
+    grad = np.zeros(b.shape, b.dtype).view(RowGrad)
+    grad._tracker = _Tracker(len(b))
+    grad._whole = True
+    return grad
+
+
+def as_table(array):
+    """A plain view (V, D) of a gradient or parameter, D = 1 for a vector (V,)."""
+    plain = array.view(np.ndarray)
+    return plain[:, None] if plain.ndim == 1 else plain
+
+
+def listed_rows(grad):
+    """The rows (n,) int64 outside of which `grad` is zero, or None when that may be any.
+
+    Only for those who trust the list: see `RowGrad`.
+    """
+    if not is_tracked(grad) or grad._tracker.dense:
+        return None
+    return grad._tracker.rows[: grad._tracker.n_rows]
+
+
 def is_row_grad(grad):
     """Whether `grad` is a whole RowGrad (not a view of one), as a layer makes it."""
     return type(grad) is RowGrad and grad._whole and len(grad._tracker.mark) == len(grad)
@@ -403,36 +427,40 @@ def shares_memory(x, grad):
 def write_rows(grad, ids, V, x, coef=None):
     """grad = 0, then grad[ids[n, c]] += coef[n, c] * x[n].
 
-    grad is to be (V, D); ids (N * C,) in [0, V), contiguous; x (N, D); coef (N * C,) or None for
-    ones.
+    grad is to be (V, D), or (V,) with D = 1; ids (N * C,) in [0, V), contiguous; x (N, D);
+    coef (N * C,) or None for ones.
     """
     writable("grads[0]", grad)
-    same_shape("grads[0]", grad, (V, x.shape[1]), "that of W")
+    same_shape("grads[0]", grad, (V, x.shape[1])[: grad.ndim], "that of W")
     if grad.dtype in FLOATS:
         x = as_float("x", x, grad.dtype)
         coef = coef if coef is None else as_float("coef", coef, grad.dtype)
     if shares_memory(x, grad):
         x = x.copy()
-    if not has_plain_rows(grad):
-        _plain(grad)[...] = 0
+    tracked = is_tracked(grad)  # before there is one more view of its memory
+    rows = as_table(grad)
+    if not has_plain_rows(rows):
+        rows[...] = 0
         C = ids.size // max(len(x), 1)
         terms = np.repeat(x, C, axis=0) if C != 1 else x
-        np.add.at(grad, ids, terms if coef is None else coef[:, None] * terms)
+        np.add.at(rows, ids, terms if coef is None else coef[:, None] * terms)
+        _note(grad)
         return
-    n_parts = _threads.parts((ids.size + len(x)) * grad.shape[1] * _NS / _SPLIT_LATE)
+    n_parts = _threads.parts((ids.size + len(x)) * x.shape[1] * _NS / _SPLIT_LATE)
     key = (grad.dtype, ids.dtype)
-    if not is_tracked(grad):
-        grad[...] = 0
-        _SCATTER[key](grad, ids, x, coef, n_parts)
+    if not tracked:
+        rows[...] = 0
+        _note(grad)
+        _SCATTER[key](rows, ids, x, coef, n_parts)
         return
     tracker = grad._tracker
     if tracker.dense:
-        grad.view(np.ndarray)[...] = 0
+        rows[...] = 0
         tracker.reset()
     if tracker.first.size < ids.size:
         tracker.first = np.empty(ids.size, np.uint8)
     n_rows = _OVERWRITE[key](
-        grad, tracker.mark, tracker.fresh, tracker.first, tracker.rows, tracker.n_rows,
+        rows, tracker.mark, tracker.fresh, tracker.first, tracker.rows, tracker.n_rows,
         tracker.stamp, ids, x, coef, n_parts,
     )  # fmt: skip
     if n_rows < 0:
@@ -473,11 +501,12 @@ def is_proven(grad):
     """Look at all rows outside the list: are they zero? If not, all rows count as touched."""
     tracker = grad._tracker
     if not tracker.dense:
-        if not has_plain_rows(grad):
+        rows = as_table(grad)
+        if not has_plain_rows(rows):
             tracker.dense = True
             return False
         n_parts = _threads.parts(grad.size * _NS)
-        if not _PROVE[grad.dtype](grad, tracker.mark, n_parts):
+        if not _PROVE[grad.dtype](rows, tracker.mark, n_parts):
             tracker.dense = True
     return not tracker.dense
 

@@ -612,6 +612,7 @@ def iterable(name, things, what):
         raise TypeError(
             f"{name}: expected {what}, got {type(things).__name__}; pass a list of them"
         )
+    return things
 
 
 def sequence_dtype(name, dtype):
@@ -827,3 +828,338 @@ def touch_counts(name: str, counts: object, V: int) -> np.ndarray:
     if counts.shape != (V,) or not counts.flags.carray:
         raise ValueError(f"{name}: expected shape ({V},), writable, got {counts.shape}")
     return counts
+
+
+def above_zero(name, value):
+    """A finite number above 0, as float."""
+    value = number(name, value)
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name}: expected a number above 0, got {value}; pass e.g. 1.0")
+    return value
+
+
+def one_id(name, value):
+    """A single id, an int or an array of one, as int."""
+    ids = _native_ids(name, value)
+    if ids.size != 1:
+        raise ValueError(f"{name}: expected one id, got shape {ids.shape}; pass an int")
+    return int(ids.reshape(-1)[0])
+
+
+def id_list(name, ids):
+    """Ids in any number, as a list of ints."""
+    iterable(name, ids, "ids")
+    return _native_ids(name, ids if isinstance(ids, np.ndarray) else list(ids)).reshape(-1).tolist()
+
+
+def some_left(name, skipped, V):
+    """Check that not all ids from 0 to V - 1 are skipped: a draw would never end."""
+    if len(skipped) >= V and skipped.issuperset(range(V)):
+        raise ValueError(
+            f"{name}: expected to leave one of the {V} ids, got all of them; leave some out"
+        )
+
+
+def state_pair(name, state):
+    """(h, c) of an LSTM."""
+    try:
+        h, c = state
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected (h, c), as get_state returns it, got {type(state).__name__}; pass "
+            "a pair of arrays (N, H)"
+        ) from None
+    return h, c
+
+
+def state_pairs(name, states, n):
+    """[(h, c), ...] of n LSTMs."""
+    if not isinstance(states, (list, tuple)) or len(states) != n:
+        raise ValueError(
+            f"{name}: expected {n} pairs (h, c), as get_state returns them, got "
+            f"{len(states) if isinstance(states, (list, tuple)) else type(states).__name__}; "
+            "pass one for each LSTM"
+        )
+    return [state_pair(f"{name}[{k}]", state) for k, state in enumerate(states)]
+
+
+def one_row(name, x, instead):
+    """Check that there is one row: `instead` is the method that takes more."""
+    if np.ndim(x) < 2 or len(x) != 1:
+        raise ValueError(
+            f"{name}: expected one row, shape (1, ...), got {np.shape(x)}; use {instead} for more"
+        )
+
+
+def id_per_row(name, ids, N):
+    """One id for all, or (N,), as (N, 1)."""
+    found = _native_ids(name, ids)
+    if found.shape not in ((), (1,), (N,)):
+        raise ValueError(
+            f"{name}: expected one id, or shape (N,) = ({N},), got {found.shape}; pass one for "
+            "each row"
+        )
+    return np.broadcast_to(found.reshape(-1, 1), (N, 1))
+
+
+def answers(name, ts, N):
+    """Answers (N, T) of at least the start mark and one id, to N questions."""
+    ts = _native_ids(name, ts)
+    if ts.ndim != 2 or len(ts) != N or ts.shape[1] < 2:
+        raise ValueError(
+            f"{name}: expected answers of shape (N, T) with N = {N}, one for each question, and T "
+            f"of at least 2, the start mark and what follows it, got {ts.shape}; reshape it"
+        )
+    return ts
+
+
+def some_steps(name, xs):
+    """`xs` (N, T), if there is a row and a step."""
+    if xs.size == 0:
+        raise ValueError(
+            f"{name}: expected shape (N, T), neither of them 0, got {xs.shape}; leave empty "
+            "batches out"
+        )
+    return xs
+
+
+def one_hot_contexts(name, contexts, V):
+    """Contexts as one-hot vectors (N, 2, V)."""
+    contexts = numbers(name, contexts)
+    if contexts.ndim != 3 or contexts.shape[1:] != (2, V):
+        raise ValueError(
+            f"{name}: expected one-hot vectors of shape (N, 2, V) = (N, 2, {V}), got "
+            f"{contexts.shape}; make them with util.convert_one_hot(contexts, {V})"
+        )
+    return contexts
+
+
+def question_pairs(name, pairs):
+    """At least two pairs of strings, as a list; none of them all empty on one side."""
+    iterable(name, pairs, "pairs of str")
+    pairs = list(pairs)
+    for k, pair in enumerate(pairs):
+        if not (
+            isinstance(pair, (tuple, list))
+            and len(pair) == 2
+            and all(isinstance(part, str) for part in pair)
+        ):
+            raise TypeError(f"{name}[{k}]: expected a pair of str, got {pair!r}; pass (text, text)")
+        if not pair[0].strip() or not pair[1].strip():
+            raise ValueError(
+                f"{name}[{k}]: expected a question and an answer, got {pair!r}; leave it out"
+            )
+    if len(pairs) < 2:
+        raise ValueError(f"{name}: expected at least two pairs, got {len(pairs)}; pass more")
+    return pairs
+
+
+def rows_of_ids(name, xs):
+    """`xs` as ids (N, T), whatever they are."""
+    ids = _native_ids(name, xs)
+    if ids.ndim != 2:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T), got {ids.shape}; for one sequence pass it as "
+            f"{name}[None, :]"
+        )
+    return ids
+
+
+def different_words(name, words, wanted):
+    """Different strings, `wanted` among them, as a list."""
+    words = list(iterable(name, words, "words"))
+    seen = set()
+    for k, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(f"{name}[{k}]: expected str, got {type(word).__name__}; pass words")
+        if word in seen:
+            raise ValueError(f"{name}[{k}]: {word!r} stands there twice; give each word once")
+        seen.add(word)
+    if wanted not in seen:
+        raise ValueError(
+            f"{name}: expected {wanted!r} among the words, for those it does not know; add it"
+        )
+    return words
+
+
+def result_memory(name, out, shape):
+    """`out`, if a result of this shape can be written into it as it is."""
+    writable(name, out)
+    same_shape(name, out, shape, "that of the result")
+    if out.dtype not in FLOATS or not out.flags.c_contiguous:
+        raise ValueError(
+            f"{name}: expected contiguous float32 or float64, got {out.dtype}"
+            f"{'' if out.flags.c_contiguous else ' with gaps'}; pass np.empty(shape, np.float32)"
+        )
+    return out
+
+
+def all_within(ids, V):
+    """Whether all of the ids, as `any_ids` returns them, are in [0, V): for the usual case."""
+    at, negative = _FIND_BAD_ID[ids.dtype](ids.reshape(-1), V)
+    return at < 0 and not negative
+
+
+# Losses over sampled classes ---------------------------------------------------------------------
+
+
+def label_column(name, labels):
+    """Right classes (N,) or (N, 1), N > 0, as integers (N,)."""
+    ids = _native_ids(name, labels)
+    if ids.size == 0 or ids.shape not in ((ids.size,), (ids.size, 1)):
+        raise ValueError(
+            f"{name}: expected ids of shape (N,) or (N, 1), one right class per row and N > 0, "
+            f"got {ids.shape}; reshape it"
+        )
+    return ids.reshape(-1)
+
+
+def class_bias(name, b, W):
+    """`b`, if it is a vector with one number per row of W, of W's dtype."""
+    weights(name, b, 1)
+    same_shape(name, b, (len(W),), "one number per row of W")
+    if b.dtype != W.dtype:
+        raise TypeError(
+            f"{name}: expected {W.dtype}, the dtype of W, got {b.dtype}; convert with .astype"
+        )
+    return b
+
+
+def candidates(name, values, N, V):
+    """The three arrays of sampled classes: ids (K,), expected counts (N, 1) and (K,), float64."""
+    try:
+        sampled, true_count, count = values
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected (sampled, true_expected_count, sampled_expected_count), got "
+            f"{type(values).__name__}; pass what sampler.sample(labels) gives"
+        ) from None
+    sampled = as_ids(f"{name}[0]", any_ids(f"{name}[0]", sampled, 1), V, False, "classes")
+    counts = []
+    for k, (given, shape) in enumerate(((true_count, (N, 1)), (count, sampled.shape)), 1):
+        given = as_float(f"{name}[{k}]", given, np.float64)
+        same_shape(f"{name}[{k}]", given, shape, "one expected count per class")
+        if not (given > 0).all():
+            raise ValueError(
+                f"{name}[{k}]: expected counts above 0, got {given[~(given > 0)][0]}; "
+                "a class that cannot be sampled has no place among the candidates"
+            )
+        counts.append(given)
+    return sampled, *counts
+
+
+# Models over sequences ---------------------------------------------------------------------------
+
+
+def steps_to_read(name, xs):
+    """`xs` as an ndarray (N, T, D) of at least one step."""
+    xs = numbers(name, xs)
+    if xs.ndim != 3 or xs.shape[1] == 0:
+        raise ValueError(
+            f"{name}: expected shape (N, T, D) with T of at least 1, got {xs.shape}; a series of "
+            "single numbers is xs[:, :, None]"
+        )
+    return xs
+
+
+# Texts of characters -----------------------------------------------------------------------------
+
+
+def listed(name, things, what):
+    """Check a list, or another sequence."""
+    if not isinstance(things, Sequence):
+        raise TypeError(
+            f"{name}: expected a list of {what}, got {type(things).__name__}; pass a list"
+        )
+    return things
+
+
+def alphabet(name, characters):
+    """Different characters, a str or a list of them, sorted by code point."""
+    characters = list(listed(name, characters, "characters"))
+    for char in characters:
+        if not isinstance(char, str) or len(char) != 1:
+            raise ValueError(f"{name}: expected single characters, got {char!r}; pass a str")
+    if not characters:
+        raise ValueError(f"{name}: expected at least one character, got none; pass a str")
+    return sorted(set(characters))
+
+
+def text_list(name, texts):
+    """A list of at least one str."""
+    texts = listed(name, texts, "texts")
+    texts = [text(f"{name}[{k}]", one) for k, one in enumerate(texts)]
+    if not texts:
+        raise ValueError(f"{name}: expected at least one text, got none; pass a str or a list")
+    return texts
+
+
+def text_pairs(name, pairs, marks):
+    """(source, target) pairs of texts, at least one, without characters that are marks in them."""
+    pairs = listed(name, pairs, "(source, target) pairs")
+    found = []
+    for k, pair in enumerate(pairs):
+        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+            raise ValueError(
+                f"{name}[{k}]: expected (source, target), got {pair!r:.60}; pass two texts"
+            )
+        for side, one in zip(("source", "target"), pair, strict=True):
+            place = f"{name}[{k}]: {side}"
+            if not text(place, one):
+                raise ValueError(f"{place}: expected a text, got an empty one; leave the pair out")
+            if any(mark in one for mark in marks):
+                raise ValueError(
+                    f"{place}: expected no tab and no newline, which mark start and end, got "
+                    f"{one!r:.60}; take them out"
+                )
+        found.append((pair[0], pair[1]))
+    if not found:
+        raise ValueError(f"{name}: expected at least one pair, got none; pass (source, target)")
+    return found
+
+
+def char_ids(name, texts, ids, max_length):
+    """The characters of texts as ids (N, T) int32, -1 behind the ends of the shorter ones."""
+    found = np.full((len(texts), max(map(len, texts))), -1, np.int32)
+    for k, one in enumerate(texts):
+        place = name if len(texts) == 1 else f"{name}[{k}]"
+        if not one:
+            raise ValueError(f"{place}: expected a text, got an empty one; leave it out")
+        if len(one) > max_length:
+            raise ValueError(
+                f"{place}: expected at most {max_length} characters, the most that this model was "
+                f"made for, got {len(one)}; shorten it, or train a model with longer texts"
+            )
+        try:
+            found[k, : len(one)] = [ids[char] for char in one]
+        except KeyError:
+            at = next(i for i, char in enumerate(one) if char not in ids)
+            raise ValueError(
+                f"{place}: character {one[at]!r} in {one.strip()!r:.60} is not among the "
+                f"{len(ids)} of this model's alphabet; leave it out, or train with texts that "
+                "have it"
+            ) from None
+    return found
+
+
+def padded_ids(name, given, V, least=1):
+    """Ids (N, T) with -1 behind the end of each row: cut to the longest, with 0 for -1, lengths.
+
+    N and the length of each row, at least `least`, may not be 0.
+    """
+    ids = _native_ids(name, given)
+    if ids.ndim != 2 or ids.size == 0:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T), neither of them 0, got {ids.shape}; pass what "
+            "pair_ids gives"
+        )
+    there = ids != -1
+    lengths = np.where(there.any(axis=1), ids.shape[1] - there[:, ::-1].argmax(axis=1), 0)
+    if lengths.min() < least:
+        raise ValueError(
+            f"{name}: expected at least {least} ids in each row before its -1, got "
+            f"{lengths.min()} in row {lengths.argmin()}; leave the row out"
+        )
+    behind = np.arange(ids.shape[1]) >= lengths[:, None]
+    ids = as_ids(name, np.where(behind, 0, ids), V, wrap=False, rows="characters")
+    return np.ascontiguousarray(ids[:, : lengths.max()]), lengths

@@ -19,7 +19,7 @@ class BaseModel(RowGradHolder):
     """Base of models: `params`, `grads`, and files of parameters.
 
     A subclass sets `params` and `grads` (lists of arrays, same order) and writes `forward` and
-    `backward`.
+    `backward`. In copies and pickles a weight that is the transpose of another is so again.
 
     >>> import tempfile
     >>> class Line(BaseModel):
@@ -82,6 +82,16 @@ class BaseModel(RowGradHolder):
         for param, array in zip(params, arrays, strict=True):
             param[...] = array
 
+    def __getstate__(self):
+        return {**super().__getstate__(), "_tied": _tied(vars(self).get("params"))}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        tied = state.pop("_tied", ())
+        super().__setstate__(state)
+        for first, second in tied:  # copies and pickles make two arrays of a table and its view
+            _exchange(self, self.params[second], self.params[first].T)
+
     def _file_name(self, file_name):
         if file_name is None:
             return type(self).__name__ + ".pkl"
@@ -108,6 +118,44 @@ class BaseModel(RowGradHolder):
                     f"{name}: expected shape {param.shape} for params[{i}] of {owner}, "
                     f"got {shape}; build the model with the sizes it was saved with"
                 )
+
+
+def _tied(params):
+    """Pairs of places in a list of weights, of which the second is the transpose of the first."""
+    if not isinstance(params, list):
+        return []
+    views = {}
+    for place, param in enumerate(params):
+        if isinstance(param, np.ndarray) and param.ndim == 2:
+            views.setdefault(_memory(param.T), place)
+    return [
+        (views[_memory(param)], place)
+        for place, param in enumerate(params)
+        if isinstance(param, np.ndarray) and views.get(_memory(param), place) < place
+    ]
+
+
+def _memory(array):
+    """What two arrays have in common that are the same view of the same memory."""
+    return array.__array_interface__["data"][0], array.dtype, array.shape, array.strides
+
+
+def _exchange(thing, old, new, seen=None):
+    """Put the array `new` in the place of `old` in attributes and lists, also of layers held."""
+    seen = {} if seen is None else seen
+    if id(thing) in seen:
+        return
+    seen[id(thing)] = thing
+    if isinstance(thing, list):
+        thing[:] = [new if item is old else item for item in thing]
+        for item in thing:
+            _exchange(item, old, new, seen)
+    elif hasattr(thing, "params") and hasattr(thing, "__dict__"):
+        for name, value in vars(thing).items():
+            if value is old:
+                vars(thing)[name] = new
+            else:
+                _exchange(value, old, new, seen)
 
 
 def _read_pickle(name, check):

@@ -1,4 +1,4 @@
-"""The command `fastw2v`: train word vectors, ask them, run a script of the book.
+"""The command `fastw2v`: train word vectors, ask them, train language models, run a script.
 
 Results go to stdout, everything else to stderr; there are no colours to switch off. Exit codes:
 0 done, 1 the job failed (one line says why), 2 wrong usage, 130 stopped by Ctrl-C (what was
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from fastw2v import _cli_word2vec
 from fastw2v._cli_word2vec import Trained
 from fastw2v._run import add_run_parser, run_command
+from fastw2v._translate import add_translate_parsers, translate, translate_train
 
 if TYPE_CHECKING:
     from fastw2v.datasets import Corpus
@@ -53,8 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A word that the terminal's encoding lacks must not end the program.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    from fastw2v import _cli_text_model
+
     try:
-        return _flushed(_COMMANDS[args.command](args))
+        return _flushed((_COMMANDS | _cli_text_model.COMMANDS)[args.command](args))
     except BrokenPipeError:
         return _drop_output()
     except KeyboardInterrupt:
@@ -173,7 +176,11 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="how this fastw2v was built, and what it runs on")
     info.add_argument("--json", action="store_true", help="print one JSON object")
 
+    from fastw2v import _cli_text_model
+
+    _cli_text_model.add_parsers(commands)
     add_run_parser(commands)
+    add_translate_parsers(commands)
     return parser
 
 
@@ -579,4 +586,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "map": _map,
     "word2vec": _cli_word2vec.word2vec,
     "info": _info,
+    "translate-train": translate_train,
+    "translate": translate,
 }

@@ -14,6 +14,7 @@ __all__ = [
     "glorot_uniform",
     "orthogonal",
     "random_normal",
+    "scaled_normal",
     "truncated_normal",
     "uniform",
     "unit_forget_bias",
@@ -120,6 +121,22 @@ def unit_forget_bias(shape, *, rng=None, dtype=np.float32):
     bias = np.zeros(shape, dtype)
     bias[: shape[0] // 4] = 1
     return bias
+
+
+def scaled_normal(shape, divisor, *, rng=None, dtype=np.float32):
+    """Standard normal numbers divided by `divisor`: how the book's chapters 5 to 8 begin.
+
+    They are divided in float64 and then rounded, as the book does, so that the same seed gives the
+    same bits.
+
+    >>> W = scaled_normal((1000, 50), 50**0.5, rng=0)
+    >>> W.dtype, bool(abs(W.std() * 50**0.5 - 1) < 0.02)
+    (dtype('float32'), True)
+    """
+    if _validation.not_negative("divisor", divisor) == 0:
+        raise ValueError("divisor: expected a number above 0, got 0; pass e.g. sqrt(D)")
+    numbers = _source(rng).standard_normal(_validation.lengths("shape", shape))
+    return (numbers / divisor).astype(dtype)
 
 
 def word_vectors(shape, rng=None):

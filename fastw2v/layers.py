@@ -11,6 +11,7 @@ import numpy as np
 
 from fastw2v import _threads, _validation, config
 from fastw2v._kernels import _activation, _embedding, _loss, specialise
+from fastw2v._products import column_sums, product
 from fastw2v._replay import catch_up
 from fastw2v._row_grad import RowGrad, RowGradHolder, write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
@@ -32,20 +33,6 @@ __all__ = [
 
 _GATHER = specialise(_embedding.gather)
 _GATHER_NS = 0.05  # serial nanoseconds per element copied; see `_threads.parts`
-
-
-def _product(a, b, out=None):
-    """a @ b of two matrices, in numpy's dtype; written into `out`, in its dtype, if given."""
-    if out is None:
-        return np.matmul(a, b)
-    dtype = a.dtype if a.dtype == b.dtype else np.result_type(a, b)
-    if dtype.kind in "biu":  # sums of small integers would wrap round before they get there
-        dtype = np.result_type(dtype, out)
-        a = a.astype(dtype)
-    if out.dtype == dtype:
-        return np.matmul(a, b, out=out)
-    out[...] = np.matmul(a, b)
-    return out
 
 
 def _matrix(x):
@@ -84,7 +71,7 @@ class MatMul:
         """x (..., D) -> x @ W (..., H)."""
         W = np.asarray(self.params[0])
         x = _validation.features("x", x, W)
-        out = _product(_matrix(x), W)
+        out = product(_matrix(x), W)
         self.x = x
         return out.reshape(*x.shape[:-1], W.shape[1])
 
@@ -92,8 +79,8 @@ class MatMul:
         """dout (..., H) -> dx (..., D); writes dW = x.T @ dout, summed over all leading axes."""
         x, dout, W, dW = _dense_backward(self, dout)
         # forward: out = x @ W
-        dx = _product(_matrix(dout), W.T).reshape(x.shape)
-        _product(_matrix(x).T, _matrix(dout), out=dW)
+        dx = product(_matrix(dout), W.T).reshape(x.shape)
+        product(_matrix(x).T, _matrix(dout), out=dW)
         return dx
 
 
@@ -121,18 +108,17 @@ class Affine:
         self.grads = [np.zeros_like(W, subok=False), np.zeros_like(b, subok=False)]
         self.x = None
 
-    def forward(self, x):
-        """x (..., D) -> x @ W + b (..., H)."""
+    def forward(self, x, *, out=None):
+        """x (..., D) -> x @ W + b (..., H), written into `out` if given."""
         W, b = map(np.asarray, self.params)
         x = _validation.features("x", x, W)
         _validation.bias("b", b, W.shape[1])
-        out = _product(_matrix(x), W)
-        if out.dtype == b.dtype:
-            out += b.reshape(-1)
-        else:
-            out = out + b.reshape(-1)
+        shape = *x.shape[:-1], W.shape[1]
+        if out is not None:
+            out = _matrix(_validation.result_memory("out", out, shape))
+        out = product(_matrix(x), W, out, bias=b.reshape(-1))
         self.x = x
-        return out.reshape(*x.shape[:-1], W.shape[1])
+        return out.reshape(shape)
 
     def backward(self, dout):
         """dout (..., H) -> dx (..., D); writes dW = x.T @ dout and db = sum of dout."""
@@ -141,9 +127,9 @@ class Affine:
         _validation.bias("grads[1]", db, W.shape[1])
         _validation.writable("grads[1]", db)
         # forward: out = x @ W + b
-        dx = _product(_matrix(dout), W.T).reshape(x.shape)
-        _product(_matrix(x).T, _matrix(dout), out=dW)
-        db[...] = _matrix(dout).sum(axis=0)
+        dx = product(_matrix(dout), W.T).reshape(x.shape)
+        product(_matrix(x).T, _matrix(dout), out=dW)
+        db[...] = column_sums(_matrix(dout))
         return dx
 
 

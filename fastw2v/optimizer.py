@@ -17,9 +17,10 @@ import math
 import numpy as np
 
 from fastw2v import _threads
-from fastw2v._kernels import _optimizer, specialise
-from fastw2v._row_grad import is_tracked, shares_memory, touched
+from fastw2v._kernels import _embedding, _optimizer, specialise
+from fastw2v._row_grad import as_table, is_tracked, listed_rows, shares_memory, touched
 from fastw2v._validation import (
+    FLOATS,
     as_float,
     below_one,
     has_plain_rows,
@@ -34,6 +35,8 @@ from fastw2v._validation import (
 
 __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"]
 
+_GATHER = specialise(_embedding.gather)
+_SCATTER = specialise(_embedding.scatter_add)
 _SUM_SQUARES = specialise(_optimizer.sum_squares)
 _SCALE = specialise(_optimizer.scale)
 
@@ -59,8 +62,27 @@ class _Optimizer:
     def _update(self, params, grads, trusted):
         """`trusted`: the lists of touched rows of the gradients are right (see `RowGrad`)."""
         params_and_grads(params, grads)
+        known = [self._known(i, w, g) for i, (w, g) in enumerate(zip(params, grads, strict=True))]
+        if not all(known):
+            grads = self._checked(params, grads, known)
+        scalars = self._scalars()
+        for name in self._states:
+            if getattr(self, name) is None:
+                self._make_state(name, params)
+        for i, (w, g) in enumerate(zip(params, grads, strict=True)):
+            if known[i]:
+                rows, kernel = known[i]
+                kernel(*rows, None, *scalars, _threads.parts(w.size * self._ns))
+            else:
+                self._sweep(i, w, g, scalars, trusted)
+                self._remember(i, w, g)
+
+    def _checked(self, params, grads, known):
+        """The gradients, as they are taken; those that are `known` have been looked at before."""
         grads = list(grads)
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
+            if known[i]:
+                continue
             parameter(f"params[{i}]", w)
             dtype = _dtype_of(w)
             if not isinstance(g, np.ndarray) or g.dtype != dtype:
@@ -71,12 +93,40 @@ class _Optimizer:
                 grads[i] = np.array(g)
         for name in self._states:
             self._check_state(name, params)
-        scalars = self._scalars()
-        for name in self._states:
-            if getattr(self, name) is None:
-                self._make_state(name, params)
-        for i, (w, g) in enumerate(zip(params, grads, strict=True)):
-            self._sweep(i, w, g, scalars, trusted)
+        return grads
+
+    # Most steps have the arrays of the step before, and need not find out again how a kernel takes
+    # them. What is remembered holds the arrays, so that they are these for certain.
+
+    _steps = None  # place in the list -> w, g, states, (all as the kernel takes them, kernel)
+
+    def _remember(self, i, w, g):
+        states = [getattr(self, name)[i] for name in self._states]
+        arrays = [w, *states, g]
+        if self._steps is None:
+            self._steps = {}
+        self._steps.pop(i, None)
+        plain = all(type(a) is np.ndarray and a.dtype == w.dtype for a in arrays)
+        whole = all(a.flags.c_contiguous and a.flags.aligned for a in arrays)
+        if plain and whole and w.dtype in FLOATS:
+            rows = [_as_rows(array) for array in arrays]
+            self._steps[i] = w, g, states, (rows, self._kernel[w.dtype])
+
+    def _known(self, i, w, g):
+        """(rows, kernel) for a step like an earlier one, or None."""
+        step = self._steps.get(i) if self._steps else None
+        if step is None or step[0] is not w or step[1] is not g or not w.flags.writeable:
+            return None
+        for name, array in zip(self._states, step[2], strict=True):
+            arrays = getattr(self, name)
+            if arrays is None or len(arrays) <= i or arrays[i] is not array:
+                return None
+            if not array.flags.writeable:
+                return None
+        return step[3]
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_steps"}
 
     def _make_state(self, name, params):
         if getattr(self, name) is None:
@@ -145,10 +195,13 @@ def clip_by_norm(grads, max_norm, trusted):
         raise ValueError(f"max_norm: expected 0 or more, got {max_norm}; pass a positive number")
     prepared, total = [], 0.0
     for i, g in enumerate(grads):
-        weights(f"grads[{i}]", g, None)
-        rows = g.T if g.ndim == 2 and not has_plain_rows(g) else g
-        rows = _as_rows(rows)
-        mark = touched(g, trusted) if rows is g and is_tracked(g) else None
+        if type(g) is np.ndarray and g.dtype in FLOATS and g.flags.carray:
+            rows, mark = g if g.ndim == 2 else g.reshape(1, -1), None
+        else:
+            weights(f"grads[{i}]", g, None)
+            rows = g.T if g.ndim == 2 and not has_plain_rows(g) else g
+            rows = _as_rows(rows)
+            mark = touched(g, trusted) if rows is g and g.ndim == 2 and is_tracked(g) else None
         prepared.append((rows, mark))
         if rows is None:
             flat = as_float(f"grads[{i}]", g, np.float64).reshape(-1)
@@ -199,6 +252,20 @@ class SGD(_Optimizer):
 
     def _scalars(self):
         return (number("lr", self.lr),)
+
+    def _sweep(self, i, w, g, scalars, trusted):
+        rows = listed_rows(g) if trusted else None
+        if rows is None or g.dtype != w.dtype or not has_plain_rows(as_table(w)):
+            super()._sweep(i, w, g, scalars, trusted)
+            return
+        # Rows without gradient stay as they are: not even their marks have to be looked at.
+        table, gradient = as_table(w), as_table(g)
+        D = table.shape[1]
+        steps = np.empty((len(rows), D), w.dtype)
+        n_parts = _threads.parts(steps.size * self._ns)
+        _GATHER[w.dtype, rows.dtype](steps, gradient, rows, n_parts)
+        rates = np.full(len(rows), -scalars[0], w.dtype)
+        _SCATTER[w.dtype, rows.dtype](table, rows, steps, rates, n_parts)
 
 
 class Momentum(_Optimizer):

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastw2v import _rng, _threads, _validation, config
 from fastw2v._kernels import _activation, _loss, specialise
+from fastw2v._products import column_sums, product
 from fastw2v._recurrent import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
 from fastw2v._row_grad import RowGrad, RowGradHolder
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
@@ -24,7 +25,6 @@ from fastw2v.layers import (
     SigmoidWithLoss,
     Softmax,
     SoftmaxWithLoss,
-    _product,
     rows_of,
     write_table_gradient,
 )
@@ -124,15 +124,15 @@ class _Cell:
     def _write_gradients(self, x, h_prev, da):
         """Of Wx, Wh and b, where da is the gradient of a = x Wx + h_prev Wh + b."""
         dWx, dWh, db = self.grads
-        _product(x.T, da, out=dWx)
-        _product(h_prev.T, da, out=dWh)
-        db[...] = da.sum(axis=0)
+        product(x.T, da, out=dWx)
+        product(h_prev.T, da, out=dWh)
+        db[...] = column_sums(da)
 
 
 def _pre_activation(x, h_prev, Wx, Wh, b):
     """x Wx + h_prev Wh + b, in numpy's dtype."""
-    a = _product(x, Wx)
-    for term in (_product(h_prev, Wh), b.reshape(-1)):
+    a = product(x, Wx)
+    for term in (product(h_prev, Wh), b.reshape(-1)):
         if term.dtype == a.dtype:
             a += term
         else:
@@ -179,7 +179,7 @@ class RNN(_Cell):
         # forward: h = tanh(a)
         da = dh_next * (1 - h * h)
         self._write_gradients(x, h_prev, da)
-        return _product(da, Wx.T), _product(da, Wh.T)
+        return product(da, Wx.T), product(da, Wh.T)
 
 
 class _GatedCell(_Cell):
@@ -243,7 +243,7 @@ class LSTM(_GatedCell):
             axis=1,
         )
         self._write_gradients(x, h_prev, da)
-        return _product(da, Wx.T), _product(da, Wh.T), dc * f
+        return product(da, Wx.T), product(da, Wh.T), dc * f
 
 
 class GRU(_GatedCell):
@@ -293,18 +293,18 @@ class GRU(_GatedCell):
         da_hat = dh_next * z * (1 - h_hat * h_hat)
         da_z = dh_next * (h_hat - h_prev) * slope(z)
         # forward: h_hat = tanh(... + (r * h_prev) Whh + ...)
-        d_reset = _product(da_hat, Wh[:, 2 * H :].T)
+        d_reset = product(da_hat, Wh[:, 2 * H :].T)
         da_zr = np.concatenate([da_z, d_reset * h_prev * slope(r)], axis=1)
-        dh_prev = dh_next * (1 - z) + d_reset * r + _product(da_zr, Wh[:, : 2 * H].T)
+        dh_prev = dh_next * (1 - z) + d_reset * r + product(da_zr, Wh[:, : 2 * H].T)
         da = np.concatenate([da_zr, da_hat], axis=1)
-        self.dWx = _product(x.T, da)
+        self.dWx = product(x.T, da)
         self.dWh = np.concatenate(
-            [_product(h_prev.T, da_zr), _product((r * h_prev).T, da_hat)], axis=1
+            [product(h_prev.T, da_zr), product((r * h_prev).T, da_hat)], axis=1
         )
-        self.db = da.sum(axis=0)
+        self.db = column_sums(da)
         for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
             grad[...] = value.reshape(grad.shape)
-        return _product(da, Wx.T), dh_prev
+        return product(da, Wx.T), dh_prev
 
 
 # Every step by itself ------------------------------------------------------------------------
@@ -381,9 +381,10 @@ class TimeAffine(Affine):
             [ 9., 12.]]])
     """
 
-    def forward(self, x):
-        """x (N, T, D) -> (N, T, H)."""
-        return super().forward(_validation.features_over_time("x", x, np.asarray(self.params[0])))
+    def forward(self, x, *, out=None):
+        """x (N, T, D) -> (N, T, H), written into `out` if given."""
+        x = _validation.features_over_time("x", x, np.asarray(self.params[0]))
+        return super().forward(x, out=out)
 
 
 class Simple_TimeAffine:
@@ -535,16 +536,16 @@ class TimeSoftmaxWithLoss:
         n_parts = _threads.parts(x.size * _NS[x.dtype] * 1.3)
         total = run(losses, tops, sums, e, rows, ids, n_parts)
         count = int(np.count_nonzero(ids >= 0))
-        kept = rows if e is None else e
-        self._state = (kept, e is not None, tops, sums, ids, count, x.shape, dtype)
+        kept, what = (rows, "scores") if e is None else (e, "exp")
+        self._state = (kept, what, tops, sums, ids, count, x.shape, dtype)
         self._cache = None
         return np.float64(total / count if count else np.nan)
 
     def _scratch(self, rows):
         """An array like `rows` that nobody else holds: that of the last forward if it fits."""
         if self._state is not None:
-            kept, is_ours, *_ = self._state
-            if is_ours and kept.shape == rows.shape and kept.dtype == rows.dtype:
+            kept, what, *_ = self._state
+            if what == "exp" and kept.shape == rows.shape and kept.dtype == rows.dtype:
                 return kept
             self._state = None  # frees it before the new one is made
         return np.empty_like(rows)
@@ -554,19 +555,45 @@ class TimeSoftmaxWithLoss:
         dout = _validation.numbers("dout", dout)
         if self._cache is not None:
             return self._backward_of_cache(dout)
-        kept, is_e, tops, sums, ids, count, shape, dtype = _validation.after_forward(
-            self, self._state
-        )
+        kept, what, *_, shape, dtype = _validation.after_forward(self, self._state)
         if dout.ndim:
             _validation.broadcast("dout", dout, kept.shape, "N * T and V of xs")
-        # forward: loss = mean of -log softmax(x)[t]
-        scale = (float(dout) if dout.ndim == 0 else 1.0) / max(count, 1)
         dx = np.empty(kept.shape, kept.dtype)
-        run = _CROSS_ENTROPY_BACKWARD[dx.dtype, ids.dtype]
-        run(dx, tops, sums, kept, ids, is_e, scale, _threads.parts(dx.size * _NS[dx.dtype]))
-        if dout.ndim:
-            dx *= dout
+        if what == "gradient":
+            np.multiply(kept, dout, out=dx)
+        else:
+            self._write_gradient(dx, float(dout) if dout.ndim == 0 else 1.0)
+            if dout.ndim:
+                dx *= dout
         return dx.reshape(shape).astype(dtype, copy=False)
+
+    def backward_in_place(self):
+        """backward() after a forward with copy=False: written over the scores, and so read-only.
+
+        For models that own their scores, and hand the result to a layer that only reads it.
+        """
+        kept, what, *others, dtype = _validation.after_forward(self, self._state)
+        if self._cache is not None or what == "exp" or kept.dtype != dtype:
+            return self.backward()  # nothing that could be written over
+        if what == "scores":
+            self._write_gradient(kept, 1.0)
+            self._state = (kept, "gradient", *others, dtype)
+        dx = kept.reshape(others[-1])
+        dx.flags.writeable = False
+        return dx
+
+    def holds(self, scores):
+        """Whether backward needs the memory of `scores`, which came with copy=False."""
+        return self._state is not None and np.may_share_memory(self._state[0], scores)
+
+    def _write_gradient(self, dx, dout):
+        """dx = (softmax - onehot) * dout / count, which may be written over the scores."""
+        kept, what, tops, sums, ids, count, *_ = self._state
+        # forward: loss = mean of -log softmax(x)[t]
+        scale = dout / max(count, 1)
+        run = _CROSS_ENTROPY_BACKWARD[dx.dtype, ids.dtype]
+        n_parts = _threads.parts(dx.size * _NS[dx.dtype])
+        run(dx, tops, sums, kept, ids, what == "exp", scale, n_parts)
 
     def _backward_of_cache(self, dout):
         ids, ys, counts, shape = self._cache
@@ -580,13 +607,16 @@ class TimeSoftmaxWithLoss:
     def cache(self):
         if self._cache is not None or self._state is None:
             return self._cache
-        kept, is_e, _, sums, ids, _, shape, dtype = self._state
+        kept, what, _, sums, ids, count, shape, dtype = self._state
         counts = ids >= 0
-        if is_e:
-            ys = np.zeros_like(kept)
-            ys[counts] = kept[counts] / sums[counts, None].astype(kept.dtype)
-        else:
+        if what == "scores":
             ys = softmax(kept)
+        else:
+            ys = np.zeros_like(kept)
+            of_sum = sums[counts, None].astype(kept.dtype) if what == "exp" else 1 / max(count, 1)
+            ys[counts] = kept[counts] / of_sum
+            if what == "gradient":
+                ys[counts, ids[counts]] += 1
         return np.where(counts, ids, 0), ys.astype(dtype, copy=False), counts, shape
 
     @cache.setter

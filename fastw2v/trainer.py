@@ -11,8 +11,17 @@ import numpy as np
 
 from fastw2v import optimizer as _optimizers
 from fastw2v._replay import row_adam
-from fastw2v._row_grad import add_into, adopt_again, is_clear, is_proven, is_tracked
-from fastw2v._validation import array, methods, number, params_and_grads, positive_int, weights
+from fastw2v._row_grad import add_into, adopt_again, is_clear, is_proven, is_tracked, touched
+from fastw2v._validation import (
+    FLOATS,
+    array,
+    iterable,
+    methods,
+    number,
+    params_and_grads,
+    positive_int,
+    weights,
+)
 from fastw2v.optimizer import clip_by_norm
 
 __all__ = ["RnnlmTrainer", "Trainer", "remove_duplicate"]
@@ -40,27 +49,47 @@ def _remove_duplicate(params, grads, trusted):
     """`trusted`: the lists of touched rows of the gradients are right (see `RowGrad`)."""
     params_and_grads(params, grads)
     kept_params, kept_grads, place = [], [], {}
+    by_shape = {}  # places of kept matrices: few have the shape of another one's transpose
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
         at = place.get(id(param))
         if at is not None:
             if not (trusted and is_clear(grad)):
                 add_into(kept_grads[at], grad, trusted)
             continue
-        weights(f"params[{i}]", param, None)
-        for at, first in enumerate(kept_params):
-            if _is_transpose(first, param):
-                kept_grads[at] += grad.T
+        if type(param) is not np.ndarray or param.dtype not in FLOATS:
+            weights(f"params[{i}]", param, None)
+        for at in by_shape.get(param.shape[::-1], ()) if param.ndim == 2 else ():
+            if _is_transpose(kept_params[at], param):
+                kept_grads[at] = _sum_of_tied(kept_grads[at], grad.T, trusted)
                 break
         else:
             place[id(param)] = len(kept_params)
+            if param.ndim == 2:
+                by_shape.setdefault(param.shape, []).append(len(kept_params))
             kept_params.append(param)
             kept_grads.append(grad)
     return kept_params, kept_grads
 
 
+def _sum_of_tied(first, second, trusted):
+    """The sum of both gradients of a tied weight, in the memory of the first one.
+
+    In `fit` nobody looks, and the sum may lie in the second one's: an embedding has touched a few
+    rows, the affine layer that has its transpose writes all of them.
+    """
+    if trusted and first.dtype == second.dtype and touched(first, trusted) is not None:
+        add_into(second, first, trusted)
+        return second
+    first += second
+    return first
+
+
 def _is_transpose(first, param):
-    if first.ndim != 2 or param.ndim != 2 or first.T.shape != param.shape or param.size == 0:
+    if param.size == 0:
         return False
+    ours, theirs = first.T.__array_interface__, param.__array_interface__
+    if ours["data"] == theirs["data"] and first.T.strides == param.strides:
+        return first.dtype == param.dtype  # one is a view of the other
     # Most matrices of one shape differ in their first row already; few are compared in full.
     return np.array_equal(first.T[0], param[0]) and np.array_equal(first.T, param)
 
@@ -101,12 +130,12 @@ class _Interrupts:
 class _Fit:
     """One call of `fit`: the step, the average since the last line, the bar, Ctrl-C."""
 
-    def __init__(self, trainer, max_grad, eval_interval, n_steps, rows, progress):
+    def __init__(self, trainer, max_grad, eval_interval, n_steps, rows, progress, unit="word"):
         self.model, self.optimizer = trainer.model, trainer.optimizer
         adopt_again(getattr(self.model, "grads", None))  # a reader's own model, fresh from a pickle
         self.max_grad, self.eval_interval = max_grad, eval_interval
         self.start = time.time()
-        self.total, self.count = 0.0, 0
+        self.total, self.count, self.last_loss = 0.0, 0, 0.0
         self.interrupts = _Interrupts()
         self.n_steps = 0
         # Our own models write into gradients through our own layers only.
@@ -117,7 +146,8 @@ class _Fit:
             from tqdm import tqdm
 
             # A sample of word2vec is a word and so is one of a language model.
-            self.bar = tqdm(total=n_steps * rows, unit="word", unit_scale=True, file=sys.stderr)
+            unit = getattr(self.model, "_unit", unit)
+            self.bar = tqdm(total=n_steps * rows, unit=unit, unit_scale=True, file=sys.stderr)
         self.rows = rows
 
     def __enter__(self):
@@ -151,7 +181,8 @@ class _Fit:
             self.rows_wait.update()
         else:
             self._update()
-        self.total += float(loss)
+        self.last_loss = float(loss)
+        self.total += self.last_loss
         self.count += 1
         self.n_steps += 1
         if self.bar is not None:
@@ -207,15 +238,19 @@ def _is_ours(model):
     return module == "fastw2v" and not {"forward", "backward"} & vars(model).keys()
 
 
-def _check_fit(trainer, x, t, batch_size, max_epoch, max_grad, eval_interval):
+def _check_run(trainer, max_grad, eval_interval):
     methods("model", trainer.model, ("forward", "backward"))
     methods("optimizer", trainer.optimizer, ("update",))
-    positive_int("batch_size", batch_size)
-    positive_int("max_epoch", max_epoch, low=0)
     if eval_interval is not None:
         positive_int("eval_interval", eval_interval)
     if max_grad is not None:
         number("max_grad", max_grad)
+
+
+def _check_fit(trainer, x, t, batch_size, max_epoch, max_grad, eval_interval):
+    _check_run(trainer, max_grad, eval_interval)
+    positive_int("batch_size", batch_size)
+    positive_int("max_epoch", max_epoch, low=0)
     for name, rows in (("x", x), ("t", t)):
         if rows.ndim == 0:
             raise ValueError(f"{name}: expected an array with a row per sample, got {rows[()]!r}")
@@ -319,6 +354,38 @@ class Trainer:
                     run.interrupts.between_steps()
                 self.current_epoch += 1
                 run.interrupts.between_steps()
+
+    def fit_batches(self, batches, steps, max_grad=None, eval_interval=20, *, progress=False):
+        """Train on the next `steps` batches (x, t) of an iterable; returns the average loss.
+
+        For batches that come ready, such as those of `datasets.skip_gram_batches`: nothing is
+        shuffled or cut. A call counts as an epoch, and ends early if the batches do. All else is as
+        in `fit`.
+
+        >>> from fastw2v.datasets import skip_gram_batches
+        >>> from fastw2v.models import CBOW
+        >>> from fastw2v.optimizer import SGD
+        >>> ids = np.arange(60) % 6
+        >>> trainer = Trainer(CBOW(6, 3, 1, ids, sample_size=2), SGD())
+        >>> batches = ((x.reshape(-1, 2), x[::2]) for x, t in skip_gram_batches(ids, 8, 2, 1))
+        >>> round(trainer.fit_batches(batches, steps=3, eval_interval=None), 1)
+        2.1
+        """
+        batches = iter(iterable("batches", batches, "batches (x, t)"))
+        _check_run(self, max_grad, eval_interval)
+        positive_int("steps", steps, low=0)
+        self.eval_interval = eval_interval
+        total, count = 0.0, 0
+        with _Fit(self, max_grad, eval_interval, steps, 1, progress, unit="step") as run:
+            for k, (x, t) in zip(range(steps), batches, strict=False):
+                average = run.step(k, x, t)
+                total, count = total + run.last_loss, count + 1
+                if average is not None:
+                    run.line(self.current_epoch, k, steps, "loss", average)
+                    self.loss_list.append(average)
+                run.interrupts.between_steps()
+            self.current_epoch += 1
+        return total / count if count else float("nan")
 
     def plot(self, ylim=None):
         """Draw `loss_list`; ylim is a pair. Needs matplotlib, says so when it is missing."""

@@ -344,12 +344,25 @@ def eval_perplexity(model, corpus, batch_size=10, time_size=35):
     ...
     50.0
     """
+    loss = mean_loss(model, corpus, batch_size, time_size, _show_block)
+    print()
+    return np.exp(loss)
+
+
+def _show_block(block, blocks):
+    if block == 0:
+        print("evaluating perplexity ...")
+    sys.stdout.write(f"\r{block} / {blocks}")
+    sys.stdout.flush()
+
+
+def mean_loss(model, corpus, batch_size, time_size, show=None):
+    """The mean loss that `eval_perplexity` is made of; show(block, blocks) is told each block."""
     corpus = _validation.any_ids("corpus", corpus, ndim=1)
     N = _validation.positive_int("batch_size", batch_size)
     T = _validation.positive_int("time_size", time_size)
     _validation.enough_words("corpus", corpus, N, T)
     blocks, jump = (len(corpus) - 1) // (N * T), (len(corpus) - 1) // N
-    print("evaluating perplexity ...")
     total_loss = 0
     for block in range(blocks):
         at = block * T + jump * np.arange(N)[:, None] + np.arange(T)
@@ -360,10 +373,9 @@ def eval_perplexity(model, corpus, batch_size=10, time_size=35):
         except TypeError:
             loss = model.forward(xs, ts)
         total_loss += loss
-        sys.stdout.write(f"\r{block} / {blocks}")
-        sys.stdout.flush()
-    print()
-    return np.exp(total_loss / blocks)
+        if show is not None:
+            show(block, blocks)
+    return total_loss / blocks
 
 
 def eval_seq2seq(model, question, correct, id_to_char, verbose=False, is_reverse=False):

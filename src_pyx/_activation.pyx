@@ -3,6 +3,7 @@
 n elements in any shape, or N rows of V.
     sigmoid     out[i]    = 1 / (1 + exp(-x[i]))
     relu        out[i]    = max(0, x[i])
+    tanh        out[i]    = tanh(x[i])
     exp         out[i]    = exp(x[i])
     softmax     out[n, v] = exp(x[n, v] - max_n) / sum_v exp(x[n, v] - max_n)
     dropout     out[i]    = x[i] * mask[i],   mask[i] = scale if draw i >= least else 0
@@ -14,7 +15,7 @@ out must not overlap an input in part; the same array is allowed.
 from cython.parallel cimport prange
 from libc.stdint cimport uint32_t, uint64_t
 
-from common_math cimport dot, exp, sigmoid as sigmoid_of, softmax_row
+from common_math cimport dot, exp_run, sigmoid_run, softmax_row, tanh_run
 from common_parallel cimport part_begin, use_pool
 from common_rng cimport draw, row_stream
 from common_types cimport real_t
@@ -23,24 +24,11 @@ cdef enum:
     HALF = 16               # draws for a block of twice as many elements
 
 
-cdef void sigmoid_range(real_t* out, const real_t* x,
-                        Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(lo, hi):
-        out[i] = sigmoid_of(x[i])
-
-
 cdef void relu_range(real_t* out, const real_t* x, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     cdef Py_ssize_t i
     cdef real_t zero = 0
     for i in range(lo, hi):
         out[i] = zero if x[i] <= zero else x[i]
-
-
-cdef void exp_range(real_t* out, const real_t* x, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(lo, hi):
-        out[i] = exp(x[i])
 
 
 cdef void softmax_range(real_t* out, const real_t* x, Py_ssize_t V,
@@ -102,7 +90,21 @@ def sigmoid(real_t[::1] out,            # OUT (n,)
         return
     with nogil:
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            sigmoid_range(&out[0], &x[0], part_begin(p, n_parts, n), part_begin(p + 1, n_parts, n))
+            sigmoid_run(&out[0] + part_begin(p, n_parts, n), &x[0] + part_begin(p, n_parts, n),
+                        part_begin(p + 1, n_parts, n) - part_begin(p, n_parts, n))
+
+
+def tanh(real_t[::1] out,               # OUT (n,)
+         const real_t[::1] x,           # IN  (n,)
+         Py_ssize_t n_parts):
+    """out = tanh(x)."""
+    cdef Py_ssize_t n = x.shape[0], p
+    if n == 0:
+        return
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            tanh_run(&out[0] + part_begin(p, n_parts, n), &x[0] + part_begin(p, n_parts, n),
+                     part_begin(p + 1, n_parts, n) - part_begin(p, n_parts, n))
 
 
 def relu(real_t[::1] out,               # OUT (n,)
@@ -126,7 +128,8 @@ def exponential(real_t[::1] out,        # OUT (n,)
         return
     with nogil:
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            exp_range(&out[0], &x[0], part_begin(p, n_parts, n), part_begin(p + 1, n_parts, n))
+            exp_run(&out[0] + part_begin(p, n_parts, n), &x[0] + part_begin(p, n_parts, n),
+                    part_begin(p + 1, n_parts, n) - part_begin(p, n_parts, n))
 
 
 def softmax(real_t[:, ::1] out,         # OUT (N, V)

@@ -20,10 +20,22 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from common_gemm cimport multiply, pack, packed_size
+from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
-from common_recurrent cimport (CHUNK, Share, copy_rows, gate_run, gate_slopes, multiply_gates,
-                               n_loops, pack_gates, present, pull, row_stride, share, tanh_run)
+from common_recurrent cimport (Share, block_of, copy_rows, gate, gate_slope, in_place,
+                               multiply_gates, n_blocks, n_loops, pack_gates, present, pull, put,
+                               row_stride, share, take)
 from common_types cimport real_t
+
+cdef extern from "recurrent_simd.h" nogil:
+    void fw_gru_row_reset(float* inner, float* a, const float* h, Py_ssize_t H, int kind,
+                          Py_ssize_t n) noexcept
+    void fw_gru_row_update(float* hs, float* h, float* a, Py_ssize_t H, Py_ssize_t n) noexcept
+    void fw_gru_row_candidate_back(float* da, float* inner, float* dh, const float* dhs,
+                                   const float* a, Py_ssize_t H, Py_ssize_t n) noexcept
+    void fw_gru_row_gates_back(float* da, float* outer, float* flow, const float* dreset,
+                               const float* dh, const float* a, const float* h_prev,
+                               Py_ssize_t H, int kind, Py_ssize_t n) noexcept
 
 
 def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
@@ -38,38 +50,56 @@ def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
 cdef void cell_reset(real_t* inner, real_t* gates, const real_t* h, Py_ssize_t H, int kind,
                      Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """One row in one step, units [begin, end): z and r from their pre-activations, r * h_prev."""
-    cdef Py_ssize_t u
-    cdef const real_t* r = gates + H
-    if end - begin == H:
-        gate_run(gates, 2 * H, kind)
-    else:
-        gate_run(gates + begin, end - begin, kind)
-        gate_run(gates + H + begin, end - begin, kind)
-    for u in range(begin, end):
-        inner[u] = r[u] * h[u]
+    cdef real_t z[LANES]
+    cdef real_t r[LANES]
+    cdef real_t old[LANES]
+    cdef Py_ssize_t u = begin, d, n
+    if real_t is float and MATH_SIMD:
+        fw_gru_row_reset(inner + u, gates + u, h + u, H, kind, end - u)
+        return
+    while u < end:
+        n = LANES if u + LANES < end else end - u
+        take(z, gates + u, n)
+        take(r, gates + H + u, n)
+        take(old, h + u, n)
+        gate(z, kind)
+        gate(r, kind)
+        for d in range(LANES):
+            old[d] = r[d] * old[d]
+        put(gates + u, z, n)
+        put(gates + H + u, r, n)
+        put(inner + u, old, n)
+        u += n
 
 
 cdef void cell_update(real_t* hs, real_t* h, real_t* gates, Py_ssize_t H,
                       Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """h~ from its pre-activation, then h, in place of h_prev."""
-    cdef real_t new[CHUNK]
+    cdef real_t z[LANES]
+    cdef real_t candidate[LANES]
+    cdef real_t new[LANES]
     cdef real_t one = 1
     cdef Py_ssize_t u = begin, d, n
-    cdef const real_t* z
-    cdef const real_t* candidate
-    tanh_run(gates + 2 * H + begin, gates + 2 * H + begin, end - begin)
+    if real_t is float and MATH_SIMD:
+        fw_gru_row_update(hs + u, h + u, gates + u, H, end - u)
+        return
     while u < end:
-        n = CHUNK if u + CHUNK < end else end - u
-        z, candidate = gates + u, gates + 2 * H + u
-        for d in range(n):
-            new[d] = (one - z[d]) * h[u + d] + z[d] * candidate[d]
-        memcpy(h + u, new, n * sizeof(real_t))
-        memcpy(hs + u, new, n * sizeof(real_t))
+        n = LANES if u + LANES < end else end - u
+        take(z, gates + u, n)
+        take(candidate, gates + 2 * H + u, n)
+        take(new, h + u, n)
+        tanh_run(candidate, candidate, LANES)
+        for d in range(LANES):
+            new[d] = (one - z[d]) * new[d] + z[d] * candidate[d]
+        put(gates + 2 * H + u, candidate, n)
+        put(h + u, new, n)
+        put(hs + u, new, n)
         u += n
 
 
 cdef void forward_range(real_t* hs, real_t* gates, real_t* before, real_t* reset, real_t* states,
                         real_t* inner, Py_ssize_t ld, const real_t* packed,
+                        const real_t* packed_candidate, const real_t* Wh, Py_ssize_t ldw,
                         const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
                         int kind, bint by_units, Share part) noexcept nogil:
     """Turn 2 t makes z, r and r * h_prev of step t, turn 2 t + 1 what depends on them.
@@ -77,26 +107,31 @@ cdef void forward_range(real_t* hs, real_t* gates, real_t* before, real_t* reset
     `states` (N, H) is h, `inner` (N, H) is r * h_prev. Each turn multiplies one of them and writes
     to the other.
     """
-    cdef Py_ssize_t begin = part.begin, end = part.end, k, t, n, at
+    cdef Py_ssize_t begin = part.begin, end = part.end, block, k, t, n, at
     cdef size_t width = (end - begin) * sizeof(real_t)
-    for k in range(part.first, part.last):
-        t = k // 2
-        if k % 2 == 0:
-            multiply_gates(gates + t * 3 * H, T * 3 * H, states, ld, packed, H, 2, by_units, part)
-        else:
-            multiply_gates(gates + t * 3 * H + 2 * H, T * 3 * H, inner, ld,
-                           packed + 2 * packed_size(packed, H, H), H, 1, by_units, part)
-        for n in range(part.lo, part.hi):
-            at = n * T + t
+    cdef Share rows
+    for block in range(n_blocks(part, by_units)):
+        rows = block_of(part, block, by_units)
+        for k in range(part.first, part.last):
+            t = k // 2
             if k % 2 == 0:
-                cell_reset(inner + n * ld, gates + at * 3 * H, states + n * ld, H, kind, begin, end)
-                if before != NULL:
-                    memcpy(before + at * H + begin, states + n * ld + begin, width)
-                    memcpy(reset + at * H + begin, inner + n * ld + begin, width)
-            elif present(lengths, n, t):
-                cell_update(hs + at * H, states + n * ld, gates + at * 3 * H, H, begin, end)
+                multiply_gates(gates + t * 3 * H, T * 3 * H, states, ld, packed, Wh, ldw, H, 2,
+                               by_units, rows)
             else:
-                memset(hs + at * H + begin, 0, width)
+                multiply_gates(gates + t * 3 * H + 2 * H, T * 3 * H, inner, ld, packed_candidate,
+                               Wh + 2 * H, ldw, H, 1, by_units, rows)
+            for n in range(rows.lo, rows.hi):
+                at = n * T + t
+                if k % 2 == 0:
+                    cell_reset(inner + n * ld, gates + at * 3 * H, states + n * ld, H, kind,
+                               begin, end)
+                    if before != NULL:
+                        memcpy(before + at * H + begin, states + n * ld + begin, width)
+                        memcpy(reset + at * H + begin, inner + n * ld + begin, width)
+                elif present(lengths, n, t):
+                    cell_update(hs + at * H, states + n * ld, gates + at * 3 * H, H, begin, end)
+                else:
+                    memset(hs + at * H + begin, 0, width)
 
 
 def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
@@ -114,6 +149,7 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
     cdef Py_ssize_t N = hs.shape[0], T = hs.shape[1], H = hs.shape[2], k, p
     cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t), rs, cs
     cdef real_t* packed
+    cdef real_t* packed_candidate
     cdef real_t* states
     cdef real_t* inner
     cdef real_t* starts = NULL
@@ -126,18 +162,22 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
     if lengths is not None:
         last = &lengths[0]
     packed = &scratch[0]
-    states = packed + 3 * packed_size(packed, H, H)
+    packed_candidate = packed + 2 * packed_size(packed, H, H)
+    states = packed_candidate + packed_size(packed, H, H)
     inner = states + N * ld
     rs, cs = Wh.strides[0] // size, Wh.strides[1] // size
     with nogil:
-        pack_gates(packed, &Wh[0, 0], rs, cs, H, 2, by_units)
-        pack_gates(packed + 2 * packed_size(packed, H, H), &Wh[0, 2 * H], rs, cs, H, 1, by_units)
+        if in_place(N, cs):
+            packed = packed_candidate = NULL
+        else:
+            pack_gates(packed, &Wh[0, 0], rs, cs, H, 2, by_units)
+            pack_gates(packed_candidate, &Wh[0, 2 * H], rs, cs, H, 1, by_units)
         copy_rows(states, ld, &h[0, 0], H, N, H)
         for k in range(n_loops(2 * T, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 forward_range(&hs[0, 0, 0], &gates[0, 0, 0], starts, resets, states, inner, ld,
-                              packed, last, N, T, H, kind, by_units,
-                              share(k, p, n_parts, 2 * T, N, H, by_units, packed))
+                              packed, packed_candidate, &Wh[0, 0], rs, last, N, T, H, kind,
+                              by_units, share(k, p, n_parts, 2 * T, N, H, by_units, states))
         copy_rows(&h[0, 0], H, states, ld, N, H)
 
 
@@ -147,22 +187,28 @@ cdef void candidate_backward(real_t* da, real_t* inner, real_t* dh, const real_t
                              const real_t* gates, Py_ssize_t H,
                              Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """One row in one step, units [begin, end): dh += dhs, and da of h~."""
-    cdef real_t into_h[CHUNK]
-    cdef real_t part[CHUNK]
+    cdef real_t into_h[LANES]
+    cdef real_t more[LANES]
+    cdef real_t z[LANES]
+    cdef real_t candidate[LANES]
     cdef real_t one = 1
     cdef Py_ssize_t u = begin, d, n
-    cdef const real_t* z
-    cdef const real_t* candidate
     # forward: h = (1 - z) * h_prev + z * h~;  h~ = tanh(a)
+    if real_t is float and MATH_SIMD:
+        fw_gru_row_candidate_back(da + u, inner + u, dh + u, dhs + u, gates + u, H, end - u)
+        return
     while u < end:
-        n = CHUNK if u + CHUNK < end else end - u
-        z, candidate = gates + u, gates + 2 * H + u
-        for d in range(n):
-            into_h[d] = dh[u + d] + dhs[u + d]
-            part[d] = into_h[d] * z[d] * (one - candidate[d] * candidate[d])
-        memcpy(dh + u, into_h, n * sizeof(real_t))
-        memcpy(inner + u, part, n * sizeof(real_t))
-        memcpy(da + 2 * H + u, part, n * sizeof(real_t))
+        n = LANES if u + LANES < end else end - u
+        take(into_h, dh + u, n)
+        take(more, dhs + u, n)
+        take(z, gates + u, n)
+        take(candidate, gates + 2 * H + u, n)
+        for d in range(LANES):
+            into_h[d] = into_h[d] + more[d]
+            z[d] = into_h[d] * z[d] * (one - candidate[d] * candidate[d])
+        put(dh + u, into_h, n)
+        put(inner + u, z, n)
+        put(da + 2 * H + u, z, n)
         u += n
 
 
@@ -170,33 +216,40 @@ cdef void gates_backward(real_t* da, real_t* outer, real_t* flow, const real_t* 
                          const real_t* dh, const real_t* gates, const real_t* h_prev,
                          Py_ssize_t H, int kind, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """da of z and r, and what of dh_prev does not come through Wzr."""
-    cdef real_t slope[CHUNK]
-    cdef real_t part[CHUNK]
+    cdef real_t z[LANES]
+    cdef real_t r[LANES]
+    cdef real_t candidate[LANES]
+    cdef real_t old[LANES]
+    cdef real_t into_h[LANES]
+    cdef real_t into_reset[LANES]
+    cdef real_t slope[LANES]
     cdef real_t one = 1
     cdef Py_ssize_t u = begin, d, n
-    cdef size_t size
-    cdef const real_t* z
-    cdef const real_t* r
-    cdef const real_t* candidate
+    if real_t is float and MATH_SIMD:
+        fw_gru_row_gates_back(da + u, outer + u, flow + u, dreset + u, dh + u, gates + u,
+                              h_prev + u, H, kind, end - u)
+        return
     while u < end:
-        n = CHUNK if u + CHUNK < end else end - u
-        size = n * sizeof(real_t)
-        z, r, candidate = gates + u, gates + H + u, gates + 2 * H + u
-        # forward: h = (1 - z) * h_prev + z * h~
-        gate_slopes(slope, z, n, kind)
-        for d in range(n):
-            part[d] = dh[u + d] * (candidate[d] - h_prev[u + d]) * slope[d]
-        memcpy(outer + u, part, size)
-        memcpy(da + u, part, size)
-        # forward: h~ = tanh(... + (r * h_prev) Whh)
-        gate_slopes(slope, r, n, kind)
-        for d in range(n):
-            part[d] = dreset[u + d] * h_prev[u + d] * slope[d]
-        memcpy(outer + H + u, part, size)
-        memcpy(da + H + u, part, size)
-        for d in range(n):
-            part[d] = dh[u + d] * (one - z[d]) + dreset[u + d] * r[d]
-        memcpy(flow + u, part, size)
+        n = LANES if u + LANES < end else end - u
+        take(z, gates + u, n)
+        take(r, gates + H + u, n)
+        take(candidate, gates + 2 * H + u, n)
+        take(old, h_prev + u, n)
+        take(into_h, dh + u, n)
+        take(into_reset, dreset + u, n)
+        # forward: h = (1 - z) * h_prev + z * h~;  h~ = tanh(... + (r * h_prev) Whh)
+        gate_slope(slope, z, kind)
+        for d in range(LANES):
+            candidate[d] = into_h[d] * (candidate[d] - old[d]) * slope[d]
+            z[d] = into_h[d] * (one - z[d]) + into_reset[d] * r[d]
+        gate_slope(slope, r, kind)
+        for d in range(LANES):
+            old[d] = into_reset[d] * old[d] * slope[d]
+        put(outer + u, candidate, n)
+        put(da + u, candidate, n)
+        put(outer + H + u, old, n)
+        put(da + H + u, old, n)
+        put(flow + u, z, n)
         u += n
 
 
@@ -204,38 +257,41 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
                          const real_t* before, real_t* flow, real_t* dreset, real_t* outer,
                          Py_ssize_t ldo, real_t* inner, Py_ssize_t ldi, const real_t* packed,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
-                         int kind, Share part) noexcept nogil:
+                         int kind, bint by_units, Share part) noexcept nogil:
     """Step t has turns 2 (T - 1 - t), da of h~, and the next, da of z and r.
 
     The last turn, t = -1, is what reaches the first state. `inner` (N, H) holds da of h~, `outer`
     (N, 2H) that of z | r: each turn multiplies one of them and writes to the other.
     """
-    cdef Py_ssize_t begin = part.begin, end = part.end, k, t, n, at
+    cdef Py_ssize_t begin = part.begin, end = part.end, block, k, t, n, at
     cdef size_t width = (end - begin) * sizeof(real_t)
-    for k in range(part.first, part.last):
-        t = T - 1 - k // 2
-        if k % 2 == 1:
-            multiply(dreset + part.lo * H + begin, H, part.hi - part.lo, end - begin,
-                     inner + part.lo * ldi, ldi, 1,
-                     packed + 2 * packed_size(packed, H, H) + begin * H, H, False,
-                     <const real_t*> NULL)
-        elif k > 0:
-            pull(dh, flow, outer, ldo, packed, 2 * H, lengths, H, t + 1, True, part)
-        if t < 0:
-            return
-        for n in range(part.lo, part.hi):
-            at = n * T + t
-            if not present(lengths, n, t):
-                memset(da + at * 3 * H + begin, 0, width)
-                memset(da + at * 3 * H + H + begin, 0, width)
-                memset(da + at * 3 * H + 2 * H + begin, 0, width)
-            elif k % 2 == 0:
-                candidate_backward(da + at * 3 * H, inner + n * ldi, dh + n * H, dhs + at * H,
-                                   gates + at * 3 * H, H, begin, end)
-            else:
-                gates_backward(da + at * 3 * H, outer + n * ldo, flow + n * H, dreset + n * H,
-                               dh + n * H, gates + at * 3 * H, before + at * H, H, kind,
-                               begin, end)
+    cdef Share rows
+    for block in range(n_blocks(part, by_units)):
+        rows = block_of(part, block, by_units)
+        for k in range(part.first, part.last):
+            t = T - 1 - k // 2
+            if k % 2 == 1:
+                multiply(dreset + rows.lo * H + begin, H, rows.hi - rows.lo, end - begin,
+                         inner + rows.lo * ldi, ldi, 1,
+                         packed + 2 * packed_size(packed, H, H) + begin * H, H, False,
+                         <const real_t*> NULL)
+            elif k > 0:
+                pull(dh, flow, outer, ldo, packed, 2 * H, lengths, H, t + 1, True, rows)
+            if t < 0:
+                break
+            for n in range(rows.lo, rows.hi):
+                at = n * T + t
+                if not present(lengths, n, t):
+                    memset(da + at * 3 * H + begin, 0, width)
+                    memset(da + at * 3 * H + H + begin, 0, width)
+                    memset(da + at * 3 * H + 2 * H + begin, 0, width)
+                elif k % 2 == 0:
+                    candidate_backward(da + at * 3 * H, inner + n * ldi, dh + n * H, dhs + at * H,
+                                       gates + at * 3 * H, H, begin, end)
+                else:
+                    gates_backward(da + at * 3 * H, outer + n * ldo, flow + n * H, dreset + n * H,
+                                   dh + n * H, gates + at * 3 * H, before + at * H, H, kind,
+                                   begin, end)
 
 
 def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
@@ -275,7 +331,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &gates[0, 0, 0],
                                &before[0, 0, 0], flow, flow + N * H, outer, ldo, inner, ldi,
-                               packed, last, N, T, H, kind,
+                               packed, last, N, T, H, kind, by_units,
                                share(k, p, n_parts, 2 * T + 1, N, H, by_units, packed))
 
 

@@ -16,7 +16,7 @@ from cython.parallel cimport prange
 from libc.math cimport log
 from libc.string cimport memcpy, memset
 
-from common_math cimport LANES, exp, largest, sigmoid, softmax_row, total
+from common_math cimport LANES, exp_run, largest, sigmoid_run, softmax_row, total
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
@@ -50,8 +50,7 @@ cdef void sigmoid_range(real_t* y, double* losses, const real_t* x, const index_
                         Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     cdef Py_ssize_t n
     cdef real_t one = 1
-    for n in range(lo, hi):
-        y[n] = sigmoid(x[n])
+    sigmoid_run(y + lo, x + lo, hi - lo)
     for n in range(lo, hi):
         losses[n] = -log(<double> (y[n] if t[n] else one - y[n]) + TINY)
 
@@ -86,7 +85,8 @@ cdef void cross_entropy_range(double* losses, real_t* tops, double* sums, real_t
                 tile[j] = row[0]
             top = largest(&tile[0], width)
             for j in range(width):
-                tile[j] = exp(tile[j] - top)
+                tile[j] = tile[j] - top
+            exp_run(&tile[0], &tile[0], width)
             memset(&tile[0] + V, 0, (width - V) * sizeof(real_t))
             sum_row = total(&tile[0], width)
             if e != NULL:
@@ -99,7 +99,8 @@ cdef void cross_entropy_range(double* losses, real_t* tops, double* sums, real_t
                 width = TILE if V - at > TILE else V - at
                 out = &tile[0] if e == NULL else e + n * V + at
                 for j in range(width):
-                    out[j] = exp(row[at + j] - top)
+                    out[j] = row[at + j] - top
+                exp_run(out, out, width)
                 sum_row += <double> total(out, width)
                 at += width
         tops[n] = top
@@ -112,7 +113,8 @@ cdef void cross_entropy_backward_range(real_t* dx, const real_t* tops, const dou
                                        double scale, Py_ssize_t V,
                                        Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     # forward: loss[n] = log(sum_v exp(x[n, v] - top[n])) + top[n] - x[n, t[n]]
-    cdef Py_ssize_t n, v
+    cdef Py_ssize_t n, v, at, width
+    cdef real_t tile[TILE]
     cdef const real_t* row
     cdef real_t* out
     cdef real_t top, factor, right
@@ -127,9 +129,17 @@ cdef void cross_entropy_backward_range(real_t* dx, const real_t* tops, const dou
             for v in range(V):
                 out[v] = row[v] * factor
         else:
-            right = exp(right - top)
-            for v in range(V):
-                out[v] = exp(row[v] - top) * factor
+            right = right - top
+            exp_run(&right, &right, 1)
+            at = 0
+            while at < V:
+                width = TILE if V - at > TILE else V - at
+                for v in range(width):
+                    tile[v] = row[at + v] - top
+                exp_run(&tile[0], &tile[0], width)
+                for v in range(width):
+                    out[at + v] = tile[v] * factor
+                at += width
         # In double: close to 1, y has lost in real_t what y - 1 is made of.
         out[<Py_ssize_t> t[n]] = <real_t> ((<double> right / sums[n] - 1) * scale)
 

@@ -18,10 +18,19 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from common_gemm cimport pack, packed_size
+from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
-from common_recurrent cimport (CHUNK, Share, copy_rows, gate_run, gate_slopes, multiply_gates,
-                               n_loops, pack_gates, present, pull, row_stride, share, tanh_run)
+from common_recurrent cimport (Share, block_of, copy_rows, gate, gate_slope, in_place,
+                               multiply_gates, n_blocks, n_loops, pack_gates, present, pull, put,
+                               row_stride, share, take)
 from common_types cimport real_t
+
+cdef extern from "recurrent_simd.h" nogil:
+    void fw_lstm_row(float* hs, float* cs, float* a, float* c, float* h, Py_ssize_t H, int kind,
+                     Py_ssize_t n) noexcept
+    void fw_lstm_row_back(float* da, float* da_to, float* dc, const float* dh, const float* dhs,
+                          const float* a, const float* c, const float* c_prev, Py_ssize_t H,
+                          int kind, Py_ssize_t n) noexcept
 
 
 # ---- forward
@@ -30,64 +39,75 @@ cdef void cell(real_t* hs, real_t* cs, real_t* before, real_t* gates, real_t* c,
                const real_t* h_from, real_t* h_to, Py_ssize_t H, int kind,
                Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """One row in one step, units [begin, end): pre-activations become gates, then c and h."""
-    cdef real_t new[CHUNK]
-    cdef Py_ssize_t u, d, n
-    cdef const real_t* f
-    cdef const real_t* g
-    cdef const real_t* i
-    cdef const real_t* o
+    cdef real_t f[LANES]
+    cdef real_t g[LANES]
+    cdef real_t i[LANES]
+    cdef real_t o[LANES]
+    cdef real_t new[LANES]
+    cdef Py_ssize_t u = begin, d, n
     if before != NULL:
         memcpy(before + begin, h_from + begin, (end - begin) * sizeof(real_t))
-    tanh_run(gates + H + begin, gates + H + begin, end - begin)
-    if end - begin == H:
-        gate_run(gates, H, kind)
-        gate_run(gates + 2 * H, 2 * H, kind)
-    else:
-        gate_run(gates + begin, end - begin, kind)
-        gate_run(gates + 2 * H + begin, end - begin, kind)
-        gate_run(gates + 3 * H + begin, end - begin, kind)
-    u = begin
+    if real_t is float and MATH_SIMD:
+        fw_lstm_row(hs + u, cs + u if cs != NULL else NULL, gates + u, c + u, h_to + u, H, kind,
+                    end - u)
+        return
     while u < end:
-        n = CHUNK if u + CHUNK < end else end - u
-        f, g, i, o = gates + u, gates + H + u, gates + 2 * H + u, gates + 3 * H + u
-        for d in range(n):
-            new[d] = f[d] * c[u + d] + g[d] * i[d]
-        memcpy(c + u, new, n * sizeof(real_t))
+        n = LANES if u + LANES < end else end - u
+        take(f, gates + u, n)
+        take(g, gates + H + u, n)
+        take(i, gates + 2 * H + u, n)
+        take(o, gates + 3 * H + u, n)
+        take(new, c + u, n)
+        gate(f, kind)
+        tanh_run(g, g, LANES)
+        gate(i, kind)
+        gate(o, kind)
+        put(gates + u, f, n)
+        put(gates + H + u, g, n)
+        put(gates + 2 * H + u, i, n)
+        put(gates + 3 * H + u, o, n)
+        for d in range(LANES):
+            new[d] = f[d] * new[d] + g[d] * i[d]
+        put(c + u, new, n)
         if cs != NULL:
-            memcpy(cs + u, new, n * sizeof(real_t))
-        tanh_run(new, new, n)
-        for d in range(n):
+            put(cs + u, new, n)
+        tanh_run(new, new, LANES)
+        for d in range(LANES):
             new[d] = o[d] * new[d]
-        memcpy(h_to + u, new, n * sizeof(real_t))
-        memcpy(hs + u, new, n * sizeof(real_t))
+        put(h_to + u, new, n)
+        put(hs + u, new, n)
         u += n
 
 
 cdef void forward_range(real_t* hs, real_t* gates, real_t* cs, real_t* before, real_t* c,
-                        real_t* states, Py_ssize_t ld, const real_t* packed,
-                        const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
-                        int kind, bint by_units, Share part) noexcept nogil:
+                        real_t* states, Py_ssize_t ld, const real_t* packed, const real_t* Wh,
+                        Py_ssize_t ldw, const int64_t* lengths, Py_ssize_t N, Py_ssize_t T,
+                        Py_ssize_t H, int kind, bint by_units, Share part) noexcept nogil:
     """A turn is a step; `states` (2, N, H) holds h before and after it, in turn."""
-    cdef Py_ssize_t begin = part.begin, t, n, at
-    cdef size_t width = (part.end - begin) * sizeof(real_t)
+    cdef Py_ssize_t begin = part.begin, end = part.end, block, t, n, at
+    cdef size_t width = (end - begin) * sizeof(real_t)
     cdef const real_t* h_from
     cdef real_t* h_to
-    for t in range(part.first, part.last):
-        h_from, h_to = states + t % 2 * N * ld, states + (t + 1) % 2 * N * ld
-        multiply_gates(gates + t * 4 * H, T * 4 * H, h_from, ld, packed, H, 4, by_units, part)
-        for n in range(part.lo, part.hi):
-            at = n * T + t
-            if present(lengths, n, t):
-                cell(hs + at * H, cs + at * H if cs != NULL else NULL,
-                     before + at * H if before != NULL else NULL, gates + at * 4 * H, c + n * H,
-                     h_from + n * ld, h_to + n * ld, H, kind, begin, part.end)
-            else:
-                memset(hs + at * H + begin, 0, width)
-                memcpy(h_to + n * ld + begin, h_from + n * ld + begin, width)
-                if before != NULL:
-                    memcpy(before + at * H + begin, h_from + n * ld + begin, width)
-                if cs != NULL:
-                    memcpy(cs + at * H + begin, c + n * H + begin, width)
+    cdef Share rows
+    for block in range(n_blocks(part, by_units)):
+        rows = block_of(part, block, by_units)
+        for t in range(part.first, part.last):
+            h_from, h_to = states + t % 2 * N * ld, states + (t + 1) % 2 * N * ld
+            multiply_gates(gates + t * 4 * H, T * 4 * H, h_from, ld, packed, Wh, ldw, H, 4,
+                           by_units, rows)
+            for n in range(rows.lo, rows.hi):
+                at = n * T + t
+                if present(lengths, n, t):
+                    cell(hs + at * H, cs + at * H if cs != NULL else NULL,
+                         before + at * H if before != NULL else NULL, gates + at * 4 * H,
+                         c + n * H, h_from + n * ld, h_to + n * ld, H, kind, begin, end)
+                else:
+                    memset(hs + at * H + begin, 0, width)
+                    memcpy(h_to + n * ld + begin, h_from + n * ld + begin, width)
+                    if before != NULL:
+                        memcpy(before + at * H + begin, h_from + n * ld + begin, width)
+                    if cs != NULL:
+                        memcpy(cs + at * H + begin, c + n * H + begin, width)
 
 
 def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
@@ -113,6 +133,7 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
     """All steps; h and c are those after each row's last step."""
     cdef Py_ssize_t N = hs.shape[0], T = hs.shape[1], H = hs.shape[2], k, p
     cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
+    cdef Py_ssize_t rs_w = Wh.strides[0] // size, cs_w = Wh.strides[1] // size
     cdef real_t* packed
     cdef real_t* states
     cdef real_t* cells = NULL
@@ -127,13 +148,16 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
     packed = &scratch[0]
     states = packed + 4 * packed_size(packed, H, H)
     with nogil:
-        pack_gates(packed, &Wh[0, 0], Wh.strides[0] // size, Wh.strides[1] // size, H, 4, by_units)
+        if in_place(N, cs_w):
+            packed = NULL
+        else:
+            pack_gates(packed, &Wh[0, 0], rs_w, cs_w, H, 4, by_units)
         copy_rows(states, ld, &h[0, 0], H, N, H)
         for k in range(n_loops(T, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 forward_range(&hs[0, 0, 0], &gates[0, 0, 0], cells, starts, &c[0, 0], states, ld,
-                              packed, last, N, T, H, kind, by_units,
-                              share(k, p, n_parts, T, N, H, by_units, packed))
+                              packed, &Wh[0, 0], rs_w, last, N, T, H, kind, by_units,
+                              share(k, p, n_parts, T, N, H, by_units, states))
         copy_rows(&h[0, 0], H, states + T % 2 * N * ld, ld, N, H)
 
 
@@ -144,78 +168,90 @@ cdef void cell_backward(real_t* da, real_t* da_to, real_t* dc, const real_t* dh,
                         const real_t* c_prev, Py_ssize_t H, int kind,
                         Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """One row in one step, units [begin, end); the gradient at h is dh + dhs."""
-    cdef real_t tanh_c[CHUNK]
-    cdef real_t into_h[CHUNK]
-    cdef real_t into_c[CHUNK]
-    cdef real_t slope[CHUNK]
-    cdef real_t part[CHUNK]
+    cdef real_t f[LANES]
+    cdef real_t g[LANES]
+    cdef real_t i[LANES]
+    cdef real_t o[LANES]
+    cdef real_t old[LANES]
+    cdef real_t tanh_c[LANES]
+    cdef real_t into_h[LANES]
+    cdef real_t into_c[LANES]
+    cdef real_t slope[LANES]
     cdef real_t one = 1
     cdef Py_ssize_t u = begin, d, n
-    cdef size_t size
-    cdef const real_t* f
-    cdef const real_t* g
-    cdef const real_t* i
-    cdef const real_t* o
-    # Loops write into arrays of the stack alone: nothing they read can be what they write.
+    if real_t is float and MATH_SIMD:
+        fw_lstm_row_back(da + u, da_to + u, dc + u, dh + u, dhs + u, gates + u, c + u, c_prev + u,
+                         H, kind, end - u)
+        return
     while u < end:
-        n = CHUNK if u + CHUNK < end else end - u
-        size = n * sizeof(real_t)
-        f, g, i, o = gates + u, gates + H + u, gates + 2 * H + u, gates + 3 * H + u
-        tanh_run(tanh_c, c + u, n)
-        for d in range(n):
-            into_h[d] = dh[u + d] + dhs[u + d]
-            into_c[d] = dc[u + d] + into_h[d] * o[d] * (one - tanh_c[d] * tanh_c[d])
-        gate_slopes(slope, f, n, kind)
-        for d in range(n):
-            part[d] = into_c[d] * c_prev[u + d] * slope[d]
-        memcpy(da_to + u, part, size)
-        for d in range(n):
-            part[d] = into_c[d] * i[d] * (one - g[d] * g[d])
-        memcpy(da_to + H + u, part, size)
-        gate_slopes(slope, i, n, kind)
-        for d in range(n):
-            part[d] = into_c[d] * g[d] * slope[d]
-        memcpy(da_to + 2 * H + u, part, size)
-        gate_slopes(slope, o, n, kind)
-        for d in range(n):
-            part[d] = into_h[d] * tanh_c[d] * slope[d]
-        memcpy(da_to + 3 * H + u, part, size)
-        for d in range(n):
-            part[d] = into_c[d] * f[d]
-        memcpy(dc + u, part, size)
+        n = LANES if u + LANES < end else end - u
+        take(f, gates + u, n)
+        take(g, gates + H + u, n)
+        take(i, gates + 2 * H + u, n)
+        take(o, gates + 3 * H + u, n)
+        take(old, c_prev + u, n)
+        take(tanh_c, c + u, n)
+        take(into_c, dc + u, n)
+        take(into_h, dh + u, n)
+        take(slope, dhs + u, n)
+        tanh_run(tanh_c, tanh_c, LANES)
+        for d in range(LANES):
+            into_h[d] = into_h[d] + slope[d]
+            into_c[d] = into_c[d] + into_h[d] * o[d] * (one - tanh_c[d] * tanh_c[d])
+        gate_slope(slope, o, kind)
+        for d in range(LANES):
+            o[d] = into_h[d] * tanh_c[d] * slope[d]
+        gate_slope(slope, f, kind)
+        for d in range(LANES):
+            old[d] = into_c[d] * old[d] * slope[d]
+            f[d] = into_c[d] * f[d]
+        gate_slope(slope, i, kind)
+        for d in range(LANES):
+            slope[d] = into_c[d] * g[d] * slope[d]
+            g[d] = into_c[d] * i[d] * (one - g[d] * g[d])
+        put(dc + u, f, n)
+        put(da + u, old, n)
+        put(da + H + u, g, n)
+        put(da + 2 * H + u, slope, n)
+        put(da + 3 * H + u, o, n)
+        put(da_to + u, old, n)
+        put(da_to + H + u, g, n)
+        put(da_to + 2 * H + u, slope, n)
+        put(da_to + 3 * H + u, o, n)
         u += n
-    for n in range(4):
-        memcpy(da + n * H + begin, da_to + n * H + begin, (end - begin) * sizeof(real_t))
 
 
 cdef void backward_range(real_t* da, real_t* dh, real_t* dc, const real_t* dhs,
                          const real_t* gates, const real_t* cs, const real_t* c0, real_t* flow,
                          real_t* turn, Py_ssize_t ld, const real_t* packed,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
-                         int kind, Share part) noexcept nogil:
+                         int kind, bint by_units, Share part) noexcept nogil:
     """Turn k is step T - 1 - k, the last one what reaches the first state; `turn` (2, N, 4H)."""
-    cdef Py_ssize_t begin = part.begin, k, t, n, g, at
-    cdef size_t width = (part.end - begin) * sizeof(real_t)
+    cdef Py_ssize_t begin = part.begin, end = part.end, block, k, t, n, g, at
+    cdef size_t width = (end - begin) * sizeof(real_t)
     cdef const real_t* da_from
     cdef real_t* da_to
-    for k in range(part.first, part.last):
-        t = T - 1 - k
-        da_from, da_to = turn + k % 2 * N * ld, turn + (k + 1) % 2 * N * ld
-        if k > 0:
-            pull(dh, flow, da_from, ld, packed, 4 * H, lengths, H, t + 1, False, part)
-        if t < 0:
-            return
-        for n in range(part.lo, part.hi):
-            at = n * T + t
-            if present(lengths, n, t):
-                cell_backward(da + at * 4 * H, da_to + n * ld, dc + n * H, dh + n * H,
-                              dhs + at * H, gates + at * 4 * H, cs + at * H,
-                              cs + (at - 1) * H if t > 0 else c0 + n * H, H, kind,
-                              begin, part.end)
-            else:
-                for g in range(4):
-                    memset(da + at * 4 * H + g * H + begin, 0, width)
-                    memset(da_to + n * ld + g * H + begin, 0, width)
+    cdef Share rows
+    for block in range(n_blocks(part, by_units)):
+        rows = block_of(part, block, by_units)
+        for k in range(part.first, part.last):
+            t = T - 1 - k
+            da_from, da_to = turn + k % 2 * N * ld, turn + (k + 1) % 2 * N * ld
+            if k > 0:
+                pull(dh, flow, da_from, ld, packed, 4 * H, lengths, H, t + 1, False, rows)
+            if t < 0:
+                break
+            for n in range(rows.lo, rows.hi):
+                at = n * T + t
+                if present(lengths, n, t):
+                    cell_backward(da + at * 4 * H, da_to + n * ld, dc + n * H, dh + n * H,
+                                  dhs + at * H, gates + at * 4 * H, cs + at * H,
+                                  cs + (at - 1) * H if t > 0 else c0 + n * H, H, kind,
+                                  begin, end)
+                else:
+                    for g in range(4):
+                        memset(da + at * 4 * H + g * H + begin, 0, width)
+                        memset(da_to + n * ld + g * H + begin, 0, width)
 
 
 def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
@@ -251,7 +287,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 backward_range(&da[0, 0, 0], &dh[0, 0], &dc[0, 0], &dhs[0, 0, 0],
                                &gates[0, 0, 0], &cs[0, 0, 0], &c0[0, 0], flow, turn, ld, packed,
-                               last, N, T, H, kind,
+                               last, N, T, H, kind, by_units,
                                share(k, p, n_parts, T + 1, N, H, by_units, packed))
 
 

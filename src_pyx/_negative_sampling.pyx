@@ -12,7 +12,7 @@ in forward, where the rows of W are in the nearest cache and still what the loss
 from cython.parallel cimport prange
 from libc.math cimport log
 
-from common_math cimport dot, sigmoid
+from common_math cimport dot, sigmoid_run
 from common_memory cimport prefetch_row
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
@@ -40,8 +40,7 @@ cdef void forward_block(real_t* y, real_t* e, double* logs, const real_t* h, con
         for j in range(J):
             y[j * N + n] = dot(h + n * D, W + <Py_ssize_t> ids[n * J + j] * ld, D)
     for j in range(J):
-        for n in range(lo, hi):
-            y[j * N + n] = sigmoid(y[j * N + n])
+        sigmoid_run(y + j * N + lo, y + j * N + lo, hi - lo)
         # One logarithm for the block: log a + log b = log(a b).
         product = 1
         for n in range(lo, hi):

@@ -15,36 +15,46 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from common_gemm cimport pack, packed_size
+from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
-from common_recurrent cimport (CHUNK, Share, copy_rows, multiply_gates, n_loops, pack_gates,
-                               present, pull, row_stride, share, tanh_run)
+from common_recurrent cimport (Share, block_of, copy_rows, in_place, multiply_gates, n_blocks,
+                               n_loops, pack_gates, present, pull, put, row_stride, share, take)
 from common_types cimport real_t
+
+cdef extern from "recurrent_simd.h" nogil:
+    void fw_rnn_row_back(float* da, float* da_to, const float* dh, const float* dhs,
+                         const float* h, Py_ssize_t n) noexcept
 
 
 # ---- forward
 
 cdef void forward_range(real_t* hs, real_t* kept, real_t* before, real_t* states, Py_ssize_t ld,
-                        const real_t* packed, const int64_t* lengths, Py_ssize_t N, Py_ssize_t T,
-                        Py_ssize_t H, bint by_units, Share part) noexcept nogil:
+                        const real_t* packed, const real_t* Wh, Py_ssize_t ldw,
+                        const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
+                        bint by_units, Share part) noexcept nogil:
     """A turn is a step; `states` (2, N, H) holds h before and after it, in turn."""
-    cdef Py_ssize_t begin = part.begin, t, n, at
+    cdef Py_ssize_t begin = part.begin, block, t, n, at
     cdef size_t width = (part.end - begin) * sizeof(real_t)
     cdef const real_t* h_from
     cdef real_t* h_to
-    for t in range(part.first, part.last):
-        h_from, h_to = states + t % 2 * N * ld + begin, states + (t + 1) % 2 * N * ld + begin
-        multiply_gates(kept + t * H, T * H, h_from - begin, ld, packed, H, 1, by_units, part)
-        for n in range(part.lo, part.hi):
-            at = (n * T + t) * H + begin
-            if before != NULL:
-                memcpy(before + at, h_from + n * ld, width)
-            if present(lengths, n, t):
-                tanh_run(kept + at, kept + at, part.end - begin)
-                memcpy(h_to + n * ld, kept + at, width)
-                memcpy(hs + at, kept + at, width)
-            else:
-                memcpy(h_to + n * ld, h_from + n * ld, width)
-                memset(hs + at, 0, width)
+    cdef Share rows
+    for block in range(n_blocks(part, by_units)):
+        rows = block_of(part, block, by_units)
+        for t in range(part.first, part.last):
+            h_from, h_to = states + t % 2 * N * ld + begin, states + (t + 1) % 2 * N * ld + begin
+            multiply_gates(kept + t * H, T * H, h_from - begin, ld, packed, Wh, ldw, H, 1,
+                           by_units, rows)
+            for n in range(rows.lo, rows.hi):
+                at = (n * T + t) * H + begin
+                if before != NULL:
+                    memcpy(before + at, h_from + n * ld, width)
+                if present(lengths, n, t):
+                    tanh_run(kept + at, kept + at, part.end - begin)
+                    memcpy(h_to + n * ld, kept + at, width)
+                    memcpy(hs + at, kept + at, width)
+                else:
+                    memcpy(h_to + n * ld, h_from + n * ld, width)
+                    memset(hs + at, 0, width)
 
 
 def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
@@ -66,6 +76,7 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
     """All steps; h is that after each row's last step."""
     cdef Py_ssize_t N = hs.shape[0], T = hs.shape[1], H = hs.shape[2], k, p
     cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
+    cdef Py_ssize_t rs_w = Wh.strides[0] // size, cs_w = Wh.strides[1] // size
     cdef real_t* packed
     cdef real_t* states
     cdef real_t* starts = NULL
@@ -79,13 +90,16 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
     packed = &scratch[0]
     states = packed + packed_size(packed, H, H)
     with nogil:
-        pack_gates(packed, &Wh[0, 0], Wh.strides[0] // size, Wh.strides[1] // size, H, 1, by_units)
+        if in_place(N, cs_w):
+            packed = NULL
+        else:
+            pack_gates(packed, &Wh[0, 0], rs_w, cs_w, H, 1, by_units)
         copy_rows(states, ld, &h[0, 0], H, N, H)
         for k in range(n_loops(T, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                forward_range(&hs[0, 0, 0], &kept[0, 0, 0], starts, states, ld, packed, last,
-                              N, T, H, by_units,
-                              share(k, p, n_parts, T, N, H, by_units, packed))
+                forward_range(&hs[0, 0, 0], &kept[0, 0, 0], starts, states, ld, packed,
+                              &Wh[0, 0], rs_w, last, N, T, H, by_units,
+                              share(k, p, n_parts, T, N, H, by_units, states))
         copy_rows(&h[0, 0], H, states + T % 2 * N * ld, ld, N, H)
 
 
@@ -94,43 +108,54 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
 cdef void cell_backward(real_t* da, real_t* da_to, const real_t* dh, const real_t* dhs,
                         const real_t* h, Py_ssize_t n) noexcept nogil:
     """One row in one step, n units; the gradient at h is dh + dhs."""
-    cdef real_t part[CHUNK]
+    cdef real_t into_h[LANES]
+    cdef real_t more[LANES]
+    cdef real_t y[LANES]
     cdef real_t one = 1
     cdef Py_ssize_t u = 0, d, m
     # forward: h = tanh(a)
+    if real_t is float and MATH_SIMD:
+        fw_rnn_row_back(da, da_to, dh, dhs, h, n)
+        return
     while u < n:
-        m = CHUNK if u + CHUNK < n else n - u
-        for d in range(m):
-            part[d] = (dh[u + d] + dhs[u + d]) * (one - h[u + d] * h[u + d])
-        memcpy(da + u, part, m * sizeof(real_t))
-        memcpy(da_to + u, part, m * sizeof(real_t))
+        m = LANES if u + LANES < n else n - u
+        take(into_h, dh + u, m)
+        take(more, dhs + u, m)
+        take(y, h + u, m)
+        for d in range(LANES):
+            y[d] = (into_h[d] + more[d]) * (one - y[d] * y[d])
+        put(da + u, y, m)
+        put(da_to + u, y, m)
         u += m
 
 
 cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t* kept,
                          real_t* flow, real_t* turn, Py_ssize_t ld, const real_t* packed,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
-                         Share part) noexcept nogil:
+                         bint by_units, Share part) noexcept nogil:
     """Turn k is step T - 1 - k, the last one what reaches the first state; `turn` (2, N, H)."""
-    cdef Py_ssize_t begin = part.begin, k, t, n, at
+    cdef Py_ssize_t begin = part.begin, block, k, t, n, at
     cdef size_t width = (part.end - begin) * sizeof(real_t)
     cdef const real_t* da_from
     cdef real_t* da_to
-    for k in range(part.first, part.last):
-        t = T - 1 - k
-        da_from, da_to = turn + k % 2 * N * ld, turn + (k + 1) % 2 * N * ld + begin
-        if k > 0:
-            pull(dh, flow, da_from, ld, packed, H, lengths, H, t + 1, False, part)
-        if t < 0:
-            return
-        for n in range(part.lo, part.hi):
-            at = (n * T + t) * H + begin
-            if present(lengths, n, t):
-                cell_backward(da + at, da_to + n * ld, dh + n * H + begin, dhs + at, kept + at,
-                              part.end - begin)
-            else:
-                memset(da + at, 0, width)
-                memset(da_to + n * ld, 0, width)
+    cdef Share rows
+    for block in range(n_blocks(part, by_units)):
+        rows = block_of(part, block, by_units)
+        for k in range(part.first, part.last):
+            t = T - 1 - k
+            da_from, da_to = turn + k % 2 * N * ld, turn + (k + 1) % 2 * N * ld + begin
+            if k > 0:
+                pull(dh, flow, da_from, ld, packed, H, lengths, H, t + 1, False, rows)
+            if t < 0:
+                break
+            for n in range(rows.lo, rows.hi):
+                at = (n * T + t) * H + begin
+                if present(lengths, n, t):
+                    cell_backward(da + at, da_to + n * ld, dh + n * H + begin, dhs + at, kept + at,
+                                  part.end - begin)
+                else:
+                    memset(da + at, 0, width)
+                    memset(da_to + n * ld, 0, width)
 
 
 def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
@@ -161,7 +186,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
         for k in range(n_loops(T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &kept[0, 0, 0], flow, turn,
-                               ld, packed, last, N, T, H,
+                               ld, packed, last, N, T, H, by_units,
                                share(k, p, n_parts, T + 1, N, H, by_units, packed))
 
 

@@ -37,7 +37,7 @@ from libc.string cimport memset
 
 from common_alias cimport cell_of, id_of
 from common_gemm cimport aligned_alloc, aligned_free
-from common_math cimport sigmoid
+from common_math cimport sigmoid_run
 from common_memory cimport prefetch
 from common_parallel cimport use_pool
 from common_rng cimport draw as bits_of, row_stream
@@ -45,6 +45,7 @@ from common_rng cimport draw as bits_of, row_stream
 cdef extern from "word2vec_simd.h" nogil:
     enum:
         LANES "FW_FLOAT_LANES"
+        ERRORS "FW_W2V_ROW"         # whether `errors` is there
     int64_t fw_next(int64_t* counter) noexcept
     void scores "fw_w2v_scores"(float* s, float** x, Py_ssize_t M, float** y, Py_ssize_t J,
                                 Py_ssize_t n) noexcept
@@ -53,6 +54,12 @@ cdef extern from "word2vec_simd.h" nogil:
     void deltas "fw_w2v_deltas"(float** dx, float** dy, float** x, Py_ssize_t M, float** y,
                                 Py_ssize_t J, const float* g, Py_ssize_t n, float* wait) noexcept
     void mean "fw_w2v_mean"(float* h, float** x, Py_ssize_t M, float scale, Py_ssize_t n) noexcept
+    void scores_of "fw_w2v_scores_of"(float* s, const float* h, float** y, Py_ssize_t J,
+                                      Py_ssize_t n) noexcept
+    void errors "fw_w2v_errors"(float* g, const float* h, float** y, Py_ssize_t J,
+                                const float* sign, const float* step, Py_ssize_t n) noexcept
+    void add_to_all "fw_w2v_add_to_all"(float** x, Py_ssize_t M, const float* e,
+                                        Py_ssize_t n) noexcept
     void outputs "fw_w2v_outputs"(float* e, const float* h, float** y, Py_ssize_t J,
                                   const float* g, float scale, Py_ssize_t n) noexcept
     void gather "fw_w2v_gather"(float* e, const float* h, float** y, Py_ssize_t J,
@@ -115,6 +122,10 @@ cdef struct scratch_t:
     int32_t* around             # (M,) the contexts of a centre
     float* times                # (M,) how often each comes, and whether one comes twice
     bint twice
+    # With negatives only, K < 8 of them, all different and none the target: sign and -alpha * sign.
+    int64_t usual               # K + 1, or 0 for never
+    float usual_sign[16]
+    float usual_step[16]
     int32_t* negatives
     uint64_t* cells
     float** x
@@ -367,7 +378,7 @@ cdef inline void coefficients(scratch_t* s, int64_t M, int64_t J, float alpha,
     of the error, exact however small it is. A pair that comes more than MOST times, which takes a
     vocabulary of a few words, counts MOST times: all its steps are taken at once.
     """
-    cdef int64_t n = M * J, i, j, m, whole = (n + 15) // 16 * 16
+    cdef int64_t n = M * J, i, j, m
     cdef float times, most = MOST
     cdef bint repeated = False
     for j in range(J):
@@ -379,20 +390,11 @@ cdef inline void coefficients(scratch_t* s, int64_t M, int64_t J, float alpha,
     if with_loss:
         for i in range(n):
             s.z[i] = s.g[i]
-    for i in range(n, whole):
-        s.g[i] = 0
-    i = 0
-    while i < whole:
-        for j in range(16):
-            s.g[i + j] = sigmoid(s.g[i + j])
-        i += 16
+    sigmoid_run(s.g, s.g, n)
     if with_loss:
         stats[0] += loss_of(s, M, J, &stats[1])
-    i = 0
-    while i < whole:
-        for j in range(16):
-            s.g[i + j] = s.g[i + j] * -alpha
-        i += 16
+    for i in range(n):
+        s.g[i] = s.g[i] * -alpha
     for j in range(J):
         if s.sign[j] < 0:
             for m in range(M):
@@ -457,8 +459,11 @@ cdef inline void centre_cbow(const job_t* job, scratch_t* s, const int32_t* cont
         e = h + ld
         s.n_deltas += 2
     mean(h, s.x, M, each if job.mode & MEAN else one, ld)
-    scores(s.g, &h, 1, s.y, J, ld)
-    coefficients(s, 1, J, alpha, with_loss, stats)
+    if ERRORS and J == s.usual and not with_loss:
+        errors(s.g, h, s.y, J, s.usual_sign, s.usual_step, ld)
+    else:
+        scores_of(s.g, h, s.y, J, ld)
+        coefficients(s, 1, J, alpha, with_loss, stats)
     stats[2] += <double> pairs
     if alpha == 0:
         return              # held-out text is only looked at
@@ -470,8 +475,7 @@ cdef inline void centre_cbow(const job_t* job, scratch_t* s, const int32_t* cont
             change(s, 0, contexts[m], at + 1, one, <float> pairs / usual)
     else:
         outputs(e, h, s.y, J, s.g, each if job.mode & SHARE else one, ld)
-        for m in range(M):
-            add(s.x[m], e, one, ld)
+        add_to_all(s.x, M, e, ld)
 
 
 cdef inline void centre_skip_gram(const job_t* job, scratch_t* s, const int32_t* contexts,
@@ -520,6 +524,10 @@ cdef void one_block(const job_t* job, scratch_t* s, int64_t b, bint frozen) noex
     cdef int32_t* words = s.words
     cdef bint with_loss
     cdef bint fresh = job.mode & FRESH and job.mode & SKIP_GRAM and job.K > 0
+    s.usual = job.K + 1 if 0 < job.K < 8 and job.ways == NULL else 0
+    for j in range(16):
+        s.usual_sign[j] = -1 if j == 0 else 1
+        s.usual_step[j] = alpha if j == 0 else -alpha
     n = gather_words(job, words, lo, hi, &first, &last)
     drawn_to = first
     for i in range(first, last):

@@ -11,6 +11,7 @@ matrix is the same matrix with its strides exchanged. B is packed first:
 
     tile        out (rows, n) = A (rows, K) panel, rows <= tile_rows(), n <= NR columns stored
     multiply    the same for any number of rows and panels
+    multiply_row  one row by a matrix that is not packed
 
 Memory of packed operands is the caller's: packed_size() elements, starting at a cache line for
 full speed (`aligned_alloc`); any address is correct.
@@ -23,25 +24,37 @@ from the second on) must cut it by its size alone.
 
 Nothing here allocates but `aligned_alloc`, nothing raises, all of it runs without the GIL.
 """
-from libc.string cimport memcpy
-
 from common_types cimport real_t
 
 cdef extern from "gemm_tile.h" nogil:
     enum:
-        TILE_FMA "FW_TILE_FMA"              # whether the tile is written with vector registers
+        TILE_FMA "FW_FMA"              # whether the tile is written with vector registers
         TILE_ROWS "FW_TILE_ROWS"            # most rows of a tile, of either type
         TILE_SIZE "FW_TILE_SIZE"            # elements of the largest tile, for local buffers
         FLOAT_COLUMNS "FW_FLOAT_COLUMNS"
         DOUBLE_COLUMNS "FW_DOUBLE_COLUMNS"
     void fw_tile_float(float* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n,
                        const float* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
-                       const float* b, Py_ssize_t ldb, Py_ssize_t K,
+                       const float* b, Py_ssize_t ldb, Py_ssize_t ahead, Py_ssize_t K,
                        bint accumulate, const float* bias) noexcept
     void fw_tile_double(double* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n,
                         const double* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
-                        const double* b, Py_ssize_t ldb, Py_ssize_t K,
+                        const double* b, Py_ssize_t ldb, Py_ssize_t ahead, Py_ssize_t K,
                         bint accumulate, const double* bias) noexcept
+    void fw_row_float(float* out, Py_ssize_t n, const float* a, Py_ssize_t a_cs,
+                      const float* b, Py_ssize_t ldb, Py_ssize_t K, bint accumulate,
+                      const float* bias) noexcept
+    void fw_row_double(double* out, Py_ssize_t n, const double* a, Py_ssize_t a_cs,
+                       const double* b, Py_ssize_t ldb, Py_ssize_t K, bint accumulate,
+                       const double* bias) noexcept
+    void fw_pack_turned_float(float* to, const float* b, Py_ssize_t step, Py_ssize_t K,
+                              Py_ssize_t n) noexcept
+    void fw_pack_turned_double(double* to, const double* b, Py_ssize_t step, Py_ssize_t K,
+                               Py_ssize_t n) noexcept
+    void fw_pack_rows_float(float* to, const float* b, Py_ssize_t step, Py_ssize_t K,
+                            Py_ssize_t n) noexcept
+    void fw_pack_rows_double(double* to, const double* b, Py_ssize_t step, Py_ssize_t K,
+                             Py_ssize_t n) noexcept
     # NULL where there is no memory; free with aligned_free, which takes NULL as well.
     void* aligned_alloc "fw_aligned_alloc"(size_t n_bytes) noexcept
     void aligned_free "fw_aligned_free"(void* start) noexcept
@@ -69,6 +82,24 @@ cdef inline Py_ssize_t packed_size(const real_t* any_pointer,
     return n_panels(any_pointer, N) * K * panel_columns(any_pointer)
 
 
+cdef inline void pack_rows(real_t* to, const real_t* B, Py_ssize_t step,
+                           Py_ssize_t K, Py_ssize_t n) noexcept nogil:
+    """n columns of B, whose rows are contiguous and `step` apart; across panels if n > NR."""
+    if real_t is float:
+        fw_pack_rows_float(to, B, step, K, n)
+    else:
+        fw_pack_rows_double(to, B, step, K, n)
+
+
+cdef inline void pack_turned(real_t* to, const real_t* B, Py_ssize_t step,
+                             Py_ssize_t K, Py_ssize_t n) noexcept nogil:
+    """n <= NR columns of B, which are contiguous and `step` apart."""
+    if real_t is float:
+        fw_pack_turned_float(to, B, step, K, n)
+    else:
+        fw_pack_turned_double(to, B, step, K, n)
+
+
 cdef inline void pack_columns(real_t* panel, Py_ssize_t offset, Py_ssize_t width,
                               const real_t* B, Py_ssize_t rs, Py_ssize_t cs,
                               Py_ssize_t K, Py_ssize_t n_valid) noexcept nogil:
@@ -80,24 +111,31 @@ cdef inline void pack_columns(real_t* panel, Py_ssize_t offset, Py_ssize_t width
     cdef Py_ssize_t NR = panel_columns(B), k, j
     cdef real_t* to = panel + offset
     n_valid = 0 if n_valid < 0 else n_valid if n_valid < width else width
-    for k in range(K):
-        if cs == 1:
-            memcpy(to, B + k * rs, n_valid * sizeof(real_t))
-        else:
+    if cs == 1:
+        pack_rows(to, B, rs, K, n_valid)
+    elif rs == 1:
+        pack_turned(to, B, cs, K, n_valid)
+    else:
+        for k in range(K):
             for j in range(n_valid):
-                to[j] = B[k * rs + j * cs]
-        for j in range(n_valid, width):
-            to[j] = 0
-        to += NR
+                to[k * NR + j] = B[k * rs + j * cs]
+    if n_valid < width:
+        for k in range(K):
+            for j in range(n_valid, width):
+                to[k * NR + j] = 0
 
 
 cdef inline void pack_range(real_t* packed, const real_t* B, Py_ssize_t rs, Py_ssize_t cs,
                             Py_ssize_t K, Py_ssize_t N,
                             Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     """Panels [lo, hi) of B (K, N), each to its place."""
-    cdef Py_ssize_t NR = panel_columns(B), p
-    for p in range(lo, hi):
-        pack_columns(packed + p * K * NR, 0, NR, B + p * NR * cs, rs, cs, K, N - p * NR)
+    cdef Py_ssize_t NR = panel_columns(B), j = lo, whole = N // NR if N // NR < hi else hi
+    if cs == 1 and lo < whole:
+        pack_rows(packed + lo * K * NR, B + lo * NR, rs, K, (whole - lo) * NR)
+        j = whole
+    while j < hi:
+        pack_columns(packed + j * K * NR, 0, NR, B + j * NR * cs, rs, cs, K, N - j * NR)
+        j += 1
 
 
 cdef inline void pack(real_t* packed, const real_t* B, Py_ssize_t rs, Py_ssize_t cs,
@@ -115,11 +153,36 @@ cdef inline void tile(real_t* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n
     `out` may be a matrix (ldo its row stride) or a buffer of TILE_SIZE elements (ldo = NR); its
     columns j >= n are not touched. `bias` is NULL for none. K = 0 gives zeros.
     """
+    cdef Py_ssize_t NR = panel_columns(panel), ahead = 16 * NR      # rows of the panel
     if real_t is float:
-        fw_tile_float(out, ldo, rows, n, a, a_rs, a_cs, panel, FLOAT_COLUMNS, K, accumulate, bias)
+        fw_tile_float(out, ldo, rows, n, a, a_rs, a_cs, panel, NR, ahead, K, accumulate, bias)
     else:
-        fw_tile_double(out, ldo, rows, n, a, a_rs, a_cs, panel, DOUBLE_COLUMNS, K, accumulate,
-                       bias)
+        fw_tile_double(out, ldo, rows, n, a, a_rs, a_cs, panel, NR, ahead, K, accumulate, bias)
+
+
+cdef inline void tile_in_place(real_t* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n,
+                               const real_t* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                               const real_t* b, Py_ssize_t ldb, Py_ssize_t K,
+                               bint accumulate, const real_t* bias) noexcept nogil:
+    """`tile` on columns of B where they lie, rows ldb apart; to go from left to right through B.
+
+    Reads NR elements of each row if n > NR / 2, else NR / 2, whatever n is.
+    """
+    cdef Py_ssize_t ahead = 2 * panel_columns(b)    # the same rows: memory likes long runs of them
+    if real_t is float:
+        fw_tile_float(out, ldo, rows, n, a, a_rs, a_cs, b, ldb, ahead, K, accumulate, bias)
+    else:
+        fw_tile_double(out, ldo, rows, n, a, a_rs, a_cs, b, ldb, ahead, K, accumulate, bias)
+
+
+cdef inline void multiply_row(real_t* out, Py_ssize_t N, const real_t* a, Py_ssize_t a_cs,
+                              const real_t* B, Py_ssize_t ldb, Py_ssize_t K,
+                              bint accumulate, const real_t* bias) noexcept nogil:
+    """out (N,) = [out +] a (K,) B [+ bias (N,)], B where it lies, rows ldb apart."""
+    if real_t is float:
+        fw_row_float(out, N, a, a_cs, B, ldb, K, accumulate, bias)
+    else:
+        fw_row_double(out, N, a, a_cs, B, ldb, K, accumulate, bias)
 
 
 cdef inline void multiply(real_t* out, Py_ssize_t ldo, Py_ssize_t M, Py_ssize_t N,

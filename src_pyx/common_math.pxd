@@ -3,13 +3,17 @@
 The build forbids reassociation, so a plain sum would run one element at a time. `dot` and `total`
 therefore add in LANES partial sums, in the same order on every level and for every length.
 
-exp and sigmoid of float are our own, because libm's do not vectorise: no branch, no call, no table.
+exp, sigmoid and tanh of float are our own, because libm's do not vectorise: no branch, no call, no
+table. They work on runs of numbers: vectors where there are fused multiply-adds (math_simd.h), else
+the loops below, which compilers turn into vectors.
     exp(x) = m * 2^n,   n = round(x / ln 2),   m = exp(x - n ln 2) in [0.70, 1.42]
     sigmoid(x) = 1 / (1 + exp(-x)) = 2^-n / (m + 2^-n),   m and n those of exp(-x)
+    tanh(x) = e / (e + 2),   e = exp(2 x) - 1 = 2^n m - 1
 2^n is multiplied in two halves, so that what ends as a denormal or as infinity does so in the last
 product; and sigmoid, which never forms exp(-x), has a tail below -88.7, where that overflows.
-Largest errors over all 2^32 floats, in ulp (tools/ulp_check.py): exp 0.78, sigmoid 1.55. NaN stays
-NaN, the infinities give their limits. double takes libm's exp, and 1 / (1 + exp(-x)) as it stands.
+Largest errors over all 2^32 floats, in ulp (tools/ulp_check.py): ERRORS
+NaN stays NaN, the infinities give their limits. double takes libm's exp and tanh, and
+1 / (1 + exp(-x)) as it stands.
 """
 from libc.math cimport exp as exp_double
 from libc.math cimport tanh as tanh_double
@@ -26,6 +30,13 @@ cdef extern from *:
     """
     uint32_t bits_of "fw_bits"(float x) noexcept nogil
     float float_of "fw_float"(uint32_t u) noexcept nogil
+
+cdef extern from "math_simd.h" nogil:
+    enum:
+        MATH_SIMD "FW_MATH_SIMD"        # whether these are there
+    void fw_exp_run(float* out, const float* x, Py_ssize_t n) noexcept
+    void fw_sigmoid_run(float* out, const float* x, Py_ssize_t n) noexcept
+    void fw_tanh_run(float* out, const float* x, Py_ssize_t n) noexcept
 
 cdef enum:
     LANES = 16
@@ -165,25 +176,41 @@ cdef inline float tanh_float(float x) noexcept nogil:
     return float_of(bits_of(less / (less + two)) | (bits_of(x) & 0x80000000u))
 
 
-cdef inline real_t tanh(real_t x) noexcept nogil:
-    if real_t is float:
-        return tanh_float(x)
+cdef inline void exp_run(real_t* out, const real_t* x, Py_ssize_t n) noexcept nogil:
+    """out[i] = exp(x[i]); here and below out may be x."""
+    cdef Py_ssize_t i
+    if real_t is double:
+        for i in range(n):
+            out[i] = exp_double(x[i])
+    elif MATH_SIMD:
+        fw_exp_run(out, x, n)
     else:
-        return tanh_double(x)
+        for i in range(n):
+            out[i] = exp_float(x[i])
 
 
-cdef inline real_t exp(real_t x) noexcept nogil:
-    if real_t is float:
-        return exp_float(x)
+cdef inline void sigmoid_run(real_t* out, const real_t* x, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    if real_t is double:
+        for i in range(n):
+            out[i] = 1 / (1 + exp_double(-x[i]))
+    elif MATH_SIMD:
+        fw_sigmoid_run(out, x, n)
     else:
-        return exp_double(x)
+        for i in range(n):
+            out[i] = sigmoid_float(x[i])
 
 
-cdef inline real_t sigmoid(real_t x) noexcept nogil:
-    if real_t is float:
-        return sigmoid_float(x)
+cdef inline void tanh_run(real_t* out, const real_t* x, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    if real_t is double:
+        for i in range(n):
+            out[i] = tanh_double(x[i])
+    elif MATH_SIMD:
+        fw_tanh_run(out, x, n)
     else:
-        return 1 / (1 + exp_double(-x))
+        for i in range(n):
+            out[i] = tanh_float(x[i])
 
 
 cdef inline void softmax_row(real_t* out, const real_t* x, Py_ssize_t V) noexcept nogil:
@@ -191,7 +218,8 @@ cdef inline void softmax_row(real_t* out, const real_t* x, Py_ssize_t V) noexcep
     cdef Py_ssize_t v
     cdef real_t top = largest(x, V), norm
     for v in range(V):
-        out[v] = exp(x[v] - top)
+        out[v] = x[v] - top
+    exp_run(out, out, V)
     norm = total(out, V)
     for v in range(V):
         out[v] = out[v] / norm

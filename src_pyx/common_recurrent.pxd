@@ -16,20 +16,22 @@ does in one parallel loop:
         for p in prange(n_parts, ...):
             x_range(..., share(k, p, n_parts, turns, N, H, by_units, packed))
 
+By rows, a part takes no more rows at once than a tile has through all its turns: their states stay
+in the first level cache (`block_of`). Cells work on LANES units at a time, in arrays of the stack:
+nothing a loop reads there can be what it writes, and the compiler knows its length. float32 has
+them in registers where there are wide vectors (recurrent_simd.h).
+
 States that the next turn multiplies lie in a buffer of their own, with rows of `row_stride`
 elements: in the sequences themselves the rows of a step may be a multiple of 4 KB apart, and then
 evict each other from the first level cache.
 """
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
-from common_gemm cimport multiply, n_panels, pack, packed_size, panel_columns
-from common_math cimport sigmoid, tanh
+from common_gemm cimport multiply, multiply_row, n_panels, pack, packed_size, panel_columns, tile_rows
+from common_math cimport LANES, sigmoid_run
 from common_parallel cimport part_begin
 from common_types cimport real_t
-
-cdef enum:
-    CHUNK = 64      # units whose intermediate values lie on the stack
 
 # What stands in for the sigmoid of the gates, the numbers that Python passes.
 cdef enum Gate:
@@ -77,6 +79,21 @@ cdef inline Share share(Py_ssize_t k, Py_ssize_t p, Py_ssize_t n_parts, Py_ssize
     return part
 
 
+cdef inline Py_ssize_t n_blocks(Share part, bint by_units) noexcept nogil:
+    """Blocks of rows that a part takes through its turns one after the other."""
+    cdef Py_ssize_t rows = part.hi - part.lo
+    return 1 if by_units else (rows + tile_rows() - 1) // tile_rows()
+
+
+cdef inline Share block_of(Share part, Py_ssize_t block, bint by_units) noexcept nogil:
+    """The share of a part that one of its blocks is."""
+    cdef Share one = part
+    cdef Py_ssize_t n = n_blocks(part, by_units), rows = part.hi - part.lo
+    one.lo = part.lo + part_begin(block, n, rows)
+    one.hi = part.lo + part_begin(block + 1, n, rows)
+    return one
+
+
 cdef inline bint present(const int64_t* lengths, Py_ssize_t n, Py_ssize_t t) noexcept nogil:
     """Whether row n has step t; NULL: all have all."""
     return lengths == NULL or t < lengths[n]
@@ -105,20 +122,39 @@ cdef inline void pack_gates(real_t* packed, const real_t* W, Py_ssize_t rs, Py_s
         pack(packed + g * packed_size(packed, H, H), W + g * H * cs, rs, cs, H, H)
 
 
+cdef inline bint in_place(Py_ssize_t N, Py_ssize_t cs) noexcept nogil:
+    """Whether forward reads the weights where they lie: for few rows, packing costs more."""
+    return N <= 2 and cs == 1
+
+
 cdef inline void multiply_gates(real_t* out, Py_ssize_t ldo, const real_t* h, Py_ssize_t ldh,
-                                const real_t* packed, Py_ssize_t H, Py_ssize_t n_gates,
-                                bint by_units, Share part) noexcept nogil:
-    """out (N, n_gates * H) += h (N, H) W, rows and units (of each gate) of the part."""
-    cdef Py_ssize_t rows = part.hi - part.lo, g
+                                const real_t* packed, const real_t* W, Py_ssize_t ldw,
+                                Py_ssize_t H, Py_ssize_t n_gates, bint by_units,
+                                Share part) noexcept nogil:
+    """out (N, n_gates * H) += h (N, H) W, rows and units (of each gate) of the part.
+
+    W is packed; or NULL in place of `packed` says that it is to be read in place, rows ldw apart.
+    """
+    cdef Py_ssize_t rows = part.hi - part.lo, g, n, at
+    cdef const real_t* none = NULL
     out += part.lo * ldo
     h += part.lo * ldh
+    if packed == NULL:
+        for n in range(rows):
+            if by_units:
+                for g in range(n_gates):
+                    at = g * H + part.begin
+                    multiply_row(out + n * ldo + at, part.end - part.begin, h + n * ldh, 1,
+                                 W + at, ldw, H, True, none)
+            else:
+                multiply_row(out + n * ldo, n_gates * H, h + n * ldh, 1, W, ldw, H, True, none)
+        return
     if not by_units:
-        multiply(out, ldo, rows, n_gates * H, h, ldh, 1, packed, H, True, <const real_t*> NULL)
+        multiply(out, ldo, rows, n_gates * H, h, ldh, 1, packed, H, True, none)
         return
     for g in range(n_gates):
         multiply(out + g * H + part.begin, ldo, rows, part.end - part.begin, h, ldh, 1,
-                 packed + g * packed_size(packed, H, H) + part.begin * H, H, True,
-                 <const real_t*> NULL)
+                 packed + g * packed_size(packed, H, H) + part.begin * H, H, True, none)
 
 
 cdef inline void pull(real_t* dh, real_t* flow, const real_t* da, Py_ssize_t ld,
@@ -137,41 +173,51 @@ cdef inline void pull(real_t* dh, real_t* flow, const real_t* da, Py_ssize_t ld,
             memcpy(dh + n * H + part.begin, flow + n * H + part.begin, width * sizeof(real_t))
 
 
-cdef inline void gate_run(real_t* x, Py_ssize_t n, int kind) noexcept nogil:
-    """The gates' activation, in place."""
+cdef inline void take(real_t* to, const real_t* x, Py_ssize_t n) noexcept nogil:
+    """n <= LANES elements into an array of LANES, zeros after them."""
+    if n == LANES:
+        memcpy(to, x, LANES * sizeof(real_t))
+    else:
+        memset(to, 0, LANES * sizeof(real_t))
+        memcpy(to, x, n * sizeof(real_t))
+
+
+cdef inline void put(real_t* to, const real_t* x, Py_ssize_t n) noexcept nogil:
+    """The first n <= LANES elements of an array of LANES."""
+    if n == LANES:
+        memcpy(to, x, LANES * sizeof(real_t))
+    else:
+        memcpy(to, x, n * sizeof(real_t))
+
+
+cdef inline void gate(real_t* x, int kind) noexcept nogil:
+    """The gates' activation of LANES elements, in place."""
     cdef Py_ssize_t i
     cdef real_t zero = 0, one = 1, y
     cdef real_t slope = <real_t> 0.2, middle = <real_t> 0.5, three = 3, six = 6
     if kind == SIGMOID:
-        for i in range(n):
-            x[i] = sigmoid(x[i])
+        sigmoid_run(x, x, LANES)
     elif kind == HARD_KERAS2:
-        for i in range(n):
+        for i in range(LANES):
             y = slope * x[i] + middle
             y = zero if y < zero else y         # NaN fails both comparisons and stays
             x[i] = one if y > one else y
     else:
-        for i in range(n):
+        for i in range(LANES):
             y = x[i] + three
             y = zero if y < zero else y
             y = six if y > six else y
             x[i] = y / six
 
 
-cdef inline void gate_slopes(real_t* out, const real_t* y, Py_ssize_t n, int kind) noexcept nogil:
-    """The derivative of the gates' activation, from its value. `out` is the caller's own."""
+cdef inline void gate_slope(real_t* out, const real_t* y, int kind) noexcept nogil:
+    """The derivative of the gates' activation, from its value, of LANES elements."""
     cdef Py_ssize_t i
     cdef real_t zero = 0, one = 1, slope
     if kind == SIGMOID:
-        for i in range(n):
+        for i in range(LANES):
             out[i] = y[i] * (one - y[i])
         return
     slope = <real_t> 0.2 if kind == HARD_KERAS2 else one / 6
-    for i in range(n):
+    for i in range(LANES):
         out[i] = slope if y[i] > zero and y[i] < one else zero
-
-
-cdef inline void tanh_run(real_t* out, const real_t* x, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        out[i] = tanh(x[i])

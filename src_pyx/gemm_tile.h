@@ -1,127 +1,37 @@
 /* The register tile of matrix products: up to FW_TILE_ROWS rows of A times one panel of B.
 
-   Vectors of each level, then gemm_tile_rows.h, which is the algorithm, once for float and once for
-   double. The flags of the build forbid contraction: where there is a fused multiply-add it is
-   asked for by name, elsewhere (and in portable builds) products are rounded before they are added.
-   MADD(a, b, c) is a * b + c; a tile holds two vectors of LANES columns in each row. */
+   gemm_tile_rows.h is the algorithm, once for float and once for double; a tile holds two vectors of
+   LANES columns in each row, and as many rows as there are registers for. */
 #ifndef FASTW2V_GEMM_TILE_H
 #define FASTW2V_GEMM_TILE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#if defined(__AVX512F__) && !defined(FASTW2V_PORTABLE)
-#include <immintrin.h>
+#include "simd.h"
 
-#define FW_TILE_FMA 1
+#if FW_FLOAT_LANES == 16
 #define FW_TILE_ROWS 10
-#define FW_FLOAT_LANES 16
-#define FW_DOUBLE_LANES 8
-typedef __m512 fw_float_vector;
-typedef __m512d fw_double_vector;
-#define FW_FLOAT_ZERO() _mm512_setzero_ps()
-#define FW_FLOAT_LOAD(p) _mm512_loadu_ps(p)
-#define FW_FLOAT_STORE(p, x) _mm512_storeu_ps(p, x)
-#define FW_FLOAT_ALL(x) _mm512_set1_ps(x)
-#define FW_FLOAT_ADD(x, y) _mm512_add_ps(x, y)
-#define FW_FLOAT_MADD(a, b, c) _mm512_fmadd_ps(a, b, c)
-#define FW_DOUBLE_ZERO() _mm512_setzero_pd()
-#define FW_DOUBLE_LOAD(p) _mm512_loadu_pd(p)
-#define FW_DOUBLE_STORE(p, x) _mm512_storeu_pd(p, x)
-#define FW_DOUBLE_ALL(x) _mm512_set1_pd(x)
-#define FW_DOUBLE_ADD(x, y) _mm512_add_pd(x, y)
-#define FW_DOUBLE_MADD(a, b, c) _mm512_fmadd_pd(a, b, c)
-
-#elif defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER)) && !defined(FASTW2V_PORTABLE)
-#include <immintrin.h>
-
-#define FW_TILE_FMA 1
+#elif FW_FLOAT_LANES == 8
 #define FW_TILE_ROWS 6
-#define FW_FLOAT_LANES 8
-#define FW_DOUBLE_LANES 4
-typedef __m256 fw_float_vector;
-typedef __m256d fw_double_vector;
-#define FW_FLOAT_ZERO() _mm256_setzero_ps()
-#define FW_FLOAT_LOAD(p) _mm256_loadu_ps(p)
-#define FW_FLOAT_STORE(p, x) _mm256_storeu_ps(p, x)
-#define FW_FLOAT_ALL(x) _mm256_set1_ps(x)
-#define FW_FLOAT_ADD(x, y) _mm256_add_ps(x, y)
-#define FW_FLOAT_MADD(a, b, c) _mm256_fmadd_ps(a, b, c)
-#define FW_DOUBLE_ZERO() _mm256_setzero_pd()
-#define FW_DOUBLE_LOAD(p) _mm256_loadu_pd(p)
-#define FW_DOUBLE_STORE(p, x) _mm256_storeu_pd(p, x)
-#define FW_DOUBLE_ALL(x) _mm256_set1_pd(x)
-#define FW_DOUBLE_ADD(x, y) _mm256_add_pd(x, y)
-#define FW_DOUBLE_MADD(a, b, c) _mm256_fmadd_pd(a, b, c)
-
 #else
-
-/* Vectors as structs of 16 bytes, which compilers turn into registers. */
-#define FW_TILE_FMA 0
 #define FW_TILE_ROWS 4
-#define FW_FLOAT_LANES 4
-#define FW_DOUBLE_LANES 2
-typedef struct { float lane[4]; } fw_float_vector;
-typedef struct { double lane[2]; } fw_double_vector;
-static inline fw_float_vector fw_float_all(float x) {
-    fw_float_vector v;
-    int i;
-    for (i = 0; i < 4; i++) v.lane[i] = x;
-    return v;
-}
-static inline fw_float_vector fw_float_load(const float *p) {
-    fw_float_vector v;
-    memcpy(v.lane, p, sizeof v.lane);
-    return v;
-}
-static inline fw_float_vector fw_float_add(fw_float_vector x, fw_float_vector y) {
-    int i;
-    for (i = 0; i < 4; i++) x.lane[i] += y.lane[i];
-    return x;
-}
-static inline fw_float_vector fw_float_madd(fw_float_vector a, fw_float_vector b,
-                                            fw_float_vector c) {
-    int i;
-    for (i = 0; i < 4; i++) c.lane[i] += a.lane[i] * b.lane[i];
-    return c;
-}
-static inline fw_double_vector fw_double_all(double x) {
-    fw_double_vector v;
-    int i;
-    for (i = 0; i < 2; i++) v.lane[i] = x;
-    return v;
-}
-static inline fw_double_vector fw_double_load(const double *p) {
-    fw_double_vector v;
-    memcpy(v.lane, p, sizeof v.lane);
-    return v;
-}
-static inline fw_double_vector fw_double_add(fw_double_vector x, fw_double_vector y) {
-    int i;
-    for (i = 0; i < 2; i++) x.lane[i] += y.lane[i];
-    return x;
-}
-static inline fw_double_vector fw_double_madd(fw_double_vector a, fw_double_vector b,
-                                              fw_double_vector c) {
-    int i;
-    for (i = 0; i < 2; i++) c.lane[i] += a.lane[i] * b.lane[i];
-    return c;
-}
-#define FW_FLOAT_ZERO() fw_float_all(0)
-#define FW_FLOAT_LOAD(p) fw_float_load(p)
-#define FW_FLOAT_STORE(p, x) memcpy(p, (x).lane, sizeof (x).lane)
-#define FW_FLOAT_ALL(x) fw_float_all(x)
-#define FW_FLOAT_ADD(x, y) fw_float_add(x, y)
-#define FW_FLOAT_MADD(a, b, c) fw_float_madd(a, b, c)
-#define FW_DOUBLE_ZERO() fw_double_all(0)
-#define FW_DOUBLE_LOAD(p) fw_double_load(p)
-#define FW_DOUBLE_STORE(p, x) memcpy(p, (x).lane, sizeof (x).lane)
-#define FW_DOUBLE_ALL(x) fw_double_all(x)
-#define FW_DOUBLE_ADD(x, y) fw_double_add(x, y)
-#define FW_DOUBLE_MADD(a, b, c) fw_double_madd(a, b, c)
+#endif
 
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(FASTW2V_PORTABLE)
+/* Not inlined: each call site would get a copy. Not all of them are used in every module. */
+#define FW_FUNCTION static __attribute__((noinline, unused))
+#else
+#define FW_FUNCTION static
+#endif
+
+/* The same for one number. */
+#if FW_FMA
+#define FW_ONE_FLOAT_MADD(a, b, c) fmaf(a, b, c)
+#define FW_ONE_DOUBLE_MADD(a, b, c) fma(a, b, c)
+#else
+#define FW_ONE_FLOAT_MADD(a, b, c) ((a) * (b) + (c))
+#define FW_ONE_DOUBLE_MADD(a, b, c) ((a) * (b) + (c))
 #endif
 
 #define FW_FLOAT_COLUMNS (2 * FW_FLOAT_LANES)
@@ -151,6 +61,9 @@ static inline fw_double_vector fw_double_madd(fw_double_vector a, fw_double_vect
 #define ALL FW_FLOAT_ALL
 #define ADD FW_FLOAT_ADD
 #define MADD FW_FLOAT_MADD
+#define ONE_MADD FW_ONE_FLOAT_MADD
+#define GATHER FW_FLOAT_GATHER
+#define TURN FW_FLOAT_TURN
 #define NAME(x) FW_JOIN(x, _float)
 #include "gemm_tile_rows.h"
 
@@ -163,6 +76,9 @@ static inline fw_double_vector fw_double_madd(fw_double_vector a, fw_double_vect
 #define ALL FW_DOUBLE_ALL
 #define ADD FW_DOUBLE_ADD
 #define MADD FW_DOUBLE_MADD
+#define ONE_MADD FW_ONE_DOUBLE_MADD
+#define GATHER FW_DOUBLE_GATHER
+#define TURN FW_DOUBLE_TURN
 #define NAME(x) FW_JOIN(x, _double)
 #include "gemm_tile_rows.h"
 

@@ -5,55 +5,77 @@
    multiply-adds from zero over k = 0 .. K - 1. Only then comes what is added to it, `out` and
    `bias`. Columns do not meet, so what a padding column holds, even NaN, stays there. */
 
-/* One row of the result: out = [out +] (x0, x1) [+ bias], its first n columns. */
-static inline void NAME(fw_finish_row)(T *out, ptrdiff_t n, VECTOR x0, VECTOR x1, int accumulate,
-                                       const T *bias) {
-    T whole[2 * LANES];
+/* The first n elements of a row of the result: out = [out +] x [+ bias]. */
+static inline void NAME(fw_finish)(T *out, ptrdiff_t n, VECTOR x, int accumulate, const T *bias) {
+    T part[LANES];
     ptrdiff_t j;
-    if (n == 2 * LANES) {
-        if (accumulate) {
-            x0 = ADD(LOAD(out), x0);
-            x1 = ADD(LOAD(out + LANES), x1);
-        }
-        if (bias) {
-            x0 = ADD(x0, LOAD(bias));
-            x1 = ADD(x1, LOAD(bias + LANES));
-        }
-        STORE(out, x0);
-        STORE(out + LANES, x1);
+    if (n >= LANES) {
+        if (accumulate) x = ADD(LOAD(out), x);
+        if (bias) x = ADD(x, LOAD(bias));
+        STORE(out, x);
         return;
     }
-    STORE(whole, x0);
-    STORE(whole + LANES, x1);
+    STORE(part, x);
     if (accumulate)
-        for (j = 0; j < n; j++) whole[j] = out[j] + whole[j];
+        for (j = 0; j < n; j++) part[j] = out[j] + part[j];
     if (bias)
-        for (j = 0; j < n; j++) whole[j] = whole[j] + bias[j];
-    for (j = 0; j < n; j++) out[j] = whole[j];
+        for (j = 0; j < n; j++) part[j] = part[j] + bias[j];
+    for (j = 0; j < n; j++) out[j] = part[j];
 }
 
-#define FW_ROW_START(r) VECTOR x##r##_0 = ZERO(), x##r##_1 = ZERO();
+/* Where the result goes is asked for before the work begins, what lies `ahead` of b during it. */
+static inline void NAME(fw_prefetch_out)(const T *p) {
+    FW_PREFETCH_WRITE(p);
+    if (sizeof(VECTOR) == 64) FW_PREFETCH_WRITE(p + LANES);
+    FW_PREFETCH_WRITE(p + 2 * LANES - 1);
+}
+
+static inline void NAME(fw_prefetch_panel)(const T *p) {
+    FW_PREFETCH(p);
+    if (sizeof(VECTOR) == 64) FW_PREFETCH(p + LANES);
+}
+
+#define FW_ROW_START(r) NAME(fw_prefetch_out)(out + r * ldo);
+#define FW_ROW_ZERO(r) VECTOR x##r = ZERO(), y##r = ZERO();
 #define FW_ROW_STEP(r)                        \
     {                                         \
         const VECTOR each = ALL(a[r * a_rs]); \
-        x##r##_0 = MADD(each, b0, x##r##_0);  \
-        x##r##_1 = MADD(each, b1, x##r##_1);  \
+        x##r = MADD(each, b0, x##r);          \
+        y##r = MADD(each, b1, y##r);          \
     }
-#define FW_ROW_FINISH(r) \
-    NAME(fw_finish_row)(out + r * ldo, n, x##r##_0, x##r##_1, accumulate, bias);
+#define FW_ROW_FINISH(r)                                          \
+    NAME(fw_finish)(out + r * ldo, LANES, x##r, accumulate, bias); \
+    NAME(fw_finish)(out + r * ldo + LANES, n - LANES, y##r, accumulate, bias ? bias + LANES : bias);
+#define FW_HALF_ZERO(r) VECTOR x##r = ZERO();
+#define FW_HALF_STEP(r) x##r = MADD(ALL(a[r * a_rs]), b0, x##r);
+#define FW_HALF_FINISH(r) NAME(fw_finish)(out + r * ldo, n, x##r, accumulate, bias);
 #define FW_DEFINE_TILE(R)                                                                      \
-    static void NAME(fw_tile_##R)(T * out, ptrdiff_t ldo, ptrdiff_t n, const T *a,             \
+    FW_FUNCTION void NAME(fw_tile_##R)(T * out, ptrdiff_t ldo, ptrdiff_t n, const T *a,        \
                                   ptrdiff_t a_rs, ptrdiff_t a_cs, const T *b, ptrdiff_t ldb,   \
-                                  ptrdiff_t K, int accumulate, const T *bias) {                \
+                                  ptrdiff_t ahead, ptrdiff_t K, int accumulate,                \
+                                  const T *bias) {                                             \
         ptrdiff_t k;                                                                           \
-        FW_EACH_##R(FW_ROW_START);                                                             \
-        for (k = 0; k < K; k++) {                                                              \
-            const VECTOR b0 = LOAD(b), b1 = LOAD(b + LANES);                                   \
-            FW_EACH_##R(FW_ROW_STEP);                                                          \
-            a += a_cs;                                                                         \
-            b += ldb;                                                                          \
+        if (n > LANES) {                                                                       \
+            FW_EACH_##R(FW_ROW_START)                                                          \
+            FW_EACH_##R(FW_ROW_ZERO)                                                           \
+            for (k = 0; k < K; k++) {                                                          \
+                const VECTOR b0 = LOAD(b), b1 = LOAD(b + LANES);                               \
+                NAME(fw_prefetch_panel)(b + ahead);                                            \
+                FW_EACH_##R(FW_ROW_STEP)                                                       \
+                a += a_cs;                                                                     \
+                b += ldb;                                                                      \
+            }                                                                                  \
+            FW_EACH_##R(FW_ROW_FINISH)                                                         \
+        } else {                                                                               \
+            FW_EACH_##R(FW_HALF_ZERO)                                                          \
+            for (k = 0; k < K; k++) {                                                          \
+                const VECTOR b0 = LOAD(b);                                                     \
+                FW_EACH_##R(FW_HALF_STEP)                                                      \
+                a += a_cs;                                                                     \
+                b += ldb;                                                                      \
+            }                                                                                  \
+            FW_EACH_##R(FW_HALF_FINISH)                                                        \
         }                                                                                      \
-        FW_EACH_##R(FW_ROW_FINISH);                                                            \
     }
 
 FW_DEFINE_TILE(1)
@@ -71,10 +93,10 @@ FW_DEFINE_TILE(9)
 FW_DEFINE_TILE(10)
 #endif
 
-#define FW_TILE_ARGUMENTS out, ldo, n, a, a_rs, a_cs, b, ldb, K, accumulate, bias
+#define FW_TILE_ARGUMENTS out, ldo, n, a, a_rs, a_cs, b, ldb, ahead, K, accumulate, bias
 static inline void NAME(fw_tile)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_t n, const T *a,
                                  ptrdiff_t a_rs, ptrdiff_t a_cs, const T *b, ptrdiff_t ldb,
-                                 ptrdiff_t K, int accumulate, const T *bias) {
+                                 ptrdiff_t ahead, ptrdiff_t K, int accumulate, const T *bias) {
     switch (rows) {
         case 1: NAME(fw_tile_1)(FW_TILE_ARGUMENTS); break;
         case 2: NAME(fw_tile_2)(FW_TILE_ARGUMENTS); break;
@@ -94,10 +116,126 @@ static inline void NAME(fw_tile)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_
     }
 }
 
+/* One row, B where it lies: out (n,) = [out +] a B [+ bias], the chains of the tile. Rows of B are
+   read from left to right, four at a time, with the sums of a stretch of columns beside them. */
+FW_FUNCTION void NAME(fw_row)(T *out, ptrdiff_t n, const T *a, ptrdiff_t a_cs, const T *b,
+                              ptrdiff_t ldb, ptrdiff_t K, int accumulate, const T *bias) {
+    enum { STRETCH = 1024 };
+    T sums[STRETCH];
+    ptrdiff_t at, j, k, width, whole;
+    for (at = 0; at < n; at += STRETCH) {
+        width = n - at < STRETCH ? n - at : STRETCH;
+        whole = width / LANES * LANES;
+        for (j = 0; j < whole; j += LANES) STORE(sums + j, ZERO());
+        for (; j < width; j++) sums[j] = 0;
+        for (k = 0; k + 4 <= K; k += 4) {
+            const T *row = b + k * ldb + at;
+            const T p = a[k * a_cs], q = a[(k + 1) * a_cs];
+            const T r = a[(k + 2) * a_cs], s = a[(k + 3) * a_cs];
+            const VECTOR every_p = ALL(p), every_q = ALL(q), every_r = ALL(r), every_s = ALL(s);
+            for (j = 0; j < whole; j += LANES) {
+                VECTOR x = MADD(every_p, LOAD(row + j), LOAD(sums + j));
+                x = MADD(every_q, LOAD(row + ldb + j), x);
+                x = MADD(every_r, LOAD(row + 2 * ldb + j), x);
+                STORE(sums + j, MADD(every_s, LOAD(row + 3 * ldb + j), x));
+            }
+            for (; j < width; j++) {
+                T x = ONE_MADD(p, row[j], sums[j]);
+                x = ONE_MADD(q, row[ldb + j], x);
+                x = ONE_MADD(r, row[2 * ldb + j], x);
+                sums[j] = ONE_MADD(s, row[3 * ldb + j], x);
+            }
+        }
+        for (; k < K; k++) {
+            const T *row = b + k * ldb + at;
+            const T p = a[k * a_cs];
+            for (j = 0; j < whole; j += LANES)
+                STORE(sums + j, MADD(ALL(p), LOAD(row + j), LOAD(sums + j)));
+            for (; j < width; j++) sums[j] = ONE_MADD(p, row[j], sums[j]);
+        }
+        for (j = 0; j < whole; j += LANES)
+            NAME(fw_finish)(out + at + j, LANES, LOAD(sums + j), accumulate,
+                            bias ? bias + at + j : bias);
+        for (; j < width; j++) {
+            T x = sums[j];
+            if (accumulate) x = out[at + j] + x;
+            if (bias) x = x + bias[at + j];
+            out[at + j] = x;
+        }
+    }
+}
+
+/* n multiply-adds of vectors that stay in registers, for benches: what no product can be faster
+   than. As many independent ones as in the tile. */
+#define FW_ROW_REGISTERS(r)     \
+    x##r = MADD(x##r, each, b); \
+    y##r = MADD(y##r, each, b);
+#define FW_ROW_DIFFERENT(r) /* or the compiler would do one for all */ \
+    VECTOR x##r = ALL(start + r), y##r = ALL(start - r - 1);
+#define FW_ROW_TOTAL(r) each = ADD(each, ADD(x##r, y##r));
+FW_FUNCTION T NAME(fw_registers)(ptrdiff_t n, T start) {
+    VECTOR each = ALL(start), b = ALL(start);
+    T total[LANES];
+    FW_JOIN(FW_EACH_, FW_TILE_ROWS)(FW_ROW_DIFFERENT)
+    for (; n > 0; n -= 2 * FW_TILE_ROWS) { FW_JOIN(FW_EACH_, FW_TILE_ROWS)(FW_ROW_REGISTERS) }
+    FW_JOIN(FW_EACH_, FW_TILE_ROWS)(FW_ROW_TOTAL)
+    STORE(total, each);
+    return total[0];
+}
+
+/* Columns of a panel from a matrix whose columns are contiguous: to[k, j] = b[j * step + k]. */
+FW_FUNCTION void NAME(fw_pack_turned)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K, ptrdiff_t n) {
+    enum { SQUARE = 16 / sizeof(T) };
+    VECTOR x[SQUARE];
+    ptrdiff_t j, k;
+    int q;
+    for (j = 0; j + LANES <= n; j += LANES) {
+        for (k = 0; k + SQUARE <= K; k += SQUARE) {
+            for (q = 0; q < SQUARE; q++)
+                x[q] = GATHER(b + (j + q) * step + k, SQUARE * step);
+            TURN(x);
+            for (q = 0; q < SQUARE; q++) STORE(to + (k + q) * 2 * LANES + j, x[q]);
+        }
+        for (; k < K; k++)
+            for (q = 0; q < LANES; q++) to[k * 2 * LANES + j + q] = b[(j + q) * step + k];
+    }
+    for (; j < n; j++)
+        for (k = 0; k < K; k++) to[k * 2 * LANES + j] = b[j * step + k];
+}
+
+/* Columns of panels from rows: to[k, j] = b[k * step + j]. All panels of a row at once: runs that
+   memory likes. */
+FW_FUNCTION void NAME(fw_pack_rows)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K, ptrdiff_t n) {
+    ptrdiff_t j, k;
+    for (k = 0; k < K; k++) {
+        const T *row = b + k * step;
+        T *panel = to + k * 2 * LANES;
+        for (j = 0; j + 2 * LANES <= n; j += 2 * LANES) {
+            NAME(fw_prefetch_panel)(row + j + 8 * step);
+            STORE(panel, LOAD(row + j));
+            STORE(panel + LANES, LOAD(row + j + LANES));
+            panel += K * 2 * LANES;
+        }
+        if (j + LANES <= n) {
+            STORE(panel, LOAD(row + j));
+            panel += LANES;
+            j += LANES;
+        }
+        for (; j < n; j++) *panel++ = row[j];
+    }
+}
+
 #undef FW_ROW_START
+#undef FW_ROW_ZERO
 #undef FW_ROW_STEP
 #undef FW_ROW_FINISH
+#undef FW_HALF_ZERO
+#undef FW_HALF_STEP
+#undef FW_HALF_FINISH
 #undef FW_DEFINE_TILE
+#undef FW_ROW_REGISTERS
+#undef FW_ROW_DIFFERENT
+#undef FW_ROW_TOTAL
 #undef FW_TILE_ARGUMENTS
 #undef T
 #undef VECTOR
@@ -108,4 +246,7 @@ static inline void NAME(fw_tile)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_
 #undef ALL
 #undef ADD
 #undef MADD
+#undef ONE_MADD
+#undef GATHER
+#undef TURN
 #undef NAME

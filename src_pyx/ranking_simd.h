@@ -1,6 +1,6 @@
 /* Four rows of a table with one query, in one pass: products and squares, float32 in vectors.
 
-   The vectors are those of gemm_tile.h. Rows and query may start anywhere; what is left of a row
+   The vectors are those of simd.h. Rows and query may start anywhere; what is left of a row
    behind its last whole vector is added one by one. */
 #ifndef FASTW2V_RANKING_SIMD_H
 #define FASTW2V_RANKING_SIMD_H

@@ -1,7 +1,7 @@
 /* Products and updates of a few rows of a table with a few rows of another, in vector registers.
 
    Rows are float32, n numbers each, n a multiple of 16, so there are no tails; for full speed they
-   start at cache lines. The vectors are those of gemm_tile.h: fused multiply-adds are asked for by
+   start at cache lines. The vectors are those of simd.h: fused multiply-adds are asked for by
    name on levels v3 and v4, elsewhere products are rounded before they are added.
 
    M inputs x[0..M), J outputs y[0..J), coefficients g (M, J):
@@ -9,17 +9,20 @@
      update      x[m] += sum_j g[m, j] y[j],   y[j] += sum_m g[m, j] x[m],   from the old rows
      deltas      the same sums, stored elsewhere
      mean        h = scale * sum_m x[m]
+     scores_of   s[j] = h . y[j]
      outputs     e = scale * sum_j g[j] y[j],  y[j] += g[j] h
      gather      e alone
      add         row += scale * e
-   Inputs must be different rows, and outputs too; only `mean` may get a row twice. */
+     add_to_all  x[m] += e
+   Inputs must be different rows, and outputs too; only `mean` and `add_to_all` may get a row twice,
+   and outputs of `outputs` may repeat. */
 #ifndef FASTW2V_WORD2VEC_SIMD_H
 #define FASTW2V_WORD2VEC_SIMD_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "gemm_tile.h"
+#include "math_simd.h"
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define FW_INLINE static __forceinline
@@ -43,7 +46,7 @@ static inline int64_t fw_next(int64_t *counter) {
 #endif
 
 /* The sums of four vectors. */
-#if FW_TILE_FMA
+#if FW_FMA
 FW_INLINE void fw_sum_4(float *out, const fw_float_vector *v) {
 #if FW_FLOAT_LANES == 16
     const __m256 a = _mm256_add_ps(_mm512_castps512_ps256(v[0]), _mm512_extractf32x8_ps(v[0], 1));
@@ -218,29 +221,164 @@ static inline void fw_w2v_deltas(float *const *dx, float *const *dy, float *cons
     fw_update_rows(x, dx, M, y, dy, J, g, n, wait, 1);
 }
 
-static inline void fw_w2v_mean(float *h, float *const *x, ptrdiff_t M, float scale, ptrdiff_t n) {
-    const fw_float_vector zero = FW_FLOAT_ZERO(), each = FW_FLOAT_ALL(scale);
-    ptrdiff_t d = 0, m;
-    for (; d + 4 * FW_FLOAT_LANES <= n; d += 4 * FW_FLOAT_LANES) {
-        fw_float_vector s[4];
-        int i;
-#pragma GCC unroll 4
-        for (i = 0; i < 4; i++) s[i] = zero;
-        for (m = 0; m < M; m++) {
-            const float *row = x[m] + d;
-#pragma GCC unroll 4
-            for (i = 0; i < 4; i++) s[i] = FW_FLOAT_ADD(s[i], FW_FLOAT_LOAD(row + i * FW_FLOAT_LANES));
-        }
-#pragma GCC unroll 4
-        for (i = 0; i < 4; i++)
-            FW_FLOAT_STORE(h + d + i * FW_FLOAT_LANES, FW_FLOAT_MADD(each, s[i], zero));
+/* Whole rows in registers, at most FW_TV vectors of them at a time: TV is a constant. */
+#define FW_TV 8
+FW_INLINE void fw_mean_few(float *h, float *const *x, ptrdiff_t M, float scale, ptrdiff_t d, int TV) {
+    const fw_float_vector each = FW_FLOAT_ALL(scale), zero = FW_FLOAT_ZERO();
+    fw_float_vector s[FW_TV];
+    ptrdiff_t m;
+    int i;
+#pragma GCC unroll 8
+    for (i = 0; i < TV; i++) s[i] = zero;
+    for (m = 0; m < M; m++) {
+        const float *row = x[m] + d;
+#pragma GCC unroll 8
+        for (i = 0; i < TV; i++) s[i] = FW_FLOAT_ADD(s[i], FW_FLOAT_LOAD(row + i * FW_FLOAT_LANES));
     }
-    for (; d < n; d += FW_FLOAT_LANES) {
-        fw_float_vector s = zero;
-        for (m = 0; m < M; m++) s = FW_FLOAT_ADD(s, FW_FLOAT_LOAD(x[m] + d));
-        FW_FLOAT_STORE(h + d, FW_FLOAT_MADD(each, s, zero));
+#pragma GCC unroll 8
+    for (i = 0; i < TV; i++)
+        FW_FLOAT_STORE(h + d + i * FW_FLOAT_LANES, FW_FLOAT_MADD(each, s[i], zero));
+}
+
+FW_INLINE void fw_add_few(float *const *x, ptrdiff_t M, const float *e, ptrdiff_t d, int TV) {
+    fw_float_vector s[FW_TV];
+    ptrdiff_t m;
+    int i;
+#pragma GCC unroll 8
+    for (i = 0; i < TV; i++) s[i] = FW_FLOAT_LOAD(e + d + i * FW_FLOAT_LANES);
+    for (m = 0; m < M; m++) {
+        float *row = x[m] + d;
+#pragma GCC unroll 8
+        for (i = 0; i < TV; i++) {
+            float *at = row + i * FW_FLOAT_LANES;
+            FW_FLOAT_STORE(at, FW_FLOAT_ADD(FW_FLOAT_LOAD(at), s[i]));
+        }
     }
 }
+
+/* CALL(TV) for all of a row, d being where it starts. */
+#define FW_WHOLE_ROW(CALL)                                                      \
+    for (; d + FW_TV * FW_FLOAT_LANES <= n; d += FW_TV * FW_FLOAT_LANES) CALL(8); \
+    switch ((n - d) / FW_FLOAT_LANES) {                                         \
+        case 1: CALL(1); break;                                                 \
+        case 2: CALL(2); break;                                                 \
+        case 3: CALL(3); break;                                                 \
+        case 4: CALL(4); break;                                                 \
+        case 5: CALL(5); break;                                                 \
+        case 6: CALL(6); break;                                                 \
+        case 7: CALL(7); break;                                                 \
+        default: break;                                                         \
+    }
+
+static inline void fw_w2v_mean(float *h, float *const *x, ptrdiff_t M, float scale, ptrdiff_t n) {
+    ptrdiff_t d = 0;
+#define FW_CALL(TV) fw_mean_few(h, x, M, scale, d, TV)
+    FW_WHOLE_ROW(FW_CALL)
+#undef FW_CALL
+}
+
+static inline void fw_w2v_add_to_all(float *const *x, ptrdiff_t M, const float *e, ptrdiff_t n) {
+    ptrdiff_t d = 0;
+#define FW_CALL(TV) fw_add_few(x, M, e, d, TV)
+    FW_WHOLE_ROW(FW_CALL)
+#undef FW_CALL
+}
+
+/* The sums of eight vectors, stored at once: what loads them as one vector need not wait. */
+#if FW_FMA
+FW_INLINE __m256 fw_half_sum(fw_float_vector v) {
+#if FW_FLOAT_LANES == 16
+    return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+#else
+    return v;
+#endif
+}
+FW_INLINE __m256 fw_sums_of_8(const fw_float_vector *v) {
+    const __m256 a = _mm256_hadd_ps(_mm256_hadd_ps(fw_half_sum(v[0]), fw_half_sum(v[1])),
+                                    _mm256_hadd_ps(fw_half_sum(v[2]), fw_half_sum(v[3])));
+    const __m256 b = _mm256_hadd_ps(_mm256_hadd_ps(fw_half_sum(v[4]), fw_half_sum(v[5])),
+                                    _mm256_hadd_ps(fw_half_sum(v[6]), fw_half_sum(v[7])));
+    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+}
+FW_INLINE void fw_sum_8(float *out, const fw_float_vector *v) {
+    _mm256_storeu_ps(out, fw_sums_of_8(v));
+}
+#else
+FW_INLINE void fw_sum_8(float *out, const fw_float_vector *v) {
+    fw_sum_4(out, v);
+    fw_sum_4(out + 4, v + 4);
+}
+#endif
+
+FW_INLINE void fw_dots_8(fw_float_vector *sum, const float *h, float *const *y, ptrdiff_t n,
+                         int TN) {
+    ptrdiff_t d;
+    int j;
+#pragma GCC unroll 8
+    for (j = 0; j < 8; j++) sum[j] = FW_FLOAT_ZERO();
+    for (d = 0; d < n; d += FW_FLOAT_LANES) {
+        const fw_float_vector hv = FW_FLOAT_LOAD(h + d);
+#pragma GCC unroll 8
+        for (j = 0; j < TN; j++) sum[j] = FW_FLOAT_MADD(hv, FW_FLOAT_LOAD(y[j] + d), sum[j]);
+    }
+}
+
+#define FW_DOTS_UP_TO_8(DOTS, J)        \
+    switch (J) {                        \
+        case 1: DOTS(1); break;         \
+        case 2: DOTS(2); break;         \
+        case 3: DOTS(3); break;         \
+        case 4: DOTS(4); break;         \
+        case 5: DOTS(5); break;         \
+        case 6: DOTS(6); break;         \
+        case 7: DOTS(7); break;         \
+        default: DOTS(8); break;        \
+    }
+
+/* s has room for J rounded up to a multiple of eight. */
+static inline void fw_w2v_scores_of(float *s, const float *h, float *const *y, ptrdiff_t J,
+                                    ptrdiff_t n) {
+    ptrdiff_t j;
+    for (j = 0; j < J; j += 8) {
+        fw_float_vector sum[8];
+#define FW_CALL(TN) fw_dots_8(sum, h, y + j, n, TN); fw_sum_8(s + j, sum)
+        FW_DOTS_UP_TO_8(FW_CALL, J - j)
+#undef FW_CALL
+    }
+}
+
+/* g = step * sigmoid(sign * scores) for J <= 8 outputs, without a stop in memory on the way: the next
+   row waits for it. sign, step and g have room for a whole vector, of which eight count. */
+#if FW_FMA
+#define FW_W2V_ROW 1
+FW_INLINE fw_float_vector fw_first_8(__m256 x) {
+#if FW_FLOAT_LANES == 16
+    return _mm512_zextps256_ps512(x);
+#else
+    return x;
+#endif
+}
+static inline void fw_w2v_errors(float *g, const float *h, float *const *y, ptrdiff_t J,
+                                 const float *sign, const float *step, ptrdiff_t n) {
+    fw_float_vector z = FW_FLOAT_ZERO();
+#define FW_CALL(TN)                        \
+    {                                      \
+        fw_float_vector sum[8];            \
+        fw_dots_8(sum, h, y, n, TN);       \
+        z = fw_first_8(fw_sums_of_8(sum)); \
+    }
+    FW_DOTS_UP_TO_8(FW_CALL, J)
+#undef FW_CALL
+    z = fw_sigmoid_vector(fw_mul(z, FW_FLOAT_LOAD(sign)));
+    FW_FLOAT_STORE(g, fw_mul(z, FW_FLOAT_LOAD(step)));
+}
+#else
+#define FW_W2V_ROW 0
+static inline void fw_w2v_errors(float *g, const float *h, float *const *y, ptrdiff_t J,
+                                 const float *sign, const float *step, ptrdiff_t n) {
+    (void)g; (void)h; (void)y; (void)J; (void)sign; (void)step; (void)n;
+}
+#endif
 
 /* TN outputs, their coefficients in registers; e is added to unless `first`. */
 FW_INLINE void fw_outputs_few(float *e, const float *h, float *const *y, const float *g, float scale,
@@ -302,4 +440,6 @@ static inline void fw_w2v_add(float *row, const float *e, float scale, ptrdiff_t
 #undef FW_FEW
 #undef FW_OUTPUTS
 #undef FW_DOTS_OF
+#undef FW_DOTS_UP_TO_8
+#undef FW_WHOLE_ROW
 #endif

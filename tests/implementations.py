@@ -4,6 +4,11 @@ import importlib
 
 import pytest
 
+MODELS = (
+    *("cbow", "skip_gram", "simple_rnnlm", "rnnlm", "better_rnnlm", "rnnlm_gen"),
+    *("seq2seq", "peeky_seq2seq", "attention_seq2seq"),
+)
+
 
 class Implementation:
     """`book.layers` is the module `layers` of this implementation, imported when it is asked for.
@@ -18,7 +23,7 @@ class Implementation:
     def __getattr__(self, name):
         if name.startswith("_"):
             raise AttributeError(name)
-        package = self._models if name in ("cbow", "skip_gram") else self._package
+        package = self._models if name in MODELS else self._package
         return importlib.import_module(f"{package}.{name}")
 
 

@@ -660,6 +660,236 @@ class TestBareModelNames:
         assert "rnnlm_gen taken from fastw2v.models.rnnlm_gen" in done.stderr
 
 
+class TestLaterChapters:
+    """Scripts of the shape of chapters 5 to 8, on our models."""
+
+    RNNLM = """
+        import sys
+        sys.path.append('..')
+        import numpy as np
+        from common.optimizer import SGD
+        from common.trainer import RnnlmTrainer
+        from common.util import eval_perplexity, preprocess
+
+        np.random.seed(0)
+        text = "you say goodbye and i say hello . " * 60
+        corpus, word_to_id, id_to_word = preprocess(text[:-1])
+        xs, ts, V = corpus[:-1], corpus[1:], len(word_to_id)
+        """
+
+    def script(self, *lines):
+        return textwrap.dedent(self.RNNLM) + textwrap.dedent("\n".join(lines))
+
+    def test_simple_rnnlm(self, book):
+        book.write("ch05/simple_rnnlm.py", "raise RuntimeError('the slow one')")
+        book.write(
+            "ch05/train.py",
+            self.script(
+                "from simple_rnnlm import SimpleRnnlm",
+                "import ch05.simple_rnnlm, fastw2v.models",
+                "model = SimpleRnnlm(V, 20, 20)",
+                "trainer = RnnlmTrainer(model, SGD(0.5))",
+                "trainer.fit(xs, ts, 10, 4, 5, max_grad=0.25, eval_interval=5)",
+                "print(SimpleRnnlm is ch05.simple_rnnlm.SimpleRnnlm is fastw2v.models.SimpleRnnlm)",
+                "print(trainer.ppl_list[-1] < 4)",
+                "trainer.plot()",
+            ),
+        )
+        done = book.run("ch05/train.py", models=True)
+        lines = done.stdout.splitlines()
+        assert lines[0].startswith("| epoch 1 |  iter 1 / 26 | time 0[s] | perplexity 8.")
+        assert lines[-2:] == ["True", "True"]
+
+    def test_rnnlm_saves_and_rnnlm_gen_writes(self, book):
+        book.write(
+            "ch06/train.py",
+            self.script(
+                "from rnnlm import Rnnlm",
+                "model = Rnnlm(V, 20, 20)",
+                "RnnlmTrainer(model, SGD(2.0)).fit(xs, ts, 6, 4, 5, 0.25, eval_interval=None)",
+                "model.reset_state()",
+                "print('test perplexity: ', round(eval_perplexity(model, corpus, 4, 5)) < 4)",
+                "model.save_params()",
+            ),
+        )
+        assert book.lines("ch06/train.py", models=True)[-1] == "test perplexity:  True"
+        book.write(
+            "ch07/generate.py",
+            self.script(
+                "from rnnlm_gen import RnnlmGen",
+                "model = RnnlmGen(V, 20, 20)",
+                "model.load_params('../ch06/Rnnlm.pkl')",
+                "ids = model.generate(word_to_id['you'], [word_to_id['and']], 30)",
+                "print(' '.join(id_to_word[i] for i in ids).replace(' .', '.\\n')[:4])",
+                "print('and' in [id_to_word[i] for i in ids], len(ids))",
+                "model.reset_state()",
+                "for word_id in [word_to_id[word] for word in ('you', 'say')]:",
+                "    x = np.array(word_id).reshape(1, 1)",
+                "    model.predict(x)",
+                "print(model.get_state()[0].shape)",
+            ),
+        )
+        done = book.run("ch07/generate.py")  # without --models: nobody else has it
+        assert done.stdout.splitlines() == ["you ", "False 30", "(1, 20)"]
+        assert "rnnlm_gen" in done.stderr and done.returncode == 0
+
+    def test_better_rnnlm_with_the_books_schedule(self, book):
+        book.write(
+            "ch06/train_better.py",
+            self.script(
+                "from common import config",
+                "# config.GPU = True",
+                "from ch06.better_rnnlm import BetterRnnlm",
+                "model, optimizer = BetterRnnlm(V, 20, 20, 0.1), SGD(4.0)",
+                "trainer, lr, best = RnnlmTrainer(model, optimizer), 4.0, float('inf')",
+                "for epoch in range(6):",
+                "    trainer.fit(xs, ts, max_epoch=1, batch_size=4, time_size=5, max_grad=0.25)",
+                "    model.reset_state()",
+                "    ppl = eval_perplexity(model, corpus, 4, 5)",
+                "    if best > ppl:",
+                "        best = ppl",
+                "        model.save_params()",
+                "    else:",
+                "        lr /= 4.0",
+                "        optimizer.lr = lr",
+                "    model.reset_state()",
+                "model.load_params('BetterRnnlm.pkl')",
+                "print(best < 4, abs(eval_perplexity(model, corpus, 4, 5) - best) < 0.05)",
+            ),
+        )
+        assert book.lines("ch06/train_better.py", models=True)[-1] == "True True"
+
+    SEQ2SEQ = """
+        import sys
+        sys.path.append('..')
+        import numpy as np
+        from common.optimizer import Adam
+        from common.trainer import Trainer
+        from common.util import eval_seq2seq
+
+        np.random.seed(0)
+        letters = dict(enumerate('_abcdefg'))
+        x = np.random.randint(1, 8, (600, 4))
+        t = np.column_stack([np.zeros(600, int), x[:, :2]])
+        x = x[:, ::-1]
+        """
+
+    @pytest.mark.parametrize(
+        ("folder", "module", "name"),
+        [
+            ("ch07", "seq2seq", "Seq2seq"),
+            ("ch07", "peeky_seq2seq", "PeekySeq2seq"),
+            ("ch08", "attention_seq2seq", "AttentionSeq2seq"),
+        ],
+    )
+    def test_seq2seq(self, book, folder, module, name):
+        book.write(
+            f"{folder}/train.py",
+            textwrap.dedent(self.SEQ2SEQ)
+            + textwrap.dedent(
+                f"""
+                from {module} import {name}
+                import {folder}.{module}, fastw2v.models
+                print({folder}.{module}.{name} is {name} is fastw2v.models.{name})
+                model = {name}(8, 8, 32)
+                trainer = Trainer(model, Adam(0.01))
+                for epoch in range(8):
+                    trainer.fit(x, t, max_epoch=1, batch_size=30, max_grad=5.0)
+                right = 0
+                for i in range(20):
+                    question, correct = x[[i]], t[[i]]
+                    right += eval_seq2seq(model, question, correct, letters, i < 1, True)
+                print(right > 15)
+                model.save_params()
+                twin = {name}(8, 8, 32)
+                twin.load_params()
+                print(abs(twin.forward(x, t) - model.forward(x, t)) < 0.01)
+                """
+            ),
+        )
+        lines = book.lines(f"{folder}/train.py", models=True)
+        assert lines[0] == lines[-1] == lines[-2] == "True"
+        assert lines[-6].startswith("Q ") and lines[-5].startswith("T ")
+
+    def test_a_readers_file_on_our_layers_and_another_on_our_model(self, book):
+        book.write(
+            "ch06/rnnlm.py",
+            """
+            import sys
+            sys.path.append('..')
+            from common.time_layers import *
+            from common.base_model import BaseModel
+
+            class Rnnlm(BaseModel):
+                def __init__(self, vocab_size=10000, wordvec_size=100, hidden_size=100):
+                    V, D, H = vocab_size, wordvec_size, hidden_size
+                    draw = np.random.randn
+                    W = (draw(V, D) / 100).astype('f')
+                    Wx = (draw(D, 4 * H) / np.sqrt(D)).astype('f')
+                    Wh = (draw(H, 4 * H) / np.sqrt(H)).astype('f')
+                    out = (draw(H, V) / np.sqrt(H)).astype('f')
+                    b, c = np.zeros(4 * H).astype('f'), np.zeros(V).astype('f')
+                    self.layers = [TimeEmbedding(W), TimeLSTM(Wx, Wh, b, stateful=True),
+                                   TimeAffine(out, c)]
+                    self.loss_layer = TimeSoftmaxWithLoss()
+                    self.lstm_layer = self.layers[1]
+                    self.params, self.grads = [], []
+                    for layer in self.layers:
+                        self.params += layer.params
+                        self.grads += layer.grads
+
+                def predict(self, xs):
+                    for layer in self.layers:
+                        xs = layer.forward(xs)
+                    return xs
+
+                def forward(self, xs, ts):
+                    return self.loss_layer.forward(self.predict(xs), ts)
+
+                def backward(self, dout=1):
+                    dout = self.loss_layer.backward(dout)
+                    for layer in reversed(self.layers):
+                        dout = layer.backward(dout)
+                    return dout
+
+                def reset_state(self):
+                    self.lstm_layer.reset_state()
+            """,
+        )
+        book.write(
+            "ch06/train.py",
+            self.script(
+                "from rnnlm import Rnnlm",
+                "import fastw2v.models",
+                "lists = []",
+                "for cls in (Rnnlm, fastw2v.models.Rnnlm):",
+                "    np.random.seed(1)",
+                "    trainer = RnnlmTrainer(cls(V, 20, 20), SGD(2.0))",
+                "    trainer.fit(xs, ts, 4, 4, 5, max_grad=0.25)",
+                "    lists.append(trainer.ppl_list)",
+                "print(Rnnlm.__module__, len(lists[0]), np.allclose(*lists, rtol=1e-5))",
+            ),
+        )
+        assert book.lines("ch06/train.py")[-1] == "rnnlm 8 True"
+        book.write(
+            "ch07/mine.py",
+            """
+            import sys
+            sys.path.append('..')
+            from seq2seq import Seq2seq, Encoder
+            from common.time_layers import *
+
+            class Shouting(Seq2seq):
+                def generate(self, xs, start_id, sample_size):
+                    return [7] * sample_size
+
+            model = Shouting(8, 4, 4)
+            print(model.generate(np.zeros((1, 3), int), 0, 2), isinstance(model.encoder, Encoder))
+            """,
+        )
+        assert book.lines("ch07/mine.py", models=True) == ["[7, 7] True"]
+
+
 class TestAsPythonWould:
     def same(self, book, name, *args):
         """Run by plain Python and by us: same output, same exit code."""

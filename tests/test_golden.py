@@ -525,3 +525,107 @@ def test_five_adam_steps(book, name):
         optimizer.update(*book.trainer.remove_duplicate(model.params, model.grads))
     assert_close(model.word_vecs, case["word_vecs"], key)
     assert_close(model.params[-1], case["W_out_final"], key)
+
+
+@both
+@pytest.mark.parametrize(("module", "name"), [("simple_rnnlm", "SimpleRnnlm"), ("rnnlm", "Rnnlm")])
+def test_language_model_trained(book, module, name):
+    key = f"models/{name}"
+    case = load(key)
+    np.random.seed(case["numpy_seed"])
+    model = getattr(getattr(book, module), name)(case["V"], case["D"], case["H"])
+    assert_initial(model, case)
+    trainer = book.trainer.RnnlmTrainer(model, book.optimizer.SGD(0.5))
+    trainer.fit(
+        case["xs"],
+        case["ts"],
+        max_epoch=3,
+        batch_size=4,
+        time_size=5,
+        max_grad=0.25,
+        eval_interval=1,
+    )
+    assert_close(trainer.ppl_list, case["ppl"], key)
+    assert_final(model, case, key)
+
+
+@both
+def test_better_rnnlm_trained_and_evaluated(book, capsys):
+    key = "extras/BetterRnnlm"
+    case = load(key)
+    np.random.seed(case["numpy_seed"])
+    model = book.better_rnnlm.BetterRnnlm(case["V"], 8, 8, 0.0)
+    assert_initial(model, case)
+    trainer = book.trainer.RnnlmTrainer(model, book.optimizer.SGD(0.5))
+    trainer.fit(
+        case["xs"],
+        case["ts"],
+        max_epoch=2,
+        batch_size=4,
+        time_size=5,
+        max_grad=0.25,
+        eval_interval=1,
+    )
+    assert_close(trainer.ppl_list, case["ppl"], key)
+    assert_final(model, case, key)
+    model.reset_state()
+    capsys.readouterr()
+    ppl = book.util.eval_perplexity(model, case["eval_corpus"], 4, 5)
+    assert capsys.readouterr().out == case["eval_text"]
+    assert_close(ppl, case["eval_ppl"], key)
+
+
+SEQ2SEQ = [
+    ("seq2seq", "Seq2seq"),
+    ("peeky_seq2seq", "PeekySeq2seq"),
+    ("attention_seq2seq", "AttentionSeq2seq"),
+]
+
+
+@both
+@pytest.mark.parametrize(("module", "name"), SEQ2SEQ)
+def test_seq2seq_trained(book, module, name):
+    key = f"models/{name}"
+    case = load(key)
+    np.random.seed(case["numpy_seed"])
+    model = getattr(getattr(book, module), name)(case["V"], case["D"], case["H"])
+    assert_initial(model, case)
+    question, answer = case["question"], case["answer"]
+    assert_close(model.forward(question[:8], answer[:8]), case["loss0"], key)
+    assert model.backward() is None
+    for grad, expected in zip(model.grads, sequence(case, "grad"), strict=True):
+        assert_close(grad, expected, key)
+    optimizer = book.optimizer.Adam()
+    for step, expected in enumerate(case["losses"]):
+        rows = slice(6 * step, 6 * (step + 1))
+        assert_close(model.forward(question[rows], answer[rows]), expected, key)
+        model.backward()
+        params, grads = book.trainer.remove_duplicate(model.params, model.grads)
+        book.util.clip_grads(grads, 5.0)
+        optimizer.update(params, grads)
+    assert_final(model, case, key)
+    generated = model.generate(question[:1], answer[0, 0], 4)
+    assert generated == case["generated"].tolist()
+
+
+@both
+def test_seq2seq_answers_one_question(book, capsys, monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    case = load("extras/eval_seq2seq")
+    np.random.seed(case["numpy_seed"])
+    model = book.seq2seq.Seq2seq(case["V"], case["D"], case["H"])
+    letters = {i: chr(65 + i) for i in range(case["V"])}
+    right = book.util.eval_seq2seq(model, case["question"], case["correct"], letters, verbose=True)
+    assert right == case["result"]
+    assert capsys.readouterr().out == case["text"]
+
+
+def assert_initial(model, case):
+    """The same bits as the book's for the same seed."""
+    for param, expected in zip(model.params, sequence(case, "init"), strict=True):
+        np.testing.assert_array_equal(param, expected, strict=True)
+
+
+def assert_final(model, case, key):
+    for param, expected in zip(model.params, sequence(case, "final"), strict=True):
+        assert_close(param, expected, key)

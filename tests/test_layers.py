@@ -20,6 +20,7 @@ from fastw2v.layers import (
     Softmax,
     SoftmaxWithLoss,
 )
+from fastw2v.time_layers import TimeAffine
 
 DENSE = [MatMul, Affine]
 
@@ -598,3 +599,27 @@ def test_star_import_gives_what_the_book_gives():
     exec("from fastw2v.layers import *", names)
     assert {"np", "GPU", "softmax", "cross_entropy_error", "SoftmaxWithLoss"} <= set(names)
     assert names["np"] is np and names["GPU"] is False
+
+
+@pytest.mark.parametrize("T", [None, 3])
+def test_affine_writes_into_the_memory_it_is_given(rng, dtype, T):
+    W, b = rng.standard_normal((4, 5)).astype(dtype), rng.standard_normal(5).astype(dtype)
+    x = rng.standard_normal((2, 4) if T is None else (2, T, 4)).astype(dtype)
+    layer = Affine(W, b) if T is None else TimeAffine(W, b)
+    expected = layer.forward(x)
+    out = np.full(expected.shape, 7, dtype)
+    result = layer.forward(x, out=out)
+    assert np.shares_memory(result, out)
+    np.testing.assert_array_equal(result, expected)
+    wrong = [
+        (out.tolist(), TypeError, "out: expected a numpy array, got list"),
+        (out[:1], ValueError, "out: expected shape"),
+        (out.astype(int), ValueError, "out: expected contiguous float32 or float64, got int64"),
+        (np.empty(out.shape[::-1], dtype).T, ValueError, "out: expected contiguous .* with gaps"),
+    ]
+    for bad, error, words in wrong:
+        with pytest.raises(error, match=words):
+            layer.forward(x, out=bad)
+    out.flags.writeable = False
+    with pytest.raises(ValueError, match="out: expected a writable array"):
+        layer.forward(x, out=out)

@@ -154,6 +154,43 @@ def test_copies_go_on_alike(name, rng, copier):
     assert_same_bits(twin_params[0], params[0])
 
 
+def test_what_was_remembered_of_a_step_is_looked_at_again(name, rng, dtype):
+    """Arrays exchanged between two steps, or made read-only, count in the next one."""
+
+    def draw():
+        return [rng.standard_normal(shape).astype(dtype) for shape in ((3, 4), (5,), (2, 2, 2))]
+
+    ours, plain = getattr(optimizer, name)(0.1), getattr(reference, name)(0.1)
+    params = draw()
+    expected = [param.copy() for param in params]
+    for step in range(6):
+        if step % 2 == 0:  # new ones, and the same once more
+            grads = draw()
+        if step == 3:
+            params[0] = params[0].copy()
+            params[1] = np.asfortranarray(params[1])
+        if step == 4:
+            for state in ours._states:
+                getattr(ours, state)[0] = getattr(ours, state)[0].copy()
+                setattr(ours, state, list(getattr(ours, state)))
+        ours.update(params, grads)
+        plain.update(expected, grads)
+        assert_close(params, expected, dtype)
+    assert len(ours._steps) == 3 and "_steps" not in ours.__getstate__()
+    before = [param.copy() for param in params]
+    params[2].flags.writeable = False
+    with pytest.raises(ValueError, match=r"params\[2\]: expected a writable array"):
+        ours.update(params, grads)
+    params[2].flags.writeable = True
+    for state in ours._states:
+        getattr(ours, state)[1].flags.writeable = False
+        with pytest.raises(ValueError, match=rf"{state}\[1\]: expected a writable array"):
+            ours.update(params, grads)
+        getattr(ours, state)[1].flags.writeable = True
+    for param, kept in zip(params, before, strict=True):
+        assert_same_bits(param, kept)
+
+
 def test_bad_input_changes_nothing(name):
     each = getattr(optimizer, name)()
     good = np.ones((2, 3))

@@ -20,6 +20,13 @@ BOOK_MODULES = {
     "base_model": "common.base_model",
     "cbow": "cbow",
     "skip_gram": "skip_gram",
+    "simple_rnnlm": "simple_rnnlm",
+    "rnnlm": "rnnlm",
+    "better_rnnlm": "better_rnnlm",
+    "rnnlm_gen": "rnnlm_gen",
+    "seq2seq": "seq2seq",
+    "peeky_seq2seq": "peeky_seq2seq",
+    "attention_seq2seq": "attention_seq2seq",
 }
 BOOK_API = json.loads((DATA / "book_api.json").read_text(encoding="utf-8"))
 

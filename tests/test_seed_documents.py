@@ -10,6 +10,11 @@ import numpy as np
 import pytest
 from implementations import both
 
+from fastw2v import models
+from fastw2v.datasets import sequence
+from fastw2v.optimizer import Adam
+from fastw2v.trainer import Trainer, remove_duplicate
+
 ATOL = 1e-7
 
 
@@ -560,6 +565,56 @@ def test_001_time_affine(book):
 
 
 # Document 002 ----------------------------------------------------------------------------------
+
+
+def test_002_addition_data_and_sizes():
+    """Row 3: 45,000 and 5,000 sums, 13 characters; an embedding of 13 x 16 = 208 numbers."""
+    data = sequence.encode_pairs(sequence.addition_pairs())
+    assert data.x_train.shape == (45000, 7) and data.x_test.shape == (5000, 7)
+    assert data.t_train.shape == (45000, 5) and data.t_test.shape == (5000, 5)
+    assert sorted(data.char_to_id) == sorted("0123456789+ _")
+    answer = "".join(data.id_to_char[i] for i in data.t_test[0].tolist())
+    assert answer[0] == "_" and len(answer[1:]) == 4 and answer[1:].strip().isdecimal()
+    model = models.Seq2seq(13, 16, 128)
+    assert model.encoder.embed.W.size == 208
+    assert model.encoder.lstm.params[0].shape == (16, 512)
+
+
+ADDITION_MODELS = {
+    "separate": {},
+    "reversed": {"reverse": True},
+    "shared": {"shared_embedding": True},
+}
+
+
+@pytest.mark.parametrize("name", ADDITION_MODELS)
+def test_002_addition_models_learn(name):
+    """Row 3, its three models, on sums of one digit."""
+    pairs = [(f"{a}+{b}", str(a + b)) for a in range(10) for b in range(10)] * 3
+    data = sequence.encode_pairs(pairs)
+    np.random.seed(0)
+    model = models.Seq2seq(len(data.char_to_id), 16, 64, hand_over_c=True, **ADDITION_MODELS[name])
+    assert (model.encoder.embed.W is model.decoder.embed.W) is (name == "shared")
+    assert len(remove_duplicate(model.params, model.grads)[0]) == (9 if name == "shared" else 10)
+    trainer = Trainer(model, Adam(0.01))
+    trainer.fit(data.x_train, data.t_train, 60, 30, 5.0, eval_interval=None)
+    assert model.accuracy(data.x_train, data.t_train) > 0.9
+
+
+@both
+def test_002_embedding_of_fixed_and_variable_length(book):
+    """Row 4: 50,000 x 128 numbers; ids (3, 1) and (3, 2) of 0 give equal vectors."""
+    W = np.random.default_rng(0).uniform(-1, 1, (50000, 128)).astype(np.float32)
+    assert W.size == 6_400_000
+    layer = book.layers.Embedding(W)
+    for shape in ((3, 1), (3, 2)):
+        for out in (layer.forward(np.zeros(shape, int)), W[np.zeros(shape, int)]):
+            assert out.shape == (*shape, 128)
+            np.testing.assert_array_equal(out, np.broadcast_to(W[0], out.shape))
+    over_time = book.time_layers.TimeEmbedding(W)
+    for T in (1, 2, 5):
+        assert over_time.forward(np.zeros((3, T), int)).shape == (3, T, 128)
+    assert layer.forward(np.array([7, 7])).shape == (2, 128)
 
 
 @both

@@ -1,4 +1,4 @@
-"""Largest error of the float32 exp and sigmoid over all 2^32 floats, in ulp of the exact value.
+"""Largest errors of float32 exp, sigmoid and tanh over all 2^32 floats, in ulp of the exact value.
 
     python tools/ulp_check.py            on the level that import chooses
     FASTW2V_ISA=v3 python tools/ulp_check.py
@@ -39,7 +39,7 @@ def worst(actual, exact):
     _, exponent = np.frexp(want)
     ulp = np.ldexp(1.0, np.maximum(exponent - 24, -149))
     error = np.abs(got - want) / ulp
-    error[np.isnan(error)] = np.inf
+    error[np.isnan(error) | (np.signbit(got) != np.signbit(want))] = np.inf
     at = int(error.argmax())
     return float(error[at]), int(wrong[at])
 
@@ -71,6 +71,7 @@ def main():
         errors = [
             check("exp", specialise(_activation.exponential)[FLOAT], exact_exp, step),
             check("sigmoid", specialise(_activation.sigmoid)[FLOAT], exact_sigmoid, step),
+            check("tanh", specialise(_activation.tanh)[FLOAT], np.tanh, step),
         ]
     return int(max(errors) > PROMISE)
 

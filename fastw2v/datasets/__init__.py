@@ -6,23 +6,48 @@
 | `builtin_text` | the same documentation as text |
 | `read_text` | UTF-8 text files, plain or gzip, in pieces |
 | `tokenize` | text to lower-case words |
+| `tokenize_lines` | text to words, marks and ends of lines, for language models |
 | `build_corpus` | words to ids, most frequent word first |
 | `subsample` | thins out the most frequent words |
+| `sequence` | questions and answers as characters: generated sums and dates, the book's files |
+| `build_vocab` | words to ids, at most so many, id 0 for the rest |
+| `skip_gram_batches` | words and words near them, batch by batch |
+| `read_pairs` | source and target texts from a file with tabs |
+| `kanji_numbers` | numbers and their kanji numerals, as such pairs |
+| `kanji_numeral` | one number in kanji |
 
 A corpus is one run of ids, as in the book: windows reach across the ends of sentences, lines and
 files. Two sentences that stand side by side are mostly about the same thing, and the few windows
 that join strangers (one per file) are noise no larger than that of the text itself.
 """
 
+from fastw2v.datasets import sequence
 from fastw2v.datasets.builtin import builtin_corpus, builtin_text
-from fastw2v.datasets.text import Corpus, build_corpus, read_text, subsample, tokenize
+from fastw2v.datasets.pairs import kanji_numbers, kanji_numeral, read_pairs
+from fastw2v.datasets.skip_grams import Vocabulary, build_vocab, skip_gram_batches
+from fastw2v.datasets.text import (
+    Corpus,
+    build_corpus,
+    read_text,
+    subsample,
+    tokenize,
+    tokenize_lines,
+)
 
 __all__ = [
     "Corpus",
+    "Vocabulary",
     "build_corpus",
+    "build_vocab",
     "builtin_corpus",
     "builtin_text",
+    "kanji_numbers",
+    "kanji_numeral",
+    "read_pairs",
     "read_text",
+    "sequence",
+    "skip_gram_batches",
     "subsample",
     "tokenize",
+    "tokenize_lines",
 ]

@@ -19,6 +19,9 @@ import numpy as np
 from fastw2v import _validation
 
 _WORD = re.compile(r"[^\W\d_]\w*(?:['\u2019][^\W\d_]+)*")
+# For language models: a blank line, a word or number, one mark however often it is repeated.
+_TOKEN = re.compile(r"\n[^\S\n]*\n\s*|\w+(?:['\u2019]\w+)*|([^\w\s])\1*")
+EOS = "<eos>"
 _PIECE = 1 << 20
 _GZIP = b"\x1f\x8b"
 _FOREIGN_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -59,6 +62,59 @@ def tokenize(text: str | Iterable[str], *, split: str = "words") -> Iterator[str
     if split == "blanks":
         return (word for piece in pieces for word in piece.split())
     return (word for piece in pieces for word in _WORD.findall(piece.lower()))
+
+
+def tokenize_lines(text: str | Iterable[str], *, split: str = "words") -> Iterator[str]:
+    """Cut text into words, marks and `<eos>`, for language models: what was cut can be written.
+
+    split="words": lower-case words and numbers, and each punctuation mark by itself (once, where
+    it is repeated); `<eos>` stands for the blank lines between paragraphs.
+    split="blanks": what stands between white space, unchanged; `<eos>` stands for the end of each
+    line that holds something. For text that was cut into words before, such as Penn Treebank's and
+    WikiText's.
+
+    `text` as for `tokenize`.
+
+    >>> list(tokenize_lines("It's 7 o'clock ...\\n\\nGo (now)!"))
+    ["it's", '7', "o'clock", '.', '<eos>', 'go', '(', 'now', ')', '!']
+    >>> list(tokenize_lines("No , it <unk> n't\\n\\nMr. X\\n", split="blanks"))
+    ['No', ',', 'it', '<unk>', "n't", '<eos>', 'Mr.', 'X', '<eos>']
+    """
+    _validation.one_of("split", split, ("words", "blanks"))
+    _validation.iterable("text", text, "a str, or pieces of text")
+    pieces = (text,) if isinstance(text, str) else text
+    return _lines(pieces) if split == "blanks" else _paragraphs(pieces)
+
+
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
+    begun = False  # whether the line has held something so far
+    for piece in pieces:
+        for line in piece.splitlines(keepends=True):
+            words = line.split()
+            yield from words
+            begun = begun or bool(words)
+            if begun and line[-1] in "\n\r":
+                yield EOS
+                begun = False
+    if begun:
+        yield EOS
+
+
+def _paragraphs(pieces: Iterable[str]) -> Iterator[str]:
+    held = ""  # white space at the end of a piece: more of it may follow
+    begun = False
+    for piece in pieces:
+        whole = held + piece
+        body = whole.rstrip()
+        held = whole[len(body) :]
+        for match in _TOKEN.finditer(body.lower()):
+            token = match[0]
+            if not token.isspace():
+                yield token if match[1] is None else match[1]
+                begun = True
+            elif begun:
+                yield EOS
+                begun = False
 
 
 def read_text(

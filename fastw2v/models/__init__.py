@@ -1,6 +1,41 @@
-"""The book's models, one file each under the book's names."""
+"""The book's models, one file each under the book's names, and ours beside them."""
 
+from fastw2v.models.attention_seq2seq import AttentionDecoder, AttentionEncoder, AttentionSeq2seq
+from fastw2v.models.better_rnnlm import BetterRnnlm
 from fastw2v.models.cbow import CBOW
+from fastw2v.models.char_translator import CharTranslator
+from fastw2v.models.nce_skip_gram import NCESkipGram
+from fastw2v.models.peeky_seq2seq import PeekyDecoder, PeekySeq2seq
+from fastw2v.models.rnnlm import Rnnlm
+from fastw2v.models.rnnlm_gen import BetterRnnlmGen, RnnlmGen
+from fastw2v.models.seq2seq import Decoder, Encoder, Seq2seq
+from fastw2v.models.sequence_regressor import SequenceRegressor
+from fastw2v.models.simple_cbow import SimpleCBOW
+from fastw2v.models.simple_rnnlm import SimpleRnnlm
+from fastw2v.models.simple_skip_gram import SimpleSkipGram
 from fastw2v.models.skip_gram import SkipGram
+from fastw2v.models.two_layer_net import TwoLayerNet
 
-__all__ = ["CBOW", "SkipGram"]
+__all__ = [
+    "CBOW",
+    "AttentionDecoder",
+    "AttentionEncoder",
+    "AttentionSeq2seq",
+    "BetterRnnlm",
+    "BetterRnnlmGen",
+    "CharTranslator",
+    "Decoder",
+    "Encoder",
+    "NCESkipGram",
+    "PeekyDecoder",
+    "PeekySeq2seq",
+    "Rnnlm",
+    "RnnlmGen",
+    "Seq2seq",
+    "SequenceRegressor",
+    "SimpleCBOW",
+    "SimpleRnnlm",
+    "SimpleSkipGram",
+    "SkipGram",
+    "TwoLayerNet",
+]

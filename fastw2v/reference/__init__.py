@@ -10,11 +10,14 @@ layers                    dense, activation, loss, dropout and embedding layers
 time_layers               RNN, LSTM, GRU over time, and layers applied at every step
 attention_layer           encoder states weighted by a decoder state
 negative_sampling_layer   row-wise dot products, the unigram sampler, the sampled loss
+candidate_sampling        log-uniform candidates, NCE and sampled softmax
 optimizer                 SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam
 trainer                   the two training loops and the merging of shared weights
 util                      text to ids, counts, similarities, clipping, evaluation
 cbow, skip_gram           the two word2vec models
 word2vec                  word2vec over blocks of a corpus
+simple_rnnlm, rnnlm, better_rnnlm, rnnlm_gen            language models, and text from them
+seq2seq, peeky_seq2seq, attention_seq2seq               a sequence from another one
 
 Letters: N batch, T time, D width of a row, H hidden width, V vocabulary, K negatives per word.
 """

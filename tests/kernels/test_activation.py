@@ -34,7 +34,8 @@ def exact_sigmoid(x):
 
 
 @pytest.mark.parametrize(
-    "name, exact, limit", [("exponential", np.exp, 0.8), ("sigmoid", exact_sigmoid, 1.6)]
+    "name, exact, limit",
+    [("exponential", np.exp, 1.1), ("sigmoid", exact_sigmoid, 1.6), ("tanh", np.tanh, 2.0)],
 )
 def test_float32_within_ulps_of_the_exact_value(name, exact, limit):
     x = sample_of_all_floats()
@@ -50,7 +51,12 @@ def test_float32_within_ulps_of_the_exact_value(name, exact, limit):
 
 def test_limits(dtype):
     x = np.array([0, -0.0, np.inf, -np.inf], dtype)
-    for name, expected in [("sigmoid", [0.5, 0.5, 1, 0]), ("exponential", [1, 1, np.inf, 0])]:
+    limits = {
+        "sigmoid": [0.5, 0.5, 1, 0],
+        "exponential": [1, 1, np.inf, 0],
+        "tanh": [0, -0.0, 1, -1],
+    }
+    for name, expected in limits.items():
         out = np.empty_like(x)
         specialise(getattr(_activation, name))[dtype](out, x, 1)
         assert_same_bits(out, np.array(expected, dtype))

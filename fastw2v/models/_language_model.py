@@ -1,0 +1,132 @@
+"""What the language models have in common: layers in a row, and the loss of their scores.
+
+N batch, T time, V vocabulary.
+"""
+
+import contextlib
+
+from fastw2v import _validation
+from fastw2v.base_model import BaseModel
+from fastw2v.layers import has_own_methods
+from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeSoftmaxWithLoss
+
+__all__ = ["LanguageModel", "is_ours", "is_own", "loss_of", "states_kept"]
+
+
+class LanguageModel(BaseModel):
+    """`layers` turn ids (N, T) into scores (N, T, V); `loss_layer` makes a loss of them.
+
+    A subclass calls `_hold` with its layers. They may be replaced afterwards, by a reader's own
+    too.
+    """
+
+    def _hold(self, *layers):
+        self.layers = list(layers)
+        self.loss_layer = TimeSoftmaxWithLoss()
+        self.params = [param for layer in layers for param in layer.params]
+        self.grads = [grad for layer in layers for grad in layer.grads]
+
+    _memory = None  # of the last scores, which nobody else has
+    _out = None  # the same, for the one call of predict that may write over them
+
+    def predict(self, xs):
+        """Ids (N, T) -> scores (N, T, V) of the word after each."""
+        out, self._out = self._out, None
+        *layers, last = self.layers
+        for layer in layers:
+            xs = layer.forward(xs)
+        return last.forward(xs) if out is None else last.forward(xs, out=out)
+
+    def forward(self, xs, ts):
+        """The mean loss of ids xs (N, T) and of the ids that follow them ts (N, T)."""
+        return self._loss(ts, xs)
+
+    def _loss(self, ts, xs, *options):
+        """Loss of the scores self.predict(xs, *options); nothing has changed if it raises."""
+        ours = self._is_plain()
+        if ours:
+            V = self.layers[-1].params[0].shape[1]
+            xs = _validation.ids_over_time("xs", xs, len(self.layers[0].W))
+            _validation.targets_over_time("ts", ts, (*xs.shape, V), self.loss_layer.ignore_label)
+            self._out = self._fitting_memory((*xs.shape, V))
+        with states_kept(self.layers):
+            score = self.predict(xs, *options)
+            loss = loss_of(self.loss_layer, score, ts, ours)
+        self._memory = score if ours else None
+        return loss
+
+    def _fitting_memory(self, shape):
+        """The memory of the scores of the step before, if these will fit into it."""
+        memory, weights = self._memory, [W for layer in self.layers for W in layer.params]
+        if memory is None or memory.shape != shape:
+            self._memory = None
+            return None
+        return memory if all(W.dtype == memory.dtype for W in weights) else None
+
+    def backward(self, dout=1):
+        """Gradients into `grads`; returns None."""
+        if type(dout) is int and dout == 1 and self._owns_scores():
+            dout = self.loss_layer.backward_in_place()
+        else:
+            dout = self.loss_layer.backward(dout)
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout
+
+    def _owns_scores(self):
+        """Whether the loss layer holds scores that nobody else has, for a layer that reads them."""
+        return (
+            self._memory is not None
+            and self._is_plain()
+            and not has_own_methods(self.loss_layer)
+            and self.loss_layer.holds(self._memory)
+        )
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_memory", None)  # the loss layer has what is needed of it
+        return state
+
+    def _is_plain(self):
+        """Whether ids come in and scores go out through layers of ours, and nobody else's."""
+        return (
+            is_own(self, "predict")
+            and is_ours(self.layers[0], TimeEmbedding)
+            and is_ours(self.layers[-1], TimeAffine)
+            and type(self.loss_layer) is TimeSoftmaxWithLoss
+        )
+
+
+def is_own(thing, name):
+    """Whether the method `name` of a model or of its parts is ours, not a reader's."""
+    module = str(getattr(getattr(type(thing), name), "__module__", ""))
+    return module.startswith("fastw2v.models.") and name not in vars(thing)
+
+
+def is_ours(layer, kind):
+    """Whether a layer is of exactly this class, and has no methods of its own."""
+    return type(layer) is kind and not has_own_methods(layer)
+
+
+def loss_of(loss_layer, score, ts, owned):
+    """loss_layer.forward(score, ts); `owned`: nobody else will write to the scores."""
+    if owned and is_ours(loss_layer, TimeSoftmaxWithLoss):
+        return loss_layer.forward(score, ts, copy=False)
+    return loss_layer.forward(score, ts)
+
+
+@contextlib.contextmanager
+def states_kept(layers):
+    """If the block raises, give the layers the states `h` and `c` they had before."""
+    before = [
+        (layer, name, getattr(layer, name))
+        for layer in layers
+        for name in ("h", "c")
+        if name in getattr(layer, "__dict__", ())
+    ]
+    try:
+        yield
+    except BaseException:
+        for layer, name, state in before:
+            setattr(layer, name, state)
+        raise

@@ -1,0 +1,109 @@
+"""AttentionSeq2seq: a decoder that looks at all states of the encoder (chapter 8)."""
+
+import numpy as np
+
+from fastw2v import _validation
+from fastw2v.attention_layer import TimeAttention
+from fastw2v.models.seq2seq import Decoder, Encoder, Seq2seq, states_of
+
+__all__ = ["AttentionDecoder", "AttentionEncoder", "AttentionSeq2seq"]
+
+
+class AttentionEncoder(Encoder):
+    """`Encoder` of which all states go on.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import AttentionEncoder
+    >>> encoder = AttentionEncoder(vocab_size=13, wordvec_size=4, hidden_size=5)
+    >>> encoder.forward(np.array([[1, 2, 3], [4, 5, 6]])).shape
+    (2, 3, 5)
+    >>> encoder.backward(np.ones((2, 3, 5), np.float32))
+    """
+
+    def forward(self, xs, *, train=True):
+        """Ids (N, T) -> hs (N, T, H). train=False keeps nothing for backward."""
+        super().forward(xs, train=train)
+        return self.hs
+
+    def backward(self, dhs, *, dc=None):
+        """dhs (N, T, H), and dc (N, H) if the decoder had c; gradients into `grads`."""
+        self._backward(dhs, dc)
+
+
+class AttentionDecoder(Decoder):
+    """`Decoder` that begins with the encoder's last h and, at each step, attends to all of them.
+
+    `attention` is the `TimeAttention` between LSTM and affine layer, which reads
+    [context | h of the decoder]; its `attention_weights` tell where each step has looked.
+    The weights are (V, D), (D, 4H), (H, 4H), (4H,), (2H, V), (V,) in `params`.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import AttentionDecoder
+    >>> decoder = AttentionDecoder(vocab_size=13, wordvec_size=4, hidden_size=5)
+    >>> enc_hs = np.zeros((2, 7, 5), np.float32)
+    >>> score = decoder.forward(np.array([[6, 9], [6, 1]]), enc_hs)
+    >>> score.shape
+    (2, 2, 13)
+    >>> decoder.backward(score).shape
+    (2, 7, 5)
+    """
+
+    _reads = 2
+
+    def __init__(self, vocab_size, wordvec_size, hidden_size, *, embed_W=None, rng=None):
+        super().__init__(vocab_size, wordvec_size, hidden_size, embed_W=embed_W, rng=rng)
+        self.attention = TimeAttention()
+        self._enc_hs = None
+
+    def forward(self, xs, enc_hs, *, c=None):
+        """Ids xs (N, T), the encoder's states (N, T_enc, H) -> scores (N, T, V)."""
+        return super().forward(xs, enc_hs, c=c)
+
+    def backward(self, dscore):
+        """dscore (N, T, V) -> denc_hs (N, T_enc, H); the gradient of c is found as `lstm.dc`."""
+        H = _validation.after_forward(self, self._enc_hs).shape[2]
+        dout = self.affine.backward(dscore)
+        denc_hs, ddec_hs = self.attention.backward(dout[:, :, :H])
+        # forward: the affine layer reads [context | dec_hs], and the context is made of dec_hs
+        ddec_hs = ddec_hs + dout[:, :, H:]
+        self.embed.backward(self.lstm.backward(ddec_hs))
+        denc_hs[:, -1] += self.lstm.dh
+        return denc_hs
+
+    def generate(self, enc_hs, start_id, sample_size, *, c=None):
+        """A list of sample_size ids that follow start_id. enc_hs is (1, T_enc, H)."""
+        return super().generate(enc_hs, start_id, sample_size, c=c)
+
+    def generate_batch(self, enc_hs, start_id, sample_size, *, c=None):
+        """As `generate`, for N rows at once: ids (N, sample_size). start_id: one, or (N,)."""
+        return super().generate_batch(enc_hs, start_id, sample_size, c=c)
+
+    def _begin(self, enc_hs, c):
+        self._enc_hs = _validation.attended("enc_hs", enc_hs)
+        super()._begin(self._enc_hs[:, -1], c)
+
+    def _scores(self, xs, train):
+        dec_hs = states_of(self.lstm, self.embed.forward(xs), train)
+        context = self.attention.forward(self._enc_hs, dec_hs)
+        return self.affine.forward(np.concatenate((context, dec_hs), axis=2))
+
+
+class AttentionSeq2seq(Seq2seq):
+    """`Seq2seq` with attention (Luong et al., arXiv 1508.04025, the score called dot).
+
+    Arguments as there. After forward, `decoder.attention.attention_weights` is a list of arrays
+    (N, T), one for each step of the answer.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import AttentionSeq2seq
+    >>> model = AttentionSeq2seq(vocab_size=13, wordvec_size=4, hidden_size=5)
+    >>> questions, answers = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[0, 7, 8], [0, 9, 9]])
+    >>> bool(abs(model.forward(questions, answers) - np.log(13)) < 0.1)    # nothing learned yet
+    True
+    >>> model.backward()
+    >>> [weights.shape for weights in model.decoder.attention.attention_weights]
+    [(2, 3), (2, 3)]
+    """
+
+    _encoder_class = AttentionEncoder
+    _decoder_class = AttentionDecoder

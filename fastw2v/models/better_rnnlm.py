@@ -1,0 +1,77 @@
+"""BetterRnnlm: the language model of chapter 6 with two LSTMs, dropout and a tied weight."""
+
+from fastw2v import _validation, config, init
+from fastw2v.models import _weights
+from fastw2v.models._language_model import LanguageModel
+from fastw2v.time_layers import TimeAffine, TimeDropout, TimeEmbedding, TimeLSTM
+
+__all__ = ["BetterRnnlm"]
+
+
+class BetterRnnlm(LanguageModel):
+    """The loss of the next word, as `Rnnlm`, with what makes it good.
+
+    Embedding, dropout, LSTM, dropout, LSTM, dropout, affine, softmax; the weight of the affine
+    layer is the transpose of the embedding, one array of memory (Zaremba et al., arXiv 1409.2329;
+    Press and Wolf, arXiv 1608.05859). So wordvec_size and hidden_size must be equal. `params` has
+    9 arrays, the last two being the view embedding.T and its bias.
+
+    `lstm_layers` and `drop_layers` are those of `layers`; forward sets `train_flg` of the three
+    dropouts. rng: None draws weights and masks from numpy's global stream, as the book does.
+    A copy or a pickle of the model has its weight tied again.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import BetterRnnlm
+    >>> model = BetterRnnlm(vocab_size=10, wordvec_size=4, hidden_size=4)
+    >>> xs, ts = np.array([[1, 2, 3]]), np.array([[2, 3, 4]])
+    >>> bool(abs(model.forward(xs, ts) - np.log(10)) < 0.1)    # nothing learned yet
+    True
+    >>> model.backward()
+    >>> np.shares_memory(model.params[0], model.params[7])
+    True
+    """
+
+    def __init__(
+        self,
+        vocab_size=10000,
+        wordvec_size=650,
+        hidden_size=650,
+        dropout_ratio=0.5,
+        *,
+        rng=None,
+    ):
+        config.check()
+        V = _validation.positive_int("vocab_size", vocab_size)
+        D = _validation.positive_int("wordvec_size", wordvec_size)
+        H = _validation.positive_int("hidden_size", hidden_size)
+        if D != H:
+            raise ValueError(
+                f"wordvec_size: expected {H}, the hidden_size, because the affine layer takes the "
+                f"embedding as its weight, got {D}; make them equal, or take Rnnlm"
+            )
+        _validation.fraction("dropout_ratio", dropout_ratio)
+        rng = _validation.generator("rng", rng)
+        W = _weights.table(V, D, rng)
+        self.lstm_layers = [
+            TimeLSTM(*_weights.recurrent(width, H, 4, rng), stateful=True) for width in (D, H)
+        ]
+        self.drop_layers = [TimeDropout(dropout_ratio, rng=rng) for _ in range(3)]
+        first, second = self.lstm_layers
+        before, between, after = self.drop_layers
+        affine = TimeAffine(W.T, init.zeros(V))
+        self._hold(TimeEmbedding(W), before, first, between, second, after, affine)
+
+    def predict(self, xs, train_flg=False):
+        """Ids (N, T) -> scores (N, T, V) of the word after each; dropout only if train_flg."""
+        for layer in self.drop_layers:
+            layer.train_flg = train_flg
+        return super().predict(xs)
+
+    def forward(self, xs, ts, train_flg=True):
+        """The mean loss of ids xs (N, T) and of the ids that follow them ts (N, T)."""
+        return self._loss(ts, xs, train_flg)
+
+    def reset_state(self):
+        """Begin at zero in the next forward."""
+        for layer in self.lstm_layers:
+            layer.reset_state()

@@ -1,0 +1,59 @@
+"""Skip-gram with NCE: the model of TensorFlow's tutorial on word vectors."""
+
+import math
+
+import numpy as np
+
+from fastw2v import _validation, config, init
+from fastw2v.base_model import BaseModel
+from fastw2v.candidate_sampling import NCELoss
+from fastw2v.layers import Embedding
+
+__all__ = ["NCESkipGram"]
+
+
+class NCESkipGram(BaseModel):
+    """The NCE loss of words that stand near a centre word, given the vector of that word.
+
+        loss = NCELoss(W, b)(embeddings[centres], labels)
+
+    Embeddings (vocab_size, embedding_size) are drawn from uniform(-1, 1), W from a normal
+    distribution of standard deviation 1 / sqrt(embedding_size) without its tails, b is 0.
+    `word_vecs` is the table of embeddings itself, which training changes in place. `embed` and
+    `loss_layer` are the layers. Made for `datasets.skip_gram_batches`, `SGD(lr=1.0)` and
+    `Trainer.fit_batches`: a step then costs the same for any vocab_size.
+
+    rng: None draws weights and candidates from numpy's global stream.
+
+    >>> import numpy as np
+    >>> from fastw2v.datasets import skip_gram_batches
+    >>> from fastw2v.models import NCESkipGram
+    >>> from fastw2v.optimizer import SGD
+    >>> from fastw2v.trainer import Trainer
+    >>> ids = np.arange(1000) % 40
+    >>> trainer = Trainer(NCESkipGram(40, 16, num_sampled=8), SGD(lr=1.0))
+    >>> batches = skip_gram_batches(ids, batch_size=32, num_skips=2, skip_window=1)
+    >>> first = trainer.fit_batches(batches, 20, eval_interval=None)
+    >>> trainer.fit_batches(batches, 200, eval_interval=None) < first
+    True
+    """
+
+    def __init__(self, vocab_size, embedding_size=128, num_sampled=64, *, rng=None):
+        config.check()
+        V = _validation.positive_int("vocab_size", vocab_size)
+        D = _validation.positive_int("embedding_size", embedding_size)
+        self.embed = Embedding(init.uniform((V, D), rng=rng))
+        W = init.truncated_normal((V, D), 1 / math.sqrt(D), rng=rng)
+        self.loss_layer = NCELoss(W, np.zeros(V, np.float32), num_sampled, rng=rng)
+        self.params = self.embed.params + self.loss_layer.params
+        self.grads = self.embed.grads + self.loss_layer.grads
+        self.word_vecs = self.embed.params[0]
+
+    def forward(self, centres, labels, *, sampled_values=None):
+        """The loss, a float64 scalar, of centres (N,) and labels (N,) or (N, 1)."""
+        x = self.embed.forward(centres)
+        return self.loss_layer.forward(x, labels, sampled_values=sampled_values)
+
+    def backward(self, dout=1):
+        """Gradients into `grads`; returns None."""
+        self.embed.backward(self.loss_layer.backward(dout))

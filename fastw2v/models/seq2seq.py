@@ -1,0 +1,304 @@
+"""Seq2seq: a sequence of ids from another one, by two LSTMs (chapter 7).
+
+N batch, T time, V vocabulary, D numbers of a word vector, H hidden units.
+"""
+
+import numpy as np
+
+from fastw2v import _validation, config
+from fastw2v._row_grad import RowGradHolder
+from fastw2v.base_model import BaseModel
+from fastw2v.models import _weights
+from fastw2v.models._language_model import is_ours, is_own, loss_of
+from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeLSTM, TimeSoftmaxWithLoss
+
+__all__ = ["Decoder", "Encoder", "Seq2seq"]
+
+
+class Encoder(RowGradHolder):
+    """The question as one state: embedding and `TimeLSTM`, of which the last h goes on.
+
+    `embed`, `lstm` are the layers, `hs` (N, T, H) all states of the last forward, `c` (N, H) the
+    last cell state. rng: None draws the weights from numpy's global stream, as the book does.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import Encoder
+    >>> encoder = Encoder(vocab_size=13, wordvec_size=4, hidden_size=5)
+    >>> encoder.forward(np.array([[1, 2, 3], [4, 5, 6]])).shape
+    (2, 5)
+    >>> encoder.backward(np.ones((2, 5), np.float32))
+    """
+
+    def __init__(self, vocab_size, wordvec_size, hidden_size, *, rng=None):
+        V, D, H, rng = _sizes(vocab_size, wordvec_size, hidden_size, rng)
+        self.embed = TimeEmbedding(_weights.table(V, D, rng))
+        self.lstm = TimeLSTM(*_weights.recurrent(D, H, 4, rng), stateful=False)
+        self.params = self.embed.params + self.lstm.params
+        self.grads = self.embed.grads + self.lstm.grads
+        self.hs = None
+
+    def forward(self, xs, *, train=True):
+        """Ids (N, T) -> the last h (N, H). train=False keeps nothing for backward."""
+        self.hs = states_of(self.lstm, self.embed.forward(xs), train)
+        return self.hs[:, -1]
+
+    def backward(self, dh, *, dc=None):
+        """dh (N, H), and dc (N, H) if the decoder had c; gradients into `grads`, returns None."""
+        dhs = np.zeros_like(_validation.after_forward(self, self.hs))
+        dhs[:, -1] = dh
+        self._backward(dhs, dc)
+
+    def _backward(self, dhs, dc):
+        into_c = {} if dc is None else {"dc": dc}  # a reader's LSTM has no such argument
+        self.embed.backward(self.lstm.backward(dhs, **into_c))
+
+    @property
+    def c(self):
+        return self.lstm.c
+
+
+class Decoder(RowGradHolder):
+    """The answer from the encoder's h: embedding, `TimeLSTM` that starts at h, affine.
+
+    `embed`, `lstm`, `affine` are the layers. embed_W: a table (V, D) to use instead of one of its
+    own. rng as in `Encoder`.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import Decoder
+    >>> decoder = Decoder(vocab_size=13, wordvec_size=4, hidden_size=5)
+    >>> h = np.zeros((2, 5), np.float32)
+    >>> score = decoder.forward(np.array([[6, 9], [6, 1]]), h)
+    >>> score.shape
+    (2, 2, 13)
+    >>> decoder.backward(score).shape
+    (2, 5)
+    >>> len(decoder.generate(h[:1], start_id=6, sample_size=4))
+    4
+    """
+
+    _reads = 1  # vectors of H numbers that the affine layer is given at each step
+
+    def __init__(self, vocab_size, wordvec_size, hidden_size, *, embed_W=None, rng=None):
+        V, D, H, rng = _sizes(vocab_size, wordvec_size, hidden_size, rng)
+        if embed_W is None:
+            embed_W = _weights.table(V, D, rng)
+        else:
+            _validation.table("embed_W", embed_W)
+            _validation.same_shape("embed_W", embed_W, (V, D), "vocab_size and wordvec_size")
+        self.embed = TimeEmbedding(embed_W)
+        self.lstm = TimeLSTM(*_weights.recurrent(self._width(D, H), H, 4, rng), stateful=True)
+        self.affine = TimeAffine(*_weights.dense(self._reads * H, V, rng))
+        self.params, self.grads = [], []
+        for layer in (self.embed, self.lstm, self.affine):
+            self.params += layer.params
+            self.grads += layer.grads
+
+    def _width(self, D, H):
+        """How many numbers the LSTM is given at each step."""
+        return D
+
+    def forward(self, xs, h, *, c=None):
+        """Ids xs (N, T), the encoder's h (N, H) -> scores (N, T, V). c (N, H): zero if None."""
+        self._begin(h, c)
+        return self._scores(xs, train=True)
+
+    def backward(self, dscore):
+        """dscore (N, T, V) -> dh (N, H); the gradient of c is found as `lstm.dc`."""
+        self.embed.backward(self.lstm.backward(self.affine.backward(dscore)))
+        return self.lstm.dh
+
+    def generate(self, h, start_id, sample_size, *, c=None):
+        """A list of sample_size ids that follow start_id: always the likeliest. h is (1, H)."""
+        _validation.one_row("h", h, "generate_batch")
+        return self.generate_batch(h, start_id, sample_size, c=c)[0].tolist()
+
+    def generate_batch(self, h, start_id, sample_size, *, c=None):
+        """As `generate`, for N rows at once: ids (N, sample_size). start_id: one, or (N,)."""
+        ids = np.empty((len(h), _validation.positive_int("sample_size", sample_size)), np.int64)
+        xs = _validation.id_per_row("start_id", start_id, len(h))
+        if isinstance(self.embed, TimeEmbedding):
+            _validation.as_ids("start_id", xs, len(self.embed.W))
+        self._begin(h, c)
+        for t in range(ids.shape[1]):
+            xs = self._scores(xs, train=False).argmax(axis=2)
+            ids[:, t] = xs[:, 0]
+        return ids
+
+    def _begin(self, h, c):
+        """Take over what the encoder found."""
+        self.lstm.set_state(*([h] if c is None else [h, c]))
+
+    def _scores(self, xs, train):
+        """Scores (N, T, V) of the next T steps, which are given the ids xs (N, T)."""
+        return self.affine.forward(states_of(self.lstm, self.embed.forward(xs), train))
+
+
+class Seq2seq(BaseModel):
+    """The mean loss of answers to questions, and answers (Sutskever et al., arXiv 1409.3215).
+
+    `encoder` makes one state of the question, with which the LSTM of `decoder` begins; `softmax` is
+    the loss layer. An answer begins with a start mark: the decoder is given ts[:, :-1] and is to
+    say ts[:, 1:]. A reader's subclass may set these three (and params, grads) to its own.
+
+    Beyond the book, by keyword:
+
+    reverse: questions are turned round in time, here and in `generate`.
+    shared_embedding: encoder and decoder have one table of words, which both list.
+    hand_over_c: the decoder begins with the cell state of the encoder too, as in Keras's examples.
+    rng: None draws the weights from numpy's global stream, as the book does.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import Seq2seq
+    >>> model = Seq2seq(vocab_size=13, wordvec_size=4, hidden_size=5, reverse=True)
+    >>> questions, answers = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[0, 7, 8], [0, 9, 9]])
+    >>> bool(abs(model.forward(questions, answers) - np.log(13)) < 0.1)    # nothing learned yet
+    True
+    >>> model.backward()
+    >>> len(model.generate(questions[:1], start_id=0, sample_size=2))
+    2
+    >>> model.generate_batch(questions, start_id=0, sample_size=2).shape
+    (2, 2)
+    """
+
+    reverse = False  # on the class, for subclasses with a constructor of their own
+    hand_over_c = False
+    _encoder_class = Encoder
+    _decoder_class = Decoder
+    _unit = "pair"  # what a progress bar counts
+
+    def __init__(
+        self,
+        vocab_size,
+        wordvec_size,
+        hidden_size,
+        *,
+        reverse=False,
+        shared_embedding=False,
+        hand_over_c=False,
+        rng=None,
+    ):
+        sizes = vocab_size, wordvec_size, hidden_size
+        self.reverse = bool(reverse)
+        self.hand_over_c = bool(hand_over_c)
+        self.encoder = self._encoder_class(*sizes, rng=rng)
+        embed_W = self.encoder.embed.W if shared_embedding else None
+        self.decoder = self._decoder_class(*sizes, embed_W=embed_W, rng=rng)
+        self.softmax = TimeSoftmaxWithLoss()
+        self.params = self.encoder.params + self.decoder.params
+        self.grads = self.encoder.grads + self.decoder.grads
+
+    def forward(self, xs, ts):
+        """Questions xs (N, T), answers ts (N, T') with the start mark -> the mean loss."""
+        ours = self._is_plain()
+        if ours:
+            xs, ts = self._checked(xs, ts)
+        decoder_xs, decoder_ts = ts[:, :-1], ts[:, 1:]
+        state, c = self._encode(xs, train=True)
+        score = self.decoder.forward(decoder_xs, state, **c)
+        return loss_of(self.softmax, score, decoder_ts, ours)
+
+    def backward(self, dout=1):
+        """Gradients into `grads`; returns None."""
+        dstate = self.decoder.backward(self.softmax.backward(dout))
+        into_c = {"dc": self.decoder.lstm.dc} if self.hand_over_c else {}
+        return self.encoder.backward(dstate, **into_c)
+
+    def generate(self, xs, start_id, sample_size):
+        """The answer to one question (1, T): a list of sample_size ids, without start_id."""
+        _validation.one_row("xs", xs, "generate_batch")
+        state, c = self._encode(xs, train=False)
+        return self.decoder.generate(state, start_id, sample_size, **c)
+
+    def generate_batch(self, xs, start_id, sample_size, *, batch_size=512):
+        """The answers to questions (N, T), as `generate` gives them: ids (N, sample_size).
+
+        batch_size questions are answered together, which bounds the memory that is needed.
+        start_id: one for all, or (N,).
+        """
+        _validation.positive_int("batch_size", batch_size)
+        sample_size = _validation.positive_int("sample_size", sample_size)
+        xs = _validation.rows_of_ids("xs", xs)
+        starts = _validation.id_per_row("start_id", start_id, len(xs))[:, 0]
+        if not self._answers_together():
+            rows = (self.generate(xs[n : n + 1], starts[n], sample_size) for n in range(len(xs)))
+            return np.array(list(rows), np.int64).reshape(len(xs), sample_size)
+        ids = np.empty((len(xs), sample_size), np.int64)
+        for n in range(0, len(xs), batch_size):
+            rows = slice(n, n + batch_size)
+            state, c = self._encode(xs[rows], train=False)
+            ids[rows] = self.decoder.generate_batch(state, starts[rows], sample_size, **c)
+        return ids
+
+    def accuracy(self, xs, ts, *, batch_size=512):
+        """The share of questions xs (N, T) that are answered with ts (N, T'), start mark included.
+
+        Every id has to be right.
+
+        >>> import numpy as np
+        >>> from fastw2v.models import Seq2seq
+        >>> model = Seq2seq(vocab_size=13, wordvec_size=4, hidden_size=5)
+        >>> questions = np.array([[1, 2, 3], [4, 5, 6]])
+        >>> answers = np.column_stack([[0, 0], model.generate_batch(questions, 0, 2)])
+        >>> model.accuracy(questions, answers)
+        1.0
+        """
+        xs = _validation.some_steps("xs", _validation.rows_of_ids("xs", xs))
+        ts = _validation.answers("ts", ts, len(xs))
+        guess = self.generate_batch(xs, ts[:, 0], ts.shape[1] - 1, batch_size=batch_size)
+        return float((guess == ts[:, 1:]).all(axis=1).mean())
+
+    def _encode(self, xs, train):
+        """What the encoder gives the decoder: by position, and by keyword."""
+        xs = np.asarray(xs)
+        options = {} if train or not is_own(self.encoder, "forward") else {"train": False}
+        state = self.encoder.forward(xs[:, ::-1] if self.reverse else xs, **options)
+        return state, {"c": self.encoder.c} if self.hand_over_c else {}
+
+    def _checked(self, xs, ts):
+        """Both as ids that the layers will not refuse when some of them have run."""
+        xs = _validation.ids_over_time("xs", xs, len(self.encoder.embed.W))
+        ts = _validation.answers("ts", ts, len(xs))
+        n_words, V = len(self.decoder.embed.W), self.decoder.affine.params[0].shape[1]
+        if not _validation.all_within(ts, min(n_words, V)):
+            _validation.ids_over_time("ts", ts[:, :-1], n_words)
+            shape = len(xs), ts.shape[1] - 1, V
+            _validation.targets_over_time("ts", ts[:, 1:], shape, self.softmax.ignore_label)
+        return _validation.some_steps("xs", xs), ts
+
+    def _is_plain(self):
+        """Whether ids come in and scores go out through layers of ours, and nobody else's."""
+        encoder, decoder = self.encoder, self.decoder
+        return (
+            is_own(encoder, "forward")
+            and is_own(decoder, "forward")
+            and is_ours(encoder.embed, TimeEmbedding)
+            and is_ours(decoder.embed, TimeEmbedding)
+            and is_ours(decoder.affine, TimeAffine)
+            and type(self.softmax) is TimeSoftmaxWithLoss
+        )
+
+    def _answers_together(self):
+        """Whether nobody has put another `generate` in the place of ours."""
+        decoder = self.decoder
+        return (
+            is_own(self, "generate")
+            and isinstance(decoder, Decoder)
+            and is_own(decoder, "generate")
+        )
+
+
+def states_of(lstm, xs, train):
+    """lstm.forward(xs); train=False, if it is ours, keeps nothing for backward."""
+    if train or not is_ours(lstm, TimeLSTM):
+        return lstm.forward(xs)
+    return lstm.forward(xs, train=False)
+
+
+def _sizes(vocab_size, wordvec_size, hidden_size, rng):
+    config.check()
+    return (
+        _validation.positive_int("vocab_size", vocab_size),
+        _validation.positive_int("wordvec_size", wordvec_size),
+        _validation.positive_int("hidden_size", hidden_size),
+        _validation.generator("rng", rng),
+    )

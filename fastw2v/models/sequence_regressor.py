@@ -1,0 +1,82 @@
+"""A number from a sequence: a recurrent layer, and a dense one on its last state."""
+
+import numpy as np
+
+from fastw2v import _validation, config, init
+from fastw2v.base_model import BaseModel
+from fastw2v.layers import Affine
+from fastw2v.time_layers import TimeGRU, TimeLSTM, TimeRNN
+
+__all__ = ["SequenceRegressor"]
+
+_CELLS = {"rnn": (TimeRNN, 1), "lstm": (TimeLSTM, 4), "gru": (TimeGRU, 3)}
+
+
+class SequenceRegressor(BaseModel):
+    """The next value of a series from the values before it, say.
+
+        y = h_T W + b,  h_T the last state of the recurrent layer;  loss = mean of (y - t)^2
+
+    cell: "rnn", "lstm" or "gru". Initial weights are those of a small Keras model: the kernel
+    normally distributed with 0.05, the recurrent kernel orthogonal, the dense layer's Glorot
+    uniform, biases 0 but 1 for an LSTM's forget gate. `rnn` and `affine` are the layers. dtype:
+    that of weights and results, float32 or float64. rng: None draws from numpy's global stream.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import SequenceRegressor
+    >>> from fastw2v.optimizer import Adam
+    >>> from fastw2v.trainer import Trainer
+    >>> wave = np.sin(np.arange(300) / 8)
+    >>> xs = np.lib.stride_tricks.sliding_window_view(wave[:-1], 25)[:, :, None]
+    >>> model = SequenceRegressor("gru", rng=np.random.default_rng(0))
+    >>> Trainer(model, Adam(0.01)).fit(xs, wave[25:], 10, 25, eval_interval=None)
+    >>> bool(model.forward(xs, wave[25:]) < 0.01)
+    True
+    """
+
+    def __init__(self, cell="lstm", input_size=1, hidden_size=20, *, dtype=np.float32, rng=None):
+        config.check()
+        _validation.one_of("cell", cell, _CELLS)
+        D = _validation.positive_int("input_size", input_size)
+        H = _validation.positive_int("hidden_size", hidden_size)
+        dtype = _validation.sequence_dtype("dtype", dtype)
+        layer, gates = _CELLS[cell]
+        draw = {"rng": rng, "dtype": dtype}
+        kernel = init.random_normal((D, gates * H), **draw)
+        recurrent = init.orthogonal((H, gates * H), **draw)
+        bias = (init.unit_forget_bias if cell == "lstm" else init.zeros)(gates * H, dtype=dtype)
+        self.rnn = layer(kernel, recurrent, bias, dtype=dtype)
+        self.affine = Affine(init.glorot_uniform((H, 1), **draw), np.zeros(1, dtype))
+        self.params = self.rnn.params + self.affine.params
+        self.grads = self.rnn.grads + self.affine.grads
+        self._state = None
+
+    def predict(self, xs, *, train=False):
+        """y (N, 1) of sequences xs (N, T, D)."""
+        xs = _validation.steps_to_read("xs", xs)
+        self.rnn.forward(xs, train=train)
+        return self.affine.forward(self.rnn.h)
+
+    def forward(self, xs, t):
+        """The mean squared error of xs (N, T, D) and the values t, (N,) or (N, 1)."""
+        t = _validation.numbers("t", t)
+        if t.ndim not in (1, 2) or t.size != len(t) or len(t) == 0:
+            raise ValueError(
+                f"t: expected one value per sequence, shape (N,) or (N, 1), got {t.shape}; reshape"
+            )
+        xs = _validation.steps_to_read("xs", xs)
+        if len(xs) != len(t):
+            raise ValueError(
+                f"t: expected {len(xs)} values, one for each sequence of xs, got {len(t)}; "
+                "pass arrays of equal length"
+            )
+        error = self.predict(xs, train=True) - t.reshape(-1, 1)
+        self._state = (error, xs.shape)
+        return np.float64(np.mean(np.square(error), dtype=np.float64))
+
+    def backward(self, dout=1):
+        """Gradients into `grads`; returns dxs (N, T, D)."""
+        error, (N, T, _) = _validation.after_forward(self, self._state)
+        # forward: loss = mean of error^2
+        dh = self.affine.backward(error * (2 * _validation.number("dout", dout) / N))
+        return self.rnn.backward(np.zeros((N, T, dh.shape[1]), dh.dtype), dh=dh)

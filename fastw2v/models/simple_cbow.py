@@ -1,0 +1,55 @@
+"""SimpleCBOW: CBOW with a window of one word, on one-hot vectors (chapter 3)."""
+
+from fastw2v import _validation, config, init
+from fastw2v.base_model import BaseModel
+from fastw2v.layers import MatMul, SoftmaxWithLoss
+
+__all__ = ["SimpleCBOW"]
+
+
+class SimpleCBOW(BaseModel):
+    """The loss of target words given the words on both sides, over the whole vocabulary.
+
+        h = mean of the two rows of W_in;  scores = h @ W_out
+
+    `in_layer0`, `in_layer1` share W_in (V, H), listed twice in `params`; `out_layer` has W_out
+    (H, V). `word_vecs` is W_in. Weights are 0.01 * randn, float32. rng: None draws them from
+    numpy's global stream, as the book does.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import SimpleCBOW
+    >>> from fastw2v.util import convert_one_hot
+    >>> contexts = convert_one_hot(np.array([[0, 2], [1, 3]]), vocab_size=7)
+    >>> target = convert_one_hot(np.array([1, 2]), vocab_size=7)
+    >>> model = SimpleCBOW(vocab_size=7, hidden_size=5)
+    >>> bool(abs(model.forward(contexts, target) - np.log(7)) < 0.1)    # nothing learned yet
+    True
+    >>> model.backward()
+    """
+
+    def __init__(self, vocab_size, hidden_size, *, rng=None):
+        config.check()
+        V = _validation.positive_int("vocab_size", vocab_size)
+        H = _validation.positive_int("hidden_size", hidden_size)
+        rng = _validation.generator("rng", rng)
+        W_in, W_out = init.word_vectors((V, H), rng), init.word_vectors((H, V), rng)
+        self.in_layer0, self.in_layer1 = MatMul(W_in), MatMul(W_in)
+        self.out_layer = MatMul(W_out)
+        self.loss_layer = SoftmaxWithLoss()
+        self.params, self.grads = [], []
+        for layer in (self.in_layer0, self.in_layer1, self.out_layer):
+            self.params += layer.params
+            self.grads += layer.grads
+        self.word_vecs = W_in
+
+    def forward(self, contexts, target):
+        """The loss of one-hot contexts (N, 2, V) and target (N, V) or ids (N,)."""
+        contexts = _validation.one_hot_contexts("contexts", contexts, len(self.word_vecs))
+        h = self.in_layer0.forward(contexts[:, 0]) + self.in_layer1.forward(contexts[:, 1])
+        return self.loss_layer.forward(self.out_layer.forward(h * 0.5), target)
+
+    def backward(self, dout=1):
+        """Gradients into `grads`; returns None."""
+        dh = self.out_layer.backward(self.loss_layer.backward(dout)) * 0.5
+        self.in_layer1.backward(dh)
+        self.in_layer0.backward(dh)

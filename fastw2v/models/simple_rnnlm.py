@@ -1,0 +1,40 @@
+"""SimpleRnnlm: the language model of chapter 5, on a simple recurrent layer."""
+
+from fastw2v import _validation, config
+from fastw2v.models import _weights
+from fastw2v.models._language_model import LanguageModel
+from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeRNN
+
+__all__ = ["SimpleRnnlm"]
+
+
+class SimpleRnnlm(LanguageModel):
+    """The loss of the next word: embedding, `TimeRNN` with a state that goes on, affine, softmax.
+
+    (Mikolov et al. 2010, with truncated backpropagation through time.) vocab_size, wordvec_size
+    and hidden_size are V, D, H: the weights are (V, D), (D, H), (H, H), (H,), (H, V), (V,) in
+    `params`. rng: None draws them from numpy's global stream, as the book does. `rnn_layer` is
+    the recurrent one of `layers`.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import SimpleRnnlm
+    >>> model = SimpleRnnlm(vocab_size=10, wordvec_size=4, hidden_size=5)
+    >>> xs, ts = np.array([[1, 2, 3]]), np.array([[2, 3, 4]])
+    >>> bool(abs(model.forward(xs, ts) - np.log(10)) < 0.1)    # nothing learned yet
+    True
+    >>> model.backward()
+    """
+
+    def __init__(self, vocab_size, wordvec_size, hidden_size, *, rng=None):
+        config.check()
+        V = _validation.positive_int("vocab_size", vocab_size)
+        D = _validation.positive_int("wordvec_size", wordvec_size)
+        H = _validation.positive_int("hidden_size", hidden_size)
+        rng = _validation.generator("rng", rng)
+        embed = TimeEmbedding(_weights.table(V, D, rng))
+        self.rnn_layer = TimeRNN(*_weights.recurrent(D, H, 1, rng), stateful=True)
+        self._hold(embed, self.rnn_layer, TimeAffine(*_weights.dense(H, V, rng)))
+
+    def reset_state(self):
+        """Begin at zero in the next forward."""
+        self.rnn_layer.reset_state()

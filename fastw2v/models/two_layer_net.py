@@ -1,0 +1,58 @@
+"""TwoLayerNet: the first net of the book (chapter 1)."""
+
+import numpy as np
+
+from fastw2v import _validation, config
+from fastw2v.base_model import BaseModel
+from fastw2v.layers import Affine, Sigmoid, SoftmaxWithLoss
+
+__all__ = ["TwoLayerNet"]
+
+
+class TwoLayerNet(BaseModel):
+    """Affine, sigmoid, affine, softmax with loss; float64 weights 0.01 * randn, biases 0.
+
+    rng: None draws the weights from numpy's global stream, as the book does.
+
+    >>> import numpy as np
+    >>> from fastw2v.models import TwoLayerNet
+    >>> net = TwoLayerNet(input_size=2, hidden_size=10, output_size=3)
+    >>> x, t = np.array([[0.1, 0.2], [0.3, 0.4]]), np.array([0, 2])
+    >>> bool(abs(net.forward(x, t) - np.log(3)) < 0.1)    # nothing learned yet
+    True
+    >>> net.backward().shape
+    (2, 2)
+    >>> net.predict(x).shape
+    (2, 3)
+    """
+
+    def __init__(self, input_size, hidden_size, output_size, *, rng=None):
+        config.check()
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "output_size": output_size}
+        I, H, O = (_validation.positive_int(name, size) for name, size in sizes.items())  # noqa: E741
+        normal = (_validation.generator("rng", rng) or np.random).standard_normal
+        self.layers = [
+            Affine(0.01 * normal((I, H)), np.zeros(H)),
+            Sigmoid(),
+            Affine(0.01 * normal((H, O)), np.zeros(O)),
+        ]
+        self.loss_layer = SoftmaxWithLoss()
+        self.params = [param for layer in self.layers for param in layer.params]
+        self.grads = [grad for layer in self.layers for grad in layer.grads]
+
+    def predict(self, x):
+        """x (N, input_size) -> scores (N, output_size)."""
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def forward(self, x, t):
+        """The mean loss of x (N, input_size), classes t (N,) or one-hot."""
+        return self.loss_layer.forward(self.predict(x), t)
+
+    def backward(self, dout=1):
+        """Gradients into `grads`; returns dx."""
+        dout = self.loss_layer.backward(dout)
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout

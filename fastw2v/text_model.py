@@ -1,0 +1,350 @@
+"""Language models with their words: text in, text out, one file.
+
+>>> import numpy as np
+>>> from fastw2v.datasets import tokenize_lines
+>>> tokens = list(tokenize_lines("the cat sat on the mat .\\n" * 60, split="blanks"))
+>>> text_model = TextModel(vocabulary(tokens), kind="rnnlm", size=16, rng=np.random.default_rng(0))
+>>> ids = text_model.ids(tokens)
+>>> for epoch in train(text_model, ids, ids, epochs=6, batch_size=4, time_size=7):
+...     if epoch.number == 6:
+...         print(round(epoch.valid_perplexity, 1) < 2)
+True
+>>> text_model.write(7, "the cat", temperature=0.01)
+'the cat sat on the mat.'
+
+V words, H hidden units, N batch, T time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import math
+import os
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fastw2v import _validation
+from fastw2v._files import replacing
+from fastw2v.datasets.text import EOS
+from fastw2v.models import BetterRnnlmGen, RnnlmGen
+from fastw2v.optimizer import SGD
+from fastw2v.trainer import RnnlmTrainer
+from fastw2v.util import mean_loss
+
+__all__ = ["UNK", "Epoch", "TextModel", "join_words", "train", "unigram_perplexity", "vocabulary"]
+
+UNK = "<unk>"
+KINDS = {"rnnlm": RnnlmGen, "better": BetterRnnlmGen}
+_FORMAT = "fastw2v text model 1"
+_META = "meta"
+_META_LIMIT = 1 << 28  # bytes of JSON, words and all
+
+_NO_BLANK_BEFORE = frozenset(".,;:!?%)]}\u2019\u201d\u3001\u3002")
+_NO_BLANK_AFTER = frozenset("([{\u2018\u201c")
+
+
+def vocabulary(
+    tokens: Iterable[str], *, min_count: int = 1, max_size: int | None = None
+) -> list[str]:
+    """The words of a text, most frequent first: what a `TextModel` knows. It has `<unk>`.
+
+    Words that occur less than min_count times, and those beyond max_size (`<unk>` included), are
+    left out: `<unk>` stands for them. Equal counts stand in the order of appearance.
+
+    >>> vocabulary("a b a c a b".split(), min_count=2)
+    ['a', 'b', '<unk>']
+    """
+    _validation.positive_int("min_count", min_count)
+    if max_size is not None:
+        _validation.positive_int("max_size", max_size, low=2)
+    counts = Counter(tokens)
+    if not counts:
+        raise ValueError("tokens: expected words, got none; give a text that holds some")
+    rare = sum(n for word, n in counts.items() if n < min_count)
+    kept = {word: n for word, n in counts.items() if n >= min_count and word != UNK}
+    words = sorted(kept, key=kept.__getitem__, reverse=True)[: (max_size or len(kept) + 1) - 1]
+    beyond = sum(kept.values()) - sum(kept[word] for word in words)
+    unknown = counts[UNK] * (counts[UNK] >= min_count) + rare + beyond
+    place = sum(kept[word] >= unknown for word in words)
+    return [*words[:place], UNK, *words[place:]]
+
+
+def unigram_perplexity(train_ids: np.ndarray, ids: np.ndarray, V: int) -> float:
+    """The perplexity of ids (M,) under the shares that words have in train_ids.
+
+    Words that train_ids lack count as one occurrence, or the result would be infinite.
+
+    >>> round(unigram_perplexity(np.array([0, 1, 0, 1]), np.array([0, 1, 1]), 2), 6)
+    2.0
+    """
+    counts = np.maximum(np.bincount(_validation.as_ids("train_ids", train_ids, V), minlength=V), 1)
+    logs = np.log(counts / counts.sum())
+    return math.exp(-float(logs[_validation.as_ids("ids", ids, V)].mean()))
+
+
+class TextModel:
+    """A language model, its words, and a file of both.
+
+    words: V different ones, `<unk>` among them, as `vocabulary` gives them. kind: "rnnlm" or
+    "better", for `models.RnnlmGen` and `models.BetterRnnlmGen`, found as `model`. size: of the
+    word vectors and of the hidden states. dropout: for "better" only. rng: None draws the weights
+    from numpy's global stream.
+
+    >>> text_model = TextModel(["the", "cat", "<unk>"], kind="rnnlm", size=8)
+    >>> text_model.ids(["cat", "the", "dog"])
+    array([1, 0, 2], dtype=int32)
+    >>> type(text_model.model).__name__
+    'RnnlmGen'
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        kind: str = "better",
+        size: int = 200,
+        dropout: float = 0.5,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.words = _validation.different_words("words", words, UNK)
+        _validation.one_of("kind", kind, tuple(KINDS))
+        self.kind, self.size, self.dropout = kind, size, dropout
+        options = (dropout,) if kind == "better" else ()
+        self.model = KINDS[kind](len(self.words), size, size, *options, rng=rng)
+        self.word_to_id = {word: i for i, word in enumerate(self.words)}
+
+    def ids(self, tokens: Iterable[str]) -> np.ndarray:
+        """Words as ids (M,) int32; `<unk>` for those it does not know."""
+        _validation.iterable("tokens", tokens, "words")
+        get, unknown = self.word_to_id.get, self.word_to_id[UNK]
+        return np.fromiter((get(token, unknown) for token in tokens), np.int32)
+
+    def perplexity(self, ids: np.ndarray, batch_size: int = 10, time_size: int = 35) -> float:
+        """exp of the mean loss, as `util.eval_perplexity`, from a state of zero and in silence.
+
+        Where ids (M,) are too few for that, with smaller batches.
+        """
+        ids = _validation.any_ids("ids", ids, ndim=1)
+        _validation.enough_words("ids", ids, 1, 1)
+        T = min(time_size, len(ids) - 1)
+        N = max(1, min(batch_size, (len(ids) - 1) // T))
+        self.model.reset_state()
+        loss = float(mean_loss(self.model, ids, N, T))
+        self.model.reset_state()
+        return math.exp(loss) if loss < 700 else math.inf
+
+    def write(
+        self,
+        n_words: int = 100,
+        start: str | Sequence[str] | None = None,
+        *,
+        temperature: float = 1.0,
+        skip: Sequence[str] = (UNK,),
+        rng: np.random.Generator | None = None,
+    ) -> str:
+        """A text of n_words words: those of `start`, and what comes after them.
+
+        start: words, or a str of words between blanks; None begins at the start of a line. skip:
+        words that are not written. temperature: below 1 likely words become likelier. rng: None
+        draws from numpy's global stream.
+
+        ValueError names a word of `start` or `skip` that is not known.
+        """
+        n_words = _validation.positive_int("n_words", n_words)
+        given = start.split() if isinstance(start, str) else list(start or ())
+        first = given or [EOS if EOS in self.word_to_id else self.words[0]]
+        known = [self._known("start", word) for word in first]
+        skipped = [self.word_to_id[word] for word in skip if word in self.word_to_id]
+        model = self.model
+        model.reset_state()
+        if len(known) > 1:
+            model.predict(np.array([known[:-1]]))
+        hidden = 0 if given else 1  # the start that nobody gave is not shown
+        n_new = max(n_words - len(given), 0) + 1
+        ids = model.generate(known[-1], skipped, n_new, temperature=temperature, rng=rng)
+        model.reset_state()
+        return join_words([self.words[i] for i in [*known[:-1], *ids][hidden:]])
+
+    def _known(self, name: str, word: str) -> int:
+        found = self.word_to_id.get(word, self.word_to_id.get(word.lower()))
+        if found is None:
+            raise ValueError(
+                f"{name}: {word!r} is not among the {len(self.words)} words of this model; take "
+                "words of the text that it was trained on"
+            )
+        return found
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write words and weights to one file, an .npz archive without pickle."""
+        meta = {
+            "format": _FORMAT,
+            "kind": self.kind,
+            "size": self.size,
+            "dropout": self.dropout,
+            "words": self.words,
+        }
+        text = json.dumps(meta, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        arrays = {f"param{i}": np.asarray(p) for i, p in enumerate(self._saved())}
+        with replacing(path) as file:
+            np.savez(file, **{_META: np.frombuffer(text, np.uint8)}, **arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TextModel:
+        """Read what `save` wrote. OSError if there is no such file, ValueError if it is another.
+
+        >>> import tempfile
+        >>> text_model = TextModel(["the", "cat", "<unk>"], kind="rnnlm", size=8)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     text_model.save(folder + "/a.npz")
+        ...     TextModel.load(folder + "/a.npz").words
+        ['the', 'cat', '<unk>']
+        """
+        if not os.path.exists(path):
+            raise FileNotFoundError(f"{path}: no such file; check the name and the current folder")
+        try:
+            return cls._load(path)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # zipfile, numpy and json each have several of their own
+            raise ValueError(
+                f"{path}: expected a model that `fastw2v lm-train` or TextModel.save wrote, got a "
+                f"damaged or another file ({error}); train and save it again"
+            ) from error
+
+    @classmethod
+    def _load(cls, path: str | os.PathLike[str]) -> TextModel:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                # What is stored as it is cannot become larger than the file.
+                if info.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{info.filename} is compressed")
+            if archive.getinfo(f"{_META}.npy").file_size > _META_LIMIT:
+                raise ValueError("too many words")
+            meta = json.loads(_array(archive, _META).tobytes().decode("utf-8", "surrogatepass"))
+            if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
+                raise ValueError(f"its format is not {_FORMAT!r}")
+            params = [_array(archive, f"param{i}") for i in range(len(archive.namelist()) - 1)]
+        kind, V, H = meta["kind"], len(meta["words"]), meta["size"]
+        if [p.shape for p in params] != _shapes(kind, V, H):  # before as much memory is asked for
+            raise ValueError("its arrays have other shapes than it says")
+        # Weights that are written over; the global stream is not the place to draw them from.
+        made = cls(meta["words"], kind, H, meta["dropout"], rng=np.random.default_rng(0))
+        for layer in getattr(made.model, "drop_layers", ()):
+            layer._rng = None
+        for mine, array in zip(made._saved(), params, strict=True):
+            mine[...] = array
+        return made
+
+    def _saved(self) -> list[np.ndarray]:
+        """The weights, the tied one once."""
+        params = self.model.params
+        return [p for i, p in enumerate(params) if self.kind != "better" or i != 7]
+
+
+def _shapes(kind: str, V: int, H: int) -> list[tuple[int, ...]]:
+    """Of the arrays of a file, in their order."""
+    lstm = [(H, 4 * H), (H, 4 * H), (4 * H,)]
+    if kind == "better":
+        return [(V, H), *lstm, *lstm, (V,)]
+    return [(V, H), *lstm, (H, V), (V,)]
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    with archive.open(f"{name}.npy") as file:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+    if array.dtype.kind not in "fu":
+        raise ValueError(f"{name} holds {array.dtype}")
+    return array
+
+
+class Epoch(NamedTuple):
+    """What `train` tells after each pass over the text.
+
+    >>> Epoch(1, 300.5, 250.0, 20.0, True).improved
+    True
+    """
+
+    number: int
+    train_perplexity: float
+    valid_perplexity: float
+    lr: float
+    improved: bool  # whether the validation text was never predicted better
+
+
+def train(
+    text_model: TextModel,
+    ids: np.ndarray,
+    valid_ids: np.ndarray,
+    *,
+    epochs: int,
+    batch_size: int = 20,
+    time_size: int = 35,
+    lr: float = 20.0,
+    max_grad: float = 0.25,
+    progress: bool = False,
+) -> Iterator[Epoch]:
+    """Train on ids (M,), an `Epoch` after each pass; in the end the model has its best weights.
+
+    SGD, gradients clipped to max_grad. After a pass that did not improve the perplexity of
+    valid_ids the learning rate is quartered, as in chapter 6. However it ends, by Ctrl-C too, the
+    weights are those of the best pass, if there was one. progress: a bar on stderr.
+
+    >>> text_model = TextModel(["a", "b", "<unk>"], kind="rnnlm", size=8)
+    >>> ids = text_model.ids(["a", "b"] * 40)
+    >>> [epoch.number for epoch in train(text_model, ids, ids, epochs=2, batch_size=2, time_size=5)]
+    [1, 2]
+    """
+    epochs = _validation.positive_int("epochs", epochs)
+    batch_size = _validation.positive_int("batch_size", batch_size)
+    time_size = _validation.positive_int("time_size", time_size)
+    _validation.enough_words("ids", ids, batch_size, time_size)
+    model, optimizer = text_model.model, SGD(_validation.above_zero("lr", lr))
+    trainer = RnnlmTrainer(model, optimizer)
+    best, kept = math.inf, None
+    try:
+        for number in range(1, epochs + 1):
+            model.reset_state()
+            rate = optimizer.lr
+            with contextlib.redirect_stdout(io.StringIO()):  # the lines are how losses are noted
+                trainer.fit(
+                    *(ids[:-1], ids[1:], 1, batch_size, time_size, max_grad),
+                    eval_interval=1,
+                    progress=progress,
+                )
+            losses = np.log(trainer.ppl_list)
+            valid = text_model.perplexity(valid_ids)
+            improved = valid < best
+            if improved:
+                best, kept = valid, [param.copy() for param in model.params]
+            else:
+                optimizer.lr /= 4
+            yield Epoch(number, math.exp(min(losses.mean(), 700)), valid, rate, improved)
+    finally:
+        model.reset_state()
+        if kept is not None:
+            for param, array in zip(model.params, kept, strict=True):
+                param[...] = array
+
+
+def join_words(words: Iterable[str]) -> str:
+    """Words and marks as a text; `<eos>` ends a line.
+
+    >>> join_words(["it", "is", "(", "now", ")", "7", "!", "<eos>", "go", "."])
+    'it is (now) 7!\\ngo.'
+    """
+    lines, line = [], ""
+    for word in words:
+        if word == EOS:
+            lines.append(line)
+            line = ""
+        elif not line or word in _NO_BLANK_BEFORE or line[-1] in _NO_BLANK_AFTER:
+            line += word
+        else:
+            line += " " + word
+    return "\n".join([*lines, line]) if line else "\n".join(lines)

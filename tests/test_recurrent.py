@@ -1,0 +1,78 @@
+"""TimeRNN, TimeLSTM and TimeGRU: the memory they take, and the numbers of torch."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from golden import load
+
+from fastw2v.time_layers import TimeGRU, TimeLSTM, TimeRNN
+
+N, T, D, H = 6, 50, 5, 40
+N_GATES = {TimeRNN: 1, TimeGRU: 3, TimeLSTM: 4}
+KEPT = {TimeRNN: 2, TimeGRU: 5, TimeLSTM: 6}  # in units of N * T * H floats, by forward
+
+
+def made(cls, rng):
+    width = N_GATES[cls] * H
+    weights = [rng.standard_normal(s).astype("f") for s in ((D, width), (H, width), (width,))]
+    xs = rng.standard_normal((N, T, D)).astype("f")
+    return cls(*weights), xs, rng.standard_normal((N, T, H)).astype("f")
+
+
+def traced(call):
+    """(peak, what is left) in bytes above what there was."""
+    tracemalloc.start()
+    try:
+        result = call()
+        left, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    del result
+    return peak, left
+
+
+@pytest.mark.parametrize("cls", list(KEPT))
+def test_memory_of_training(rng, cls):
+    layer, xs, dhs = made(cls, rng)
+    size = N * T * H * 4
+    # Packed weights, states of the rows, Python's own.
+    others = 2 * layer.params[1].nbytes + 40 * N * H * 4 + 50_000
+    results = []
+    _, left = traced(lambda: results.append(layer.forward(xs)))
+    assert left <= size + KEPT[cls] * size + others
+    _, left = traced(lambda: results.append(layer.backward(dhs)))
+    assert left <= results[1].nbytes + N_GATES[cls] * size + others
+
+
+@pytest.mark.parametrize("cls", list(KEPT))
+def test_from_the_second_call_on_nothing_but_the_results_is_taken(rng, cls):
+    layer, xs, dhs = made(cls, rng)
+    small = 12 * N * H * 4 + 20_000
+    for train in (False, True):
+        layer.forward(xs, train=train)
+        peak, _ = traced(lambda train=train: layer.forward(xs, train=train))
+        assert peak <= N * T * H * 4 + small
+    layer.backward(dhs)
+    peak, _ = traced(lambda: layer.backward(dhs))
+    assert peak <= xs.nbytes + small
+
+
+# torch's own layers, and a GRU cell that resets before the product put together from its
+# operations; recorded by tools/record_torch.py.
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
+def test_agrees_with_torch(name):
+    case = load(f"torch_recurrent/f8/{name}")
+    cls = {"rnn": TimeRNN, "lstm": TimeLSTM, "gru": TimeGRU}[name]
+    layer = cls(case["Wx"], case["Wh"], case["b"], stateful=True, dtype=np.float64)
+    states = [case[key] for key in ("h0", "c0") if key in case]
+    layer.set_state(*states)
+    hs = layer.forward(case["xs"])
+    arriving = {key: case[key] for key in ("dh", "dc") if key in case}
+    dxs = layer.backward(case["dhs"], **arriving)
+    found = {"hs": hs, "dxs": dxs, "dh0": layer.dh, "h": layer.h}
+    found |= dict(zip(("dWx", "dWh", "db"), layer.grads, strict=True))
+    if name == "lstm":
+        found |= {"dc0": layer.dc, "c": layer.c}
+    for key, value in found.items():
+        np.testing.assert_allclose(value, case[key], rtol=1e-10, atol=1e-12, err_msg=key)

@@ -63,6 +63,7 @@ def draw_curves(path, panels, xlabel="epoch"):
     for axis, (title, curves) in zip(axes[0], panels.items(), strict=True):
         for label, values in curves.items():
             axis.plot(np.arange(1, len(values) + 1), values, label=label)
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_xlabel(xlabel)
         axis.set_title(title)
         axis.grid(alpha=0.3)

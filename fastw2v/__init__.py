@@ -8,7 +8,8 @@
 | `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
 | `Word2Vec`, `KeyedVectors` | word vectors for whole corpora, in gensim's shape |
 | `word2vec` | the steps that `Word2Vec` is made of |
-| `models` | CBOW, SkipGram, NCESkipGram, SequenceRegressor, CharTranslator |
+| `models` | the book's models, NCESkipGram, SequenceRegressor, CharTranslator |
+| `text_model` | language models with their words |
 | `keras` | weights from and to Keras, a summary of a model |
 | `datasets`, `init`, `keyed_vectors` | text, initial weights, word vectors and their files |
 | `reference` | the same in plain numpy: what every result is compared with |

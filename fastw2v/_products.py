@@ -10,7 +10,7 @@ import numpy as np
 from fastw2v import _threads
 from fastw2v._kernels import _gemm, specialise
 
-__all__ = ["column_sums", "product"]
+__all__ = ["batched_product", "column_sums", "product"]
 
 _FLOAT32 = np.dtype(np.float32)
 _RUN = specialise(_gemm.product)[_FLOAT32]
@@ -45,6 +45,20 @@ def product(a, b, out=None, *, accumulate=False, bias=None):
                     _multiply(b.T, a.T, out.T, accumulate, None)
                     return out
     return _numpys(a, b, out, accumulate, bias)
+
+
+def batched_product(a, b):
+    """a (N, M, K) @ b (N, K, L), a product for each n, by numpy.
+
+    >>> import numpy as np
+    >>> from fastw2v._products import batched_product
+    >>> batched_product(np.ones((2, 1, 3)), np.ones((2, 3, 1))).ravel()
+    array([3., 3.])
+    """
+    # OpenBLAS's small products for AVX-512 compute in lanes that nobody reads, too, and what lies
+    # there by chance raises the flag of an invalid operation: numpy would warn of finite numbers.
+    with np.errstate(invalid="ignore"):
+        return np.matmul(a, b)
 
 
 def column_sums(a):
@@ -96,7 +110,7 @@ def _has_rows(x):
 
 def _numpys(a, b, out, accumulate, bias):
     if out is None:
-        out = np.matmul(a, b)
+        out = batched_product(a, b)
         if bias is None:
             return out
         return np.add(out, bias, out=out if np.result_type(out, bias) == out.dtype else None)
@@ -104,9 +118,12 @@ def _numpys(a, b, out, accumulate, bias):
     if dtype.kind in "biu":  # sums of small integers would wrap round before they get there
         dtype = np.result_type(dtype, out)
         a = a.astype(dtype)
-    if out.dtype == dtype and not accumulate and bias is None:
-        return np.matmul(a, b, out=out)
-    result = np.matmul(a, b)
+    added = bias is None or (bias.dtype == dtype and not np.may_share_memory(out, bias))
+    if out.dtype == dtype and not accumulate and added:
+        with np.errstate(invalid="ignore"):  # see batched_product
+            np.matmul(a, b, out=out)
+        return out if bias is None else np.add(out, bias, out=out)
+    result = batched_product(a, b)
     if accumulate:
         result = out + result
     out[...] = result if bias is None else result + bias

@@ -8,9 +8,8 @@ decoder. Dtypes are promoted as numpy does. ValueError for shapes that do not fi
 other than real numbers.
 """
 
-import numpy as np
-
 from fastw2v import _validation, config
+from fastw2v._products import batched_product
 from fastw2v.layers import Softmax
 
 __all__ = ["Attention", "AttentionWeight", "TimeAttention", "WeightSum"]
@@ -40,7 +39,7 @@ class WeightSum:
         a = _validation.numbers("a", a)
         _validation.same_shape("a", a, hs.shape[:2], "N and T of hs")
         self.cache = (hs, a[:, :, None])
-        return np.matmul(a[:, None, :], hs)[:, 0]
+        return batched_product(a[:, None, :], hs)[:, 0]
 
     def backward(self, dc):
         """dc (N, H) -> dhs (N, T, H), da (N, T)."""
@@ -48,7 +47,7 @@ class WeightSum:
         dc = _validation.numbers("dc", dc)
         _validation.same_shape("dc", dc, (len(hs), hs.shape[2]), "N and H of hs")
         # forward: out = sum over t of a * hs
-        return weights * dc[:, None, :], np.matmul(hs, dc[:, :, None])[:, :, 0]
+        return weights * dc[:, None, :], batched_product(hs, dc[:, :, None])[:, :, 0]
 
 
 class AttentionWeight:
@@ -78,7 +77,7 @@ class AttentionWeight:
         h = _validation.numbers("h", h)
         N, _, H = hs.shape
         _validation.same_shape("h", h, (N, H), "N and H of hs")
-        a = self.softmax.forward(np.matmul(hs, h[:, :, None])[:, :, 0])
+        a = self.softmax.forward(batched_product(hs, h[:, :, None])[:, :, 0])
         self.cache = (hs, h[:, None, :])
         return a
 
@@ -89,7 +88,7 @@ class AttentionWeight:
         _validation.same_shape("da", da, hs.shape[:2], "N and T of hs")
         ds = self.softmax.backward(da)
         # forward: s = hs . h
-        return ds[:, :, None] * each, np.matmul(ds[:, None, :], hs)[:, 0]
+        return ds[:, :, None] * each, batched_product(ds[:, None, :], hs)[:, 0]
 
 
 class Attention:
@@ -157,11 +156,11 @@ class TimeAttention:
         hs_dec = _validation.attended("hs_dec", hs_dec, least=0)
         (N, T_enc, H), T_dec = hs_enc.shape, hs_dec.shape[1]
         _validation.same_shape("hs_dec", hs_dec, (N, T_dec, H), "N and H of hs_enc")
-        scores = np.matmul(hs_dec, hs_enc.swapaxes(1, 2))
+        scores = batched_product(hs_dec, hs_enc.swapaxes(1, 2))
         weights = self._softmax.forward(scores.reshape(N * T_dec, T_enc))
         weights = weights.reshape(N, T_dec, T_enc)
         self._state, self._weights = (hs_enc, hs_dec, weights), None
-        return np.matmul(weights, hs_enc)
+        return batched_product(weights, hs_enc)
 
     def backward(self, dout):
         """dout (N, T_dec, H) -> dhs_enc (N, T_enc, H), dhs_dec (N, T_dec, H)."""
@@ -169,12 +168,12 @@ class TimeAttention:
         dout = _validation.numbers("dout", dout)
         _validation.same_shape("dout", dout, hs_dec.shape, "that of hs_dec")
         # forward: out = weights hs_enc
-        dweights = np.matmul(dout, hs_enc.swapaxes(1, 2))
-        dhs_enc = np.matmul(weights.swapaxes(1, 2), dout)
+        dweights = batched_product(dout, hs_enc.swapaxes(1, 2))
+        dhs_enc = batched_product(weights.swapaxes(1, 2), dout)
         # forward: weights = softmax of hs_dec hs_enc^T
         ds = self._softmax.backward(dweights.reshape(-1, weights.shape[2])).reshape(weights.shape)
-        dhs_enc += np.matmul(ds.swapaxes(1, 2), hs_dec)
-        return dhs_enc, np.matmul(ds, hs_enc)
+        dhs_enc += batched_product(ds.swapaxes(1, 2), hs_dec)
+        return dhs_enc, batched_product(ds, hs_enc)
 
     @property
     def attention_weights(self):

@@ -9,8 +9,8 @@ are added to C in order, the bias comes last: nothing else decides the bits of a
 common_gemm.pxd). A part owns a rectangle of C, and all of K for it.
 
 Panels of B are packed, some at a time, so that they stay in the second level cache while all rows
-of A meet them. For few rows that does not pay: then B is read in place, panel after panel, and for one
-row line after line. A is read in place if its rows are contiguous, else it is packed as well.
+of A meet them. For few rows that does not pay: then B is read in place, panel after panel, and for
+one row line after line. A is read in place if its rows are contiguous, else it is packed as well.
 """
 from cython.parallel cimport prange
 from libc.string cimport memcpy

@@ -11,9 +11,9 @@ the loops below, which compilers turn into vectors.
     tanh(x) = e / (e + 2),   e = exp(2 x) - 1 = 2^n m - 1
 2^n is multiplied in two halves, so that what ends as a denormal or as infinity does so in the last
 product; and sigmoid, which never forms exp(-x), has a tail below -88.7, where that overflows.
-Largest errors over all 2^32 floats, in ulp (tools/ulp_check.py): ERRORS
-NaN stays NaN, the infinities give their limits. double takes libm's exp and tanh, and
-1 / (1 + exp(-x)) as it stands.
+Largest errors over all 2^32 floats, in ulp (tools/ulp_check.py): exp 1.01, sigmoid 1.50 and tanh
+1.73 in vectors, exp 0.78, sigmoid 1.55 and tanh 1.40 in the loops. NaN stays NaN, the infinities
+give their limits. double takes libm's exp and tanh, and 1 / (1 + exp(-x)) as it stands.
 """
 from libc.math cimport exp as exp_double
 from libc.math cimport tanh as tanh_double
@@ -163,17 +163,24 @@ cdef inline float sigmoid_float(float x) noexcept nogil:
 
 
 cdef inline float tanh_float(float x) noexcept nogil:
-    """(e^2x - 1) / (e^2x + 1), where e^2x - 1 comes without cancellation: m + rest is exact to a
-    fraction of the last bit, and what 2^n m - 1 rounds away is known only where n is not 0, for
-    otherwise nothing is. The sign is put back last, so that of zero too."""
+    """e / (e + 2), where e = e^2x - 1 comes as two numbers without cancellation: 2^n m - 1, which
+    is exact, and 2^n rest. What their sum and the denominator round away is put right afterwards.
+    The sign is put back last, so that of zero too."""
     cdef float most = 20.0, one = 1, two = 2    # beyond it the result is 1
-    cdef float magnitude = float_of(bits_of(x) & 0x7fffffffu), m, rest, scale, less
+    cdef float magnitude = float_of(bits_of(x) & 0x7fffffffu)
+    cdef float m, rest, scale, high, e, below, lost_e, lost_below, y
     cdef int32_t n
     magnitude = most if magnitude > most else magnitude
     m = reduced_exp(two * magnitude, &n, &rest)
     scale = power_of_two(n)
-    less = (scale * m - one) + scale * rest
-    return float_of(bits_of(less / (less + two)) | (bits_of(x) & 0x80000000u))
+    high, rest = scale * m - one, scale * rest
+    e = high + rest
+    lost_e = rest - (e - high)
+    below = e + two
+    lost_below = (e - (below - two)) + lost_e
+    y = e / below
+    y = y + (lost_e - y * lost_below) / below
+    return float_of(bits_of(y) | (bits_of(x) & 0x80000000u))
 
 
 cdef inline void exp_run(real_t* out, const real_t* x, Py_ssize_t n) noexcept nogil:

@@ -28,7 +28,8 @@ evict each other from the first level cache.
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from common_gemm cimport multiply, multiply_row, n_panels, pack, packed_size, panel_columns, tile_rows
+from common_gemm cimport (multiply, multiply_row, n_panels, pack, packed_size, panel_columns,
+                          tile_rows)
 from common_math cimport LANES, sigmoid_run
 from common_parallel cimport part_begin
 from common_types cimport real_t

@@ -81,6 +81,7 @@ def word2vec_tables(n):
 CALLS = {
     "_activation.sigmoid": lambda n: (real(N), real(N), n),
     "_activation.relu": lambda n: (real(N), real(N), n),
+    "_activation.tanh": lambda n: (real(N), real(N), n),
     "_activation.exponential": lambda n: (real(N), real(N), n),
     "_activation.softmax": lambda n: (real(N, V), real(N, V), n),
     "_activation.dropout": lambda n: (real(N * D), real(N * D), real(N * D), 1, 2**31, 2.0, n),
@@ -123,6 +124,7 @@ CALLS = {
     "_embedding_dot.forward": lambda n: (real(N), real(N, D), real(N, D), real(V, D), ids(N), n),
     "_embedding_dot.backward": lambda n: (real(N, D), real(N), real(N, D), n),
     "_gemm.product": lambda n: (real(N, V), real(N, D), real(D, V), real(V), True, n),
+    "_gemm.column_sums": lambda n: (real(V), real(N, V), n),
     "_gemm.only_registers": lambda n: (real(n), 10_000, n),
     "_gru.forward": over_time("_gru", (1, 3, 1, 1, 0), (), 0, False),
     "_gru.backward": over_time("_gru", (3, 0), (1, 3, 1), 0, True),

@@ -10,19 +10,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
+import fastw2v
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
 TEXT = "the cat sat on the mat . the dog sat on the rug . a cat and a dog ran home . " * 60
 
 
 def run(folder, name, *args):
     """stdout of examples/NAME in an empty folder."""
     done = subprocess.run(
-        [sys.executable, ROOT / "examples" / name, *args],
+        [sys.executable, EXAMPLES / name, *args],
         cwd=folder,
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(fastw2v.__file__).parents[1]),
+            "PYTHONUTF8": "1",
+        },
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -92,7 +98,7 @@ def test_translate_a_file(tmp_path):
 
 @pytest.fixture(scope="module")
 def figures():
-    source = (ROOT / "examples" / "figures.py").read_text(encoding="utf-8")
+    source = (EXAMPLES / "figures.py").read_text(encoding="utf-8")
     module = types.ModuleType("figures")
     exec(compile(source, "figures.py", "exec"), vars(module))
     return module

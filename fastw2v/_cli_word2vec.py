@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,6 +49,8 @@ def fit(args: argparse.Namespace, built: Corpus, progress: bool) -> Trained:
         model.train(progress=progress)
     except KeyboardInterrupt:
         interrupted = True
+    except FloatingPointError as error:
+        raise _not_finite("--lr") from error
     schedule = model._schedule
     assert schedule is not None
     losses = [loss for loss in model.epoch_losses if loss == loss]
@@ -55,6 +58,10 @@ def fit(args: argparse.Namespace, built: Corpus, progress: bool) -> Trained:
     kept = round((schedule.words + schedule.sums.words) / done)
     seconds = time.perf_counter() - started
     return Trained(model.wv, losses[-1] if losses else None, seconds, kept, None, interrupted)
+
+
+def _not_finite(flag: str) -> FloatingPointError:
+    return FloatingPointError(f"the vectors are no longer finite; nothing saved, lower {flag}")
 
 
 # ---- fastw2v word2vec: the flags of word2vec.c
@@ -104,6 +111,8 @@ def add_word2vec_parser(commands: Any) -> None:
 
 def word2vec(args: argparse.Namespace) -> int:
     """Run it."""
+    import numpy as np
+
     from fastw2v import _word2vec_format
     from fastw2v._files import check_writable
     from fastw2v.word2vec import Word2Vec
@@ -134,8 +143,13 @@ def word2vec(args: argparse.Namespace) -> int:
         try:
             given = {} if args.read_vocab is None else {"corpus_file": args.train}
             model.train(progress=args.debug > 0, **given)
+        except FloatingPointError as error:
+            raise _not_finite("-alpha") from error
         except KeyboardInterrupt:
             interrupted = True
+            print("fastw2v: stopped; saving what was learned", file=sys.stderr)
+        if not np.isfinite(model.wv.vectors).all():
+            raise _not_finite("-alpha")
         model.wv.save_word2vec_format(args.output, binary=bool(args.binary))
     if args.save_vocab is not None:
         words = [str(word) for word in model.wv.index_to_key]
@@ -175,7 +189,12 @@ def add_parsers(commands: Any, add_vectors_argument: Any) -> None:
         "write vectors and labels as TSV files for the TensorBoard projector.",
     )
     add_vectors_argument(drawn)
-    drawn.add_argument("-o", "--output", default="map.png", metavar="PATH", help="the picture")
+    drawn.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="the picture (default: map.png, or none where --tsv is given)",
+    )
     drawn.add_argument("-n", "--words", type=int, default=200, metavar="N", help="how many words")
     drawn.add_argument("--tsv", metavar="PREFIX", help="write PREFIX_vectors.tsv, PREFIX_words.tsv")
 
@@ -215,8 +234,8 @@ def convert(vectors: KeyedVectors, args: argparse.Namespace) -> None:
         vectors.save_word2vec_format(args.output, binary=binary)
 
 
-def draw_map(vectors: KeyedVectors, args: argparse.Namespace) -> None:
-    """The first words by their two principal components; TSV files if they are wanted."""
+def draw_map(vectors: KeyedVectors, args: argparse.Namespace) -> str:
+    """The picture, the TSV files, or both; returns what was written."""
     import numpy as np
 
     from fastw2v._files import check_writable, replacing
@@ -224,26 +243,41 @@ def draw_map(vectors: KeyedVectors, args: argparse.Namespace) -> None:
     n = min(args.words, len(vectors))
     if n < 2:
         raise ValueError(f"--words: expected 2 or more words to draw, got {n}")
-    check_writable(args.output)
+    output = "map.png" if args.output is None and args.tsv is None else args.output
+    tsv = [f"{args.tsv}_{what}.tsv" for what in ("vectors", "words")] if args.tsv else []
+    for name in (output, *tsv):
+        if name is not None:
+            check_writable(name)
     words = [str(word) for word in vectors.index_to_key[:n]]
     rows = vectors.vectors[:n].astype(np.float64)
-    if args.tsv is not None:
+    picture = None if output is None else _picture(words, rows)
+    if tsv:
         lines = ("\t".join(map(repr, row)) + "\n" for row in rows.tolist())
-        for suffix, content in (("vectors", lines), ("words", (word + "\n" for word in words))):
-            with replacing(f"{args.tsv}_{suffix}.tsv") as stream:
+        for name, content in zip(tsv, (lines, (word + "\n" for word in words)), strict=True):
+            with replacing(name) as stream:
                 stream.writelines(line.encode() for line in content)
-    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
-    left, sizes, _ = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
-    places = left[:, :2] * sizes[:2]
-    if places.shape[1] < 2:  # vectors of one number
-        places = np.column_stack([places, np.zeros(n)])
+    if picture is not None and output is not None:
+        with replacing(output) as stream:
+            picture.savefig(stream, format="png", dpi=100, bbox_inches="tight")
+    return " and ".join(([] if output is None else [output]) + tsv)
+
+
+def _picture(words: list[str], rows: Any) -> Any:
+    """Words at the two principal components of their unit vectors."""
+    import numpy as np
+
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ValueError(
-            "map: drawing needs matplotlib; pip install 'fastw2v[plot]', or use --tsv alone"
+            "map: drawing needs matplotlib; pip install 'fastw2v[plot]', or pass --tsv alone"
         ) from error
+    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
+    left, sizes, _ = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
+    places = left[:, :2] * sizes[:2]
+    if places.shape[1] < 2:  # vectors of one number
+        places = np.column_stack([places, np.zeros(len(words))])
     figure = Figure(figsize=(12, 12))
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -252,5 +286,4 @@ def draw_map(vectors: KeyedVectors, args: argparse.Namespace) -> None:
         # Dollar signs would start a formula.
         axes.annotate(word.replace("$", r"\$"), (x, y), fontsize=8)
     axes.set_axis_off()
-    with replacing(args.output) as stream:
-        figure.savefig(stream, format="png", dpi=100, bbox_inches="tight")
+    return figure

@@ -207,6 +207,12 @@ class Sums:
     words: int = 0
 
     def add(self, stats: np.ndarray) -> None:
+        """Add what `Weights.train` returned. Raises FloatingPointError if a loss is not finite."""
+        if not np.isfinite(stats[:, 0]).all():
+            raise FloatingPointError(
+                "the loss is no longer finite: the weights have run away; train a new model with "
+                "a smaller alpha"
+            )
         self.loss += int(np.rint(stats[:, 0] * FRACTION).astype(np.int64).sum())
         self.loss_pairs += int(stats[:, 1].sum())
         self.pairs += int(stats[:, 2].sum())

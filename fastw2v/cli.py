@@ -367,7 +367,7 @@ def _fit_corpus(args: argparse.Namespace, built: Corpus) -> Trained:
             unless=args.quiet,
         )
     if not np.isfinite(training.vectors.vectors).all():
-        raise FloatingPointError("the vectors are no longer finite; nothing saved, lower --lr")
+        raise _cli_word2vec._not_finite("--lr")
     return training
 
 
@@ -554,8 +554,7 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _map(args: argparse.Namespace) -> int:
-    _cli_word2vec.draw_map(_load(args.vectors), args)
-    print(f"drew {args.output}")
+    print(f"wrote {_cli_word2vec.draw_map(_load(args.vectors), args)}")
     return OK
 
 

@@ -484,6 +484,7 @@ class Word2Vec:
         interval    words of text between two calls of `on_interval` of the callbacks
 
         Ctrl-C ends it within half a second with KeyboardInterrupt; what was learned is kept.
+        FloatingPointError: the weights have run away, the learning rate was too large.
         """
         if not len(self.wv):
             raise RuntimeError(
@@ -559,20 +560,23 @@ class Word2Vec:
     def _parts(self) -> int:
         return _threads.claim(self.workers or _threads.get_num_threads())
 
-    def _weights(self) -> engine.Weights:
-        """Padded working tables; `wv.vectors` and the others become views of them."""
+    def _weights(self, hold: bool = True) -> engine.Weights:
+        """Padded working tables; with `hold`, `wv.vectors` and the others become views of them."""
         counts = self.wv.expandos["count"]
         weights = engine.Weights(engine.padded(self.wv.vectors))
-        D = self.vector_size
-        self.wv.vectors = weights.inputs[:, :D]
         if self.syn1neg is not None:
             weights.outputs = engine.padded(self.syn1neg)
             weights.alias = engine.alias_table(counts, self.ns_exponent)
-            self.syn1neg = weights.outputs[:, :D]
         if self.syn1 is not None:
             weights.nodes = engine.padded(self.syn1)
             weights.ways = engine.huffman(counts)
-            self.syn1 = weights.nodes[:, :D]
+        if hold:
+            D = self.vector_size
+            self.wv.vectors = weights.inputs[:, :D]
+            if self.syn1neg is not None:
+                self.syn1neg = weights.outputs[:, :D]
+            if self.syn1 is not None:
+                self.syn1 = weights.nodes[:, :D]
         weights.keep = engine.keep_thresholds(counts, self.sample)[1]
         weights.window, weights.negative = self.window, self.negative
         weights.mode = self._mode()
@@ -634,8 +638,7 @@ class Word2Vec:
         ids = text.encode(self.wv.key_to_index).ids
         sums = engine.Sums()
         if len(ids):
-            weights = self._weights()
-            self._settle()
+            weights = self._weights(hold=False)  # a callback may ask in the midst of a training
             weights.keep = engine._NO_COUNTS
             key = engine.epoch_key(_validation.whole("seed", seed), 0, 0)
             blocks = -(-len(ids) // engine.BLOCK)

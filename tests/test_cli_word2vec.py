@@ -1,13 +1,15 @@
 """`fastw2v word2vec|evaluate|convert|map`, and `train` on its own engine."""
 
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
 
 from fastw2v import cli
 from fastw2v.keyed_vectors import KeyedVectors
-from fastw2v.word2vec import Word2Vec
+from fastw2v.word2vec import CallbackAny2Vec, Word2Vec
 
 
 @pytest.fixture
@@ -76,6 +78,81 @@ def test_train_on_several_threads(text, capsys):
     assert result["vocabulary"] == 8
 
 
+def test_train_needs_no_distinct_negatives(text, capsys):
+    # More negatives than words: the layers want distinct ones, the engine does not.
+    argv = ["train", text, "--negative", "30", "--dim", "8", "--subsample", "0", "--quiet"]
+    assert cli.main([*argv, "--model", "skip-gram", "--epochs", "15", "--lr", "0.05"]) == 0
+    vectors = KeyedVectors.load("vectors.txt")
+    assert {word for word, _ in vectors.most_similar("red", topn=3)} == {"blue", "green", "pink"}
+    assert "--negative: expected fewer than the 8 words" in fails(
+        capsys, *argv, "--engine", "layers"
+    )
+
+
+def test_the_seed_decides_on_one_thread(text):
+    tables = []
+    for seed in ("1", "1", "2"):
+        assert cli.main(["train", text, "--dim", "5", "--seed", seed, "--quiet"]) == 0
+        tables.append(KeyedVectors.load("vectors.txt").vectors)
+    assert np.array_equal(tables[0], tables[1])
+    assert not np.array_equal(tables[0], tables[2])
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Ctrl-C in the second epoch of every training."""
+
+    class Stop(CallbackAny2Vec):
+        def on_epoch_end(self, model):
+            if model.epochs_done == 2:
+                raise KeyboardInterrupt
+
+    train = Word2Vec.train
+    monkeypatch.setattr(
+        Word2Vec, "train", lambda self, **options: train(self, **options, callbacks=[Stop()])
+    )
+
+
+def test_ctrl_c_in_train_saves_what_was_learned(text, capsys, interrupted):
+    assert cli.main(["train", text, "--dim", "8", "--epochs", "9", "--json"]) == 130
+    out, err = capsys.readouterr()
+    assert json.loads(out)["interrupted"] is True
+    assert "fastw2v: stopped; saving what was learned" in err
+    vectors = KeyedVectors.load("vectors.txt").vectors
+    assert vectors.shape == (8, 8)
+    assert np.abs(vectors).max() > 1 / 8  # more than the first ones
+
+
+def test_ctrl_c_in_word2vec_saves_what_was_learned(text, capsys, interrupted):
+    argv = f"word2vec -train {text} -output v -size 8 -min-count 1 -iter 9 -alpha 0.5 -debug 0"
+    assert cli.main(argv.split()) == 130
+    assert "fastw2v: stopped; saving what was learned" in capsys.readouterr().err
+    assert np.abs(KeyedVectors.load("v").vectors).max() > 1 / 8
+
+
+def test_diverged_vectors_are_not_saved(text, capsys):
+    message = "the vectors are no longer finite; nothing saved, lower "
+    assert message + "--lr" in fails(capsys, "train", text, "--lr", "1e30", "--quiet")
+    argv = f"word2vec -train {text} -output v -alpha 1e30 -debug 0"
+    assert message + "-alpha" in fails(capsys, *argv.split())
+    assert os.listdir() == [text]
+
+
+def test_the_bar_is_for_terminals_only(text, capsys, monkeypatch):
+    monkeypatch.setattr(cli, "_is_terminal", lambda stream: True)
+    assert cli.main(["train", text, "--dim", "5"]) == 0
+    assert "word/s" in capsys.readouterr().err
+    assert cli.main(["train", text, "--dim", "5", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_train_refuses_before_it_works(text, capsys):
+    assert "there is no folder" in fails(capsys, "train", text, "-o", "none/v.txt")
+    assert "no word occurs 99999 times" in fails(capsys, "train", text, "--min-count", "99999")
+    assert cli.main(["train", text, "--engine", "gensim"]) == 2
+    assert cli.main(["train", text, "--threads", "0"]) == 2
+
+
 def test_evaluate_pairs(vectors, capsys):
     with open("pairs.tsv", "w") as file:
         file.write("# comment\neast\tnear\t9\neast\tnorth\t4\neast\twest\t1\neast\tnone\t5\n")
@@ -94,6 +171,16 @@ def test_evaluate_analogies(vectors, capsys):
     assert cli.main(["evaluate", vectors, "questions.txt"]) == 0
     out = capsys.readouterr().out
     assert "first: " in out and "Total accuracy: " in out and "empty: 0 of 0" in out
+    assert cli.main(["evaluate", vectors, "questions.txt", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sections"]["empty"] == [0, 0]
+
+
+def test_evaluate_refuses(vectors, capsys):
+    assert "none.tsv" in fails(capsys, "evaluate", vectors, "none.tsv")
+    with open("pairs.tsv", "w") as file:
+        file.write("none\tnever\t3\n")
+    assert fails(capsys, "evaluate", vectors, "pairs.tsv")
+    assert "none.bin" in fails(capsys, "evaluate", "none.bin", "pairs.tsv")
 
 
 def test_convert(vectors, capsys):
@@ -123,3 +210,11 @@ def test_map_draws_and_writes_what_the_projector_reads(vectors, capsys):
         assert file.read().split() == KeyedVectors.load(vectors).index_to_key
     assert np.array_equal(np.loadtxt("p_vectors.tsv"), KeyedVectors.load(vectors).vectors)
     assert "expected 2 or more words" in fails(capsys, "map", vectors, "-n", "1")
+
+
+def test_the_tsv_files_need_no_matplotlib(vectors, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    assert cli.main(["map", vectors, "--tsv", "p"]) == 0
+    assert capsys.readouterr().out == "wrote p_vectors.tsv and p_words.tsv\n"
+    assert sorted(os.listdir()) == ["p_vectors.tsv", "p_words.tsv", vectors]
+    assert "pip install 'fastw2v[plot]'" in fails(capsys, "map", vectors)

@@ -396,6 +396,34 @@ def test_held_out_text_teaches_nothing(rng):
     assert losses.pop() > 0
 
 
+def test_callbacks_may_ask_anything_of_the_model(rng, tmp_path, many_slices):
+    sentences = planted(rng, 200)
+
+    class Asks(CallbackAny2Vec):
+        def __init__(self):
+            self.losses = []
+
+        def on_interval(self, model):
+            model.wv.most_similar("t0w0", topn=2)
+            model.predict_output_word(["t0w0"])
+            copy.deepcopy(model)
+            model.save(tmp_path / "model")
+            self.losses.append(model.held_out_loss(sentences[:9]))
+
+    asks = Asks()
+    settings = FAST | {"workers": 1}
+    whole = Word2Vec(sentences, **settings)
+    asked = Word2Vec(sentences, **settings, callbacks=[asks], interval=1000)
+    same_model(asked, whole)
+    assert len(asks.losses) > 5
+    assert asks.losses[-1] < asks.losses[0]
+
+
+def test_weights_that_run_away_are_an_error(rng):
+    with pytest.raises(FloatingPointError, match="with a smaller alpha"):
+        Word2Vec(planted(rng), **FAST, alpha=1e30)
+
+
 def test_vectors_are_contiguous_and_as_wide_as_asked(rng):
     for size in (5, 16, 100):
         model = Word2Vec(planted(rng, 20), min_count=1, vector_size=size, hs=1, workers=1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import assert_same_bits
 
-from fastw2v import KeyedVectors
+from fastw2v import KeyedVectors, keyed_vectors
 from fastw2v._evaluation import _beta_share
 
 gensim = pytest.importorskip("gensim.models")
@@ -298,7 +298,7 @@ def test_a_full_disk_leaves_the_old_file(ours, tmp_path, monkeypatch):
     def full(stream, array, dtype):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fastw2v._container._write_array", full)
+    monkeypatch.setattr(keyed_vectors._container, "_write_array", full)
     with pytest.raises(OSError, match="No space left"):
         ours.save(path)
     assert path.read_bytes() == before

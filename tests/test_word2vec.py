@@ -763,7 +763,7 @@ def test_a_full_disk_leaves_the_old_file(rng, tmp_path, monkeypatch):
         stream.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fastw2v._container._write_array", full)
+    monkeypatch.setattr(word2vec._container, "_write_array", full)
     with pytest.raises(OSError, match="No space left"):
         model.save(path)
     assert path.read_bytes() == before

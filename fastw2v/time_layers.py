@@ -402,7 +402,8 @@ class TimeSigmoidWithLoss:
 
     def forward(self, xs, ts):
         """xs (N, T), ts (N, T) of 0 and 1 -> loss."""
-        xs, ts = _validation.numbers("xs", xs), _validation.as_ids("ts", ts, 2)
+        xs = _validation.numbers("xs", xs)
+        ts = _validation.as_ids("ts", ts, 2, wrap=False)
         if xs.ndim != 2 or xs.size == 0:
             raise ValueError(
                 f"xs: expected shape (N, T), neither of them 0, got {xs.shape}; reshape it"

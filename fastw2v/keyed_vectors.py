@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastw2v import _validation, _word2vec_format
+from fastw2v._waiting import settle
 from fastw2v.util import nearest
 
 Key = str
@@ -46,6 +47,7 @@ class KeyedVectors:
 
         Raises ValueError if the shapes do not fit or a word stands twice.
         """
+        settle(vectors)
         kept = isinstance(vectors, np.ndarray) and vectors.dtype.kind == "f"
         table = vectors if kept else np.asarray(vectors, dtype=np.float32)
         names = list(words)

@@ -15,6 +15,7 @@ from fastw2v._kernels import _activation, _loss, specialise
 from fastw2v._products import column_sums, product
 from fastw2v._recurrent import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
 from fastw2v._row_grad import RowGrad, RowGradHolder
+from fastw2v._waiting import settle
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 from fastw2v.layers import (
     Affine,
@@ -95,6 +96,7 @@ class _Cell:
 
     def _inputs(self, x, **states):
         """(x, states, Wx, Wh, b), all fitting."""
+        settle(*self.params)
         Wx, Wh, b = map(np.asarray, self.params)
         _, H = _validation.recurrent_weights(Wx, Wh, b, self._n_gates)
         x = _validation.step_input("x", x, Wx)

@@ -12,10 +12,10 @@ stamp, 1 or 2, for the others, which `rows[:n_rows]` lists; `fresh` receives the
 have checked shapes and mapped ids into [0, V); nothing here raises.
 """
 from cython.parallel cimport prange
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
-from common_memory cimport prefetch_row
+from common_memory cimport prefetch, prefetch_row
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
@@ -318,6 +318,30 @@ def merge_marks(uint8_t[::1] mark,          # OUT (V,)
                 rows[n_rows] = others[i]
                 n_rows += 1
     return n_rows
+
+
+def pack_ids(int32_t[::1] slot,         # OUT (V,) place of a row in the list; what others hold is void
+             int64_t[::1] rows,         # OUT (n,) the rows, in the order in which they come
+             const index_t[::1] ids,    # IN  (n,)
+             int32_t[::1] local):       # OUT (n,) rows[local[i]] = ids[i]
+    """Number the different ids; returns how many there are.
+
+    A slot counts only if the list has its row in that place, so it need not be cleared.
+    """
+    cdef Py_ssize_t i, n = 0
+    cdef int32_t s
+    with nogil:
+        for i in range(ids.shape[0]):
+            if i + AHEAD < ids.shape[0]:
+                prefetch(&slot[0] + ids[i + AHEAD])
+            s = slot[ids[i]]
+            if s < 0 or s >= n or rows[s] != ids[i]:
+                s = <int32_t> n
+                slot[ids[i]] = s
+                rows[n] = ids[i]
+                n += 1
+            local[i] = s
+    return n
 
 
 def unlisted_rows_are_zero(const real_t[:, :] dW,       # IN (V, D) rows contiguous

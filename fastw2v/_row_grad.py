@@ -468,6 +468,8 @@ def pack(grad):
     """
     if grad._tracker.packed is None:
         grad._tracker.packed = _Packed(len(grad))
+        if grad.flags.c_contiguous and grad.flags.writeable:
+            _embedding.keep_pages_small(_plain(grad).reshape(-1).view(np.int8))
 
 
 def packed_rows(grad):

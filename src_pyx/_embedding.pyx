@@ -24,6 +24,22 @@ cdef extern from "rows_simd.h" nogil:
     void fw_scale_into_row(float* row, const float* x, float scale, int add, Py_ssize_t n)
     void fw_clear_row(float* row, Py_ssize_t n)
 
+cdef extern from *:
+    """
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    #endif
+    #if defined(__linux__) && defined(MADV_NOHUGEPAGE)
+    static void fw_small_pages(char *start, size_t n) {
+        size_t skip = (4096 - ((size_t)start & 4095)) & 4095;
+        if (n > skip) (void)madvise(start + skip, (n - skip) & ~(size_t)4095, MADV_NOHUGEPAGE);
+    }
+    #else
+    static void fw_small_pages(char *start, size_t n) { (void)start; (void)n; }
+    #endif
+    """
+    void fw_small_pages(char* start, size_t n) nogil
+
 cdef enum:
     AHEAD = 8       # rows between a prefetch and its use
     COLUMNS = 16    # columns of one cut: 64 bytes of float, so that parts share few cache lines
@@ -320,7 +336,13 @@ def merge_marks(uint8_t[::1] mark,          # OUT (V,)
     return n_rows
 
 
-def pack_ids(int32_t[::1] slot,         # OUT (V,) place of a row in the list; what others hold is void
+def keep_pages_small(char[::1] memory):
+    """Ask the system not to fill in 2 MB where one row is written; the bytes stay what they are."""
+    if memory.shape[0]:
+        fw_small_pages(&memory[0], memory.shape[0])
+
+
+def pack_ids(int32_t[::1] slot,         # OUT (V,) place in the list of a row that is in it
              int64_t[::1] rows,         # OUT (n,) the rows, in the order in which they come
              const index_t[::1] ids,    # IN  (n,)
              int32_t[::1] local):       # OUT (n,) rows[local[i]] = ids[i]

@@ -312,9 +312,9 @@ cdef bint settled(Rule rule, const real_t* w, const real_t* a, const real_t* b, 
 cdef void fade(Rule rule, real_t* a, real_t* b, Py_ssize_t n, const real_t* s,
                Py_ssize_t steps) noexcept nogil:
     """What so many steps without gradient do to the states."""
-    cdef Py_ssize_t k, i
+    cdef Py_ssize_t i
     cdef real_t zero = 0, s1 = s[1], s2 = s[2]
-    for k in range(steps):
+    for _ in range(steps):
         if rule == ADAM:
             for i in range(n):
                 moments(&a[i], &b[i], zero, s1, s2)
@@ -330,7 +330,7 @@ cdef void replay_chunk(Rule rule, real_t* w, real_t* a, real_t* b, Py_ssize_t n,
                        Py_ssize_t begin, Py_ssize_t end, real_t lr_high, bint may_stop, bint slower,
                        real_t tiny, real_t* s) noexcept nogil:
     """The steps [begin, end) of n elements that had no gradient in them."""
-    cdef Py_ssize_t k = begin, i, stop
+    cdef Py_ssize_t k = begin, stop
     cdef bint same
     cdef real_t[CHUNK] a_before
     cdef real_t[CHUNK] b_before

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastw2v import _validation, config
 from fastw2v._products import column_sums, product
+from fastw2v._waiting import settle
 from fastw2v.functions import sigmoid
 
 
@@ -38,6 +39,7 @@ class _Cell:
 
     def _inputs(self, x, **states):
         """(x, states, Wx, Wh, b), all fitting."""
+        settle(*self.params)
         Wx, Wh, b = map(np.asarray, self.params)
         _, H = _validation.recurrent_weights(Wx, Wh, b, self._n_gates)
         x = _validation.step_input("x", x, Wx)

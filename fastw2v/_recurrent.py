@@ -14,6 +14,7 @@ from fastw2v._cells import GRU, LSTM, RNN
 from fastw2v._kernels import _gru, _lstm, _rnn, specialise
 from fastw2v._products import column_sums, product
 from fastw2v._scratch import Scratch
+from fastw2v._waiting import settle
 
 GATES = ("sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3")  # the numbers of the kernels
 
@@ -220,6 +221,7 @@ class _OverTime:
 
         A conversion goes to scratch for this one call: at the next they may be other numbers.
         """
+        settle(*self.params)
         Wx, Wh, b = map(np.asarray, self.params)
         if Wx.dtype != dtype or not Wx.flags.aligned:
             Wx = self._contiguous("Wx", Wx, dtype)

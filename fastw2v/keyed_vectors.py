@@ -17,6 +17,7 @@ import numpy as np
 
 from fastw2v import _container, _threads, _validation, _word2vec_format
 from fastw2v._kernels import _neighbors, _ranking, specialise
+from fastw2v._waiting import settle
 
 Key = str | int
 
@@ -47,6 +48,7 @@ class KeyedVectors:
 
         Raises ValueError if the shapes do not fit or a word stands twice.
         """
+        settle(vectors)
         kept = isinstance(vectors, np.ndarray) and vectors.dtype.kind == "f"
         table = vectors if kept else np.asarray(vectors, dtype=np.float32)
         names = list(words)

@@ -13,6 +13,7 @@ import sys
 import numpy as np
 
 N, D, V, K = 70, 55, 40, 3
+ADAM = 5  # its number among the update rules
 
 
 def real(*shape):
@@ -181,15 +182,14 @@ CALLS = {
     "_optimizer.adagrad": steps(1, 0.1, 1e-7),
     "_optimizer.rmsprop": steps(1, 0.1, 0.99, 1e-7),
     "_optimizer.adam": steps(2, 0.1, 0.1, 0.001, 1e-7),
-    "_optimizer.adam_replay": lambda n: (
-        *(real(V, D) for _ in range(3)),
+    "_optimizer.replay_rows": lambda n: (
+        *(ADAM, *(real(V, D) for _ in range(3))),
         *(np.arange(V) * k for k in (1, 0)),
-        *(V, real(8), 8, 0.1, 0.001, 1e-7, n),
+        *(V, np.full(8, 0.1, np.float32), 0.1, 0.1, 8, 0.1, 0.001, 1e-7, n),
     ),
-    "_optimizer.adam_rows": lambda n: (
-        *(real(V, D) for _ in range(3)),
-        *(np.zeros(V, np.int64), real(V, D), np.arange(V)),
-        *(V, 0, 0.1, 0.1, 0.001, 1e-7, n),
+    "_optimizer.update_rows": lambda n: (
+        *(ADAM, *(real(V, D) for _ in range(4)), False),
+        *(np.arange(V), V, 0.1, 0.1, 0.001, 1e-7, n),
     ),
     "_optimizer.sum_squares": lambda n: (doubles(8), real(256 * V, D)[: 2**16 // D], None, n),
     "_optimizer.scale": lambda n: (real(V, D), None, 0.5, n),

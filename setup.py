@@ -40,6 +40,10 @@ KERNELS = {
     "_rnn": "levels",
     "_corpus": "baseline",
     "_neighbors": "levels",
+    "_ranking": "levels",
+    "_vectors": "baseline",
+    "_vocabulary": "baseline",
+    "_word2vec": "levels",
 }
 
 # Features of each level beyond what every CPU of the architecture has. Lists of features instead

@@ -35,6 +35,10 @@ FILES = (
     "lstm",
     "gru",
     "rnn",
+    "ranking",
+    "vectors",
+    "vocabulary",
+    "word2vec",
     "rnnlm",
     "seq2seq",
 )

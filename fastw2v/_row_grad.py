@@ -14,11 +14,13 @@ import numpy as np
 from fastw2v import _threads
 from fastw2v._kernels import _embedding, specialise
 from fastw2v._validation import FLOATS, as_float, has_plain_rows, same_shape, table, writable
+from fastw2v._waiting import settle
 
 _OVERWRITE = specialise(_embedding.overwrite_rows)
 _SCATTER = specialise(_embedding.scatter_add)
 _ADD_ROWS = specialise(_embedding.add_rows)
 _PROVE = specialise(_embedding.unlisted_rows_are_zero)
+_PACK = specialise(_embedding.pack_ids)
 
 # Serial nanoseconds per element of a row that is in cache or on its way; see `_threads.parts`.
 _NS = 0.1
@@ -32,10 +34,11 @@ class _Tracker:
 
     mark (V,) uint8: `stamp` where the row is listed, else 0; rows[:n_rows]: the list. `dense`
     means that any row may hold anything, and mark and list mean nothing. `adopted`: the memory is
-    that of a plain array which was there before, see `adopt`.
+    that of a plain array which was there before, see `adopt`. `packed`: a `_Packed` while the rows
+    of the gradient lie there, and the memory itself is zero.
     """
 
-    __slots__ = ("adopted", "dense", "first", "fresh", "mark", "n_rows", "rows", "stamp")
+    __slots__ = ("adopted", "dense", "first", "fresh", "mark", "n_rows", "packed", "rows", "stamp")
 
     def __init__(self, V):
         capacity = V // 4 + 1  # beyond a quarter of the rows a list costs more than it saves
@@ -48,6 +51,7 @@ class _Tracker:
         self.stamp = 1
         self.dense = False
         self.adopted = False
+        self.packed = None
 
     def reset(self):
         """After everything was set to zero."""
@@ -346,7 +350,8 @@ class RowGradHolder:
     """Base of what has RowGrads in its list `grads`: copies and pickles have them again."""
 
     def __getstate__(self):
-        grads = vars(self).get("grads")
+        params, grads = vars(self).get("params"), vars(self).get("grads")
+        settle(*(params if isinstance(params, list) else ()))
         grads = grads if isinstance(grads, list) else ()
         return {**vars(self), "_row_grads": [i for i, g in enumerate(grads) if is_row_grad(g)]}
 
@@ -409,7 +414,8 @@ def is_clear(grad):
     if type(grad) is not RowGrad or not grad._whole:
         return False
     tracker = grad._tracker
-    return tracker.n_rows == 0 and not tracker.dense
+    packed = tracker.packed
+    return tracker.n_rows == 0 and not tracker.dense and (packed is None or packed.n_rows == 0)
 
 
 def check_writable(grads):
@@ -422,6 +428,74 @@ def check_writable(grads):
 def shares_memory(x, grad):
     """np.may_share_memory, which on a RowGrad itself costs many times as much."""
     return np.may_share_memory(x, _plain(grad))
+
+
+class _Packed:
+    """The rows of a gradient that are not zero, one after the other.
+
+    rows[:n_rows]: their numbers; values (n_rows, D). slot (V,): the place of a row in the list,
+    where it has one; it is zeros at first, pages that nobody has touched, and never cleared.
+    """
+
+    def __init__(self, V):
+        self.slot = np.zeros(V, np.int32)
+        self.n_rows = 0
+        self.used = False  # before the first write the gradient lies where it always did
+        self.rows = self.values = None
+
+    def write(self, grad, ids, x, coef):
+        D = x.shape[1]
+        if self.rows is None or len(self.rows) < len(ids):
+            self.rows, self.fresh = (np.empty(len(ids), np.int64) for _ in range(2))
+            self.local = np.empty(len(ids), np.int32)
+            self.mark, self.first = (np.zeros(len(ids), np.uint8) for _ in range(2))
+            self.values = np.empty((len(ids), D), grad.dtype)
+        local = self.local[: len(ids)]
+        n = self.n_rows = _PACK[ids.dtype](self.slot, self.rows, ids, local)
+        n_parts = _threads.parts((len(ids) + len(x)) * D * _NS / _SPLIT_LATE)
+        _OVERWRITE[grad.dtype, local.dtype](
+            self.values[:n], self.mark, self.fresh, self.first, self.rows, 0, 2, local, x, coef,
+            n_parts,
+        )  # fmt: skip
+        self.mark[:n] = 0
+
+
+def pack(grad):
+    """From its next write on, keep the rows of a tracked gradient packed, until `unpack`.
+
+    A large table is then written to in no place: the pages of its gradient stay those zeros that
+    take no memory. Only where nobody but the optimizer reads the gradient meanwhile.
+    """
+    if grad._tracker.packed is None:
+        grad._tracker.packed = _Packed(len(grad))
+        if grad.flags.c_contiguous and grad.flags.writeable:
+            _embedding.keep_pages_small(_plain(grad).reshape(-1).view(np.int8))
+
+
+def packed_rows(grad):
+    """(rows, n_rows, values (n_rows, D), True) of a gradient that lies packed, else None."""
+    packed = grad._tracker.packed
+    if packed is None or not packed.used:
+        return None
+    if packed.rows is None:
+        packed.rows, packed.values = np.empty(0, np.int64), np.empty((0, 1), grad.dtype)
+    return packed.rows, packed.n_rows, packed.values, True
+
+
+def unpack(grad):
+    """Put the rows of a packed gradient where they belong."""
+    tracker, listed = grad._tracker, packed_rows(grad)
+    tracker.packed = None
+    if listed is None or not listed[1]:
+        return
+    rows, n, values, _ = listed
+    as_table(grad)[rows[:n]] = values[:n]
+    if n > len(tracker.rows):
+        tracker.dense = True
+        return
+    tracker.rows[:n] = rows[:n]
+    tracker.mark[rows[:n]] = tracker.stamp
+    tracker.n_rows = n
 
 
 def write_rows(grad, ids, V, x, coef=None):
@@ -438,6 +512,14 @@ def write_rows(grad, ids, V, x, coef=None):
     if shares_memory(x, grad):
         x = x.copy()
     tracked = is_tracked(grad)  # before there is one more view of its memory
+    packed = grad._tracker.packed if tracked else None
+    if packed is not None:
+        if not packed.used:
+            tracker, tracker.packed = grad._tracker, None
+            clear(grad)
+            tracker.packed, packed.used = packed, True
+        packed.write(grad, ids, x, coef)
+        return
     rows = as_table(grad)
     if not has_plain_rows(rows):
         rows[...] = 0
@@ -473,6 +555,9 @@ def write_rows(grad, ids, V, x, coef=None):
 def clear(grad):
     """grad = 0."""
     if is_clear(grad):
+        return
+    if is_tracked(grad) and packed_rows(grad) is not None:
+        grad._tracker.packed.n_rows = 0
         return
     if is_tracked(grad) and not grad._tracker.dense:
         tracker = grad._tracker

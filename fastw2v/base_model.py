@@ -12,6 +12,7 @@ from fastw2v._files import replacing
 from fastw2v._pickle import BookFileError, load_book_pickle
 from fastw2v._row_grad import RowGradHolder
 from fastw2v._validation import writable
+from fastw2v._waiting import settle
 
 __all__ = ["BaseModel", "BookFileError", "load_book_pickle"]
 
@@ -59,6 +60,7 @@ class BaseModel(RowGradHolder):
         """
         name = self._file_name(file_name)
         params = self._own_params()
+        settle(*params)
         with replacing(name) as file:
             if name.endswith(".npz"):
                 np.savez(file, **{f"param{i}": np.asarray(p) for i, p in enumerate(params)})
@@ -80,6 +82,7 @@ class BaseModel(RowGradHolder):
             writable(f"params[{i}]", param)  # before the first write, not in the middle
         read = _read_archive if name.endswith(".npz") else _read_pickle
         arrays = read(name, lambda shapes: self._check_fit(name, params, shapes))
+        settle(*params)
         for param, array in zip(params, arrays, strict=True):
             param[...] = array
 

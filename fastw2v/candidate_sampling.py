@@ -20,7 +20,8 @@ from fastw2v import _threads, _validation, config
 from fastw2v._kernels import _activation, specialise
 from fastw2v._products import product
 from fastw2v._row_grad import RowGrad, RowGradHolder, check_writable, vector_grad, write_rows
-from fastw2v.layers import rows_of
+from fastw2v._waiting import catch_up
+from fastw2v.layers import has_own_methods, rows_of
 
 __all__ = [
     "Candidates",
@@ -32,6 +33,7 @@ __all__ = [
 
 _EXP = specialise(_activation.exponential)
 _EXP_NS = 0.7  # serial nanoseconds per element; see `_threads.parts`
+_SAMPLING = {"probability", "expected_count", "draw", "sample"}  # methods of the sampler
 _MOST_DRAWS = 1 << 20  # ids drawn at once while the last distinct ones are waited for
 
 
@@ -226,6 +228,7 @@ class _SampledLoss(RowGradHolder):
         N, K = len(labels), len(sampled)
         ids = np.concatenate([labels, sampled])
         rows = rows_of(W, ids)
+        catch_up(b, ids)
         offset = b[ids]
         offset[:N] -= np.log(true_count[:, 0])
         offset[N:] -= np.log(count)
@@ -244,6 +247,14 @@ class _SampledLoss(RowGradHolder):
         self.logits = logits
         self._state = (x, ids, rows, dlogits)
         return loss
+
+    def row_tables(self):
+        """The parameters that a step reads by rows only, in code of ours; see `_replay`."""
+        sampler = self.sampler
+        ours = type(self) in (NCELoss, SampledSoftmaxLoss) and not has_own_methods(self)
+        if ours and type(sampler) is LogUniformSampler and not vars(sampler).keys() & _SAMPLING:
+            return self.params
+        return []
 
     def backward(self, dout=1):
         """dx (N, D); the gradients of W and b go into `grads`, row by row."""

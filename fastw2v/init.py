@@ -23,6 +23,9 @@ __all__ = [
 ]
 
 
+_BLOCK = 1 << 20  # numbers drawn at a time
+
+
 def uniform(shape, low=-1.0, high=1.0, *, rng=None, dtype=np.float32):
     """Evenly distributed between `low` and `high`.
 
@@ -31,7 +34,8 @@ def uniform(shape, low=-1.0, high=1.0, *, rng=None, dtype=np.float32):
     (dtype('float32'), True)
     """
     _validation.not_negative("high - low", high - low)
-    return _source(rng).uniform(low, high, _validation.lengths("shape", shape)).astype(dtype)
+    draw = _source(rng).uniform
+    return _in_blocks(shape, dtype, lambda n: draw(low, high, n))
 
 
 def random_normal(shape, stddev=0.05, mean=0.0, *, rng=None, dtype=np.float32):
@@ -41,9 +45,8 @@ def random_normal(shape, stddev=0.05, mean=0.0, *, rng=None, dtype=np.float32):
     (2, 3)
     """
     stddev = _validation.not_negative("stddev", stddev)
-    return (
-        mean + stddev * _source(rng).standard_normal(_validation.lengths("shape", shape))
-    ).astype(dtype)
+    draw = _source(rng).standard_normal
+    return _in_blocks(shape, dtype, lambda n: mean + stddev * draw(n))
 
 
 def truncated_normal(shape, stddev=0.05, mean=0.0, *, rng=None, dtype=np.float32):
@@ -56,14 +59,24 @@ def truncated_normal(shape, stddev=0.05, mean=0.0, *, rng=None, dtype=np.float32
     True
     """
     stddev = _validation.not_negative("stddev", stddev)
-    source = _source(rng)
-    z = source.standard_normal(_validation.lengths("shape", shape))
-    flat = z.reshape(-1)
-    bad = np.flatnonzero(np.abs(flat) > 2)
+    draw = _source(rng).standard_normal
+    beyond, at = [], 0
+
+    def numbers(n):
+        nonlocal at
+        z = draw(n)
+        beyond.append(at + np.flatnonzero(np.abs(z) > 2))
+        at += n
+        return mean + stddev * z
+
+    W = _in_blocks(shape, dtype, numbers)
+    bad = np.concatenate(beyond) if beyond else np.empty(0, np.int64)
+    flat = W.reshape(-1)
     while bad.size:
-        flat[bad] = source.standard_normal(bad.size)
-        bad = bad[np.abs(flat[bad]) > 2]
-    return (mean + stddev * z).astype(dtype)
+        z = draw(bad.size)
+        flat[bad] = mean + stddev * z
+        bad = bad[np.abs(z) > 2]
+    return W
 
 
 def glorot_uniform(shape, *, rng=None, dtype=np.float32):
@@ -135,8 +148,8 @@ def scaled_normal(shape, divisor, *, rng=None, dtype=np.float32):
     """
     if _validation.not_negative("divisor", divisor) == 0:
         raise ValueError("divisor: expected a number above 0, got 0; pass e.g. sqrt(D)")
-    numbers = _source(rng).standard_normal(_validation.lengths("shape", shape))
-    return (numbers / divisor).astype(dtype)
+    draw = _source(rng).standard_normal
+    return _in_blocks(shape, dtype, lambda n: draw(n) / divisor)
 
 
 def word_vectors(shape, rng=None):
@@ -148,8 +161,22 @@ def word_vectors(shape, rng=None):
     >>> word_vectors((2, 3), np.random.default_rng(0)).dtype
     dtype('float32')
     """
-    shape = _validation.lengths("shape", shape)
-    return np.float32(0.01) * _source(rng).standard_normal(shape).astype(np.float32)
+    draw = _source(rng).standard_normal
+    return _in_blocks(shape, np.float32, lambda n: np.float32(0.01) * draw(n).astype(np.float32))
+
+
+def _in_blocks(shape, dtype, numbers):
+    """An array of that shape, filled by calls of numbers(n).
+
+    A large table then takes its own memory and no more, although the numbers come in float64; the
+    generators give the same ones in one call or in many.
+    """
+    W = np.empty(_validation.lengths("shape", shape), dtype)
+    flat = W.reshape(-1)
+    for start in range(0, flat.size, _BLOCK):
+        block = flat[start : start + _BLOCK]
+        block[...] = numbers(block.size)
+    return W
 
 
 def _source(rng):

@@ -19,7 +19,9 @@ import sys
 import numpy as np
 
 from fastw2v import _validation, layers, time_layers
+from fastw2v._cells import RECURRENT_ACTIVATIONS
 from fastw2v._summary import count_params, summary
+from fastw2v._waiting import settle
 from fastw2v.layers import Affine, MatMul
 from fastw2v.time_layers import TimeBiLSTM, TimeEmbedding, TimeGRU, TimeLSTM, TimeRNN
 
@@ -109,6 +111,7 @@ def to_keras(layer):
     """
     if isinstance(layer, TimeBiLSTM):
         return to_keras(layer.forward_lstm) + to_keras(layer.backward_lstm)
+    settle(*getattr(layer, "params", ()))
     copies = [np.array(array, order="C") for array in getattr(layer, "params", ())]
     if isinstance(layer, TimeLSTM | time_layers.LSTM):
         return [_regrouped(array, (2, 0, 1, 3)) for array in copies]  # f g i o -> i f c o
@@ -273,9 +276,7 @@ def _recurrent_options(layer, kind, config):
         gate = config["recurrent_activation"]
         if gate == "hard_sigmoid":
             gate += f"_keras{2 if _keras_major(layer) < 3 else 3}"
-        _validation.one_of(
-            f"recurrent_activation of {kind}", gate, time_layers.RECURRENT_ACTIVATIONS
-        )
+        _validation.one_of(f"recurrent_activation of {kind}", gate, RECURRENT_ACTIVATIONS)
         found["recurrent_activation"] = gate
     return found
 

@@ -12,8 +12,8 @@ import numpy as np
 from fastw2v import _threads, _validation, config
 from fastw2v._kernels import _activation, _embedding, _loss, specialise
 from fastw2v._products import column_sums, product
-from fastw2v._replay import catch_up
 from fastw2v._row_grad import RowGrad, RowGradHolder, write_rows
+from fastw2v._waiting import catch_up, settle
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 
 __all__ = [
@@ -69,6 +69,7 @@ class MatMul:
 
     def forward(self, x):
         """x (..., D) -> x @ W (..., H)."""
+        settle(self.params[0])
         W = np.asarray(self.params[0])
         x = _validation.features("x", x, W)
         out = product(_matrix(x), W)
@@ -110,6 +111,7 @@ class Affine:
 
     def forward(self, x, *, out=None):
         """x (..., D) -> x @ W + b (..., H), written into `out` if given."""
+        settle(*self.params)
         W, b = map(np.asarray, self.params)
         x = _validation.features("x", x, W)
         _validation.bias("b", b, W.shape[1])
@@ -136,6 +138,7 @@ class Affine:
 def _dense_backward(layer, dout):
     """(x, dout, W, dW) of a dense layer, all fitting."""
     x = _validation.after_forward(layer, layer.x)
+    settle(layer.params[0])
     W, dW = np.asarray(layer.params[0]), layer.grads[0]
     x = _validation.features("x", x, W)
     dout = _validation.numbers("dout", dout)

@@ -12,7 +12,6 @@ import numpy as np
 
 from fastw2v import _rng, _threads, config
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
-from fastw2v._replay import catch_up
 from fastw2v._rollback import unchanged_on_error
 from fastw2v._row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
 from fastw2v._validation import (
@@ -29,6 +28,7 @@ from fastw2v._validation import (
     table,
     writable,
 )
+from fastw2v._waiting import catch_up
 from fastw2v.layers import Embedding, SigmoidWithLoss, has_own_methods
 
 __all__ = ["EmbeddingDot", "NegativeSamplingLoss", "UnigramSampler"]
@@ -80,6 +80,7 @@ class EmbeddingDot(RowGradHolder):
             self.cache = (h, rows)
             return out
         out, rows = np.empty(len(ids), W.dtype), np.empty(h.shape, W.dtype)
+        catch_up(W, ids)
         n_parts = _threads.parts(h.size * _NS)
         _DOT[W.dtype, ids.dtype](out, rows, h, W, ids, n_parts)
         self.embed.idx = idx

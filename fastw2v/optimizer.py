@@ -10,6 +10,36 @@
 ``update(params, grads)`` takes lists of arrays and changes the params. They compute in the dtype
 of the parameter; scalars such as the learning rate are rounded to it once a step. State arrays are
 kept by position in the list and made at the first update.
+
+``row_sparse=True`` makes a step over tables with `RowGrad` gradients cost what it touches, whatever
+the size of the tables, with the bits of a step over everything. Momentum, Nesterov, RMSprop and
+Adam also move rows that have no gradient; such rows then wait, and their steps are made up for when
+a layer of fastw2v reads them. So between two updates
+
+- the arrays in ``params`` and the optimizer's own (``m``, ``v``, ``h``) are stale: rows that were
+  not read for a while stand where they stood then. ``flush()`` takes all of them to the present:
+  call it before you look at them, save, copy or change them in place;
+- layers, models, ``model.word_vecs``, ``save_params``, ``load_params``, copies and pickles of
+  models and optimizers never see a stale row, nor does ``optimizer.update`` of another optimizer;
+- the list of a gradient's rows is believed, so call ``mark_dirty()`` on a gradient after a write
+  through ``np.asarray`` or a ``memoryview``.
+
+A table whose gradient is written as a whole, or which is listed twice in ``params`` or shares its
+memory with another (a tied weight), is updated as a whole. `Trainer.fit` does all this by itself
+with models of fastw2v, and needs no ``row_sparse``.
+
+    >>> from fastw2v.layers import Embedding
+    >>> from fastw2v.optimizer import Adam
+    >>> layer, optimizer = Embedding(np.ones((1000, 4))), Adam(lr=0.1, row_sparse=True)
+    >>> for ids in ([1, 2], [2, 3], [3, 4]):
+    ...     out = layer.forward(ids)
+    ...     layer.backward(out)
+    ...     optimizer.update(layer.params, layer.grads)
+    >>> layer.params[0][1:3, 0].round(3)        # row 1 was last read in the first step
+    array([0.9, 0.8])
+    >>> optimizer.flush()
+    >>> layer.params[0][1:3, 0].round(3)
+    array([0.781, 0.723])
 """
 
 import math
@@ -18,7 +48,15 @@ import numpy as np
 
 from fastw2v import _threads
 from fastw2v._kernels import _embedding, _optimizer, specialise
-from fastw2v._row_grad import as_table, is_tracked, listed_rows, shares_memory, touched
+from fastw2v._replay import Replay, updates_rows
+from fastw2v._row_grad import (
+    as_table,
+    is_tracked,
+    listed_rows,
+    packed_rows,
+    shares_memory,
+    touched,
+)
 from fastw2v._validation import (
     FLOATS,
     as_float,
@@ -32,12 +70,14 @@ from fastw2v._validation import (
     weights,
     writable,
 )
+from fastw2v._waiting import settle
 
 __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"]
 
 _GATHER = specialise(_embedding.gather)
 _SCATTER = specialise(_embedding.scatter_add)
 _SUM_SQUARES = specialise(_optimizer.sum_squares)
+_SUM_SQUARES_OF_ROWS = specialise(_optimizer.sum_squares_of_rows)
 _SCALE = specialise(_optimizer.scale)
 
 EPS = 1e-7  # added to every square root that divides, as in the book
@@ -48,6 +88,9 @@ class _Optimizer:
 
     _states = ()  # names of the attributes that hold one state array per parameter
     _kernel = None
+    _rule = ""  # its name in the kernels
+    row_sparse = False
+    _replay = None  # the tables whose rows wait, once there are any; see `_replay.Replay`
     _ns = 0.2  # serial nanoseconds per element; see `_threads.parts`
 
     def update(self, params, grads):
@@ -65,17 +108,51 @@ class _Optimizer:
         known = [self._known(i, w, g) for i, (w, g) in enumerate(zip(params, grads, strict=True))]
         if not all(known):
             grads = self._checked(params, grads, known)
+        if self._replay is None and self.row_sparse:
+            self._replay = Replay(self._rule)
+        if self._replay is None:
+            settle(*params)
         scalars = self._scalars()
         for name in self._states:
             if getattr(self, name) is None:
                 self._make_state(name, params)
+        tables = None
+        if self._replay is not None:
+            states = [getattr(self, name) for name in self._states]
+            tables = self._replay.prepare(params, grads, states)
+            may_wait = self._replay.begin(scalars[0], self._of_replay(*scalars))
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
+            if tables is not None:
+                listed = updates_rows(g) if tables[i] is not None and may_wait else None
+                if listed is not None:
+                    tables[i].update(w, listed, self._of_rows(*scalars))
+                    continue
+                settle(w)
+                if tables[i] is not None:
+                    tables[i].all_updated()
             if known[i]:
                 rows, kernel = known[i]
                 kernel(*rows, None, *scalars, _threads.parts(w.size * self._ns))
             else:
                 self._sweep(i, w, g, scalars, trusted)
                 self._remember(i, w, g)
+        if tables is not None:
+            self._replay.end()
+
+    def flush(self):
+        """Take all rows that wait to the present: see `row_sparse`. Afterwards the parameters and
+        the optimizer's own arrays are what they would be without it, bit for bit.
+        """
+        if self._replay is not None:
+            self._replay.flush()
+
+    def _of_rows(self, lr, *rest):
+        """The four scalars as the kernel takes them that updates rows."""
+        return (lr, *rest, 0.0, 0.0, 0.0)[:4]
+
+    def _of_replay(self, lr, *rest):
+        """The three of them, beside the learning rate, that a step without gradient needs."""
+        return self._of_rows(lr, *rest)[1:]
 
     def _checked(self, params, grads, known):
         """The gradients, as they are taken; those that are `known` have been looked at before."""
@@ -126,7 +203,9 @@ class _Optimizer:
         return step[3]
 
     def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name != "_steps"}
+        self.flush()
+        left_out = ("_steps", "_replay")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def _make_state(self, name, params):
         if getattr(self, name) is None:
@@ -195,6 +274,13 @@ def clip_by_norm(grads, max_norm, trusted):
         raise ValueError(f"max_norm: expected 0 or more, got {max_norm}; pass a positive number")
     prepared, total = [], 0.0
     for i, g in enumerate(grads):
+        packed = packed_rows(g) if trusted and is_tracked(g) else None
+        if packed is not None:
+            numbers, n, values, _ = packed
+            rows, mark = values[:n], None
+            total += _SUM_SQUARES_OF_ROWS[rows.dtype](rows, numbers, np.argsort(numbers[:n]))
+            prepared.append((rows, mark))
+            continue
         if type(g) is np.ndarray and g.dtype in FLOATS and g.flags.carray:
             rows, mark = g if g.ndim == 2 else g.reshape(1, -1), None
         else:
@@ -245,10 +331,12 @@ class SGD(_Optimizer):
     array([0.9, 1.4])
     """
 
+    _rule = "sgd"
     _kernel = specialise(_optimizer.sgd)
 
-    def __init__(self, lr=0.01):
+    def __init__(self, lr=0.01, *, row_sparse=False):
         self.lr = lr
+        self.row_sparse = row_sparse
 
     def _scalars(self):
         return (number("lr", self.lr),)
@@ -280,11 +368,13 @@ class Momentum(_Optimizer):
     """
 
     _states = ("v",)
+    _rule = "momentum"
     _kernel = specialise(_optimizer.momentum)
 
-    def __init__(self, lr=0.01, momentum=0.9):
+    def __init__(self, lr=0.01, momentum=0.9, *, row_sparse=False):
         self.lr = lr
         self.momentum = momentum
+        self.row_sparse = row_sparse
         self.v = None
 
     def _scalars(self):
@@ -305,15 +395,23 @@ class Nesterov(_Optimizer):
     """
 
     _states = ("v",)
+    _rule = "nesterov"
     _kernel = specialise(_optimizer.nesterov)
 
-    def __init__(self, lr=0.01, momentum=0.9):
+    def __init__(self, lr=0.01, momentum=0.9, *, row_sparse=False):
         self.lr = lr
         self.momentum = momentum
+        self.row_sparse = row_sparse
         self.v = None
 
     def _scalars(self):
         return number("lr", self.lr), number("momentum", self.momentum)
+
+    def _of_rows(self, lr, momentum):
+        return lr, momentum, momentum * momentum, (1 + momentum) * lr
+
+    def _of_replay(self, lr, momentum):
+        return momentum, momentum * momentum, 0.0  # the learning rate multiplies zeros
 
 
 class AdaGrad(_Optimizer):
@@ -328,10 +426,12 @@ class AdaGrad(_Optimizer):
     """
 
     _states = ("h",)
+    _rule = "adagrad"
     _kernel = specialise(_optimizer.adagrad)
 
-    def __init__(self, lr=0.01):
+    def __init__(self, lr=0.01, *, row_sparse=False):
         self.lr = lr
+        self.row_sparse = row_sparse
         self.h = None
 
     def _scalars(self):
@@ -350,15 +450,20 @@ class RMSprop(_Optimizer):
     """
 
     _states = ("h",)
+    _rule = "rmsprop"
     _kernel = specialise(_optimizer.rmsprop)
 
-    def __init__(self, lr=0.01, decay_rate=0.99):
+    def __init__(self, lr=0.01, decay_rate=0.99, *, row_sparse=False):
         self.lr = lr
         self.decay_rate = decay_rate
+        self.row_sparse = row_sparse
         self.h = None
 
     def _scalars(self):
         return number("lr", self.lr), number("decay_rate", self.decay_rate), EPS
+
+    def _of_rows(self, lr, decay_rate, eps):
+        return lr, decay_rate, 1 - decay_rate, eps
 
 
 class Adam(_Optimizer):
@@ -376,13 +481,15 @@ class Adam(_Optimizer):
     """
 
     _states = ("m", "v")
+    _rule = "adam"
     _kernel = specialise(_optimizer.adam)
     _ns = 0.5
 
-    def __init__(self, lr=0.001, beta1=0.9, beta2=0.999):
+    def __init__(self, lr=0.001, beta1=0.9, beta2=0.999, *, row_sparse=False):
         self.lr = lr
         self.beta1 = beta1
         self.beta2 = beta2
+        self.row_sparse = row_sparse
         self.iter = 0
         self.m = None
         self.v = None

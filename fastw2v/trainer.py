@@ -5,13 +5,24 @@ import signal
 import sys
 import threading
 import time
+import types
 import warnings
+from pathlib import Path
 
 import numpy as np
 
 from fastw2v import optimizer as _optimizers
-from fastw2v._replay import row_adam
-from fastw2v._row_grad import add_into, adopt_again, is_clear, is_proven, is_tracked, touched
+from fastw2v._replay import rows_in_fit
+from fastw2v._row_grad import (
+    add_into,
+    adopt_again,
+    is_clear,
+    is_proven,
+    is_tracked,
+    packed_rows,
+    touched,
+    unpack,
+)
 from fastw2v._validation import (
     FLOATS,
     array,
@@ -22,10 +33,13 @@ from fastw2v._validation import (
     positive_int,
     weights,
 )
+from fastw2v._waiting import catch_up, may_wait, settle
 from fastw2v.optimizer import clip_by_norm
 
 __all__ = ["RnnlmTrainer", "Trainer", "remove_duplicate"]
 
+_HERE = Path(__file__).parent
+_FIRST = np.zeros(1, np.int64)
 _OURS = tuple(getattr(_optimizers, name) for name in _optimizers.__all__)
 
 
@@ -53,8 +67,9 @@ def _remove_duplicate(params, grads, trusted):
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
         at = place.get(id(param))
         if at is not None:
-            if not (trusted and is_clear(grad)):
-                add_into(kept_grads[at], grad, trusted)
+            believed = trusted or may_wait(param)
+            if not (believed and is_clear(grad)):
+                add_into(kept_grads[at], grad, believed)
             continue
         if type(param) is not np.ndarray or param.dtype not in FLOATS:
             weights(f"params[{i}]", param, None)
@@ -77,6 +92,9 @@ def _sum_of_tied(first, second, trusted):
     In `fit` nobody looks, and the sum may lie in the second one's: an embedding has touched a few
     rows, the affine layer that has its transpose writes all of them.
     """
+    for grad in (first, second):
+        if is_tracked(grad) and packed_rows(grad) is not None:
+            unpack(grad)
     if trusted and first.dtype == second.dtype and touched(first, trusted) is not None:
         add_into(second, first, trusted)
         return second
@@ -91,7 +109,23 @@ def _is_transpose(first, param):
     if ours["data"] == theirs["data"] and first.T.strides == param.strides:
         return first.dtype == param.dtype  # one is a view of the other
     # Most matrices of one shape differ in their first row already; few are compared in full.
-    return np.array_equal(first.T[0], param[0]) and np.array_equal(first.T, param)
+    return _first_rows_match(first, param) and _matches(first, param)
+
+
+def _first_rows_match(first, param):
+    """Whether the first column of `first` is the first row of `param`. Of a table whose rows wait
+    the first row is enough, and as good a sign."""
+    if may_wait(first):
+        catch_up(first, _FIRST)
+        return np.array_equal(first[0], param[:, 0])
+    if may_wait(param):
+        catch_up(param, _FIRST)
+    return np.array_equal(first.T[0], param[0])
+
+
+def _matches(first, param):
+    settle(first, param)
+    return np.array_equal(first.T, param)
 
 
 class _Interrupts:
@@ -130,7 +164,9 @@ class _Interrupts:
 class _Fit:
     """One call of `fit`: the step, the average since the last line, the bar, Ctrl-C."""
 
-    def __init__(self, trainer, max_grad, eval_interval, n_steps, rows, progress, unit="word"):
+    def __init__(
+        self, trainer, max_grad, eval_interval, n_steps, rows, progress, unit="word", watched=False
+    ):
         self.model, self.optimizer = trainer.model, trainer.optimizer
         adopt_again(getattr(self.model, "grads", None))  # a reader's own model, fresh from a pickle
         self.max_grad, self.eval_interval = max_grad, eval_interval
@@ -149,13 +185,15 @@ class _Fit:
             unit = getattr(self.model, "_unit", unit)
             self.bar = tqdm(total=n_steps * rows, unit=unit, unit_scale=True, file=sys.stderr)
         self.rows = rows
+        self.watched = watched  # code that is not ours runs between steps, and may look at weights
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
             if self.bar is not None:
                 stack.enter_context(self.bar)
             stack.enter_context(self.interrupts)
-            self.rows_wait = stack.enter_context(row_adam(self.model, self.optimizer))
+            if self._optimizer_is_ours() and not (self.watched and not self.optimizer.row_sparse):
+                stack.enter_context(rows_in_fit(self.model, self.optimizer))
             self.stack = stack.pop_all()
         return self
 
@@ -175,12 +213,7 @@ class _Fit:
         due = self.eval_interval is not None and k % self.eval_interval == 0
         if self.suspicious and self.trusted and (due or self.n_steps == 0):
             self._look_for_unseen_writes()
-        if self.rows_wait is not None:
-            if self.max_grad is not None:
-                clip_by_norm(self.rows_wait.grads, self.max_grad, trusted=True)
-            self.rows_wait.update()
-        else:
-            self._update()
+        self._update()
         self.last_loss = float(loss)
         self.total += self.last_loss
         self.count += 1
@@ -200,10 +233,13 @@ class _Fit:
         params, grads = _remove_duplicate(model.params, model.grads, self.trusted)
         if self.max_grad is not None:
             clip_by_norm(grads, self.max_grad, self.trusted)
-        if type(optimizer) in _OURS and "update" not in vars(optimizer):
+        if self._optimizer_is_ours():
             optimizer._update(params, grads, self.trusted)
         else:
             optimizer.update(params, grads)
+
+    def _optimizer_is_ours(self):
+        return type(self.optimizer) in _OURS and "update" not in vars(self.optimizer)
 
     def line(self, epoch, k, max_iters, name, value):
         """Print the book's line, unless there is a bar instead."""
@@ -231,6 +267,13 @@ class _Fit:
                 RuntimeWarning,
                 stacklevel=4,
             )
+
+
+def _runs_our_code_only(batches):
+    """Whether going on to the next of the batches runs no code of somebody else's."""
+    if type(batches) is types.GeneratorType:
+        return _HERE in Path(batches.gi_code.co_filename).parents
+    return type(batches) in (list, tuple)
 
 
 def _is_ours(model):
@@ -326,7 +369,7 @@ class Trainer:
         `loss_list` belong to the same step. A loss of NaN raises FloatingPointError before it
         reaches the weights. x and t are not changed.
 
-        With our own CBOW or SkipGram and Adam, rows of the tables may be some steps behind while
+        With models and optimizers of fastw2v, rows of large tables may be some steps behind while
         `fit` runs (another thread would see that); when it returns or raises they are not.
         """
         x, t = array("x", x), array("t", t)
@@ -360,7 +403,9 @@ class Trainer:
 
         For batches that come ready, such as those of `datasets.skip_gram_batches`: nothing is
         shuffled or cut. A call counts as an epoch, and ends early if the batches do. All else is as
-        in `fit`.
+        in `fit`. A generator of your own may look at the weights between the steps, so no row waits
+        then, and steps over large tables cost what the tables cost; with a list of batches, the
+        generators of `datasets`, or an optimizer with `row_sparse=True`, they do not.
 
         >>> from fastw2v.datasets import skip_gram_batches
         >>> from fastw2v.models import CBOW
@@ -371,12 +416,15 @@ class Trainer:
         >>> round(trainer.fit_batches(batches, steps=3, eval_interval=None), 1)
         2.1
         """
+        watched = not _runs_our_code_only(batches)
         batches = iter(iterable("batches", batches, "batches (x, t)"))
         _check_run(self, max_grad, eval_interval)
         positive_int("steps", steps, low=0)
         self.eval_interval = eval_interval
         total, count = 0.0, 0
-        with _Fit(self, max_grad, eval_interval, steps, 1, progress, unit="step") as run:
+        with _Fit(
+            self, max_grad, eval_interval, steps, 1, progress, unit="step", watched=watched
+        ) as run:
             for k, (x, t) in zip(range(steps), batches, strict=False):
                 average = run.step(k, x, t)
                 total, count = total + run.last_loss, count + 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastw2v import _threads, _validation
 from fastw2v._kernels import _corpus, _neighbors, specialise
+from fastw2v._waiting import settle
 from fastw2v.optimizer import clip_by_norm
 
 __all__ = [
@@ -199,6 +200,7 @@ def most_similar(query, word_to_id, id_to_word, word_matrix, top=5):
     if query not in word_to_id:
         print(f"{query} is not found")
         return
+    settle(word_matrix)
     table = _validation.word_rows("word_matrix", word_matrix, len(id_to_word))
     _validation.as_ids("word_to_id", word_to_id[query], len(table))
     print(f"\n[query] {query}")
@@ -239,6 +241,7 @@ def analogy(a, b, c, word_to_id, id_to_word, word_matrix, top=5, answer=None):
         if word not in word_to_id:
             print(f"{word} is not found")
             return
+    settle(word_matrix)
     table = _validation.word_rows("word_matrix", word_matrix, len(id_to_word))
     _validation.as_ids("word_to_id", [word_to_id[word] for word in words], len(table))
     print(f"\n[analogy] {a}:{b} = {c}:?")

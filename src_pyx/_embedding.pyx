@@ -12,10 +12,10 @@ stamp, 1 or 2, for the others, which `rows[:n_rows]` lists; `fresh` receives the
 have checked shapes and mapped ids into [0, V); nothing here raises.
 """
 from cython.parallel cimport prange
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
-from common_memory cimport prefetch_row
+from common_memory cimport prefetch, prefetch_row
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
@@ -23,6 +23,22 @@ cdef extern from "rows_simd.h" nogil:
     int FW_ROWS_SIMD
     void fw_scale_into_row(float* row, const float* x, float scale, int add, Py_ssize_t n)
     void fw_clear_row(float* row, Py_ssize_t n)
+
+cdef extern from *:
+    """
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    #endif
+    #if defined(__linux__) && defined(MADV_NOHUGEPAGE)
+    static void fw_small_pages(char *start, size_t n) {
+        size_t skip = (4096 - ((size_t)start & 4095)) & 4095;
+        if (n > skip) (void)madvise(start + skip, (n - skip) & ~(size_t)4095, MADV_NOHUGEPAGE);
+    }
+    #else
+    static void fw_small_pages(char *start, size_t n) { (void)start; (void)n; }
+    #endif
+    """
+    void fw_small_pages(char* start, size_t n) nogil
 
 cdef enum:
     AHEAD = 8       # rows between a prefetch and its use
@@ -318,6 +334,36 @@ def merge_marks(uint8_t[::1] mark,          # OUT (V,)
                 rows[n_rows] = others[i]
                 n_rows += 1
     return n_rows
+
+
+def keep_pages_small(char[::1] memory):
+    """Ask the system not to fill in 2 MB where one row is written; the bytes stay what they are."""
+    if memory.shape[0]:
+        fw_small_pages(&memory[0], memory.shape[0])
+
+
+def pack_ids(int32_t[::1] slot,         # OUT (V,) place in the list of a row that is in it
+             int64_t[::1] rows,         # OUT (n,) the rows, in the order in which they come
+             const index_t[::1] ids,    # IN  (n,)
+             int32_t[::1] local):       # OUT (n,) rows[local[i]] = ids[i]
+    """Number the different ids; returns how many there are.
+
+    A slot counts only if the list has its row in that place, so it need not be cleared.
+    """
+    cdef Py_ssize_t i, n = 0
+    cdef int32_t s
+    with nogil:
+        for i in range(ids.shape[0]):
+            if i + AHEAD < ids.shape[0]:
+                prefetch(&slot[0] + ids[i + AHEAD])
+            s = slot[ids[i]]
+            if s < 0 or s >= n or rows[s] != ids[i]:
+                s = <int32_t> n
+                slot[ids[i]] = s
+                rows[n] = ids[i]
+                n += 1
+            local[i] = s
+    return n
 
 
 def unlisted_rows_are_zero(const real_t[:, :] dW,       # IN (V, D) rows contiguous

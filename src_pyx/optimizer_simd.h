@@ -84,18 +84,18 @@ static void fw_adam_run(float *w, float *m, float *v, const float *g, ptrdiff_t 
 }
 
 /* One step without gradient where no lane can need the division instruction, in vectors of W bits;
-   `lr` is broadcast. The operations are those of fw_adam_16. */
-#define FW_ADAM_FADE(W, w, m, v, lr, c1, c2, eps, one) do { \
-        __m##W s_, r_, q_, a_; \
+   `lr` is broadcast, q the quotient. The operations are those of fw_adam_16. */
+#define FW_ADAM_FADE(W, w, m, v, q, lr, c1, c2, eps, one) do { \
+        __m##W s_, r_, a_; \
         m = _mm##W##_sub_ps(m, _mm##W##_mul_ps(c1, m)); \
         v = _mm##W##_sub_ps(v, _mm##W##_mul_ps(c2, v)); \
         a_ = _mm##W##_mul_ps(lr, m); \
         s_ = _mm##W##_add_ps(_mm##W##_sqrt_ps(v), eps); \
         r_ = _mm##W##_rcp14_ps(s_); \
         r_ = _mm##W##_fmadd_ps(_mm##W##_fnmadd_ps(s_, r_, one), r_, r_); \
-        q_ = _mm##W##_mul_ps(a_, r_); \
-        q_ = _mm##W##_fmadd_ps(_mm##W##_fnmadd_ps(s_, q_, a_), r_, q_); \
-        w = _mm##W##_sub_ps(w, q_); \
+        q = _mm##W##_mul_ps(a_, r_); \
+        q = _mm##W##_fmadd_ps(_mm##W##_fnmadd_ps(s_, q, a_), r_, q); \
+        w = _mm##W##_sub_ps(w, q); \
     } while (0)
 
 static inline int fw_all_zero(__m512 x) {
@@ -120,81 +120,205 @@ static inline int fw_adam_faded_safely(__m512 m_first, __m512 v_first, __m512 m_
     return safe == 0xffff;
 }
 
-/* Steps [from, to) with a gradient of zero, lr[k] in step k, on one vector in memory. */
-static void fw_adam_replay_once(float *w, float *m, float *v, __mmask16 lanes, const float *lr,
-                                ptrdiff_t from, ptrdiff_t to, __m512 c1, __m512 c2, __m512 eps) {
+/* What a replay needs to know. may_stop, slower, tiny: see `settled` in _optimizer.pyx. */
+typedef struct {
+    const float *lr;
+    ptrdiff_t to;
+    float lr_low, lr_high, c1, c2, eps, tiny;
+    int may_stop, slower;
+} fw_adam_plan;
+
+enum { FW_LOOK = 16 }; /* steps between two looks whether anything still changes */
+
+/* Whether no later step can move w, after step k with the quotient q: the rule of `settled`. While
+   steps become smaller, the bound of all later ones comes from the last one. */
+static inline int fw_adam_settled(__m512 w, __m512 m, __m512 q, ptrdiff_t k, const fw_adam_plan *p) {
+    const float lr = p->lr[k];
+    __m512 bound;
+    if (p->slower && lr * 1e6f < p->lr_high) return 0; /* the quotient has lost its digits */
+    bound = p->slower ? _mm512_mul_ps(_mm512_abs_ps(q), _mm512_set1_ps(2.001f * (p->lr_high / lr)))
+                      : _mm512_mul_ps(_mm512_abs_ps(m), _mm512_set1_ps(2 * (p->lr_high / p->eps)));
+    bound = _mm512_add_ps(bound, _mm512_set1_ps(p->tiny));
+    return (_mm512_cmp_ps_mask(_mm512_add_ps(w, bound), w, _CMP_EQ_OQ) &
+            _mm512_cmp_ps_mask(_mm512_sub_ps(w, bound), w, _CMP_EQ_OQ)) == 0xffff;
+}
+
+#define FW_SHRINK(x, c) x = _mm512_sub_ps(x, _mm512_mul_ps(c, x))
+
+/* Steps [k, to) of the moments alone, on n <= 4 vectors side by side, as many as keep the
+   multipliers busy. A moment that a step leaves as it is, as it does the smallest numbers, stays. */
+static inline void fw_adam_shrink(__m512 *m, __m512 *v, int n, ptrdiff_t k, ptrdiff_t to,
+                                  const fw_adam_plan *p) {
+    const __m512 c1 = _mm512_set1_ps(p->c1), c2 = _mm512_set1_ps(p->c2);
+    int m_moves = 1, v_moves = 1, i;
+    while (k < to && (m_moves || v_moves)) {
+        const ptrdiff_t stop = to - k < FW_LOOK ? to : k + FW_LOOK;
+        __m512 m0[4], v0[4];
+        for (i = 0; i < n; i++) m0[i] = m[i], v0[i] = v[i];
+        if (m_moves)
+            for (; k < stop; k++)
+                for (i = 0; i < n; i++) {
+                    FW_SHRINK(m[i], c1);
+                    FW_SHRINK(v[i], c2);
+                }
+        else
+            for (; k < stop; k++)
+                for (i = 0; i < n; i++) FW_SHRINK(v[i], c2);
+        m_moves = v_moves = 0;
+        for (i = 0; i < n; i++) {
+            m_moves |= _mm512_cmpneq_epi32_mask(_mm512_castps_si512(m0[i]), _mm512_castps_si512(m[i]));
+            v_moves |= _mm512_cmpneq_epi32_mask(_mm512_castps_si512(v0[i]), _mm512_castps_si512(v[i]));
+        }
+    }
+}
+
+/* Steps [from, to) with a gradient of zero, lr[k] in step k, on one vector in memory; each step
+   looks whether it needs the division instruction. */
+static void fw_adam_replay_once(float *w, float *m, float *v, __mmask16 lanes, ptrdiff_t from,
+                                const fw_adam_plan *p) {
+    const __m512 c1 = _mm512_set1_ps(p->c1), c2 = _mm512_set1_ps(p->c2);
+    const __m512 eps = _mm512_set1_ps(p->eps);
     __m512 wx = _mm512_maskz_loadu_ps(lanes, w), mx = _mm512_maskz_loadu_ps(lanes, m);
     __m512 vx = _mm512_maskz_loadu_ps(lanes, v);
-    ptrdiff_t k;
-    for (k = from; k < to; k++)
-        wx = fw_adam_16(wx, &mx, &vx, (const __m512 *)0, lanes, _mm512_set1_ps(lr[k]), c1, c2, eps);
+    ptrdiff_t k = from;
+    while (k < p->to) {
+        wx = fw_adam_16(wx, &mx, &vx, (const __m512 *)0, lanes, _mm512_set1_ps(p->lr[k]), c1, c2, eps);
+        k++;
+        if (p->may_stop && (k - from) % FW_LOOK == 0) {
+            const __m512 q = _mm512_div_ps(_mm512_mul_ps(_mm512_set1_ps(p->lr[k - 1]), mx),
+                                           _mm512_add_ps(_mm512_sqrt_ps(vx), eps));
+            if (fw_adam_settled(wx, mx, q, k - 1, p)) break;
+        }
+    }
+    fw_adam_shrink(&mx, &vx, 1, k, p->to, p);
     _mm512_mask_storeu_ps(m, lanes, mx);
     _mm512_mask_storeu_ps(v, lanes, vx);
     _mm512_mask_storeu_ps(w, lanes, wx);
 }
 
-/* The same on n elements: a vector stays in registers for all its steps, two of them side by side,
-   as many as keep the square roots coming; lr_low <= lr[k] <= lr_high. A check at each step costs a
-   third of the time, so it is made once, afterwards, and where it fails the steps are taken again,
-   carefully. A rest of up to eight elements takes the half vector, at half the cost. */
+/* Steps [from, ...) on two vectors, or one (n), until their weights stay; returns the step after the
+   last one taken. Two side by side keep the square roots coming. The division instruction is not
+   used; whether it had to be is for the caller to find out. */
+static inline ptrdiff_t fw_adam_settle(__m512 *w, __m512 *m, __m512 *v, int n, ptrdiff_t from,
+                                       const fw_adam_plan *p) {
+    const __m512 c1 = _mm512_set1_ps(p->c1), c2 = _mm512_set1_ps(p->c2);
+    const __m512 eps = _mm512_set1_ps(p->eps), one = _mm512_set1_ps(1.0f);
+    __m512 q[2];
+    ptrdiff_t k = from;
+    int i;
+    while (k < p->to) {
+        const ptrdiff_t stop = p->to - k < FW_LOOK ? p->to : k + FW_LOOK;
+        int settled = p->may_stop;
+        for (; k < stop; k++) {
+            const __m512 lr = _mm512_set1_ps(p->lr[k]);
+            for (i = 0; i < n; i++) FW_ADAM_FADE(512, w[i], m[i], v[i], q[i], lr, c1, c2, eps, one);
+        }
+        for (i = 0; i < n && settled; i++) settled = fw_adam_settled(w[i], m[i], q[i], k - 1, p);
+        if (settled) break;
+    }
+    return k;
+}
+
+/* Two to four vectors of a row: `n` of them. */
+static inline void fw_adam_replay_some(float *w, float *m, float *v, int n, ptrdiff_t from,
+                                       const fw_adam_plan *p) {
+    __m512 wx[4], mx[4], vx[4];
+    ptrdiff_t k[2] = {p->to, p->to}, both;
+    int i, j, safe = 1;
+    for (i = 0; i < n; i++) {
+        wx[i] = _mm512_loadu_ps(w + 16 * i);
+        mx[i] = _mm512_loadu_ps(m + 16 * i);
+        vx[i] = _mm512_loadu_ps(v + 16 * i);
+    }
+    for (j = 0; j < n; j += 2)
+        k[j / 2] = fw_adam_settle(wx + j, mx + j, vx + j, n - j < 2 ? 1 : 2, from, p);
+    for (i = 0; i < n; i++)
+        safe &= fw_adam_faded_safely(_mm512_loadu_ps(m + 16 * i), _mm512_loadu_ps(v + 16 * i), mx[i],
+                                     p->lr_low, p->lr_high);
+    if (!safe) {
+        for (i = 0; i < n; i++)
+            fw_adam_replay_once(w + 16 * i, m + 16 * i, v + 16 * i, 0xffff, from, p);
+        return;
+    }
+    if (n > 2) {
+        both = k[0] > k[1] ? k[0] : k[1];
+        fw_adam_shrink(mx, vx, 2, k[0], both, p);
+        fw_adam_shrink(mx + 2, vx + 2, n - 2, k[1], both, p);
+    } else {
+        both = k[0];
+    }
+    fw_adam_shrink(mx, vx, n, both, p->to, p);
+    for (i = 0; i < n; i++) {
+        _mm512_storeu_ps(w + 16 * i, wx[i]);
+        _mm512_storeu_ps(m + 16 * i, mx[i]);
+        _mm512_storeu_ps(v + 16 * i, vx[i]);
+    }
+}
+
+static inline int fw_adam_never_moved(const float *m, const float *v, __mmask16 lanes) {
+    return fw_all_zero(_mm512_or_ps(_mm512_maskz_loadu_ps(lanes, m), _mm512_maskz_loadu_ps(lanes, v)));
+}
+
+/* The last few elements of a row, up to eight: half a vector until the weights stay. */
+static inline int fw_adam_replay_half(float *w, float *m, float *v, __mmask8 lanes, ptrdiff_t from,
+                                      const fw_adam_plan *p) {
+    const __m256 c1 = _mm256_set1_ps(p->c1), c2 = _mm256_set1_ps(p->c2);
+    const __m256 eps = _mm256_set1_ps(p->eps), one = _mm256_set1_ps(1.0f);
+    const __m256 m0 = _mm256_maskz_loadu_ps(lanes, m), v0 = _mm256_maskz_loadu_ps(lanes, v);
+    __m256 wx = _mm256_maskz_loadu_ps(lanes, w), mx = m0, vx = v0, q;
+    __m512 m16, v16;
+    ptrdiff_t k = from;
+    while (k < p->to) {
+        const ptrdiff_t stop = p->to - k < FW_LOOK ? p->to : k + FW_LOOK;
+        for (; k < stop; k++) {
+            const __m256 lr = _mm256_set1_ps(p->lr[k]);
+            FW_ADAM_FADE(256, wx, mx, vx, q, lr, c1, c2, eps, one);
+        }
+        /* The lanes that are not there hold 1, which nothing moves. */
+        if (p->may_stop &&
+            fw_adam_settled(_mm512_mask_blend_ps(lanes, _mm512_set1_ps(1.0f), _mm512_zextps256_ps512(wx)),
+                            _mm512_zextps256_ps512(mx), _mm512_zextps256_ps512(q), k - 1, p))
+            break;
+    }
+    m16 = _mm512_zextps256_ps512(mx);
+    v16 = _mm512_zextps256_ps512(vx);
+    if (!fw_adam_faded_safely(_mm512_zextps256_ps512(m0), _mm512_zextps256_ps512(v0), m16, p->lr_low,
+                              p->lr_high))
+        return 0;
+    fw_adam_shrink(&m16, &v16, 1, k, p->to, p);
+    _mm256_mask_storeu_ps(w, lanes, wx);
+    _mm512_mask_storeu_ps(m, lanes, m16);
+    _mm512_mask_storeu_ps(v, lanes, v16);
+    return 1;
+}
+
+/* Steps [from, to) on n elements: a vector stays in registers for all its steps. A look at each
+   step whether the division instruction is needed costs a third of the time, so it is had once,
+   afterwards, and where it fails the steps are taken again, carefully. */
 static void fw_adam_replay(float *w, float *m, float *v, ptrdiff_t n, const float *lr,
                            ptrdiff_t from, ptrdiff_t to, float lr_low, float lr_high, float c1,
-                           float c2, float eps) {
-    const __m512 c1_16 = _mm512_set1_ps(c1), c2_16 = _mm512_set1_ps(c2);
-    const __m512 eps_16 = _mm512_set1_ps(eps), one_16 = _mm512_set1_ps(1.0f);
-    const int fades = c1 >= 0 && c1 <= 1 && c2 >= 0 && c2 <= 1 && eps > 0 && lr_low >= 0;
-    ptrdiff_t i, k;
-    for (i = 0; i + 32 <= n && fades; i += 32) {
-        __m512 wa = _mm512_loadu_ps(w + i), wb = _mm512_loadu_ps(w + i + 16);
-        const __m512 ma0 = _mm512_loadu_ps(m + i), mb0 = _mm512_loadu_ps(m + i + 16);
-        const __m512 va0 = _mm512_loadu_ps(v + i), vb0 = _mm512_loadu_ps(v + i + 16);
-        __m512 ma = ma0, mb = mb0, va = va0, vb = vb0;
-        if (fw_all_zero(_mm512_or_ps(_mm512_or_ps(ma, mb), _mm512_or_ps(va, vb))))
-            continue; /* never had a gradient */
-        for (k = from; k < to; k++) {
-            const __m512 lr_16 = _mm512_set1_ps(lr[k]);
-            FW_ADAM_FADE(512, wa, ma, va, lr_16, c1_16, c2_16, eps_16, one_16);
-            FW_ADAM_FADE(512, wb, mb, vb, lr_16, c1_16, c2_16, eps_16, one_16);
+                           float c2, float eps, int may_stop, int slower, float tiny) {
+    const fw_adam_plan plan = {lr, to, lr_low, lr_high, c1, c2, eps, tiny, may_stop, slower};
+    ptrdiff_t i = 0;
+    while (i + 16 <= n && may_stop) {
+        const int some = n - i >= 64 ? 4 : (int)(n - i) / 16;
+        int j = 0;
+        while (j < some && fw_adam_never_moved(m + i + 16 * j, v + i + 16 * j, 0xffff)) j++;
+        if (j < some) switch (some) {
+            case 4: fw_adam_replay_some(w + i, m + i, v + i, 4, from, &plan); break;
+            case 3: fw_adam_replay_some(w + i, m + i, v + i, 3, from, &plan); break;
+            case 2: fw_adam_replay_some(w + i, m + i, v + i, 2, from, &plan); break;
+            default: fw_adam_replay_some(w + i, m + i, v + i, 1, from, &plan);
         }
-        if (fw_adam_faded_safely(ma0, va0, ma, lr_low, lr_high) &&
-            fw_adam_faded_safely(mb0, vb0, mb, lr_low, lr_high)) {
-            _mm512_storeu_ps(w + i, wa);
-            _mm512_storeu_ps(m + i, ma);
-            _mm512_storeu_ps(v + i, va);
-            _mm512_storeu_ps(w + i + 16, wb);
-            _mm512_storeu_ps(m + i + 16, mb);
-            _mm512_storeu_ps(v + i + 16, vb);
-        } else {
-            fw_adam_replay_once(w + i, m + i, v + i, 0xffff, lr, from, to, c1_16, c2_16, eps_16);
-            fw_adam_replay_once(w + i + 16, m + i + 16, v + i + 16, 0xffff, lr, from, to, c1_16,
-                                c2_16, eps_16);
-        }
+        i += 16 * some;
     }
     for (; i < n; i += 16) {
         const __mmask16 lanes = n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : (__mmask16)0xffff;
-        if (fw_all_zero(_mm512_or_ps(_mm512_maskz_loadu_ps(lanes, m + i),
-                                     _mm512_maskz_loadu_ps(lanes, v + i))))
+        if (fw_adam_never_moved(m + i, v + i, lanes)) continue;
+        if (n - i <= 8 && may_stop &&
+            fw_adam_replay_half(w + i, m + i, v + i, (__mmask8)lanes, from, &plan))
             continue;
-        if (n - i <= 8 && fades) {
-            const __mmask8 half = (__mmask8)lanes;
-            const __m256 c1_8 = _mm256_set1_ps(c1), c2_8 = _mm256_set1_ps(c2);
-            const __m256 eps_8 = _mm256_set1_ps(eps), one_8 = _mm256_set1_ps(1.0f);
-            const __m256 m0 = _mm256_maskz_loadu_ps(half, m + i);
-            const __m256 v0 = _mm256_maskz_loadu_ps(half, v + i);
-            __m256 wx = _mm256_maskz_loadu_ps(half, w + i), mx = m0, vx = v0;
-            for (k = from; k < to; k++) {
-                const __m256 lr_8 = _mm256_set1_ps(lr[k]);
-                FW_ADAM_FADE(256, wx, mx, vx, lr_8, c1_8, c2_8, eps_8, one_8);
-            }
-            if (fw_adam_faded_safely(_mm512_zextps256_ps512(m0), _mm512_zextps256_ps512(v0),
-                                     _mm512_zextps256_ps512(mx), lr_low, lr_high)) {
-                _mm256_mask_storeu_ps(w + i, half, wx);
-                _mm256_mask_storeu_ps(m + i, half, mx);
-                _mm256_mask_storeu_ps(v + i, half, vx);
-                continue;
-            }
-        }
-        fw_adam_replay_once(w + i, m + i, v + i, lanes, lr, from, to, c1_16, c2_16, eps_16);
+        fw_adam_replay_once(w + i, m + i, v + i, lanes, from, &plan);
     }
 }
 
@@ -203,9 +327,9 @@ static void fw_adam_replay(float *w, float *m, float *v, ptrdiff_t n, const floa
 #define FW_ADAM_SIMD 0
 static void fw_adam_replay(float *w, float *m, float *v, ptrdiff_t n, const float *lr,
                            ptrdiff_t from, ptrdiff_t to, float lr_low, float lr_high, float c1,
-                           float c2, float eps) {
+                           float c2, float eps, int may_stop, int slower, float tiny) {
     (void)w; (void)m; (void)v; (void)n; (void)lr; (void)from; (void)to; (void)lr_low;
-    (void)lr_high; (void)c1; (void)c2; (void)eps;
+    (void)lr_high; (void)c1; (void)c2; (void)eps; (void)may_stop; (void)slower; (void)tiny;
 }
 static void fw_adam_run(float *w, float *m, float *v, const float *g, ptrdiff_t n,
                         float lr, float c1, float c2, float eps) {

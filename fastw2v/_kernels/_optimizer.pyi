@@ -2,6 +2,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+RULES: dict[str, int]
+
 def sgd(
     w: NDArray[Any], g: NDArray[Any], mark: NDArray[Any] | None, lr: float, n_parts: int
 ) -> None: ...
@@ -57,36 +59,40 @@ def adam(
 def stale_rows(
     rows: NDArray[Any], since: NDArray[Any], at: NDArray[Any], ids: NDArray[Any], now: int
 ) -> tuple[int, int]: ...
-def adam_replay(
+def replay_rows(
+    rule: int,
     w: NDArray[Any],
-    m: NDArray[Any],
-    v: NDArray[Any],
+    a: NDArray[Any],
+    b: NDArray[Any] | None,
     rows: NDArray[Any],
     since: NDArray[Any],
     n_rows: int,
     lr: NDArray[Any],
+    lr_low: float,
+    lr_high: float,
     now: int,
-    c1: float,
-    c2: float,
-    eps: float,
+    s1: float,
+    s2: float,
+    s3: float,
     n_parts: int,
 ) -> None: ...
-def adam_rows(
+def update_rows(
+    rule: int,
     w: NDArray[Any],
-    m: NDArray[Any],
-    v: NDArray[Any],
-    at: NDArray[Any],
+    a: NDArray[Any] | None,
+    b: NDArray[Any] | None,
     g: NDArray[Any],
+    packed: bool,
     rows: NDArray[Any],
     n_rows: int,
-    now: int,
-    lr: float,
-    c1: float,
-    c2: float,
-    eps: float,
+    s0: float,
+    s1: float,
+    s2: float,
+    s3: float,
     n_parts: int,
 ) -> None: ...
 def n_blocks(size: int) -> int: ...
+def sum_squares_of_rows(g: NDArray[Any], rows: NDArray[Any], order: NDArray[Any]) -> float: ...
 def sum_squares(
     partial: NDArray[Any], g: NDArray[Any], mark: NDArray[Any] | None, n_parts: int
 ) -> float: ...

@@ -5,6 +5,8 @@ N batch, T time, V vocabulary.
 
 import contextlib
 
+import numpy as np
+
 from fastw2v import _validation
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import has_own_methods
@@ -86,6 +88,18 @@ class LanguageModel(BaseModel):
         state = super().__getstate__()
         state.pop("_memory", None)  # the loss layer has what is needed of it
         return state
+
+    def row_tables(self):
+        """The embedding, if code of ours reads it, by rows only; see `_replay`."""
+        embed, *others = self.layers
+        ours = type(self).__module__.startswith("fastw2v.models.") and all(
+            type(layer).__module__.startswith("fastw2v.") and not has_own_methods(layer)
+            for layer in (self, *self.layers, self.loss_layer)
+        )
+        if not (ours and self._is_plain() and embed.W is embed.params[0]):
+            return []
+        dense = [W for layer in others for W in layer.params]
+        return [] if any(np.may_share_memory(embed.W, W) for W in dense) else [embed.W]
 
     def _is_plain(self):
         """Whether ids come in and scores go out through layers of ours, and nobody else's."""

@@ -4,7 +4,6 @@ import numpy as np
 
 from fastw2v import _threads, config, init
 from fastw2v._kernels import _embedding, specialise
-from fastw2v._replay import catch_up
 from fastw2v._rollback import unchanged_on_error
 from fastw2v._row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
 from fastw2v._validation import (
@@ -16,6 +15,7 @@ from fastw2v._validation import (
     row_per_word,
     same_shape,
 )
+from fastw2v._waiting import Settled, catch_up
 from fastw2v.layers import Embedding, has_own_methods
 from fastw2v.negative_sampling_layer import NegativeSamplingLoss, UnigramSampler
 
@@ -49,6 +49,8 @@ class CBOW(RowGradHolder):
     4.16
     >>> model.backward()
     """
+
+    word_vecs = Settled()
 
     def __init__(self, vocab_size, hidden_size, window_size, corpus, *, sample_size=5, rng=None):
         config.check()
@@ -127,9 +129,11 @@ class CBOW(RowGradHolder):
         for other in self.grads[1 : self._n_contexts]:
             clear(other)
 
-    def reads_by_rows(self):
-        """Whether all code that reads the tables in a step is ours and asks for rows."""
-        return self._is_fused(self.params[0]) and self.ns_loss.reads_by_rows()
+    def row_tables(self):
+        """The tables that a step reads by rows only, in code of ours; see `_replay`."""
+        if self._is_fused(self.params[0]) and self.ns_loss.reads_by_rows():
+            return [self.params[0], self.ns_loss.params[0]]
+        return []
 
     def __getstate__(self):
         state = super().__getstate__()

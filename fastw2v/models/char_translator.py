@@ -16,6 +16,7 @@ import numpy as np
 from fastw2v import _validation, config
 from fastw2v._archive import array_of, shape_of
 from fastw2v._files import replacing
+from fastw2v._waiting import settle
 from fastw2v.base_model import BaseModel, BookFileError
 from fastw2v.models._char_network import (
     CharDecoder,
@@ -411,6 +412,7 @@ class CharTranslator(BaseModel):
         """
         settings = {"format": _FORMAT} | {name: getattr(self, name) for name in _SETTINGS}
         text = np.frombuffer(json.dumps(settings).encode("ascii"), np.uint8)
+        settle(*self.params)
         arrays = {f"param{k}": np.asarray(param) for k, param in enumerate(self.params)}
         with replacing(os.fspath(file_name)) as file:
             np.savez(file, settings=text, **arrays)

@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from fastw2v import _validation, config, init
+from fastw2v._waiting import Settled
 from fastw2v.base_model import BaseModel
 from fastw2v.candidate_sampling import NCELoss
-from fastw2v.layers import Embedding
+from fastw2v.layers import Embedding, has_own_methods
 
 __all__ = ["NCESkipGram"]
 
@@ -38,6 +39,8 @@ class NCESkipGram(BaseModel):
     True
     """
 
+    word_vecs = Settled()
+
     def __init__(self, vocab_size, embedding_size=128, num_sampled=64, *, rng=None):
         config.check()
         V = _validation.positive_int("vocab_size", vocab_size)
@@ -53,6 +56,13 @@ class NCESkipGram(BaseModel):
         """The loss, a float64 scalar, of centres (N,) and labels (N,) or (N, 1)."""
         x = self.embed.forward(centres)
         return self.loss_layer.forward(x, labels, sampled_values=sampled_values)
+
+    def row_tables(self):
+        """The parameters that a step reads by rows only, in code of ours; see `_replay`."""
+        ours = type(self) is NCESkipGram and not has_own_methods(self)
+        if ours and type(self.embed) is Embedding and not has_own_methods(self.embed):
+            return [*self.embed.params, *self.loss_layer.row_tables()]
+        return []
 
     def backward(self, dout=1):
         """Gradients into `grads`; returns None."""

@@ -14,6 +14,7 @@ from fastw2v._validation import (
     same_shape,
     writable,
 )
+from fastw2v._waiting import Settled
 from fastw2v.layers import Embedding, has_own_methods
 from fastw2v.negative_sampling_layer import (
     NegativeSamplingLoss,
@@ -51,6 +52,8 @@ class SkipGram(RowGradHolder):
     8.32
     >>> model.backward()
     """
+
+    word_vecs = Settled()
 
     def __init__(self, vocab_size, hidden_size, window_size, corpus, *, sample_size=5, rng=None):
         config.check()
@@ -132,14 +135,16 @@ class SkipGram(RowGradHolder):
                 ids[:, c, 1:] = layer.negatives(np.ascontiguousarray(contexts[:, c]))
         return ids
 
-    def reads_by_rows(self):
-        """Whether all code that reads the tables in a step is ours and asks for rows."""
-        return (
+    def row_tables(self):
+        """The tables that a step reads by rows only, in code of ours; see `_replay`."""
+        if (
             type(self.in_layer) is Embedding
             and not has_own_methods(self.in_layer)
             and self._is_fused(self.loss_layers[0].params[0])
             and all(layer.reads_by_rows() for layer in self.loss_layers)
-        )
+        ):
+            return [self.in_layer.params[0], self.loss_layers[0].params[0]]
+        return []
 
     def _is_fused(self, W):
         """Whether one kernel may stand for the loss layers: nothing of ours was replaced."""

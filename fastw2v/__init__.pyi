@@ -22,6 +22,7 @@ from fastw2v import text_model as text_model
 from fastw2v import time_layers as time_layers
 from fastw2v import trainer as trainer
 from fastw2v import util as util
+from fastw2v import word2vec as word2vec
 from fastw2v._build_info import build_info as build_info
 from fastw2v._row_grad import RowGrad as RowGrad
 from fastw2v._threads import get_num_threads as get_num_threads

@@ -22,7 +22,15 @@ MODULES = (
         "layers",
     ),
     *("negative_sampling_layer", "optimizer", "time_layers", "trainer", "util", "_threads"),
-    *("_build_info", "_row_grad", "_recurrent", "_pickle", "_summary", "models/_language_model"),
+    *(
+        "_build_info",
+        "_row_grad",
+        "_recurrent",
+        "_pickle",
+        "_summary",
+        "_cells",
+        "models/_language_model",
+    ),
 )
 ARRAYS = """
     W W1 W2 b Wx Wh Wx1 Wh1 b1 Wx2 Wh2 b2 x x0 xs t ts dout dc da dh dhs dh_next dc_next dscore h

@@ -291,7 +291,9 @@ class _Reader:
         data, done, start = b"", 0, self.offset
         blobs: list[str] = []
         while done < wanted:
-            data += self.stream.read(self._worth_reading(_FAST_BYTES))
+            # No more than there can be: a reader takes memory for all that it is asked for.
+            most = (wanted - done) * (MAX_WORD_BYTES + 2 + 4 * dim)
+            data += self.stream.read(min(_FAST_BYTES, most))
             rows = min(wanted - done, len(data) // (4 * dim + 2) + 1)
             text, ends = np.empty(len(data) + 1, np.uint8), np.empty(rows, np.int64)
             n, used, bad = _vectors.split_rows(
@@ -318,10 +320,6 @@ class _Reader:
             self.rows, self.offset, table.n_done = {}, start, 0
             return b"", 0
         return data, 0
-
-    def _worth_reading(self, n: int) -> int:
-        """n, or as many bytes as a small file has: all that is asked for is allocated first."""
-        return n if self.size is None else max(1, min(n, self.size))
 
     def add_word(self, word: bytes) -> None:
         if len(word) > MAX_WORD_BYTES:

@@ -168,7 +168,7 @@ def unpack_words(name: Any, content: Content) -> list[Any]:
             raw[begin:end].decode("utf-8", "surrogatepass")
             for begin, end in zip(begins, ends, strict=True)
         ]
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{name}: the words are damaged ({error}); get the file again") from error
 
 

@@ -32,7 +32,7 @@ address)
 thread)
     switch=FASTW2V_TSAN
     preload=$(library tsan)
-    options=("TSAN_OPTIONS=suppressions=$suppressions:halt_on_error=0:exitcode=66:history_size=4")
+    options=("TSAN_OPTIONS=suppressions=$suppressions:exitcode=66:history_size=4:log_path=$build/report")
     # Two threads in one layer race, which is said in the README and tested elsewhere.
     tests=(tests/kernels tests/test_table.py -k "(kernels or kernel or thread) and not one_layer")
     ;;
@@ -62,4 +62,9 @@ watched -c "
 import fastw2v
 assert fastw2v.__file__.startswith('$build'), fastw2v.__file__
 print(fastw2v.build_info())"
-watched -m pytest -q -p no:cacheprovider "${tests[@]}"
+# pytest keeps what is written to stderr: reports go to files (of ThreadSanitizer: one a process).
+rm -f "$build"/report.*
+status=0
+watched -m pytest -q -p no:cacheprovider "${tests[@]}" || status=$?
+cat "$build"/report.* 2>/dev/null || true
+exit $status

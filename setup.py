@@ -3,7 +3,8 @@
 pyproject.toml holds the metadata; this file holds what setuptools cannot express there.
 Environment: FASTW2V_LEVELS=v3 (build only these levels beside the baseline), FASTW2V_OPENMP=0,
 FASTW2V_PORTABLE=1 (no compiler extensions), FASTW2V_DEBUG=1 (-O1 -g, checks at entries),
-FASTW2V_ASAN=1 (the same with AddressSanitizer). A build after another one with other switches
+FASTW2V_ASAN=1 (the same with AddressSanitizer), FASTW2V_TSAN=1 (with ThreadSanitizer),
+FASTW2V_TRACE=1 (with Cython's line tracing). A build after another one with other switches
 compiles afresh what they change, and leaves nothing behind of levels that it was not asked for.
 """
 
@@ -39,6 +40,10 @@ KERNELS = {
     "_rnn": "levels",
     "_corpus": "baseline",
     "_neighbors": "levels",
+    "_ranking": "levels",
+    "_vectors": "baseline",
+    "_vocabulary": "baseline",
+    "_word2vec": "levels",
 }
 
 # Features of each level beyond what every CPU of the architecture has. Lists of features instead
@@ -56,6 +61,8 @@ COMMON_FLAGS = {
     "msvc": ["/O2", "/fp:precise"],
 }
 ASAN_FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined".split()
+# Not inlined, so that tools/tsan_suppressions.txt can tell a loop from what it calls.
+TSAN_FLAGS = "-fsanitize=thread -fno-inline".split()
 OPENMP_FLAGS = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
 # Where src_pyx/pool.h stands in for the OpenMP runtime; its condition, as a program that compiles.
 OWN_POOL = """
@@ -96,7 +103,7 @@ def flag(name, default):
 
 
 def debug():
-    return flag("FASTW2V_DEBUG", "0") or flag("FASTW2V_ASAN", "0")
+    return any(flag(f"FASTW2V_{name}", "0") for name in ("DEBUG", "ASAN", "TSAN", "TRACE"))
 
 
 def usable_cpus():
@@ -214,6 +221,7 @@ class BuildKernels(build_ext):
         ]
         self.c_folder = Path(self.build_temp, "c")
         directives = DIRECTIVES | (DEBUG_DIRECTIVES if debug() else {})
+        directives |= {"linetrace": True} if flag("FASTW2V_TRACE", "0") else {}
         directives_changed = keep_text(
             self.c_folder / "directives.txt", f"Cython {cython_version} {directives}\n"
         )
@@ -247,8 +255,11 @@ class BuildKernels(build_ext):
                 compile_flags = [*compile_flags, "-O1", "-g"]
         elif sys.platform == "linux":
             link_flags = [*link_flags, "-Wl,-s"]
-        if flag("FASTW2V_ASAN", "0"):
-            compile_flags, link_flags = compile_flags + ASAN_FLAGS, link_flags + ASAN_FLAGS
+        for switch, flags in (("FASTW2V_ASAN", ASAN_FLAGS), ("FASTW2V_TSAN", TSAN_FLAGS)):
+            if flag(switch, "0"):
+                compile_flags, link_flags = compile_flags + flags, link_flags + flags
+        if flag("FASTW2V_TRACE", "0"):
+            ext.define_macros += [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1")]
         ext.extra_compile_args, ext.extra_link_args = compile_flags, link_flags
         # setuptools compares ages of files only: the flags become one of the files.
         flags = folder / f"{ext.noun}.flags.txt"

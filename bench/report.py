@@ -36,6 +36,10 @@ FILES = (
     "lstm",
     "gru",
     "rnn",
+    "ranking",
+    "vectors",
+    "vocabulary",
+    "word2vec",
     "rnnlm",
     "seq2seq",
 )

@@ -6,6 +6,8 @@
 | `time_layers`, `attention_layer` | those for sequences (N, T, ...) |
 | `candidate_sampling` | NCE and sampled softmax |
 | `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
+| `Word2Vec`, `KeyedVectors` | word vectors for whole corpora, in gensim's shape |
+| `word2vec` | the steps that `Word2Vec` is made of |
 | `models` | the book's models, NCESkipGram, SequenceRegressor, CharTranslator |
 | `text_model` | language models with their words |
 | `keras` | weights from and to Keras, a summary of a model |
@@ -23,7 +25,9 @@ from fastw2v._threads import get_num_threads, set_num_threads
 from fastw2v._version import __version__
 
 __all__ = [
+    "KeyedVectors",
     "RowGrad",
+    "Word2Vec",
     "__version__",
     "build_info",
     "get_num_threads",
@@ -43,6 +47,14 @@ def __getattr__(name):
         from fastw2v import dropin
 
         return getattr(dropin, name)
+    if name == "Word2Vec":
+        from fastw2v.word2vec import Word2Vec
+
+        return Word2Vec
+    if name == "KeyedVectors":
+        from fastw2v.keyed_vectors import KeyedVectors
+
+        return KeyedVectors
     return _lazy.submodule(__name__, name)
 
 

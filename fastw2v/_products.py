@@ -14,6 +14,7 @@ __all__ = ["batched_product", "column_sums", "product"]
 
 _FLOAT32 = np.dtype(np.float32)
 _RUN = specialise(_gemm.product)[_FLOAT32]
+_RUN_BATCH = specialise(_gemm.products)[_FLOAT32]
 _SUMS = specialise(_gemm.column_sums)
 _OWN = _gemm.fused()
 _NS = 0.02  # serial nanoseconds per multiply-add; see `_threads.parts`
@@ -47,18 +48,28 @@ def product(a, b, out=None, *, accumulate=False, bias=None):
     return _numpys(a, b, out, accumulate, bias)
 
 
-def batched_product(a, b):
-    """a (N, M, K) @ b (N, K, L), a product for each n, by numpy.
+def batched_product(a, b, onto=None):
+    """a (N, M, K) @ b (N, K, L), a product for each n; added to `onto` (N, M, L) if given.
 
     >>> import numpy as np
     >>> from fastw2v._products import batched_product
     >>> batched_product(np.ones((2, 1, 3)), np.ones((2, 3, 1))).ravel()
     array([3., 3.])
     """
-    # OpenBLAS's small products for AVX-512 compute in lanes that nobody reads, too, and what lies
-    # there by chance raises the flag of an invalid operation: numpy would warn of finite numbers.
-    with np.errstate(invalid="ignore"):
-        return np.matmul(a, b)
+    if _OWN and a.dtype == _FLOAT32 and b.dtype == _FLOAT32 and b.shape[2] > 1:
+        out = onto
+        if out is None:
+            out = np.empty((*a.shape[:2], b.shape[2]), _FLOAT32)
+        fits = out.dtype == _FLOAT32 and out.flags.c_contiguous
+        if fits and a.flags.aligned and b.flags.aligned:
+            n_parts = _threads.parts(out.size * (a.shape[2] * _NS + _OUT_NS))
+            _RUN_BATCH(out, a, b, onto is not None, min(n_parts, max(len(out), 1)))
+            return out
+    out = _matmul(a, b)
+    if onto is None:
+        return out
+    onto += out
+    return onto
 
 
 def column_sums(a):
@@ -110,7 +121,7 @@ def _has_rows(x):
 
 def _numpys(a, b, out, accumulate, bias):
     if out is None:
-        out = batched_product(a, b)
+        out = _matmul(a, b)
         if bias is None:
             return out
         return np.add(out, bias, out=out if np.result_type(out, bias) == out.dtype else None)
@@ -120,11 +131,17 @@ def _numpys(a, b, out, accumulate, bias):
         a = a.astype(dtype)
     added = bias is None or (bias.dtype == dtype and not np.may_share_memory(out, bias))
     if out.dtype == dtype and not accumulate and added:
-        with np.errstate(invalid="ignore"):  # see batched_product
-            np.matmul(a, b, out=out)
+        _matmul(a, b, out)
         return out if bias is None else np.add(out, bias, out=out)
-    result = batched_product(a, b)
+    result = _matmul(a, b)
     if accumulate:
         result = out + result
     out[...] = result if bias is None else result + bias
     return out
+
+
+def _matmul(a, b, out=None):
+    # OpenBLAS's small products for AVX-512 compute in lanes that nobody reads, too, and what lies
+    # there by chance raises the flag of an invalid operation: numpy would warn of finite numbers.
+    with np.errstate(invalid="ignore"):
+        return np.matmul(a, b, out=out)

@@ -10,6 +10,7 @@ import copy
 import numpy as np
 
 from fastw2v import _threads, _validation, config
+from fastw2v._cells import GRU, LSTM, RNN
 from fastw2v._kernels import _gru, _lstm, _rnn, specialise
 from fastw2v._products import column_sums, product
 from fastw2v._scratch import Scratch
@@ -299,8 +300,6 @@ class TimeRNN(_OverTime):
         return self._backward(dhs, dh=dh)
 
     def _cell(self):
-        from fastw2v.time_layers import RNN
-
         return RNN(*self.params)
 
     def _cache(self, gates, t):
@@ -373,8 +372,6 @@ class TimeGRU(_Gated):
         _write(dWh[:, 2 * H :], kept["reset"].reshape(len(rows), H).T, rows[:, 2 * H :])
 
     def _cell(self):
-        from fastw2v.time_layers import GRU
-
         return GRU(*self.params, recurrent_activation=self.recurrent_activation)
 
     def _cache(self, gates, t):
@@ -430,8 +427,6 @@ class TimeLSTM(_Gated):
         return self._backward(dhs, dh=dh, dc=dc)
 
     def _cell(self):
-        from fastw2v.time_layers import LSTM
-
         return LSTM(*self.params, recurrent_activation=self.recurrent_activation)
 
     def _cache(self, gates, t):

@@ -92,6 +92,19 @@ def parts(ns):
     return n
 
 
+def claim(n):
+    """The parts to cut a long job into when somebody asked for `n` threads by an argument.
+
+    One where OpenMP cannot start threads again (see `set_num_threads`).
+    """
+    global _used_pool
+    if n > 1 and _pool_lost:
+        return 1
+    if n > 1:
+        _used_pool = True
+    return n
+
+
 def _from_environment():
     for name in ("FASTW2V_NUM_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(name, "").split(",")[0].strip()

@@ -224,7 +224,7 @@ def one_of(name: str, value: object, choices: Sequence[str]) -> None:
 
 
 def word_table(name: str, words: Sequence[object], table: np.ndarray) -> None:
-    """V different strings for a table (V, D), D >= 1."""
+    """V different words, all str or all int, for a table (V, D), D >= 1."""
     if table.ndim != 2 or table.shape[1] < 1:
         raise ValueError(f"vectors: expected shape (V, D), got {table.shape}")
     if len(words) != len(table):
@@ -232,9 +232,12 @@ def word_table(name: str, words: Sequence[object], table: np.ndarray) -> None:
             f"{name}: expected one word for each of the {len(table)} rows, got {len(words)}"
         )
     rows: dict[object, int] = {}
+    kind = int if words and type(words[0]) is int else str
     for row, word in enumerate(words):
-        if not isinstance(word, str):
-            raise TypeError(f"{name}: expected str, got {type(word).__name__} for row {row}")
+        if not isinstance(word, kind):
+            raise TypeError(
+                f"{name}: expected {kind.__name__}, got {type(word).__name__} for row {row}"
+            )
         first = rows.setdefault(word, row)
         if first != row:
             raise ValueError(
@@ -789,6 +792,42 @@ def pair(name, value):
             f"{type(value).__name__}; pass two arrays (N, H), or None for either"
         ) from None
     return first, second
+
+
+def whole(name: str, value: object, low: int = 0) -> int:
+    """A whole number of at least `low`; 0.0 and True count, as scripts for gensim pass them."""
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
+        value = int(value)
+    return int(positive_int(name, value, low=low))
+
+
+def encoded_ids(name: str, ids: object, V: int) -> np.ndarray:
+    """An encoded corpus (N,) int32: ids below V, -1 between sentences."""
+    given = array(name, ids)
+    if given.ndim != 1 or given.size == 0:
+        raise ValueError(
+            f"{name}: expected shape (N,) with N > 0, got {given.shape}; encode a text"
+        )
+    as_ids(name, np.maximum(given, 0), V, wrap=False, rows="words")
+    if given.min() < -1:
+        at = int(np.argmin(given))
+        raise IndexError(
+            f"{name}: id {given[at]} at position {at} is negative; only -1, the end of a "
+            "sentence, may be"
+        )
+    return np.ascontiguousarray(given, np.int32)
+
+
+def touch_counts(name: str, counts: object, V: int) -> np.ndarray:
+    """An array (V,) uint32 to be added to in place."""
+    if not isinstance(counts, np.ndarray) or counts.dtype != np.uint32:
+        got = counts.dtype if isinstance(counts, np.ndarray) else type(counts).__name__
+        raise TypeError(
+            f"{name}: expected a uint32 array, got {got}; pass np.zeros({V}, np.uint32)"
+        )
+    if counts.shape != (V,) or not counts.flags.carray:
+        raise ValueError(f"{name}: expected shape ({V},), writable, got {counts.shape}")
+    return counts
 
 
 def above_zero(name, value):

@@ -25,6 +25,7 @@ import numpy as np
 
 from fastw2v import _validation
 from fastw2v._files import replacing
+from fastw2v._kernels import _vectors
 
 MAX_WORD_BYTES = 4096
 _MAX_ROWS = 10**12
@@ -32,6 +33,7 @@ _MAX_DIM = 10**5
 _MAX_NUMBER_BYTES = 64  # in text, with the blank before it
 _BLOCK_VALUES = 1 << 18
 _READ_BYTES = 1 << 20
+_FAST_BYTES = 1 << 25
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _GZIP = b"\x1f\x8b"
 _HEADER = re.compile(rb"([+-]?\d+)[ \t]+([+-]?\d+)[ \t]*\r?\n?")
@@ -61,8 +63,13 @@ def read(
     limit: int | None,
     unicode_errors: str,
     dtype: np.dtype,
+    fast: bool = True,
 ) -> tuple[list[str], np.ndarray]:
-    """Words and their vectors (V, D)."""
+    """Words and their vectors (V, D).
+
+    With `fast`, a sound binary file is read in compiled code, and nobody has looked whether a word
+    stands twice: read again without it, to be told where.
+    """
     _validation.one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
     if dtype.kind != "f":
         raise TypeError(f"datatype: expected a float type, got {dtype}; use numpy.float32")
@@ -73,7 +80,7 @@ def read(
     if not os.path.exists(name):
         raise FileNotFoundError(f"{name}: no such file; check the name and the current folder")
     with _opened(name) as (stream, size):
-        reader = _Reader(name, stream, size, limit, unicode_errors, dtype)
+        reader = _Reader(name, stream, size, limit, unicode_errors, dtype, fast)
         return reader.read(binary, header)
 
 
@@ -113,6 +120,7 @@ class _Reader:
         limit: int | None,
         unicode_errors: str,
         dtype: np.dtype,
+        fast: bool,
     ) -> None:
         self.name = name
         self.stream = stream
@@ -122,6 +130,8 @@ class _Reader:
         self.dtype = dtype
         self.offset = 0  # of the row being read
         self.rows: dict[str, int] = {}  # word -> row, from 1
+        self.fast = fast
+        self.words: list[str] | None = None  # all of them, if compiled code has read them
 
     def read(self, binary: bool | None, header: bool | None) -> tuple[list[str], np.ndarray]:
         first = self.stream.readline(MAX_WORD_BYTES + _MAX_NUMBER_BYTES * _MAX_DIM)
@@ -154,13 +164,14 @@ class _Reader:
             self._binary_rows(cast(int, declared), dim, table)
         else:
             self._text_rows(line, declared, dim, table)
-        return list(self.rows), table.finish()
+        return list(self.rows) if self.words is None else self.words, table.finish()
 
     def _fail(self, what: str, cure: str) -> NoReturn:
         raise ValueError(f"{self.name}: {what}; {cure}")
 
     def _fail_row(self, what: str, cure: str) -> NoReturn:
-        self._fail(f"row {len(self.rows) + 1}, byte {self.offset}: {what}", cure)
+        n = len(self.rows) if self.words is None else len(self.words)
+        self._fail(f"row {n + 1}, byte {self.offset}: {what}", cure)
 
     def _check_header(self, rows: bytes, dim: bytes) -> tuple[int, int]:
         # Lengths first: int() of a million digits takes its time.
@@ -202,7 +213,8 @@ class _Reader:
         return text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
 
     def _at_limit(self) -> bool:
-        return self.limit is not None and len(self.rows) == self.limit
+        n = len(self.rows) if self.words is None else len(self.words)
+        return self.limit is not None and n == self.limit
 
     def _text_rows(self, line: bytes, declared: int | None, dim: int, table: _Table) -> None:
         longest = MAX_WORD_BYTES + _MAX_NUMBER_BYTES * dim
@@ -246,8 +258,8 @@ class _Reader:
     def _binary_rows(self, declared: int, dim: int, table: _Table) -> None:
         n_bytes = 4 * dim
         longest = MAX_WORD_BYTES + 2 + n_bytes
-        data, at = b"", 0
-        while len(self.rows) < declared and not self._at_limit():
+        data, at = self._whole_rows(declared, dim, table) if self.fast else (b"", 0)
+        while self.words is None and len(self.rows) < declared and not self._at_limit():
             if len(data) - at < longest:
                 data, at = data[at:] + self.stream.read(max(_READ_BYTES, longest)), 0
             begin = at
@@ -267,6 +279,45 @@ class _Reader:
             at = end
         if not self._at_limit() and (data[at:] + self.stream.read(2)).strip(b"\n"):
             self._fail_row("goes on after the last row", "the header's count is wrong")
+
+    def _whole_rows(self, declared: int, dim: int, table: _Table) -> tuple[bytes, int]:
+        """Read rows in compiled code as long as nothing is wrong; what is left of the data.
+
+        Whatever is not a plain row stops it: then rows are read one by one, with all the messages.
+        """
+        wanted = declared if self.limit is None else min(declared, self.limit)
+        if table.whole is None or self.dtype != np.float32 or self.unicode_errors != "strict":
+            return b"", 0
+        data, done, start = b"", 0, self.offset
+        blobs: list[str] = []
+        while done < wanted:
+            data += self.stream.read(_FAST_BYTES)
+            rows = min(wanted - done, len(data) // (4 * dim + 2) + 1)
+            text, ends = np.empty(len(data) + 1, np.uint8), np.empty(rows, np.int64)
+            n, used, bad = _vectors.split_rows(
+                table.whole[done : done + rows], text, ends, data, MAX_WORD_BYTES
+            )
+            if n:
+                try:
+                    blobs.append(text[: ends[n - 1]].tobytes().decode())
+                except UnicodeDecodeError:
+                    break
+                done += n
+                data = data[used:]
+                self.offset += used
+            if bad or not n:
+                break
+        words = "\n".join(blobs).split("\n") if blobs else []
+        table.n_done = done
+        if done == wanted:
+            self.words = words
+            return data, 0
+        self.rows = {word: row for row, word in enumerate(words, 1)}
+        if len(self.rows) != done:  # one stands twice: row by row, to tell where
+            self.stream.seek(start)
+            self.rows, self.offset, table.n_done = {}, start, 0
+            return b"", 0
+        return data, 0
 
     def add_word(self, word: bytes) -> None:
         if len(word) > MAX_WORD_BYTES:
@@ -345,6 +396,27 @@ def _parse_numbers(fields: Sequence[bytes]) -> np.ndarray | None:
         return None
     # Python reads 1_000 as a number; files do not.
     return None if any(b"_" in field for field in fields) else numbers
+
+
+def read_counts(name: str | os.PathLike[str]) -> dict[str, int]:
+    """Lines `word count`."""
+    counts = {}
+    with open(name, encoding="utf-8") as stream:
+        for number, line in enumerate(stream, 1):
+            word, _, count = line.rstrip("\n").rpartition(" ")
+            if not word or not count.isdecimal():
+                raise ValueError(
+                    f"{name}: line {number}: expected `word count`, got {line[:40]!r}; correct it"
+                )
+            counts[word] = int(count)
+    return counts
+
+
+def write_counts(name: str | os.PathLike[str], words: Sequence[str], counts: np.ndarray) -> None:
+    """Lines `word count`."""
+    with replacing(name) as stream:
+        for word, count in zip(words, counts.tolist(), strict=True):
+            stream.write(f"{word} {count}\n".encode())
 
 
 def write(

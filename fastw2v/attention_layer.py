@@ -172,7 +172,7 @@ class TimeAttention:
         dhs_enc = batched_product(weights.swapaxes(1, 2), dout)
         # forward: weights = softmax of hs_dec hs_enc^T
         ds = self._softmax.backward(dweights.reshape(-1, weights.shape[2])).reshape(weights.shape)
-        dhs_enc += batched_product(ds.swapaxes(1, 2), hs_dec)
+        dhs_enc = batched_product(ds.swapaxes(1, 2), hs_dec, onto=dhs_enc)
         return dhs_enc, batched_product(ds, hs_enc)
 
     @property

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from fastw2v._archive import array_of, shape_of
 from fastw2v._files import replacing
 from fastw2v._pickle import BookFileError, load_book_pickle
 from fastw2v._row_grad import RowGradHolder
@@ -180,10 +181,10 @@ def _read_archive(name, check):
     with archive:
         members = archive.namelist()
         with _told_as_damage(name):
-            shapes = [_shape_of(archive, member) for member in members]
+            shapes = [shape_of(archive, member, packed=True) for member in members]
         check(shapes)
         with _told_as_damage(name):
-            return [_member(archive, member) for member in members]
+            return [array_of(archive, member, packed=True) for member in members]
 
 
 @contextmanager
@@ -195,22 +196,3 @@ def _told_as_damage(name):
             f"{name}: expected an .npz archive of number arrays, got a damaged or foreign one "
             f"({error}); save it again with save_params"
         ) from error
-
-
-def _shape_of(archive, member):
-    with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):  # later versions are for arrays with fields
-            raise ValueError(f"{member} has format {version}")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype.kind not in "biuf":
-            raise ValueError(f"{member} holds {dtype}")
-        return shape
-
-
-def _member(archive, member):
-    with archive.open(member) as file:
-        array = np.lib.format.read_array(file, allow_pickle=False)
-        if file.read(1):
-            raise ValueError(f"{member} goes on after its array")
-        return array

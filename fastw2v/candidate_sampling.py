@@ -317,7 +317,7 @@ class NCELoss(_SampledLoss):
     def _loss(self, logits):
         e = _exp_of_minus_abs(logits)
         losses = np.maximum(logits, 0)
-        losses[:, 0] -= logits[:, 0]
+        losses[:, 0] = np.maximum(-logits[:, 0], 0)  # not max(x, 0) - x: inf - inf is no number
         losses += np.log1p(e)
         # sigmoid(x) = 1 / (1 + e) for x > 0, e / (1 + e) else
         d = np.where(logits > 0, logits.dtype.type(1), e)

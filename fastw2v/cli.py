@@ -16,8 +16,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from fastw2v import _cli_word2vec
+from fastw2v._cli_word2vec import Trained
 from fastw2v._run import add_run_parser, run_command
 from fastw2v._translate import add_translate_parsers, translate, translate_train
 
@@ -168,6 +170,9 @@ def _parser() -> argparse.ArgumentParser:
         analogy.add_argument(name.lower(), metavar=name)
     _add_answer_options(analogy)
 
+    _cli_word2vec.add_word2vec_parser(commands)
+    _cli_word2vec.add_parsers(commands, _add_vectors_argument)
+
     info = commands.add_parser("info", help="how this fastw2v was built, and what it runs on")
     info.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -194,6 +199,12 @@ def _add_train_parser(commands: Any) -> None:
     def add(*flags: str, help: str, **rest: Any) -> None:
         train.add_argument(*flags, help=f"{help} (default: %(default)s)", **rest)
 
+    add(
+        "--engine",
+        choices=("word2vec", "layers"),
+        default="word2vec",
+        help="the trainer for whole corpora, or the book's layers, batch by batch, with Adam",
+    )
     add("--model", choices=("cbow", "skip-gram"), default="cbow", help="what to train")
     add("--dim", type=_COUNT, default=100, metavar="N", help="numbers in a vector")
     add("--window", type=_COUNT, default=5, metavar="N", help="words of context on each side")
@@ -203,9 +214,22 @@ def _add_train_parser(commands: Any) -> None:
         "--batch-size",
         type=_COUNT,
         metavar="N",
-        help=f"words per step (default: {_BATCH_SIZE}, fewer for a short text)",
+        help=f"words per step of the layers (default: {_BATCH_SIZE}, fewer for a short text)",
     )
-    add("--lr", type=_RATE, default=0.001, metavar="X", help="learning rate of Adam")
+    train.add_argument(
+        "--lr",
+        type=_RATE,
+        metavar="X",
+        help="learning rate (default: 0.05 for CBOW and 0.025 for skip-gram, falling linearly; "
+        "0.001 for the layers)",
+    )
+    add(
+        "--threads",
+        type=_COUNT,
+        default=1,
+        metavar="N",
+        help="threads of the engine word2vec; more are faster, and give other vectors at every run",
+    )
     add("--min-count", type=_COUNT, default=5, metavar="N", help="leave out words rarer than this")
     add(
         "--subsample",
@@ -249,22 +273,16 @@ def _add_answer_options(parser: argparse.ArgumentParser) -> None:
 # --- train ---------------------------------------------------------------------------------------
 
 
-class _Training(NamedTuple):
-    vectors: KeyedVectors
-    loss: float | None  # averaged over the last tenth of an epoch that was noted
-    seconds: float
-    n_words: int  # of the thinned text
-    batch_size: int
-    interrupted: bool
-
-
 def _train(args: argparse.Namespace) -> int:
     from fastw2v._files import check_writable
 
     check_writable(args.output)  # before a minute of work, not after it
     built = _collect(args)
-    with _seeded(args.seed):
-        training = _fit(args, built)
+    if args.engine == "word2vec":
+        training = _fit_corpus(args, built)
+    else:
+        with _seeded(args.seed):
+            training = _fit(args, built)
     binary = args.output.lower().removesuffix(".gz").endswith(".bin")
     training.vectors.save_word2vec_format(args.output, binary=binary)
     neighbours = {
@@ -286,8 +304,8 @@ def _train(args: argparse.Namespace) -> int:
                 "settings": {
                     name: getattr(args, name)
                     for name in (
-                        *("files", "split", "model", "dim", "window", "negative", "epochs"),
-                        *("lr", "min_count", "subsample", "seed"),
+                        *("files", "split", "engine", "model", "dim", "window", "negative"),
+                        *("epochs", "lr", "min_count", "subsample", "seed", "threads"),
                     )
                 }
                 | {"batch_size": training.batch_size},
@@ -320,7 +338,7 @@ def _collect(args: argparse.Namespace) -> Corpus:
         )
         tokens = datasets.tokenize(datasets.builtin_text(), split=args.split)
     built = datasets.build_corpus(tokens, args.min_count)
-    if len(built.counts) <= args.negative:
+    if args.engine == "layers" and len(built.counts) <= args.negative:
         raise ValueError(
             f"--negative: expected fewer than the {len(built.counts)} words that occur "
             f"{args.min_count} times or more, got {args.negative}; lower --negative or "
@@ -329,7 +347,31 @@ def _collect(args: argparse.Namespace) -> Corpus:
     return built
 
 
-def _fit(args: argparse.Namespace, built: Corpus) -> _Training:
+def _fit_corpus(args: argparse.Namespace, built: Corpus) -> Trained:
+    """With the engine for whole corpora."""
+    import numpy as np
+
+    _say(
+        f"fastw2v: {args.model} on {len(built.corpus):,} words, {len(built.counts):,} different: "
+        f"{_counted(args.epochs, 'epoch')}",
+        unless=args.quiet,
+    )
+    progress = not args.quiet and _is_terminal(sys.stderr)
+    training = _cli_word2vec.fit(args, built, progress)
+    if training.interrupted:
+        _say("fastw2v: stopped; saving what was learned")
+    else:
+        rate = len(built.corpus) * args.epochs / max(training.seconds, 1e-9)
+        _say(
+            f"fastw2v: trained in {training.seconds:.1f} s, {rate:,.0f} words/s",
+            unless=args.quiet,
+        )
+    if not np.isfinite(training.vectors.vectors).all():
+        raise _cli_word2vec._not_finite("--lr")
+    return training
+
+
+def _fit(args: argparse.Namespace, built: Corpus) -> Trained:
     import numpy as np
 
     from fastw2v.datasets import subsample
@@ -352,7 +394,7 @@ def _fit(args: argparse.Namespace, built: Corpus) -> _Training:
     model = model_class(
         len(built.counts), args.dim, args.window, built.corpus, sample_size=args.negative
     )
-    trainer = Trainer(model, Adam(args.lr))
+    trainer = Trainer(model, Adam(0.001 if args.lr is None else args.lr))
     batch_size = args.batch_size or max(_LEAST_BATCH, min(_BATCH_SIZE, n_targets // _EPOCH_STEPS))
     batch_size = min(batch_size, n_targets)
     n_steps = n_targets // batch_size  # Trainer drops the last, partial batch
@@ -388,7 +430,7 @@ def _fit(args: argparse.Namespace, built: Corpus) -> _Training:
         raise FloatingPointError("the vectors are no longer finite; nothing saved, lower --lr")
     words = [built.id_to_word[row] for row in range(len(built.counts))]
     losses = trainer.loss_list
-    return _Training(
+    return Trained(
         KeyedVectors.from_words(words, model.word_vecs),
         float(losses[-1]) if losses and math.isfinite(losses[-1]) else None,
         seconds,
@@ -488,6 +530,34 @@ def _print_answer(head: str, nearest: Sequence[tuple[str, float]]) -> None:
         print(f" {word}: {cosine:.4f}")
 
 
+def _evaluate(args: argparse.Namespace) -> int:
+    found = _cli_word2vec.evaluate(_load(args.vectors), args)
+    if args.json:
+        _print_json(found)
+        return OK
+    for name, value in found.items():
+        if name == "sections":
+            for section, (right, total) in value.items():
+                print(f"{section}: {right} of {total}")
+        else:
+            print(f"{name}: {value:.4f}")
+    return OK
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from fastw2v._files import check_writable
+
+    check_writable(args.output)
+    vectors = _load(args.vectors)
+    _cli_word2vec.convert(vectors, args)
+    return OK
+
+
+def _map(args: argparse.Namespace) -> int:
+    print(f"wrote {_cli_word2vec.draw_map(_load(args.vectors), args)}")
+    return OK
+
+
 def _info(args: argparse.Namespace) -> int:
     import fastw2v
 
@@ -510,6 +580,10 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": _train,
     "similar": _similar,
     "analogy": _analogy,
+    "evaluate": _evaluate,
+    "convert": _convert,
+    "map": _map,
+    "word2vec": _cli_word2vec.word2vec,
     "info": _info,
     "translate-train": translate_train,
     "translate": translate,

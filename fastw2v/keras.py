@@ -19,6 +19,7 @@ import sys
 import numpy as np
 
 from fastw2v import _validation, layers, time_layers
+from fastw2v._cells import RECURRENT_ACTIVATIONS
 from fastw2v._summary import count_params, summary
 from fastw2v._waiting import settle
 from fastw2v.layers import Affine, MatMul
@@ -275,9 +276,7 @@ def _recurrent_options(layer, kind, config):
         gate = config["recurrent_activation"]
         if gate == "hard_sigmoid":
             gate += f"_keras{2 if _keras_major(layer) < 3 else 3}"
-        _validation.one_of(
-            f"recurrent_activation of {kind}", gate, time_layers.RECURRENT_ACTIVATIONS
-        )
+        _validation.one_of(f"recurrent_activation of {kind}", gate, RECURRENT_ACTIVATIONS)
         found["recurrent_activation"] = gate
     return found
 

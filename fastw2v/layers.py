@@ -306,7 +306,7 @@ class SigmoidWithLoss:
         x, dtype = _validation.as_native("x", x)
         N = _validation.score_column("x", x)
         t = _validation.yes_or_no("t", t, N)
-        ids = _validation.as_ids("t", t, 2)
+        ids = _validation.as_ids("t", t, 2, wrap=False)
         y, losses = np.empty(x.shape, x.dtype), np.empty(N)
         run = specialise(_loss.sigmoid_with_loss_forward)[x.dtype, ids.dtype]
         loss = run(y.reshape(N), losses, x.reshape(N), ids, _threads.parts(N * 25))
@@ -319,7 +319,7 @@ class SigmoidWithLoss:
         y = _validation.numbers("y", _validation.after_forward(self, self.y))
         N = _validation.score_column("y", y)
         t = _validation.yes_or_no("t", self.t, N)
-        ids = _validation.as_ids("t", t, 2)
+        ids = _validation.as_ids("t", t, 2, wrap=False)
         array = _validation.numbers("dout", dout)
         # A Python number as dout is weak in numpy's promotion, an array of one element is not.
         dtype = np.result_type(y, t, dout if isinstance(dout, (int, float)) else array)

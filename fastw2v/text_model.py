@@ -30,6 +30,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastw2v import _validation
+from fastw2v._archive import array_of
 from fastw2v._files import replacing
 from fastw2v.datasets.text import EOS
 from fastw2v.models import BetterRnnlmGen, RnnlmGen
@@ -220,10 +221,6 @@ class TextModel:
     @classmethod
     def _load(cls, path: str | os.PathLike[str]) -> TextModel:
         with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                # What is stored as it is cannot become larger than the file.
-                if info.compress_type != zipfile.ZIP_STORED:
-                    raise ValueError(f"{info.filename} is compressed")
             if archive.getinfo(f"{_META}.npy").file_size > _META_LIMIT:
                 raise ValueError("too many words")
             meta = json.loads(_array(archive, _META).tobytes().decode("utf-8", "surrogatepass"))
@@ -256,8 +253,7 @@ def _shapes(kind: str, V: int, H: int) -> list[tuple[int, ...]]:
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    with archive.open(f"{name}.npy") as file:
-        array = np.lib.format.read_array(file, allow_pickle=False)
+    array = array_of(archive, f"{name}.npy")
     if array.dtype.kind not in "fu":
         raise ValueError(f"{name} holds {array.dtype}")
     return array

@@ -1,6 +1,7 @@
 """Matrix products, and the sums that come with them.
 
     product     C (M, N) = [C +] A (M, K) B (K, N) [+ bias (N,)]
+    products    C (batch, M, N) = [C +] A (batch, M, K) B (batch, K, N), each with its own
     column_sums out (N,) = sum over rows of A (M, N), added in double in the order of the rows
 A and B may have any strides, so A B^T and A^T B are products with exchanged strides.
 
@@ -29,7 +30,9 @@ cdef enum:
     PANELS = 8              # panels packed at a time
     PACKED_ROWS = 960       # rows of A packed at a time
     IN_PLACE_ROWS = 120     # up to so many rows of A, B is read in place
-    SUMS = 32               # columns added up at a time, in registers
+    SUMS = 1024             # columns added up at a time: 8 KB of sums
+    FEW = 8                 # rows of them read at once
+    CUT = 32                # columns of a part are a multiple of it
 
 
 cdef struct Plan:
@@ -158,6 +161,23 @@ cdef void rectangle(real_t* C, const real_t* A, const real_t* B, const real_t* b
         i += rows
 
 
+cdef Py_ssize_t make_plan(Plan* plan, const real_t* any_pointer, Py_ssize_t n_parts) noexcept nogil:
+    """Fill in what follows from sizes and strides; returns the elements of scratch of a part."""
+    cdef Py_ssize_t NR = panel_columns(any_pointer), panels = n_panels(any_pointer, plan.N)
+    cdef Py_ssize_t tiles = n_pieces(plan.M, TILE_ROWS)
+    cut_into_parts(plan, tiles, panels, NR, n_parts)
+    plan.a_packed = plan.a_cs != 1 and plan.K > 1 and plan.M > 1
+    plan.b_in_place = plan.b_cs == 1 and plan.M <= IN_PLACE_ROWS
+    plan.kc = plan.K if plan.K <= K_PIECE else (even_piece(plan.K, K_PIECE) + 7) // 8 * 8
+    plan.nc = 1
+    if not plan.b_in_place:
+        plan.nc = even_piece(n_pieces(panels, plan.parts_n), PANELS)
+    plan.mc = 0
+    if plan.a_packed:
+        plan.mc = even_piece(n_pieces(tiles, plan.parts_m), PACKED_ROWS // TILE_ROWS) * TILE_ROWS
+    return ((plan.mc + plan.nc * NR) * plan.kc + 15) // 16 * 16
+
+
 def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
             const real_t[:, :] A,       # IN  (M, K)
             const real_t[:, :] B,       # IN  (K, N)
@@ -168,7 +188,7 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
     cdef const real_t* added = NULL
     cdef const real_t* a
     cdef const real_t* b
-    cdef Py_ssize_t size = sizeof(real_t), NR = panel_columns(added), p, tiles, panels, part_size
+    cdef Py_ssize_t size = sizeof(real_t), p, tiles, panels, part_size
     cdef real_t* scratch
     cdef Plan plan
     plan.M, plan.N, plan.K, plan.ldc = C.shape[0], C.shape[1], A.shape[1], C.strides[0] // size
@@ -182,17 +202,7 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
     if bias is not None:
         added = &bias[0]
     tiles, panels = n_pieces(plan.M, TILE_ROWS), n_panels(a, plan.N)
-    cut_into_parts(&plan, tiles, panels, NR, n_parts)
-    plan.a_packed = plan.a_cs != 1 and plan.K > 1 and plan.M > 1
-    plan.b_in_place = plan.b_cs == 1 and plan.M <= IN_PLACE_ROWS
-    plan.kc = plan.K if plan.K <= K_PIECE else (even_piece(plan.K, K_PIECE) + 7) // 8 * 8
-    plan.nc = 1
-    if not plan.b_in_place:
-        plan.nc = even_piece(n_pieces(panels, plan.parts_n), PANELS)
-    plan.mc = 0
-    if plan.a_packed:
-        plan.mc = even_piece(n_pieces(tiles, plan.parts_m), PACKED_ROWS // TILE_ROWS) * TILE_ROWS
-    part_size = ((plan.mc + plan.nc * NR) * plan.kc + 15) // 16 * 16
+    part_size = make_plan(&plan, a, n_parts)
     scratch = <real_t*> aligned_alloc(n_parts * part_size * size)
     if scratch == NULL:
         raise MemoryError
@@ -207,24 +217,78 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
     aligned_free(scratch)
 
 
+cdef void products_range(real_t* C, const real_t* A, const real_t* B, bint accumulate,
+                         const Plan* plan, real_t* scratch, Py_ssize_t c_step, Py_ssize_t a_step,
+                         Py_ssize_t b_step, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Products [lo, hi) of a batch, a whole one after the other."""
+    cdef Py_ssize_t n, panels = n_panels(A, plan.N)
+    for n in range(lo, hi):
+        rectangle(C + n * c_step, A + n * a_step, B + n * b_step, <const real_t*> NULL,
+                  accumulate, plan, scratch, 0, plan.M, 0, panels)
+
+
+def products(real_t[:, :, :] C,         # OUT (batch, M, N) rows contiguous
+             const real_t[:, :, :] A,   # IN  (batch, M, K)
+             const real_t[:, :, :] B,   # IN  (batch, K, N)
+             bint accumulate,
+             Py_ssize_t n_parts):
+    """C[i] = [C[i] +] A[i] B[i] for each i."""
+    cdef const real_t* a
+    cdef const real_t* b
+    cdef Py_ssize_t size = sizeof(real_t), batch = C.shape[0], p, part_size
+    cdef Py_ssize_t c_step = C.strides[0] // size, a_step = A.strides[0] // size
+    cdef Py_ssize_t b_step = B.strides[0] // size
+    cdef real_t* scratch
+    cdef Plan plan
+    plan.M, plan.N, plan.K, plan.ldc = C.shape[1], C.shape[2], A.shape[2], C.strides[1] // size
+    plan.a_rs, plan.a_cs = A.strides[1] // size, A.strides[2] // size
+    plan.b_rs, plan.b_cs = B.strides[1] // size, B.strides[2] // size
+    if batch == 0 or plan.M == 0 or plan.N == 0:
+        return
+    a = b = &C[0, 0, 0]         # not read if there is no K
+    if plan.K:
+        a, b = &A[0, 0, 0], &B[0, 0, 0]
+    part_size = make_plan(&plan, a, 1)
+    scratch = <real_t*> aligned_alloc(n_parts * part_size * size)
+    if scratch == NULL:
+        raise MemoryError
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            products_range(&C[0, 0, 0], a, b, accumulate, &plan, scratch + p * part_size, c_step,
+                           a_step, b_step, part_begin(p, n_parts, batch),
+                           part_begin(p + 1, n_parts, batch))
+    aligned_free(scratch)
+
+
 cdef void column_sums_range(real_t* out, const real_t* A, Py_ssize_t ld, Py_ssize_t M,
                             Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Columns [lo, hi), SUMS of them at a time."""
+    """Columns [lo, hi): a strip of SUMS of them from top to bottom, FEW rows at a time.
+
+    A strip is wide enough for each row of it to be read as a stream; FEW rows share one load and
+    one store of the sums.
+    """
     cdef double sums[SUMS]
-    cdef Py_ssize_t i, j = lo, d, n
+    cdef double s
+    cdef Py_ssize_t i, j = lo, d, k, n
     cdef const real_t* row
     while j < hi:
         n = min(<Py_ssize_t> SUMS, hi - j)
-        for d in range(SUMS):
+        for d in range(n):
             sums[d] = 0
-        for i in range(M):
+        i = 0
+        while i + FEW <= M:
             row = A + i * ld + j
-            if n == SUMS:
-                for d in range(SUMS):
-                    sums[d] += <double> row[d]
-            else:
-                for d in range(n):
-                    sums[d] += <double> row[d]
+            for d in range(n):
+                s = sums[d]
+                for k in range(FEW):
+                    s += <double> row[k * ld + d]
+                sums[d] = s
+            i += FEW
+        while i < M:
+            row = A + i * ld + j
+            for d in range(n):
+                sums[d] += <double> row[d]
+            i += 1
         for d in range(n):
             out[j + d] = <real_t> sums[d]
         j += n
@@ -239,13 +303,13 @@ def column_sums(real_t[::1] out,            # OUT (N,)
         for p in range(N):
             out[p] = 0
         return
-    columns = n_pieces(N, SUMS)
+    columns = n_pieces(N, CUT)
     with nogil:
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             column_sums_range(&out[0], &A[0, 0],
                               A.strides[0] // <Py_ssize_t> sizeof(real_t), M,
-                              min(N, SUMS * part_begin(p, n_parts, columns)),
-                              min(N, SUMS * part_begin(p + 1, n_parts, columns)))
+                              min(N, CUT * part_begin(p, n_parts, columns)),
+                              min(N, CUT * part_begin(p + 1, n_parts, columns)))
 
 
 def only_registers(float[::1] out,      # OUT (n_parts,) whatever comes out

@@ -183,13 +183,15 @@ FW_FUNCTION T NAME(fw_registers)(ptrdiff_t n, T start) {
     return total[0];
 }
 
-/* Columns of a panel from a matrix whose columns are contiguous: to[k, j] = b[j * step + k]. */
+/* Columns of a panel from a matrix whose columns are contiguous: to[k, j] = b[j * step + k]. The last
+   columns go through squares, too: those that begin LANES before the end, some a second time. */
 FW_FUNCTION void NAME(fw_pack_turned)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K, ptrdiff_t n) {
     enum { SQUARE = 16 / sizeof(T) };
     VECTOR x[SQUARE];
-    ptrdiff_t j, k;
+    ptrdiff_t begin, j, k;
     int q;
-    for (j = 0; j + LANES <= n; j += LANES) {
+    for (begin = 0; n >= LANES && begin < n; begin += LANES) {
+        j = begin + LANES <= n ? begin : n - LANES;
         for (k = 0; k + SQUARE <= K; k += SQUARE) {
             for (q = 0; q < SQUARE; q++)
                 x[q] = GATHER(b + (j + q) * step + k, SQUARE * step);
@@ -199,7 +201,8 @@ FW_FUNCTION void NAME(fw_pack_turned)(T *to, const T *b, ptrdiff_t step, ptrdiff
         for (; k < K; k++)
             for (q = 0; q < LANES; q++) to[k * 2 * LANES + j + q] = b[(j + q) * step + k];
     }
-    for (; j < n; j++)
+    if (n >= LANES) return;
+    for (j = 0; j < n; j++)
         for (k = 0; k < K; k++) to[k * 2 * LANES + j] = b[j * step + k];
 }
 

@@ -54,6 +54,30 @@ def over_time(noun, outputs, inputs, *options):
     return arguments
 
 
+def counter(n, merged=False):
+    from fastw2v._kernels import _vocabulary
+
+    tables = _vocabulary.open_counter(n)
+    if merged:
+        _vocabulary.merge(tables)
+    return tables
+
+
+def word2vec_tables(n):
+    """Arguments of one round of blocks, all frozen."""
+    from fastw2v import _w2v_engine as engine
+
+    def none(dtype):
+        return np.zeros(0, dtype)
+
+    rows = (engine.padded(real(V, D)), engine.padded(real(V, D)), engine.padded(real(1, D))[:0])
+    return (
+        *(*rows, np.zeros((8, 4)), none(np.uint32), none(np.uint32), ids(N), none(np.uint32)),
+        *(engine.alias_table(np.ones(V), 1.0), none(np.int32), none(np.uint8), none(np.int64)),
+        *(0, 2, K, 1, 1, 9, 0, 8, 0.1, 0.0, 0, True, n),
+    )
+
+
 # Arguments for n parts.
 CALLS = {
     "_activation.sigmoid": lambda n: (real(N), real(N), n),
@@ -101,6 +125,7 @@ CALLS = {
     "_embedding_dot.forward": lambda n: (real(N), real(N, D), real(N, D), real(V, D), ids(N), n),
     "_embedding_dot.backward": lambda n: (real(N, D), real(N), real(N, D), n),
     "_gemm.product": lambda n: (real(N, V), real(N, D), real(D, V), real(V), True, n),
+    "_gemm.products": lambda n: (real(n, N, V), real(n, N, D), real(n, D, V), True, n),
     "_gemm.column_sums": lambda n: (real(V), real(N, V), n),
     "_gemm.only_registers": lambda n: (real(n), 10_000, n),
     "_gru.forward": over_time("_gru", (1, 3, 1, 1, 0), (), 0, False),
@@ -168,6 +193,10 @@ CALLS = {
     ),
     "_optimizer.sum_squares": lambda n: (doubles(8), real(256 * V, D)[: 2**16 // D], None, n),
     "_optimizer.scale": lambda n: (real(V, D), None, 0.5, n),
+    "_ranking.rank": lambda n: (
+        *(np.zeros((9, K), np.int64), real(9, K), np.zeros((n, 9, K), np.int64), real(n, 9, K)),
+        *(real(V, D), real(9, D), np.zeros((9, 0), np.int64), n),
+    ),
     "_sampler.draw": lambda n: (ids(N), table(), 1, n),
     "_sampler.draw_distinct": lambda n: (
         np.zeros((N, K), np.int32),
@@ -177,6 +206,11 @@ CALLS = {
         1,
         n,
     ),
+    "_vocabulary.count": lambda n: (counter(n), np.zeros(n, np.int64), b"a b " * N, 0, n),
+    "_vocabulary.encode": lambda n: (
+        *(np.zeros(4 * N + n, np.int32), counter(n, merged=True), ids(1), b"a b " * N, True, n),
+    ),
+    "_word2vec.train": word2vec_tables,
 }
 
 

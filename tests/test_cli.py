@@ -19,6 +19,7 @@ from fastw2v.keyed_vectors import KeyedVectors
 TEXT = "the cat sat on the mat and the dog sat on the cat . " * 20
 WORDS = ("the", "cat", "sat", "on", "mat", "and", "dog")  # most frequent first
 N_WORDS = 260
+LAYERS = ("--engine", "layers")
 
 
 @pytest.fixture
@@ -167,7 +168,8 @@ def test_bugs_keep_their_traceback(monkeypatch):
 
 
 def test_train_hands_everything_on(folder, training, capsys):
-    argv = "train text.txt --dim 6 --window 2 --negative 3 --epochs 4 --batch-size 7 --lr 0.5"
+    argv = "train text.txt --engine layers --dim 6 --window 2 --negative 3 --epochs 4"
+    argv += " --batch-size 7 --lr 0.5"
     assert cli.main([*argv.split(), "--min-count", "2", "--subsample", "0", "-o", "out.txt"]) == 0
     corpus = datasets.build_corpus(datasets.tokenize(TEXT), 2)
     vocab_size, hidden_size, window_size, ids = training.model.args
@@ -190,7 +192,7 @@ def test_train_hands_everything_on(folder, training, capsys):
 
 
 def test_train_says_where_it_saved_on_stdout_and_the_rest_on_stderr(folder, training, capsys):
-    assert cli.main(["train", "text.txt"]) == 0
+    assert cli.main(["train", *LAYERS, "text.txt"]) == 0
     out, err = capsys.readouterr()
     *neighbours, last = out.splitlines()
     assert last == "saved 7 vectors of 100 numbers in vectors.txt (word2vec text format)"
@@ -206,7 +208,17 @@ def test_train_says_where_it_saved_on_stdout_and_the_rest_on_stderr(folder, trai
 
 
 def test_train_quiet_and_json(folder, training, capsys):
-    argv = ["train", "text.txt", "--quiet", "--json", "--model", "skip-gram", "--seed", "5"]
+    argv = [
+        "train",
+        *LAYERS,
+        "text.txt",
+        "--quiet",
+        "--json",
+        "--model",
+        "skip-gram",
+        "--seed",
+        "5",
+    ]
     assert cli.main([*argv, "-o", "v.bin"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -227,7 +239,7 @@ def test_train_without_file_takes_the_builtin_corpus(folder, training, capsys, m
     monkeypatch.setattr(
         datasets, "builtin_text", lambda: "A month has four weeks or 30 days. " * 30
     )
-    assert cli.main(["train"]) == 0
+    assert cli.main(["train", *LAYERS]) == 0
     out, err = capsys.readouterr()
     assert "no FILE given, collecting the English documentation inside this Python" in err
     assert out.startswith("month: ")
@@ -237,7 +249,10 @@ def test_train_without_file_takes_the_builtin_corpus(folder, training, capsys, m
 
 def test_train_on_several_files_split_at_blanks(folder, training):
     (folder / "more.gz").write_bytes(gzip.compress(b"<eos> The " * 9))
-    assert cli.main(["train", "text.txt", "more.gz", "--split", "blanks", "--negative", "2"]) == 0
+    assert (
+        cli.main(["train", *LAYERS, "text.txt", "more.gz", "--split", "blanks", "--negative", "2"])
+        == 0
+    )
     words = KeyedVectors.load("vectors.txt").index_to_key
     assert {"<eos>", "The", "the", "."} <= set(words)
 
@@ -253,7 +268,7 @@ def test_train_on_several_files_split_at_blanks(folder, training):
     ],
 )
 def test_the_name_of_the_output_chooses_the_format(folder, training, name, binary, packed):
-    assert cli.main(["train", "text.txt", "-o", name]) == 0
+    assert cli.main(["train", *LAYERS, "text.txt", "-o", name]) == 0
     content = (folder / name).read_bytes()
     assert content.startswith(b"\x1f\x8b") == packed
     content = gzip.decompress(content) if packed else content
@@ -265,7 +280,7 @@ def test_the_seed_rules_and_the_global_stream_is_put_back(folder, training):
     before = np.random.get_state()[1].copy()
     tables = []
     for seed in (1, 1, 2):
-        assert cli.main(["train", "text.txt", "--seed", str(seed)]) == 0
+        assert cli.main(["train", *LAYERS, "text.txt", "--seed", str(seed)]) == 0
         tables.append((training.model.word_vecs, training.corpus))
     assert np.array_equal(tables[0][0], tables[1][0])
     assert np.array_equal(tables[0][1], tables[1][1])
@@ -274,20 +289,20 @@ def test_the_seed_rules_and_the_global_stream_is_put_back(folder, training):
 
 
 def test_batches_of_short_and_long_texts(folder, training):
-    assert cli.main(["train", "text.txt", "--subsample", "0"]) == 0
+    assert cli.main(["train", *LAYERS, "text.txt", "--subsample", "0"]) == 0
     assert training.fit["batch_size"] == cli._LEAST_BATCH
     (folder / "text.txt").write_text(TEXT * 500, encoding="utf-8")
-    assert cli.main(["train", "text.txt", "--subsample", "0"]) == 0
+    assert cli.main(["train", *LAYERS, "text.txt", "--subsample", "0"]) == 0
     assert training.fit["batch_size"] == (N_WORDS * 500 - 10) // 200
-    assert cli.main(["train", "text.txt", "--batch-size", "999999999"]) == 0
+    assert cli.main(["train", *LAYERS, "text.txt", "--batch-size", "999999999"]) == 0
     assert training.fit["batch_size"] == len(training.t)  # else not one step would be made
 
 
 def test_the_bar_is_for_terminals_only(folder, training, monkeypatch):
     monkeypatch.setattr(cli, "_is_terminal", lambda stream: True)
-    assert cli.main(["train", "text.txt"]) == 0
+    assert cli.main(["train", *LAYERS, "text.txt"]) == 0
     assert training.fit["progress"] is True
-    assert cli.main(["train", "text.txt", "--quiet"]) == 0
+    assert cli.main(["train", *LAYERS, "text.txt", "--quiet"]) == 0
     assert training.fit["progress"] is False
 
 
@@ -297,7 +312,7 @@ def test_ctrl_c_saves_what_was_learned(folder, training, capsys):
         raise KeyboardInterrupt
 
     training.during_fit = during_fit
-    assert cli.main(["train", "text.txt", "--json"]) == 130
+    assert cli.main(["train", *LAYERS, "text.txt", "--json"]) == 130
     out, err = capsys.readouterr()
     assert json.loads(out)["interrupted"] is True
     assert "fastw2v: stopped; saving what was learned" in err
@@ -309,7 +324,7 @@ def test_ctrl_c_before_training(folder, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(datasets, "read_text", stop)
-    assert cli.main(["train", "text.txt"]) == 130
+    assert cli.main(["train", *LAYERS, "text.txt"]) == 130
     assert capsys.readouterr().err.endswith("fastw2v: stopped\n")
     assert os.listdir(folder) == ["text.txt"]
 
@@ -320,25 +335,29 @@ def test_diverged_vectors_are_not_saved(folder, training, capsys):
 
     training.during_fit = during_fit
     (folder / "vectors.txt").write_text("old")
-    assert fails(capsys, "train", "text.txt") == (
+    assert fails(capsys, "train", *LAYERS, "text.txt") == (
         "the vectors are no longer finite; nothing saved, lower --lr"
     )
     assert (folder / "vectors.txt").read_text() == "old"
 
 
 def test_train_refuses_before_it_works(folder, training, capsys):
-    assert "none.txt: no such file" in fails(capsys, "train", "none.txt")
-    assert "there is no folder" in fails(capsys, "train", "text.txt", "-o", "none/v.txt")
-    assert "is a folder; give the name of a file" in fails(capsys, "train", "text.txt", "-o", ".")
-    assert "--negative: expected fewer than the 7 words" in fails(
-        capsys, "train", "text.txt", "--negative", "7"
+    assert "none.txt: no such file" in fails(capsys, "train", *LAYERS, "none.txt")
+    assert "there is no folder" in fails(capsys, "train", *LAYERS, "text.txt", "-o", "none/v.txt")
+    assert "is a folder; give the name of a file" in fails(
+        capsys, "train", *LAYERS, "text.txt", "-o", "."
     )
-    assert "no word occurs 999 times" in fails(capsys, "train", "text.txt", "--min-count", "999")
-    assert "--window: " in fails(capsys, "train", "text.txt", "--window", "120")
+    assert "--negative: expected fewer than the 7 words" in fails(
+        capsys, "train", *LAYERS, "text.txt", "--negative", "7"
+    )
+    assert "no word occurs 999 times" in fails(
+        capsys, "train", *LAYERS, "text.txt", "--min-count", "999"
+    )
+    assert "--window: " in fails(capsys, "train", *LAYERS, "text.txt", "--window", "120")
     (folder / "numbers.txt").write_text("1 2 3")
-    assert "tokens: expected words, got none" in fails(capsys, "train", "numbers.txt")
+    assert "tokens: expected words, got none" in fails(capsys, "train", *LAYERS, "numbers.txt")
     (folder / "bad.txt").write_bytes(b"caf\xe9")
-    assert "bad.txt: byte 3: 0xe9 is not UTF-8" in fails(capsys, "train", "bad.txt")
+    assert "bad.txt: byte 3: 0xe9 is not UTF-8" in fails(capsys, "train", *LAYERS, "bad.txt")
     assert not hasattr(training, "fit")
 
 

@@ -170,3 +170,10 @@ def test_version_stands_in_the_changelog():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     release = fastw2v.__version__.split(".dev")[0].split("+")[0]
     assert f"## [{release}]" in text
+
+
+def test_pictures_and_files_of_the_readme_are_there():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r'src="([^"]+)"', text) + re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    assert len(named) >= 8
+    assert [name for name in named if not (ROOT / name).is_file()] == []

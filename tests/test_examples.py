@@ -55,7 +55,7 @@ def test_json_and_picture(name, tmp_path):
 
 
 def test_addition_prints_samples_as_the_note_does(tmp_path):
-    out = run("addition", "--output", tmp_path / "a.png", cwd=tmp_path).stdout
+    out = run("addition", "--state", "both", "--output", tmp_path / "a.png", cwd=tmp_path).stdout
     lines = out.splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("Input sentence:"))
     assert lines[first].startswith("Input sentence:   ['")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fastw2v import _products
 from fastw2v._kernels import _gemm
-from fastw2v._products import column_sums, product
+from fastw2v._products import batched_product, column_sums, product
 from fastw2v._row_grad import RowGrad
 
 KINDS = ["f4", "f8", "f2", "i4", "u1", "?", ">f4"]
@@ -169,3 +169,35 @@ def test_column_sums_of_any_memory(rng, kind):
         found = column_sums(same)
         assert found.dtype == (a.dtype if kind[0] == "f" else np.float64)
         np.testing.assert_array_equal(found, a.sum(axis=0, dtype=np.float64).astype(found.dtype))
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    *(st.sampled_from(["f4", "f8", "i4", ">f4"]) for _ in range(2)),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+def test_products_of_a_batch(kind_a, kind_b, turned, seed):
+    rng = np.random.default_rng(seed)
+    batch, M, K, N = rng.integers(0, 6, 4)
+    a = numbers(rng, (batch, K, M) if turned else (batch, M, K), kind_a)
+    a = a.swapaxes(1, 2) if turned else a
+    b = numbers(rng, (batch, K, N), kind_b)
+    out = batched_product(a, b)
+    assert out.dtype == np.result_type(a, b)
+    np.testing.assert_array_equal(out, a @ b)
+    onto = np.ones(out.shape, np.float64 if out.dtype.kind == "i" else out.dtype)
+    assert batched_product(a, b, onto=onto) is onto
+    np.testing.assert_array_equal(onto, a @ b + 1)
+
+
+def test_products_of_a_batch_have_the_same_bits_for_any_threads(rng, all_parts):
+    a = rng.standard_normal((9, 11, 40)).astype(np.float32)
+    b = rng.standard_normal((9, 29, 40)).astype(np.float32).swapaxes(1, 2)
+    results = []
+    for n_parts in N_PARTS:
+        all_parts(n_parts)
+        results.append(batched_product(a, b))
+    for other in results[1:]:
+        assert_same_bits(other, results[0])
+    np.testing.assert_allclose(results[0], a.astype("f8") @ b, rtol=1e-4, atol=1e-4)

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastw2v import _validation, base_model, config
+from fastw2v import _validation, config
+from fastw2v._archive import array_of, shape_of
 from fastw2v._files import replacing
 from fastw2v._waiting import settle
 from fastw2v.base_model import BaseModel, BookFileError
@@ -432,7 +433,7 @@ class CharTranslator(BaseModel):
             with _told_as_damage(name):
                 settings = _read_settings(archive)
                 members = [f"param{k}.npy" for k in range(len(archive.namelist()) - 1)]
-                shapes = [base_model._shape_of(archive, member) for member in members]
+                shapes = [shape_of(archive, member) for member in members]
             n_characters = (len(settings[f"{side}_characters"]) for side in ("source", "target"))
             names = ("hidden_size", "embed_size", "bidirectional", "attention")
             sizes = weight_shapes(*n_characters, *(settings[name] for name in names))
@@ -449,7 +450,7 @@ class CharTranslator(BaseModel):
                     f"{len(shapes)}; train the model and save it again"
                 )
             with _told_as_damage(name):
-                arrays = [base_model._member(archive, member) for member in members]
+                arrays = [array_of(archive, member) for member in members]
         dtype = np.float64 if arrays[0].dtype == np.float64 else np.float32
         model = cls(**settings, dtype=dtype, rng=np.random.default_rng(0))
         for param, array in zip(model.params, arrays, strict=True):
@@ -470,7 +471,7 @@ def _told_as_damage(name):
 
 def _read_settings(archive):
     """The settings in the archive of `save`, of the right types."""
-    raw = base_model._member(archive, "settings.npy")
+    raw = array_of(archive, "settings.npy")
     settings = json.loads(raw.astype(np.uint8).tobytes().decode("ascii"))
     kinds = {"format": str, "embed_size": (int, type(None))}
     kinds |= dict.fromkeys(("source_characters", "target_characters"), list)

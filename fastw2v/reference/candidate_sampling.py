@@ -90,7 +90,7 @@ class NCELoss(_SampledLoss):
     """Mean over the batch of the sum over the classes of sigmoid cross entropies."""
 
     def loss_and_gradient(self, logits):
-        kept = np.isfinite(logits)
+        kept = logits != -np.inf
         x = np.where(kept, logits, 0)
         labels = np.zeros_like(x)
         labels[:, 0] = 1

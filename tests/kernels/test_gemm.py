@@ -207,6 +207,41 @@ def test_registers_alone():
         assert (out > 1).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [*SHAPES, (11, 256, 29), (29, 11, 256)])
+@pytest.mark.parametrize("turned", ["neither", "A", "B", "both"])
+def test_a_batch_is_product_after_product(dtype, shape, turned):
+    rng, dtype = np.random.default_rng(7), np.dtype(dtype)
+    M, K, N = shape
+    A = rng.standard_normal((5, M, K)).astype(dtype)
+    B = rng.standard_normal((5, K, N)).astype(dtype)
+    C = rng.standard_normal((5, M, N)).astype(dtype)
+    if turned in ("A", "both"):
+        A = np.ascontiguousarray(A.swapaxes(1, 2)).swapaxes(1, 2)
+    if turned in ("B", "both"):
+        B = np.ascontiguousarray(B.swapaxes(1, 2)).swapaxes(1, 2)
+    run = specialise(_gemm.products)[dtype]
+    for onto in (None, C):
+        expected = np.stack(
+            [product(A[i], B[i], None if onto is None else C[i]) for i in range(len(A))]
+        )
+        results = []
+        for n_parts in N_PARTS:
+            out = np.full_like(C, 7) if onto is None else C.copy()
+            run(out, A, B, onto is not None, n_parts)
+            results.append(out)
+        for out in results:
+            assert_same_bits(out, expected)
+
+
+def test_an_empty_batch_leaves_the_result():
+    for shape in ((0, 3, 4), (3, 0, 4), (3, 4, 0)):
+        out = np.empty((shape[0], shape[1], shape[2]), np.float32)
+        A, B = np.ones((*shape[:2], 2), np.float32), np.ones((shape[0], 2, shape[2]), np.float32)
+        specialise(_gemm.products)[np.dtype(np.float32)](out, A, B, False, 2)
+        assert out.size == 0
+
+
 @pytest.mark.parametrize("M, N", [(0, 5), (1, 1), (7, 33), (50, 100)])
 def test_column_sums(rng, dtype, M, N):
     A = rng.standard_normal((M, N + 2)).astype(dtype)[:, :N]

@@ -1,0 +1,210 @@
+"""Are our vectors as good as gensim's? The table of quality: same words, same epochs, many seeds.
+
+    python bench/quality.py [FILE ...]          text, one sentence a line; without FILE the English
+                                                documentation inside this Python
+    python bench/quality.py --gensim-texts ...  adds the lee corpus and the shortened Wikipedia dump
+                                                of gensim's wheel
+    --seeds 5 --epochs 8 --size 100 --only cbow
+
+Columns: mean over seeds and standard deviation of Spearman's coefficient with WordSim-353 and
+SimLex-999 (files of gensim's wheel), mean negative-sampling loss on held-out sentences (taken by
+the same code for both sides), how much of a planted structure is recovered, seconds. A row of ours
+is followed by its mean difference to gensim's and the standard error of that.
+"""
+
+import argparse
+import bz2
+import os
+import re
+import sys
+import time
+
+for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    os.environ.pop(name, None)
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np  # noqa: E402
+from gensim.models import Word2Vec as GensimWord2Vec  # noqa: E402
+from gensim.test.utils import datapath  # noqa: E402
+
+from fastw2v import Word2Vec  # noqa: E402
+from fastw2v.datasets import builtin_corpus  # noqa: E402
+
+# (key, name, settings of ours, settings of gensim); both state their learning rates.
+CONTENDERS = [
+    ("skip-gram", "skip-gram 0.025", {"sg": 1, "alpha": 0.025}, {"sg": 1, "alpha": 0.025}),
+    ("cbow-low", "CBOW 0.025", {"alpha": 0.025}, {"alpha": 0.025}),
+    ("cbow", "CBOW 0.05 (our default)", {"alpha": 0.05}, {"alpha": 0.05}),
+    ("exact", "CBOW exact 0.15", {"cbow_grad": "exact", "alpha": 0.15}, {"alpha": 0.05}),
+    (
+        "deterministic-skip-gram",
+        "skip-gram 0.025, deterministic",
+        {"sg": 1, "alpha": 0.025, "deterministic": True},
+        {"sg": 1, "alpha": 0.025},
+    ),
+    (
+        "deterministic-cbow",
+        "CBOW 0.05, deterministic",
+        {"alpha": 0.05, "deterministic": True},
+        {"alpha": 0.05},
+    ),
+    (
+        "fresh",
+        "skip-gram 0.025, negatives for each pair",
+        {"sg": 1, "alpha": 0.025, "shared_negatives": False},
+        {"sg": 1, "alpha": 0.025},
+    ),
+]
+MEASURES = ("WordSim-353", "SimLex-999", "held-out loss", "planted", "seconds")
+
+
+def gensim_texts():
+    """Sentences of the texts in gensim's wheel, in lower case without punctuation."""
+    from gensim.corpora import wikicorpus
+
+    dump = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
+    with bz2.BZ2File(datapath(dump)) as stream:
+        for _, text, _ in wikicorpus.extract_pages(stream):
+            for paragraph in wikicorpus.filter_wiki(text).split("\n"):
+                words = re.findall(r"[^\W\d_]+", paragraph.lower())
+                if len(words) > 3:
+                    yield words
+    with open(datapath("lee_background.cor"), encoding="utf-8") as stream:
+        for line in stream:
+            yield re.findall(r"[^\W\d_]+", line.lower())
+
+
+def sentences_of(options):
+    found = []
+    for path in options.files:
+        with open(path, encoding="utf-8") as stream:
+            for line in stream:
+                words = [w for w in line.lower().split() if w != "<unk>" and re.search(r"\w", w)]
+                if words:
+                    found.append(words)
+    if options.gensim_texts:
+        found += gensim_texts()
+    if not found:
+        words = builtin_corpus()
+        found = [words[begin : begin + 100] for begin in range(0, len(words), 100)]
+    return found
+
+
+def planted(seed, n=4000, topics=60, size=8):
+    """Sentences of 15 words, four in five from one topic; true neighbours share the topic."""
+    generator = np.random.default_rng(seed)
+    topic = generator.integers(topics, size=(n, 1))
+    stray = generator.random((n, 15)) < 0.2
+    topic = np.where(stray, generator.integers(topics, size=(n, 15)), topic)
+    words = topic * size + generator.integers(size, size=(n, 15))
+    return [[f"w{w}" for w in row] for row in words.tolist()], topics, size
+
+
+def recovered(vectors, topics, size):
+    """The share of the nearest size - 1 words that are of the same topic."""
+    words = [f"w{w}" for w in range(topics * size)]
+    answers = vectors.most_similar_many(words, topn=size - 1)
+    right = [
+        int(other[1:]) // size == w // size for w, found in enumerate(answers) for other, _ in found
+    ]
+    return float(np.mean(right))
+
+
+def as_ours(model, settings, sentences):
+    """A gensim model's weights in a model of ours, so that one code judges both."""
+    shell = Word2Vec(**settings)
+    shell.build_vocab(sentences)
+    order = [model.wv.key_to_index[word] for word in shell.wv.index_to_key]
+    shell.wv.vectors = np.ascontiguousarray(model.wv.vectors[order])
+    shell.syn1neg = np.ascontiguousarray(model.syn1neg[order])
+    return shell
+
+
+def measure(train, settings, text, held_out, seed, gensim):
+    def trained(sentences):
+        began = time.perf_counter()
+        model = train(sentences, **settings, seed=seed)
+        seconds = time.perf_counter() - began
+        if gensim:
+            plain = {k: v for k, v in settings.items() if k not in ("workers",)}
+            model = as_ours(model, plain, sentences)
+        return model, seconds
+
+    model, seconds = trained(text)
+    numbers = []
+    for file in ("wordsim353.tsv", "simlex999.txt"):
+        try:
+            numbers.append(model.wv.evaluate_word_pairs(datapath(file))[1][0])
+        except ValueError:  # no pair is in a small vocabulary
+            numbers.append(float("nan"))
+    numbers.append(model.held_out_loss(held_out))
+    sentences, topics, size = planted(seed)
+    numbers += [recovered(trained(sentences)[0].wv, topics, size), seconds]
+    return numbers
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("files", nargs="*")
+    parser.add_argument("--gensim-texts", action="store_true")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--size", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", default="", help="keys, between commas: skip-gram,cbow,...")
+    options = parser.parse_args()
+    sentences = sentences_of(options)
+    cut = len(sentences) - len(sentences) // 30
+    text, held_out = sentences[:cut], sentences[cut:]
+    common = {
+        "vector_size": options.size,
+        "window": 5,
+        "negative": 5,
+        "min_count": 5,
+        "sample": 1e-3,
+        "epochs": options.epochs,
+        "workers": options.threads,
+    }
+    n_words = sum(map(len, text))
+    print(f"{n_words:,} words, {len(text):,} sentences, {options.seeds} seeds, {common}\n")
+    print("| | " + " | ".join(MEASURES) + " |\n|" + "---|" * (len(MEASURES) + 1))
+    wanted = [key for key in options.only.split(",") if key]
+    known = {}
+    for key, name, ours, gensims in CONTENDERS:
+        if wanted and key not in wanted:
+            continue
+        results = {}
+        for side, train, settings in (
+            ("gensim", GensimWord2Vec, gensims),
+            ("ours", Word2Vec, ours),
+        ):
+            label = (side, tuple(sorted(settings.items())))
+            if label not in known:
+                known[label] = np.array(
+                    [
+                        measure(train, common | settings, text, held_out, seed, side == "gensim")
+                        for seed in range(1, options.seeds + 1)
+                    ]
+                )
+                title = name if side == "ours" else f"gensim, {describe(settings)}"
+                line(title, known[label].mean(axis=0), known[label].std(axis=0, ddof=1))
+            results[side] = known[label]
+        difference = results["ours"].mean(axis=0) - results["gensim"].mean(axis=0)
+        spread = sum(r.var(axis=0, ddof=1) / len(r) for r in results.values()) ** 0.5
+        line("difference", difference, spread, sign="+")
+
+
+def describe(settings):
+    return f"{'skip-gram' if settings.get('sg') else 'CBOW'} {settings['alpha']}"
+
+
+def line(title, means, spreads, sign=""):
+    numbers = [
+        f"{m:{sign}.4f} ± {s:.4f}" if name != "seconds" else f"{m:{sign}.1f}"
+        for name, m, s in zip(MEASURES, means, spreads, strict=True)
+    ]
+    print(f"| {title} | " + " | ".join(numbers) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+def rank(
+    ids: NDArray[Any],
+    scores: NDArray[Any],
+    part_ids: NDArray[Any],
+    part_scores: NDArray[Any],
+    W: NDArray[Any],
+    queries: NDArray[Any],
+    exclude: NDArray[Any],
+    n_parts: int,
+) -> None: ...

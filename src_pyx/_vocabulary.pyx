@@ -1,0 +1,421 @@
+"""Words of a text in bytes: counted, and turned into ids.
+
+A word is what stands between white space, that of Python's str.split in UTF-8; its bytes are not
+looked at further. A sentence ends at a line feed.
+
+    open_counter    n_parts hash tables, in a capsule that frees them
+    count           the words of a piece of text into them: part p of the text into table p
+    merge           all tables into the first; returns (words, bytes of their text)
+    read            text, counts and first positions of the words of the first table
+    encode          text to ids: ids[word], END at a line feed
+
+A piece of text ends at the text's end or after a blank byte (`after_last_blank`); it is cut into
+parts behind blank bytes, so no word is ever in two parts. Tables know for each word how often it
+came and where first: an order made of these does not depend on the cut.
+
+Nothing raises but for lack of memory; `count` and `merge` return False then.
+"""
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from cython.parallel cimport prange
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memmove, memset
+
+from common_parallel cimport part_begin, use_pool
+
+cdef enum:
+    FREE = -1               # empty slot
+    END = -1                # between two sentences
+    NEVER = -2              # id of a word that is left out
+    FIRST_SLOTS = 1 << 12
+    FIRST_BYTES = 1 << 15
+
+# What a byte can be: part of a word, a blank, a line feed, the first of a blank of several bytes.
+cdef enum:
+    LETTER = 0
+    BLANK = 1
+    LINE_END = 2
+    WIDE = 3
+
+cdef struct word_t:
+    uint64_t hash
+    int64_t count
+    int64_t first           # byte of the whole text where it first stands
+    int64_t offset          # of its bytes in `text`, which a line feed follows
+    int32_t length
+
+cdef struct table_t:
+    int32_t* slots          # number of a word, or FREE; open addressing
+    int64_t n_slots         # a power of two, at least twice n_words
+    word_t* words
+    int64_t n_words, max_words
+    uint8_t* text
+    int64_t n_bytes, max_bytes
+
+cdef struct counter_t:
+    table_t* tables
+    int64_t n_tables
+
+cdef uint8_t kind_of[256]
+
+
+cdef int set_kinds():
+    """The blanks of str.split; those beyond ASCII begin with C2, E1, E2 or E3 in UTF-8."""
+    cdef int c
+    memset(kind_of, LETTER, 256)
+    for c in (9, 11, 12, 13, 28, 29, 30, 31, 32):
+        kind_of[c] = BLANK
+    kind_of[10] = LINE_END
+    for c in (0xC2, 0xE1, 0xE2, 0xE3):
+        kind_of[c] = WIDE
+    return 0
+
+
+cdef inline int wide_blank(const uint8_t* at, int64_t n) noexcept nogil:
+    """Bytes of the blank beyond ASCII that stands here, 0 if none does; n bytes are left."""
+    if at[0] == 0xC2:
+        return 2 if n >= 2 and (at[1] == 0x85 or at[1] == 0xA0) else 0
+    if n < 3:
+        return 0
+    if at[0] == 0xE1:
+        return 3 if at[1] == 0x9A and at[2] == 0x80 else 0
+    if at[0] == 0xE3:
+        return 3 if at[1] == 0x80 and at[2] == 0x80 else 0
+    if at[0] == 0xE2 and at[1] == 0x80:
+        return 3 if at[2] <= 0x8A or at[2] == 0xA8 or at[2] == 0xA9 or at[2] == 0xAF else 0
+    return 3 if at[0] == 0xE2 and at[1] == 0x81 and at[2] == 0x9F else 0
+
+
+cdef inline uint64_t first_hash() noexcept nogil:
+    return <uint64_t> 0xCBF29CE484222325ULL         # FNV-1a, and a last mix for its low bits
+
+
+cdef inline uint64_t last_hash(uint64_t h) noexcept nogil:
+    h = (h ^ (h >> 32)) * <uint64_t> 0x9E3779B97F4A7C15ULL
+    return h ^ (h >> 29)
+
+
+cdef inline int64_t next_word(const uint8_t* data, int64_t i, int64_t n, uint64_t* h,
+                              bint* line_ended, int64_t* start) noexcept nogil:
+    """The end of the next word from i on, and its start and hash; start = n where none is left.
+
+    line_ended tells whether a line feed stood before it; it stops there: then start = end.
+    """
+    cdef uint64_t value = first_hash()
+    cdef int kind, wide
+    line_ended[0] = False
+    while i < n:
+        kind = kind_of[data[i]]
+        if kind == LETTER:
+            break
+        if kind == LINE_END:
+            line_ended[0] = True
+            start[0] = i + 1
+            return i + 1
+        if kind == WIDE:
+            wide = wide_blank(data + i, n - i)
+            if wide == 0:
+                break
+            i += wide
+        else:
+            i += 1
+    start[0] = i
+    while i < n:
+        kind = kind_of[data[i]]
+        if kind != LETTER and (kind != WIDE or wide_blank(data + i, n - i)):
+            break
+        value = (value ^ data[i]) * <uint64_t> 0x100000001B3ULL
+        i += 1
+    h[0] = last_hash(value)
+    return i
+
+
+# ---- hash tables
+
+cdef bint grow_slots(table_t* t) noexcept nogil:
+    cdef int64_t n_slots = 2 * t.n_slots, mask = 2 * t.n_slots - 1, slot, w
+    cdef int32_t* slots = <int32_t*> malloc(n_slots * sizeof(int32_t))
+    if slots == NULL:
+        return False
+    memset(slots, 0xFF, n_slots * sizeof(int32_t))      # all FREE
+    for w in range(t.n_words):
+        slot = <int64_t> t.words[w].hash & mask
+        while slots[slot] != FREE:
+            slot = (slot + 1) & mask
+        slots[slot] = <int32_t> w
+    free(t.slots)
+    t.slots = slots
+    t.n_slots = n_slots
+    return True
+
+
+cdef bint make_table(table_t* t) noexcept nogil:
+    t.n_slots, t.max_words, t.max_bytes = FIRST_SLOTS, FIRST_SLOTS // 2, FIRST_BYTES
+    t.n_words = t.n_bytes = 0
+    t.slots = <int32_t*> malloc(t.n_slots * sizeof(int32_t))
+    t.words = <word_t*> malloc(t.max_words * sizeof(word_t))
+    t.text = <uint8_t*> malloc(t.max_bytes)
+    if t.slots == NULL or t.words == NULL or t.text == NULL:
+        return False
+    memset(t.slots, 0xFF, t.n_slots * sizeof(int32_t))
+    return True
+
+
+cdef void free_table(table_t* t) noexcept nogil:
+    free(t.slots)
+    free(t.words)
+    free(t.text)
+    t.slots, t.words, t.text = NULL, NULL, NULL
+    t.n_words = 0
+
+
+cdef inline int64_t find(const table_t* t, const uint8_t* word, int64_t length, uint64_t h,
+                         int64_t* slot) noexcept nogil:
+    """The number of a word, or FREE; `slot` is where it is or would be."""
+    cdef int64_t mask = t.n_slots - 1, at = <int64_t> h & mask
+    cdef const word_t* w
+    while t.slots[at] != FREE:
+        w = t.words + t.slots[at]
+        if w.hash == h and w.length == length and not memcmp(t.text + w.offset, word, length):
+            break
+        at = (at + 1) & mask
+    slot[0] = at
+    return t.slots[at]
+
+
+cdef bint append(table_t* t, const uint8_t* word, int64_t length, uint64_t h, int64_t slot,
+                 int64_t first) noexcept nogil:
+    """A new word, not yet counted; False without memory or beyond 2^31 words."""
+    cdef void* block
+    cdef word_t* w
+    if t.n_words == t.max_words:
+        if t.n_words >= 0x3FFFFFFF:
+            return False
+        block = realloc(t.words, 2 * t.max_words * sizeof(word_t))
+        if block == NULL:
+            return False
+        t.words = <word_t*> block
+        t.max_words *= 2
+    if t.n_bytes + length + 1 > t.max_bytes:
+        block = realloc(t.text, 2 * t.max_bytes + length)
+        if block == NULL:
+            return False
+        t.text = <uint8_t*> block
+        t.max_bytes = 2 * t.max_bytes + length
+    w = t.words + t.n_words
+    w.hash, w.count, w.first, w.offset, w.length = h, 0, first, t.n_bytes, <int32_t> length
+    memcpy(t.text + t.n_bytes, word, length)
+    t.text[t.n_bytes + length] = 10
+    t.n_bytes += length + 1
+    t.slots[slot] = <int32_t> t.n_words
+    t.n_words += 1
+    return 2 * t.n_words <= t.n_slots or grow_slots(t)
+
+
+cdef bint count_range(table_t* t, int64_t* lines, const uint8_t* data, int64_t lo, int64_t hi,
+                      int64_t base) noexcept nogil:
+    cdef int64_t i = lo, start, w, slot
+    cdef uint64_t h
+    cdef bint line_ended
+    while i < hi:
+        i = next_word(data, i, hi, &h, &line_ended, &start)
+        if line_ended:
+            lines[0] += 1
+            continue
+        if start == i:
+            break
+        if i - start > 0x7FFFFFFF:
+            return False
+        w = find(t, data + start, i - start, h, &slot)
+        if w == FREE:
+            w = t.n_words
+            if not append(t, data + start, i - start, h, slot, base + start):
+                return False
+        t.words[w].count += 1
+    return True
+
+
+cdef bint merge_tables(table_t* into, const table_t* other) noexcept nogil:
+    cdef int64_t v, w, slot
+    cdef const word_t* word
+    for v in range(other.n_words):
+        word = other.words + v
+        w = find(into, other.text + word.offset, word.length, word.hash, &slot)
+        if w == FREE:
+            w = into.n_words
+            if not append(into, other.text + word.offset, word.length, word.hash, slot,
+                          word.first):
+                return False
+        into.words[w].count += word.count
+        if word.first < into.words[w].first:
+            into.words[w].first = word.first
+    return True
+
+
+cdef int64_t cut(const uint8_t* data, int64_t at, int64_t n) noexcept nogil:
+    """The first place from `at` on that is the start, the end, or behind a blank byte."""
+    if at <= 0:
+        return 0
+    while at < n and kind_of[data[at - 1]] != BLANK and kind_of[data[at - 1]] != LINE_END:
+        at += 1
+    return at if at < n else n
+
+
+# ---- encoding
+
+cdef int64_t encode_range(int32_t* out, const table_t* t, const int32_t* ids,
+                          const uint8_t* data, int64_t lo, int64_t hi,
+                          bint lines) noexcept nogil:
+    """Ids of the words that begin in [lo, hi); never two END in a row. Returns how many."""
+    cdef int64_t i = lo, start, w, slot, n = 0
+    cdef uint64_t h
+    cdef bint line_ended
+    while i < hi:
+        i = next_word(data, i, hi, &h, &line_ended, &start)
+        if line_ended:
+            if lines and (n == 0 or out[n - 1] != END):
+                out[n] = END
+                n += 1
+            continue
+        if start == i:
+            break
+        w = find(t, data + start, i - start, h, &slot)
+        if w != FREE and ids[w] >= 0:
+            out[n] = ids[w]
+            n += 1
+    return n
+
+
+# ---- entries
+
+cdef const char* CAPSULE = b"fastw2v._kernels._vocabulary.counter"
+
+
+cdef void close(object capsule) noexcept:
+    cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(capsule, CAPSULE)
+    cdef int64_t p
+    for p in range(c.n_tables):
+        free_table(c.tables + p)
+    free(c.tables)
+    free(c)
+
+
+def open_counter(Py_ssize_t n_tables):
+    """Empty tables, for as many parts."""
+    cdef counter_t* c = <counter_t*> calloc(1, sizeof(counter_t))
+    cdef int64_t p
+    cdef bint made = c != NULL
+    if made:
+        c.tables = <table_t*> calloc(n_tables, sizeof(table_t))
+        made = c.tables != NULL
+    if made:
+        c.n_tables = n_tables
+        for p in range(n_tables):
+            made = make_table(c.tables + p) and made
+    if not made:
+        if c != NULL and c.tables != NULL:
+            for p in range(n_tables):
+                free_table(c.tables + p)
+            free(c.tables)
+        free(c)
+        raise MemoryError(f"open_counter: no memory for {n_tables} hash tables")
+    return PyCapsule_New(c, CAPSULE, close)
+
+
+def after_last_blank(const uint8_t[::1] data):      # IN  (N,)
+    """How many bytes stand before the place behind the last blank byte."""
+    cdef int64_t i = data.shape[0]
+    with nogil:
+        while i > 0 and kind_of[data[i - 1]] != BLANK and kind_of[data[i - 1]] != LINE_END:
+            i -= 1
+    return i
+
+
+def count(object counter,
+          int64_t[::1] lines,               # OUT (tables,) line feeds, added to
+          const uint8_t[::1] data,          # IN  (N,)
+          int64_t base,                     # bytes of the whole text before it
+          Py_ssize_t n_parts):              # not above the number of tables
+    """Count the words of a piece of text; False without memory."""
+    cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
+    cdef int64_t N = data.shape[0]
+    cdef Py_ssize_t p, failed = 0
+    if N == 0:
+        return True
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            failed += not count_range(c.tables + p, &lines[p], &data[0],
+                                      cut(&data[0], part_begin(p, n_parts, N), N),
+                                      cut(&data[0], part_begin(p + 1, n_parts, N), N), base)
+    return failed == 0
+
+
+def merge(object counter):
+    """Empty all tables into the first; (its words, bytes of their text), or False."""
+    cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
+    cdef int64_t p
+    cdef bint merged = True
+    with nogil:
+        for p in range(1, c.n_tables):
+            merged = merged and merge_tables(c.tables, c.tables + p)
+            free_table(c.tables + p)
+        c.n_tables = 1
+    if not merged:
+        return False
+    return c.tables.n_words, c.tables.n_bytes
+
+
+def read(object counter,
+         uint8_t[::1] text,                 # OUT (bytes,) the words, a line feed after each
+         int64_t[::1] counts,               # OUT (words,)
+         int64_t[::1] firsts,               # OUT (words,)
+         int64_t[::1] offsets):             # OUT (words,) of each word in text
+    """What the first table holds, in the order that words were found."""
+    cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
+    cdef int64_t w
+    if c.tables.n_words == 0:
+        return
+    with nogil:
+        memcpy(&text[0], c.tables.text, c.tables.n_bytes)
+        for w in range(c.tables.n_words):
+            counts[w] = c.tables.words[w].count
+            firsts[w] = c.tables.words[w].first
+            offsets[w] = c.tables.words[w].offset
+
+
+def encode(int32_t[::1] out,                # OUT (N + n_parts,) the first of them
+           object counter,                  # merged
+           const int32_t[::1] ids,          # IN  (words,) the id of each word, NEVER for none
+           const uint8_t[::1] data,         # IN  (N,)
+           bint lines,                      # whether a line feed ends a sentence
+           Py_ssize_t n_parts):
+    """Ids of the words of a piece of text, END where sentences end; returns how many."""
+    cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
+    cdef int64_t N = data.shape[0], total = 0, at, n
+    cdef int64_t* filled
+    cdef Py_ssize_t p
+    if N == 0 or ids.shape[0] == 0:
+        return 0
+    filled = <int64_t*> calloc(n_parts, sizeof(int64_t))
+    if filled == NULL:
+        raise MemoryError(f"encode: no memory for {n_parts} counts")
+    with nogil:
+        # A part writes no more ids than it has bytes: its place in `out` is its place in the text.
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            filled[p] = encode_range(&out[0] + cut(&data[0], part_begin(p, n_parts, N), N),
+                                     c.tables, &ids[0], &data[0],
+                                     cut(&data[0], part_begin(p, n_parts, N), N),
+                                     cut(&data[0], part_begin(p + 1, n_parts, N), N), lines)
+        for p in range(n_parts):
+            at, n = cut(&data[0], part_begin(p, n_parts, N), N), filled[p]
+            if n and total and out[at] == END and out[total - 1] == END:
+                at += 1
+                n -= 1
+            memmove(&out[0] + total, &out[0] + at, n * sizeof(int32_t))
+            total += n
+        free(filled)
+    return total
+
+
+set_kinds()
+use_pool()

@@ -1,0 +1,35 @@
+/* Four rows of a table with one query, in one pass: products and squares, float32 in vectors.
+
+   The vectors are those of simd.h. Rows and query may start anywhere; what is left of a row
+   behind its last whole vector is added one by one. */
+#ifndef FASTW2V_RANKING_SIMD_H
+#define FASTW2V_RANKING_SIMD_H
+
+#include "word2vec_simd.h"
+
+static inline void fw_rank_rows(float *products, float *squares, const float *rows, ptrdiff_t ld,
+                         const float *query, ptrdiff_t D) {
+    fw_float_vector p[4], s[4];
+    ptrdiff_t d = 0;
+    int r;
+#pragma GCC unroll 4
+    for (r = 0; r < 4; r++) p[r] = s[r] = FW_FLOAT_ZERO();
+    for (; d + FW_FLOAT_LANES <= D; d += FW_FLOAT_LANES) {
+        const fw_float_vector q = FW_FLOAT_LOAD(query + d);
+#pragma GCC unroll 4
+        for (r = 0; r < 4; r++) {
+            const fw_float_vector x = FW_FLOAT_LOAD(rows + r * ld + d);
+            p[r] = FW_FLOAT_MADD(x, q, p[r]);
+            s[r] = FW_FLOAT_MADD(x, x, s[r]);
+        }
+    }
+    fw_sum_4(products, p);
+    fw_sum_4(squares, s);
+    for (; d < D; d++)
+        for (r = 0; r < 4; r++) {
+            products[r] += rows[r * ld + d] * query[d];
+            squares[r] += rows[r * ld + d] * rows[r * ld + d];
+        }
+}
+
+#endif

@@ -1,0 +1,275 @@
+"""Training on blocks of ids against the plain numpy twin, which draws the same."""
+
+import itertools
+
+import numpy as np
+import pytest
+from conftest import N_PARTS, assert_same_bits
+
+from fastw2v import _w2v_engine as engine
+from fastw2v._kernels import _word2vec
+from fastw2v.reference import word2vec as oracle
+
+V = 40
+
+
+def corpus(rng, n=600):
+    """Zipf ids in sentences of 0 to 30 words, some of one word."""
+    ids = np.minimum(rng.zipf(1.3, n) - 1, V - 1).astype(np.int32)
+    ids[np.cumsum(rng.integers(1, 30, n // 15))[: n // 20] % n] = -1
+    return ids
+
+
+def make(rng, D, mode, *, window=3, negative=5, hs=False, sample=0.0, frozen=False):
+    """Weights with everything a kernel needs, tables filled with numbers of a trained model."""
+    counts = np.sort(rng.integers(1, 500, V))[::-1]
+    weights = engine.Weights(engine.padded(rng.normal(0, 0.3, (V, D)).astype(np.float32)))
+    if negative:
+        weights.outputs = engine.padded(rng.normal(0, 0.3, (V, D)).astype(np.float32))
+        weights.alias = engine.alias_table(counts, 0.75)
+    if hs:
+        weights.nodes = engine.padded(rng.normal(0, 0.3, (V - 1, D)).astype(np.float32))
+        weights.ways = engine.huffman(counts)
+    weights.keep = engine.keep_thresholds(counts, sample)[1]
+    weights.window, weights.negative, weights.mode = window, negative, mode
+    weights.frozen = frozen
+    return weights
+
+
+def twin(weights, ids, block):
+    """The same for the numpy twin."""
+    tables = {
+        name: getattr(weights, name).astype(np.float64) for name in ("inputs", "outputs", "nodes")
+    }
+    text = oracle.Corpus(
+        *(ids, weights.keep, weights.alias, weights.ways, weights.window, weights.negative, block),
+        shrink=bool(weights.mode & engine.SHRINK),
+        fresh=bool(weights.mode & engine.FRESH),
+    )
+    return tables, text
+
+
+def assert_like_twin(weights, ids, block, alpha=0.05, step=-0.00002):
+    mode = weights.mode
+    tables, text = twin(weights, ids, block)
+    n_blocks = -(-len(ids) // block)
+    loss = oracle.train(
+        *(tables, text, 7, range(n_blocks), alpha, step),
+        sg=bool(mode & engine.SKIP_GRAM),
+        mean=bool(mode & engine.MEAN),
+        share=bool(mode & engine.SHARE),
+    )
+    stats = weights.train(ids, 0, n_blocks, block, 7, alpha, step, 1, 1)
+    for name, expected in tables.items():
+        np.testing.assert_allclose(getattr(weights, name), expected, rtol=2e-3, atol=2e-5)
+    np.testing.assert_allclose(stats[:, 0].sum() / stats[:, 1].sum(), loss, rtol=1e-5)
+
+
+SG, MEAN, SHARE, SHRINK, FRESH = (
+    engine.SKIP_GRAM,
+    engine.MEAN,
+    engine.SHARE,
+    engine.SHRINK,
+    engine.FRESH,
+)
+MODES = {
+    "cbow": MEAN | SHRINK,
+    "cbow_exact": MEAN | SHARE | SHRINK,
+    "cbow_sum": SHARE,
+    "skip_gram": SG | SHRINK,
+    "skip_gram_fresh": SG | SHRINK | FRESH,
+}
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+@pytest.mark.parametrize("D", [1, 16, 35, 64, 100])
+def test_against_the_twin(rng, mode, D):
+    assert_like_twin(make(rng, D, mode), corpus(rng), block=97)
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+@pytest.mark.parametrize("negative", [0, 1, 2, 3, 4, 6, 7, 13])
+def test_any_number_of_outputs_with_and_without_a_tree(rng, mode, negative):
+    if negative:
+        assert_like_twin(make(rng, 20, mode, negative=negative), corpus(rng, 300), block=64)
+    hs = make(rng, 20, mode & ~FRESH, negative=negative, hs=True)
+    assert_like_twin(hs, corpus(rng, 300), block=64)
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+@pytest.mark.parametrize("window", [1, 2, 9, 40])
+def test_any_window_over_the_ends_of_blocks_and_sentences(rng, mode, window):
+    weights = make(rng, 8, mode, window=window, sample=0.02)
+    assert_like_twin(weights, corpus(rng, 400), block=23)
+
+
+def test_words_that_come_twice_lose_no_update(rng):
+    # Five words only: contexts repeat, negatives repeat, negatives are the target.
+    ids = rng.integers(0, 5, 200).astype(np.int32)
+    for mode in MODES.values():
+        weights = make(rng, 24, mode, window=2, negative=7)
+        weights.alias = engine.alias_table(np.array([5, 5, 4, 4, 3] + [0] * (V - 5)), 1.0)
+        tables, text = twin(weights, ids, 50)
+        loss = oracle.train(
+            *(tables, text, 7, range(4), 1e-3),
+            sg=bool(mode & SG),
+            mean=bool(mode & MEAN),
+            share=bool(mode & SHARE),
+        )
+        before = weights.outputs.copy()
+        stats = weights.train(ids, 0, 4, 50, 7, 1e-3, 0.0, 1, 1)
+        moved = weights.outputs[:5] - before[:5]
+        np.testing.assert_allclose(moved, tables["outputs"][:5] - before[:5], rtol=0.02, atol=2e-5)
+        assert np.abs(moved).max() > 0.01
+        np.testing.assert_allclose(stats[:, 0].sum() / stats[:, 1].sum(), loss, rtol=1e-3)
+
+
+@pytest.mark.parametrize("z", [-90.0, -30.0, -9.0, 9.0, 30.0, 90.0])
+def test_scores_far_out_have_a_gradient_and_a_loss(z):
+    # gensim skips pairs beyond |z| = 6: a positive that is badly wrong would never learn.
+    weights = engine.Weights(engine.padded(np.full((2, 1), 1.0, np.float32)))
+    weights.outputs = engine.padded(np.full((2, 1), z, np.float32))
+    weights.alias = engine.alias_table(np.array([0.0, 1.0]), 1.0)
+    weights.window, weights.negative, weights.mode = 1, 1, SG
+    stats = weights.train(np.array([0, 1, -1], np.int32), 0, 1, 4, 1, 0.5, 0.0, 1, 1)
+    # Two centres: word 0 with negative 1, word 1 with no negative but itself.
+    assert stats[0, 1] == 3
+    expected = np.log1p(np.exp(-abs(z))) + max(0, -z)
+    assert stats[0, 0] >= expected * (1 - 1e-6)
+    moved = float(weights.outputs[0, 0]) - z
+    np.testing.assert_allclose(moved, 0.5 / (1 + np.exp(z)), rtol=1e-5, atol=abs(z) * 1e-6)
+
+
+def test_padding_stays_zero(rng):
+    for mode in MODES.values():
+        weights = make(rng, 35, mode, hs=mode == MODES["cbow"])
+        weights.train(corpus(rng), 0, 7, 97, 1, 0.1, 0.0, 1, 1)
+        for table in (weights.inputs, weights.outputs, weights.nodes):
+            assert not table[:, 35:].any()
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_calls_may_be_cut_anywhere(rng, frozen):
+    ids = corpus(rng)
+    results = []
+    for cuts in ([0, 38], [0, 8, 16, 32, 38], [0, 24, 38]):
+        weights = make(np.random.default_rng(1), 20, SG | SHRINK, sample=0.01, frozen=frozen)
+        stats = [
+            weights.train(ids, first, last, 16, 5, 0.05, -1e-5, 1, 1)
+            for first, last in itertools.pairwise(cuts)
+        ]
+        results.append((weights.inputs, weights.outputs, np.concatenate(stats)))
+    for arrays in results[1:]:
+        for array, expected in zip(arrays, results[0], strict=True):
+            assert_same_bits(array, expected)
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+def test_frozen_rounds_give_the_same_bits_for_any_parts(rng, mode):
+    ids = corpus(rng)
+    results = []
+    for n_parts in N_PARTS:
+        hs = not mode & FRESH
+        weights = make(np.random.default_rng(1), 20, mode, sample=0.05, frozen=True, hs=hs)
+        stats = weights.train(ids, 0, 38, 16, 5, 0.05, -1e-5, 1, n_parts)
+        results.append((weights.inputs, weights.outputs, weights.nodes, stats))
+    for arrays in results[1:]:
+        for array, expected in zip(arrays, results[0], strict=True):
+            assert_same_bits(array, expected)
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+def test_a_frozen_round_is_the_sum_of_its_centres(rng, mode):
+    # So few words that no row is changed more often than is simply added up.
+    ids = np.array([3, 1, 4, -1, 2, 7, -1, 9], np.int32)
+    weights = make(rng, 20, mode, window=1, negative=2, frozen=True)
+    tables, text = twin(weights, ids, 1)
+    expected = {name: table.copy() for name, table in tables.items()}
+    for b in range(8):
+        for _, contexts, outputs in text.centres(3, b):
+            dx, dy, _ = oracle.one_centre(
+                tables["inputs"][contexts],
+                np.array([tables[table][row] for table, row, _, _ in outputs]),
+                *([label for _, _, label, _ in outputs], [n for *_, n in outputs], 0.05),
+                sg=bool(mode & SG),
+                mean=bool(mode & MEAN),
+                share=bool(mode & SHARE),
+            )
+            np.add.at(expected["inputs"], contexts, dx)
+            for (table, row, _, _), change in zip(outputs, dy, strict=True):
+                expected[table][row] += change
+    weights.train(ids, 0, 8, 1, 3, 0.05, 0.0, 1, 2)
+    for name, table in expected.items():
+        np.testing.assert_allclose(getattr(weights, name), table, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+def test_a_row_changed_very_often_in_a_round_does_not_run_away(mode):
+    weights = engine.Weights(engine.padded(np.full((2, 4), 0.5, np.float32)))
+    weights.outputs = engine.padded(np.zeros((2, 4), np.float32))
+    weights.alias = engine.alias_table(np.ones(2), 1.0)
+    weights.window, weights.negative, weights.mode, weights.frozen = 5, 5, mode, True
+    ids = np.tile(np.array([0, 1], np.int32), 1000)
+    for epoch in range(50):
+        weights.train(ids, 0, 32, 64, epoch, 0.05, 0.0, 0, 1)
+    assert np.isfinite(weights.inputs).all()
+    assert np.abs(weights.inputs).max() < 20
+
+
+def test_every_word_is_a_centre_once_for_any_parts_and_blocks(rng):
+    ids = corpus(rng, 5000)
+    for n_parts in N_PARTS:
+        for block in (16, 100, 8192):
+            weights = make(rng, 8, SG)
+            blocks = -(-len(ids) // block)
+            stats = weights.train(ids, 0, blocks, block, 1, 0.01, 0.0, 0, n_parts)
+            assert stats[:, 3].sum() == np.count_nonzero(ids >= 0)
+            inside = [
+                np.count_nonzero(ids[b * block : (b + 1) * block] >= 0) for b in range(blocks)
+            ]
+            assert stats[:, 3].tolist() == inside
+
+
+def test_touches_are_counted(rng):
+    ids = corpus(rng, 500)
+    weights = make(rng, 8, MEAN, window=2, negative=2)
+    weights.touched_in, weights.touched_out = np.zeros(V, np.uint32), np.zeros(V, np.uint32)
+    _, text = twin(weights, ids, 50)
+    centres = [centre for b in range(10) for centre in text.centres(1, b)]
+    weights.train(ids, 0, 10, 50, 1, 0.01, 0.0, 0, 1)
+    contexts = [word for _, around, _ in centres for word in around]
+    rows = [row for *_, outputs in centres for _, row, _, _ in outputs]
+    assert weights.touched_in.tolist() == np.bincount(contexts, minlength=V).tolist()
+    assert weights.touched_out.tolist() == np.bincount(rows, minlength=V).tolist()
+
+
+def test_without_a_learning_rate_nothing_moves(rng):
+    for frozen in (False, True):
+        weights = make(rng, 8, SG | SHRINK, frozen=frozen)
+        before = weights.inputs.copy(), weights.outputs.copy()
+        stats = weights.train(corpus(rng), 0, 6, 100, 1, 0.0, 0.0, 1, 2)
+        assert_same_bits(weights.inputs, before[0])
+        assert_same_bits(weights.outputs, before[1])
+        assert stats[:, 0].sum() > 0
+
+
+def test_the_loss_may_be_taken_of_some_words_only(rng):
+    ids = np.minimum(rng.zipf(1.3, 20000) - 1, V - 1).astype(np.int32)
+    weights = make(rng, 8, SG | SHRINK)
+    every, some, none = (
+        weights.train(ids, 0, 20, 1000, 1, 0.0, 0.0, n, 1).sum(axis=0) for n in (1, 8, 0)
+    )
+    assert none[0] == none[1] == 0
+    assert every[1] == every[2]
+    np.testing.assert_allclose(some[1] / every[1], 1 / 8, rtol=0.05)
+    np.testing.assert_allclose(some[0] / some[1], every[0] / every[1], rtol=0.03)
+
+
+def test_empty_calls():
+    weights = engine.Weights(engine.padded(np.ones((2, 4), np.float32)))
+    assert weights.train(np.zeros(1, np.int32), 0, 0, 4, 1, 0.1, 0.0, 1, 1).shape == (
+        0,
+        _word2vec.n_stats(),
+    )
+    assert _word2vec.group() == 8
+    assert weights.inputs.tolist() == np.ones((2, 16)).tolist() or weights.inputs[:, :4].all()

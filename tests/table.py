@@ -1,0 +1,297 @@
+"""The table of what the package has: layers, models, kernels and readers, and a sample of each.
+
+The generic tests (test_table.py, test_readers.py) and tools/fuzz.py know nothing but this table. A
+new layer, model or reader is one line here; a public one that is missing fails a test.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from implementations import COMPILED
+from whole_models import in_float64
+
+import fastw2v.candidate_sampling
+import fastw2v.models
+
+N, T, D, H, V, K = 4, 3, 5, 6, 7, 2
+CORPUS = [0, 1, 2, 3, 4, 5, 6, 1, 0, 3, 4, 5, 0, 6]
+
+
+class Layer(NamedTuple):
+    """How to make a layer, what to give it, and which of that holds ids."""
+
+    make: Callable[..., Any]  # (book, weights, dtype); weights(*shape) draws an array
+    inputs: Callable[..., dict[str, Any]]  # (rng, dtype) -> arguments of forward
+    # argument -> (how many there are, what negative ones are: "count back", "refused", "ignored")
+    ids: Mapping[str, tuple[int, str]] = {}
+    empty: bool = True  # whether forward takes arrays without a row
+    whole: bool = False  # a model, which makes its own weights: float32, from numpy's stream
+    twin: bool = True  # whether fastw2v.reference has it
+    agree: Callable[[Any], None] = lambda layer: None  # what makes both draw the same
+    differentiable: bool = True  # False: by finite differences elsewhere, or no function of x
+    dx: bool = True  # whether backward returns the gradients of the float inputs
+
+
+def _normal(*shapes):
+    """Arguments called x, y, ... of these shapes."""
+    return lambda rng, dtype, names: {
+        name: rng.standard_normal(shape).astype(dtype)
+        for name, shape in zip(names, shapes, strict=True)
+    }
+
+
+def floats(**shapes):
+    return lambda rng, dtype: _normal(*shapes.values())(rng, dtype, shapes)
+
+
+def ids(*shape, below=V, low=0):
+    """Ids of a shape, the first of which are the highest and the lowest."""
+
+    def draw(rng):
+        drawn = rng.integers(low, below, shape)
+        drawn.reshape(-1)[:2] = below - 1, low
+        return drawn
+
+    return draw
+
+
+def with_ids(shapes, **drawn):
+    def inputs(rng, dtype):
+        return floats(**shapes)(rng, dtype) | {name: draw(rng) for name, draw in drawn.items()}
+
+    return inputs
+
+
+def only_ids(**drawn):
+    return with_ids({}, **drawn)
+
+
+def _fixed_negatives(layer):
+    n = layer.sampler.sample_size
+    layer.sampler.get_negative_sample = lambda target: (target[:, None] + 1 + np.arange(n)) % V
+
+
+def _cell(name, gates, *states):
+    return Layer(
+        lambda book, weights, dtype: getattr(book.time_layers, name)(
+            weights(D, gates * H), weights(H, gates * H), weights(gates * H)
+        ),
+        floats(x=(N, D), **dict.fromkeys(states, (N, H))),
+    )
+
+
+def _over_time(name, gates, n=1):
+    return Layer(
+        lambda book, weights, dtype: getattr(book.time_layers, name)(
+            *(weights(D, gates * H), weights(H, gates * H), weights(gates * H)) * n, dtype=dtype
+        ),
+        floats(xs=(N, T, D)),
+    )
+
+
+def _sampled(name):
+    values = (
+        np.array([3, 5]),
+        np.full((N, 1), 0.5),
+        np.full(K, 0.25),
+    )
+
+    def inputs(rng, dtype):
+        x = {"x": rng.standard_normal((N, D)).astype(dtype)}
+        return x | {"labels": np.array([6, 0, 3, 2]), "sampled_values": values}
+
+    return Layer(
+        lambda book, weights, dtype: getattr(book.candidate_sampling, name)(
+            weights(V, D), weights(V), num_sampled=K
+        ),
+        inputs,
+        {"labels": (V, "refused")},
+        empty=False,
+    )
+
+
+def _plain(module, name, inputs, *shapes, **options):
+    """A layer that is made of nothing but weights of these shapes."""
+    dtype_too = options.pop("dtype_too", False)
+
+    def make(book, weights, dtype):
+        given = {"dtype": dtype} if dtype_too else {}
+        return getattr(getattr(book, module), name)(*(weights(*shape) for shape in shapes), **given)
+
+    return Layer(make, inputs, **options)
+
+
+def _model(name, inputs, ids=None, sizes=(V, D, H), **options):
+    module = inspect.getmodule(getattr(fastw2v.models, name)).__name__.rpartition(".")[2]
+
+    def make(book, weights, dtype):
+        home = fastw2v.models if book is COMPILED else getattr(book, module)
+        model = getattr(home, name)(*sizes)
+        return in_float64(model) if dtype == np.float64 else model
+
+    settings = {"whole": True, "empty": False, "dx": False}
+    return Layer(make, inputs, ids or {}, **settings | options)
+
+
+def _part(name, inputs):
+    """An encoder or decoder: ids, and what comes from the other one."""
+    return _model(name, inputs, {"xs": (V, BACK)}, empty=True)
+
+
+BACK, REFUSED, IGNORED = "count back", "refused", "ignored"
+SENTENCES = only_ids(xs=ids(N, T), ts=ids(N, T))
+OF_SENTENCES = {"xs": (V, BACK), "ts": (V, IGNORED)}
+QUESTIONS = only_ids(xs=ids(N, T), ts=ids(N, T + 1))
+OF_QUESTIONS = {"xs": (V, BACK), "ts": (V, IGNORED)}
+CONTEXTS = only_ids(contexts=ids(N, 2), target=ids(N))
+OF_CONTEXTS = {"contexts": (V, BACK), "target": (V, BACK)}
+
+
+def _one_hot(rng, dtype):
+    eye = np.eye(V, dtype=np.int32)
+    return {"contexts": eye[ids(N, 2)(rng)], "target": eye[ids(N)(rng)]}
+
+
+def _char_ids(rng, dtype):
+    return {
+        "sources": np.array([[0, 1, 2], [2, -1, -1], [1, 1, -1], [0, -1, -1]], np.int32),
+        "targets": np.array(
+            [[0, 2, 1, 1], [0, 1, -1, -1], [2, 0, 1, -1], [0, 1, -1, -1]], np.int32
+        ),
+    }
+
+
+LAYERS: dict[str, Layer] = {
+    "layers.MatMul": _plain("layers", "MatMul", floats(x=(N, D)), (D, H)),
+    "layers.Affine": _plain("layers", "Affine", floats(x=(N, D)), (D, H), (H,)),
+    "layers.Sigmoid": _plain("layers", "Sigmoid", floats(x=(N, D))),
+    "layers.Softmax": _plain("layers", "Softmax", floats(x=(N, V))),
+    "layers.SoftmaxWithLoss": _plain(
+        *("layers", "SoftmaxWithLoss", with_ids({"x": (N, V)}, t=ids(N))),
+        ids={"t": (V, BACK)},
+        empty=False,
+    ),
+    "layers.SigmoidWithLoss": _plain(
+        *("layers", "SigmoidWithLoss", with_ids({"x": (N,)}, t=ids(N, below=2))),
+        ids={"t": (2, REFUSED)},
+        empty=False,
+    ),
+    "layers.Dropout": _plain("layers", "Dropout", floats(x=(N, D))),
+    "layers.Embedding": _plain(
+        "layers", "Embedding", only_ids(idx=ids(N)), (V, D), ids={"idx": (V, BACK)}, dx=False
+    ),
+    "negative_sampling_layer.EmbeddingDot": _plain(
+        *("negative_sampling_layer", "EmbeddingDot", with_ids({"h": (N, D)}, idx=ids(N)), (V, D)),
+        ids={"idx": (V, BACK)},
+    ),
+    "negative_sampling_layer.NegativeSamplingLoss": Layer(
+        lambda book, weights, dtype: book.negative_sampling_layer.NegativeSamplingLoss(
+            weights(V, D), CORPUS, sample_size=K
+        ),
+        with_ids({"h": (N, D)}, target=ids(N)),
+        {"target": (V, BACK)},
+        empty=False,
+        agree=_fixed_negatives,
+    ),
+    "candidate_sampling.NCELoss": _sampled("NCELoss"),
+    "candidate_sampling.SampledSoftmaxLoss": _sampled("SampledSoftmaxLoss"),
+    "time_layers.RNN": _cell("RNN", 1, "h_prev"),
+    "time_layers.LSTM": _cell("LSTM", 4, "h_prev", "c_prev"),
+    "time_layers.GRU": _cell("GRU", 3, "h_prev"),
+    "time_layers.TimeRNN": _over_time("TimeRNN", 1),
+    "time_layers.TimeLSTM": _over_time("TimeLSTM", 4),
+    "time_layers.TimeGRU": _over_time("TimeGRU", 3),
+    "time_layers.TimeBiLSTM": _over_time("TimeBiLSTM", 4, n=2),
+    "time_layers.TimeEmbedding": _plain(
+        *("time_layers", "TimeEmbedding", only_ids(xs=ids(N, T)), (V, D)),
+        ids={"xs": (V, BACK)},
+        dtype_too=True,
+        dx=False,
+    ),
+    "time_layers.TimeAffine": _plain(
+        "time_layers", "TimeAffine", floats(x=(N, T, D)), (D, H), (H,)
+    ),
+    "time_layers.Simple_TimeAffine": _plain(
+        "time_layers", "Simple_TimeAffine", floats(xs=(N, T, D)), (D, H), (H,)
+    ),
+    "time_layers.TimeDropout": _plain(
+        "time_layers", "TimeDropout", floats(xs=(N, T, D)), agree=lambda layer: vars(layer).update(
+            dropout_ratio=0.0
+        )
+    ),
+    "time_layers.TimeSoftmaxWithLoss": _plain(
+        *("time_layers", "TimeSoftmaxWithLoss", with_ids({"xs": (N, T, V)}, ts=ids(N, T))),
+        ids={"ts": (V, IGNORED)},
+    ),
+    "time_layers.TimeSigmoidWithLoss": _plain(
+        *("time_layers", "TimeSigmoidWithLoss", with_ids({"xs": (N, T)}, ts=ids(N, T, below=2))),
+        ids={"ts": (2, REFUSED)},
+        dtype_too=True,
+        empty=False,
+    ),
+    "time_layers.Simple_TimeSoftmaxWithLoss": _plain(
+        *("time_layers", "Simple_TimeSoftmaxWithLoss"),
+        with_ids({"xs": (N, T, V)}, ts=ids(N, T)),
+        ids={"ts": (V, BACK)},
+        dtype_too=True,
+        empty=False,
+    ),
+    "attention_layer.WeightSum": _plain(
+        "attention_layer", "WeightSum", floats(hs=(N, T, H), a=(N, T))
+    ),
+    "attention_layer.AttentionWeight": _plain(
+        "attention_layer", "AttentionWeight", floats(hs=(N, T, H), h=(N, H))
+    ),
+    "attention_layer.Attention": _plain(
+        "attention_layer", "Attention", floats(hs=(N, T, H), h=(N, H))
+    ),
+    "attention_layer.TimeAttention": _plain(
+        "attention_layer", "TimeAttention", floats(hs_enc=(N, T, H), hs_dec=(N, 2, H))
+    ),
+    "models.CBOW": _model(
+        *("CBOW", CONTEXTS, OF_CONTEXTS, (V, D, 1, CORPUS)),
+        agree=lambda model: _fixed_negatives(model.ns_loss),
+    ),
+    "models.SkipGram": _model(
+        *("SkipGram", CONTEXTS, OF_CONTEXTS, (V, D, 1, CORPUS)),
+        agree=lambda model: [_fixed_negatives(loss) for loss in model.loss_layers],
+    ),
+    "models.NCESkipGram": _model(
+        "NCESkipGram", only_ids(centres=ids(N), labels=ids(N)), {"labels": (V, REFUSED)}, (V, D, K),
+        twin=False,
+    ),
+    "models.SimpleCBOW": _model("SimpleCBOW", _one_hot, sizes=(V, H), twin=False),
+    "models.SimpleSkipGram": _model("SimpleSkipGram", _one_hot, sizes=(V, H), twin=False),
+    "models.TwoLayerNet": _model(
+        "TwoLayerNet", with_ids({"x": (N, D)}, t=ids(N)), {"t": (V, BACK)}, (D, H, V), twin=False,
+    ),
+    "models.SimpleRnnlm": _model("SimpleRnnlm", SENTENCES, OF_SENTENCES, empty=True),
+    "models.Rnnlm": _model("Rnnlm", SENTENCES, OF_SENTENCES, empty=True),
+    "models.RnnlmGen": _model("RnnlmGen", SENTENCES, OF_SENTENCES, empty=True),
+    "models.BetterRnnlm": _model(
+        "BetterRnnlm", SENTENCES, OF_SENTENCES, (V, H, H, 0.0), empty=True
+    ),
+    "models.BetterRnnlmGen": _model(
+        "BetterRnnlmGen", SENTENCES, OF_SENTENCES, (V, H, H, 0.0), empty=True
+    ),
+    "models.Seq2seq": _model("Seq2seq", QUESTIONS, OF_QUESTIONS),
+    "models.PeekySeq2seq": _model("PeekySeq2seq", QUESTIONS, OF_QUESTIONS),
+    "models.AttentionSeq2seq": _model("AttentionSeq2seq", QUESTIONS, OF_QUESTIONS),
+    "models.Encoder": _part("Encoder", only_ids(xs=ids(N, T))),
+    "models.AttentionEncoder": _part("AttentionEncoder", only_ids(xs=ids(N, T))),
+    "models.Decoder": _part("Decoder", with_ids({"h": (N, H)}, xs=ids(N, T))),
+    "models.PeekyDecoder": _part("PeekyDecoder", with_ids({"h": (N, H)}, xs=ids(N, T))),
+    "models.AttentionDecoder": _part(
+        "AttentionDecoder", with_ids({"enc_hs": (N, T, H)}, xs=ids(N, 2))
+    ),
+    "models.SequenceRegressor": _model(
+        "SequenceRegressor", floats(xs=(N, T, 1), t=(N,)), sizes=("gru", 1, H), twin=False
+    ),
+    "models.CharTranslator": _model(
+        "CharTranslator", _char_ids, sizes=(["a", "b", "c"], ["x", "y", "z"], H), twin=False
+    ),
+}  # fmt: skip

@@ -1,0 +1,118 @@
+"""Damaged files for every reader, as many as you like: python tools/fuzz.py [READER ...]
+
+Each file is one of the whole ones of tests/readers.py with a few changes. A reader may read it or
+refuse it with OSError or ValueError; anything else (another error, more than five seconds, memory
+beyond a small multiple of the file, a crash, a program run, a file written) is kept as a file in
+tests/data/fuzz, where the tests read it again from then on.
+
+    python tools/fuzz.py --count 1000000            all readers
+    python tools/fuzz.py pairs --seconds 60 --seed 7
+    python tools/fuzz.py --list
+"""
+
+import argparse
+import collections
+import faulthandler
+import hashlib
+import os
+import random
+import resource
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+sys.path.insert(0, str(TESTS))
+
+import readers  # noqa: E402
+
+FINDS = TESTS / "data" / "fuzz"
+ROOM = 1 << 29  # address space beside what the process has once everything is imported
+MEASURED = 50  # one file in so many has its allocations measured
+
+
+def limit_memory():
+    with open("/proc/self/statm") as file:
+        in_use = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(
+        resource.RLIMIT_AS, (in_use + ROOM, resource.getrlimit(resource.RLIMIT_AS)[1])
+    )
+
+
+def where(error):
+    """The place a find is known by: the innermost line of ours, and the kind of error."""
+    cause = error.__cause__ or error
+    frames = [f for f in traceback.extract_tb(cause.__traceback__) if "fastw2v" in f.filename]
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    return f"{str(error).split(':')[0]} at {place}"
+
+
+def fuzz(name, count, seconds, seed, folder):
+    """Counts of what became of the files of one reader."""
+    files = readers.whole_files(name, folder)
+    path = readers.path_for(name, folder)
+    found = collections.Counter()
+    limit_memory()
+    end = time.monotonic() + seconds
+    for k in range(count):
+        if time.monotonic() > end:
+            break
+        rng = random.Random(f"{name} {seed} {k}")
+        data = readers.damage(name, rng, files)
+        write(path, data)
+        try:
+            found[readers.attempt(name, path, len(data), memory=k % MEASURED == 0)] += 1
+        except readers.Misbehaved as error:
+            found["found"] += 1
+            keep(name, data, error, found)
+    return found
+
+
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def keep(name, data, error, found):
+    place = where(error)
+    found[f"  {place}"] += 1
+    if found[f"  {place}"] > 1:
+        return
+    target = FINDS / name.replace(" ", "-")
+    target.mkdir(parents=True, exist_ok=True)
+    (target / hashlib.sha256(data).hexdigest()[:12]).write_bytes(data)
+    print(f"{name}: {error} [{place}] {data[:60]!r}", file=sys.stderr)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("reader", nargs="*", help="names of readers.READERS; none means all")
+    parser.add_argument("--count", type=int, default=10_000, help="files for each reader")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="for each reader")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--list", action="store_true", help="the names of the readers")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print(*readers.READERS, sep="\n")
+        return 0
+    unknown = set(arguments.reader) - set(readers.READERS)
+    if unknown:
+        parser.error(f"unknown reader {sorted(unknown)[0]!r}; known: {', '.join(readers.READERS)}")
+    faulthandler.enable()
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    failed = 0
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        for name in arguments.reader or readers.READERS:
+            start = time.monotonic()
+            found = fuzz(name, arguments.count, arguments.seconds, arguments.seed, folder)
+            n = sum(found[kind] for kind in ("read", "refused", "found"))
+            took = time.monotonic() - start
+            print(f"{name}: {n} files in {took:.0f} s, {dict(found)}", flush=True)
+            failed += found["found"]
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# The tests of the kernels on a build with sanitizers, outside the source tree.
+#   tools/sanitize.sh address [pytest arguments]   AddressSanitizer and UndefinedBehaviorSanitizer
+#   tools/sanitize.sh thread  [pytest arguments]   ThreadSanitizer
+# Without arguments for pytest: what each of them can tell most about. PYTHON names the interpreter,
+# which needs the packages of the extra `test`, Cython and setuptools; FASTW2V_LEVELS the levels to
+# build (the highest that the CPU runs is tested; only the baseline if it is not set), KEEP a folder
+# for the build, which then is used again. BUILD_ONLY=1 and TESTS_ONLY=1 do half of it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+kind=${1:-address}
+shift || true
+python=$(command -v "${PYTHON:-python}")
+library() { "${CC:-gcc}" -print-file-name="lib$1.so"; }
+
+build=${KEEP:-$(mktemp -d)}
+[[ -n ${KEEP:-} ]] || trap 'rm -rf "$build"' EXIT
+mkdir -p "$build"
+[[ -n ${TESTS_ONLY:-} ]] || tar --exclude=./build --exclude='*.so' --exclude=./.git --create --file=- \
+    ./setup.py ./pyproject.toml ./README.md ./LICENSE ./fastw2v ./src_pyx ./tests ./tools |
+    tar --extract --file=- --directory="$build"
+suppressions=$PWD/tools/tsan_suppressions.txt
+
+case $kind in
+address)
+    switch=FASTW2V_ASAN
+    preload="$(library asan) $(library ubsan)"
+    # Python's own leaks are no news, and asking for more than there is has to give NULL.
+    options=(ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1)
+    tests=(tests/kernels)
+    ;;
+thread)
+    switch=FASTW2V_TSAN
+    preload=$(library tsan)
+    options=("TSAN_OPTIONS=suppressions=$suppressions:halt_on_error=0:exitcode=66:history_size=4")
+    # Two threads in one layer race, which is said in the README and tested elsewhere.
+    tests=(tests/kernels tests/test_table.py -k "(kernels or kernel or thread) and not one_layer")
+    ;;
+*)
+    echo "sanitize.sh: expected address or thread, got $kind" >&2
+    exit 2
+    ;;
+esac
+(($#)) && tests=("$@")
+
+cd "$build"
+[[ -n ${TESTS_ONLY:-} ]] || env "$switch=1" FASTW2V_LEVELS="${FASTW2V_LEVELS:-baseline}" \
+    "$python" setup.py --quiet build_ext --inplace >build.log 2>&1 || { tail -n 40 build.log; exit 1; }
+[[ -z ${BUILD_ONLY:-} ]] || exit 0
+
+# Memory comes from malloc, which the sanitizer watches: numpy keeps small arrays, Python small
+# objects. Addresses are not shuffled, which ThreadSanitizer of older compilers cannot stand.
+env PYTHONPATH="$build" PYTHONMALLOC=malloc LD_PRELOAD="$preload" "${options[@]}" \
+    setarch "$(uname -m)" --addr-no-randomize "$python" -c "
+import fastw2v
+assert fastw2v.__file__.startswith('$build'), fastw2v.__file__
+print(fastw2v.build_info())"
+exec env PYTHONPATH="$build" PYTHONMALLOC=malloc LD_PRELOAD="$preload" "${options[@]}" \
+    setarch "$(uname -m)" --addr-no-randomize "$python" -m pytest -q -p no:cacheprovider "${tests[@]}"

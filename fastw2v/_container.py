@@ -158,8 +158,9 @@ def unpack_words(name: Any, content: Content) -> list[Any]:
     """The words that `pack_words` packed."""
     try:
         if content.facts["words"] == "int":
-            return content.arrays["words"].tolist()
-        raw, ends = content.arrays["words"].tobytes(), content.arrays["word_ends"].tolist()
+            return _numbers(content, "words", "i").tolist()
+        raw = _numbers(content, "words", "u").tobytes()
+        ends = _numbers(content, "word_ends", "i").tolist()
         if sorted(ends) != ends or (ends and ends[-1] != len(raw)):
             raise ValueError("the ends of words do not fit")
         begins = [0, *ends][: len(ends)]
@@ -169,6 +170,14 @@ def unpack_words(name: Any, content: Content) -> list[Any]:
         ]
     except (KeyError, ValueError) as error:
         raise ValueError(f"{name}: the words are damaged ({error}); get the file again") from error
+
+
+def _numbers(content: Content, key: str, kind: str) -> np.ndarray:
+    """An array (N,) of that kind of integers."""
+    array = content.arrays[key]
+    if array.ndim != 1 or array.dtype.kind != kind:
+        raise ValueError(f"{key} has shape {array.shape} and dtype {array.dtype}")
+    return array
 
 
 def check_finite(name: Any, what: str, table: np.ndarray) -> None:

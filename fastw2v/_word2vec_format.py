@@ -291,7 +291,9 @@ class _Reader:
         data, done, start = b"", 0, self.offset
         blobs: list[str] = []
         while done < wanted:
-            data += self.stream.read(_FAST_BYTES)
+            # No more than there can be: a reader takes memory for all that it is asked for.
+            most = (wanted - done) * (MAX_WORD_BYTES + 2 + 4 * dim)
+            data += self.stream.read(min(_FAST_BYTES, most))
             rows = min(wanted - done, len(data) // (4 * dim + 2) + 1)
             text, ends = np.empty(len(data) + 1, np.uint8), np.empty(rows, np.int64)
             n, used, bad = _vectors.split_rows(

@@ -1,0 +1,11 @@
+"""Types of `fastw2v._build_info`, written by tools/stubs.py."""
+
+import os as os
+import pickle as pickle
+from collections.abc import Mapping as Mapping
+from typing import Any, NamedTuple as NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike as ArrayLike, DTypeLike as DTypeLike, NDArray as NDArray
+
+def build_info() -> dict[str, Any]: ...

@@ -1,0 +1,14 @@
+"""Types of `fastw2v._summary`, written by tools/stubs.py."""
+
+import os as os
+import pickle as pickle
+from collections.abc import Mapping as Mapping
+from typing import Any, NamedTuple as NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike as ArrayLike, DTypeLike as DTypeLike, NDArray as NDArray
+
+__all__ = ["count_params", "summary"]
+
+def summary(model: Any, *, file: Any = None) -> Any: ...
+def count_params(model: Any) -> Any: ...

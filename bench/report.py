@@ -24,6 +24,7 @@ FILES = (
     "embedding_dot",
     "sampler",
     "optimizer",
+    "row_sparse",
     "negative_sampling",
     "nce",
     "activation",

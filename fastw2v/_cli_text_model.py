@@ -9,7 +9,19 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fastw2v import cli
+from fastw2v._console import (
+    COUNT,
+    INTERRUPTED,
+    OK,
+    RATE,
+    SEED,
+    SHARE,
+    counted,
+    is_terminal,
+    print_json,
+    say,
+    seeded,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,11 +45,11 @@ def add_parsers(commands: Any) -> None:
         "--start", default="", metavar="WORDS", help='words to go on from, such as "the end of"'
     )
     generate.add_argument(
-        "-n", "--words", type=cli._COUNT, default=100, metavar="N", help="words (default: 100)"
+        "-n", "--words", type=COUNT, default=100, metavar="N", help="words (default: 100)"
     )
     generate.add_argument(
         "--temperature",
-        type=cli._RATE,
+        type=RATE,
         default=1.0,
         metavar="X",
         help="below 1 likely words become likelier (default: 1.0)",
@@ -46,7 +58,7 @@ def add_parsers(commands: Any) -> None:
         "--skip", nargs="*", default=["<unk>"], metavar="WORD", help="not written (default: <unk>)"
     )
     generate.add_argument(
-        "--seed", type=cli._SEED, default=0, metavar="N", help="the same seed, the same text"
+        "--seed", type=SEED, default=0, metavar="N", help="the same seed, the same text"
     )
     generate.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -70,22 +82,22 @@ def _add_train_parser(commands: Any) -> None:
     )
     train.add_argument("--test", metavar="FILE", help="text to evaluate at the end")
     add("--model", choices=("rnnlm", "better"), default="better", help="what to train")
-    add("--size", type=cli._COUNT, default=200, metavar="N", help="numbers in word vectors, states")
-    add("--dropout", type=cli._SHARE, default=0.5, metavar="X", help="for --model better")
-    add("--epochs", type=cli._COUNT, default=8, metavar="N", help="passes over the text")
-    add("--batch-size", type=cli._COUNT, default=20, metavar="N", help="places read side by side")
-    add("--time-size", type=cli._COUNT, default=35, metavar="N", help="words between updates")
-    add("--lr", type=cli._RATE, default=20.0, metavar="X", help="learning rate of SGD at first")
-    add("--max-grad", type=cli._RATE, default=0.25, metavar="X", help="gradients are clipped to it")
-    add("--min-count", type=cli._COUNT, default=2, metavar="N", help="rarer words are <unk>")
-    add("--max-words", type=cli._COUNT, default=10_000, metavar="N", help="size of the vocabulary")
+    add("--size", type=COUNT, default=200, metavar="N", help="numbers in word vectors, states")
+    add("--dropout", type=SHARE, default=0.5, metavar="X", help="for --model better")
+    add("--epochs", type=COUNT, default=8, metavar="N", help="passes over the text")
+    add("--batch-size", type=COUNT, default=20, metavar="N", help="places read side by side")
+    add("--time-size", type=COUNT, default=35, metavar="N", help="words between updates")
+    add("--lr", type=RATE, default=20.0, metavar="X", help="learning rate of SGD at first")
+    add("--max-grad", type=RATE, default=0.25, metavar="X", help="gradients are clipped to it")
+    add("--min-count", type=COUNT, default=2, metavar="N", help="rarer words are <unk>")
+    add("--max-words", type=COUNT, default=10_000, metavar="N", help="size of the vocabulary")
     add(
         "--split",
         choices=("words", "blanks"),
         default="words",
         help="cut out lower-case words and marks, or cut at white space only",
     )
-    add("--seed", type=cli._SEED, default=0, metavar="N", help="the same seed, the same model")
+    add("--seed", type=SEED, default=0, metavar="N", help="the same seed, the same model")
     add("-o", "--output", default=DEFAULT_OUTPUT, metavar="PATH", help="where to save")
     train.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
     train.add_argument("--json", action="store_true", help="print one JSON object")
@@ -102,14 +114,14 @@ def _train(args: argparse.Namespace) -> int:
     if valid is None:
         cut = len(tokens) - max(len(tokens) // 10, 2)
         tokens, valid = tokens[:cut], tokens[cut:]
-    with cli._seeded(args.seed):
+    with seeded(args.seed):
         words = vocabulary(tokens, min_count=args.min_count, max_size=args.max_words)
         text_model = TextModel(words, args.model, args.size, args.dropout)
         ids = text_model.ids(tokens)
-        cli._say(
+        say(
             f"fastw2v: {args.model} on {len(ids):,} words, {len(words):,} different: "
-            f"{cli._counted(args.epochs, 'epoch')} of "
-            f"{cli._counted((len(ids) - 1) // (args.batch_size * args.time_size), 'step')}",
+            f"{counted(args.epochs, 'epoch')} of "
+            f"{counted((len(ids) - 1) // (args.batch_size * args.time_size), 'step')}",
             unless=args.quiet,
         )
         epochs: list[Epoch] = []
@@ -124,10 +136,10 @@ def _train(args: argparse.Namespace) -> int:
                 time_size=args.time_size,
                 lr=args.lr,
                 max_grad=args.max_grad,
-                progress=not args.quiet and cli._is_terminal(sys.stderr),
+                progress=not args.quiet and is_terminal(sys.stderr),
             ):
                 epochs.append(epoch)
-                cli._say(
+                say(
                     f"fastw2v: epoch {epoch.number}: perplexity {epoch.train_perplexity:.2f}, on "
                     f"the validation text {epoch.valid_perplexity:.2f}"
                     + ("" if epoch.improved else f"; learning rate now {epoch.lr / 4:g}"),
@@ -135,7 +147,7 @@ def _train(args: argparse.Namespace) -> int:
                 )
         except KeyboardInterrupt:
             interrupted = True
-            cli._say("fastw2v: stopped; saving what was learned")
+            say("fastw2v: stopped; saving what was learned")
         seconds = time.perf_counter() - started
         text_model.save(args.output)
         sample = text_model.write(_SHOWN)
@@ -151,7 +163,7 @@ def _train(args: argparse.Namespace) -> int:
         "sample": sample,
     }
     if args.json:
-        cli._print_json(report)
+        print_json(report)
     else:
         for name in ("valid", "test"):
             if report[name]:
@@ -161,16 +173,16 @@ def _train(args: argparse.Namespace) -> int:
                 )
         print(f"\n{sample}\n")
         print(f"saved the model with {len(words)} words in {args.output}")
-    return cli.INTERRUPTED if interrupted else cli.OK
+    return INTERRUPTED if interrupted else OK
 
 
 def _tokens(args: argparse.Namespace, files: list[str]) -> list[str]:
     from fastw2v import datasets
 
     if files:
-        cli._say(f"fastw2v: reading {cli._counted(len(files), 'file')}", unless=args.quiet)
+        say(f"fastw2v: reading {counted(len(files), 'file')}", unless=args.quiet)
         return list(datasets.tokenize_lines(datasets.read_text(files), split=args.split))
-    cli._say(
+    say(
         "fastw2v: no FILE given, collecting the English documentation inside this Python",
         unless=args.quiet,
     )
@@ -191,15 +203,15 @@ def _generate(args: argparse.Namespace) -> int:
     from fastw2v.text_model import TextModel
 
     text_model = TextModel.load(args.model)
-    with cli._seeded(args.seed):
+    with seeded(args.seed):
         text = text_model.write(
             args.words, args.start, temperature=args.temperature, skip=args.skip
         )
     if args.json:
-        cli._print_json({"start": args.start, "seed": args.seed, "text": text})
+        print_json({"start": args.start, "seed": args.seed, "text": text})
     else:
         print(text)
-    return cli.OK
+    return OK
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -28,7 +28,7 @@ _UPDATE = specialise(_optimizer.update_rows)
 _HISTORY = 1 << 22  # steps between two flushes at most; their learning rates are kept
 _BLOCK = 1 << 16  # rows taken to the present at a time when all are
 _HIGHEST_RATE = 1e30  # beyond, or below zero, a step without gradient may do anything
-_FEWEST = 2000  # rows of a table from which on `fit` lets them wait; see bench/bench_row_sparse.py
+_FEWEST = 5000  # rows of a table from which on `fit` lets them wait; see bench/bench_row_sparse.py
 _NS = 0.35  # serial nanoseconds per element and step; see `_threads.parts`
 
 
@@ -207,7 +207,10 @@ def rows_in_fit(model, optimizer, fewest=None):
     """
     tables = _tables_of(model, _FEWEST if fewest is None else fewest)
     if not tables:
-        yield
+        try:
+            yield
+        finally:
+            optimizer.flush()  # of rows that wait because the optimizer was asked for it
         return
     before = optimizer._replay
     if before is None:

@@ -8,6 +8,20 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from fastw2v._console import (
+    COUNT,
+    INTERRUPTED,
+    OK,
+    RATE,
+    SEED,
+    SHARE,
+    counted,
+    is_terminal,
+    print_json,
+    say,
+    seeded,
+)
+
 if TYPE_CHECKING:
     from fastw2v.models import CharTranslator
 
@@ -21,8 +35,6 @@ _DEFAULTS = {"units": (256, 128), "epochs": (50, 15)}
 
 def add_translate_parsers(commands: Any) -> None:
     """Add both commands to the subparsers of the command line."""
-    from fastw2v import cli
-
     train = commands.add_parser(
         "translate-train",
         help="train a character-level translator on pairs of texts",
@@ -31,26 +43,24 @@ def add_translate_parsers(commands: Any) -> None:
     )
     train.add_argument("file", nargs="?", metavar="FILE", help="pairs, plain or gzip")
     add = train.add_argument
-    add("--max-pairs", type=cli._COUNT, metavar="N", help="take the first N pairs only")
+    add("--max-pairs", type=COUNT, metavar="N", help="take the first N pairs only")
+    add("--units", type=COUNT, metavar="N", help="width of an LSTM (default: 256; numbers 128)")
+    add("--epochs", type=COUNT, metavar="N", help="passes (default: 50; numbers 15)")
     add(
-        "--units", type=cli._COUNT, metavar="N", help="width of an LSTM (default: 256; numbers 128)"
-    )
-    add("--epochs", type=cli._COUNT, metavar="N", help="passes (default: 50; numbers 15)")
-    add(
-        "--batch-size", type=cli._COUNT, default=64, metavar="N",
+        "--batch-size", type=COUNT, default=64, metavar="N",
         help="pairs per step (default: %(default)s)",
     )  # fmt: skip
-    add("--embed", type=cli._COUNT, metavar="N", help="learned vectors instead of one-hot rows")
+    add("--embed", type=COUNT, metavar="N", help="learned vectors instead of one-hot rows")
     add("--bidirectional", action="store_true", help="read the source from both ends")
     add("--reverse", action="store_true", help="read the source from its end")
     add("--attention", action="store_true", help="look at the source in each step")
     add("--optimizer", choices=("rmsprop", "adam"), default="rmsprop", help="(default: rmsprop)")
-    add("--lr", type=cli._RATE, default=0.001, metavar="X", help="(default: %(default)s)")
+    add("--lr", type=RATE, default=0.001, metavar="X", help="(default: %(default)s)")
     add(
-        "--validation", type=cli._SHARE, default=0.2, metavar="X",
+        "--validation", type=SHARE, default=0.2, metavar="X",
         help="share of the pairs, the last ones, that are only watched (default: %(default)s)",
     )  # fmt: skip
-    add("--seed", type=cli._SEED, default=0, metavar="N", help="the same seed, the same model")
+    add("--seed", type=SEED, default=0, metavar="N", help="the same seed, the same model")
     add(
         "-o", "--output", default=DEFAULT_OUTPUT, metavar="PATH",
         help="where to save, in place of what is there (default: %(default)s)",
@@ -68,7 +78,7 @@ def add_translate_parsers(commands: Any) -> None:
     ask.add_argument("model", metavar="MODEL", help="file of translate-train")
     ask.add_argument("texts", nargs="+", metavar="TEXT")
     ask.add_argument(
-        "--beam", type=cli._COUNT, default=1, metavar="N",
+        "--beam", type=COUNT, default=1, metavar="N",
         help="beginnings that are kept at each step (default: 1, the most probable)",
     )  # fmt: skip
     ask.add_argument("--json", action="store_true", help="print one JSON object")
@@ -76,7 +86,7 @@ def add_translate_parsers(commands: Any) -> None:
 
 def translate_train(args: argparse.Namespace) -> int:
     """The command `translate-train`."""
-    from fastw2v import cli, datasets
+    from fastw2v import datasets
     from fastw2v._files import check_writable
     from fastw2v.models import CharTranslator
     from fastw2v.optimizer import Adam, RMSprop
@@ -88,9 +98,9 @@ def translate_train(args: argparse.Namespace) -> int:
     for name, defaults in _DEFAULTS.items():
         if getattr(args, name) is None:
             setattr(args, name, defaults[of_numbers])
-    with cli._seeded(args.seed):
+    with seeded(args.seed):
         if of_numbers:
-            cli._say("fastw2v: no FILE given, taking numbers and kanji numerals", unless=args.quiet)
+            say("fastw2v: no FILE given, taking numbers and kanji numerals", unless=args.quiet)
             pairs = datasets.kanji_numbers(args.max_pairs or 20_000)
         else:
             pairs = datasets.read_pairs(args.file, args.max_pairs)
@@ -103,8 +113,8 @@ def translate_train(args: argparse.Namespace) -> int:
             reverse=args.reverse,
             attention=args.attention,
         )
-        cli._say(
-            f"fastw2v: {cli._counted(len(pairs), 'pair')} ({n_watched:,} only watched), "
+        say(
+            f"fastw2v: {counted(len(pairs), 'pair')} ({n_watched:,} only watched), "
             f"{len(model.source_characters)} and {len(model.target_characters)} characters, "
             f"{sum(param.size for param in model.params):,} parameters",
             unless=args.quiet,
@@ -120,11 +130,11 @@ def translate_train(args: argparse.Namespace) -> int:
                 args.validation,
                 optimizer=optimizer,
                 keep_best=True,
-                progress=not args.quiet and cli._is_terminal(sys.stderr),
+                progress=not args.quiet and is_terminal(sys.stderr),
             )
         except KeyboardInterrupt:
             interrupted = True
-            cli._say("fastw2v: stopped; saving what was learned")
+            say("fastw2v: stopped; saving what was learned")
         seconds = time.perf_counter() - started
     model.save(args.output)
     if args.plot is not None and model.history["loss"]:
@@ -133,7 +143,7 @@ def translate_train(args: argparse.Namespace) -> int:
     exact = model.exact(watched) if watched and not interrupted else None
     samples = _samples(model, watched or pairs)
     if args.json:
-        cli._print_json(
+        print_json(
             {
                 "output": os.path.abspath(args.output),
                 "interrupted": interrupted,
@@ -160,7 +170,7 @@ def translate_train(args: argparse.Namespace) -> int:
         if exact is not None:
             print(f"{exact:.1%} of {len(watched):,} pairs that were only watched are exact")
         print(f"saved in {args.output}")
-    return cli.INTERRUPTED if interrupted else cli.OK
+    return INTERRUPTED if interrupted else OK
 
 
 def _samples(model: CharTranslator, pairs: list[tuple[str, str]]) -> list[dict[str, str]]:
@@ -175,7 +185,6 @@ def _samples(model: CharTranslator, pairs: list[tuple[str, str]]) -> list[dict[s
 
 def translate(args: argparse.Namespace) -> int:
     """The command `translate`."""
-    from fastw2v import cli
     from fastw2v.models import CharTranslator
 
     model = CharTranslator.load(args.model)
@@ -189,7 +198,7 @@ def translate(args: argparse.Namespace) -> int:
         raise ValueError("TEXT: expected lines on the standard input, got none")
     found = model.decode(texts, args.beam)
     if args.json:
-        cli._print_json(
+        print_json(
             [
                 {"source": text, "translation": one.text, "log_probability": one.score}
                 for text, one in zip(texts, found, strict=True)
@@ -198,4 +207,4 @@ def translate(args: argparse.Namespace) -> int:
     else:
         for one in found:
             print(one.text)
-    return cli.OK
+    return OK

@@ -10,16 +10,30 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
-from fastw2v import _cli_word2vec
+from fastw2v import _cli_text_model, _cli_word2vec
 from fastw2v._cli_word2vec import Trained
+from fastw2v._console import (
+    BROKEN_PIPE,
+    COUNT,
+    FAILED,
+    INTERRUPTED,
+    OK,
+    RATE,
+    SEED,
+    SHARE,
+    counted,
+    is_terminal,
+    print_json,
+    say,
+    seeded,
+)
 from fastw2v._run import add_run_parser, run_command
 from fastw2v._translate import add_translate_parsers, translate, translate_train
 
@@ -27,7 +41,6 @@ if TYPE_CHECKING:
     from fastw2v.datasets import Corpus
     from fastw2v.keyed_vectors import KeyedVectors
 
-OK, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 DEFAULT_OUTPUT = "vectors.txt"
 # Looked at after training, as far as the text has them; all common in the built-in corpus.
 _SHOWN_WORDS = ("month", "thread", "socket", "string", "list", "file", "error")
@@ -54,17 +67,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A word that the terminal's encoding lacks must not end the program.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    from fastw2v import _cli_text_model
-
     try:
         return _flushed((_COMMANDS | _cli_text_model.COMMANDS)[args.command](args))
     except BrokenPipeError:
         return _drop_output()
     except KeyboardInterrupt:
-        _say("fastw2v: stopped")
+        say("fastw2v: stopped")
         return INTERRUPTED
     except (OSError, ValueError, KeyError, FloatingPointError, MemoryError) as error:
-        _say(f"fastw2v: error: {_one_line(error)}")
+        say(f"fastw2v: error: {_one_line(error)}")
         return FAILED
 
 
@@ -94,36 +105,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
-def _say(text: str, *, unless: bool = False) -> None:
-    if not unless:
-        with contextlib.suppress(OSError):
-            print(text, file=sys.stderr, flush=True)
-
-
 # --- arguments -----------------------------------------------------------------------------------
-
-
-def _number(
-    convert: Callable[[str], float], what: str, accept: Callable[[float], bool]
-) -> Callable[[str], float]:
-    """An argparse type; its message says what would be right."""
-
-    def parse(text: str) -> float:
-        try:
-            value = convert(text)
-        except ValueError:
-            value = float("nan")
-        if not accept(value):
-            raise argparse.ArgumentTypeError(f"expected {what}, got {text!r}")
-        return value
-
-    return parse
-
-
-_COUNT = _number(int, "a whole number of 1 or more", lambda n: 1 <= n < 2**31)
-_SEED = _number(int, "a whole number from 0 to 4294967295", lambda n: 0 <= n < 2**32)
-_RATE = _number(float, "a number above 0", lambda x: 0 < x < float("inf"))
-_SHARE = _number(float, "a number from 0 to 1", lambda x: 0 <= x <= 1)
 
 
 class _Version(argparse.Action):
@@ -176,8 +158,6 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="how this fastw2v was built, and what it runs on")
     info.add_argument("--json", action="store_true", help="print one JSON object")
 
-    from fastw2v import _cli_text_model
-
     _cli_text_model.add_parsers(commands)
     add_run_parser(commands)
     add_translate_parsers(commands)
@@ -206,34 +186,34 @@ def _add_train_parser(commands: Any) -> None:
         help="the trainer for whole corpora, or the book's layers, batch by batch, with Adam",
     )
     add("--model", choices=("cbow", "skip-gram"), default="cbow", help="what to train")
-    add("--dim", type=_COUNT, default=100, metavar="N", help="numbers in a vector")
-    add("--window", type=_COUNT, default=5, metavar="N", help="words of context on each side")
-    add("--negative", type=_COUNT, default=5, metavar="N", help="noise words per word")
-    add("--epochs", type=_COUNT, default=20, metavar="N", help="passes over the text")
+    add("--dim", type=COUNT, default=100, metavar="N", help="numbers in a vector")
+    add("--window", type=COUNT, default=5, metavar="N", help="words of context on each side")
+    add("--negative", type=COUNT, default=5, metavar="N", help="noise words per word")
+    add("--epochs", type=COUNT, default=20, metavar="N", help="passes over the text")
     train.add_argument(
         "--batch-size",
-        type=_COUNT,
+        type=COUNT,
         metavar="N",
         help=f"words per step of the layers (default: {_BATCH_SIZE}, fewer for a short text)",
     )
     train.add_argument(
         "--lr",
-        type=_RATE,
+        type=RATE,
         metavar="X",
         help="learning rate (default: 0.05 for CBOW and 0.025 for skip-gram, falling linearly; "
         "0.001 for the layers)",
     )
     add(
         "--threads",
-        type=_COUNT,
+        type=COUNT,
         default=1,
         metavar="N",
         help="threads of the engine word2vec; more are faster, and give other vectors at every run",
     )
-    add("--min-count", type=_COUNT, default=5, metavar="N", help="leave out words rarer than this")
+    add("--min-count", type=COUNT, default=5, metavar="N", help="leave out words rarer than this")
     add(
         "--subsample",
-        type=_SHARE,
+        type=SHARE,
         default=0.001,
         metavar="X",
         help="thin out words whose share of the text is above about X; 0 keeps all",
@@ -244,7 +224,7 @@ def _add_train_parser(commands: Any) -> None:
         default="words",
         help="cut out lower-case words without punctuation, or cut at white space only",
     )
-    add("--seed", type=_SEED, default=0, metavar="N", help="the same seed, the same vectors")
+    add("--seed", type=SEED, default=0, metavar="N", help="the same seed, the same vectors")
     add(
         "-o",
         "--output",
@@ -265,7 +245,7 @@ def _add_vectors_argument(parser: argparse.ArgumentParser) -> None:
 
 def _add_answer_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-n", "--topn", type=_COUNT, default=10, metavar="N", help="words to print (default: 10)"
+        "-n", "--topn", type=COUNT, default=10, metavar="N", help="words to print (default: 10)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -281,7 +261,7 @@ def _train(args: argparse.Namespace) -> int:
     if args.engine == "word2vec":
         training = _fit_corpus(args, built)
     else:
-        with _seeded(args.seed):
+        with seeded(args.seed):
             training = _fit(args, built)
     binary = args.output.lower().removesuffix(".gz").endswith(".bin")
     training.vectors.save_word2vec_format(args.output, binary=binary)
@@ -291,7 +271,7 @@ def _train(args: argparse.Namespace) -> int:
         if len(training.vectors) > 1
     }
     if args.json:
-        _print_json(
+        print_json(
             {
                 "output": os.path.abspath(args.output),
                 "format": "binary" if binary else "text",
@@ -329,10 +309,10 @@ def _collect(args: argparse.Namespace) -> Corpus:
     from fastw2v import datasets
 
     if args.files:
-        _say(f"fastw2v: reading {_counted(len(args.files), 'file')}", unless=args.quiet)
+        say(f"fastw2v: reading {counted(len(args.files), 'file')}", unless=args.quiet)
         tokens = datasets.tokenize(datasets.read_text(args.files), split=args.split)
     else:
-        _say(
+        say(
             "fastw2v: no FILE given, collecting the English documentation inside this Python",
             unless=args.quiet,
         )
@@ -351,18 +331,18 @@ def _fit_corpus(args: argparse.Namespace, built: Corpus) -> Trained:
     """With the engine for whole corpora."""
     import numpy as np
 
-    _say(
+    say(
         f"fastw2v: {args.model} on {len(built.corpus):,} words, {len(built.counts):,} different: "
-        f"{_counted(args.epochs, 'epoch')}",
+        f"{counted(args.epochs, 'epoch')}",
         unless=args.quiet,
     )
-    progress = not args.quiet and _is_terminal(sys.stderr)
+    progress = not args.quiet and is_terminal(sys.stderr)
     training = _cli_word2vec.fit(args, built, progress)
     if training.interrupted:
-        _say("fastw2v: stopped; saving what was learned")
+        say("fastw2v: stopped; saving what was learned")
     else:
         rate = len(built.corpus) * args.epochs / max(training.seconds, 1e-9)
-        _say(
+        say(
             f"fastw2v: trained in {training.seconds:.1f} s, {rate:,.0f} words/s",
             unless=args.quiet,
         )
@@ -398,13 +378,13 @@ def _fit(args: argparse.Namespace, built: Corpus) -> Trained:
     batch_size = args.batch_size or max(_LEAST_BATCH, min(_BATCH_SIZE, n_targets // _EPOCH_STEPS))
     batch_size = min(batch_size, n_targets)
     n_steps = n_targets // batch_size  # Trainer drops the last, partial batch
-    _say(
+    say(
         f"fastw2v: {args.model} on {len(built.corpus):,} words ({len(corpus):,} after thinning), "
-        f"{len(built.counts):,} different: {_counted(args.epochs, 'epoch')} of "
-        f"{_counted(n_steps, 'step')}",
+        f"{len(built.counts):,} different: {counted(args.epochs, 'epoch')} of "
+        f"{counted(n_steps, 'step')}",
         unless=args.quiet,
     )
-    progress = not args.quiet and _is_terminal(sys.stderr)
+    progress = not args.quiet and is_terminal(sys.stderr)
     started = time.perf_counter()
     interrupted = False
     try:
@@ -421,11 +401,11 @@ def _fit(args: argparse.Namespace, built: Corpus) -> Trained:
             )
     except KeyboardInterrupt:
         interrupted = True
-        _say("fastw2v: stopped; saving what was learned")
+        say("fastw2v: stopped; saving what was learned")
     seconds = time.perf_counter() - started
     if not interrupted:
         rate = len(corpus) * args.epochs / max(seconds, 1e-9)
-        _say(f"fastw2v: trained in {seconds:.1f} s, {rate:,.0f} words/s", unless=args.quiet)
+        say(f"fastw2v: trained in {seconds:.1f} s, {rate:,.0f} words/s", unless=args.quiet)
     if not np.isfinite(model.word_vecs).all():
         raise FloatingPointError("the vectors are no longer finite; nothing saved, lower --lr")
     words = [built.id_to_word[row] for row in range(len(built.counts))]
@@ -438,19 +418,6 @@ def _fit(args: argparse.Namespace, built: Corpus) -> Trained:
         batch_size,
         interrupted,
     )
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed numpy's global stream, which all of training draws from, and put it back."""
-    import numpy as np
-
-    state = np.random.get_state()
-    np.random.seed(seed)
-    try:
-        yield
-    finally:
-        np.random.set_state(state)
 
 
 def _words_to_show(built: Corpus) -> list[str]:
@@ -468,17 +435,6 @@ def _words_to_show(built: Corpus) -> list[str]:
     return shown
 
 
-def _counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
-def _is_terminal(stream: TextIO) -> bool:
-    try:
-        return stream.isatty()
-    except (AttributeError, ValueError):  # None under pythonw, closed
-        return False
-
-
 # --- the other commands --------------------------------------------------------------------------
 
 
@@ -487,7 +443,7 @@ def _similar(args: argparse.Namespace) -> int:
     words = _find(vectors, args.words, args.vectors)
     answers = {word: vectors.most_similar(word, topn=args.topn) for word in words}
     if args.json:
-        _print_json({word: [list(pair) for pair in nearest] for word, nearest in answers.items()})
+        print_json({word: [list(pair) for pair in nearest] for word, nearest in answers.items()})
     else:
         for word, nearest in answers.items():
             _print_answer(f"[query] {word}", nearest)
@@ -499,7 +455,7 @@ def _analogy(args: argparse.Namespace) -> int:
     a, b, c = _find(vectors, [args.a, args.b, args.c], args.vectors)
     nearest = vectors.most_similar(positive=[b, c], negative=[a], topn=args.topn)
     if args.json:
-        _print_json({"a": a, "b": b, "c": c, "answers": [list(pair) for pair in nearest]})
+        print_json({"a": a, "b": b, "c": c, "answers": [list(pair) for pair in nearest]})
     else:
         _print_answer(f"[analogy] {a}:{b} = {c}:?", nearest)
     return OK
@@ -533,7 +489,7 @@ def _print_answer(head: str, nearest: Sequence[tuple[str, float]]) -> None:
 def _evaluate(args: argparse.Namespace) -> int:
     found = _cli_word2vec.evaluate(_load(args.vectors), args)
     if args.json:
-        _print_json(found)
+        print_json(found)
         return OK
     for name, value in found.items():
         if name == "sections":
@@ -563,17 +519,12 @@ def _info(args: argparse.Namespace) -> int:
 
     facts = dict(fastw2v.build_info())
     if args.json:
-        _print_json(facts)
+        print_json(facts)
     else:
         for name, value in facts.items():
             text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
             print(f"{name}: {text}")
     return OK
-
-
-def _print_json(content: object) -> None:
-    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(content, ensure_ascii=not unicode, indent=2, default=str))
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

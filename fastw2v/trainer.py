@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fastw2v import _checkpoint
 from fastw2v import optimizer as _optimizers
+from fastw2v._files import check_writable
 from fastw2v._replay import rows_in_fit
 from fastw2v._row_grad import (
     add_into,
@@ -200,6 +202,10 @@ class _Fit:
     def __exit__(self, *exception):
         return self.stack.__exit__(*exception)
 
+    def go_on_from(self, position):
+        """Take over the sum of losses since the last line."""
+        self.total, self.count = position.get("total", 0.0), position.get("count", 0)
+
     def step(self, k, batch_x, batch_t):
         """Iteration k of an epoch; returns the average loss when a line is due, else None."""
         loss = self.model.forward(batch_x, batch_t)
@@ -329,7 +335,100 @@ def _plot(values, ylabel, eval_interval, ylim):
         )
 
 
-class Trainer:
+class _Saved:
+    """What both trainers share: their state in a file, and `fit` from where it was."""
+
+    _counters = ()  # attributes that are saved
+    _position = None  # where the fit is, or was interrupted; where the next one goes on
+    _saver = None
+
+    def save(self, path):
+        """Write weights, optimizer, random state and position to the file `path`, an .npz.
+
+        As a whole or not at all: killed at any moment, the file is the old or the new one. After a
+        `fit` that Ctrl-C ended the position belongs to it, and `fit` after `resume` goes on there.
+        TypeError for an optimizer that is not one of fastw2v's.
+        """
+        _checkpoint.save(path, self, self._counters, self._position)
+
+    @classmethod
+    def resume(cls, path, model):
+        """The trainer that `save`, or a `fit` with `checkpoint`, wrote to `path`.
+
+        model: one built as the saved one was; its weights, hidden states and random generators
+        become the saved ones. Then call `fit` as it was called, with the same data: it goes on
+        where it was, and ends with the bits of a run that was never interrupted (on one level of
+        vector instructions; another one warns).
+
+        FileNotFoundError for no file, ValueError for one that does not fit the model; nothing has
+        been changed then.
+
+        >>> import os, tempfile
+        >>> from fastw2v.models import SimpleRnnlm
+        >>> from fastw2v.optimizer import Adam
+        >>> xs = np.arange(50) % 7
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "training.npz")
+        ...     trainer = RnnlmTrainer(SimpleRnnlm(7, 3, 4), Adam())
+        ...     trainer.fit(xs, xs, 1, 2, 5, eval_interval=None, checkpoint=path)
+        ...     again = RnnlmTrainer.resume(path, SimpleRnnlm(7, 3, 4))
+        >>> again.current_epoch, again.optimizer.iter
+        (1, 5)
+        """
+        trainer, trainer._position = _checkpoint.load(path, cls, model)
+        return trainer
+
+    def _begin(self, data, checkpoint, every, arguments):
+        """Where to begin: (epochs done, iterations done, position or {}). Checks the arguments."""
+        if every is not None:
+            positive_int("every", every)
+        if checkpoint is not None:
+            check_writable(checkpoint)
+        position, self._position = self._position or {}, None
+        if position.get("random") is None:  # of a fit in this process; this one is another
+            position = {}
+        known = None
+        if checkpoint is not None or position:
+            known = {"data": _checkpoint.fingerprint(*data), **arguments}
+        for name, value in position.get("known", {}).items():
+            if value != known[name]:
+                self._position = position
+                found = "other" if name == "data" else known[name]
+                value = "the data" if name == "data" else value
+                raise ValueError(
+                    f"{name}: expected {value}, as in the fit that was interrupted, got {found}; "
+                    "call fit as then, or set up a new trainer"
+                )
+        if position:
+            np.random.set_state(position["random"])
+        self._saver = (checkpoint, every, known, data, arguments)
+        return position.get("epochs", 0), position.get("k", 0), position
+
+    def _reached(self, run, epochs, k, max_iters, **more):
+        """After an iteration, or an epoch (k = 0): save if it is due, or if this is the end."""
+        checkpoint, every, known, data, arguments = self._saver
+        due = k == 0 or (every is not None and (epochs * max_iters + k) % every == 0)
+        stopped = run.interrupts.pending
+        if k == max_iters or not (stopped or (due and checkpoint is not None)):
+            return
+        if known is None:
+            known = {"data": _checkpoint.fingerprint(*data), **arguments}
+        self._position = {
+            "epochs": epochs,
+            "k": k,
+            "known": known,
+            "total": run.total,
+            "count": run.count,
+            **more,
+            "random_then": np.random.get_state(legacy=False),
+        }
+        if checkpoint is not None:
+            self.save(checkpoint)
+        if not stopped:
+            self._position = None
+
+
+class Trainer(_Saved):
     """Mini-batch training of a model that has forward(x, t), backward(), params and grads.
 
     `loss_list` holds the average loss of every printed line; it and `current_epoch` go on when
@@ -347,6 +446,8 @@ class Trainer:
     2
     """
 
+    _counters = ("loss_list", "eval_interval", "current_epoch")
+
     def __init__(self, model, optimizer):
         self.model = model
         self.optimizer = optimizer
@@ -355,7 +456,17 @@ class Trainer:
         self.current_epoch = 0
 
     def fit(
-        self, x, t, max_epoch=10, batch_size=32, max_grad=None, eval_interval=20, *, progress=False
+        self,
+        x,
+        t,
+        max_epoch=10,
+        batch_size=32,
+        max_grad=None,
+        eval_interval=20,
+        *,
+        progress=False,
+        checkpoint=None,
+        every=None,
     ):
         """Train on the rows of x and t, in an order drawn anew for each epoch.
 
@@ -368,6 +479,9 @@ class Trainer:
         Ctrl-C is held until the step it comes in has ended: weights, optimizer state and
         `loss_list` belong to the same step. A loss of NaN raises FloatingPointError before it
         reaches the weights. x and t are not changed.
+
+        checkpoint: a file to save to after each epoch, on Ctrl-C and, with `every`, after each of
+        so many iterations: see `save` and `resume`.
 
         With models and optimizers of fastw2v, rows of large tables may be some steps behind while
         `fit` runs (another thread would see that); when it returns or raises they are not.
@@ -383,19 +497,27 @@ class Trainer:
                 UserWarning,
                 stacklevel=2,
             )
-        order = np.arange(len(x))
-        n_steps = max_epoch * max_iters
+        arguments = {"batch_size": batch_size, "max_grad": max_grad, "eval_interval": eval_interval}
+        epochs, first, before = self._begin((x, t), checkpoint, every, arguments)
+        order = before.get("order", np.arange(len(x)))
+        n_steps = max(0, max_epoch - epochs) * max_iters - first
         with _Fit(self, max_grad, eval_interval, n_steps, batch_size, progress) as run:
-            for _ in range(max_epoch):
-                order = order[np.random.permutation(len(x))]
-                for k in range(max_iters):
+            run.go_on_from(before)
+            for epoch in range(epochs, max_epoch):
+                if first == 0:
+                    order = order[np.random.permutation(len(x))]
+                for k in range(first, max_iters):
                     rows = order[k * batch_size : (k + 1) * batch_size]
                     average = run.step(k, x[rows], t[rows])
                     if average is not None:
                         run.line(self.current_epoch, k, max_iters, "loss", average)
                         self.loss_list.append(average)
-                    run.interrupts.between_steps()
+                    self._reached(run, epoch, k + 1, max_iters, order=order)
+                    if k + 1 < max_iters:
+                        run.interrupts.between_steps()
+                first = 0
                 self.current_epoch += 1
+                self._reached(run, epoch + 1, 0, max_iters, order=order)
                 run.interrupts.between_steps()
 
     def fit_batches(self, batches, steps, max_grad=None, eval_interval=20, *, progress=False):
@@ -440,7 +562,7 @@ class Trainer:
         _plot(self.loss_list, "loss", self.eval_interval, ylim)
 
 
-class RnnlmTrainer:
+class RnnlmTrainer(_Saved):
     """Training of a language model on one long text, read by several readers side by side.
 
     `ppl_list` holds the perplexity of every line of the last `fit`; `time_idx` is where the
@@ -452,6 +574,8 @@ class RnnlmTrainer:
     >>> x.tolist(), t.tolist()
     ([[0, 1, 2], [5, 6, 7]], [[1, 2, 3], [6, 7, 8]])
     """
+
+    _counters = ("time_idx", "ppl_list", "eval_interval", "current_epoch")
 
     def __init__(self, model, optimizer):
         self.model = model
@@ -485,18 +609,19 @@ class RnnlmTrainer:
         eval_interval=20,
         *,
         progress=False,
+        checkpoint=None,
+        every=None,
     ):
         """Train on the ids xs (M,) and the ids that follow them ts (M,), from the start.
 
         An epoch has M // (batch_size * time_size) iterations; neither the readers nor the state
-        of the model go back between epochs. Lines as in `Trainer.fit`, with exp(average loss).
+        of the model go back between epochs. Lines as in `Trainer.fit`, with exp(average loss);
+        checkpoint and every as there.
         """
         xs, ts = array("xs", xs), array("ts", ts)
         _check_fit(self, xs, ts, batch_size, max_epoch, max_grad, eval_interval)
         positive_int("time_size", time_size)
         self.eval_interval = eval_interval
-        self.time_idx = 0
-        self.ppl_list = []
         words = batch_size * time_size
         max_iters = len(xs) // words
         if max_iters == 0 and max_epoch > 0:
@@ -506,17 +631,33 @@ class RnnlmTrainer:
                 UserWarning,
                 stacklevel=2,
             )
-        with _Fit(self, max_grad, eval_interval, max_epoch * max_iters, words, progress) as run:
-            for _ in range(max_epoch):
-                for k in range(max_iters):
+        arguments = {
+            "batch_size": batch_size,
+            "time_size": time_size,
+            "max_grad": max_grad,
+            "eval_interval": eval_interval,
+        }
+        epochs, first, before = self._begin((xs, ts), checkpoint, every, arguments)
+        if not before:
+            self.time_idx = 0
+            self.ppl_list = []
+        n_steps = max(0, max_epoch - epochs) * max_iters - first
+        with _Fit(self, max_grad, eval_interval, n_steps, words, progress) as run:
+            run.go_on_from(before)
+            for epoch in range(epochs, max_epoch):
+                for k in range(first, max_iters):
                     batch = self.get_batch(xs, ts, batch_size, time_size)
                     average = run.step(k, *batch)
                     if average is not None:
                         perplexity = float(np.exp(average))
                         run.line(self.current_epoch, k, max_iters, "perplexity", perplexity)
                         self.ppl_list.append(perplexity)
-                    run.interrupts.between_steps()
+                    self._reached(run, epoch, k + 1, max_iters)
+                    if k + 1 < max_iters:
+                        run.interrupts.between_steps()
+                first = 0
                 self.current_epoch += 1
+                self._reached(run, epoch + 1, 0, max_iters)
                 run.interrupts.between_steps()
 
     def plot(self, ylim=None):

@@ -12,7 +12,12 @@ __all__ = ["RnnlmTrainer", "Trainer", "remove_duplicate"]
 
 def remove_duplicate(params: list[NDArray[Any]], grads: list[NDArray[Any]]) -> Any: ...
 
-class Trainer:
+class _Saved:
+    def save(self, path: str | os.PathLike[str]) -> None: ...
+    @classmethod
+    def resume(cls, path: str | os.PathLike[str], model: Any) -> Any: ...
+
+class Trainer(_Saved):
     model: Any
     optimizer: Any
     loss_list: Any
@@ -29,6 +34,8 @@ class Trainer:
         eval_interval: int = 20,
         *,
         progress: bool = False,
+        checkpoint: Any = None,
+        every: Any = None,
     ) -> None: ...
     def fit_batches(
         self,
@@ -41,7 +48,7 @@ class Trainer:
     ) -> Any: ...
     def plot(self, ylim: Any = None) -> Any: ...
 
-class RnnlmTrainer:
+class RnnlmTrainer(_Saved):
     model: Any
     optimizer: Any
     time_idx: Any
@@ -61,5 +68,7 @@ class RnnlmTrainer:
         eval_interval: int = 20,
         *,
         progress: bool = False,
+        checkpoint: Any = None,
+        every: Any = None,
     ) -> None: ...
     def plot(self, ylim: Any = None) -> Any: ...

@@ -17,6 +17,13 @@
 
 #define FW_ADAM_SIMD 1
 
+/* Inlined where a number of vectors is a constant, so that they stay in registers. */
+#if defined(__GNUC__)
+#define FW_UNROLLED inline __attribute__((always_inline))
+#else
+#define FW_UNROLLED __forceinline
+#endif
+
 /* The rule on one vector in registers, where `lanes` count. What a gradient of zero leaves out would
    add or subtract exactly nothing. */
 static inline __m512 fw_adam_16(__m512 w, __m512 *m, __m512 *v, const __m512 *g, __mmask16 lanes,
@@ -145,15 +152,16 @@ static inline int fw_adam_settled(__m512 w, __m512 m, __m512 q, ptrdiff_t k, con
 
 #define FW_SHRINK(x, c) x = _mm512_sub_ps(x, _mm512_mul_ps(c, x))
 
-/* Steps [k, to) of the moments alone, on n <= 4 vectors side by side, as many as keep the
-   multipliers busy. A moment that a step leaves as it is, as it does the smallest numbers, stays. */
-static inline void fw_adam_shrink(__m512 *m, __m512 *v, int n, ptrdiff_t k, ptrdiff_t to,
-                                  const fw_adam_plan *p) {
+/* Steps [k, to) of the moments alone, on n <= 8 vectors side by side: the operations of one wait for
+   each other, those of a row of vectors keep the multipliers busy. n has to be a constant where it
+   is inlined. A moment that a step leaves as it is, as it does the smallest numbers, stays. */
+static FW_UNROLLED void fw_adam_shrink(__m512 *m, __m512 *v, int n, ptrdiff_t k, ptrdiff_t to,
+                                       const fw_adam_plan *p) {
     const __m512 c1 = _mm512_set1_ps(p->c1), c2 = _mm512_set1_ps(p->c2);
     int m_moves = 1, v_moves = 1, i;
     while (k < to && (m_moves || v_moves)) {
         const ptrdiff_t stop = to - k < FW_LOOK ? to : k + FW_LOOK;
-        __m512 m0[4], v0[4];
+        __m512 m0[8], v0[8];
         for (i = 0; i < n; i++) m0[i] = m[i], v0[i] = v[i];
         if (m_moves)
             for (; k < stop; k++)
@@ -172,14 +180,49 @@ static inline void fw_adam_shrink(__m512 *m, __m512 *v, int n, ptrdiff_t k, ptrd
     }
 }
 
+/* The same on up to 128 elements in memory. */
+static FW_UNROLLED void fw_adam_shrink_n(float *m, float *v, int n, __mmask16 last, ptrdiff_t k,
+                                         ptrdiff_t to, const fw_adam_plan *p) {
+    __m512 mx[8], vx[8];
+    int i;
+    for (i = 0; i < n; i++) {
+        const __mmask16 lanes = i + 1 < n ? (__mmask16)0xffff : last;
+        mx[i] = _mm512_maskz_loadu_ps(lanes, m + 16 * i);
+        vx[i] = _mm512_maskz_loadu_ps(lanes, v + 16 * i);
+    }
+    fw_adam_shrink(mx, vx, n, k, to, p);
+    for (i = 0; i < n; i++) {
+        const __mmask16 lanes = i + 1 < n ? (__mmask16)0xffff : last;
+        _mm512_mask_storeu_ps(m + 16 * i, lanes, mx[i]);
+        _mm512_mask_storeu_ps(v + 16 * i, lanes, vx[i]);
+    }
+}
+
+static void fw_adam_shrink_run(float *m, float *v, ptrdiff_t n, ptrdiff_t k, ptrdiff_t to,
+                               const fw_adam_plan *p) {
+    const __mmask16 last = (__mmask16)(0xffffu >> ((16 - n % 16) % 16));
+    if (k >= to) return;
+    switch ((n + 15) / 16) {
+        case 1: fw_adam_shrink_n(m, v, 1, last, k, to, p); break;
+        case 2: fw_adam_shrink_n(m, v, 2, last, k, to, p); break;
+        case 3: fw_adam_shrink_n(m, v, 3, last, k, to, p); break;
+        case 4: fw_adam_shrink_n(m, v, 4, last, k, to, p); break;
+        case 5: fw_adam_shrink_n(m, v, 5, last, k, to, p); break;
+        case 6: fw_adam_shrink_n(m, v, 6, last, k, to, p); break;
+        case 7: fw_adam_shrink_n(m, v, 7, last, k, to, p); break;
+        default: fw_adam_shrink_n(m, v, 8, last, k, to, p);
+    }
+}
+
 /* Steps [from, to) with a gradient of zero, lr[k] in step k, on one vector in memory; each step
    looks whether it needs the division instruction. */
 static void fw_adam_replay_once(float *w, float *m, float *v, __mmask16 lanes, ptrdiff_t from,
                                 const fw_adam_plan *p) {
     const __m512 c1 = _mm512_set1_ps(p->c1), c2 = _mm512_set1_ps(p->c2);
     const __m512 eps = _mm512_set1_ps(p->eps);
-    __m512 wx = _mm512_maskz_loadu_ps(lanes, w), mx = _mm512_maskz_loadu_ps(lanes, m);
-    __m512 vx = _mm512_maskz_loadu_ps(lanes, v);
+    /* The lanes that are not there hold 1, which nothing moves. */
+    __m512 wx = _mm512_mask_loadu_ps(_mm512_set1_ps(1.0f), lanes, w);
+    __m512 mx = _mm512_maskz_loadu_ps(lanes, m), vx = _mm512_maskz_loadu_ps(lanes, v);
     ptrdiff_t k = from;
     while (k < p->to) {
         wx = fw_adam_16(wx, &mx, &vx, (const __m512 *)0, lanes, _mm512_set1_ps(p->lr[k]), c1, c2, eps);
@@ -196,130 +239,130 @@ static void fw_adam_replay_once(float *w, float *m, float *v, __mmask16 lanes, p
     _mm512_mask_storeu_ps(w, lanes, wx);
 }
 
-/* Steps [from, ...) on two vectors, or one (n), until their weights stay; returns the step after the
+/* Steps [from, ...) of n vectors, one or two, until their weights stay; returns the step after the
    last one taken. Two side by side keep the square roots coming. The division instruction is not
-   used; whether it had to be is for the caller to find out. */
-static inline ptrdiff_t fw_adam_settle(__m512 *w, __m512 *m, __m512 *v, int n, ptrdiff_t from,
-                                       const fw_adam_plan *p) {
+   used; whether it had to be is looked at once, afterwards, which at each step would cost a third of
+   the time, and where it had to be all steps are taken again, carefully. */
+static FW_UNROLLED ptrdiff_t fw_adam_settle(float *w, float *m, float *v, int n, ptrdiff_t from,
+                                            const fw_adam_plan *p) {
     const __m512 c1 = _mm512_set1_ps(p->c1), c2 = _mm512_set1_ps(p->c2);
     const __m512 eps = _mm512_set1_ps(p->eps), one = _mm512_set1_ps(1.0f);
-    __m512 q[2];
+    __m512 wx[2], mx[2], vx[2], q[2];
     ptrdiff_t k = from;
-    int i;
-    while (k < p->to) {
-        const ptrdiff_t stop = p->to - k < FW_LOOK ? p->to : k + FW_LOOK;
-        int settled = p->may_stop;
-        for (; k < stop; k++) {
-            const __m512 lr = _mm512_set1_ps(p->lr[k]);
-            for (i = 0; i < n; i++) FW_ADAM_FADE(512, w[i], m[i], v[i], q[i], lr, c1, c2, eps, one);
-        }
-        for (i = 0; i < n && settled; i++) settled = fw_adam_settled(w[i], m[i], q[i], k - 1, p);
-        if (settled) break;
-    }
-    return k;
-}
-
-/* Two to four vectors of a row: `n` of them. */
-static inline void fw_adam_replay_some(float *w, float *m, float *v, int n, ptrdiff_t from,
-                                       const fw_adam_plan *p) {
-    __m512 wx[4], mx[4], vx[4];
-    ptrdiff_t k[2] = {p->to, p->to}, both;
-    int i, j, safe = 1;
+    int i, safe = 1;
     for (i = 0; i < n; i++) {
         wx[i] = _mm512_loadu_ps(w + 16 * i);
         mx[i] = _mm512_loadu_ps(m + 16 * i);
         vx[i] = _mm512_loadu_ps(v + 16 * i);
     }
-    for (j = 0; j < n; j += 2)
-        k[j / 2] = fw_adam_settle(wx + j, mx + j, vx + j, n - j < 2 ? 1 : 2, from, p);
+    while (k < p->to) {
+        const ptrdiff_t stop = p->to - k < FW_LOOK ? p->to : k + FW_LOOK;
+        int settled = 1;
+        for (; k < stop; k++) {
+            const __m512 lr = _mm512_set1_ps(p->lr[k]);
+            for (i = 0; i < n; i++)
+                FW_ADAM_FADE(512, wx[i], mx[i], vx[i], q[i], lr, c1, c2, eps, one);
+        }
+        for (i = 0; i < n && settled; i++) settled = fw_adam_settled(wx[i], mx[i], q[i], k - 1, p);
+        if (settled) break;
+    }
     for (i = 0; i < n; i++)
         safe &= fw_adam_faded_safely(_mm512_loadu_ps(m + 16 * i), _mm512_loadu_ps(v + 16 * i), mx[i],
                                      p->lr_low, p->lr_high);
     if (!safe) {
         for (i = 0; i < n; i++)
             fw_adam_replay_once(w + 16 * i, m + 16 * i, v + 16 * i, 0xffff, from, p);
-        return;
+        return p->to;
     }
-    if (n > 2) {
-        both = k[0] > k[1] ? k[0] : k[1];
-        fw_adam_shrink(mx, vx, 2, k[0], both, p);
-        fw_adam_shrink(mx + 2, vx + 2, n - 2, k[1], both, p);
-    } else {
-        both = k[0];
-    }
-    fw_adam_shrink(mx, vx, n, both, p->to, p);
     for (i = 0; i < n; i++) {
         _mm512_storeu_ps(w + 16 * i, wx[i]);
         _mm512_storeu_ps(m + 16 * i, mx[i]);
         _mm512_storeu_ps(v + 16 * i, vx[i]);
     }
+    return k;
+}
+
+/* The same for the last few elements of a row, up to eight: half a vector, at half the cost. */
+static ptrdiff_t fw_adam_settle_half(float *w, float *m, float *v, __mmask8 lanes, ptrdiff_t from,
+                                     const fw_adam_plan *p) {
+    const __m256 c1 = _mm256_set1_ps(p->c1), c2 = _mm256_set1_ps(p->c2);
+    const __m256 eps = _mm256_set1_ps(p->eps), one = _mm256_set1_ps(1.0f);
+    const __m256 m0 = _mm256_maskz_loadu_ps(lanes, m), v0 = _mm256_maskz_loadu_ps(lanes, v);
+    /* The lanes that are not there hold 1, which nothing moves. */
+    __m256 wx = _mm256_mask_loadu_ps(one, lanes, w), mx = m0, vx = v0, q;
+    ptrdiff_t k = from;
+    while (k < p->to) {
+        const ptrdiff_t stop = p->to - k < FW_LOOK ? p->to : k + FW_LOOK;
+        __m512 w16;
+        for (; k < stop; k++) {
+            const __m256 lr = _mm256_set1_ps(p->lr[k]);
+            FW_ADAM_FADE(256, wx, mx, vx, q, lr, c1, c2, eps, one);
+        }
+        w16 = _mm512_mask_blend_ps(0xff, _mm512_set1_ps(1.0f), _mm512_zextps256_ps512(wx));
+        if (fw_adam_settled(w16, _mm512_zextps256_ps512(mx), _mm512_zextps256_ps512(q), k - 1, p))
+            break;
+    }
+    if (!fw_adam_faded_safely(_mm512_zextps256_ps512(m0), _mm512_zextps256_ps512(v0),
+                              _mm512_zextps256_ps512(mx), p->lr_low, p->lr_high)) {
+        fw_adam_replay_once(w, m, v, lanes, from, p);
+        return p->to;
+    }
+    _mm256_mask_storeu_ps(w, lanes, wx);
+    _mm256_mask_storeu_ps(m, lanes, mx);
+    _mm256_mask_storeu_ps(v, lanes, vx);
+    return k;
 }
 
 static inline int fw_adam_never_moved(const float *m, const float *v, __mmask16 lanes) {
     return fw_all_zero(_mm512_or_ps(_mm512_maskz_loadu_ps(lanes, m), _mm512_maskz_loadu_ps(lanes, v)));
 }
 
-/* The last few elements of a row, up to eight: half a vector until the weights stay. */
-static inline int fw_adam_replay_half(float *w, float *m, float *v, __mmask8 lanes, ptrdiff_t from,
-                                      const fw_adam_plan *p) {
-    const __m256 c1 = _mm256_set1_ps(p->c1), c2 = _mm256_set1_ps(p->c2);
-    const __m256 eps = _mm256_set1_ps(p->eps), one = _mm256_set1_ps(1.0f);
-    const __m256 m0 = _mm256_maskz_loadu_ps(lanes, m), v0 = _mm256_maskz_loadu_ps(lanes, v);
-    __m256 wx = _mm256_maskz_loadu_ps(lanes, w), mx = m0, vx = v0, q;
-    __m512 m16, v16;
-    ptrdiff_t k = from;
-    while (k < p->to) {
-        const ptrdiff_t stop = p->to - k < FW_LOOK ? p->to : k + FW_LOOK;
-        for (; k < stop; k++) {
-            const __m256 lr = _mm256_set1_ps(p->lr[k]);
-            FW_ADAM_FADE(256, wx, mx, vx, q, lr, c1, c2, eps, one);
-        }
-        /* The lanes that are not there hold 1, which nothing moves. */
-        if (p->may_stop &&
-            fw_adam_settled(_mm512_mask_blend_ps(lanes, _mm512_set1_ps(1.0f), _mm512_zextps256_ps512(wx)),
-                            _mm512_zextps256_ps512(mx), _mm512_zextps256_ps512(q), k - 1, p))
-            break;
+/* Steps [from, to) on up to 128 elements: pairs of vectors until their weights stay, then the
+   moments of all, from the step that the last of them has reached. */
+static void fw_adam_replay_chunk(float *w, float *m, float *v, ptrdiff_t n, ptrdiff_t from,
+                                 const fw_adam_plan *p) {
+    ptrdiff_t k[5], start[6], i = 0, latest = from; /* k: -1 for zeros, which stay that anyway */
+    int groups = 0, g;
+    while (i < n) {
+        const ptrdiff_t left = n - i;
+        const __mmask16 lanes = left < 16 ? (__mmask16)((1u << left) - 1) : (__mmask16)0xffff;
+        ptrdiff_t width = left >= 32 ? 32 : left >= 16 ? 16 : left;
+        if (fw_adam_never_moved(m + i, v + i, lanes) &&
+            (width < 32 || fw_adam_never_moved(m + i + 16, v + i + 16, 0xffff)))
+            k[groups] = -1;
+        else if (width == 32)
+            k[groups] = fw_adam_settle(w + i, m + i, v + i, 2, from, p);
+        else if (width == 16)
+            k[groups] = fw_adam_settle(w + i, m + i, v + i, 1, from, p);
+        else if (width <= 8)
+            k[groups] = fw_adam_settle_half(w + i, m + i, v + i, (__mmask8)lanes, from, p);
+        else
+            fw_adam_replay_once(w + i, m + i, v + i, lanes, from, p), k[groups] = p->to;
+        if (k[groups] > latest) latest = k[groups];
+        start[groups++] = i;
+        i += width;
     }
-    m16 = _mm512_zextps256_ps512(mx);
-    v16 = _mm512_zextps256_ps512(vx);
-    if (!fw_adam_faded_safely(_mm512_zextps256_ps512(m0), _mm512_zextps256_ps512(v0), m16, p->lr_low,
-                              p->lr_high))
-        return 0;
-    fw_adam_shrink(&m16, &v16, 1, k, p->to, p);
-    _mm256_mask_storeu_ps(w, lanes, wx);
-    _mm512_mask_storeu_ps(m, lanes, m16);
-    _mm512_mask_storeu_ps(v, lanes, v16);
-    return 1;
+    start[groups] = n;
+    for (g = 0; g < groups; g++)
+        if (k[g] >= 0)
+            fw_adam_shrink_run(m + start[g], v + start[g], start[g + 1] - start[g], k[g], latest, p);
+    fw_adam_shrink_run(m, v, n, latest, p->to, p);
 }
 
-/* Steps [from, to) on n elements: a vector stays in registers for all its steps. A look at each
-   step whether the division instruction is needed costs a third of the time, so it is had once,
-   afterwards, and where it fails the steps are taken again, carefully. */
+/* Steps [from, to) on n elements: a vector stays in registers for all its steps. */
 static void fw_adam_replay(float *w, float *m, float *v, ptrdiff_t n, const float *lr,
                            ptrdiff_t from, ptrdiff_t to, float lr_low, float lr_high, float c1,
                            float c2, float eps, int may_stop, int slower, float tiny) {
     const fw_adam_plan plan = {lr, to, lr_low, lr_high, c1, c2, eps, tiny, may_stop, slower};
-    ptrdiff_t i = 0;
-    while (i + 16 <= n && may_stop) {
-        const int some = n - i >= 64 ? 4 : (int)(n - i) / 16;
-        int j = 0;
-        while (j < some && fw_adam_never_moved(m + i + 16 * j, v + i + 16 * j, 0xffff)) j++;
-        if (j < some) switch (some) {
-            case 4: fw_adam_replay_some(w + i, m + i, v + i, 4, from, &plan); break;
-            case 3: fw_adam_replay_some(w + i, m + i, v + i, 3, from, &plan); break;
-            case 2: fw_adam_replay_some(w + i, m + i, v + i, 2, from, &plan); break;
-            default: fw_adam_replay_some(w + i, m + i, v + i, 1, from, &plan);
-        }
-        i += 16 * some;
-    }
-    for (; i < n; i += 16) {
-        const __mmask16 lanes = n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : (__mmask16)0xffff;
-        if (fw_adam_never_moved(m + i, v + i, lanes)) continue;
-        if (n - i <= 8 && may_stop &&
-            fw_adam_replay_half(w + i, m + i, v + i, (__mmask8)lanes, from, &plan))
-            continue;
-        fw_adam_replay_once(w + i, m + i, v + i, lanes, from, &plan);
-    }
+    ptrdiff_t i;
+    if (may_stop)
+        for (i = 0; i < n; i += 128)
+            fw_adam_replay_chunk(w + i, m + i, v + i, n - i < 128 ? n - i : 128, from, &plan);
+    else
+        for (i = 0; i < n; i += 16)
+            fw_adam_replay_once(w + i, m + i, v + i,
+                                n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : (__mmask16)0xffff,
+                                from, &plan);
 }
 
 #else

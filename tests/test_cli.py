@@ -299,7 +299,7 @@ def test_batches_of_short_and_long_texts(folder, training):
 
 
 def test_the_bar_is_for_terminals_only(folder, training, monkeypatch):
-    monkeypatch.setattr(cli, "_is_terminal", lambda stream: True)
+    monkeypatch.setattr(cli, "is_terminal", lambda stream: True)
     assert cli.main(["train", *LAYERS, "text.txt"]) == 0
     assert training.fit["progress"] is True
     assert cli.main(["train", *LAYERS, "text.txt", "--quiet"]) == 0

@@ -139,7 +139,7 @@ def test_diverged_vectors_are_not_saved(text, capsys):
 
 
 def test_the_bar_is_for_terminals_only(text, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "_is_terminal", lambda stream: True)
+    monkeypatch.setattr(cli, "is_terminal", lambda stream: True)
     assert cli.main(["train", text, "--dim", "5"]) == 0
     assert "word/s" in capsys.readouterr().err
     assert cli.main(["train", text, "--dim", "5", "--quiet"]) == 0

@@ -239,6 +239,30 @@ def test_batches_of_the_users_own_code_see_the_present(waited):
     assert waited == [3] * 20  # asked for, so the reader knows
 
 
+def test_a_model_of_the_users_own_is_at_the_present_after_fit(capsys, waited):
+    class Own:
+        def __init__(self):
+            self.embed = Embedding(np.ones((V, 3), "f"))
+            self.params, self.grads = self.embed.params, self.embed.grads
+
+        def forward(self, x, t):
+            self.out = self.embed.forward(x)
+            return self.out.mean()
+
+        def backward(self):
+            self.embed.backward(self.out)
+
+    results = []
+    for sparse in (True, False):
+        np.random.seed(0)
+        model = Own()
+        optimizer = Adam(0.1, row_sparse=sparse)
+        Trainer(model, optimizer).fit(TARGET[:200], TARGET[:200], 2, 10)
+        results.append([*model.params, *states(optimizer)])
+        assert waited == [1] * 40
+    assert_all_same_bits(*results)
+
+
 def test_fit_leaves_the_memory_of_gradients_alone(capsys):
     model = CBOW(V, H, WINDOW, CORPUS)
     grad = model.grads[0]

@@ -1,0 +1,35 @@
+"""Training of a large vocabulary takes the memory of its weights and moments."""
+
+import subprocess
+import sys
+import textwrap
+
+if sys.platform == "linux":
+
+    def test_peak_of_a_fit_over_many_words():
+        """No float64 copies of weights, no pages of gradients: 1.15 times weights and moments."""
+        script = textwrap.dedent("""
+            import resource, sys
+            import numpy as np
+            from fastw2v.models import CBOW
+            from fastw2v.optimizer import Adam
+            from fastw2v.trainer import Trainer
+
+            def peak():
+                return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+            V, H = 250_000, 64
+            rng = np.random.default_rng(0)
+            x, t = rng.integers(0, V, (2000, 4)), rng.integers(0, V, 2000)
+            trainer = Trainer(CBOW(60, 8, 2, np.arange(60)), Adam())
+            trainer.fit(x % 60, t % 60, 1, 100, eval_interval=None)     # all is imported and warm
+            before = peak()
+            model = CBOW(V, H, 2, np.arange(V))
+            Trainer(model, Adam()).fit(x, t, 1, 100, eval_interval=None)
+            weights_and_moments = 3 * 2 * V * H * 4
+            print((peak() - before) / weights_and_moments)
+            """)
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
+        )
+        assert 0.5 < float(done.stdout) < 1.15

@@ -172,12 +172,11 @@ def _header(archive, key):
 
 
 def _own_memory(params):
-    """The different arrays of a list; of views of one memory (a tied weight) the first one."""
-    kept = []
+    """The different arrays of a list; of a weight and its transpose the first one."""
+    kept = {}
     for W in params:
-        if not any(W is other or np.shares_memory(W, other) for other in kept):
-            kept.append(W)
-    return kept
+        kept.setdefault((W.__array_interface__["data"][0], W.size, W.dtype), W)
+    return list(kept.values())
 
 
 def _parts(thing, path="model", seen=None):

@@ -19,7 +19,7 @@ from fastw2v import _threads
 from fastw2v._kernels import _optimizer, specialise
 from fastw2v._row_grad import as_table, is_row_grad, is_tracked, pack, packed_rows, unpack
 from fastw2v._validation import has_plain_rows
-from fastw2v._waiting import TABLES, settle
+from fastw2v._waiting import TABLES, catch_up, settle
 
 _STALE = specialise(_optimizer.stale_rows)
 _REPLAY = specialise(_optimizer.replay_rows)
@@ -74,6 +74,8 @@ class _Table:
         if self.replay.waits:
             self.catch_up(rows[:n_rows])
             self.at[rows[:n_rows]] = self.replay.now + 1
+        else:
+            catch_up(W, rows[:n_rows])  # with another optimizer's steps
         W = as_table(W)
         n_parts = _threads.parts(n_rows * W.shape[1] * _NS)
         _UPDATE[W.dtype](

@@ -53,7 +53,9 @@ def save(name, trainer, counters, position):
                 arrays[f"hidden{len(hidden)}"] = vars(part)[letter]
                 hidden.append([path, letter])
     position = dict(position or {})
-    random = position.pop("random_then", None) or np.random.get_state(legacy=False)
+    # That of the fit under way, or of the fit that a trainer just resumed has not gone on with.
+    then, before = position.pop("random_then", None), position.pop("random", None)
+    random = then or before or np.random.get_state(legacy=False)
     for key in [key for key, value in position.items() if isinstance(value, np.ndarray)]:
         arrays[f"position_{key}"] = position.pop(key)
     settings = {key: value for key, value in vars(optimizer).items() if not key.startswith("_")}
@@ -85,7 +87,10 @@ def load(name, trainer_class, model):
     if not os.path.exists(name):
         raise FileNotFoundError(f"No file: {name}")
     try:
-        with open(name, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open(name, "rb") as file, np.lib.npyio.NpzFile(file) as archive:
+            damaged = archive.zip.testzip()  # of all of it, before anything is changed
+            if damaged is not None:
+                raise KeyError(damaged)
             about = json.loads(bytes(archive["about"]))
             if about["format"] != _FORMAT:
                 raise KeyError(about["format"])

@@ -56,6 +56,7 @@ from fastw2v._row_grad import (
     packed_rows,
     shares_memory,
     touched,
+    unpack,
 )
 from fastw2v._validation import (
     FLOATS,
@@ -132,6 +133,8 @@ class _Optimizer:
                 settle(w)
                 if tables[i] is not None:
                     tables[i].all_updated()
+                if is_tracked(g) and packed_rows(g) is not None:
+                    unpack(g)
             if known[i]:
                 rows, kernel = known[i]
                 kernel(*rows, None, *scalars, _threads.parts(w.size * self._ns))

@@ -183,7 +183,7 @@ CALLS = {
     "_optimizer.rmsprop": steps(1, 0.1, 0.99, 1e-7),
     "_optimizer.adam": steps(2, 0.1, 0.1, 0.001, 1e-7),
     "_optimizer.replay_rows": lambda n: (
-        *(ADAM, *(real(V, D) for _ in range(3))),
+        *(ADAM, *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
         *(np.arange(V) * k for k in (1, 0)),
         *(V, np.full(8, 0.1, np.float32), 0.1, 0.1, 8, 0.1, 0.001, 1e-7, n),
     ),

@@ -225,14 +225,24 @@ class BuildKernels(build_ext):
         directives_changed = keep_text(
             self.c_folder / "directives.txt", f"Cython {cython_version} {directives}\n"
         )
+        # Cython also looks at the age of its own files, which in the environment that pip makes for
+        # each build are new.
+        everything = bool(self.force) or directives_changed
+        stale = [module for module in modules if everything or self.is_stale(module)]
         cythonize(
-            modules,
+            stale,
             build_dir=str(self.c_folder),
             include_path=[str(SOURCES)],
             compiler_directives=directives,
-            force=bool(self.force) or directives_changed,
+            force=True,
             quiet=True,
         )
+
+    def is_stale(self, module):
+        """Whether the C file of a kernel is missing, or older than what it is made from."""
+        made = self.c_folder / Path(module.sources[0]).with_suffix(".c")
+        newest = max(os.path.getmtime(path) for path in [*module.sources, *module.depends])
+        return not made.exists() or made.stat().st_mtime < newest
 
     def prepare(self, ext, openmp, runtime):
         """Give the extension its own copy of the C file: each level needs its own object file."""

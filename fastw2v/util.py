@@ -30,6 +30,7 @@ __all__ = [
     "to_gpu",
 ]
 
+_CALL_NS = 200_000_000  # serial nanoseconds of one call of a kernel: Ctrl-C waits until its end
 _ROWS_AT_ONCE = 4096  # rows of a table that are worked on together, to bound temporary memory
 
 
@@ -105,9 +106,13 @@ def create_co_matrix(corpus, vocab_size, window_size=1):
     ids = _validation.as_ids("corpus", _validation.any_ids("corpus", corpus, ndim=1), V)
     w = min(_validation.positive_int("window_size", window_size, low=0), len(ids))
     C = np.zeros((V, V), np.int32)
-    n_parts = _threads.parts(len(ids) * (2 + 4 * w))
-    bounds = _equal_shares(ids, V, n_parts)
-    if specialise(_corpus.cooccurrence)[ids.dtype](C, ids, w, bounds):
+    ns = len(ids) * (2 + 4 * w)
+    n_parts = _threads.parts(ns)
+    n_calls = 1 + ns // (n_parts * _CALL_NS)
+    bounds = _equal_shares(ids, V, n_parts * n_calls)
+    count = specialise(_corpus.cooccurrence)[ids.dtype]
+    calls = [bounds[k : k + n_parts + 1] for k in range(0, len(bounds) - 1, n_parts)]
+    if any(count(C, ids, w, bounds_of_call) for bounds_of_call in calls):
         raise OverflowError(
             f"corpus: expected counts below 2**31, got a larger one within window_size = {w}; "
             "count pieces of the corpus and add them in int64"
@@ -292,12 +297,20 @@ def nearest(matrix, queries, k=10, exclude=None):
     with np.errstate(invalid="ignore"):  # infinite queries become NaN and list nothing
         unit = (wanted / lengths[:, None]).astype(W.dtype)
     specialise(_neighbors.row_norms)[W.dtype](norms, W, _threads.parts(V * (5 + D // 8)))
-    n_parts = _threads.parts(Q * V * (5 + D // 8))
     ids, scores = np.empty((Q, k), np.int64), np.empty((Q, k), W.dtype)
-    part_ids = np.empty((n_parts, Q, k), np.int64)
-    part_scores = np.empty((n_parts, Q, k), W.dtype)
     kernel = specialise(_neighbors.nearest)[W.dtype]
-    kernel(ids, scores, part_ids, part_scores, W, norms, unit, never, n_parts)
+    query_ns = V * (5 + D // 8) + 1
+    step = max(1, _CALL_NS // query_ns)
+    for q in range(0, Q, step):
+        n = min(step, Q - q)
+        n_parts = _threads.parts(n * query_ns)
+        part_ids = np.empty((n_parts, n, k), np.int64)
+        part_scores = np.empty((n_parts, n, k), W.dtype)
+        rows = slice(q, q + n)
+        kernel(
+            *(ids[rows], scores[rows], part_ids, part_scores),
+            *(W, norms, unit[rows], never[rows], n_parts),
+        )
     return (ids[0], scores[0]) if np.ndim(queries) == 1 else (ids, scores)
 
 

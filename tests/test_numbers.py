@@ -1,6 +1,7 @@
 """Places beyond 2^31: tables that are larger than memory, of which few rows are touched."""
 
 import mmap
+import sys
 
 import numpy as np
 import pytest
@@ -22,7 +23,9 @@ def sparse(n_rows, columns, dtype, apart=FAR):
     """Rows far apart in memory that is only there where it is written to."""
     dtype = np.dtype(dtype)
     size = ((n_rows - 1) * apart + columns) * dtype.itemsize
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    if sys.platform == "linux":
+        flags |= 0x4000  # MAP_NORESERVE, which Python's mmap has a name for from 3.13 on
     memory = np.frombuffer(mmap.mmap(-1, size, flags=flags), np.uint8)
     return np.ndarray((n_rows, columns), dtype, memory, 0, (apart * dtype.itemsize, dtype.itemsize))
 

@@ -521,3 +521,17 @@ def test_to_cpu_and_to_gpu():
     assert type(util.to_cpu([1, 2])) is np.ndarray
     with pytest.raises(RuntimeError, match="fastw2v has no GPU mode"):
         util.to_gpu(x)
+
+
+def test_long_calls_are_made_of_short_ones(monkeypatch, rng):
+    """So that Ctrl-C comes in between; the numbers are the same."""
+    corpus = rng.integers(0, 30, 500)
+    table = rng.standard_normal((40, 8)).astype(np.float32)
+    exclude = rng.integers(-1, 40, (23, 2))
+    counts = util.create_co_matrix(corpus, 30, 3)
+    found = util.nearest(table, table[:23], 5, exclude)
+    for ns in (1, 700, 5000):
+        monkeypatch.setattr(util, "_CALL_NS", ns)
+        assert_same_bits(util.create_co_matrix(corpus, 30, 3), counts)
+        for mine, theirs in zip(util.nearest(table, table[:23], 5, exclude), found, strict=True):
+            assert_same_bits(mine, theirs)

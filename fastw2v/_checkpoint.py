@@ -53,7 +53,9 @@ def save(name, trainer, counters, position):
                 arrays[f"hidden{len(hidden)}"] = vars(part)[letter]
                 hidden.append([path, letter])
     position = dict(position or {})
-    random = position.pop("random_then", None) or np.random.get_state(legacy=False)
+    # That of the fit under way, or of the fit that a trainer just resumed has not gone on with.
+    then, before = position.pop("random_then", None), position.pop("random", None)
+    random = then or before or np.random.get_state(legacy=False)
     for key in [key for key, value in position.items() if isinstance(value, np.ndarray)]:
         arrays[f"position_{key}"] = position.pop(key)
     settings = {key: value for key, value in vars(optimizer).items() if not key.startswith("_")}
@@ -85,7 +87,10 @@ def load(name, trainer_class, model):
     if not os.path.exists(name):
         raise FileNotFoundError(f"No file: {name}")
     try:
-        with open(name, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open(name, "rb") as file, np.lib.npyio.NpzFile(file) as archive:
+            damaged = archive.zip.testzip()  # of all of it, before anything is changed
+            if damaged is not None:
+                raise KeyError(damaged)
             about = json.loads(bytes(archive["about"]))
             if about["format"] != _FORMAT:
                 raise KeyError(about["format"])
@@ -172,12 +177,11 @@ def _header(archive, key):
 
 
 def _own_memory(params):
-    """The different arrays of a list; of views of one memory (a tied weight) the first one."""
-    kept = []
+    """The different arrays of a list; of a weight and its transpose the first one."""
+    kept = {}
     for W in params:
-        if not any(W is other or np.shares_memory(W, other) for other in kept):
-            kept.append(W)
-    return kept
+        kept.setdefault((W.__array_interface__["data"][0], W.size, W.dtype), W)
+    return list(kept.values())
 
 
 def _parts(thing, path="model", seen=None):

@@ -11,6 +11,8 @@ wait where all code that can look is ours; in a loop of their own users ask for 
 """
 
 import contextlib
+import functools
+import threading
 import weakref
 
 import numpy as np
@@ -19,7 +21,7 @@ from fastw2v import _threads
 from fastw2v._kernels import _optimizer, specialise
 from fastw2v._row_grad import as_table, is_row_grad, is_tracked, pack, packed_rows, unpack
 from fastw2v._validation import has_plain_rows
-from fastw2v._waiting import TABLES, settle
+from fastw2v._waiting import TABLES, catch_up, settle
 
 _STALE = specialise(_optimizer.stale_rows)
 _REPLAY = specialise(_optimizer.replay_rows)
@@ -30,6 +32,20 @@ _BLOCK = 1 << 16  # rows taken to the present at a time when all are
 _HIGHEST_RATE = 1e30  # beyond, or below zero, a step without gradient may do anything
 _FEWEST = 5000  # rows of a table from which on `fit` lets them wait; see bench/bench_row_sparse.py
 _NS = 0.35  # serial nanoseconds per element and step; see `_threads.parts`
+
+
+# Reading a table that has rows that wait writes to it: one thread at a time. A dense table would be
+# only read, and a script that reads in several threads does not know which it has.
+_LOCK = threading.RLock()
+
+
+def _locked(method):
+    @functools.wraps(method)
+    def one_at_a_time(*args):
+        with _LOCK:
+            return method(*args)
+
+    return one_at_a_time
 
 
 class _Table:
@@ -48,6 +64,7 @@ class _Table:
         """Whether these are the arrays; somebody may have put others in their place."""
         return self.array() is W and all(map(_is, self.states, states))
 
+    @_locked
     def catch_up(self, ids):
         W = self.array()
         replay = self.replay
@@ -59,27 +76,32 @@ class _Table:
         n_rows, work = _STALE[ids.dtype](self.rows, self.since, self.at, ids, replay.now)
         n_parts = _threads.parts(work * W.shape[1] * _NS)
         _REPLAY[W.dtype](
-            replay.rule, W, *self.kernel_states, self.rows, self.since, n_rows,
+            replay.rule, W, *self.kernel_states, self.at, self.rows, self.since, n_rows,
             replay.rates[W.dtype], replay.low, replay.high, replay.now, *replay.scalars, n_parts,
         )  # fmt: skip
 
+    @_locked
     def catch_up_all(self):
         if self.replay.waits and self.replay.now:
             for start in range(0, len(self.at), _BLOCK):
                 self.catch_up(np.arange(start, min(start + _BLOCK, len(self.at))))
 
+    @_locked
     def update(self, W, listed, scalars):
         """The step that is under way, for the listed rows: (rows, n_rows, gradient, packed)."""
         rows, n_rows, g, packed = listed
         if self.replay.waits:
             self.catch_up(rows[:n_rows])
             self.at[rows[:n_rows]] = self.replay.now + 1
+        else:
+            catch_up(W, rows[:n_rows])  # with another optimizer's steps
         W = as_table(W)
         n_parts = _threads.parts(n_rows * W.shape[1] * _NS)
         _UPDATE[W.dtype](
             self.replay.rule, W, *self.kernel_states, g, packed, rows, n_rows, *scalars, n_parts
         )
 
+    @_locked
     def all_updated(self):
         """After the step that is under way was taken by all rows at once."""
         if self.replay.waits:
@@ -107,6 +129,7 @@ class Replay:
         self.rates = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
         self.low = self.high = 0.0
 
+    @_locked
     def prepare(self, params, grads, states):
         """The tables of these parameters, by place. states: the lists of state arrays."""
         key = [id(W) for W in params]
@@ -143,6 +166,7 @@ class Replay:
             and sum(other is W or other.base is W for other in params) == 1
         )
 
+    @_locked
     def begin(self, lr, scalars):
         """Note the learning rate of the step to come. Whether its rows without gradient may wait.
 
@@ -163,11 +187,13 @@ class Replay:
         self.low, self.high = min(self.low, lr) if self.now else lr, max(self.high, lr)
         return True
 
+    @_locked
     def end(self):
         """The step was taken."""
         if self.waits:
             self.now += 1
 
+    @_locked
     def flush(self):
         """Take every row to the present; nobody waits until the next step."""
         self._restart()
@@ -176,6 +202,7 @@ class Replay:
             if W is not None and TABLES.get(id(W)) is table:
                 del TABLES[id(W)]
 
+    @_locked
     def _restart(self):
         """Take every row to the present and start counting anew."""
         if self.now:
@@ -231,7 +258,9 @@ def rows_in_fit(model, optimizer, fewest=None):
 
 def _tables_of(model, fewest):
     """{id: array} of the model's parameters whose rows may wait in a fit."""
-    tables = {id(W): W for W in getattr(model, "row_tables", tuple)()}
+    named = list(getattr(model, "row_tables", tuple)())
+    # A table that two layers read has two gradients, which are not packed together.
+    tables = {id(W): W for W in named if sum(other is W for other in named) == 1}
     if not tables or len(model.params) != len(model.grads):
         return {}
     others = [W for W in model.params if id(W) not in tables]

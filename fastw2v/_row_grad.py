@@ -598,6 +598,9 @@ def is_proven(grad):
 
 def add_into(grad, other, trusted):
     """grad += other, in place, at the cost of the rows that other is known to have touched."""
+    for each in (grad, other):
+        if is_tracked(each) and packed_rows(each) is not None:
+            unpack(each)
     mark = touched(other, trusted) if other.dtype == grad.dtype else None
     whole = is_tracked(grad) or type(grad) is np.ndarray
     if mark is None or not whole or grad.shape != other.shape or not has_plain_rows(grad):

@@ -28,7 +28,7 @@ FRACTION = (
     1 << 20
 )  # losses of blocks are added as whole numbers of such parts: in any order the same
 
-SKIP_GRAM, MEAN, SHARE, SHRINK, FRESH = 1, 2, 4, 8, 16  # as in _word2vec.pyx
+SKIP_GRAM, MEAN, SHARE, SHRINK, FRESH, SHARED = 1, 2, 4, 8, 16, 32  # as in _word2vec.pyx
 
 _NO_ROWS = np.zeros((0, LANES), np.float32)
 _NO_IDS, _NO_CODES = np.zeros(0, np.int32), np.zeros(0, np.uint8)
@@ -147,6 +147,7 @@ class Weights:
     frozen: bool = False
     touched_in: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
     touched_out: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
+    touched_nodes: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
 
     def train(
         self,
@@ -167,7 +168,8 @@ class Weights:
         stats = np.zeros((last - first, _word2vec.n_stats()))
         ways = self.ways
         _word2vec.train(
-            *(self.inputs, self.outputs, self.nodes, stats, self.touched_in, self.touched_out),
+            *(self.inputs, self.outputs, self.nodes, stats),
+            *(self.touched_in, self.touched_out, self.touched_nodes),
             *(ids, self.keep, self.alias, ways.points, ways.codes, ways.begins, ways.longest),
             *(self.window, self.negative, self.mode, key, block, first, last),
             *(alpha, alpha_step, loss_every, self.frozen, n_parts),

@@ -56,6 +56,7 @@ from fastw2v._row_grad import (
     packed_rows,
     shares_memory,
     touched,
+    unpack,
 )
 from fastw2v._validation import (
     FLOATS,
@@ -79,6 +80,8 @@ _SCATTER = specialise(_embedding.scatter_add)
 _SUM_SQUARES = specialise(_optimizer.sum_squares)
 _SUM_SQUARES_OF_ROWS = specialise(_optimizer.sum_squares_of_rows)
 _SCALE = specialise(_optimizer.scale)
+
+_BLOCK = 8192  # elements of one partial sum of squares in the kernel
 
 EPS = 1e-7  # added to every square root that divides, as in the book
 
@@ -130,6 +133,8 @@ class _Optimizer:
                 settle(w)
                 if tables[i] is not None:
                     tables[i].all_updated()
+                if is_tracked(g) and packed_rows(g) is not None:
+                    unpack(g)
             if known[i]:
                 rows, kernel = known[i]
                 kernel(*rows, None, *scalars, _threads.parts(w.size * self._ns))
@@ -277,9 +282,13 @@ def clip_by_norm(grads, max_norm, trusted):
         packed = packed_rows(g) if trusted and is_tracked(g) else None
         if packed is not None:
             numbers, n, values, _ = packed
-            rows, mark = values[:n], None
-            total += _SUM_SQUARES_OF_ROWS[rows.dtype](rows, numbers, np.argsort(numbers[:n]))
-            prepared.append((rows, mark))
+            rows = values[:n]
+            if g.ndim == 1:
+                total += _sum_squares_of_few(rows[:, 0], numbers[:n])
+            else:
+                order = np.argsort(numbers[:n])
+                total += _SUM_SQUARES_OF_ROWS[rows.dtype](rows, numbers, order)
+            prepared.append((rows, None))
             continue
         if type(g) is np.ndarray and g.dtype in FLOATS and g.flags.carray:
             rows, mark = g if g.ndim == 2 else g.reshape(1, -1), None
@@ -306,6 +315,18 @@ def clip_by_norm(grads, max_norm, trusted):
             g *= rate
         else:
             _SCALE[rows.dtype](rows, mark, rate, _threads.parts(rows.size * 0.1))
+
+
+def _sum_squares_of_few(values, places):
+    """The sum of squares of a vector that is zero but in these places, in the order of the whole.
+
+    That sums fixed blocks, and those in which all is zero add nothing.
+    """
+    blocks, at = np.unique(places // _BLOCK, return_inverse=True)
+    g = np.zeros((len(blocks), _BLOCK), values.dtype)
+    g[at, places % _BLOCK] = values
+    partial = np.empty(_optimizer.n_blocks(g.size))
+    return _SUM_SQUARES[g.dtype](partial, g, None, 1)
 
 
 def _dtype_of(w):

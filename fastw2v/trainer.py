@@ -424,7 +424,7 @@ class _Saved:
         }
         if checkpoint is not None:
             self.save(checkpoint)
-        if not stopped:
+        if not run.interrupts.pending:  # which may have come while the file was written
             self._position = None
 
 

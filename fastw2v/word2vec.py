@@ -226,7 +226,8 @@ class Word2Vec:
     cbow_grad       "word2vec" hands each context word the whole gradient of their mean, as
                     word2vec.c and gensim do; "exact" its share of it
     shared_negatives
-                    skip-gram draws its negatives once for all pairs of a word; False: for each pair
+                    skip-gram draws its negatives once for all pairs of a word, CBOW once for four
+                    neighbouring words unless deterministic; False: for each pair, for each word
     running_text    a file is one sentence, line ends are blanks
     unicode_errors  "strict", "replace" or "ignore" bytes of files that are not UTF-8
     memory_limit    bytes of ids to keep in memory; a larger corpus goes to a temporary file
@@ -591,6 +592,8 @@ class Word2Vec:
         # The gradient of a mean has a share for each; word2vec.c's and gensim's has not. Where the
         # sum is taken gensim divides, as if to make up for it.
         share = bool(self.cbow_mean) == (self.cbow_grad == "exact")
+        # Where rows stand still for a round, changing a few of them more often makes larger steps.
+        mode |= engine.SHARED if self.shared_negatives and not self.deterministic else 0
         return mode | (engine.SHARE if share else 0)
 
     def _settle(self) -> None:
@@ -1015,17 +1018,42 @@ def encode(
 class WeightDelta:
     """What a training has changed: differences of weights, and how often each row was changed.
 
-    inputs (V, D), outputs (V, D) or None, and their touch counts (V,).
+    inputs (V, D), outputs (V, D), nodes (V - 1, D), and their touch counts; None for tables that
+    the model does not have.
 
-    >>> delta = WeightDelta(np.ones((2, 4)), None, np.array([3, 0]), np.array([0, 0]))
+    >>> delta = WeightDelta(np.ones((2, 4)), None, np.array([3, 0]), None)
     >>> delta.touched_inputs.nonzero()[0]
     array([0])
+    >>> delta.save("shard0.delta")
+    >>> WeightDelta.load("shard0.delta").inputs.shape
+    (2, 4)
     """
 
     inputs: np.ndarray
     outputs: np.ndarray | None
     touched_inputs: np.ndarray
-    touched_outputs: np.ndarray
+    touched_outputs: np.ndarray | None
+    nodes: np.ndarray | None = None
+    touched_nodes: np.ndarray | None = None
+
+    def save(self, fname: str | os.PathLike[str]) -> None:
+        """Save it for another machine; the file appears when it is complete."""
+        _container.write(fname, "WeightDelta", {}, _container.optional(vars(self)))
+
+    @classmethod
+    def load(cls, fname: str | os.PathLike[str]) -> WeightDelta:
+        """Open what `save` wrote. Raises ValueError, naming what is wrong, if it is damaged."""
+        arrays = _container.read(fname, "WeightDelta", None).arrays
+        pairs = [("inputs", "touched_inputs"), ("outputs", "touched_outputs")]
+        pairs.append(("nodes", "touched_nodes"))
+        for table, touched in pairs:
+            there = (table in arrays, touched in arrays)
+            if there == (False, False) and table != "inputs":
+                continue
+            if there != (True, True) or arrays[table].shape[:1] != arrays[touched].shape:
+                raise ValueError(f"{fname}: {table}: the delta is damaged; get the file again")
+            _container.check_finite(fname, table, arrays[table])
+        return cls(**{name: arrays.get(name) for pair in pairs for name in pair})  # type: ignore
 
 
 def train_ids(
@@ -1037,14 +1065,14 @@ def train_ids(
     start_alpha: float | None = None,
     end_alpha: float | None = None,
     key: int = 0,
-    touched: tuple[np.ndarray, np.ndarray] | None = None,
+    touched: Sequence[np.ndarray] | None = None,
 ) -> float:
     """Train a model on encoded ids, from position `start` until n_words are through or the end.
 
     ids (N,) as `encode` gives them: a shard of a corpus. The learning rate goes from start_alpha to
-    end_alpha over these words (both: the model's alpha). key decides all draws. touched: two arrays
-    (V,) uint32 that count the changes of each row of `wv.vectors` and `syn1neg`. Returns the mean
-    loss per pair, of a sample of them.
+    end_alpha over these words (both: the model's alpha). key decides all draws. touched: arrays
+    uint32 that count the changes of each row of `wv.vectors` (V,), `syn1neg` (V,) and, where hs is
+    1, `syn1` (V - 1,). Returns the mean loss per pair, of a sample of them.
 
     Raises IndexError for ids that are not in the vocabulary.
 
@@ -1071,32 +1099,45 @@ def train_ids(
         return float("nan")
     first = model.alpha if start_alpha is None else start_alpha
     last = first if end_alpha is None else end_alpha
+    counts = [] if touched is None else list(touched)
+    sizes = [V, V, V - 1][: 3 if model.hs else 2]
+    if touched is not None and len(counts) < len(sizes):
+        raise ValueError(
+            f"touched: expected {len(sizes)} arrays for this model, got {len(counts)}; add one of "
+            f"{sizes[-1]} zeros for syn1"
+        )
+    for i, (count, size) in enumerate(zip(counts, sizes, strict=False)):
+        _validation.touch_counts(f"touched[{i}]", count, size)
     weights = model._weights()
     if touched is not None:
-        weights.touched_in, weights.touched_out = (
-            _validation.touch_counts(f"touched[{i}]", table, V) for i, table in enumerate(touched)
-        )
+        weights.touched_in, weights.touched_out = counts[:2]
+        if model.hs:
+            weights.touched_nodes = counts[2]
     n = len(shard)
     block = model._block(n)
-    sums = engine.Sums()
+    n_blocks = -(-n // block)
+    at_once = max(1, engine.BLOCK // block) * 16  # so that Ctrl-C gets its turn
+    sums, n_parts = engine.Sums(), model._parts()
     try:
-        sums.add(
-            weights.train(
-                *(shard, 0, -(-n // block), block, key, first, (last - first) / n),
-                *(engine.LOSS_SAMPLE, model._parts()),
+        for begin in range(0, n_blocks, at_once):
+            end = min(n_blocks, begin + at_once)
+            sums.add(
+                weights.train(
+                    *(shard, begin, end, block, key, first, (last - first) / n),
+                    *(engine.LOSS_SAMPLE, n_parts),
+                )
             )
-        )
     finally:
         model._settle()
     return sums.mean_loss
 
 
 def weight_delta(
-    model: Word2Vec,
-    before: tuple[np.ndarray, np.ndarray | None],
-    touched: tuple[np.ndarray, np.ndarray],
+    model: Word2Vec, before: Sequence[np.ndarray | None], touched: Sequence[np.ndarray]
 ) -> WeightDelta:
-    """What has changed since `before`, copies of `wv.vectors` and `syn1neg`.
+    """What has changed since `before`, copies of `wv.vectors`, `syn1neg` and, with hs, `syn1`.
+
+    touched: what `train_ids` has counted.
 
     >>> model = Word2Vec([["a", "b"]] * 9, vector_size=4, min_count=1, sample=0, workers=1)
     >>> before = model.wv.vectors.copy(), model.syn1neg.copy()
@@ -1106,24 +1147,42 @@ def weight_delta(
     >>> delta.inputs.shape, delta.touched_inputs
     ((2, 4), array([1, 1], dtype=uint32))
     """
-    outputs = None
-    if model.syn1neg is not None and before[1] is not None:
-        outputs = model.syn1neg - before[1]
-    return WeightDelta(
-        model.wv.vectors - before[0], outputs, np.array(touched[0]), np.array(touched[1])
-    )
+    changed: list[Any] = []
+    for i, (name, table) in enumerate(_tables(model)):
+        if table is None:
+            changed.append((None, None))
+        else:
+            old = _before(name, table, before, i)
+            changed.append((table - old, np.array(touched[i])))
+    (inputs, in_counts), (outputs, out_counts), (nodes, node_counts) = changed
+    return WeightDelta(inputs, outputs, in_counts, out_counts, nodes, node_counts)
+
+
+def _tables(model: Word2Vec) -> list[tuple[str, Any]]:
+    return [("wv.vectors", model.wv.vectors), ("syn1neg", model.syn1neg), ("syn1", model.syn1)]
+
+
+def _before(name: str, table: np.ndarray, before: Sequence[Any], i: int) -> np.ndarray:
+    old = before[i] if i < len(before) else None
+    if old is None or old.shape != table.shape:
+        got = "none" if old is None else f"shape {old.shape}"
+        raise ValueError(
+            f"before[{i}]: expected a copy of {name} of shape {table.shape}, got {got}; copy all "
+            "tables of the model before it is trained"
+        )
+    return old
 
 
 def merge_deltas(
-    model: Word2Vec,
-    before: tuple[np.ndarray, np.ndarray | None],
-    deltas: Sequence[WeightDelta],
+    model: Word2Vec, before: Sequence[np.ndarray | None], deltas: Sequence[WeightDelta]
 ) -> None:
     """Set a model to `before` plus what several trainings from there have changed.
 
     A row gets the mean of its changes weighted by how often each training touched it: one touched
     by a single training gets all of its change, one touched by all equally the plain mean. (Sums
     of frequent rows diverge, plain means of rare ones stall.)
+
+    Raises ValueError, with nothing changed, if the deltas are not of this model.
 
     >>> model = Word2Vec([["a", "b"]] * 9, vector_size=4, min_count=1, workers=1)
     >>> before = model.wv.vectors.copy(), model.syn1neg.copy()
@@ -1136,13 +1195,23 @@ def merge_deltas(
     """
     if not deltas:
         raise ValueError("deltas: expected at least one, got none")
-    model.wv.vectors[:] = before[0] + _weighted_mean(
-        [delta.inputs for delta in deltas], [delta.touched_inputs for delta in deltas]
-    )
-    if model.syn1neg is not None and before[1] is not None:
-        model.syn1neg[:] = before[1] + _weighted_mean(
-            [delta.outputs for delta in deltas], [delta.touched_outputs for delta in deltas]
-        )
+    merged = []
+    names = ("inputs", "outputs", "nodes")
+    for i, ((name, table), part) in enumerate(zip(_tables(model), names, strict=True)):
+        if table is None:
+            continue
+        changes = [getattr(delta, part) for delta in deltas]
+        for k, change in enumerate(changes):
+            if change is None or change.shape != table.shape:
+                got = "none" if change is None else f"shape {change.shape}"
+                raise ValueError(
+                    f"deltas[{k}].{part}: expected shape {table.shape}, got {got}; merge deltas of "
+                    "the same model"
+                )
+        touches = [getattr(delta, f"touched_{part}") for delta in deltas]
+        merged.append((table, _before(name, table, before, i) + _weighted_mean(changes, touches)))
+    for table, content in merged:
+        table[:] = content
 
 
 def _weighted_mean(tables: list[Any], touches: list[np.ndarray]) -> np.ndarray:

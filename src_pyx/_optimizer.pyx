@@ -383,10 +383,10 @@ cdef void replay_row(Rule rule, real_t* w, real_t* a, real_t* b, Py_ssize_t C, c
 
 def stale_rows(int64_t[::1] rows,           # OUT (capacity,) the rows that are behind
                int64_t[::1] since,          # OUT (capacity,) the step each of them is at
-               int64_t[::1] at,             # OUT (V,) the step each row of the table is at
+               int64_t[::1] at,             # IN  (V,) the step each row of the table is at
                const index_t[::1] ids,      # IN  rows that are about to be read
                Py_ssize_t now):
-    """List each row of `ids` that is behind step `now`, once, and note that it is there.
+    """List each row of `ids` that is behind step `now`, once. `at` is written to on the way.
 
     Returns how many there are, and how much work: steps behind, those after SETTLING for less.
     """
@@ -396,12 +396,14 @@ def stale_rows(int64_t[::1] rows,           # OUT (capacity,) the rows that are 
             if i + AHEAD < ids.shape[0]:
                 prefetch(&at[0] + ids[i + AHEAD])
             behind = now - at[ids[i]]
-            if behind != 0 and n < rows.shape[0]:
+            if behind > 0 and n < rows.shape[0]:
                 rows[n] = ids[i]
                 since[n] = at[ids[i]]
                 at[ids[i]] = now
                 work += behind if behind < SETTLING else SETTLING + (behind - SETTLING) // 4
                 n += 1
+        for i in range(n):
+            at[rows[i]] = since[i]      # they are there when they have been replayed
     return n, work
 
 
@@ -428,6 +430,7 @@ def replay_rows(int rule,                       # one of RULES
                 real_t[:, :] w,                 # OUT (R, C) rows contiguous
                 real_t[:, ::1] a,               # OUT (R, C) the rule's first state
                 real_t[:, ::1] b,               # OUT (R, C) its second, or None
+                int64_t[::1] at,                # OUT (R,) `now` for the listed rows
                 const int64_t[::1] rows,        # IN  distinct rows
                 const int64_t[::1] since,       # IN  the step each of them is at
                 Py_ssize_t n_rows,
@@ -441,7 +444,7 @@ def replay_rows(int rule,                       # one of RULES
     Bit for bit what the pass of that rule does over a gradient of zeros, step after step. Once a
     weight is seen to stay what it is, whatever steps follow, only its states are taken further.
     """
-    cdef Py_ssize_t C = w.shape[1], ld, p
+    cdef Py_ssize_t C = w.shape[1], ld, p, i
     cdef real_t* second = NULL
     cdef real_t[4] s
     if n_rows == 0 or C == 0:
@@ -454,6 +457,8 @@ def replay_rows(int rule,                       # one of RULES
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             replay_part(<Rule> rule, &w[0, 0], ld, &a[0, 0], second, &rows[0], &since[0], n_rows,
                         C, &lr[0], <real_t> lr_low, <real_t> lr_high, now, s, p, n_parts)
+        for i in range(n_rows):
+            at[rows[i]] = now
 
 
 cdef void update_rows_range(Rule rule, real_t* w, Py_ssize_t ld, real_t* a, real_t* b,

@@ -17,8 +17,10 @@ in a Huffman tree (labels 1 - code), or both. With x = W_in[c], y = W_out[o] (W_
 from the old rows of one centre. `share` is 1 / M or 1, as the gradient of the mean is taken. Drawn
 words that are the target are left out; one drawn twice counts twice, as does a context of
 skip-gram that comes twice. Skip-gram draws K words for all pairs of a centre, or (`fresh`) for
-each pair. Context words before and after the block are those that their own block would see, so
-every word is a centre once, with its whole window.
+each pair. CBOW draws K words for each centre, or (`shared`) for TOGETHER of them, one after the
+other: the h of all of them are taken first, and if K <= FEW and all rows differ, so are the z.
+Context words before and after the block are those that their own block would see, so every word is
+a centre once, with its whole window.
 
     train           blocks one after the other; parts take the next block that is left and write to
                     the same rows without asking (Hogwild): repeatable with one part only
@@ -33,7 +35,7 @@ from cython.parallel cimport prange
 from libc.math cimport exp as exp_double, log, log1p
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from common_alias cimport cell_of, id_of
 from common_gemm cimport aligned_alloc, aligned_free
@@ -60,6 +62,11 @@ cdef extern from "word2vec_simd.h" nogil:
                                 const float* sign, const float* step, Py_ssize_t n) noexcept
     void add_to_all "fw_w2v_add_to_all"(float** x, Py_ssize_t M, const float* e,
                                         Py_ssize_t n) noexcept
+    void scores_of_four "fw_w2v_scores_of_four"(float* s, float** h, float** t, float** y,
+                                                Py_ssize_t J, Py_ssize_t n) noexcept
+    void update_four "fw_w2v_update_four"(float** e, float** h, float** t, float** y, Py_ssize_t J,
+                                          const float* g, const float* scale,
+                                          Py_ssize_t n) noexcept
     void outputs "fw_w2v_outputs"(float* e, const float* h, float** y, Py_ssize_t J,
                                   const float* g, float scale, Py_ssize_t n) noexcept
     void gather "fw_w2v_gather"(float* e, const float* h, float** y, Py_ssize_t J,
@@ -70,6 +77,8 @@ cdef enum:
     END = -1
     CHUNK = 256         # centres whose negatives are drawn at once
     AHEAD = 3           # centres between the prefetch of a row and its use
+    TOGETHER = 4        # centres of CBOW that share their negatives
+    FEW = 5             # negatives that `update_four` can take
     GROUP = 8           # blocks of a round, and so the most parts that have work in it
     MOST = 8            # steps from the same place that are simply added up
     USUAL = 6           # pairs that make a change of a row: K = 5, or window = 5
@@ -83,6 +92,7 @@ cdef enum:
     SHARE = 4           # a context gets e / M, else e
     SHRINK = 8          # windows are drawn, else all of them are whole
     FRESH = 16          # skip-gram draws negatives for each pair
+    SHARED = 32         # CBOW draws negatives once for TOGETHER centres
 
 cdef struct job_t:
     float* W_in
@@ -106,6 +116,7 @@ cdef struct job_t:
     double* stats               # (blocks, N_STATS)
     uint32_t* touched_in        # NULL, or how often rows were changed
     uint32_t* touched_out
+    uint32_t* touched_nodes
     Py_ssize_t n_rows           # of W_in, the largest of the tables
     bint far                    # whether rows come from beyond the nearest cache
 
@@ -117,21 +128,13 @@ cdef struct change_t:
     float scale
     float weight                # how many usual changes it is made of
 
-cdef struct scratch_t:
-    int32_t* words              # what is left of a block, with its surroundings
-    int32_t* around             # (M,) the contexts of a centre
+# A centre with its contexts and outputs.
+cdef struct centre_t:
+    int32_t* around             # (M,) the contexts
     float* times                # (M,) how often each comes, and whether one comes twice
     bint twice
-    # With negatives only, K < 8 of them, all different and none the target: sign and -alpha * sign.
-    int64_t usual               # K + 1, or 0 for never
-    float usual_sign[16]
-    float usual_step[16]
-    int32_t* negatives
-    uint64_t* cells
     float** x
     float** y
-    float** dx
-    float** dy
     int32_t* rows               # (J,) the outputs' rows, and which table they are of
     int32_t* tables
     float* sign                 # (J,) -1 for label 1, 1 for label 0
@@ -140,6 +143,21 @@ cdef struct scratch_t:
     float* z                    # (M, J) scores, for the loss
     float* h
     float* e
+    int64_t M, J
+    int32_t target
+    bint with_loss
+
+cdef struct scratch_t:
+    int32_t* words              # what is left of a block, with its surroundings
+    centre_t centres[TOGETHER]
+    # With negatives only, K < 8 of them, all different and none the target: sign and -alpha * sign.
+    int64_t usual               # K + 1, or 0 for never
+    float usual_sign[16]
+    float usual_step[16]
+    int32_t* negatives
+    uint64_t* cells
+    float** dx
+    float** dy
     float* wait
     # frozen rounds
     float* numbers              # (max_deltas, ld)
@@ -155,18 +173,35 @@ cdef inline int64_t max_outputs(const job_t* job) noexcept nogil:
 
 cdef bint make_scratch(scratch_t* s, const job_t* job, bint frozen) noexcept nogil:
     cdef int64_t M = 2 * job.window, J = max_outputs(job), drawn = job.K * CHUNK
-    cdef int64_t centres = job.block, each
+    cdef int64_t centres = job.block, each, k
+    cdef centre_t* c
     if job.mode & FRESH and drawn < M * job.K:
         drawn = M * job.K
     memset(s, 0, sizeof(scratch_t))
-    s.words = <int32_t*> malloc((job.block + 2 * M + 2) * sizeof(int32_t))
+    s.words = <int32_t*> malloc((job.block + M + 2) * sizeof(int32_t))
     s.negatives = <int32_t*> malloc((drawn + 1) * sizeof(int32_t))
     s.cells = <uint64_t*> malloc((drawn + 1) * sizeof(uint64_t))
-    s.x = <float**> malloc((2 * M + 2 * J) * sizeof(void*))
-    s.rows = <int32_t*> malloc(2 * J * sizeof(int32_t))
-    s.sign = <float*> malloc((2 * J + M) * sizeof(float))
-    s.g = <float*> aligned_alloc(2 * (M * J + 32) * sizeof(float))
-    s.h = <float*> aligned_alloc((2 * job.ld + M * LANES) * sizeof(float))
+    s.dx = <float**> malloc((M + J) * sizeof(void*))
+    s.wait = <float*> aligned_alloc(M * LANES * sizeof(float))
+    if s.words == NULL or s.negatives == NULL or s.cells == NULL or s.dx == NULL or s.wait == NULL:
+        return False
+    s.dy = s.dx + M
+    for k in range(TOGETHER):
+        c = s.centres + k
+        c.around = <int32_t*> malloc((M + 1 + 2 * J) * sizeof(int32_t))
+        c.x = <float**> malloc((M + 1 + J) * sizeof(void*))
+        c.sign = <float*> malloc((2 * J + M) * sizeof(float))
+        c.g = <float*> aligned_alloc(2 * (M * J + 32) * sizeof(float))
+        c.h = <float*> aligned_alloc(2 * job.ld * sizeof(float))
+        if c.around == NULL or c.x == NULL or c.sign == NULL or c.g == NULL or c.h == NULL:
+            return False
+        c.rows = c.around + M + 1
+        c.tables = c.rows + J
+        c.y = c.x + M + 1
+        c.count = c.sign + J
+        c.times = c.count + J
+        c.z = c.g + M * J + 32
+        c.e = c.h + job.ld
     if frozen:
         # FRESH: each of the M pairs has outputs of its own, and their deltas.
         each = M * (J + 1) if job.mode & FRESH else M + J
@@ -176,31 +211,22 @@ cdef bint make_scratch(scratch_t* s, const job_t* job, bint frozen) noexcept nog
         s.numbers = <float*> aligned_alloc(centres * each * job.ld * sizeof(float))
         if s.changes == NULL or s.numbers == NULL:
             return False
-    if (s.words == NULL or s.negatives == NULL or s.cells == NULL or s.x == NULL or s.rows == NULL
-            or s.sign == NULL or s.g == NULL or s.h == NULL):
-        return False
-    s.around = s.words + job.block + M + 2
-    s.z = s.g + M * J + 32
-    s.y = s.x + M
-    s.dx = s.y + J
-    s.dy = s.dx + M
-    s.tables = s.rows + J
-    s.count = s.sign + J
-    s.times = s.count + J
-    s.e = s.h + job.ld
-    s.wait = s.e + job.ld
     return True
 
 
 cdef void free_scratch(scratch_t* s) noexcept nogil:
+    cdef int64_t k
+    for k in range(TOGETHER):
+        free(s.centres[k].around)
+        free(s.centres[k].x)
+        free(s.centres[k].sign)
+        aligned_free(s.centres[k].g)
+        aligned_free(s.centres[k].h)
     free(s.words)
     free(s.negatives)
     free(s.cells)
-    free(s.x)
-    free(s.rows)
-    free(s.sign)
-    aligned_free(s.g)
-    aligned_free(s.h)
+    free(s.dx)
+    aligned_free(s.wait)
     free(s.changes)
     aligned_free(s.numbers)
 
@@ -288,7 +314,7 @@ cdef inline void prefetch_whole(const float* row, Py_ssize_t ld) noexcept nogil:
 
 # ---- one centre
 
-cdef inline int64_t list_nodes(const job_t* job, scratch_t* s, int32_t target) noexcept nogil:
+cdef inline int64_t list_nodes(const job_t* job, centre_t* c, int32_t target) noexcept nogil:
     """The inner nodes on the way to the target; returns how many."""
     cdef int64_t j, begin, J = 0
     if job.ways == NULL:
@@ -296,46 +322,46 @@ cdef inline int64_t list_nodes(const job_t* job, scratch_t* s, int32_t target) n
     begin = job.ways[target]
     J = job.ways[target + 1] - begin
     for j in range(J):
-        s.rows[j] = job.points[begin + j]
-        s.tables[j] = 2
-        s.y[j] = job.W_nodes + <Py_ssize_t> s.rows[j] * job.ld
-        s.sign[j] = 1 if job.codes[begin + j] else -1
-        s.count[j] = 1
+        c.rows[j] = job.points[begin + j]
+        c.tables[j] = 2
+        c.y[j] = job.W_nodes + <Py_ssize_t> c.rows[j] * job.ld
+        c.sign[j] = 1 if job.codes[begin + j] else -1
+        c.count[j] = 1
     return J
 
 
-cdef inline int64_t list_sampled(const job_t* job, scratch_t* s, int64_t J, int32_t target,
+cdef inline int64_t list_sampled(const job_t* job, centre_t* c, int64_t J, int32_t target,
                                  const int32_t* negatives) noexcept nogil:
     """Behind J outputs the target and its negatives, each once; returns how many there are."""
     cdef int64_t k, j, begin = J
     cdef int32_t id
     if job.K == 0:
         return J
-    s.rows[J], s.tables[J], s.sign[J], s.count[J] = target, 1, -1, 1
-    s.y[J] = job.W_out + <Py_ssize_t> target * job.ld
+    c.rows[J], c.tables[J], c.sign[J], c.count[J] = target, 1, -1, 1
+    c.y[J] = job.W_out + <Py_ssize_t> target * job.ld
     J += 1
     for k in range(job.K):
         id = negatives[k]
         if id == target:
             continue
         j = begin + 1
-        while j < J and s.rows[j] != id:
+        while j < J and c.rows[j] != id:
             j += 1
         if j < J:
-            s.count[j] += 1
+            c.count[j] += 1
             continue
-        s.rows[J], s.tables[J], s.sign[J], s.count[J] = id, 1, 1, 1
-        s.y[J] = job.W_out + <Py_ssize_t> id * job.ld
+        c.rows[J], c.tables[J], c.sign[J], c.count[J] = id, 1, 1, 1
+        c.y[J] = job.W_out + <Py_ssize_t> id * job.ld
         J += 1
     return J
 
 
-cdef inline int64_t all_outputs(const scratch_t* s, int64_t J) noexcept nogil:
+cdef inline int64_t all_outputs(const centre_t* c, int64_t J) noexcept nogil:
     """How many outputs there are with those that come twice."""
     cdef int64_t j
     cdef float n = 0
     for j in range(J):
-        n += s.count[j]
+        n += c.count[j]
     return <int64_t> n
 
 
@@ -347,8 +373,8 @@ cdef inline double loss_of_pair(float p, float z) noexcept nogil:
     return -log(1 - <double> p)
 
 
-cdef double loss_of(const scratch_t* s, int64_t M, int64_t J, double* pairs) noexcept nogil:
-    """The sum over pairs; s.g holds p, s.z holds z.
+cdef double loss_of(const centre_t* c, int64_t M, int64_t J, double* pairs) noexcept nogil:
+    """The sum over pairs; c.g holds p, c.z holds z.
 
     One logarithm for many pairs, log a + log b = log(a b), where p is not near 1.
     """
@@ -356,12 +382,12 @@ cdef double loss_of(const scratch_t* s, int64_t M, int64_t J, double* pairs) noe
     cdef int64_t m, j, factors = 0
     for m in range(M):
         for j in range(J):
-            weight = <double> s.count[j] * <double> s.times[m]
+            weight = <double> c.count[j] * <double> c.times[m]
             pairs[0] += weight
-            if weight != 1 or s.z[m * J + j] > 8:
-                total += weight * loss_of_pair(s.g[m * J + j], s.z[m * J + j])
+            if weight != 1 or c.z[m * J + j] > 8:
+                total += weight * loss_of_pair(c.g[m * J + j], c.z[m * J + j])
                 continue
-            product *= 1 - <double> s.g[m * J + j]
+            product *= 1 - <double> c.g[m * J + j]
             factors += 1
             if factors == FACTORS:
                 total -= log(product)
@@ -370,9 +396,9 @@ cdef double loss_of(const scratch_t* s, int64_t M, int64_t J, double* pairs) noe
     return total - log(product)
 
 
-cdef inline void coefficients(scratch_t* s, int64_t M, int64_t J, float alpha,
+cdef inline void coefficients(centre_t* c, int64_t M, int64_t J, float alpha,
                               bint with_loss, double* stats) noexcept nogil:
-    """Scores in s.g become g = alpha * (label - sigmoid(score)) * times it counts.
+    """Scores in c.g become g = alpha * (label - sigmoid(score)) * times it counts.
 
     A score is turned so that it speaks for the wrong label: what the sigmoid then gives is the size
     of the error, exact however small it is. A pair that comes more than MOST times, which takes a
@@ -382,57 +408,59 @@ cdef inline void coefficients(scratch_t* s, int64_t M, int64_t J, float alpha,
     cdef float times, most = MOST
     cdef bint repeated = False
     for j in range(J):
-        if s.count[j] != 1:
+        if c.count[j] != 1:
             repeated = True
-        if s.sign[j] < 0:
+        if c.sign[j] < 0:
             for m in range(M):
-                s.g[m * J + j] = -s.g[m * J + j]
+                c.g[m * J + j] = -c.g[m * J + j]
     if with_loss:
         for i in range(n):
-            s.z[i] = s.g[i]
-    sigmoid_run(s.g, s.g, n)
+            c.z[i] = c.g[i]
+    sigmoid_run(c.g, c.g, n)
     if with_loss:
-        stats[0] += loss_of(s, M, J, &stats[1])
+        stats[0] += loss_of(c, M, J, &stats[1])
     for i in range(n):
-        s.g[i] = s.g[i] * -alpha
+        c.g[i] = c.g[i] * -alpha
     for j in range(J):
-        if s.sign[j] < 0:
+        if c.sign[j] < 0:
             for m in range(M):
-                s.g[m * J + j] = -s.g[m * J + j]
-    if repeated or s.twice:
+                c.g[m * J + j] = -c.g[m * J + j]
+    if repeated or c.twice:
         for m in range(M):
             for j in range(J):
-                times = s.times[m] * s.count[j]
-                s.g[m * J + j] = s.g[m * J + j] * (times if times < most else most)
+                times = c.times[m] * c.count[j]
+                c.g[m * J + j] = c.g[m * J + j] * (times if times < most else most)
 
 
-cdef inline int64_t merge_contexts(const job_t* job, scratch_t* s, int64_t M) noexcept nogil:
+cdef inline int64_t merge_contexts(const job_t* job, centre_t* c, int64_t M) noexcept nogil:
     """Each context once, with the number of times it comes; returns how many are left."""
     cdef int64_t m, k, left = 0
     cdef int32_t id
-    s.twice = False
+    c.twice = False
     for m in range(M):
-        id = s.around[m]
+        id = c.around[m]
         k = 0
-        while k < left and s.around[k] != id:
+        while k < left and c.around[k] != id:
             k += 1
         if k < left:
-            s.times[k] += 1
-            s.twice = True
+            c.times[k] += 1
+            c.twice = True
             continue
-        s.around[left], s.x[left], s.times[left] = id, s.x[m], 1
+        c.around[left], c.x[left], c.times[left] = id, c.x[m], 1
         left += 1
     return left
 
 
-cdef inline void touch(const job_t* job, const scratch_t* s, const int32_t* contexts, int64_t M,
+cdef inline void touch(const job_t* job, const centre_t* c, const int32_t* contexts, int64_t M,
                        int64_t J) noexcept nogil:
     cdef int64_t i
     for i in range(M):
         job.touched_in[contexts[i]] += 1
     for i in range(J):
-        if s.tables[i] == 1:
-            job.touched_out[s.rows[i]] += 1
+        if c.tables[i] == 1:
+            job.touched_out[c.rows[i]] += 1
+        else:
+            job.touched_nodes[c.rows[i]] += 1
 
 
 cdef inline void change(scratch_t* s, int32_t table, int32_t row, int64_t delta,
@@ -444,68 +472,155 @@ cdef inline void change(scratch_t* s, int32_t table, int32_t row, int64_t delta,
     s.n_changes += 1
 
 
-cdef inline void centre_cbow(const job_t* job, scratch_t* s, const int32_t* contexts, int64_t M,
-                             int64_t J, int64_t pairs, float alpha, bint with_loss,
-                             double* stats, bint frozen) noexcept nogil:
-    cdef Py_ssize_t ld = job.ld
-    cdef int64_t m, j, at
-    cdef float one = 1, usual = USUAL
-    cdef float each = one / <float> M
-    cdef float* h = s.h
-    cdef float* e = s.e
-    if frozen:
-        at = s.n_deltas
-        h = s.numbers + at * ld
-        e = h + ld
-        s.n_deltas += 2
-    mean(h, s.x, M, each if job.mode & MEAN else one, ld)
-    if ERRORS and J == s.usual and not with_loss:
-        errors(s.g, h, s.y, J, s.usual_sign, s.usual_step, ld)
+cdef inline void mean_of_contexts(const job_t* job, centre_t* c) noexcept nogil:
+    cdef float one = 1
+    mean(c.h, c.x, c.M, one / <float> c.M if job.mode & MEAN else one, job.ld)
+
+
+cdef inline void errors_of_cbow(const job_t* job, scratch_t* s, centre_t* c,
+                                const int32_t* negatives, float alpha,
+                                double* stats) noexcept nogil:
+    """The outputs of one centre and their coefficients, for the mean in c.h."""
+    c.J = list_sampled(job, c, list_nodes(job, c, c.target), c.target, negatives)
+    stats[2] += <double> all_outputs(c, c.J)
+    if ERRORS and c.J == s.usual and not c.with_loss:
+        errors(c.g, c.h, c.y, c.J, s.usual_sign, s.usual_step, job.ld)
     else:
-        scores_of(s.g, h, s.y, J, ld)
-        coefficients(s, 1, J, alpha, with_loss, stats)
-    stats[2] += <double> pairs
+        c.times[0] = 1
+        c.twice = False
+        scores_of(c.g, c.h, c.y, c.J, job.ld)
+        coefficients(c, 1, c.J, alpha, c.with_loss, stats)
+    if job.touched_in != NULL:
+        touch(job, c, c.around, c.M, c.J)
+
+
+cdef inline float share_of(const job_t* job, const centre_t* c) noexcept nogil:
+    cdef float one = 1
+    return one / <float> c.M if job.mode & SHARE else one
+
+
+cdef inline bint all_different(const scratch_t* s, const int32_t* negatives,
+                               int64_t K) noexcept nogil:
+    """Whether TOGETHER targets and K negatives are different words."""
+    cdef int32_t words[4 + 5]
+    cdef int64_t i, j
+    cdef int same = 0
+    for i in range(TOGETHER):
+        words[i] = s.centres[i].target
+    for i in range(K):
+        words[TOGETHER + i] = negatives[i]
+    for i in range(1, TOGETHER + K):
+        for j in range(i):
+            same |= words[i] == words[j]
+    return not same
+
+
+cdef void learn_four(const job_t* job, scratch_t* s, const int32_t* negatives, float alpha,
+                     double* stats) noexcept nogil:
+    """TOGETHER centres and their K <= FEW negatives, all different, from the same rows."""
+    cdef float g[4 * 8]
+    cdef float z[4 * 8]
+    cdef float share[4]
+    cdef float* h[4]
+    cdef float* e[4]
+    cdef float* t[4]
+    cdef float* y[5]
+    cdef int64_t m, j, K = job.K
+    cdef centre_t* c
+    for m in range(TOGETHER):
+        c = s.centres + m
+        h[m], e[m] = c.h, c.e
+        t[m] = job.W_out + <Py_ssize_t> c.target * job.ld
+        share[m] = share_of(job, c)
+    for j in range(K):
+        y[j] = job.W_out + <Py_ssize_t> negatives[j] * job.ld
+    scores_of_four(z, h, t, y, K, job.ld)
+    for m in range(TOGETHER):
+        for j in range(8):
+            z[m * 8 + j] *= s.usual_sign[j]
+    sigmoid_run(g, z, TOGETHER * 8)
+    stats[2] += <double> (TOGETHER * (K + 1))
+    for m in range(TOGETHER):
+        c = s.centres + m
+        if c.with_loss:
+            c.times[0] = 1
+            for j in range(K + 1):
+                c.count[j] = 1
+                c.g[j], c.z[j] = g[m * 8 + j], z[m * 8 + j]
+            stats[0] += loss_of(c, 1, K + 1, &stats[1])
+        if job.touched_in != NULL:
+            c.J = list_sampled(job, c, 0, c.target, negatives)
+            touch(job, c, c.around, c.M, c.J)
     if alpha == 0:
-        return              # held-out text is only looked at
-    if frozen:
-        gather(e, h, s.y, J, s.g, each if job.mode & SHARE else one, ld)
-        for j in range(J):
-            change(s, s.tables[j], s.rows[j], at, s.g[j], s.count[j])
-        for m in range(M):
-            change(s, 0, contexts[m], at + 1, one, <float> pairs / usual)
-    else:
-        outputs(e, h, s.y, J, s.g, each if job.mode & SHARE else one, ld)
-        add_to_all(s.x, M, e, ld)
+        return
+    for m in range(TOGETHER):
+        for j in range(8):
+            g[m * 8 + j] *= s.usual_step[j]
+    update_four(e, h, t, y, K, g, share, job.ld)
+    for m in range(TOGETHER):
+        add_to_all(s.centres[m].x, s.centres[m].M, e[m], job.ld)
 
 
-cdef inline void centre_skip_gram(const job_t* job, scratch_t* s, const int32_t* contexts,
-                                  float** x, int64_t M, int64_t J, int64_t pairs, float alpha,
-                                  bint with_loss, double* stats, bint frozen) noexcept nogil:
+cdef inline void learn_cbow(const job_t* job, scratch_t* s, int64_t n, const int32_t* negatives,
+                            float alpha, double* stats) noexcept nogil:
+    """n <= TOGETHER centres, whose means were taken before any of them is learned."""
+    cdef int64_t k
+    cdef centre_t* c
+    if (n == TOGETHER and 0 < job.K <= FEW and job.ways == NULL
+            and all_different(s, negatives, job.K)):
+        learn_four(job, s, negatives, alpha, stats)
+        return
+    for k in range(n):
+        c = s.centres + k
+        errors_of_cbow(job, s, c, negatives, alpha, stats)
+        if alpha != 0:          # else held-out text is only looked at
+            outputs(c.e, c.h, c.y, c.J, c.g, share_of(job, c), job.ld)
+            add_to_all(c.x, c.M, c.e, job.ld)
+
+
+cdef inline void keep_cbow(const job_t* job, scratch_t* s, const centre_t* c) noexcept nogil:
+    """The changes of one centre, for the end of the round."""
+    cdef int64_t m, j, at = s.n_deltas
+    cdef float one = 1, usual = USUAL, pairs = <float> all_outputs(c, c.J)
+    cdef float* h = s.numbers + at * job.ld
+    memcpy(h, c.h, job.ld * sizeof(float))
+    s.n_deltas += 2
+    gather(h + job.ld, h, c.y, c.J, c.g, share_of(job, c), job.ld)
+    for j in range(c.J):
+        change(s, c.tables[j], c.rows[j], at, c.g[j], c.count[j])
+    for m in range(c.M):
+        change(s, 0, c.around[m], at + 1, one, pairs / usual)
+
+
+cdef inline void centre_skip_gram(const job_t* job, scratch_t* s, centre_t* c,
+                                  const int32_t* contexts, float** x, int64_t M, int64_t J,
+                                  int64_t pairs, float alpha, bint with_loss, double* stats,
+                                  bint frozen) noexcept nogil:
     """All pairs of M inputs and J outputs."""
     cdef Py_ssize_t ld = job.ld
     cdef int64_t m, j, at
     cdef float one = 1, usual = USUAL, all_inputs = 0, all_outs
-    scores(s.g, x, M, s.y, J, ld)
-    coefficients(s, M, J, alpha, with_loss, stats)
+    scores(c.g, x, M, c.y, J, ld)
+    coefficients(c, M, J, alpha, with_loss, stats)
     stats[2] += <double> pairs
     if alpha == 0:
         return
     if frozen:
         for m in range(M):
-            all_inputs += s.times[m]
+            all_inputs += c.times[m]
         all_outs = <float> pairs / all_inputs
         at = s.n_deltas
         for j in range(J):
             s.dy[j] = s.numbers + (at + j) * ld
-            change(s, s.tables[j], s.rows[j], at + j, one, s.count[j] * all_inputs / usual)
+            change(s, c.tables[j], c.rows[j], at + j, one, c.count[j] * all_inputs / usual)
         at += J
         for m in range(M):
             s.dx[m] = s.numbers + (at + m) * ld
-            change(s, 0, contexts[m], at + m, one, s.times[m] * all_outs / usual)
+            change(s, 0, contexts[m], at + m, one, c.times[m] * all_outs / usual)
         s.n_deltas = at + M
-        deltas(s.dx, s.dy, x, M, s.y, J, s.g, ld, s.wait)
+        deltas(s.dx, s.dy, x, M, c.y, J, c.g, ld, s.wait)
     else:
-        update(x, M, s.y, J, s.g, ld, s.wait)
+        update(x, M, c.y, J, c.g, ld, s.wait)
 
 
 # ---- one block
@@ -513,7 +628,7 @@ cdef inline void centre_skip_gram(const job_t* job, scratch_t* s, const int32_t*
 cdef void one_block(const job_t* job, scratch_t* s, int64_t b, bint frozen) noexcept nogil:
     cdef int64_t lo = b * job.block, hi = lo + job.block if lo + job.block < job.N else job.N
     cdef int64_t first = 0, last = 0, n, i, j, m, M, J, pairs, side, left, right, ahead
-    cdef int64_t sentence = 0, sentence_end = 0, chunk = 0, drawn_to, centre = 0
+    cdef int64_t sentence = 0, sentence_end = 0, chunk = 0, drawn_to, drawn_groups = 0, centre = 0
     cdef uint64_t windows = row_stream(job.key, 1 + 2 * <uint64_t> b)
     cdef uint64_t negatives = row_stream(job.key, 2 + 2 * <uint64_t> b)
     cdef uint64_t drawn = 0
@@ -522,12 +637,16 @@ cdef void one_block(const job_t* job, scratch_t* s, int64_t b, bint frozen) noex
     cdef Py_ssize_t ld = job.ld
     cdef int32_t target
     cdef int32_t* words = s.words
+    cdef const int32_t* drawn_here
+    cdef int64_t waiting = 0, groups = 0    # centres that share negatives, and groups of them
+    cdef bint shared = job.mode & SHARED and not job.mode & SKIP_GRAM
+    cdef centre_t* c = s.centres
     cdef bint with_loss
     cdef bint fresh = job.mode & FRESH and job.mode & SKIP_GRAM and job.K > 0
     s.usual = job.K + 1 if 0 < job.K < 8 and job.ways == NULL else 0
     for j in range(16):
-        s.usual_sign[j] = -1 if j == 0 else 1
-        s.usual_step[j] = alpha if j == 0 else -alpha
+        s.usual_sign[j] = -1 if j % 8 == 0 else 1
+        s.usual_step[j] = alpha if j % 8 == 0 else -alpha
     n = gather_words(job, words, lo, hi, &first, &last)
     drawn_to = first
     for i in range(first, last):
@@ -539,7 +658,7 @@ cdef void one_block(const job_t* job, scratch_t* s, int64_t b, bint frozen) noex
             sentence_end = i + 1
             while sentence_end < n and words[sentence_end] != END:
                 sentence_end += 1
-        if i >= drawn_to and job.K and not fresh:
+        if i >= drawn_to and job.K and not fresh and not shared:
             # By position, whether used or not: the place of a draw in its stream is fixed.
             chunk = i
             drawn_to = i + CHUNK if last - i > CHUNK else last
@@ -549,7 +668,7 @@ cdef void one_block(const job_t* job, scratch_t* s, int64_t b, bint frozen) noex
             ahead = i + AHEAD
             if job.K and ahead < last and words[ahead] != END:
                 prefetch_whole(job.W_out + <Py_ssize_t> words[ahead] * ld, ld)
-                if ahead < drawn_to:
+                if ahead < drawn_to and not shared:
                     for j in range((ahead - chunk) * job.K, (ahead - chunk + 1) * job.K):
                         prefetch_whole(job.W_out + <Py_ssize_t> s.negatives[j] * ld, ld)
             ahead += job.window
@@ -562,38 +681,64 @@ cdef void one_block(const job_t* job, scratch_t* s, int64_t b, bint frozen) noex
         M = right - left - 1
         if M <= 0:
             continue
+        if shared:
+            if waiting == 0 and job.K and groups >= drawn_groups:
+                chunk = groups
+                drawn_groups = (last - i + TOGETHER - 1) // TOGETHER
+                drawn_groups = groups + (CHUNK if drawn_groups > CHUNK else drawn_groups)
+                draw_words(job, s, negatives, <uint64_t> (groups * job.K),
+                           (drawn_groups - groups) * job.K)
+            if waiting == 0 and job.far and groups + 1 < drawn_groups:
+                for j in range((groups + 1 - chunk) * job.K, (groups + 2 - chunk) * job.K):
+                    prefetch_whole(job.W_out + <Py_ssize_t> s.negatives[j] * ld, ld)
+            c = s.centres + waiting
         m = 0
         for j in range(left, right):
-            s.around[m] = words[j]
-            s.x[m] = job.W_in + <Py_ssize_t> words[j] * ld
+            c.around[m] = words[j]
+            c.x[m] = job.W_in + <Py_ssize_t> words[j] * ld
             m += j != i         # the centre is overwritten by what follows it
         with_loss = job.loss_every > 0 and (lo + i - first) % job.loss_every == 0
         if fresh:
             draw_words(job, s, negatives, drawn, M * job.K)
             drawn += <uint64_t> (M * job.K)
-            s.times[0] = 1
-            s.twice = False
+            c.times[0] = 1
+            c.twice = False
             for m in range(M):
-                J = list_sampled(job, s, list_nodes(job, s, target), target,
+                J = list_sampled(job, c, list_nodes(job, c, target), target,
                                  s.negatives + m * job.K)
-                centre_skip_gram(job, s, s.around + m, s.x + m, 1, J, all_outputs(s, J), alpha,
+                centre_skip_gram(job, s, c, c.around + m, c.x + m, 1, J, all_outputs(c, J), alpha,
                                  with_loss, stats, frozen)
                 if job.touched_in != NULL:
-                    touch(job, s, s.around + m, 1, J)
+                    touch(job, c, c.around + m, 1, J)
             continue
-        J = list_sampled(job, s, list_nodes(job, s, target), target,
-                         s.negatives + (i - chunk) * job.K)
-        pairs = all_outputs(s, J)
         if job.mode & SKIP_GRAM:
-            pairs *= M
-            M = merge_contexts(job, s, M)
-            centre_skip_gram(job, s, s.around, s.x, M, J, pairs, alpha, with_loss, stats, frozen)
-        else:
-            s.times[0] = 1
-            s.twice = False
-            centre_cbow(job, s, s.around, M, J, pairs, alpha, with_loss, stats, frozen)
-        if job.touched_in != NULL:
-            touch(job, s, s.around, M, J)
+            J = list_sampled(job, c, list_nodes(job, c, target), target,
+                             s.negatives + (i - chunk) * job.K)
+            pairs = all_outputs(c, J) * M
+            M = merge_contexts(job, c, M)
+            centre_skip_gram(job, s, c, c.around, c.x, M, J, pairs, alpha, with_loss, stats,
+                             frozen)
+            if job.touched_in != NULL:
+                touch(job, c, c.around, M, J)
+            continue
+        c.M, c.target, c.with_loss = M, target, with_loss
+        mean_of_contexts(job, c)
+        drawn_here = s.negatives + ((groups if shared else i) - chunk) * job.K
+        if frozen:
+            errors_of_cbow(job, s, c, drawn_here, alpha, stats)
+            if alpha != 0:
+                keep_cbow(job, s, c)
+        elif not shared:
+            learn_cbow(job, s, 1, drawn_here, alpha, stats)
+        if shared:
+            waiting += 1
+            if waiting == TOGETHER:
+                if not frozen:
+                    learn_cbow(job, s, waiting, drawn_here, alpha, stats)
+                waiting = 0
+                groups += 1
+    if waiting > 0 and not frozen:
+        learn_cbow(job, s, waiting, s.negatives + (groups - chunk) * job.K, alpha, stats)
     stats[3] += <double> centre
 
 
@@ -660,9 +805,9 @@ cdef void apply_part(const job_t* job, const scratch_t* s, float* weights, int64
 
 cdef int set_job(job_t* job, float[:, ::1] W_in, float[:, ::1] W_out, float[:, ::1] W_nodes,
                  double[:, ::1] stats, uint32_t[::1] touched_in, uint32_t[::1] touched_out,
-                 const int32_t[::1] ids, const uint32_t[::1] keep, const uint32_t[:, ::1] alias,
-                 const int32_t[::1] points, const uint8_t[::1] codes,
-                 const int64_t[::1] ways) except -1:
+                 uint32_t[::1] touched_nodes, const int32_t[::1] ids, const uint32_t[::1] keep,
+                 const uint32_t[:, ::1] alias, const int32_t[::1] points,
+                 const uint8_t[::1] codes, const int64_t[::1] ways) except -1:
     """Pointers to what there is; an empty array means none."""
     memset(job, 0, sizeof(job_t))
     job.ld, job.n_rows = W_in.shape[1], W_in.shape[0]
@@ -677,7 +822,11 @@ cdef int set_job(job_t* job, float[:, ::1] W_in, float[:, ::1] W_out, float[:, :
     if keep.shape[0]:
         job.keep = &keep[0]
     if touched_in.shape[0]:
-        job.touched_in, job.touched_out = &touched_in[0], &touched_out[0]
+        job.touched_in = &touched_in[0]
+        if W_out.shape[0]:
+            job.touched_out = &touched_out[0]
+        if W_nodes.shape[0]:
+            job.touched_nodes = &touched_nodes[0]
     job.far = W_in.shape[0] * job.ld * <Py_ssize_t> sizeof(float) > 1 << 18
     return 0
 
@@ -698,6 +847,7 @@ def train(float[:, ::1] W_in,               # OUT (V, ld) in place, as the two b
           double[:, ::1] stats,             # OUT (last - first, n_stats()), added to
           uint32_t[::1] touched_in,         # OUT (V,) changes of each row, added to; or empty
           uint32_t[::1] touched_out,        # OUT (V,) likewise
+          uint32_t[::1] touched_nodes,      # OUT (nodes,) likewise
           const int32_t[::1] ids,           # IN  (N,) N > 0
           const uint32_t[::1] keep,         # IN  (V,) or empty
           const uint32_t[:, ::1] alias,     # IN  (V, 2), empty where negative is 0
@@ -726,8 +876,8 @@ def train(float[:, ::1] W_in,               # OUT (V, ld) in place, as the two b
     cdef bint made
     if first >= last:
         return
-    set_job(&job, W_in, W_out, W_nodes, stats, touched_in, touched_out, ids, keep, alias, points,
-            codes, ways)
+    set_job(&job, W_in, W_out, W_nodes, stats, touched_in, touched_out, touched_nodes, ids, keep,
+            alias, points, codes, ways)
     job.longest, job.window, job.K, job.mode, job.key = longest, window, negative, mode, key
     job.block, job.first_block, job.loss_every = block, first, loss_every
     job.alpha, job.alpha_step = alpha, alpha_step

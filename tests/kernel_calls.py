@@ -72,7 +72,7 @@ def word2vec_tables(n):
 
     rows = (engine.padded(real(V, D)), engine.padded(real(V, D)), engine.padded(real(1, D))[:0])
     return (
-        *(*rows, np.zeros((8, 4)), none(np.uint32), none(np.uint32), ids(N), none(np.uint32)),
+        *(*rows, np.zeros((8, 4)), *(none(np.uint32) for _ in range(3)), ids(N), none(np.uint32)),
         *(engine.alias_table(np.ones(V), 1.0), none(np.int32), none(np.uint8), none(np.int64)),
         *(0, 2, K, 1, 1, 9, 0, 8, 0.1, 0.0, 0, True, n),
     )
@@ -183,7 +183,7 @@ CALLS = {
     "_optimizer.rmsprop": steps(1, 0.1, 0.99, 1e-7),
     "_optimizer.adam": steps(2, 0.1, 0.1, 0.001, 1e-7),
     "_optimizer.replay_rows": lambda n: (
-        *(ADAM, *(real(V, D) for _ in range(3))),
+        *(ADAM, *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
         *(np.arange(V) * k for k in (1, 0)),
         *(V, np.full(8, 0.1, np.float32), 0.1, 0.1, 8, 0.1, 0.001, 1e-7, n),
     ),

@@ -299,3 +299,39 @@ def test_no_pickle_in_the_file_and_the_level_is_named(tmp_path, capsys):
     np.savez(path, **content)
     with pytest.warns(RuntimeWarning, match="was saved on level another"):
         Trainer.resume(path, word2vec())
+
+
+def test_resumed_saved_and_resumed(tmp_path, monkeypatch, capsys):
+    np.random.seed(1)
+    whole = Trainer(word2vec(), Adam())
+    fit(whole)
+    expected = result(whole)
+    np.random.seed(1)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        kill_at(patched, 60)
+        fit(Trainer(word2vec(), Adam()), checkpoint=tmp_path / "a.npz", every=3)
+    first = Trainer.resume(tmp_path / "a.npz", word2vec())
+    np.random.rand(7)
+    first.save(tmp_path / "b.npz")
+    second = Trainer.resume(tmp_path / "b.npz", word2vec())
+    fit(second)
+    assert_same_results(result(second), expected)
+
+
+def test_a_damaged_file_changes_nothing(tmp_path, capsys):
+    trainer = Trainer(word2vec(), Adam())
+    fit(trainer)
+    trainer.save(tmp_path / "a.npz")
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    model = word2vec()
+    before = [np.array(W) for W in model.params]
+    for at in range(len(data) // 3, len(data) - 2000, len(data) // 7):
+        damaged = bytearray(data)
+        damaged[at] ^= 1
+        (tmp_path / "b.npz").write_bytes(damaged)
+        with pytest.raises(ValueError, match="damaged or"):
+            Trainer.resume(tmp_path / "b.npz", model)
+        assert_same_results(model.params, before)
+    np.save(tmp_path / "c.npy", np.zeros(3))
+    with pytest.raises(ValueError, match="damaged or foreign"):
+        Trainer.resume(tmp_path / "c.npy", model)

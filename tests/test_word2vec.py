@@ -816,6 +816,44 @@ def test_a_shard_is_trained_for_so_many_words(rng):
         word2vec.train_ids(model, ids, touched=(np.zeros(30, np.int64), touched[1]))
 
 
+def test_deltas_of_trees_and_of_other_models(rng, tmp_path):
+    sentences = planted(rng, 90)
+    model = Word2Vec(**FAST | {"workers": 1}, hs=1, negative=2)
+    model.build_vocab(sentences)
+    tables = [table.copy() for table in (model.wv.vectors, model.syn1neg, model.syn1)]
+    touched = [np.zeros(len(table), np.uint32) for table in tables]
+    ids = model._corpus.ids
+    with pytest.raises(ValueError, match="touched: expected 3 arrays for this model, got 2"):
+        word2vec.train_ids(model, ids, touched=touched[:2])
+    word2vec.train_ids(model, ids, touched=touched)
+    for table, before, count in zip(
+        (model.wv.vectors, model.syn1neg, model.syn1), tables, touched, strict=True
+    ):
+        # Rows that were touched, and no others, have moved.
+        assert ((table != before).any(axis=1) == (count > 0)).all()
+    assert touched[2][-1] == max(touched[2]) > 0  # the root is on every way
+    delta = word2vec.weight_delta(model, tables, touched)
+    delta.save(tmp_path / "delta")
+    again = word2vec.WeightDelta.load(tmp_path / "delta")
+    for name, array in vars(delta).items():
+        assert_same_bits(getattr(again, name), array)
+    other = Word2Vec(**FAST, hs=1, negative=2)
+    other.build_vocab(sentences)
+    word2vec.merge_deltas(other, tables, [again])
+    np.testing.assert_allclose(other.syn1, model.syn1, atol=1e-7)
+    plain = Word2Vec(**FAST)
+    plain.build_vocab(sentences)
+    bare = word2vec.WeightDelta(delta.inputs, None, touched[0], None)
+    with pytest.raises(ValueError, match=r"deltas.0..outputs: expected shape .30, 20., got none"):
+        word2vec.merge_deltas(plain, tables, [bare])
+    with pytest.raises(ValueError, match=r"before.2.: expected a copy of syn1 .* got none"):
+        word2vec.weight_delta(model, tables[:2], touched)
+    path = tmp_path / "delta"
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(ValueError, match="was cut off"):
+        word2vec.WeightDelta.load(path)
+
+
 def test_merging_neither_diverges_for_frequent_rows_nor_stalls_for_rare_ones(rng):
     # Eight trainings from the same start, merged, again and again. The sum of their changes would
     # make steps of eight times the size; the plain mean would slow down words that one shard has.

@@ -64,6 +64,7 @@ def replay_rows(
     w: NDArray[Any],
     a: NDArray[Any],
     b: NDArray[Any] | None,
+    at: NDArray[Any],
     rows: NDArray[Any],
     since: NDArray[Any],
     n_rows: int,

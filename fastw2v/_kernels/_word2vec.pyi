@@ -11,6 +11,7 @@ def train(
     stats: NDArray[Any],
     touched_in: NDArray[Any],
     touched_out: NDArray[Any],
+    touched_nodes: NDArray[Any],
     ids: NDArray[Any],
     keep: NDArray[Any],
     alias: NDArray[Any],

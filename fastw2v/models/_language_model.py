@@ -91,12 +91,14 @@ class LanguageModel(BaseModel):
 
     def row_tables(self):
         """The embedding, if code of ours reads it, by rows only; see `_replay`."""
-        embed, *others = self.layers
         ours = type(self).__module__.startswith("fastw2v.models.") and all(
             type(layer).__module__.startswith("fastw2v.") and not has_own_methods(layer)
             for layer in (self, *self.layers, self.loss_layer)
         )
-        if not (ours and self._is_plain() and embed.W is embed.params[0]):
+        if not (ours and self._is_plain()):
+            return []
+        embed, *others = self.layers
+        if embed.W is not embed.params[0]:
             return []
         dense = [W for layer in others for W in layer.params]
         return [] if any(np.may_share_memory(embed.W, W) for W in dense) else [embed.W]

@@ -10,6 +10,7 @@ from fastw2v.reference import rng
 
 END = -1
 MOST = 8  # times that one pair counts at most in one step
+TOGETHER, FEW = 4, 5  # centres of CBOW that share negatives; so many at most are learned at once
 
 
 def sigmoid(z):
@@ -17,11 +18,12 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def one_centre(x, y, labels, counts, alpha, *, sg, mean=True, share=False, steps=None):
+def one_centre(x, y, labels, counts, alpha, *, sg, mean=True, share=False, steps=None, h=None):
     """What one centre changes: (dx (M, D), dy (J, D), losses).
 
     x (M, D) rows of its contexts, y (J, D) rows of its outputs, labels (J,) 0 or 1, counts (J,) how
-    often each output counts; `steps`, if it is not that, how often it does in g.
+    often each output counts; `steps`, if it is not that, how often it does in g; `h` (1, D), if it
+    is not that of these x.
 
         skip-gram   g[m, j] = alpha (label[j] - sigmoid(x[m] . y[j])) count[j]
                     dx = g y,  dy = g^T x
@@ -34,7 +36,7 @@ def one_centre(x, y, labels, counts, alpha, *, sg, mean=True, share=False, steps
     (array([[0.05, 0.05, 0.05]]), array([[0.693]]))
     """
     labels, counts = np.asarray(labels, np.float64), np.asarray(counts, np.float64)
-    rows = x if sg else x.sum(axis=0, keepdims=True) / (len(x) if mean else 1)
+    rows = x if sg else mean_of(x, mean) if h is None else h
     z = rows @ y.T
     g = alpha * (labels - sigmoid(z)) * (counts if steps is None else steps)
     losses = np.log1p(np.exp(np.where(labels == 1, -z, z))) * counts
@@ -44,6 +46,11 @@ def one_centre(x, y, labels, counts, alpha, *, sg, mean=True, share=False, steps
     return dx, g.T @ rows, losses
 
 
+def mean_of(x, mean=True):
+    """The mean, or the sum, of rows (M, D) as (1, D)."""
+    return x.sum(axis=0, keepdims=True) / (len(x) if mean else 1)
+
+
 class Corpus:
     """A corpus and how it is looked at; tables and probabilities are those of the kernel.
 
@@ -51,11 +58,22 @@ class Corpus:
     """
 
     def __init__(
-        self, ids, keep, alias, ways, window, negative, block, *, shrink=True, fresh=False
+        self,
+        ids,
+        keep,
+        alias,
+        ways,
+        window,
+        negative,
+        block,
+        *,
+        shrink=True,
+        fresh=False,
+        shared=False,
     ):
         self.ids, self.keep, self.alias, self.ways = np.asarray(ids), keep, alias, ways
         self.window, self.negative, self.block = window, negative, block
-        self.shrink, self.fresh = shrink, fresh
+        self.shrink, self.fresh, self.shared = shrink, fresh, shared
 
     def stays(self, key, n):
         """Whether position n is not thinned out."""
@@ -108,7 +126,7 @@ class Corpus:
         words, first, last = self.words(key, b)
         windows = rng.row_stream(key, 1 + 2 * b)
         negatives = rng.row_stream(key, 2 + 2 * b)
-        drawn = 0
+        drawn = n = 0
         for i in range(first, last):
             if words[i] == END:
                 continue
@@ -125,34 +143,61 @@ class Corpus:
                     drawn += self.negative
                     yield words[i], [context], self.outputs(words[i], given)
             elif contexts:
-                at = (i - first) * self.negative
+                at = (n // TOGETHER if self.shared else i - first) * self.negative
+                n += 1
                 given = [self.draw(negatives, at + k) for k in range(self.negative)]
                 yield words[i], contexts, self.outputs(words[i], given)
+
+
+def at_once(group, corpus):
+    """Whether the centres of a group are learned from the same rows."""
+    if len(group) < TOGETHER or not 0 < corpus.negative <= FEW or len(corpus.ways.begins):
+        return False
+    targets = [outputs[0][1] for _, outputs in group]
+    # A negative that is a target, or that comes twice, is missing in somebody's list.
+    whole = all(len(outputs) == corpus.negative + 1 for _, outputs in group)
+    drawn = {row for _, outputs in group for _, row, _, _ in outputs[1:]}
+    return whole and len(set(targets) | drawn) == TOGETHER + corpus.negative
 
 
 def train(tables, corpus, key, blocks, alpha, alpha_step=0.0, *, sg, mean=True, share=False):
     """Train tables {"inputs", "outputs", "nodes"} in place on blocks of a corpus; the mean loss.
 
-    The learning rate of a block is alpha + alpha_step times its first position.
+    The learning rate of a block is alpha + alpha_step times its first position. Centres that share
+    their negatives have the means of their contexts taken before any of them is learned; where
+    `at_once`, all their changes are made to the same rows.
     """
     losses, pairs = 0.0, 0.0
+    options = {"sg": sg, "mean": mean, "share": share}
+    inputs = tables["inputs"]
+
+    def apply(contexts, outputs, dx, dy):
+        np.add.at(inputs, contexts, dx)
+        for (table, row, _, _), change in zip(outputs, dy, strict=True):
+            tables[table][row] += change
+
     for b in blocks:
         rate = alpha + alpha_step * b * corpus.block
-        for _, contexts, outputs in corpus.centres(key, b):
-            x = tables["inputs"][contexts]
-            y = np.array([tables[table][row] for table, row, _, _ in outputs])
-            labels = [label for _, _, label, _ in outputs]
-            counts = np.array([n for *_, n in outputs], np.float64)
-            times = np.array([contexts.count(word) if sg else 1 for word in contexts])[:, None]
-            steps = np.minimum(times * counts, MOST) / times
-            if not sg:
-                steps = steps[:1]
-            dx, dy, loss = one_centre(
-                x, y, labels, counts, rate, sg=sg, mean=mean, share=share, steps=steps
-            )
-            np.add.at(tables["inputs"], contexts, dx)
-            for (table, row, _, _), change in zip(outputs, dy, strict=True):
-                tables[table][row] += change
-            losses += loss.sum()
-            pairs += counts.sum() * len(loss)
+        centres = [centre[1:] for centre in corpus.centres(key, b)]
+        n = TOGETHER if corpus.shared and not sg else 1
+        for group in (centres[i : i + n] for i in range(0, len(centres), n)):
+            means = [None if sg else mean_of(inputs[contexts], mean) for contexts, _ in group]
+            waiting = []
+            for (contexts, outputs), h in zip(group, means, strict=True):
+                y = np.array([tables[table][row] for table, row, _, _ in outputs])
+                labels = [label for _, _, label, _ in outputs]
+                counts = np.array([count for *_, count in outputs], np.float64)
+                times = np.array([contexts.count(word) if sg else 1 for word in contexts])[:, None]
+                steps = np.minimum(times * counts, MOST) / times
+                if not sg:
+                    steps = steps[:1]
+                x = inputs[contexts]
+                dx, dy, loss = one_centre(x, y, labels, counts, rate, **options, steps=steps, h=h)
+                waiting.append((contexts, outputs, dx, dy))
+                if not at_once(group, corpus):
+                    apply(*waiting.pop())
+                losses += loss.sum()
+                pairs += counts.sum() * len(loss)
+            for change in waiting:
+                apply(*change)
     return losses / pairs if pairs else float("nan")

@@ -45,6 +45,7 @@ def twin(weights, ids, block):
         *(ids, weights.keep, weights.alias, weights.ways, weights.window, weights.negative, block),
         shrink=bool(weights.mode & engine.SHRINK),
         fresh=bool(weights.mode & engine.FRESH),
+        shared=bool(weights.mode & engine.SHARED),
     )
     return tables, text
 
@@ -65,17 +66,20 @@ def assert_like_twin(weights, ids, block, alpha=0.05, step=-0.00002):
     np.testing.assert_allclose(stats[:, 0].sum() / stats[:, 1].sum(), loss, rtol=1e-5)
 
 
-SG, MEAN, SHARE, SHRINK, FRESH = (
+SG, MEAN, SHARE, SHRINK, FRESH, SHARED = (
     engine.SKIP_GRAM,
     engine.MEAN,
     engine.SHARE,
     engine.SHRINK,
     engine.FRESH,
+    engine.SHARED,
 )
 MODES = {
     "cbow": MEAN | SHRINK,
     "cbow_exact": MEAN | SHARE | SHRINK,
     "cbow_sum": SHARE,
+    "cbow_shared": MEAN | SHRINK | SHARED,
+    "cbow_exact_shared": MEAN | SHARE | SHRINK | SHARED,
     "skip_gram": SG | SHRINK,
     "skip_gram_fresh": SG | SHRINK | FRESH,
 }
@@ -273,3 +277,21 @@ def test_empty_calls():
     )
     assert _word2vec.group() == 8
     assert weights.inputs.tolist() == np.ones((2, 16)).tolist() or weights.inputs[:, :4].all()
+
+
+def test_centres_of_cbow_share_their_negatives_four_by_four(rng):
+    # All words differ: most groups are learned at once, and negatives are drawn for four words.
+    V = 5000
+    ids = rng.permutation(V)[:403].astype(np.int32)
+    weights = engine.Weights(engine.padded(rng.normal(0, 0.1, (V, 20)).astype(np.float32)))
+    weights.outputs = engine.padded(rng.normal(0, 0.1, (V, 20)).astype(np.float32))
+    weights.alias = engine.alias_table(np.ones(V), 1.0)
+    weights.window, weights.negative, weights.mode = 3, 5, MEAN | SHRINK | SHARED
+    _, text = twin(weights, ids, 403)
+    centres = [centre[1:] for centre in text.centres(7, 0)]
+    groups = [centres[i : i + 4] for i in range(0, 403, 4)]
+    assert sum(oracle.at_once(group, text) for group in groups) > 90
+    before = weights.outputs.copy()
+    assert_like_twin(weights, ids, 403)
+    changed = np.flatnonzero((weights.outputs != before).any(axis=1))
+    assert len(changed) <= 403 + 101 * 5

@@ -90,7 +90,7 @@ def read(name: str | os.PathLike[str], kind: str | None, mmap: str | None = "c")
         start = stream.read(16)
         if start[:7] != MAGIC[:7]:
             raise ValueError(f"{name}: is not a fastw2v file; it starts with {start[:8]!r}")
-        if start[:8] != MAGIC:
+        if start[:8] != MAGIC and len(start) > 7:
             raise ValueError(
                 f"{name}: was written in version {start[7]} of the format, this fastw2v reads "
                 "version 1; update fastw2v"

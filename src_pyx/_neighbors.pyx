@@ -11,8 +11,9 @@ has no ties, so the result does not depend on the cut. Callers have checked shap
 """
 from cython.parallel cimport prange
 from libc.math cimport INFINITY, fabs, sqrt
-from libc.stdint cimport INT64_MAX, int64_t
+from libc.stdint cimport int64_t
 
+from common_heap cimport better, clear_heap, sink, sort_heap
 from common_math cimport dot
 from common_parallel cimport part_begin, use_pool
 from common_types cimport real_t
@@ -49,49 +50,6 @@ cdef double row_norm(const real_t* x, Py_ssize_t D) noexcept nogil:
     for i in range(D):
         total += (<double> x[i] / top) * (<double> x[i] / top)
     return top * sqrt(total)
-
-
-cdef inline bint better(real_t score, int64_t v, real_t other, int64_t w) noexcept nogil:
-    return score > other or (score == other and v < w)      # false for NaN
-
-
-cdef void sink(real_t* scores, int64_t* ids, Py_ssize_t k,
-               real_t score, int64_t v) noexcept nogil:
-    """Put (score, v) in the place of the root of a heap that has its worst entry there."""
-    cdef Py_ssize_t at = 0, child = 1
-    while child < k:
-        if child + 1 < k and better(scores[child], ids[child], scores[child + 1], ids[child + 1]):
-            child += 1
-        if not better(score, v, scores[child], ids[child]):
-            break
-        scores[at] = scores[child]
-        ids[at] = ids[child]
-        at = child
-        child = 2 * at + 1
-    scores[at] = score
-    ids[at] = v
-
-
-cdef inline void clear_heap(real_t* scores, int64_t* ids, Py_ssize_t k) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(k):
-        scores[i] = <real_t> -INFINITY
-        ids[i] = INT64_MAX              # worse than every row
-
-
-cdef void sort_heap(real_t* scores, int64_t* ids, Py_ssize_t k) noexcept nogil:
-    """Best first; empty places get id -1."""
-    cdef Py_ssize_t n = k
-    cdef real_t score
-    cdef int64_t v
-    while n > 1:
-        n -= 1
-        score, v = scores[n], ids[n]
-        scores[n], ids[n] = scores[0], ids[0]
-        sink(scores, ids, n, score, v)
-    for n in range(k):
-        if ids[n] == INT64_MAX:
-            ids[n] = -1
 
 
 cdef inline bint listed(const int64_t* ids, Py_ssize_t n, int64_t v) noexcept nogil:

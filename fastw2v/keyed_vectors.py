@@ -17,7 +17,7 @@ import numpy as np
 
 from fastw2v import _container, _threads, _validation, _word2vec_format
 from fastw2v._kernels import _neighbors, _ranking, specialise
-from fastw2v._waiting import settle
+from fastw2v._waiting import Settled
 
 Key = str | int
 
@@ -33,9 +33,11 @@ class KeyedVectors:
     The rows may be changed in place; nothing derived from them is kept.
     """
 
+    vectors: Any = Settled()  # of a table that is still in training, too, rows are never behind
+
     def __init__(self, vector_size: int, *, dtype: Any = np.float32) -> None:
         self.vector_size = _validation.positive_int("vector_size", vector_size)
-        self.vectors: np.ndarray = np.zeros((0, vector_size), dtype=dtype)
+        self.vectors = np.zeros((0, vector_size), dtype=dtype)
         self.index_to_key: list[Any] = []
         self.key_to_index: dict[Any, int] = {}
         self.expandos: dict[str, np.ndarray] = {}
@@ -48,7 +50,6 @@ class KeyedVectors:
 
         Raises ValueError if the shapes do not fit or a word stands twice.
         """
-        settle(vectors)
         kept = isinstance(vectors, np.ndarray) and vectors.dtype.kind == "f"
         table = vectors if kept else np.asarray(vectors, dtype=np.float32)
         names = list(words)

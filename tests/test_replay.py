@@ -439,6 +439,22 @@ def test_our_own_code_sees_the_present(look):
     assert_all_same_bits(*seen)
 
 
+def test_vectors_taken_early_are_never_behind():
+    def looked_at(optimizer):
+        kept, seen = [], []
+
+        def look(model):
+            if not kept:
+                kept.append(KeyedVectors.from_words([*map(str, range(V))], model.params[0]))
+            seen.append(kept[0]["5"].copy())
+            seen.append(kept[0].vectors.copy())
+
+        users_loop(optimizer, 12, look)
+        return seen
+
+    assert_all_same_bits(looked_at(Adam(row_sparse=True)), looked_at(Adam()))
+
+
 def test_files_hold_the_present_and_loading_replaces_it(tmp_path):
     class Model(BaseModel):
         def __init__(self):

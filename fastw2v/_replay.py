@@ -12,6 +12,7 @@ wait where all code that can look is ours; in a loop of their own users ask for 
 
 import contextlib
 import functools
+import os
 import threading
 import weakref
 
@@ -37,6 +38,15 @@ _NS = 0.35  # serial nanoseconds per element and step; see `_threads.parts`
 # Reading a table that has rows that wait writes to it: one thread at a time. A dense table would be
 # only read, and a script that reads in several threads does not know which it has.
 _LOCK = threading.RLock()
+
+
+def _unlock():
+    global _LOCK
+    _LOCK = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # the thread that held it is not in the child
+    os.register_at_fork(after_in_child=_unlock)
 
 
 def _locked(method):

@@ -2,8 +2,10 @@
 
 import copy
 import gc
+import os
 import pickle
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -710,3 +712,26 @@ def test_another_thread_that_reads_changes_nothing():
     expected = fitted(dense(Adam))
     for _ in range(5):
         assert_all_same_bits(fitted(Adam(), reader=read), expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
+def test_a_child_is_not_locked_out_by_a_thread_it_does_not_have():
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with _replay._LOCK:
+            held.set()
+            done.wait()
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a fork beside a thread
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if _replay._LOCK.acquire(blocking=False) else 1)
+    _, status = os.waitpid(child, 0)
+    done.set()
+    other.join()
+    assert os.waitstatus_to_exitcode(status) == 0

@@ -224,7 +224,7 @@ def check_sentences(sentences: Any) -> Any:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
+def opened(path: str) -> Iterator[BinaryIO]:
     """The unpacked bytes of a text file; gzip is seen from its first bytes."""
     with open(path, "rb") as raw:
         start = raw.peek(4)[:4]
@@ -249,7 +249,7 @@ def _pieces(path: str) -> Iterator[tuple[int, bytes]]:
     """(byte in the file, piece): pieces end behind white space, the last one at the end."""
     at = 0
     held: list[bytes] = []  # what stands behind the last blank so far
-    with _opened(path) as stream:
+    with opened(path) as stream:
         while True:
             data = stream.read(_PIECE)
             if at == 0 and not held and data.startswith(_MARK):

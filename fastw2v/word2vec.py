@@ -11,16 +11,14 @@ A corpus is read once and turned into ids; then every epoch runs in compiled cod
 interpreter. See `Word2Vec` for what is as in gensim and what is not.
 
 The steps stand on their own too, for programs that spread them over machines: `count_words`,
-`encode`, `train_ids`, `weight_delta` and `merge_deltas`.
+`encode`, `train_ids`, `weight_delta` and `merge_deltas` (`_w2v_shards.py` shows them together).
 """
 
 from __future__ import annotations
 
 import os
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,14 +27,17 @@ from fastw2v import _container, _threads, _validation
 from fastw2v import _w2v_engine as engine
 from fastw2v._files import check_writable
 from fastw2v._version import __version__
-from fastw2v._w2v_text import (
-    END,
-    EncodedCorpus,
-    Text,
-    Vocabulary,
-    WordCounts,
-    text_files,
+from fastw2v._w2v_sentences import LineSentence, PathLineSentences, Text8Corpus, source_of
+from fastw2v._w2v_shards import (
+    WeightDelta,
+    count_words,
+    encode,
+    merge_deltas,
+    train_ids,
+    weight_delta,
 )
+from fastw2v._w2v_text import EncodedCorpus, Text, Vocabulary, WordCounts
+from fastw2v._w2v_training import Training, ids_of, read_ids
 from fastw2v.keyed_vectors import KeyedVectors
 
 __all__ = [
@@ -95,96 +96,6 @@ class CallbackAny2Vec:
 
     def on_interval(self, model: Word2Vec) -> Any:
         """Every `interval` words."""
-
-
-class LineSentence:
-    """The lines of a text file as lists of words. `Word2Vec` reads the file in compiled code.
-
-    source: a file name, plain or gzip. limit: only the first lines (then it is read in Python).
-    max_sentence_length is taken for gensim's sake; no line is cut.
-
-    >>> with open("two_lines.txt", "w") as file:
-    ...     _ = file.write("you say goodbye\\nand i say hello\\n")
-    >>> list(LineSentence("two_lines.txt"))
-    [['you', 'say', 'goodbye'], ['and', 'i', 'say', 'hello']]
-    """
-
-    lines = True
-
-    def __init__(
-        self, source: Any, max_sentence_length: int | None = None, limit: int | None = None
-    ) -> None:
-        self.source, self.limit = source, limit
-
-    def paths(self) -> list[str]:
-        """The files."""
-        return [os.fspath(self.source)]
-
-    def __iter__(self) -> Iterator[list[str]]:
-        from fastw2v._w2v_text import _opened
-
-        n = 0
-        for path in self.paths():
-            with _opened(path) as stream:
-                for line in stream:
-                    if self.limit is not None and n >= self.limit:
-                        return
-                    n += 1
-                    yield line.decode("utf-8-sig" if n == 1 else "utf-8").split()
-
-
-class PathLineSentences(LineSentence):
-    """The lines of all files in a folder, in the order of their names.
-
-    >>> import os
-    >>> os.makedirs("texts", exist_ok=True)
-    >>> for name in ("b", "a"):
-    ...     with open(f"texts/{name}.txt", "w") as file:
-    ...         _ = file.write(f"file {name}\\n")
-    >>> list(PathLineSentences("texts"))
-    [['file', 'a'], ['file', 'b']]
-    """
-
-    def paths(self) -> list[str]:
-        """The files."""
-        source = os.fspath(self.source)
-        if not os.path.isdir(source):
-            return [source]
-        names = sorted(os.listdir(source))
-        found = [os.path.join(source, name) for name in names]
-        return [path for path in found if os.path.isfile(path)]
-
-
-class Text8Corpus(LineSentence):
-    """A file that is one long line: one sentence, which is not cut.
-
-    >>> with open("running.txt", "w") as file:
-    ...     _ = file.write("anarchism originated as\\na term of abuse")
-    >>> list(Text8Corpus("running.txt"))
-    [['anarchism', 'originated', 'as', 'a', 'term', 'of', 'abuse']]
-    """
-
-    lines = False
-
-    def __iter__(self) -> Iterator[list[str]]:
-        yield [word for line in super().__iter__() for word in line]
-
-
-def _source(
-    sentences: Any, corpus_file: Any, *, lines: bool = True, unicode_errors: str = "strict"
-) -> Any:
-    """Files or an iterable; exactly one of the two has been given."""
-    if (sentences is None) == (corpus_file is None):
-        got = "neither" if sentences is None else "both"
-        raise TypeError(
-            f"sentences, corpus_file: expected one of them, got {got}; pass sentences= (lists of "
-            "words) or corpus_file= (the name of a text file)"
-        )
-    if corpus_file is not None:
-        return text_files(corpus_file, lines=lines, unicode_errors=unicode_errors)
-    if isinstance(sentences, LineSentence) and sentences.limit is None:
-        return text_files(sentences.paths(), lines=sentences.lines, unicode_errors=unicode_errors)
-    return sentences
 
 
 class Word2Vec:
@@ -374,7 +285,7 @@ class Word2Vec:
 
         Raises ValueError if no word comes often enough.
         """
-        source = _source(
+        source = source_of(
             *(corpus_iterable, corpus_file),
             lines=not self.running_text,
             unicode_errors=self.unicode_errors,
@@ -501,7 +412,7 @@ class Word2Vec:
         self._set_schedule(
             corpus_iterable, corpus_file, epochs, start_alpha, end_alpha, compute_loss
         )
-        job = _Job(self, callbacks, progress, checkpoint, every, interval)
+        job = Training(self, callbacks, progress, checkpoint, every, interval)
         return job.run()
 
     def _set_schedule(
@@ -527,7 +438,7 @@ class Word2Vec:
         start = self.alpha if start_alpha is None else check("start_alpha", start_alpha)
         end = self.min_alpha if end_alpha is None else check("end_alpha", end_alpha)
         if given:
-            source = _source(
+            source = source_of(
                 *(sentences, corpus_file),
                 lines=not self.running_text,
                 unicode_errors=self.unicode_errors,
@@ -632,7 +543,7 @@ class Word2Vec:
 
         Raises ValueError if there is no pair of words at all.
         """
-        source = _source(
+        source = source_of(
             *(sentences, corpus_file),
             lines=not self.running_text,
             unicode_errors=self.unicode_errors,
@@ -742,8 +653,8 @@ class Word2Vec:
         for name, value in counted.items():
             setattr(model, name, value)
         model._schedule = schedule
-        if schedule is not None and not schedule.done and os.path.exists(_ids_of(fname)):
-            model._corpus = _read_ids(_ids_of(fname), len(model.wv), schedule)
+        if schedule is not None and not schedule.done and os.path.exists(ids_of(fname)):
+            model._corpus = read_ids(ids_of(fname), len(model.wv), schedule)
         return model
 
     @classmethod
@@ -777,7 +688,7 @@ class Word2Vec:
         if not schedule.done:
             if model._corpus is None:
                 raise FileNotFoundError(
-                    f"{_ids_of(path)}: no such file; a checkpoint needs the ids that were saved "
+                    f"{ids_of(path)}: no such file; a checkpoint needs the ids that were saved "
                     "beside it, or load it and call train(sentences)"
                 )
             model.train(
@@ -821,404 +732,3 @@ def _grown(table: np.ndarray | None, V: int, D: int) -> np.ndarray:
     if table is not None:
         grown[: len(table)] = table
     return grown
-
-
-# ---- one call of `train`
-
-
-class _Job:
-    """Bar, callbacks, checkpoints and Ctrl-C around `engine.run`."""
-
-    def __init__(
-        self,
-        model: Word2Vec,
-        callbacks: list[Any],
-        progress: bool,
-        checkpoint: Any,
-        every: float,
-        interval: int | None,
-    ) -> None:
-        assert model._corpus is not None and model._schedule is not None
-        self.model, self.callbacks = model, callbacks
-        self.checkpoint, self.every, self.saved = checkpoint, every, time.monotonic()
-        self.corpus, self.schedule = model._corpus, model._schedule
-        self.interval_blocks: int | None = None
-        if interval is not None and any(hasattr(c, "on_interval") for c in callbacks):
-            words = max(1, self.corpus.n_raw_words)
-            positions = interval * self.schedule.n / words
-            self.interval_blocks = max(1, round(positions / self.schedule.block))
-            if model.deterministic:
-                group = 8
-                self.interval_blocks = max(1, self.interval_blocks // group) * group
-        self.show_bar = progress
-        self.bar: Any = None
-        self.begun = self.schedule.progress
-
-    def run(self) -> tuple[int, int]:
-        from fastw2v.trainer import _Interrupts
-
-        model, schedule = self.model, self.schedule
-        n_parts = model._parts()
-        before, started = schedule.words, time.perf_counter()
-        if self.checkpoint is not None:
-            self._save_ids()
-        weights = model._weights()
-        self.interrupts = _Interrupts()
-        try:
-            with self.interrupts:
-                self._open_bar()
-                if not self._call("on_train_begin"):
-                    engine.run(
-                        *(schedule, weights, self.corpus.ids, n_parts),
-                        *(self._after_slice, self._after_epoch, self._before_epoch),
-                        self.interval_blocks,
-                    )
-                model._settle()
-                if self.checkpoint is not None:
-                    model.save(self.checkpoint)
-                self._call("on_train_end")
-        finally:
-            model._settle()
-            model.total_train_time += time.perf_counter() - started
-            if self.bar is not None:
-                self.bar.close()
-        done = schedule.progress - self.begun
-        raw = round(done * schedule.epochs * self.corpus.n_raw_words)
-        return schedule.words + schedule.sums.words - before, raw
-
-    def _open_bar(self) -> None:
-        if self.show_bar:
-            from tqdm import tqdm
-
-            self.bar = tqdm(
-                total=self.schedule.epochs * self.corpus.n_raw_words,
-                initial=round(self.begun * self.schedule.epochs * self.corpus.n_raw_words),
-                unit="word",
-                unit_scale=True,
-                dynamic_ncols=True,
-            )
-
-    def _call(self, name: str) -> bool:
-        stop = False
-        for callback in self.callbacks:
-            method = getattr(callback, name, None)
-            stop = (method is not None and method(self.model) is True) or stop
-        return stop
-
-    def _before_epoch(self) -> None:
-        self._call("on_epoch_begin")
-
-    def _after_slice(self) -> bool:
-        schedule = self.schedule
-        if self.bar is not None:
-            total = round(schedule.progress * schedule.epochs * self.corpus.n_raw_words)
-            self.bar.update(total - self.bar.n)
-            loss = schedule.sums.mean_loss
-            if not np.isnan(loss):
-                self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
-        if self.checkpoint is not None and time.monotonic() - self.saved >= self.every:
-            self.model.save(self.checkpoint)
-            self.saved = time.monotonic()
-        stop = False
-        if self.interval_blocks and schedule.next_block % self.interval_blocks == 0:
-            stop = self._call("on_interval")
-        self.interrupts.between_steps()
-        return stop
-
-    def _after_epoch(self) -> bool:
-        return self._call("on_epoch_end")
-
-    def _save_ids(self) -> None:
-        """The encoded text beside the checkpoint, unless it is there already."""
-        path = _ids_of(self.checkpoint)
-        if os.path.exists(path):
-            try:
-                old = _read_ids(path, len(self.model.wv), self.schedule)
-                if np.array_equal(old.ids, self.corpus.ids):
-                    return
-                del old
-            except ValueError:
-                pass
-        corpus = self.corpus
-        facts = {
-            "n_words": corpus.n_words,
-            "n_raw_words": corpus.n_raw_words,
-            "n_sentences": corpus.n_sentences,
-        }
-        _container.write(path, "ids", facts, {"ids": corpus.ids})
-
-
-def _ids_of(path: str | os.PathLike[str]) -> str:
-    return os.fspath(path) + ".ids"
-
-
-def _read_ids(path: str, V: int, schedule: engine.Schedule) -> EncodedCorpus:
-    content = _container.read(path, "ids", "r")
-    try:
-        facts, ids = content.facts, content.arrays["ids"]
-        if ids.shape != (schedule.n,) or ids.dtype != np.int32:
-            raise ValueError(f"expected {schedule.n} ids, got {ids.shape}")
-        if len(ids) and (ids.max() >= V or ids.min() < END):
-            raise ValueError(f"ids are outside of -1 .. {V - 1}")
-        return EncodedCorpus(
-            ids, int(facts["n_words"]), int(facts["n_raw_words"]), int(facts["n_sentences"])
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path}: does not belong to the checkpoint ({error}); train again"
-        ) from error
-
-
-# ---- the steps on their own
-
-
-def count_words(
-    sentences: Any = None,
-    corpus_file: Any = None,
-    *,
-    running_text: bool = False,
-    unicode_errors: str = "strict",
-    workers: int | None = None,
-) -> WordCounts:
-    """Count the words of sentences or of text files.
-
-    Counts of several texts add up; `WordCounts.vocabulary` then chooses the words to learn.
-
-    >>> counts = count_words([["you", "say"], ["i", "say"]])
-    >>> counts.words, counts.counts.tolist(), counts.n_sentences
-    (['you', 'say', 'i'], [1, 2, 1], 2)
-    """
-    source = _source(sentences, corpus_file, lines=not running_text, unicode_errors=unicode_errors)
-    return Text(source, n_parts=workers).counts
-
-
-def encode(
-    sentences: Any = None,
-    corpus_file: Any = None,
-    *,
-    vocabulary: Vocabulary,
-    running_text: bool = False,
-    unicode_errors: str = "strict",
-    memory_limit: int | None = None,
-    workers: int | None = None,
-) -> EncodedCorpus:
-    """Sentences or text files in the ids of a vocabulary, -1 between sentences.
-
-    >>> sentences = [["you", "say"], ["i", "say"]]
-    >>> vocabulary = count_words(sentences).vocabulary()
-    >>> encode(sentences, vocabulary=vocabulary).ids
-    array([ 1,  0, -1,  2,  0, -1], dtype=int32)
-    """
-    source = _source(sentences, corpus_file, lines=not running_text, unicode_errors=unicode_errors)
-    text = Text(source, n_parts=workers, memory_limit=memory_limit)
-    return text.encode(vocabulary.index)
-
-
-@dataclass
-class WeightDelta:
-    """What a training has changed: differences of weights, and how often each row was changed.
-
-    inputs (V, D), outputs (V, D), nodes (V - 1, D), and their touch counts; None for tables that
-    the model does not have.
-
-    >>> delta = WeightDelta(np.ones((2, 4)), None, np.array([3, 0]), None)
-    >>> delta.touched_inputs.nonzero()[0]
-    array([0])
-    >>> delta.save("shard0.delta")
-    >>> WeightDelta.load("shard0.delta").inputs.shape
-    (2, 4)
-    """
-
-    inputs: np.ndarray
-    outputs: np.ndarray | None
-    touched_inputs: np.ndarray
-    touched_outputs: np.ndarray | None
-    nodes: np.ndarray | None = None
-    touched_nodes: np.ndarray | None = None
-
-    def save(self, fname: str | os.PathLike[str]) -> None:
-        """Save it for another machine; the file appears when it is complete."""
-        _container.write(fname, "WeightDelta", {}, _container.optional(vars(self)))
-
-    @classmethod
-    def load(cls, fname: str | os.PathLike[str]) -> WeightDelta:
-        """Open what `save` wrote. Raises ValueError, naming what is wrong, if it is damaged."""
-        arrays = _container.read(fname, "WeightDelta", None).arrays
-        pairs = [("inputs", "touched_inputs"), ("outputs", "touched_outputs")]
-        pairs.append(("nodes", "touched_nodes"))
-        for table, touched in pairs:
-            there = (table in arrays, touched in arrays)
-            if there == (False, False) and table != "inputs":
-                continue
-            if there != (True, True) or arrays[table].shape[:1] != arrays[touched].shape:
-                raise ValueError(f"{fname}: {table}: the delta is damaged; get the file again")
-            _container.check_finite(fname, table, arrays[table])
-        return cls(**{name: arrays.get(name) for pair in pairs for name in pair})  # type: ignore
-
-
-def train_ids(
-    model: Word2Vec,
-    ids: Any,
-    n_words: int | None = None,
-    *,
-    start: int = 0,
-    start_alpha: float | None = None,
-    end_alpha: float | None = None,
-    key: int = 0,
-    touched: Sequence[np.ndarray] | None = None,
-) -> float:
-    """Train a model on encoded ids, from position `start` until n_words are through or the end.
-
-    ids (N,) as `encode` gives them: a shard of a corpus. The learning rate goes from start_alpha to
-    end_alpha over these words (both: the model's alpha). key decides all draws. touched: arrays
-    uint32 that count the changes of each row of `wv.vectors` (V,), `syn1neg` (V,) and, where hs is
-    1, `syn1` (V - 1,). Returns the mean loss per pair, of a sample of them.
-
-    Raises IndexError for ids that are not in the vocabulary.
-
-    >>> model = Word2Vec(vector_size=8, min_count=1, sample=0, workers=1)
-    >>> sentences = [["you", "say"], ["i", "say"]]
-    >>> model.build_vocab(sentences)
-    >>> vocabulary = count_words(sentences).vocabulary()
-    >>> ids = encode(sentences, vocabulary=vocabulary).ids
-    >>> before = model.wv.vectors.copy()
-    >>> _ = train_ids(model, ids, start_alpha=0.5)
-    >>> bool((model.wv.vectors != before).any())
-    True
-    """
-    V = len(model.wv)
-    found = _validation.encoded_ids("ids", ids, V)
-    begin = _validation.whole("start", start)
-    end = len(found)
-    if n_words is not None:
-        _validation.positive_int("n_words", n_words)
-        reached = np.cumsum(found[begin:] >= 0)
-        end = begin + int(np.searchsorted(reached, n_words)) + 1 if len(reached) else begin
-    shard = found[begin:end]
-    if not len(shard):
-        return float("nan")
-    first = model.alpha if start_alpha is None else start_alpha
-    last = first if end_alpha is None else end_alpha
-    counts = [] if touched is None else list(touched)
-    sizes = [V, V, V - 1][: 3 if model.hs else 2]
-    if touched is not None and len(counts) < len(sizes):
-        raise ValueError(
-            f"touched: expected {len(sizes)} arrays for this model, got {len(counts)}; add one of "
-            f"{sizes[-1]} zeros for syn1"
-        )
-    for i, (count, size) in enumerate(zip(counts, sizes, strict=False)):
-        _validation.touch_counts(f"touched[{i}]", count, size)
-    weights = model._weights()
-    if touched is not None:
-        weights.touched_in, weights.touched_out = counts[:2]
-        if model.hs:
-            weights.touched_nodes = counts[2]
-    n = len(shard)
-    block = model._block(n)
-    n_blocks = -(-n // block)
-    at_once = max(1, engine.BLOCK // block) * 16  # so that Ctrl-C gets its turn
-    sums, n_parts = engine.Sums(), model._parts()
-    try:
-        for begin in range(0, n_blocks, at_once):
-            end = min(n_blocks, begin + at_once)
-            sums.add(
-                weights.train(
-                    *(shard, begin, end, block, key, first, (last - first) / n),
-                    *(engine.LOSS_SAMPLE, n_parts),
-                )
-            )
-    finally:
-        model._settle()
-    return sums.mean_loss
-
-
-def weight_delta(
-    model: Word2Vec, before: Sequence[np.ndarray | None], touched: Sequence[np.ndarray]
-) -> WeightDelta:
-    """What has changed since `before`, copies of `wv.vectors`, `syn1neg` and, with hs, `syn1`.
-
-    touched: what `train_ids` has counted.
-
-    >>> model = Word2Vec([["a", "b"]] * 9, vector_size=4, min_count=1, sample=0, workers=1)
-    >>> before = model.wv.vectors.copy(), model.syn1neg.copy()
-    >>> touched = np.zeros(2, np.uint32), np.zeros(2, np.uint32)
-    >>> _ = train_ids(model, [0, 1, -1], touched=touched)
-    >>> delta = weight_delta(model, before, touched)
-    >>> delta.inputs.shape, delta.touched_inputs
-    ((2, 4), array([1, 1], dtype=uint32))
-    """
-    changed: list[Any] = []
-    for i, (name, table) in enumerate(_tables(model)):
-        if table is None:
-            changed.append((None, None))
-        else:
-            old = _before(name, table, before, i)
-            changed.append((table - old, np.array(touched[i])))
-    (inputs, in_counts), (outputs, out_counts), (nodes, node_counts) = changed
-    return WeightDelta(inputs, outputs, in_counts, out_counts, nodes, node_counts)
-
-
-def _tables(model: Word2Vec) -> list[tuple[str, Any]]:
-    return [("wv.vectors", model.wv.vectors), ("syn1neg", model.syn1neg), ("syn1", model.syn1)]
-
-
-def _before(name: str, table: np.ndarray, before: Sequence[Any], i: int) -> np.ndarray:
-    old = before[i] if i < len(before) else None
-    if old is None or old.shape != table.shape:
-        got = "none" if old is None else f"shape {old.shape}"
-        raise ValueError(
-            f"before[{i}]: expected a copy of {name} of shape {table.shape}, got {got}; copy all "
-            "tables of the model before it is trained"
-        )
-    return old
-
-
-def merge_deltas(
-    model: Word2Vec, before: Sequence[np.ndarray | None], deltas: Sequence[WeightDelta]
-) -> None:
-    """Set a model to `before` plus what several trainings from there have changed.
-
-    A row gets the mean of its changes weighted by how often each training touched it: one touched
-    by a single training gets all of its change, one touched by all equally the plain mean. (Sums
-    of frequent rows diverge, plain means of rare ones stall.)
-
-    Raises ValueError, with nothing changed, if the deltas are not of this model.
-
-    >>> model = Word2Vec([["a", "b"]] * 9, vector_size=4, min_count=1, workers=1)
-    >>> before = model.wv.vectors.copy(), model.syn1neg.copy()
-    >>> one = np.ones((2, 4), np.float32)
-    >>> deltas = [WeightDelta(one, one, np.array([3, 1]), np.array([1, 1])),
-    ...           WeightDelta(-one, one, np.array([1, 0]), np.array([0, 0]))]
-    >>> merge_deltas(model, before, deltas)
-    >>> (model.wv.vectors - before[0]).round(4)[:, 0]
-    array([0.5, 1. ], dtype=float32)
-    """
-    if not deltas:
-        raise ValueError("deltas: expected at least one, got none")
-    merged = []
-    names = ("inputs", "outputs", "nodes")
-    for i, ((name, table), part) in enumerate(zip(_tables(model), names, strict=True)):
-        if table is None:
-            continue
-        changes = [getattr(delta, part) for delta in deltas]
-        for k, change in enumerate(changes):
-            if change is None or change.shape != table.shape:
-                got = "none" if change is None else f"shape {change.shape}"
-                raise ValueError(
-                    f"deltas[{k}].{part}: expected shape {table.shape}, got {got}; merge deltas of "
-                    "the same model"
-                )
-        touches = [getattr(delta, f"touched_{part}") for delta in deltas]
-        merged.append((table, _before(name, table, before, i) + _weighted_mean(changes, touches)))
-    for table, content in merged:
-        table[:] = content
-
-
-def _weighted_mean(tables: list[Any], touches: list[np.ndarray]) -> np.ndarray:
-    counts = np.stack([np.asarray(touch, np.float64) for touch in touches])
-    total = counts.sum(axis=0)
-    shares = (counts / np.where(total == 0, 1, total)).astype(np.float32)
-    mean = np.zeros_like(tables[0])
-    for table, share in zip(tables, shares, strict=True):
-        mean += share[:, None] * table
-    return mean

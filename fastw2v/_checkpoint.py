@@ -198,7 +198,9 @@ def _parts(thing, path="model", seen=None):
         yield path, thing
         return
     ours = type(thing).__module__.startswith("fastw2v.")
-    if hasattr(thing, "__dict__") and (ours or hasattr(thing, "params")):
+    if not ours:  # a layer, a model or a sampler of the reader's own
+        ours = hasattr(thing, "params") or hasattr(thing, "get_negative_sample")
+    if hasattr(thing, "__dict__") and ours:
         seen[id(thing)] = thing
         yield path, thing
         for name in sorted(vars(thing)):

@@ -32,6 +32,7 @@ import numpy as np
 from fastw2v import _validation
 from fastw2v._archive import array_of
 from fastw2v._files import replacing
+from fastw2v._waiting import settle
 from fastw2v.datasets.text import EOS
 from fastw2v.models import BetterRnnlmGen, RnnlmGen
 from fastw2v.optimizer import SGD
@@ -191,7 +192,9 @@ class TextModel:
             "words": self.words,
         }
         text = json.dumps(meta, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        arrays = {f"param{i}": np.asarray(p) for i, p in enumerate(self._saved())}
+        saved = self._saved()
+        settle(*saved)
+        arrays = {f"param{i}": np.asarray(p) for i, p in enumerate(saved)}
         with replacing(path) as file:
             np.savez(file, **{_META: np.frombuffer(text, np.uint8)}, **arrays)
 

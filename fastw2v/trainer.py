@@ -340,7 +340,6 @@ class _Saved:
 
     _counters = ()  # attributes that are saved
     _position = None  # where the fit is, or was interrupted; where the next one goes on
-    _saver = None
 
     def save(self, path):
         """Write weights, optimizer, random state and position to the file `path`, an .npz.
@@ -379,7 +378,7 @@ class _Saved:
         return trainer
 
     def _begin(self, data, checkpoint, every, arguments):
-        """Where to begin: (epochs done, iterations done, position or {}). Checks the arguments."""
+        """Where to begin, a position or {}, and what `_reached` needs. Checks the arguments."""
         if every is not None:
             positive_int("every", every)
         if checkpoint is not None:
@@ -401,12 +400,11 @@ class _Saved:
                 )
         if position:
             np.random.set_state(position["random"])
-        self._saver = (checkpoint, every, known, data, arguments)
-        return position.get("epochs", 0), position.get("k", 0), position
+        return position, (checkpoint, every, known, data, arguments)
 
-    def _reached(self, run, epochs, k, max_iters, **more):
+    def _reached(self, run, saving, epochs, k, max_iters, **more):
         """After an iteration, or an epoch (k = 0): save if it is due, or if this is the end."""
-        checkpoint, every, known, data, arguments = self._saver
+        checkpoint, every, known, data, arguments = saving
         due = k == 0 or (every is not None and (epochs * max_iters + k) % every == 0)
         stopped = run.interrupts.pending
         if k == max_iters or not (stopped or (due and checkpoint is not None)):
@@ -498,7 +496,8 @@ class Trainer(_Saved):
                 stacklevel=2,
             )
         arguments = {"batch_size": batch_size, "max_grad": max_grad, "eval_interval": eval_interval}
-        epochs, first, before = self._begin((x, t), checkpoint, every, arguments)
+        before, saving = self._begin((x, t), checkpoint, every, arguments)
+        epochs, first = before.get("epochs", 0), before.get("k", 0)
         order = before.get("order", np.arange(len(x)))
         n_steps = max(0, max_epoch - epochs) * max_iters - first
         with _Fit(self, max_grad, eval_interval, n_steps, batch_size, progress) as run:
@@ -512,12 +511,12 @@ class Trainer(_Saved):
                     if average is not None:
                         run.line(self.current_epoch, k, max_iters, "loss", average)
                         self.loss_list.append(average)
-                    self._reached(run, epoch, k + 1, max_iters, order=order)
+                    self._reached(run, saving, epoch, k + 1, max_iters, order=order)
                     if k + 1 < max_iters:
                         run.interrupts.between_steps()
                 first = 0
                 self.current_epoch += 1
-                self._reached(run, epoch + 1, 0, max_iters, order=order)
+                self._reached(run, saving, epoch + 1, 0, max_iters, order=order)
                 run.interrupts.between_steps()
 
     def fit_batches(self, batches, steps, max_grad=None, eval_interval=20, *, progress=False):
@@ -542,7 +541,7 @@ class Trainer(_Saved):
         batches = iter(iterable("batches", batches, "batches (x, t)"))
         _check_run(self, max_grad, eval_interval)
         positive_int("steps", steps, low=0)
-        self.eval_interval = eval_interval
+        self.eval_interval, self._position = eval_interval, None
         total, count = 0.0, 0
         with _Fit(
             self, max_grad, eval_interval, steps, 1, progress, unit="step", watched=watched
@@ -637,7 +636,8 @@ class RnnlmTrainer(_Saved):
             "max_grad": max_grad,
             "eval_interval": eval_interval,
         }
-        epochs, first, before = self._begin((xs, ts), checkpoint, every, arguments)
+        before, saving = self._begin((xs, ts), checkpoint, every, arguments)
+        epochs, first = before.get("epochs", 0), before.get("k", 0)
         if not before:
             self.time_idx = 0
             self.ppl_list = []
@@ -652,12 +652,12 @@ class RnnlmTrainer(_Saved):
                         perplexity = float(np.exp(average))
                         run.line(self.current_epoch, k, max_iters, "perplexity", perplexity)
                         self.ppl_list.append(perplexity)
-                    self._reached(run, epoch, k + 1, max_iters)
+                    self._reached(run, saving, epoch, k + 1, max_iters)
                     if k + 1 < max_iters:
                         run.interrupts.between_steps()
                 first = 0
                 self.current_epoch += 1
-                self._reached(run, epoch + 1, 0, max_iters)
+                self._reached(run, saving, epoch + 1, 0, max_iters)
                 run.interrupts.between_steps()
 
     def plot(self, ylim=None):

@@ -36,6 +36,22 @@ def word2vec(model_class=CBOW, **options):
     return model_class(V, H, WINDOW, CORPUS, **options)
 
 
+class OwnSampler:
+    """One of a reader's own, with a random generator of its own."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(5)
+
+    def get_negative_sample(self, target):
+        return self.rng.integers(0, V, (len(target), 5))
+
+
+def with_own_sampler():
+    model = word2vec()
+    model.ns_loss.sampler = OwnSampler()
+    return model
+
+
 def fit(trainer, **more):
     if isinstance(trainer, RnnlmTrainer):
         trainer.fit(CORPUS[:-1], CORPUS[1:], 3, 5, 7, 0.5, eval_interval=4, **more)
@@ -78,9 +94,9 @@ def kill_at(monkeypatch, n):
 
 
 def killed_again_and_again(make, trainer_class, path, moments):
-    """The trainer of a run that ends several times and goes on from its file."""
+    """The trainer of a run that ends several times and goes on from its file; how often it did."""
     np.random.seed(7)
-    trainer = trainer_class(*make())
+    trainer, resumed = trainer_class(*make()), 0
     for n in moments:
         with pytest.MonkeyPatch.context() as patch:
             kill_at(patch, n)
@@ -89,16 +105,17 @@ def killed_again_and_again(make, trainer_class, path, moments):
             except Killed:
                 pass
             else:
-                return trainer
+                return trainer, resumed
         np.random.seed(n)  # nothing in a new process is as it was
         model, _ = make()
         if path.exists():
             trainer = trainer_class.resume(path, model)
+            resumed += 1
         else:
             np.random.seed(7)
             trainer = trainer_class(*make())
     fit(trainer, checkpoint=path, every=4)
-    return trainer
+    return trainer, resumed
 
 
 MAKERS = {
@@ -107,6 +124,7 @@ MAKERS = {
         Trainer,
         lambda: (word2vec(rng=np.random.default_rng(3)), Momentum(0.1)),
     ),
+    "cbow with a sampler": (Trainer, lambda: (with_own_sampler(), Adam(0.01))),
     "skip-gram": (Trainer, lambda: (word2vec(SkipGram), Nesterov(0.1))),
     "rmsprop": (Trainer, lambda: (word2vec(), RMSprop(0.01))),
     "adagrad": (Trainer, lambda: (word2vec(), AdaGrad(0.1))),
@@ -127,11 +145,14 @@ def test_killed_at_random_moments(name, tmp_path, capsys):
     fit(whole)
     expected = result(whole)
     rng = np.random.default_rng(len(name))
+    total = 0
     for run in range(3):
         path = tmp_path / f"{run}.npz"
         moments = rng.integers(0, 40, 6).tolist()
-        mine = killed_again_and_again(make, trainer_class, path, moments)
+        mine, resumed = killed_again_and_again(make, trainer_class, path, moments)
         assert_same_results(result(mine), expected)
+        total += resumed
+    assert total >= 6
     assert not list(tmp_path.glob(".*"))
 
 

@@ -20,6 +20,8 @@ _OWN = _gemm.fused()
 _NS = 0.02  # serial nanoseconds per multiply-add; see `_threads.parts`
 _OUT_NS = 0.3  # and per element of the result
 _SUM_NS = 0.1  # per element of what is added up
+_LONGEST_NS = 2e8  # of a call, serially: between two calls Ctrl-C gets its turn
+_FEWEST_ROWS = 64  # of a call that is one of several
 
 
 def product(a, b, out=None, *, accumulate=False, bias=None):
@@ -94,8 +96,12 @@ def _multiply(a, b, out, accumulate, bias):
     if bias is not None and not (bias.flags.c_contiguous and bias.flags.aligned):
         bias = bias.copy()
     M, N = out.shape
-    n_parts = _threads.parts(M * N * (a.shape[1] * _NS + _OUT_NS))
-    _RUN(out, a, b, bias, accumulate, n_parts)
+    ns = M * N * (a.shape[1] * _NS + _OUT_NS)
+    pieces = max(1, min(int(ns / _LONGEST_NS), M // _FEWEST_ROWS))
+    n_parts = _threads.parts(ns / pieces)
+    for k in range(pieces):
+        rows = slice(M * k // pieces, M * (k + 1) // pieces)
+        _RUN(out[rows], a[rows], b, bias, accumulate, n_parts)
     return out
 
 

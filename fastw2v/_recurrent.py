@@ -21,6 +21,8 @@ GATES = ("sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3")  # the numbers
 _MAC_NS = 0.02  # serial nanoseconds of a multiply-add; see `_threads.parts`
 _CACHE = 3 << 18  # bytes of packed weights that stay in a core's own cache beside the states
 _STEP_NS = 5000  # a step cut by units waits for all parts; below this it costs more than it gains
+_LONGEST_NS = 2e8  # of a call, serially: between two calls Ctrl-C gets its turn
+_FEWEST_ROWS = 8  # of a call that is one of several
 
 
 class _OverTime:
@@ -190,13 +192,24 @@ class _OverTime:
         return product(rows, Wx.T).reshape(xs.shape)
 
     def _run(self, entry, *outputs, inputs=(), Wh, lengths, options):
-        """Call a kernel: outputs, scratch, inputs, weights, options, and how it is cut."""
+        """Call a kernel: outputs, scratch, inputs, weights, options, and how it is cut.
+
+        All but scratch, weights and options have N rows, which know nothing of each other: a long
+        job is done some rows after the other.
+        """
         dtype = Wh.dtype
         N, T = outputs[0].shape[:2]
-        size = specialise(self._kernel.scratch_size)[dtype](Wh, N)
+        pieces = int(N * T * Wh.size * _MAC_NS / _LONGEST_NS)
+        pieces = max(1, min(pieces, N // _FEWEST_ROWS))
+        most = -(-N // pieces)
+        size = specialise(self._kernel.scratch_size)[dtype](Wh, most)
         work = self._scratch.take("work", (size,), dtype)
-        run = specialise(entry)[dtype]
-        run(*outputs, work, *inputs, Wh, lengths, *options, *self._cut(Wh, N, T))
+        run, cut = specialise(entry)[dtype], self._cut(Wh, most, T)
+        for k in range(pieces):
+            lo, hi = N * k // pieces, N * (k + 1) // pieces
+            done, given = ([x if x is None else x[lo:hi] for x in xs] for xs in (outputs, inputs))
+            some = None if lengths is None else lengths[lo:hi]
+            run(*done, work, *given, Wh, some, *options, *cut)
 
     def _cut(self, Wh, N, T):
         """(by_units, n_parts) for T steps of N rows: see src_pyx/common_recurrent.pxd."""

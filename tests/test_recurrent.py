@@ -4,8 +4,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from conftest import assert_same_bits
 from golden import load
 
+from fastw2v import _recurrent
 from fastw2v.time_layers import TimeGRU, TimeLSTM, TimeRNN
 
 N, T, D, H = 6, 400, 5, 40
@@ -78,3 +80,33 @@ def test_agrees_with_torch(name):
         found |= {"dc0": layer.dc, "c": layer.c}
     for key, value in found.items():
         np.testing.assert_allclose(value, case[key], rtol=1e-10, atol=1e-12, err_msg=key)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("cls", list(KEPT))
+def test_a_long_job_is_made_of_several_calls(rng, monkeypatch, cls, padded):
+    """So that Ctrl-C comes in between; the numbers are the same."""
+    layer, _, _ = made(cls, rng)
+    rows = 37
+    xs, dhs = rng.standard_normal((rows, 9, D), "f"), rng.standard_normal((rows, 9, H), "f")
+    lengths = rng.integers(0, 10, rows) if padded else None
+
+    def results():
+        hs, dxs = layer.forward(xs, lengths=lengths), layer.backward(dhs)
+        return [hs, dxs, layer.h, layer.dh, *(grad.copy() for grad in layer.grads)]
+
+    expected, calls = results(), []
+    specialise = _recurrent.specialise
+
+    def counting(entry):
+        runs = specialise(entry)
+        return {
+            dtype: lambda *given, run=run: calls.append(len(given)) or run(*given)
+            for dtype, run in runs.items()
+        }
+
+    monkeypatch.setattr(_recurrent, "specialise", counting)
+    monkeypatch.setattr(_recurrent, "_LONGEST_NS", 1)
+    for mine, before in zip(results(), expected, strict=True):
+        assert_same_bits(mine, before)
+    assert len(calls) == 2 * (1 + 37 // 8)  # each with the call that tells the size of scratch

@@ -17,12 +17,13 @@ import numpy as np
 from fastw2v import _threads, candidate_sampling, datasets, util
 from fastw2v.base_model import BaseModel
 from fastw2v.keyed_vectors import KeyedVectors
-from fastw2v.models import CBOW, CharTranslator, Rnnlm, SequenceRegressor, SkipGram
+from fastw2v.models import CBOW, CharTranslator, Rnnlm, SequenceRegressor, SimpleRnnlm, SkipGram
 from fastw2v.optimizer import SGD, Adam
 from fastw2v.text_model import TextModel
 from fastw2v.text_model import train as train_text
 from fastw2v.time_layers import TimeLSTM
 from fastw2v.trainer import RnnlmTrainer, Trainer
+from fastw2v.word2vec import Word2Vec, count_words
 
 HANGS = 60  # seconds after which a child is taken for dead
 
@@ -165,6 +166,26 @@ def _regression():
     return lambda: Trainer(model, Adam()).fit(xs, xs[:, 0, 0], 1000, 50, eval_interval=None)
 
 
+def _whole_corpus(**settings):
+    ids = _corpus(2_000_000)
+    sentences = [ids[k : k + 1000].tolist() for k in range(0, len(ids), 1000)]
+    model = Word2Vec(min_count=1, epochs=1000, **settings)
+    model.build_vocab(sentences)
+    return model.train
+
+
+def _counting_words(folder):
+    path = Path(folder, "text.txt")
+    words = " ".join(f"w{k}" for k in _corpus(300_000, 100_000))
+    path.write_text("\n".join([words] * 40))
+    return lambda: [count_words(corpus_file=path) for _ in range(100)]
+
+
+def _questions(folder):
+    vectors = _written_vectors(folder)
+    return lambda: vectors.most_similar_many(vectors.index_to_key, topn=10)
+
+
 # name -> what prepares a call in a folder; the call itself takes many seconds.
 LONG_CALLS = {
     "fit of CBOW": lambda folder: _word_model(CBOW),
@@ -182,6 +203,10 @@ LONG_CALLS = {
     "create_co_matrix": lambda folder: _counting(),
     "ppmi": lambda folder: _ppmi(),
     "drawing": lambda folder: _drawing(),
+    "Word2Vec": lambda folder: _whole_corpus(sg=1),
+    "Word2Vec, deterministic": lambda folder: _whole_corpus(deterministic=True),
+    "count_words": _counting_words,
+    "most_similar_many": _questions,
     "a long sequence": lambda folder: _long_sequence(),
 }
 
@@ -244,6 +269,29 @@ def _keyed(value):
     return KeyedVectors.from_words(words, np.full((200, 20), value, np.float32))
 
 
+def _word2vec(value):
+    model = Word2Vec(vector_size=20, min_count=1)
+    model.build_vocab([[f"word{k}" for k in range(200)]])
+    _filled(model, [model.wv.vectors, model.syn1neg], value)
+    return model
+
+
+def _tables(path):
+    model = Word2Vec.load(path)
+    return [model.wv.vectors, model.syn1neg]
+
+
+def _trainer(value):
+    model = SimpleRnnlm(50, 20, 20)
+    return Trainer(_filled(model, model.params, value), Adam())
+
+
+def _resumed(path):
+    model = SimpleRnnlm(50, 20, 20)
+    Trainer.resume(path, model)
+    return model.params
+
+
 # name -> (file name, save(value, path), load(path) -> arrays full of that value)
 SAVERS = {
     "parameters pkl": ("m.pkl", lambda v, p: _Model(v).save_params(p), lambda p: _Model(0).load(p)),
@@ -273,14 +321,14 @@ SAVERS = {
         lambda v, p: _translator(v).save(p),
         lambda p: CharTranslator.load(p).params,
     ),
-}
-
-if hasattr(KeyedVectors, "save"):  # not yet in every version
-    SAVERS["container"] = (
+    "container": (
         "v.fw2v",
         lambda v, p: _keyed(v).save(p),
         lambda p: [KeyedVectors.load(p).vectors],
-    )
+    ),
+    "Word2Vec": ("m.fw2v", lambda v, p: _word2vec(v).save(p), _tables),
+    "training": ("t.npz", lambda v, p: _trainer(v).save(p), _resumed),
+}
 
 
 def killed_while_saving(name, folder, rng):

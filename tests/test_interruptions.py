@@ -10,7 +10,14 @@ from fastw2v import _threads
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
 # Those that need hundreds of megabytes or a second to begin are for tools/interrupt.py.
-QUICK = ("fit of CBOW", "fit of Rnnlm", "fit of a regressor", "text_model.train", "drawing")
+QUICK = (
+    "fit of CBOW",
+    "fit of Rnnlm",
+    "fit of a regressor",
+    "text_model.train",
+    "drawing",
+    "Word2Vec",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -234,6 +234,24 @@ def test_every_word_is_a_centre_once_for_any_parts_and_blocks(rng):
             assert stats[:, 3].tolist() == inside
 
 
+@pytest.mark.parametrize("mode", [SG, MEAN | SHARED])
+def test_parts_add_up_what_they_change_in_frequent_rows(rng, mode):
+    """With small steps it is hardly of consequence who takes them when, but none may be lost."""
+    N = 200_000  # enough for copies of rows, for three parts
+    ids = (rng.random(N) ** 3 * V).astype(np.int32)
+    before = make(np.random.default_rng(1), 20, mode)
+    changes = []
+    for n_parts in (1, 2, 3):
+        weights = make(np.random.default_rng(1), 20, mode)
+        stats = weights.train(ids, 0, -(-N // 8192), 8192, 5, 1e-4, 0.0, 0, n_parts)
+        assert stats[:, 3].sum() == N
+        tables = (weights.inputs, before.inputs), (weights.outputs, before.outputs)
+        changes.append([after[:20] - first[:20] for after, first in tables])
+    for mine in changes[1:]:
+        for change, expected in zip(mine, changes[0], strict=True):
+            assert np.linalg.norm(change - expected) < 0.05 * np.linalg.norm(expected)
+
+
 def test_touches_are_counted(rng):
     ids = corpus(rng, 500)
     weights = make(rng, 8, MEAN, window=2, negative=2)

@@ -138,12 +138,14 @@ typedef struct {
 enum { FW_LOOK = 16 }; /* steps between two looks whether anything still changes */
 
 /* Whether no later step can move w, after step k with the quotient q: the rule of `settled`. While
-   steps become smaller, the bound of all later ones comes from the last one. */
+   steps become smaller, the bound of all later ones comes from the last one; a thousandth more is
+   for the rounding of quotient and bound. Numbers below a power of two lie closer than those above
+   it, which the two sums see for themselves. */
 static inline int fw_adam_settled(__m512 w, __m512 m, __m512 q, ptrdiff_t k, const fw_adam_plan *p) {
     const float lr = p->lr[k];
     __m512 bound;
     if (p->slower && lr * 1e6f < p->lr_high) return 0; /* the quotient has lost its digits */
-    bound = p->slower ? _mm512_mul_ps(_mm512_abs_ps(q), _mm512_set1_ps(2.001f * (p->lr_high / lr)))
+    bound = p->slower ? _mm512_mul_ps(_mm512_abs_ps(q), _mm512_set1_ps(1.001f * (p->lr_high / lr)))
                       : _mm512_mul_ps(_mm512_abs_ps(m), _mm512_set1_ps(2 * (p->lr_high / p->eps)));
     bound = _mm512_add_ps(bound, _mm512_set1_ps(p->tiny));
     return (_mm512_cmp_ps_mask(_mm512_add_ps(w, bound), w, _CMP_EQ_OQ) &

@@ -223,8 +223,8 @@ def one_of(name: str, value: object, choices: Sequence[str]) -> None:
         raise ValueError(f"{name}: expected {expected}, got {value!r}; pass one of these")
 
 
-def word_table(name: str, words: Sequence[object], table: np.ndarray) -> None:
-    """V different words, all str or all int, for a table (V, D), D >= 1."""
+def word_table(name: str, words: Sequence[object], table: np.ndarray) -> dict[object, int]:
+    """V different words, all str or all int, for a table (V, D), D >= 1; returns word -> row."""
     if table.ndim != 2 or table.shape[1] < 1:
         raise ValueError(f"vectors: expected shape (V, D), got {table.shape}")
     if len(words) != len(table):
@@ -232,6 +232,11 @@ def word_table(name: str, words: Sequence[object], table: np.ndarray) -> None:
             f"{name}: expected one word for each of the {len(table)} rows, got {len(words)}"
         )
     rows: dict[object, int] = {}
+    if set(map(type, words)) in ({str}, {int}):
+        rows = dict(zip(words, range(len(words)), strict=True))
+        if len(rows) == len(words):
+            return rows
+        rows = {}
     kind = int if words and type(words[0]) is int else str
     for row, word in enumerate(words):
         if not isinstance(word, kind):
@@ -243,6 +248,7 @@ def word_table(name: str, words: Sequence[object], table: np.ndarray) -> None:
             raise ValueError(
                 f"{name}: {word!r} stands for row {first} and for row {row}; give each word once"
             )
+    return rows
 
 
 def vector_of(name: str, vector: object, size: int) -> None:

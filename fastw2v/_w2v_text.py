@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
@@ -116,7 +117,7 @@ class WordCounts:
             order = np.sort(order)
         if not len(order):
             _nothing_left(self, min_count)
-        words = [self.words[i] for i in order.tolist()]
+        words = list(map(self.words.__getitem__, order.tolist()))
         return Vocabulary(words, counts[order].copy(), self.n_words, self.n_sentences)
 
 
@@ -143,7 +144,7 @@ class Vocabulary:
     @property
     def index(self) -> dict[Any, int]:
         """word -> id."""
-        return {word: v for v, word in enumerate(self.words)}
+        return dict(zip(self.words, range(len(self.words)), strict=True))
 
 
 @dataclass
@@ -326,6 +327,10 @@ class _FileWords:
 
     def word_counts(self) -> WordCounts:
         """In the order of first appearance; what decodes to the same word is one word."""
+        different = set(self.words)
+        if len(different) == len(self.words) and "" not in different:
+            words = list(map(self.words.__getitem__, self.order.tolist()))
+            return WordCounts(words, self.counts[self.order], self.n_sentences)
         totals: dict[str, int] = {}
         words, counts = self.words, self.counts.tolist()
         for i in self.order.tolist():
@@ -337,7 +342,8 @@ class _FileWords:
         )
 
     def encode(self, index: dict[Any, int], memory_limit: int | None) -> EncodedCorpus:
-        ids = np.fromiter((index.get(word, NEVER) for word in self.words), np.int32)
+        rows = map(index.get, self.words, repeat(NEVER))
+        ids = np.fromiter(rows, np.int32, len(self.words))
         writer = IdWriter(memory_limit)
         out = np.empty(0, np.int32)
         for path in self.files.paths:

@@ -53,9 +53,9 @@ class KeyedVectors:
         kept = isinstance(vectors, np.ndarray) and vectors.dtype.kind == "f"
         table = vectors if kept else np.asarray(vectors, dtype=np.float32)
         names = list(words)
-        _validation.word_table("words", names, table)
+        rows = _validation.word_table("words", names, table)
         result = cls(table.shape[1], dtype=table.dtype)
-        result._set(names, table)
+        result.vectors, result.index_to_key, result.key_to_index = table, names, rows
         return result
 
     def _set(self, words: list[Any], table: np.ndarray) -> None:

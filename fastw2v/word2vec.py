@@ -340,8 +340,11 @@ class Word2Vec:
         rng = np.random.default_rng([self.seed, old])
         vectors = np.empty((V, D), np.float32)
         vectors[:old] = self.wv.vectors[:old] if old else 0
-        fresh = rng.random((V - old, D), np.float32)
-        vectors[old:] = (2 * fresh - 1) / np.float32(D)
+        fresh = vectors[old:]
+        rng.random(out=fresh, dtype=np.float32)
+        fresh *= 2
+        fresh -= 1
+        fresh /= np.float32(D)
         wv = KeyedVectors.from_words(words, vectors)
         wv.expandos["count"] = totals
         self.wv = wv

@@ -21,6 +21,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
+from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 
 cdef enum:
@@ -29,6 +30,7 @@ cdef enum:
     NEVER = -2              # id of a word that is left out
     FIRST_SLOTS = 1 << 12
     FIRST_BYTES = 1 << 15
+    AT_ONCE = 16            # words looked up together
 
 # What a byte can be: part of a word, a blank, a line feed, the first of a blank of several bytes.
 cdef enum:
@@ -43,6 +45,11 @@ cdef struct word_t:
     int64_t first           # byte of the whole text where it first stands
     int64_t offset          # of its bytes in `text`, which a line feed follows
     int32_t length
+
+# A word in a text; a line feed where length is 0.
+cdef struct spot_t:
+    uint64_t hash
+    int64_t start, length
 
 cdef struct table_t:
     int32_t* slots          # number of a word, or FREE; open addressing
@@ -86,22 +93,30 @@ cdef inline int wide_blank(const uint8_t* at, int64_t n) noexcept nogil:
     return 3 if at[0] == 0xE2 and at[1] == 0x81 and at[2] == 0x9F else 0
 
 
-cdef inline uint64_t first_hash() noexcept nogil:
-    return <uint64_t> 0xCBF29CE484222325ULL         # FNV-1a, and a last mix for its low bits
-
-
-cdef inline uint64_t last_hash(uint64_t h) noexcept nogil:
+cdef inline uint64_t hash_of(const uint8_t* word, int64_t n) noexcept nogil:
+    """Eight bytes at a time, each mixed by a product and a fold."""
+    cdef uint64_t h = <uint64_t> n * <uint64_t> 0x9E3779B97F4A7C15ULL, eight
+    cdef int64_t i = 0
+    while i + 8 <= n:
+        memcpy(&eight, word + i, 8)
+        h = (h ^ eight) * <uint64_t> 0xD6E8FEB86659FD93ULL
+        h ^= h >> 32
+        i += 8
+    eight = 0
+    while i < n:
+        eight = eight << 8 | word[i]
+        i += 1
+    h = (h ^ eight) * <uint64_t> 0xD6E8FEB86659FD93ULL
     h = (h ^ (h >> 32)) * <uint64_t> 0x9E3779B97F4A7C15ULL
     return h ^ (h >> 29)
 
 
-cdef inline int64_t next_word(const uint8_t* data, int64_t i, int64_t n, uint64_t* h,
-                              bint* line_ended, int64_t* start) noexcept nogil:
-    """The end of the next word from i on, and its start and hash; start = n where none is left.
+cdef inline int64_t next_word(const uint8_t* data, int64_t i, int64_t n, bint* line_ended,
+                              int64_t* start) noexcept nogil:
+    """The end of the next word from i on, and its start; start = n where none is left.
 
     line_ended tells whether a line feed stood before it; it stops there: then start = end.
     """
-    cdef uint64_t value = first_hash()
     cdef int kind, wide
     line_ended[0] = False
     while i < n:
@@ -124,10 +139,43 @@ cdef inline int64_t next_word(const uint8_t* data, int64_t i, int64_t n, uint64_
         kind = kind_of[data[i]]
         if kind != LETTER and (kind != WIDE or wide_blank(data + i, n - i)):
             break
-        value = (value ^ data[i]) * <uint64_t> 0x100000001B3ULL
         i += 1
-    h[0] = last_hash(value)
     return i
+
+
+cdef int next_words(spot_t* spots, const table_t* t, const uint8_t* data, int64_t* i,
+                    int64_t n) noexcept nogil:
+    """The next words and line ends from i on, at most AT_ONCE of them; 0 where none is left.
+
+    What their look-up will read is asked for, one step of all of them after the other: a large
+    table answers ten at once as fast as one.
+    """
+    cdef int found = 0, k
+    cdef int64_t mask = t.n_slots - 1
+    cdef int32_t w
+    cdef bint line_ended
+    cdef spot_t* spot
+    while found < AT_ONCE and i[0] < n:
+        spot = spots + found
+        i[0] = next_word(data, i[0], n, &line_ended, &spot.start)
+        spot.length = i[0] - spot.start
+        if spot.length == 0 and not line_ended:
+            break
+        if spot.length:
+            spot.hash = hash_of(data + spot.start, spot.length)
+            prefetch(t.slots + (<int64_t> spot.hash & mask))
+        found += 1
+    for k in range(found):
+        if spots[k].length:
+            w = t.slots[<int64_t> spots[k].hash & mask]
+            if w != FREE:
+                prefetch(t.words + w)
+    for k in range(found):
+        if spots[k].length:
+            w = t.slots[<int64_t> spots[k].hash & mask]
+            if w != FREE:
+                prefetch(t.text + t.words[w].offset)
+    return found
 
 
 # ---- hash tables
@@ -214,24 +262,26 @@ cdef bint append(table_t* t, const uint8_t* word, int64_t length, uint64_t h, in
 
 cdef bint count_range(table_t* t, int64_t* lines, const uint8_t* data, int64_t lo, int64_t hi,
                       int64_t base) noexcept nogil:
-    cdef int64_t i = lo, start, w, slot
-    cdef uint64_t h
-    cdef bint line_ended
-    while i < hi:
-        i = next_word(data, i, hi, &h, &line_ended, &start)
-        if line_ended:
-            lines[0] += 1
-            continue
-        if start == i:
-            break
-        if i - start > 0x7FFFFFFF:
-            return False
-        w = find(t, data + start, i - start, h, &slot)
-        if w == FREE:
-            w = t.n_words
-            if not append(t, data + start, i - start, h, slot, base + start):
+    cdef int64_t i = lo, w, slot
+    cdef spot_t spots[AT_ONCE]
+    cdef const spot_t* spot
+    cdef int k, found = next_words(spots, t, data, &i, hi)
+    while found:
+        for k in range(found):
+            spot = spots + k
+            if spot.length == 0:
+                lines[0] += 1
+                continue
+            if spot.length > 0x7FFFFFFF:
                 return False
-        t.words[w].count += 1
+            w = find(t, data + spot.start, spot.length, spot.hash, &slot)
+            if w == FREE:
+                w = t.n_words
+                if not append(t, data + spot.start, spot.length, spot.hash, slot,
+                              base + spot.start):
+                    return False
+            t.words[w].count += 1
+        found = next_words(spots, t, data, &i, hi)
     return True
 
 
@@ -267,22 +317,23 @@ cdef int64_t encode_range(int32_t* out, const table_t* t, const int32_t* ids,
                           const uint8_t* data, int64_t lo, int64_t hi,
                           bint lines) noexcept nogil:
     """Ids of the words that begin in [lo, hi); never two END in a row. Returns how many."""
-    cdef int64_t i = lo, start, w, slot, n = 0
-    cdef uint64_t h
-    cdef bint line_ended
-    while i < hi:
-        i = next_word(data, i, hi, &h, &line_ended, &start)
-        if line_ended:
-            if lines and (n == 0 or out[n - 1] != END):
-                out[n] = END
+    cdef int64_t i = lo, w, slot, n = 0
+    cdef spot_t spots[AT_ONCE]
+    cdef const spot_t* spot
+    cdef int k, found = next_words(spots, t, data, &i, hi)
+    while found:
+        for k in range(found):
+            spot = spots + k
+            if spot.length == 0:
+                if lines and (n == 0 or out[n - 1] != END):
+                    out[n] = END
+                    n += 1
+                continue
+            w = find(t, data + spot.start, spot.length, spot.hash, &slot)
+            if w != FREE and ids[w] >= 0:
+                out[n] = ids[w]
                 n += 1
-            continue
-        if start == i:
-            break
-        w = find(t, data + start, i - start, h, &slot)
-        if w != FREE and ids[w] >= 0:
-            out[n] = ids[w]
-            n += 1
+        found = next_words(spots, t, data, &i, hi)
     return n
 
 

@@ -55,6 +55,12 @@ cdef inline real_t reciprocal_length(const real_t* row, Py_ssize_t D,
     return <real_t> (1 / (top * sqrt(total)))
 
 
+cdef inline bint far_below(float product, float squares, float worst) noexcept nogil:
+    """Whether a row is surely not among the best so far, without its length."""
+    return (worst > 0 and 1e-30 < squares < 1e30
+            and (product <= 0 or product * product < <float> 0.9999 * worst * worst * squares))
+
+
 cdef inline bint listed(const int64_t* ids, Py_ssize_t n, int64_t v) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
@@ -87,6 +93,8 @@ cdef void few_range(real_t* scores, int64_t* ids, Py_ssize_t k, const real_t* W,
                     rank_rows(last, last + 4, W + (v + r) * ld, 0, queries, D)
                     products[r], squares[r] = last[0], last[4]
             for r in range(4 if v + 4 <= hi else hi - v):
+                if far_below(products[r], squares[r], <float> scores[0]):
+                    continue
                 scale = reciprocal_length(W + (v + r) * ld, D, squares[r])
                 offer(scores, ids, k, products[r] * scale, v + r, exclude, E)
             v += 4

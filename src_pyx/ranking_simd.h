@@ -1,7 +1,7 @@
 /* Four rows of a table with one query, in one pass: products and squares, float32 in vectors.
 
    The vectors are those of simd.h. Rows and query may start anywhere; what is left of a row
-   behind its last whole vector is added one by one. */
+   behind its last whole vector is added one by one, or in vectors of 16 with a mask. */
 #ifndef FASTW2V_RANKING_SIMD_H
 #define FASTW2V_RANKING_SIMD_H
 
@@ -23,6 +23,18 @@ static inline void fw_rank_rows(float *products, float *squares, const float *ro
             s[r] = FW_FLOAT_MADD(x, x, s[r]);
         }
     }
+#if FW_FLOAT_LANES == 16
+    if (d < D) {
+        const __mmask16 left = (__mmask16)((1u << (D - d)) - 1);
+        const __m512 q = _mm512_maskz_loadu_ps(left, query + d);
+        for (r = 0; r < 4; r++) {
+            const __m512 x = _mm512_maskz_loadu_ps(left, rows + r * ld + d);
+            p[r] = FW_FLOAT_MADD(x, q, p[r]);
+            s[r] = FW_FLOAT_MADD(x, x, s[r]);
+        }
+        d = D;
+    }
+#endif
     fw_sum_4(products, p);
     fw_sum_4(squares, s);
     for (; d < D; d++)

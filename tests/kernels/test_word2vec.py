@@ -237,7 +237,7 @@ def test_every_word_is_a_centre_once_for_any_parts_and_blocks(rng):
 @pytest.mark.parametrize("mode", [SG, MEAN | SHARED])
 def test_parts_add_up_what_they_change_in_frequent_rows(rng, mode):
     """With small steps it is hardly of consequence who takes them when, but none may be lost."""
-    N = 200_000
+    N = 50_000
     ids = (rng.random(N) ** 3 * V).astype(np.int32)
     shares = np.full(20, 1e-6, np.float32)  # so rare that all changes are added up
     before = make(np.random.default_rng(1), 20, mode)
@@ -257,7 +257,7 @@ def test_parts_add_up_what_they_change_in_frequent_rows(rng, mode):
 @pytest.mark.parametrize("mode", [SG, SG | FRESH, MEAN | SHARED])
 @pytest.mark.parametrize("hs", [False, True])
 def test_copies_of_all_rows_do_not_run_away(rng, mode, hs):
-    N = 300_000
+    N = 30_000
     ids = rng.integers(0, V, N).astype(np.int32)
     losses = []
     for n_parts in (1, 2, 7):
@@ -268,12 +268,12 @@ def test_copies_of_all_rows_do_not_run_away(rng, mode, hs):
             stats = weights.train(ids, 0, blocks, 1024, epoch, 0.025, 0.0, 16, n_parts)
         losses.append(stats[:, 0].sum() / stats[:, 1].sum())
         assert np.isfinite(weights.inputs).all()
-    np.testing.assert_allclose(losses[1:], losses[0], rtol=0.1)
+    assert max(losses[1:]) < 1.1 * losses[0]
 
 
 @pytest.mark.parametrize("frozen", [False, True])
 def test_touches_are_the_same_for_any_parts(rng, frozen):
-    ids = rng.integers(0, V, 50_000).astype(np.int32)
+    ids = rng.integers(0, V, 10_000).astype(np.int32)
     results = []
     for n_parts in N_PARTS:
         weights = make(np.random.default_rng(1), 8, SG, hs=True, frozen=frozen)

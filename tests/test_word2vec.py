@@ -1,12 +1,14 @@
 """Word2Vec: what it reads, what it learns, how it stops and goes on."""
 
 import copy
+import gc
 import gzip
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -17,7 +19,7 @@ from test_build import run
 
 import fastw2v
 from fastw2v import _w2v_engine as engine
-from fastw2v import word2vec
+from fastw2v import _w2v_text, word2vec
 from fastw2v.word2vec import CallbackAny2Vec, LineSentence, Word2Vec, count_words, encode
 
 TEXT = "you say goodbye and i say hello .\n\nhello goodbye hello\n   \nyou and i\nstray"
@@ -110,8 +112,6 @@ def test_large_files_are_cut_where_no_word_is(tmp_path, rng, workers, monkeypatc
     path = tmp_path / "large.txt"
     path.write_text("\n".join(lines), encoding="utf-8", newline="")
     expected = count_words([line.split() for line in lines])
-    from fastw2v import _w2v_text
-
     monkeypatch.setattr(_w2v_text, "_PIECE", 100_003)
     monkeypatch.setattr(_w2v_text, "_LEAST_PART", 1000)
     found = count_words(corpus_file=path, workers=workers)
@@ -152,6 +152,30 @@ def test_ids_beyond_the_memory_limit_are_in_a_file_that_goes_with_them():
     assert os.path.exists(path)
     del corpus
     assert os.name == "nt" or not os.path.exists(path)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_no_file_of_ids_is_left_by_what_ends_early(file, tmp_path, monkeypatch, error):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    vocabulary = count_words(SENTENCES).vocabulary()
+    end_sentence, seen = _w2v_text.IdWriter.end_sentence, []
+
+    def fails(writer):
+        end_sentence(writer)
+        seen.extend(os.listdir(folder))
+        raise error("disk full, or a key")
+
+    monkeypatch.setattr(_w2v_text.IdWriter, "end_sentence", fails)
+    for source in ({"sentences": SENTENCES}, {"corpus_file": file}):
+        with pytest.raises(error):
+            encode(**source, vocabulary=vocabulary, memory_limit=20)
+    with pytest.raises(TypeError, match="got float"):
+        encode([*SENTENCES, [1.5]], vocabulary=vocabulary, memory_limit=0)
+    gc.collect()  # the ids of the first pass, which were whole
+    assert len(seen) >= 2
+    assert os.name == "nt" or os.listdir(folder) == []
 
 
 def test_exactly_the_most_frequent_words():

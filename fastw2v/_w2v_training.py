@@ -94,17 +94,20 @@ class Training:
             stop = (method is not None and method(self.model) is True) or stop
         return stop
 
-    def _before_epoch(self) -> None:
-        self._call("on_epoch_begin")
+    def _before_epoch(self) -> bool:
+        return self._call("on_epoch_begin")
+
+    def _move_bar(self, loss: float) -> None:
+        if self.bar is not None:
+            schedule = self.schedule
+            total = round(schedule.progress * schedule.epochs * self.corpus.n_raw_words)
+            self.bar.update(total - self.bar.n)
+            if not np.isnan(loss):
+                self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
 
     def _after_slice(self) -> bool:
         schedule = self.schedule
-        if self.bar is not None:
-            total = round(schedule.progress * schedule.epochs * self.corpus.n_raw_words)
-            self.bar.update(total - self.bar.n)
-            loss = schedule.sums.mean_loss
-            if not np.isnan(loss):
-                self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+        self._move_bar(schedule.sums.mean_loss)
         if self.checkpoint is not None and time.monotonic() - self.saved >= self.every:
             self.model.save(self.checkpoint)
             self.saved = time.monotonic()
@@ -115,6 +118,7 @@ class Training:
         return stop
 
     def _after_epoch(self) -> bool:
+        self._move_bar(self.schedule.losses[-1])
         return self._call("on_epoch_end")
 
     def _save_ids(self) -> None:

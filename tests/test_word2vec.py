@@ -523,6 +523,15 @@ def test_callbacks_are_called_in_order():
     assert log.calls == ["begin", *["epoch", "epoch end"] * 2, "end"]
 
 
+@pytest.mark.parametrize("n", range(1, 7))
+def test_every_call_may_stop_the_training(n):
+    names = ["begin", *["epoch", "epoch end"] * 2, "end"]
+    log = Log(stop_at=n)
+    model = Word2Vec(SENTENCES, min_count=1, epochs=2, callbacks=[log], workers=1)
+    assert log.calls == [*names[:n], "end"][:6]
+    assert model.epochs_done == names[:n].count("epoch end")
+
+
 def test_callbacks_of_gensim_are_called(rng):
     gensim = pytest.importorskip("gensim.models.callbacks")
 
@@ -629,6 +638,8 @@ def test_the_bar_tells_words_and_loss(rng, capsys):
     model = Word2Vec(planted(rng, 2000), **FAST, epochs=3, progress=True)
     shown = capsys.readouterr().err
     assert "word/s" in shown
+    assert shown.splitlines()[-1].startswith("100%")
+    assert f"loss {model.epoch_losses[-1]:.4f}" in shown
     assert model.epochs_done == 3
 
 

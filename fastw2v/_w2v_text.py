@@ -161,6 +161,17 @@ class EncodedCorpus:
     n_sentences: int
 
 
+def has_pairs(ids: np.ndarray) -> bool:
+    """Whether two words stand side by side anywhere; of most texts one look at the start tells."""
+    at, length = 0, 1 << 10
+    while at < len(ids):
+        words = ids[at : at + length + 1] >= 0  # the last one is the first of the next piece
+        if (words[1:] & words[:-1]).any():
+            return True
+        at, length = at + length, min(_PIECE, 8 * length)
+    return False
+
+
 def _nothing_left(counts: WordCounts, min_count: int) -> None:
     if not len(counts.counts):
         raise ValueError(

@@ -36,7 +36,7 @@ from fastw2v._w2v_shards import (
     train_ids,
     weight_delta,
 )
-from fastw2v._w2v_text import EncodedCorpus, Text, Vocabulary, WordCounts
+from fastw2v._w2v_text import EncodedCorpus, Text, Vocabulary, WordCounts, has_pairs
 from fastw2v._w2v_training import Training, ids_of, read_ids
 from fastw2v.keyed_vectors import KeyedVectors
 
@@ -447,14 +447,22 @@ class Word2Vec:
                 unicode_errors=self.unicode_errors,
             )
             text = Text(source, n_parts=self._parts(), memory_limit=self.memory_limit)
-            self._corpus = text.encode(self.wv.key_to_index)
-        assert self._corpus is not None
-        if not self._corpus.n_words:
+            corpus = text.encode(self.wv.key_to_index)
+        else:
+            assert self._corpus is not None
+            corpus = self._corpus
+        if not corpus.n_words:
             raise ValueError(
                 "sentences: expected words of the vocabulary, got none of them; train on the "
                 "text that build_vocab saw, or on more like it"
             )
-        n = len(self._corpus.ids)
+        if not has_pairs(corpus.ids):
+            raise ValueError(
+                "sentences: expected sentences with two or more words of the vocabulary, got none, "
+                "so no word has a neighbour; split each text: [text.split() for text in texts], "
+                "or lower min_count"
+            )
+        self._corpus, n = corpus, len(corpus.ids)
         self._schedule = engine.Schedule(
             epochs=epochs,
             start_alpha=start,

@@ -232,6 +232,7 @@ def generator():
         ([[], []], ValueError, "got no words at all"),
         ([["a", "b"]], ValueError, "min_count: no word occurs 5 times, the most frequent one of 2"),
         ([["a"] * 9], ValueError, "expected a vocabulary of two words or more, got 1"),
+        ([["the quick brown fox"], ["jumps over"]] * 9, ValueError, "no word has a neighbour; sp"),
     ],
 )
 def test_what_is_no_corpus_is_refused_with_the_cure(sentences, error, message):
@@ -289,11 +290,23 @@ def test_train_wants_a_vocabulary_and_words_of_it():
     model.build_vocab(SENTENCES)
     with pytest.raises(ValueError, match="expected words of the vocabulary, got none"):
         model.train([["other", "words"]])
+    with pytest.raises(ValueError, match="so no word has a neighbour"):
+        model.train([["you"], ["i", "unknown"]])
+    assert model._corpus.n_raw_words == 15  # still that of build_vocab
     with pytest.raises(TypeError, match="used up after one epoch"):
         model.train(generator())
     model.build_vocab_from_freq({"a": 3, "b": 2})
     with pytest.raises(RuntimeError, match="there is no text"):
         model.train()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 1024, 1025, 9 * 1024, 9 * 1024 + 1, 30_000])
+def test_a_single_pair_is_found_wherever_it_stands(n):
+    alone = np.tile(np.array([0, -1], np.int32), 15_001)
+    assert not _w2v_text.has_pairs(alone[: n + 1])
+    alone[n : n + 2] = 1
+    alone[n + 2 : n + 3] = alone[n - 1 : n] = -1
+    assert _w2v_text.has_pairs(alone)
 
 
 # --- what is learned -----------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastw2v import _container, _threads, _validation, _word2vec_format
+from fastw2v._files import check_writable
 from fastw2v._kernels import _neighbors, _ranking, specialise
 from fastw2v._waiting import Settled
 
@@ -634,20 +635,53 @@ class KeyedVectors:
         binary: bool = False,
         total_vec: int | None = None,
         write_header: bool = True,
+        prefix: str = "",
+        append: bool = False,
+        sort_attr: str = "count",
     ) -> None:
         """Write the word2vec text or binary format, which gensim reads; `.gz` compresses.
 
         Numbers are written as float32; text holds as many digits as it takes to read the same
-        float32 back. The file appears under its name when it is complete, not before. fvocab: also
-        write lines `word count` to this file.
+        float32 back. The file appears under its name when it is complete, not before.
 
-        Raises ValueError if a word holds white space, which the format cannot express.
+        As in gensim, words stand in falling order of sort_attr, an attribute such as the "count",
+        and in the order of the rows where they have none. prefix: put before each word. total_vec:
+        the number of rows the header gives, where more will be appended. append: write behind what
+        the file holds, which needs write_header=False; it is copied, so the old file survives
+        whatever happens. fvocab: also write (or append) lines `word count` to this file.
+
+        Raises ValueError if a word holds white space, which the format cannot express, or if words
+        have no sort_attr for fvocab.
         """
-        words = [str(word) for word in self.index_to_key]
-        _word2vec_format.write(fname, words, self.vectors, binary=binary, header=write_header)
+        prefix = _validation.text("prefix", prefix)
+        if total_vec is not None:
+            _validation.whole("total_vec", total_vec, low=len(self))
+        falling = self.expandos.get(sort_attr)
+        order = None
+        if falling is not None:
+            order = np.argsort(-falling.astype(np.float64), kind="stable")
+            order = None if (order[1:] > order[:-1]).all() else order
+        elif fvocab is not None:
+            known = ", ".join(map(repr, self.expandos)) or "none"
+            raise ValueError(
+                f"fvocab: words have no {sort_attr!r} to be written, there are: {known}; set it "
+                "with set_vecattr, or leave fvocab out"
+            )
         if fvocab is not None:
-            counts = self.expandos.get("count", np.zeros(len(words), np.int64))
-            _word2vec_format.write_counts(fvocab, words, counts)
+            check_writable(fvocab)
+        words = [f"{prefix}{word}" for word in self.index_to_key]
+        _word2vec_format.write(
+            *(fname, words, self.vectors),
+            binary=binary,
+            header=write_header,
+            order=order,
+            declared=total_vec,
+            append=append,
+        )
+        if fvocab is not None and falling is not None:
+            if order is not None:
+                words, falling = [words[row] for row in order.tolist()], falling[order]
+            _word2vec_format.write_counts(fvocab, words, falling, append=append)
 
     def to_gensim(self) -> Any:
         """These vectors as gensim's KeyedVectors, which shares the array.

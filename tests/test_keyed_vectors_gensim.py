@@ -1,6 +1,7 @@
 """KeyedVectors in gensim's shape: the same answers from the same vectors, files both ways."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -220,6 +221,23 @@ def test_files_go_both_ways(ours, tmp_path, binary, suffix):
     assert again.index_to_key == ours.index_to_key
     np.testing.assert_allclose(again.vectors, ours.vectors, rtol=1e-6)
     assert again.get_vecattr("w3", "count") == 297
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"sort_attr": "other"}, {"prefix": "p_", "total_vec": 900}, {"sort_attr": "missing"}],
+    ids=str,
+)
+def test_words_stand_in_the_order_gensim_gives_them(ours, rng, tmp_path, options):
+    ours.expandos |= {"count": rng.integers(0, 99, 300), "other": rng.random(300)}
+    fvocab = [] if "missing" in options.values() else [str(tmp_path / "counts")]
+    written = []
+    for vectors in (ours, ours.to_gensim()):
+        vectors.save_word2vec_format(str(tmp_path / "v"), *fvocab, **options)
+        lines = (tmp_path / "v").read_text().splitlines()
+        written.append([lines[0], *(line.split()[0] for line in lines[1:])])
+        written[-1] += [Path(name).read_text() for name in fvocab]
+    assert written[0] == written[1]
 
 
 @pytest.mark.parametrize(

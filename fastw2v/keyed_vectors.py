@@ -518,16 +518,21 @@ class KeyedVectors:
         """Answer questions "a is to b as c is to ?": (share of right answers, sections).
 
         analogies: a file of lines `a b c answer` in sections that begin with `: name`. The answer
-        is the word nearest to b - a + c that is none of these. Questions with unknown words are
-        left out, or count as wrong with dummy4unknown. Sections hold the questions under "correct"
-        and "incorrect"; the last one, "Total accuracy", holds all of them.
+        is the word nearest to b - a + c that is none of these; with similarity_function
+        "most_similar_cosmul" the first of `most_similar_cosmul([b, c], [a])`. Questions with
+        unknown words are left out, or count as wrong with dummy4unknown. Sections hold the
+        questions under "correct" and "incorrect"; the last one, "Total accuracy", holds all.
 
         Raises ValueError if the file does not begin with a section.
         """
         from fastw2v._evaluation import word_analogies
 
-        _validation.one_of("similarity_function", similarity_function, ("most_similar",))
-        return word_analogies(self, analogies, restrict_vocab, case_insensitive, dummy4unknown)
+        functions = ("most_similar", "most_similar_cosmul")
+        _validation.one_of("similarity_function", similarity_function, functions)
+        return word_analogies(
+            *(self, analogies, restrict_vocab, case_insensitive, dummy4unknown),
+            products=similarity_function == functions[1],
+        )
 
     # ---- files and gensim
 

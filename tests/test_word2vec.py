@@ -103,6 +103,30 @@ def test_a_folder_of_files_is_read_in_the_order_of_names(tmp_path):
     assert count_words(word2vec.PathLineSentences(tmp_path)).words == ["a", "b", "c"]
 
 
+def test_marks_of_byte_order_are_no_part_of_words(tmp_path):
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbfone two\n\xef\xbb\xbfx\n")
+    folder = word2vec.PathLineSentences(tmp_path)
+    assert list(folder) == [["one", "two"], ["\ufeffx"]] * 2
+    assert count_words(folder).words == ["one", "two", "\ufeffx"]
+    assert len(list(word2vec.PathLineSentences(tmp_path, limit=3))) == 3
+
+
+def test_open_files_are_read_from_their_start(file):
+    for options in ({"mode": "rb"}, {"encoding": "utf-8"}):
+        with open(file, **options) as stream:
+            stream.readline()
+            lines = LineSentence(stream)
+            assert list(lines) == list(lines) == SENTENCES
+            assert count_words(lines).words == count_words(SENTENCES).words
+            assert list(LineSentence(stream, limit=1)) == SENTENCES[:1]
+            assert len(list(word2vec.Text8Corpus(stream))) == 1
+            with pytest.raises(TypeError, match="source: expected the name of a folder, got"):
+                word2vec.PathLineSentences(stream)
+    with pytest.raises(TypeError, match="source: expected a file name or an open file, got list"):
+        LineSentence(SENTENCES)
+
+
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
 def test_large_files_are_cut_where_no_word_is(tmp_path, rng, workers, monkeypatch):
     lines = [
@@ -193,6 +217,9 @@ def test_policies_for_bytes_that_are_no_utf8(tmp_path):
     path.write_bytes(b"good bad\xff good\nbad\xfe \xff good")
     with pytest.raises(ValueError, match=r"broken\.txt: byte 8: 0xff is not UTF-8.*unicode_errors"):
         count_words(corpus_file=path)
+    for limit in (2, None):
+        with pytest.raises(ValueError, match=r"broken\.txt: line 1: 0xff is not.*corpus_file="):
+            list(LineSentence(path, limit=limit))
     replaced = count_words(corpus_file=path, unicode_errors="replace")
     assert dict(zip(replaced.words, replaced.counts.tolist(), strict=True)) == {
         "good": 3,

@@ -29,6 +29,7 @@ from fastw2v._files import check_writable
 from fastw2v._version import __version__
 from fastw2v._w2v_sentences import LineSentence, PathLineSentences, Text8Corpus, source_of
 from fastw2v._w2v_shards import (
+    TrainedIds,
     WeightDelta,
     count_words,
     encode,
@@ -46,6 +47,7 @@ __all__ = [
     "LineSentence",
     "PathLineSentences",
     "Text8Corpus",
+    "TrainedIds",
     "Vocabulary",
     "WeightDelta",
     "Word2Vec",

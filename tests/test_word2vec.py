@@ -19,7 +19,7 @@ from test_build import run
 
 import fastw2v
 from fastw2v import _w2v_engine as engine
-from fastw2v import _w2v_text, word2vec
+from fastw2v import _w2v_shards, _w2v_text, word2vec
 from fastw2v.word2vec import CallbackAny2Vec, LineSentence, Word2Vec, count_words, encode
 
 TEXT = "you say goodbye and i say hello .\n\nhello goodbye hello\n   \nyou and i\nstray"
@@ -866,9 +866,10 @@ def test_a_shard_is_trained_for_so_many_words(rng):
     ids = model._corpus.ids
     touched = np.zeros(30, np.uint32), np.zeros(30, np.uint32)
     before = model.wv.vectors.copy(), model.syn1neg.copy()
-    loss = word2vec.train_ids(model, ids, 100, start=13, key=3, touched=touched)
+    loss, stop = word2vec.train_ids(model, ids, 100, start=13, key=3, touched=touched)
     assert 0 < loss < 1
-    words = set(ids[13 : 13 + 109].tolist())
+    assert stop == 13 + 108  # of every 13 positions one is the end of a sentence
+    words = set(ids[13:stop].tolist())
     moved = set(np.flatnonzero((model.wv.vectors != before[0]).any(axis=1)).tolist())
     assert moved <= words - {-1}
     assert set(np.flatnonzero(touched[0]).tolist()) <= words
@@ -887,8 +888,68 @@ def test_a_shard_is_trained_for_so_many_words(rng):
     ):
         with pytest.raises(error, match=message):
             word2vec.train_ids(model, bad)
+    before = model.wv.vectors.copy()
+    for options, error, message in (
+        ({"start_alpha": float("nan")}, ValueError, "start_alpha: expected 0 or more, got nan"),
+        ({"end_alpha": "0.1"}, TypeError, "end_alpha: expected a number, got str"),
+        ({"end_alpha": -0.1}, ValueError, "end_alpha: expected 0 or more, got -0.1"),
+        ({"key": -1}, ValueError, "key: expected at least 0, got -1"),
+        ({"key": 2**64}, ValueError, "key: expected at most"),
+        ({"start": 10**6}, ValueError, f"start: expected at most {len(ids)}, got 1000000"),
+        ({"start": -1}, ValueError, "start: expected at least 0"),
+        ({"n_words": 0}, ValueError, "n_words: expected at least 1"),
+    ):
+        with pytest.raises(error, match=message):
+            word2vec.train_ids(model, ids, **options)
+    assert_same_bits(model.wv.vectors, before)
+    with pytest.raises(RuntimeError, match="no vocabulary yet; call build_vocab"):
+        word2vec.train_ids(Word2Vec(), ids)
     with pytest.raises(TypeError, match="touched.0.: expected a uint32 array, got int64"):
         word2vec.train_ids(model, ids, touched=(np.zeros(30, np.int64), touched[1]))
+
+
+@pytest.mark.parametrize("most_at_once", [3, 100, 1 << 20])
+def test_a_driver_walks_a_shard_from_stop_to_stop(rng, monkeypatch, most_at_once):
+    monkeypatch.setattr(_w2v_shards, "_MOST_AT_ONCE", most_at_once)
+    model = Word2Vec(**FAST)
+    model.build_vocab(planted(rng, 40))
+    ids = model._corpus.ids.copy()
+    seen, stop = [], 0
+    while stop < len(ids):
+        begin, (loss, stop) = stop, word2vec.train_ids(model, ids, 77, start=stop)
+        assert loss > 0
+        seen.append(int((ids[begin:stop] >= 0).sum()))
+    assert seen == [77] * 6 + [480 - 6 * 77]
+    loss, stop = word2vec.train_ids(model, ids, start=stop)
+    assert np.isnan(loss) and stop == len(ids)
+    # What is not trained on is not looked at.
+    ids[:20] = ids[60:] = 10**6
+    assert word2vec.train_ids(model, ids, 20, start=20).stop < 60
+    with pytest.raises(IndexError, match="id 1000000 at position 60 is out of range"):
+        word2vec.train_ids(model, ids, start=20)
+
+
+def test_deltas_that_are_not_sound_are_not_merged(rng):
+    model = Word2Vec(**FAST)
+    model.build_vocab(planted(rng, 90))
+    before = model.wv.vectors.copy(), model.syn1neg.copy()
+    change, counts = np.ones((30, 20), np.float32), np.ones(30, np.uint32)
+    bad = change.copy()
+    bad[7, 3] = np.nan
+    for delta, message in (
+        ((bad, change, counts, counts), r"deltas.1..inputs: expected finite numbers, row 7"),
+        ((change, bad, counts, counts), r"deltas.1..outputs: expected finite numbers, row 7"),
+        ((change, change, counts, counts[:9]), r"deltas.1..touched_outputs: .* shape .9,.;"),
+        ((change, change, counts[:, None], counts), r"touched_inputs: .* got uint32 of shape"),
+        ((change, change, counts * 1.0, counts), r"touched_inputs: .* got float64"),
+        ((change, change, -counts.astype(int), counts), r"counts of 0 and more"),
+        ((change, change, None, counts), r"touched_inputs: .* got object"),
+    ):
+        deltas = [word2vec.WeightDelta(change, change, counts, counts)]
+        with pytest.raises(ValueError, match=message):
+            word2vec.merge_deltas(model, before, [*deltas, word2vec.WeightDelta(*delta)])
+    assert_same_bits(model.wv.vectors, before[0])
+    assert_same_bits(model.syn1neg, before[1])
 
 
 def test_deltas_of_trees_and_of_other_models(rng, tmp_path):

@@ -303,11 +303,54 @@ def test_files_that_are_no_text_are_refused(tmp_path):
         ({"max_final_vocab": 0}, ValueError, "max_final_vocab: expected at least 1"),
         ({"seed": -1}, ValueError, "seed: expected at least 0"),
         ({"corpus_file": "x"}, TypeError, "expected one of them, got both"),
+        ({"window": 2**31}, ValueError, "window: expected at most 2147483647, got 2147483648"),
+        ({"negative": 100_001}, ValueError, "negative: expected at most 100000, got 100001"),
+        ({"ns_exponent": float("nan")}, ValueError, "ns_exponent: expected a number from -10 to"),
+        ({"ns_exponent": -float("inf")}, ValueError, "ns_exponent: .* got -inf; pass e.g. 0.75"),
+        ({"ns_exponent": 11}, ValueError, "ns_exponent: .* got 11; pass"),
+        ({"comment": b"x"}, TypeError, "comment: expected what JSON can hold.*got bytes"),
+        ({"callbacks": 7}, TypeError, "callbacks: expected objects with .* got int"),
+        ({"callbacks": [print]}, TypeError, "callbacks: expected objects with methods such as"),
+        ({"callbacks": CallbackAny2Vec}, TypeError, "got the class CallbackAny2Vec; pass an obj"),
+        ({"every": -1}, ValueError, "every: expected 0 or more, got -1"),
+        ({"interval": 0}, ValueError, "interval: expected at least 1, got 0"),
+        ({"checkpoint": 7}, TypeError, "checkpoint: expected the name of a file, got int"),
+        ({"checkpoint": "no/such/file"}, FileNotFoundError, "there is no folder"),
     ],
 )
 def test_arguments_are_checked_before_anything_is_read(argument, error, message):
+    class Unread(list):
+        def __iter__(self):
+            raise AssertionError("the sentences were read")
+
     with pytest.raises(error, match=message):
-        Word2Vec(SENTENCES, **argument)
+        Word2Vec(Unread(SENTENCES), **argument)
+    with pytest.raises(error, match=message):
+        Word2Vec(**({"sentences": SENTENCES} if "corpus_file" in argument else {}), **argument)
+
+
+@pytest.mark.parametrize(
+    ("counts", "error", "message"),
+    [
+        ({"a": 3, "b": 4.7}, TypeError, "word_freq.'b'.: expected a whole number, got 4.7"),
+        ({"a": 3, "b": -4}, ValueError, "word_freq.'b'.: expected at least 0, got -4"),
+        ({"a": 3, "b": "4"}, TypeError, "word_freq.'b'.: expected a whole number"),
+        ({"a": 3, "b": 2**70}, ValueError, "word_freq.'b'.: expected at most"),
+        ({"a": [3], "b": [4, 5]}, TypeError, "word_freq.'a'.: expected a whole number"),
+        (["a", "b"], TypeError, "word_freq: expected a dict of counts, got list; pass coll"),
+        ({"a": 3, 5: 4}, TypeError, "words: expected"),
+    ],
+)
+def test_counts_are_whole_numbers(counts, error, message):
+    model = Word2Vec(min_count=1)
+    model.build_vocab_from_freq({"x": 2.0, "y": np.int32(3)}, corpus_count=2)
+    assert model.wv.get_vecattr("x", "count") == 2
+    with pytest.raises(error, match=message):
+        model.build_vocab_from_freq(counts)
+    with pytest.raises(ValueError, match="corpus_count: expected at least 0, got -1"):
+        model.build_vocab_from_freq({"a": 3, "b": 2}, corpus_count=-1)
+    assert model.wv.index_to_key == ["y", "x"]
+    assert model.corpus_count == 2
 
 
 def test_train_wants_a_vocabulary_and_words_of_it():

@@ -244,6 +244,7 @@ class Schedule:
     total_loss: float = 0.0  # of the epochs before it
     words: int = 0
     losses: list[float] = field(default_factory=list)
+    ids_crc: int = 0  # of the corpus, where it is saved for a checkpoint
 
     @property
     def n_blocks(self) -> int:

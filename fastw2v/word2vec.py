@@ -405,9 +405,11 @@ class Word2Vec:
         when it is encoded.
 
         progress    a bar on stderr
-        checkpoint  a file to save everything to every `every` seconds, for `resume`; the encoded
-                    text goes beside it, to the same name with .ids
-        interval    words of text between two calls of `on_interval` of the callbacks
+        checkpoint  a file to save everything to every `every` seconds and, with a new text, at the
+                    start, for `resume`; the encoded text goes beside it, to the name with .ids
+        interval    words of text between two calls of `on_interval` of the callbacks; rounded to
+                    blocks of the text (8192 words, fewer of a short text), and counted anew in
+                    each epoch
 
         Ctrl-C ends it within half a second with KeyboardInterrupt; what was learned is kept.
         FloatingPointError: the weights have run away, the learning rate was too large.

@@ -790,6 +790,40 @@ def test_resume_says_what_is_missing(rng, tmp_path):
         Word2Vec.resume(path)
 
 
+class Dies(CallbackAny2Vec):
+    def on_train_begin(self, model):
+        raise RuntimeError("mine")
+
+
+def test_a_checkpoint_never_stands_beside_the_ids_of_another_text(rng, tmp_path):
+    path, ids = tmp_path / "run.fw2v", tmp_path / "run.fw2v.ids"
+    text, other = planted(rng, 60), planted(rng, 60)
+    settings = FAST | {"workers": 1}
+    model = Word2Vec(**settings)
+    model.build_vocab(text)
+    model.train(checkpoint=path, callbacks=[Log(3)])
+    first = ids.read_bytes()
+    # Dies before its first slice, let alone before `every` seconds have passed.
+    with pytest.raises(RuntimeError, match="mine"):
+        Word2Vec(other, **settings, checkpoint=path, callbacks=[Dies()])
+    same_model(Word2Vec.resume(path), Word2Vec(other, **settings))
+    model = Word2Vec(**settings)
+    model.build_vocab(other)
+    model.train(checkpoint=path, callbacks=[Log(3)])
+    second = ids.read_bytes()
+    assert len(first) == len(second)
+    changed = bytearray(second)
+    changed[-40] ^= 1
+    for content in (first, bytes(changed)):
+        ids.write_bytes(content)
+        with pytest.raises(ValueError, match="does not belong to the checkpoint .they are of anot"):
+            Word2Vec.resume(path)
+    ids.unlink()
+    Word2Vec.load(path).train(other)
+    ids.write_bytes(second)
+    same_model(Word2Vec.resume(path), Word2Vec(other, **settings))
+
+
 def test_later_trainings_draw_anew(rng):
     sentences = planted(rng, 60)
     model = Word2Vec(sentences, **FAST | {"workers": 1})

@@ -290,7 +290,8 @@ class Word2Vec:
         """Count the words, choose those to learn, give them their first vectors.
 
         The text is encoded at the same time and kept for `train` without arguments. update=True
-        adds words that are not known yet behind those that are, whose vectors stay.
+        adds words that are not known yet behind those that are, whose vectors stay; limits such as
+        max_final_vocab count both.
 
         Raises ValueError if no word comes often enough.
         """
@@ -328,10 +329,11 @@ class Word2Vec:
         known = self.wv.key_to_index if update else {}
         if known:
             counts, seen = _without(counts, known)
-            if not len(counts.words):
+            room = min(limits) - len(known) if limits else None
+            if not len(counts.words) or (room is not None and room < 1):
                 vocabulary = Vocabulary([], np.zeros(0, np.int64), 0, 0)
             else:
-                vocabulary = _none_is_fine(counts, self.min_count, limits, trim_rule)
+                vocabulary = _none_is_fine(counts, self.min_count, room, trim_rule)
         else:
             seen = np.zeros(0, np.int64)
             vocabulary = counts.vocabulary(
@@ -796,11 +798,11 @@ def _without(counts: WordCounts, known: dict[Any, int]) -> tuple[WordCounts, np.
 
 
 def _none_is_fine(
-    counts: WordCounts, min_count: int, limits: list[int], trim_rule: Any
+    counts: WordCounts, min_count: int, max_words: int | None, trim_rule: Any
 ) -> Vocabulary:
     if trim_rule is None and counts.counts.max() < min_count:
         return Vocabulary([], np.zeros(0, np.int64), counts.n_words, counts.n_sentences)
-    return counts.vocabulary(min_count, min(limits, default=None), trim_rule=trim_rule)
+    return counts.vocabulary(min_count, max_words, trim_rule=trim_rule)
 
 
 def _grown(table: np.ndarray | None, V: int, D: int) -> np.ndarray:

@@ -852,6 +852,16 @@ def test_update_adds_words_behind_those_that_are_there(rng):
     assert_same_bits(model.wv.vectors, before)
 
 
+def test_limits_count_the_words_that_were_there():
+    model = Word2Vec(min_count=1, max_final_vocab=3, vector_size=4)
+    model.build_vocab([["a", "b"]] * 2)
+    model.build_vocab([["c", "d", "d"]] * 2, update=True)
+    assert model.wv.index_to_key == ["a", "b", "d"]
+    model.build_vocab([["e", "a"]] * 9, update=True)
+    assert model.wv.index_to_key == ["a", "b", "d"]
+    assert model.wv.get_vecattr("a", "count") == 11
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 

@@ -36,6 +36,8 @@ class KeyedVectors:
 
     vectors: Any = Settled()  # of a table that is still in training, too, rows are never behind
 
+    _in_model = False  # whether rows of other tables go with them, too
+
     def __init__(self, vector_size: int, *, dtype: Any = np.float32) -> None:
         self.vector_size = _validation.positive_int("vector_size", vector_size)
         self.vectors = np.zeros((0, vector_size), dtype=dtype)
@@ -220,10 +222,20 @@ class KeyedVectors:
                 self.expandos[name][at] = values[old]
 
     def sort_by_descending_frequency(self) -> None:
-        """Bring the rows into the order of their "count", most frequent word first."""
+        """Bring the rows into the order of their "count", most frequent word first.
+
+        Raises RuntimeError for the `wv` of a model, whose other tables would stay as they are.
+        """
         if "count" not in self.expandos:
             return
         order = np.argsort(-self.expandos["count"], kind="stable")
+        if (order[1:] > order[:-1]).all():
+            return
+        if self._in_model:
+            raise RuntimeError(
+                "sort_by_descending_frequency: the rows belong to those of a model's other tables; "
+                "sort KeyedVectors.load of what wv.save has written, or train with sorted_vocab=1"
+            )
         self._set([self.index_to_key[row] for row in order], self.vectors[order])
         self.expandos = {name: values[order] for name, values in self.expandos.items()}
 
@@ -555,13 +567,15 @@ class KeyedVectors:
         mmap: how our own format is opened: "c" maps it, changes stay in this process; "r" maps it
         read-only; None reads it.
 
-        Raises OSError if the file cannot be read, ValueError if it is none of these or damaged.
+        Raises OSError if the file cannot be read, ValueError if it is none of these or damaged:
+        what gensim's own `save` writes is a pickle that gensim alone can open.
         """
         if mmap not in ("c", "r", None):
             raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
         if _container.is_container(fname):
             return cls._load_own(fname, mmap)
         if _word2vec_format.is_pickle(fname):
+            _container.refuse_gensims(fname)
             return cls._load_book_pickle(fname)
         return cls.load_word2vec_format(fname)
 
@@ -706,7 +720,9 @@ class KeyedVectors:
 
     @classmethod
     def from_gensim(cls, vectors: Any) -> KeyedVectors:
-        """gensim's KeyedVectors (or a model's `wv`) as ours, which share the array."""
+        """gensim's KeyedVectors, or those of a whole model of gensim's, as ours, which share the
+        array."""
+        vectors = getattr(vectors, "wv", vectors)
         if not all(hasattr(vectors, name) for name in ("vectors", "index_to_key", "expandos")):
             raise TypeError(
                 f"vectors: expected gensim's KeyedVectors, got {type(vectors).__name__}; pass "

@@ -265,6 +265,16 @@ class Word2Vec:
                 stacklevel=2,
             )
 
+    @property
+    def wv(self) -> KeyedVectors:
+        """The words and their vectors."""
+        return vars(self)["wv"]
+
+    @wv.setter
+    def wv(self, vectors: KeyedVectors) -> None:
+        vectors._in_model = True
+        vars(self)["wv"] = vectors
+
     def _forget(self) -> None:
         """The state of a model that has seen no text."""
         self.wv = KeyedVectors(self.vector_size)

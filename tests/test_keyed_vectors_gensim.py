@@ -267,8 +267,9 @@ def test_to_gensim_and_back(ours, theirs):
     assert_same_bits(back.expandos["count"], ours.expandos["count"])
     model = gensim.Word2Vec([["a", "b"]] * 9, min_count=1, vector_size=4)
     assert set(KeyedVectors.from_gensim(model.wv).index_to_key) == {"a", "b"}
-    with pytest.raises(TypeError, match="pass model.wv"):
-        KeyedVectors.from_gensim(model)
+    assert KeyedVectors.from_gensim(model).vectors is model.wv.vectors
+    with pytest.raises(TypeError, match="expected gensim's KeyedVectors, got list; pass model.wv"):
+        KeyedVectors.from_gensim([])
 
 
 @pytest.mark.parametrize("mmap", ["c", "r", None])

@@ -18,8 +18,8 @@ from conftest import assert_same_bits
 from test_build import run
 
 import fastw2v
+from fastw2v import KeyedVectors, _w2v_shards, _w2v_text, word2vec
 from fastw2v import _w2v_engine as engine
-from fastw2v import _w2v_shards, _w2v_text, word2vec
 from fastw2v.word2vec import CallbackAny2Vec, LineSentence, Word2Vec, count_words, encode
 
 TEXT = "you say goodbye and i say hello .\n\nhello goodbye hello\n   \nyou and i\nstray"
@@ -912,6 +912,33 @@ def test_damaged_models_are_refused(rng, tmp_path):
     model.save(path)
     with pytest.raises(ValueError, match="vectors: row 2 holds a number that is not finite"):
         Word2Vec.load(path)
+
+
+def test_files_of_gensim_are_refused_with_the_cure(rng, tmp_path):
+    gensim = pytest.importorskip("gensim.models")
+    theirs = gensim.Word2Vec(planted(rng, 20), vector_size=8, min_count=1, workers=1)
+    theirs.save(str(tmp_path / "model"))
+    theirs.wv.save(str(tmp_path / "wv"))
+    for load in (Word2Vec.load, KeyedVectors.load, Word2Vec.resume):
+        for name in ("model", "wv"):
+            with pytest.raises(ValueError, match=r"saved by gensim.*KeyedVectors.from_gensim\(mod"):
+                load(tmp_path / name)
+
+
+def test_rows_of_a_model_are_not_sorted_alone(tmp_path):
+    model = Word2Vec(SENTENCES, min_count=1, sorted_vocab=0, vector_size=4)
+    words = list(model.wv.index_to_key)
+    model.save(tmp_path / "model")
+    for other in (model, Word2Vec.load(tmp_path / "model"), copy.deepcopy(model)):
+        with pytest.raises(RuntimeError, match="train with sorted_vocab=1"):
+            other.wv.sort_by_descending_frequency()
+        assert other.wv.index_to_key == words
+    vectors = KeyedVectors.load(tmp_path / "model")
+    vectors.sort_by_descending_frequency()
+    assert vectors.index_to_key[0] == "hello" != words[0]
+    np.testing.assert_array_equal(vectors["hello"], model.wv["hello"])
+    sorted_model = Word2Vec(SENTENCES, min_count=1, vector_size=4)
+    sorted_model.wv.sort_by_descending_frequency()  # as they are
 
 
 def test_a_full_disk_leaves_the_old_file(rng, tmp_path, monkeypatch):

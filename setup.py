@@ -160,6 +160,7 @@ class BuildKernels(build_ext):
     def build_extensions(self):
         self.kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
         self.check_compiler()
+        self.forget_rpath()
         levels = {ext.level for ext in self.extensions}
         for level in sorted(levels - {"baseline"}):
             if not self.compiles("int main(void) { return 0; }", LEVEL_FLAGS[self.kind][level]):
@@ -189,6 +190,15 @@ class BuildKernels(build_ext):
             self.compiles("#include <Python.h>\nint main(void) { return 0; }", [], quiet=False)
         except (CompileError, LinkError, PlatformError, OSError) as error:
             raise SystemExit(NO_COMPILER.format(error=error)) from None
+
+    def forget_rpath(self):
+        """Leave out where the interpreter's own libraries were when it was built: kernels need none
+        of them, and a wheel should say nothing of the machine that it was made on."""
+        given = (sysconfig.get_config_var("LDSHARED") or "").split()
+        linker = getattr(self.compiler, "linker_so", None)
+        if linker:
+            folders = {word for word in given if word.startswith("-Wl,-rpath")}
+            self.compiler.linker_so = [word for word in linker if word not in folders]
 
     def compiles(self, source, flags, quiet=True):
         """Whether a one-line program compiles and links with these flags."""

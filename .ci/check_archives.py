@@ -14,6 +14,12 @@ def check(path, names, wanted, unwanted):
     print(f"{Path(path).name}: {len(names)} files, as they should be")
 
 
+def tells_of_this_machine(content):
+    """An interpreter that is not the system's names its own folder where it links."""
+    folder = sys.base_prefix
+    return folder not in ("/usr", "/usr/local") and folder.encode() in content
+
+
 for path in sys.argv[1:]:
     if path.endswith(".tar.gz"):
         with tarfile.open(path) as archive:
@@ -26,6 +32,7 @@ for path in sys.argv[1:]:
     elif path.endswith(".whl"):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+            telling = [name for name in names if tells_of_this_machine(archive.read(name))]
         wanted = ["fastw2v/_kernels/_cpu.", "fastw2v/_kernels/baseline/_embedding."]
         wanted += ["fastw2v/py.typed", "fastw2v/_kernels/_embedding.pyi", "fastw2v/layers.py"]
         wanted += ["fastw2v/layers.pyi", "fastw2v/models/cbow.pyi"]
@@ -33,5 +40,7 @@ for path in sys.argv[1:]:
         outside = [name for name in names if not name.startswith(("fastw2v/", "fastw2v-"))]
         if outside:
             sys.exit(f"{path}: outside the package {outside}")
+        if telling:
+            sys.exit(f"{path}: the folder of this Python is named in {telling}")
     else:
         sys.exit(f"{path}: neither a source archive nor a wheel")

@@ -7,6 +7,7 @@ slices end decides nothing: draws and learning rate belong to the block.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,7 @@ BLOCKS = 64
 LEAST_FROZEN, MOST_FROZEN = 4, 64  # positions of a block where weights stand still for a round
 ROUND_CHANGES = 16
 SLICE_SECONDS = 0.1
+NEAR_SHARE = 1e-4  # of the text: words whose rows threads have copies of
 LOSS_SAMPLE = 64  # the loss of every so many words is looked at where nobody asked for all of it
 FRACTION = (
     1 << 20
@@ -145,6 +147,7 @@ class Weights:
     negative: int = 5
     mode: int = MEAN | SHRINK
     frozen: bool = False
+    near: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     touched_in: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
     touched_out: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
     touched_nodes: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
@@ -171,10 +174,24 @@ class Weights:
             *(self.inputs, self.outputs, self.nodes, stats),
             *(self.touched_in, self.touched_out, self.touched_nodes),
             *(ids, self.keep, self.alias, ways.points, ways.codes, ways.begins, ways.longest),
+            self.near,
             *(self.window, self.negative, self.mode, key, block, first, last),
             *(alpha, alpha_step, loss_every, self.frozen, n_parts),
         )
         return stats
+
+
+def near_shares(counts: np.ndarray, sample: float) -> np.ndarray:
+    """Shares (float32) of the text that the most frequent words have, where they are the first
+    ones: the kernel's threads have copies of their rows. None for a small vocabulary.
+    """
+    most = _word2vec.most_near()
+    if len(counts) < 16 * most:
+        return np.zeros(0, np.float32)
+    left = counts * keep_thresholds(counts, sample)[0]
+    shares = left[:most] / left.sum()
+    rare = np.flatnonzero(shares < NEAR_SHARE)
+    return shares[: rare[0] if len(rare) else most].astype(np.float32)
 
 
 def block_size(n: int) -> int:
@@ -274,8 +291,27 @@ class Schedule:
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Schedule:
-        """What `as_dict` gave. Raises TypeError if it does not fit."""
-        return cls(**(facts | {"sums": Sums(**facts["sums"])}))
+        """What `as_dict` gave. Raises TypeError or ValueError if it does not fit."""
+        made = cls(**(facts | {"sums": Sums(**facts["sums"])}))
+        whole = {
+            **{name: getattr(made, name) for name in ("epochs", "seed", "call", "block", "n")},
+            **{name: getattr(made, name) for name in ("epoch", "next_block", "words")},
+            **vars(made.sums),
+        }
+        for name, value in whole.items():
+            if type(value) is not int or not 0 <= value < 1 << 63:
+                raise ValueError(f"{name} is {value!r}, no whole number")
+        if not (made.block >= 1 and made.epoch <= made.epochs and made.next_block <= made.n_blocks):
+            raise ValueError(f"block {made.next_block} of epoch {made.epoch} is none of the text's")
+        numbers = [made.start_alpha, made.end_alpha, made.total_loss]
+        if type(made.losses) is not list or type(made.compute_loss) is not bool:
+            raise TypeError("the losses are no list")
+        # The mean loss of an epoch without pairs is NaN.
+        if not all(type(x) is float for x in made.losses):
+            raise TypeError("the losses are no numbers")
+        if not all(type(x) in (int, float) and math.isfinite(x) for x in numbers):
+            raise ValueError("a learning rate or a loss is no finite number")
+        return made
 
 
 def run(

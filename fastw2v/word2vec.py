@@ -506,6 +506,7 @@ class Word2Vec:
 
     def _weights(self, hold: bool = True) -> engine.Weights:
         """Padded working tables; with `hold`, `wv.vectors` and the others become views of them."""
+        self._check_tables()
         counts = self.wv.expandos["count"]
         weights = engine.Weights(engine.padded(self.wv.vectors))
         if self.syn1neg is not None:
@@ -522,10 +523,37 @@ class Word2Vec:
             if self.syn1 is not None:
                 self.syn1 = weights.nodes[:, :D]
         weights.keep = engine.keep_thresholds(counts, self.sample)[1]
+        weights.near = engine.near_shares(counts, self.sample)
         weights.window, weights.negative = self.window, self.negative
         weights.mode = self._mode()
         weights.frozen = self.deterministic
         return weights
+
+    def _check_tables(self) -> None:
+        """The kernel runs on pointers: sizes as `build_vocab` made them, settings as __init__."""
+        V = len(self.wv)
+        rows = {
+            "wv.vectors": (self.wv.vectors, V),
+            "syn1neg": (self.syn1neg, V if self.negative else None),
+            "syn1": (self.syn1, max(V - 1, 0) if self.hs else None),
+        }
+        for name, (table, n) in rows.items():
+            found = None if table is None else table.shape
+            expected = None if n is None else (n, self.vector_size)
+            if found != expected:
+                raise ValueError(
+                    f"{name}: expected shape {expected}, got {found}; words are added with "
+                    "build_vocab(sentences, update=True), and hs and negative chosen before "
+                    "build_vocab"
+                )
+        counts = self.wv.expandos.get("count")
+        if counts is None or np.shape(counts) != (V,):
+            raise ValueError(
+                f"wv: expected a count for each of its {V} words, got shape {np.shape(counts)}; "
+                "words are added with build_vocab(sentences, update=True)"
+            )
+        _validation.positive_int("window", self.window)
+        _validation.whole("negative", self.negative)
 
     def _mode(self) -> int:
         mode = engine.SHRINK if self.shrink_windows else 0
@@ -630,6 +658,8 @@ class Word2Vec:
 
         The file appears when it is complete: a full disk or a kill leaves what was there.
         """
+        if len(self.wv):
+            self._check_tables()
         facts: dict[str, Any] = {name: getattr(self, name) for name in _SETTINGS}
         facts |= {
             name: getattr(self, name)
@@ -665,7 +695,9 @@ class Word2Vec:
             shape = (len(words), model.vector_size)
             fits = arrays["vectors"].shape == shape
             if words:
-                fits = fits and arrays["counts"].shape == shape[:1]
+                counts = arrays["counts"]
+                fits = fits and counts.shape == shape[:1] and counts.dtype.kind in "iu"
+                fits = fits and bool((counts >= 0).all())
                 fits = fits and (not model.negative or arrays["syn1neg"].shape == shape)
                 nodes = (max(len(words) - 1, 0), model.vector_size)
                 fits = fits and (not model.hs or arrays["syn1"].shape == nodes)

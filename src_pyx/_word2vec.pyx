@@ -51,6 +51,7 @@ cdef extern from "word2vec_simd.h" nogil:
         LANES "FW_FLOAT_LANES"
         ERRORS "FW_W2V_ROW"         # whether `errors` is there
     int64_t fw_next(int64_t* counter) noexcept
+    void fw_count(uint32_t* counter) noexcept
     bint fw_try_lock(int32_t* lock) noexcept
     void fw_unlock(int32_t* lock) noexcept
     void scores "fw_w2v_scores"(float* s, float** x, Py_ssize_t M, float** y, Py_ssize_t J,
@@ -81,10 +82,11 @@ cdef enum:
     END = -1
     CHUNK = 256         # centres whose negatives are drawn at once
     AHEAD = 3           # centres between the prefetch of a row and its use
-    NEAR = 256          # words whose rows the parts have copies of, shared out among them
+    NEAR = 256          # words whose rows parts have copies of, shared out among the parts
     EXCHANGE = 2048     # centres of all parts between two exchanges of these rows
-    ENOUGH = 1 << 16    # positions of a corpus for each part, from which copies pay
+    MANY = 64           # changes of a row in between, from which they are no longer added up whole
     TOGETHER = 4        # centres of CBOW that share their negatives
+    WIDE = 1024         # a larger window asks how long the sentences are
     FEW = 5             # negatives that `update_four` can take
     GROUP = 8           # blocks of a round, and so the most parts that have work in it
     MOST = 8            # steps from the same place that are simply added up
@@ -115,6 +117,7 @@ cdef struct job_t:
     const uint8_t* codes
     const int64_t* ways         # (V + 1,) where each begins; NULL without hierarchical softmax
     int64_t window, K, longest
+    int64_t room                # words that can stand on one side of a centre
     int mode
     uint64_t key
     int64_t block, first_block
@@ -126,7 +129,9 @@ cdef struct job_t:
     uint32_t* touched_nodes
     Py_ssize_t n_rows           # of W_in, the largest of the tables
     int32_t n_near              # words whose rows are copied; 0: of none
+    const float* near_share     # (n_near,) of each, how much of the text it is
     int64_t exchange_every      # centres of a part
+    Py_ssize_t n_parts
     bint far                    # whether rows come from beyond the nearest cache
 
 # One change of a row: row += scale * numbers[delta].
@@ -187,7 +192,7 @@ cdef inline int64_t max_outputs(const job_t* job) noexcept nogil:
 
 
 cdef bint make_scratch(scratch_t* s, const job_t* job, bint frozen) noexcept nogil:
-    cdef int64_t M = 2 * job.window, J = max_outputs(job), drawn = job.K * CHUNK
+    cdef int64_t M = 2 * job.room, J = max_outputs(job), drawn = job.K * CHUNK
     cdef int64_t centres = job.block, each, k
     cdef centre_t* c
     if job.mode & FRESH and drawn < M * job.K:
@@ -265,11 +270,19 @@ cdef inline float* output_row(const job_t* job, const scratch_t* s, int32_t id) 
     return (s.near_out if id < s.n_near else job.W_out) + <Py_ssize_t> id * job.ld
 
 
-cdef void exchange_table(float* W, float* near, float* old, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        W[i] = near[i] = W[i] + (near[i] - old[i])
-        old[i] = near[i]
+cdef void exchange_table(const job_t* job, float* W, float* near, float* old) noexcept nogil:
+    """A row that a part changes far more than MANY times in between takes the mean of what the
+    parts have changed, not the sum: each of them has gone most of the way alone."""
+    cdef Py_ssize_t r, d
+    cdef float changes, share, most = MANY, one = 1
+    for r in range(job.n_near):
+        changes = job.near_share[r] * <float> (2 * job.window * job.exchange_every)
+        share = one if changes <= most else most / changes
+        if share * <float> job.n_parts < one:
+            share = one / <float> job.n_parts
+        for d in range(r * job.ld, (r + 1) * job.ld):
+            W[d] = near[d] = W[d] + share * (near[d] - old[d])
+            old[d] = near[d]
 
 
 cdef void exchange(const job_t* job, scratch_t* s, int32_t* lock, bint wait) noexcept nogil:
@@ -277,13 +290,12 @@ cdef void exchange(const job_t* job, scratch_t* s, int32_t* lock, bint wait) noe
 
     If another part is at it: not now, or `wait`.
     """
-    cdef Py_ssize_t n = s.n_near * job.ld
     while not fw_try_lock(lock):
         if not wait:
             return
-    exchange_table(job.W_in, s.near_in, s.old, n)
+    exchange_table(job, job.W_in, s.near_in, s.old)
     if job.W_out != NULL:
-        exchange_table(job.W_out, s.near_out, s.old + n, n)
+        exchange_table(job, job.W_out, s.near_out, s.old + job.n_near * job.ld)
     fw_unlock(lock)
     s.since = 0
 
@@ -526,12 +538,12 @@ cdef inline void touch(const job_t* job, const centre_t* c, const int32_t* conte
                        int64_t J) noexcept nogil:
     cdef int64_t i
     for i in range(M):
-        job.touched_in[contexts[i]] += 1
+        fw_count(job.touched_in + contexts[i])
     for i in range(J):
         if c.tables[i] == 1:
-            job.touched_out[c.rows[i]] += 1
+            fw_count(job.touched_out + c.rows[i])
         else:
-            job.touched_nodes[c.rows[i]] += 1
+            fw_count(job.touched_nodes + c.rows[i])
 
 
 cdef inline void change(scratch_t* s, int32_t table, int32_t row, int64_t delta,
@@ -749,7 +761,7 @@ cdef void one_block(const job_t* job, scratch_t* s, int32_t* lock, int64_t b,
         centre += 1
         s.since += 1
         if s.n_near and s.since >= job.exchange_every and waiting == 0:
-            exchange(job, s, lock, False)
+            exchange(job, s, lock, s.since >= 4 * job.exchange_every)
         side = reach(job, windows, i - first)
         left = i - side if i - side > sentence else sentence
         right = i + side + 1 if i + side + 1 < sentence_end else sentence_end
@@ -882,6 +894,15 @@ cdef void apply_part(const job_t* job, const scratch_t* s, float* weights, int64
 
 # ---- entries
 
+cdef int64_t longest_sentence(const int32_t* ids, int64_t N) noexcept nogil:
+    cdef int64_t n, length = 0, longest = 0
+    for n in range(N):
+        length = length + 1 if ids[n] != END else 0
+        if length > longest:
+            longest = length
+    return longest
+
+
 cdef int set_job(job_t* job, float[:, ::1] W_in, float[:, ::1] W_out, float[:, ::1] W_nodes,
                  double[:, ::1] stats, uint32_t[::1] touched_in, uint32_t[::1] touched_out,
                  uint32_t[::1] touched_nodes, const int32_t[::1] ids, const uint32_t[::1] keep,
@@ -920,6 +941,11 @@ def group():
     return GROUP
 
 
+def most_near():
+    """How many of the most frequent words `train` can make use of."""
+    return NEAR
+
+
 def train(float[:, ::1] W_in,               # OUT (V, ld) in place, as the two below
           float[:, ::1] W_out,              # OUT (V, ld), empty where negative is 0
           float[:, ::1] W_nodes,            # OUT (nodes, ld), empty without `ways`
@@ -934,6 +960,8 @@ def train(float[:, ::1] W_in,               # OUT (V, ld) in place, as the two b
           const uint8_t[::1] codes,         # IN  the turns taken there
           const int64_t[::1] ways,          # IN  (V + 1,) or empty
           int64_t longest,                  # nodes of the longest way
+          const float[::1] near,            # IN  share of the text of the most frequent words, if
+                                            #     they are the first ones; or empty
           int64_t window,
           int64_t negative,
           int mode,
@@ -961,9 +989,14 @@ def train(float[:, ::1] W_in,               # OUT (V, ld) in place, as the two b
     job.longest, job.window, job.K, job.mode, job.key = longest, window, negative, mode, key
     job.block, job.first_block, job.loss_every = block, first, loss_every
     job.alpha, job.alpha_step = alpha, alpha_step
-    if n_parts > 1 and not frozen and job.N >= ENOUGH * n_parts:
-        job.n_near = <int32_t> min(NEAR // n_parts, job.n_rows)
-        job.exchange_every = EXCHANGE // n_parts
+    job.n_parts, job.room = n_parts, window
+    if window > WIDE:
+        with nogil:
+            job.room = min(window, longest_sentence(job.ids, job.N))
+    if n_parts > 1 and not frozen and near.shape[0] and (alpha != 0 or alpha_step != 0):
+        job.n_near = <int32_t> min(NEAR // n_parts, near.shape[0])
+        job.near_share = &near[0]
+        job.exchange_every = max(EXCHANGE // n_parts, 1)
     s = <scratch_t*> calloc(n_scratch, sizeof(scratch_t))
     if s == NULL:
         raise MemoryError(f"train: no memory for the scratch of {n_scratch} parts")

@@ -34,6 +34,7 @@
 static inline int64_t fw_next(int64_t *counter) {
     return _InterlockedExchangeAdd64((volatile __int64 *)counter, 1);
 }
+static inline void fw_count(uint32_t *counter) { _InterlockedIncrement((volatile long *)counter); }
 static inline int fw_try_lock(int32_t *lock) {
     return _InterlockedExchange((volatile long *)lock, 1) == 0;
 }
@@ -42,6 +43,9 @@ static inline void fw_unlock(int32_t *lock) { _InterlockedExchange((volatile lon
 #define FW_INLINE static inline __attribute__((always_inline))
 static inline int64_t fw_next(int64_t *counter) {
     return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+static inline void fw_count(uint32_t *counter) {
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 static inline int fw_try_lock(int32_t *lock) {
     return __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE) == 0;

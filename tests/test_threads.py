@@ -362,6 +362,51 @@ print(helpers_become(1))
     assert printed in (None, ["1"])
 
 
+# More threads of ours and of numpy's BLAS than there are CPUs, in turn and at the same time.
+BESIDE_BLAS = """
+import threading
+import numpy as np
+import fastw2v
+from fastw2v import _threads
+from fastw2v.time_layers import TimeLSTM
+_threads.serial_below(0)
+fastw2v.set_num_threads(4)
+rng = np.random.default_rng(0)
+D, H = 40, 50
+weights = [rng.standard_normal(s).astype("f") for s in ((D, 4 * H), (H, 4 * H), 4 * H)]
+xs, A = rng.standard_normal((30, 10, D)).astype("f"), rng.standard_normal((300, 300))
+layer = TimeLSTM(*weights)
+hs, dxs, square = layer.forward(xs), layer.backward(np.ones((30, 10, H), "f")), A @ A
+done = [0]
+
+def multiply():
+    while not stop:
+        assert (A @ A == square).all()
+        done[0] += 1
+
+stop = False
+other = threading.Thread(target=multiply)
+for turn in ("in turn", "at the same time"):
+    if turn != "in turn":
+        other.start()
+    rounds = 0
+    while rounds < 30 or (turn != "in turn" and done[0] < 30):
+        assert (layer.forward(xs) == hs).all()
+        assert (layer.backward(np.ones((30, 10, H), "f")) == dxs).all()
+        if turn == "in turn":
+            assert (A @ A == square).all()
+        rounds += 1
+stop = True
+other.join()
+print("right", done[0] >= 30)
+"""
+
+
+def test_beside_the_threads_of_a_blas():
+    done = run(BESIDE_BLAS, OPENBLAS_NUM_THREADS="4")
+    assert done.stdout == "right True\n", done.stderr
+
+
 # Runs in processes forked from one that has used several threads, or spawned by it.
 AFTER_FORK = """
 import multiprocessing, os, sys, warnings

@@ -20,7 +20,14 @@ from test_build import run
 import fastw2v
 from fastw2v import KeyedVectors, _w2v_shards, _w2v_text, word2vec
 from fastw2v import _w2v_engine as engine
-from fastw2v.word2vec import CallbackAny2Vec, LineSentence, Word2Vec, count_words, encode
+from fastw2v.word2vec import (
+    CallbackAny2Vec,
+    LineSentence,
+    Word2Vec,
+    count_words,
+    encode,
+    train_ids,
+)
 
 TEXT = "you say goodbye and i say hello .\n\nhello goodbye hello\n   \nyou and i\nstray"
 SENTENCES = [line.split() for line in TEXT.split("\n")]
@@ -1176,3 +1183,83 @@ def test_the_constructor_takes_gensims_arguments_in_gensims_order():
 def test_it_is_there_at_the_top():
     assert fastw2v.Word2Vec is Word2Vec
     assert "Word2Vec" in dir(fastw2v)
+
+
+# ---- what the kernel's pointers rely on
+
+
+def test_tables_of_other_sizes_are_refused_before_training(rng):
+    sentences = planted(rng, 80)
+    changes = {
+        "wv.vectors|syn1neg": lambda m: m.wv.add_vectors(["new"], np.zeros((1, 20))),
+        "syn1neg": lambda m: setattr(m, "syn1neg", m.syn1neg[:2]),
+        "syn1: ": lambda m: setattr(m, "hs", 1),
+        "syn1neg: expected shape None": lambda m: setattr(m, "negative", 0),
+        "window": lambda m: setattr(m, "window", -5),
+        "negative": lambda m: setattr(m, "negative", -1),
+    }
+    for message, change in changes.items():
+        model = Word2Vec(sentences, **FAST)
+        change(model)
+        before = model.wv.vectors.copy()
+        with pytest.raises(ValueError, match=message):
+            model.train(sentences, epochs=1)
+        with pytest.raises(ValueError, match=message):
+            train_ids(model, [0, 1, -1])
+        assert_same_bits(model.wv.vectors, before)
+
+
+@pytest.mark.parametrize("options", [{"sg": 1}, {"deterministic": True}, {}])
+def test_windows_of_whole_sentences(rng, options):
+    """A huge window is the longest sentence, and takes no more memory than that."""
+    sentences = [rng.permutation(30).tolist() for _ in range(30)]
+    models = [
+        Word2Vec(
+            sentences, window=window, min_count=1, vector_size=8, workers=1, epochs=1,
+            shrink_windows=False, **options,
+        )
+        for window in (29, 2**31 - 1)
+    ]  # fmt: skip
+    assert_same_bits(models[0].wv.vectors, models[1].wv.vectors)
+
+
+SCHEDULES = {
+    "next_block": [-1, 1 << 40, 1.5, "1"],
+    "block": [0, -256, None],
+    "epoch": [-5, 99, 0.5],
+    "epochs": [-1, "x"],
+    "losses": [5, ["x"]],
+    "start_alpha": ["x", float("inf"), None],
+    "sums": [{"loss": -1, "loss_pairs": 0, "pairs": 0, "words": 0}, 7],
+    "n": [-1],
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_of_files_are_not_trusted(rng, tmp_path, name):
+    path = tmp_path / "checkpoint"
+    model = Word2Vec(planted(rng, 80), **FAST)
+    model.save(path)
+    content = word2vec._container.read(path, "Word2Vec", None)
+    for value in SCHEDULES[name]:
+        facts = content.facts | {"schedule": content.facts["schedule"] | {name: value}}
+        word2vec._container.write(path, "Word2Vec", facts, content.arrays)
+        with pytest.raises(ValueError, match="the model is damaged"):
+            Word2Vec.load(path)
+
+
+def test_two_threads_learn_as_much_as_one(rng):
+    """On a vocabulary whose frequent rows threads have copies of."""
+    n = 200_000
+    ids = np.minimum(rng.zipf(1.2, n), 5000) - 1
+    topic = rng.integers(0, 2, n // 20)  # words of one sentence are all even or all odd
+    ids = (ids // 2 * 2 + np.repeat(topic, 20)).reshape(-1, 20)
+    sentences = [row.tolist() for row in np.concatenate([ids, np.arange(5000).reshape(-1, 20)])]
+    losses = []
+    for workers in (1, 2):
+        model = Word2Vec(
+            sentences, min_count=1, vector_size=16, sample=0, workers=workers, epochs=2
+        )
+        assert len(engine.near_shares(model.wv.expandos["count"], 0)) > 50
+        losses.append(model.epoch_losses[-1])
+    assert losses[1] == pytest.approx(losses[0], rel=0.03)

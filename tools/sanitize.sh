@@ -32,7 +32,7 @@ address)
 thread)
     switch=FASTW2V_TSAN
     preload=$(library tsan)
-    options=("TSAN_OPTIONS=suppressions=$suppressions:exitcode=66:history_size=4:log_path=$build/report"
+    options=("TSAN_OPTIONS=suppressions=$suppressions:exitcode=66:history_size=4:allocator_may_return_null=1:log_path=$build/report"
         OPENBLAS_NUM_THREADS=1) # numpy's BLAS is not built with it
     # Two threads in one layer race, which is said in the README and tested elsewhere.
     tests=(tests/kernels tests/test_table.py -k "(kernels or kernel or thread) and not one_layer and not left_behind and not leaves_nothing")

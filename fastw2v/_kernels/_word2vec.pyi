@@ -4,6 +4,7 @@ from numpy.typing import NDArray
 
 def n_stats() -> int: ...
 def group() -> int: ...
+def most_near() -> int: ...
 def train(
     W_in: NDArray[Any],
     W_out: NDArray[Any],
@@ -19,6 +20,7 @@ def train(
     codes: NDArray[Any],
     ways: NDArray[Any],
     longest: int,
+    near: NDArray[Any],
     window: int,
     negative: int,
     mode: int,

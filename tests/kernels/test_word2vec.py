@@ -237,12 +237,14 @@ def test_every_word_is_a_centre_once_for_any_parts_and_blocks(rng):
 @pytest.mark.parametrize("mode", [SG, MEAN | SHARED])
 def test_parts_add_up_what_they_change_in_frequent_rows(rng, mode):
     """With small steps it is hardly of consequence who takes them when, but none may be lost."""
-    N = 200_000  # enough for copies of rows, for three parts
+    N = 200_000
     ids = (rng.random(N) ** 3 * V).astype(np.int32)
+    shares = np.full(20, 1e-6, np.float32)  # so rare that all changes are added up
     before = make(np.random.default_rng(1), 20, mode)
     changes = []
     for n_parts in (1, 2, 3):
         weights = make(np.random.default_rng(1), 20, mode)
+        weights.near = shares
         stats = weights.train(ids, 0, -(-N // 8192), 8192, 5, 1e-4, 0.0, 0, n_parts)
         assert stats[:, 3].sum() == N
         tables = (weights.inputs, before.inputs), (weights.outputs, before.outputs)
@@ -250,6 +252,36 @@ def test_parts_add_up_what_they_change_in_frequent_rows(rng, mode):
     for mine in changes[1:]:
         for change, expected in zip(mine, changes[0], strict=True):
             assert np.linalg.norm(change - expected) < 0.05 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("mode", [SG, SG | FRESH, MEAN | SHARED])
+@pytest.mark.parametrize("hs", [False, True])
+def test_copies_of_all_rows_do_not_run_away(rng, mode, hs):
+    N = 300_000
+    ids = rng.integers(0, V, N).astype(np.int32)
+    losses = []
+    for n_parts in (1, 2, 7):
+        weights = make(np.random.default_rng(1), 20, mode, hs=hs)
+        weights.near = np.full(V, 1 / V, np.float32)
+        for epoch in range(2):
+            blocks = -(-N // 1024)
+            stats = weights.train(ids, 0, blocks, 1024, epoch, 0.025, 0.0, 16, n_parts)
+        losses.append(stats[:, 0].sum() / stats[:, 1].sum())
+        assert np.isfinite(weights.inputs).all()
+    np.testing.assert_allclose(losses[1:], losses[0], rtol=0.1)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_touches_are_the_same_for_any_parts(rng, frozen):
+    ids = rng.integers(0, V, 50_000).astype(np.int32)
+    results = []
+    for n_parts in N_PARTS:
+        weights = make(np.random.default_rng(1), 8, SG, hs=True, frozen=frozen)
+        weights.touched_in, weights.touched_out = np.zeros((2, V), np.uint32)
+        weights.touched_nodes = np.zeros(V - 1, np.uint32)
+        weights.train(ids, 0, -(-len(ids) // 64), 64, 1, 0.001, 0.0, 0, n_parts)
+        results.append([*weights.touched_in, *weights.touched_out, *weights.touched_nodes])
+    assert all(result == results[0] for result in results[1:])
 
 
 def test_touches_are_counted(rng):

@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastw2v._console import COUNT
+
 if TYPE_CHECKING:
     from fastw2v.datasets import Corpus
     from fastw2v.keyed_vectors import KeyedVectors
@@ -105,6 +107,7 @@ def add_word2vec_parser(commands: Any) -> None:
     add("debug", int, 2, "0: no progress bar")
     add("binary", int, 0, "1: save in the binary format")
     add("cbow", int, 1, "1 CBOW, 0 skip-gram")
+    add("classes", int, 0, "clusters of words are not supported; only 0")
     parser.add_argument("-save-vocab", dest="save_vocab", metavar="FILE", help="save `word count`")
     parser.add_argument("-read-vocab", dest="read_vocab", metavar="FILE", help="use these words")
 
@@ -117,6 +120,11 @@ def word2vec(args: argparse.Namespace) -> int:
     from fastw2v._files import check_writable
     from fastw2v.word2vec import Word2Vec
 
+    if args.classes:
+        raise ValueError(
+            f"-classes: expected 0, got {args.classes}; clusters of words are not supported: save "
+            "vectors and cluster them with a k-means of another library"
+        )
     for name in (args.output, args.save_vocab):
         if name is not None:
             check_writable(name)
@@ -137,7 +145,10 @@ def word2vec(args: argparse.Namespace) -> int:
     if args.read_vocab is None:
         model.build_vocab(corpus_file=args.train)
     else:
-        model.build_vocab_from_freq(_word2vec_format.read_counts(args.read_vocab))
+        counts = _word2vec_format.read_counts(args.read_vocab)
+        if next(iter(counts), None) == "</s>":  # word2vec.c counts its line ends in the first line
+            del counts["</s>"]
+        model.build_vocab_from_freq(counts)
     interrupted = False
     if args.output is not None:
         try:
@@ -180,7 +191,7 @@ def add_parsers(commands: Any, add_vectors_argument: Any) -> None:
     )
     add_vectors_argument(convert)
     convert.add_argument("output", metavar="OUTPUT")
-    convert.add_argument("--limit", type=int, metavar="N", help="only the first N words")
+    convert.add_argument("--limit", type=COUNT, metavar="N", help="only the first N words")
 
     drawn = commands.add_parser(
         "map",

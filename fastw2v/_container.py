@@ -43,6 +43,18 @@ def is_container(name: str | os.PathLike[str]) -> bool:
         return stream.read(7) == MAGIC[:7]
 
 
+def refuse_gensims(name: str | os.PathLike[str]) -> None:
+    """Raise ValueError if a file is what gensim's `save` writes: a pickle of one of its classes."""
+    with open(name, "rb") as stream:
+        start = stream.read(256)
+    if start[:1] == b"\x80" and b"gensim." in start:
+        raise ValueError(
+            f"{name}: was saved by gensim, which alone can open it; load it there, then "
+            "KeyedVectors.from_gensim(model.wv), or model.wv.save_word2vec_format(file) and "
+            "KeyedVectors.load(file)"
+        )
+
+
 def write(
     name: str | os.PathLike[str],
     kind: str,
@@ -89,6 +101,7 @@ def read(name: str | os.PathLike[str], kind: str | None, mmap: str | None = "c")
     with open(name, "rb") as stream:
         start = stream.read(16)
         if start[:7] != MAGIC[:7]:
+            refuse_gensims(name)
             raise ValueError(f"{name}: is not a fastw2v file; it starts with {start[:8]!r}")
         if start[:8] != MAGIC and len(start) > 7:
             raise ValueError(

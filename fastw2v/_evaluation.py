@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from fastw2v.keyed_vectors import KeyedVectors
 
 _BATCH = 1024  # questions that are answered at once
+_PRODUCT_BATCH = 32  # the same where each takes a number for every word
+_ROWS = 8192
 
 
 def _known(vectors: KeyedVectors, limit: int | None, upper: bool) -> dict[Any, int]:
@@ -136,6 +138,7 @@ def word_analogies(
     restrict_vocab: int | None,
     case_insensitive: bool,
     dummy4unknown: bool,
+    products: bool = False,
 ) -> tuple[float, list[dict[str, Any]]]:
     """See `KeyedVectors.evaluate_word_analogies`."""
     known = _known(vectors, restrict_vocab, case_insensitive)
@@ -158,9 +161,10 @@ def word_analogies(
                 asked.append((sections[-1], words))
             elif dummy4unknown:
                 sections[-1]["incorrect"].append(words)
-    for begin in range(0, len(asked), _BATCH):
-        batch = asked[begin : begin + _BATCH]
-        answers = _answers(vectors, known, [words for _, words in batch], restrict_vocab)
+    size, answer = (_PRODUCT_BATCH, _product_answers) if products else (_BATCH, _answers)
+    for begin in range(0, len(asked), size):
+        batch = asked[begin : begin + size]
+        answers = answer(vectors, known, [words for _, words in batch], restrict_vocab)
         for (section, words), row in zip(batch, answers, strict=True):
             section["correct" if row == known[words[3]] else "incorrect"].append(words)
     total: dict[str, Any] = {"section": "Total accuracy"}
@@ -190,3 +194,32 @@ def _answers(
         places = (vectors.key_to_index[word] for word, _ in nearest)
         answers.append(next((row for row in places if row in allowed), -1))
     return answers
+
+
+def _product_answers(
+    vectors: KeyedVectors, known: dict[Any, int], questions: list[Any], limit: int | None
+) -> list[int]:
+    """The same by the score of `KeyedVectors.most_similar_cosmul`."""
+    rows = np.array([[known[word] for word in words[:3]] for words in questions])
+    table = vectors.vectors[:limit]
+    queries = _unit_rows(vectors.vectors[rows.T.ravel()]).T  # all a, then all b, then all c
+    scores = np.empty((len(questions), len(table)))
+    for begin in range(0, len(table), _ROWS):
+        shares = (1 + _unit_rows(table[begin : begin + _ROWS]) @ queries) / 2
+        a, b, c = np.split(shares.T, 3)
+        scores[:, begin : begin + _ROWS] = b * c / (a + 1e-6)
+    np.put_along_axis(scores, rows, -1.0, axis=1)
+    allowed = set(known.values())
+    answers = []
+    for score in scores:
+        best = np.argpartition(-score, min(5, len(score) - 1))[:5]
+        best = best[np.lexsort((best, -score[best]))]
+        nearest = (row for row in best.tolist() if score[row] >= 0 and row in allowed)
+        answers.append(next(nearest, -1))
+    return answers
+
+
+def _unit_rows(table: np.ndarray) -> np.ndarray:
+    rows = table.astype(np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths == 0, 1, lengths)

@@ -807,21 +807,44 @@ def whole(name: str, value: object, low: int = 0) -> int:
     return int(positive_int(name, value, low=low))
 
 
-def encoded_ids(name: str, ids: object, V: int) -> np.ndarray:
-    """An encoded corpus (N,) int32: ids below V, -1 between sentences."""
+def id_row(name: str, ids: object) -> np.ndarray:
+    """Integers (N,), N > 0; what they are is not looked at."""
     given = array(name, ids)
     if given.ndim != 1 or given.size == 0:
         raise ValueError(
             f"{name}: expected shape (N,) with N > 0, got {given.shape}; encode a text"
         )
-    as_ids(name, np.maximum(given, 0), V, wrap=False, rows="words")
-    if given.min() < -1:
-        at = int(np.argmin(given))
+    _native_ids(name, given[:0])
+    return given
+
+
+def encoded_ids(name: str, ids: np.ndarray, V: int, first: int = 0) -> np.ndarray:
+    """A part of an encoded corpus as int32: ids below V, -1 between sentences.
+
+    first: the position of the part, for the message.
+    """
+    if not len(ids):
+        return np.zeros(0, np.int32)
+    if ids.max() >= V:
+        at = int(np.argmax(ids >= V))
         raise IndexError(
-            f"{name}: id {given[at]} at position {at} is negative; only -1, the end of a "
+            f"{name}: id {ids[at]} at position {first + at} is out of range for {V} words; use ids "
+            f"from 0 to {V - 1}"
+        )
+    if ids.min() < -1:
+        at = int(np.argmin(ids))
+        raise IndexError(
+            f"{name}: id {ids[at]} at position {first + at} is negative; only -1, the end of a "
             "sentence, may be"
         )
-    return np.ascontiguousarray(given, np.int32)
+    return np.ascontiguousarray(ids, np.int32)
+
+
+def at_most(name: str, value: int, high: int) -> int:
+    """`value`, if it is no more than `high`."""
+    if value > high:
+        raise ValueError(f"{name}: expected at most {high}, got {value}; pass a smaller number")
+    return value
 
 
 def touch_counts(name: str, counts: object, V: int) -> np.ndarray:

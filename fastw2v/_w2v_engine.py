@@ -261,6 +261,7 @@ class Schedule:
     total_loss: float = 0.0  # of the epochs before it
     words: int = 0
     losses: list[float] = field(default_factory=list)
+    ids_crc: int = 0  # of the corpus, where it is saved for a checkpoint
 
     @property
     def n_blocks(self) -> int:
@@ -320,7 +321,7 @@ def run(
     n_parts: int,
     after_slice: Callable[[], bool],
     after_epoch: Callable[[], bool],
-    before_epoch: Callable[[], None],
+    before_epoch: Callable[[], bool],
     slice_ends: int | None = None,
 ) -> None:
     """Train to the end of the schedule, or until a function that is called in between says so.
@@ -332,8 +333,8 @@ def run(
     at_once = group * n_parts
     N = schedule.n_blocks
     while not schedule.done:
-        if schedule.next_block == 0:
-            before_epoch()
+        if schedule.next_block == 0 and before_epoch():
+            return
         key = epoch_key(schedule.seed, schedule.call, schedule.epoch)
         while schedule.next_block < N:
             first = schedule.next_block

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
+from fastw2v import _validation
 from fastw2v._w2v_text import opened, text_files
 
 
 class LineSentence:
     """The lines of a text file as lists of words. `Word2Vec` reads the file in compiled code.
 
-    source: a file name, plain or gzip. limit: only the first lines (then it is read in Python).
+    source: a file name, plain or gzip, or an open file of bytes or text, which is read in Python
+    from its start each time. limit: only the first lines (then it is read in Python too).
     max_sentence_length is taken for gensim's sake; no line is cut.
+
+    Raises ValueError, naming file and line, for bytes that are not UTF-8.
 
     >>> with open("two_lines.txt", "w") as file:
     ...     _ = file.write("you say goodbye\\nand i say hello\\n")
@@ -22,25 +27,58 @@ class LineSentence:
     """
 
     lines = True
+    takes_streams = True
 
     def __init__(
         self, source: Any, max_sentence_length: int | None = None, limit: int | None = None
     ) -> None:
-        self.source, self.limit = source, limit
+        named = isinstance(source, str | os.PathLike)
+        if not named and not (self.takes_streams and hasattr(source, "seek")):
+            what = "a file name or an open file" if self.takes_streams else "the name of a folder"
+            raise TypeError(
+                f"source: expected {what}, got {type(source).__name__}; pass a str, and sentences "
+                "that are lists of words without a LineSentence around them"
+            )
+        self.source = source
+        self.limit = None if limit is None else _validation.whole("limit", limit)
 
     def paths(self) -> list[str]:
         """The files."""
         return [os.fspath(self.source)]
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether an open file was given."""
+        return not isinstance(self.source, str | os.PathLike)
+
     def __iter__(self) -> Iterator[list[str]]:
-        n = 0
+        if self.is_stream:
+            self.source.seek(0)
+            name = str(getattr(self.source, "name", "source"))
+            yield from _words(name, islice(self.source, self.limit))
+            return
+        left = self.limit
         for path in self.paths():
+            if left == 0:
+                return
             with opened(path) as stream:
-                for line in stream:
-                    if self.limit is not None and n >= self.limit:
-                        return
-                    n += 1
-                    yield line.decode("utf-8-sig" if n == 1 else "utf-8").split()
+                for words in _words(path, islice(stream, left)):
+                    left = None if left is None else left - 1
+                    yield words
+
+
+def _words(name: str, lines: Iterable[str | bytes]) -> Iterator[list[str]]:
+    """The words of each line; a mark of byte order before the first is none of them."""
+    for number, line in enumerate(lines, 1):
+        try:
+            text = line.decode() if isinstance(line, bytes) else line
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{name}: line {number}: 0x{error.object[error.start]:02x} is not UTF-8; save the "
+                "file as UTF-8, or pass its name as corpus_file= with "
+                'unicode_errors="replace" or "ignore"'
+            ) from error
+        yield (text.removeprefix("\ufeff") if number == 1 else text).split()
 
 
 class PathLineSentences(LineSentence):
@@ -54,6 +92,8 @@ class PathLineSentences(LineSentence):
     >>> list(PathLineSentences("texts"))
     [['file', 'a'], ['file', 'b']]
     """
+
+    takes_streams = False
 
     def paths(self) -> list[str]:
         """The files."""
@@ -92,6 +132,6 @@ def source_of(
         )
     if corpus_file is not None:
         return text_files(corpus_file, lines=lines, unicode_errors=unicode_errors)
-    if isinstance(sentences, LineSentence) and sentences.limit is None:
+    if isinstance(sentences, LineSentence) and sentences.limit is None and not sentences.is_stream:
         return text_files(sentences.paths(), lines=sentences.lines, unicode_errors=unicode_errors)
     return sentences

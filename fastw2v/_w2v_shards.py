@@ -26,7 +26,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,8 @@ from fastw2v._w2v_text import EncodedCorpus, Text, Vocabulary, WordCounts
 
 if TYPE_CHECKING:
     from fastw2v.word2vec import Word2Vec
+
+_MOST_AT_ONCE = 1 << 20
 
 
 def count_words(
@@ -127,6 +129,16 @@ class WeightDelta:
         return cls(**{name: arrays.get(name) for pair in pairs for name in pair})  # type: ignore
 
 
+class TrainedIds(NamedTuple):
+    """What `train_ids` returns: the mean loss per pair, NaN if there was none, and where it ended.
+
+    stop is the position behind the last word that was trained on: the `start` of the next call.
+    """
+
+    loss: float
+    stop: int
+
+
 def train_ids(
     model: Word2Vec,
     ids: Any,
@@ -137,15 +149,18 @@ def train_ids(
     end_alpha: float | None = None,
     key: int = 0,
     touched: Sequence[np.ndarray] | None = None,
-) -> float:
+) -> TrainedIds:
     """Train a model on encoded ids, from position `start` until n_words are through or the end.
 
-    ids (N,) as `encode` gives them: a shard of a corpus. The learning rate goes from start_alpha to
-    end_alpha over these words (both: the model's alpha). key decides all draws. touched: arrays
-    uint32 that count the changes of each row of `wv.vectors` (V,), `syn1neg` (V,) and, where hs is
-    1, `syn1` (V - 1,). Returns the mean loss per pair, of a sample of them.
+    ids (N,) as `encode` gives them: a shard of a corpus, of which nothing is looked at but the
+    part that is trained on. The learning rate goes from start_alpha to end_alpha over these words
+    (both: the model's alpha). key decides all draws. touched: arrays uint32 that count the changes
+    of each row of `wv.vectors` (V,), `syn1neg` (V,) and, where hs is 1, `syn1` (V - 1,). Returns
+    (loss, stop): the mean loss per pair, of a sample of them, and the position behind the last of
+    these words, the next `start`; at the end of ids it is N.
 
-    Raises IndexError for ids that are not in the vocabulary.
+    Raises IndexError for ids that are not in the vocabulary, ValueError or TypeError for other
+    arguments, before anything is trained.
 
     >>> from fastw2v import Word2Vec
     >>> model = Word2Vec(vector_size=8, min_count=1, sample=0, workers=1)
@@ -153,24 +168,24 @@ def train_ids(
     >>> model.build_vocab(sentences)
     >>> vocabulary = count_words(sentences).vocabulary()
     >>> ids = encode(sentences, vocabulary=vocabulary).ids
-    >>> before = model.wv.vectors.copy()
-    >>> _ = train_ids(model, ids, start_alpha=0.5)
-    >>> bool((model.wv.vectors != before).any())
-    True
+    >>> stop = 0
+    >>> while stop < len(ids):
+    ...     loss, stop = train_ids(model, ids, 3, start=stop, start_alpha=0.5)
+    ...     print(stop)
+    4
+    6
     """
     V = len(model.wv)
-    found = _validation.encoded_ids("ids", ids, V)
-    begin = _validation.whole("start", start)
-    end = len(found)
+    if not V:
+        raise RuntimeError("train_ids: there is no vocabulary yet; call build_vocab first")
+    found = _validation.id_row("ids", ids)
+    begin = _validation.at_most("start", _validation.whole("start", start), len(found))
     if n_words is not None:
         _validation.positive_int("n_words", n_words)
-        reached = np.cumsum(found[begin:] >= 0)
-        end = begin + int(np.searchsorted(reached, n_words)) + 1 if len(reached) else begin
-    shard = found[begin:end]
-    if not len(shard):
-        return float("nan")
-    first = model.alpha if start_alpha is None else start_alpha
-    last = first if end_alpha is None else end_alpha
+    key = _validation.at_most("key", _validation.whole("key", key), 2**64 - 1)
+    check = _validation.not_negative
+    first = model.alpha if start_alpha is None else check("start_alpha", start_alpha)
+    last = first if end_alpha is None else check("end_alpha", end_alpha)
     counts = [] if touched is None else list(touched)
     sizes = [V, V, V - 1][: 3 if model.hs else 2]
     if touched is not None and len(counts) < len(sizes):
@@ -180,6 +195,10 @@ def train_ids(
         )
     for i, (count, size) in enumerate(zip(counts, sizes, strict=False)):
         _validation.touch_counts(f"touched[{i}]", count, size)
+    stop = len(found) if n_words is None else _behind_words(found, begin, n_words)
+    shard = _validation.encoded_ids("ids", found[begin:stop], V, begin)
+    if not len(shard):
+        return TrainedIds(float("nan"), stop)
     weights = model._weights()
     if touched is not None:
         weights.touched_in, weights.touched_out = counts[:2]
@@ -201,7 +220,19 @@ def train_ids(
             )
     finally:
         model._settle()
-    return sums.mean_loss
+    return TrainedIds(sums.mean_loss, stop)
+
+
+def _behind_words(ids: np.ndarray, begin: int, n_words: int) -> int:
+    """The position behind n_words words from `begin` on, or the end; no more is looked at."""
+    at = begin
+    while at < len(ids):
+        words = ids[at : at + min(_MOST_AT_ONCE, max(n_words, 64))] >= 0
+        n = int(np.count_nonzero(words))
+        if n >= n_words:
+            return at + int(np.searchsorted(np.cumsum(words), n_words)) + 1
+        at, n_words = at + len(words), n_words - n
+    return len(ids)
 
 
 def weight_delta(
@@ -255,7 +286,7 @@ def merge_deltas(
     by a single training gets all of its change, one touched by all equally the plain mean. (Sums
     of frequent rows diverge, plain means of rare ones stall.)
 
-    Raises ValueError, with nothing changed, if the deltas are not of this model.
+    Raises ValueError, with nothing changed, if the deltas are not of this model or not finite.
 
     >>> from fastw2v import Word2Vec
     >>> model = Word2Vec([["a", "b"]] * 9, vector_size=4, min_count=1, workers=1)
@@ -275,6 +306,7 @@ def merge_deltas(
         if table is None:
             continue
         changes = [getattr(delta, part) for delta in deltas]
+        touches = []
         for k, change in enumerate(changes):
             if change is None or change.shape != table.shape:
                 got = "none" if change is None else f"shape {change.shape}"
@@ -282,10 +314,26 @@ def merge_deltas(
                     f"deltas[{k}].{part}: expected shape {table.shape}, got {got}; merge deltas of "
                     "the same model"
                 )
-        touches = [getattr(delta, f"touched_{part}") for delta in deltas]
+            if not np.isfinite(change).all():
+                row = int(np.argmin(np.isfinite(change).all(axis=1)))
+                raise ValueError(
+                    f"deltas[{k}].{part}: expected finite numbers, row {row} holds others; train "
+                    "that shard again with a smaller alpha"
+                )
+            touches.append(_touches(f"deltas[{k}].touched_{part}", deltas[k], part, len(table)))
         merged.append((table, _before(name, table, before, i) + _weighted_mean(changes, touches)))
     for table, content in merged:
         table[:] = content
+
+
+def _touches(name: str, delta: WeightDelta, part: str, V: int) -> np.ndarray:
+    touches = np.asarray(getattr(delta, f"touched_{part}"))
+    if touches.shape != (V,) or touches.dtype.kind not in "iu" or (touches < 0).any():
+        raise ValueError(
+            f"{name}: expected counts of 0 and more of shape ({V},), got {touches.dtype} of shape "
+            f"{touches.shape}; pass what train_ids has counted"
+        )
+    return touches
 
 
 def _weighted_mean(tables: list[Any], touches: list[np.ndarray]) -> np.ndarray:

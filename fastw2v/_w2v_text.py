@@ -161,6 +161,17 @@ class EncodedCorpus:
     n_sentences: int
 
 
+def has_pairs(ids: np.ndarray) -> bool:
+    """Whether two words stand side by side anywhere; of most texts one look at the start tells."""
+    at, length = 0, 1 << 10
+    while at < len(ids):
+        words = ids[at : at + length + 1] >= 0  # the last one is the first of the next piece
+        if (words[1:] & words[:-1]).any():
+            return True
+        at, length = at + length, min(_PIECE, 8 * length)
+    return False
+
+
 def _nothing_left(counts: WordCounts, min_count: int) -> None:
     if not len(counts.counts):
         raise ValueError(
@@ -344,21 +355,24 @@ class _FileWords:
     def encode(self, index: dict[Any, int], memory_limit: int | None) -> EncodedCorpus:
         rows = map(index.get, self.words, repeat(NEVER))
         ids = np.fromiter(rows, np.int32, len(self.words))
-        writer = IdWriter(memory_limit)
         out = np.empty(0, np.int32)
-        for path in self.files.paths:
-            for _, piece in _pieces(path):
-                n = _parts(len(piece), self.n_parts)
-                if len(out) < len(piece) + n:
-                    out = np.empty(len(piece) + n, np.int32)
-                found = _vocabulary.encode(out, self.counter, ids, piece, self.files.lines, n)
-                writer.append(out[:found])
-            writer.end_sentence()
-        return writer.finish(int(self.counts.sum()), self.n_sentences)
+        with IdWriter(memory_limit) as writer:
+            for path in self.files.paths:
+                for _, piece in _pieces(path):
+                    n = _parts(len(piece), self.n_parts)
+                    if len(out) < len(piece) + n:
+                        out = np.empty(len(piece) + n, np.int32)
+                    found = _vocabulary.encode(out, self.counter, ids, piece, self.files.lines, n)
+                    writer.append(out[:found])
+                writer.end_sentence()
+            return writer.finish(int(self.counts.sum()), self.n_sentences)
 
 
 class IdWriter:
-    """Collects ids, in memory up to a limit, beyond it in a temporary file."""
+    """Collects ids, in memory up to a limit, beyond it in a temporary file.
+
+    Whatever ends the `with` before `finish` has, Ctrl-C or a full disk, takes the file with it.
+    """
 
     def __init__(self, memory_limit: int | None) -> None:
         self.memory_limit = memory_limit
@@ -367,6 +381,15 @@ class IdWriter:
         self.file: Any = None
         self.path = ""
         self.ended = True  # whether a sentence may begin, and no END is wanted
+
+    def __enter__(self) -> IdWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.file is not None:
+            with contextlib.suppress(OSError):  # what is still to be written does not fit either
+                self.file.close()
+            _remove(self.path)
 
     def append(self, ids: np.ndarray) -> None:
         if self.ended and len(ids) and ids[0] == END:
@@ -377,9 +400,8 @@ class IdWriter:
         self.n += len(ids)
         self.n_words += int(np.count_nonzero(ids >= 0))
         if self.file is None and self.memory_limit is not None and 4 * self.n > self.memory_limit:
-            handle, name = tempfile.mkstemp(".ids", "fastw2v-")
+            handle, self.path = tempfile.mkstemp(".ids", "fastw2v-")
             self.file = os.fdopen(handle, "wb")
-            self.path = name
             for chunk in self.chunks:
                 chunk.tofile(self.file)
             self.chunks = []
@@ -400,6 +422,7 @@ class IdWriter:
             self.file.close()
             ids = np.memmap(self.path, np.int32, "r", shape=(self.n,))
             weakref.finalize(ids, _remove, self.path)
+            self.file = None
         return EncodedCorpus(ids, self.n_words, n_raw_words, n_sentences)
 
 
@@ -413,9 +436,15 @@ def _remove(path: str) -> None:
 
 def _number(sentences: Iterable[Any], memory_limit: int | None) -> tuple[WordCounts, EncodedCorpus]:
     """Count and encode in one pass: ids are the numbers of first appearance."""
+    with IdWriter(memory_limit) as writer:
+        counts, n_raw = _write_numbers(sentences, writer)
+        return counts, writer.finish(n_raw, counts.n_sentences)
+
+
+def _write_numbers(sentences: Iterable[Any], writer: IdWriter) -> tuple[WordCounts, int]:
+    """(counts, number of words) of sentences whose ids go to the writer."""
     first_ids: defaultdict[Any, int] = defaultdict()
     first_ids.default_factory = first_ids.__len__
-    writer = IdWriter(memory_limit)
     counts = np.zeros(0, np.int64)
     batch: list[Any] = []
     ends: list[int] = []
@@ -461,8 +490,7 @@ def _number(sentences: Iterable[Any], memory_limit: int | None) -> tuple[WordCou
             "sentences: expected words that are all str or all int, got both; convert the "
             "numbers with str()"
         )
-    corpus = writer.finish(n_raw, n_sentences)
-    return WordCounts(words, counts, n_sentences), corpus
+    return WordCounts(words, counts, n_sentences), n_raw
 
 
 def _not_a_sentence(number: int, sentence: Any) -> None:
@@ -497,16 +525,16 @@ def _renumber(
     new = np.empty(len(words) + 1, np.int32)
     new[:-1] = [index.get(word, NEVER) for word in words]
     new[END] = END
-    writer = IdWriter(memory_limit)
-    for at in range(0, len(corpus.ids), _PIECE):
-        ids = new[corpus.ids[at : at + _PIECE]]
-        ids = ids[ids != NEVER]
-        # Sentences of which nothing is left: one END of each run of them stays.
-        again = np.zeros(len(ids), bool)
-        again[1:] = (ids[1:] == END) & (ids[:-1] == END)
-        writer.append(ids[~again])
-    writer.end_sentence()
-    return writer.finish(corpus.n_raw_words, corpus.n_sentences)
+    with IdWriter(memory_limit) as writer:
+        for at in range(0, len(corpus.ids), _PIECE):
+            ids = new[corpus.ids[at : at + _PIECE]]
+            ids = ids[ids != NEVER]
+            # Sentences of which nothing is left: one END of each run of them stays.
+            again = np.zeros(len(ids), bool)
+            again[1:] = (ids[1:] == END) & (ids[:-1] == END)
+            writer.append(ids[~again])
+        writer.end_sentence()
+        return writer.finish(corpus.n_raw_words, corpus.n_sentences)
 
 
 # ---- both

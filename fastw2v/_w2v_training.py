@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastw2v import _container
 from fastw2v import _w2v_engine as engine
+from fastw2v._kernels import _word2vec
 from fastw2v._w2v_text import END, EncodedCorpus
 from fastw2v.trainer import _Interrupts
 
@@ -39,7 +41,7 @@ class Training:
             positions = interval * self.schedule.n / words
             self.interval_blocks = max(1, round(positions / self.schedule.block))
             if model.deterministic:
-                group = 8
+                group = _word2vec.group()
                 self.interval_blocks = max(1, self.interval_blocks // group) * group
         self.show_bar = progress
         self.bar: Any = None
@@ -94,17 +96,20 @@ class Training:
             stop = (method is not None and method(self.model) is True) or stop
         return stop
 
-    def _before_epoch(self) -> None:
-        self._call("on_epoch_begin")
+    def _before_epoch(self) -> bool:
+        return self._call("on_epoch_begin")
+
+    def _move_bar(self, loss: float) -> None:
+        if self.bar is not None:
+            schedule = self.schedule
+            total = round(schedule.progress * schedule.epochs * self.corpus.n_raw_words)
+            self.bar.update(total - self.bar.n)
+            if not np.isnan(loss):
+                self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
 
     def _after_slice(self) -> bool:
         schedule = self.schedule
-        if self.bar is not None:
-            total = round(schedule.progress * schedule.epochs * self.corpus.n_raw_words)
-            self.bar.update(total - self.bar.n)
-            loss = schedule.sums.mean_loss
-            if not np.isnan(loss):
-                self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+        self._move_bar(schedule.sums.mean_loss)
         if self.checkpoint is not None and time.monotonic() - self.saved >= self.every:
             self.model.save(self.checkpoint)
             self.saved = time.monotonic()
@@ -115,26 +120,37 @@ class Training:
         return stop
 
     def _after_epoch(self) -> bool:
+        self._move_bar(self.schedule.losses[-1])
         return self._call("on_epoch_end")
 
     def _save_ids(self) -> None:
-        """The encoded text beside the checkpoint, unless it is there already."""
-        path = ids_of(self.checkpoint)
+        """The encoded text beside the checkpoint, unless it is there already.
+
+        A checkpoint follows at once: the one that was there belongs to another text.
+        """
+        path, corpus = ids_of(self.checkpoint), self.corpus
+        self.schedule.ids_crc = _crc(corpus.ids)
         if os.path.exists(path):
             try:
                 old = read_ids(path, len(self.model.wv), self.schedule)
-                if np.array_equal(old.ids, self.corpus.ids):
+                if np.array_equal(old.ids, corpus.ids):
                     return
                 del old
             except ValueError:
                 pass
-        corpus = self.corpus
         facts = {
             "n_words": corpus.n_words,
             "n_raw_words": corpus.n_raw_words,
             "n_sentences": corpus.n_sentences,
+            "crc": self.schedule.ids_crc,
         }
         _container.write(path, "ids", facts, {"ids": corpus.ids})
+        self.model.save(self.checkpoint)
+        self.saved = time.monotonic()
+
+
+def _crc(ids: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(ids).data)
 
 
 def ids_of(path: str | os.PathLike[str]) -> str:
@@ -149,10 +165,13 @@ def read_ids(path: str, V: int, schedule: engine.Schedule) -> EncodedCorpus:
             raise ValueError(f"expected {schedule.n} ids, got {ids.shape}")
         if len(ids) and (ids.max() >= V or ids.min() < END):
             raise ValueError(f"ids are outside of -1 .. {V - 1}")
+        if not facts["crc"] == schedule.ids_crc == _crc(ids):
+            raise ValueError("they are of another text, or damaged")
         return EncodedCorpus(
             ids, int(facts["n_words"]), int(facts["n_raw_words"]), int(facts["n_sentences"])
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path}: does not belong to the checkpoint ({error}); train again"
+            f"{path}: does not belong to the checkpoint ({error}); train again, or remove it, load "
+            "the model and call train(sentences)"
         ) from error

@@ -16,6 +16,7 @@ import gzip
 import io
 import os
 import re
+import shutil
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -414,9 +415,17 @@ def read_counts(name: str | os.PathLike[str]) -> dict[str, int]:
     return counts
 
 
-def write_counts(name: str | os.PathLike[str], words: Sequence[str], counts: np.ndarray) -> None:
+def write_counts(
+    name: str | os.PathLike[str],
+    words: Sequence[str],
+    counts: np.ndarray,
+    *,
+    append: bool = False,
+) -> None:
     """Lines `word count`."""
     with replacing(name) as stream:
+        if append:
+            _copy_old(name, stream)
         for word, count in zip(words, counts.tolist(), strict=True):
             stream.write(f"{word} {count}\n".encode())
 
@@ -428,18 +437,41 @@ def write(
     *,
     binary: bool,
     header: bool,
+    order: np.ndarray | None = None,
+    declared: int | None = None,
+    append: bool = False,
 ) -> None:
-    """Write words and their vectors (V, D); gzip if the name ends in .gz."""
-    if binary and not header:
+    """Write words and their vectors (V, D); gzip if the name ends in .gz.
+
+    order: of the rows, if not their own. declared: the number of rows the header gives. append:
+    behind the content of the file, if there is one.
+    """
+    if binary and not header and not append:
         raise ValueError("write_header: a binary file needs its header; use text without one")
+    if append and header and os.path.isfile(name) and os.path.getsize(name):
+        raise ValueError(
+            f"write_header: expected False where rows are appended to {name}, got True, and a "
+            "second header would stand amid the rows; pass write_header=False"
+        )
     encoded = [_encode_word(word, row) for row, word in enumerate(words)]
+    if order is not None:
+        encoded = list(map(encoded.__getitem__, order.tolist()))
+    first = b"%d %d\n" % (declared or len(table), table.shape[1]) if header else b""
     with replacing(name) as stream:
+        if append:
+            _copy_old(name, stream)
         if os.fspath(name).endswith(".gz"):
             # No name and time inside: the same vectors give the same bytes.
             with gzip.GzipFile("", "wb", 6, stream, mtime=0) as packed:
-                _write_rows(cast(BinaryIO, packed), encoded, table, binary, header)
+                _write_rows(cast(BinaryIO, packed), first, encoded, table, order, binary)
         else:
-            _write_rows(stream, encoded, table, binary, header)
+            _write_rows(stream, first, encoded, table, order, binary)
+
+
+def _copy_old(name: str | os.PathLike[str], stream: BinaryIO) -> None:
+    if os.path.isfile(name):
+        with open(name, "rb") as old:
+            shutil.copyfileobj(old, stream, _READ_BYTES)
 
 
 def _encode_word(word: str, row: int) -> bytes:
@@ -458,13 +490,18 @@ def _encode_word(word: str, row: int) -> bytes:
 
 
 def _write_rows(
-    stream: BinaryIO, words: Sequence[bytes], table: np.ndarray, binary: bool, header: bool
+    stream: BinaryIO,
+    header: bytes,
+    words: Sequence[bytes],
+    table: np.ndarray,
+    order: np.ndarray | None,
+    binary: bool,
 ) -> None:
-    if header:
-        stream.write(b"%d %d\n" % table.shape)
+    stream.write(header)
     block_rows = max(1, _BLOCK_VALUES // table.shape[1])
     for begin in range(0, len(table), block_rows):
-        block = table[begin : begin + block_rows].astype("<f4")
+        at = slice(begin, begin + block_rows)
+        block = table[at if order is None else order[at]].astype("<f4")
         rows = words[begin : begin + block_rows]
         if binary:
             stream.writelines(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastw2v import _container, _threads, _validation, _word2vec_format
+from fastw2v._files import check_writable
 from fastw2v._kernels import _neighbors, _ranking, specialise
 from fastw2v._waiting import Settled
 
@@ -34,6 +35,8 @@ class KeyedVectors:
     """
 
     vectors: Any = Settled()  # of a table that is still in training, too, rows are never behind
+
+    _in_model = False  # whether rows of other tables go with them, too
 
     def __init__(self, vector_size: int, *, dtype: Any = np.float32) -> None:
         self.vector_size = _validation.positive_int("vector_size", vector_size)
@@ -219,10 +222,20 @@ class KeyedVectors:
                 self.expandos[name][at] = values[old]
 
     def sort_by_descending_frequency(self) -> None:
-        """Bring the rows into the order of their "count", most frequent word first."""
+        """Bring the rows into the order of their "count", most frequent word first.
+
+        Raises RuntimeError for the `wv` of a model, whose other tables would stay as they are.
+        """
         if "count" not in self.expandos:
             return
         order = np.argsort(-self.expandos["count"], kind="stable")
+        if (order[1:] > order[:-1]).all():
+            return
+        if self._in_model:
+            raise RuntimeError(
+                "sort_by_descending_frequency: the rows belong to those of a model's other tables; "
+                "sort KeyedVectors.load of what wv.save has written, or train with sorted_vocab=1"
+            )
         self._set([self.index_to_key[row] for row in order], self.vectors[order])
         self.expandos = {name: values[order] for name, values in self.expandos.items()}
 
@@ -517,16 +530,21 @@ class KeyedVectors:
         """Answer questions "a is to b as c is to ?": (share of right answers, sections).
 
         analogies: a file of lines `a b c answer` in sections that begin with `: name`. The answer
-        is the word nearest to b - a + c that is none of these. Questions with unknown words are
-        left out, or count as wrong with dummy4unknown. Sections hold the questions under "correct"
-        and "incorrect"; the last one, "Total accuracy", holds all of them.
+        is the word nearest to b - a + c that is none of these; with similarity_function
+        "most_similar_cosmul" the first of `most_similar_cosmul([b, c], [a])`. Questions with
+        unknown words are left out, or count as wrong with dummy4unknown. Sections hold the
+        questions under "correct" and "incorrect"; the last one, "Total accuracy", holds all.
 
         Raises ValueError if the file does not begin with a section.
         """
         from fastw2v._evaluation import word_analogies
 
-        _validation.one_of("similarity_function", similarity_function, ("most_similar",))
-        return word_analogies(self, analogies, restrict_vocab, case_insensitive, dummy4unknown)
+        functions = ("most_similar", "most_similar_cosmul")
+        _validation.one_of("similarity_function", similarity_function, functions)
+        return word_analogies(
+            *(self, analogies, restrict_vocab, case_insensitive, dummy4unknown),
+            products=similarity_function == functions[1],
+        )
 
     # ---- files and gensim
 
@@ -549,13 +567,15 @@ class KeyedVectors:
         mmap: how our own format is opened: "c" maps it, changes stay in this process; "r" maps it
         read-only; None reads it.
 
-        Raises OSError if the file cannot be read, ValueError if it is none of these or damaged.
+        Raises OSError if the file cannot be read, ValueError if it is none of these or damaged:
+        what gensim's own `save` writes is a pickle that gensim alone can open.
         """
         if mmap not in ("c", "r", None):
             raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
         if _container.is_container(fname):
             return cls._load_own(fname, mmap)
         if _word2vec_format.is_pickle(fname):
+            _container.refuse_gensims(fname)
             return cls._load_book_pickle(fname)
         return cls.load_word2vec_format(fname)
 
@@ -634,20 +654,53 @@ class KeyedVectors:
         binary: bool = False,
         total_vec: int | None = None,
         write_header: bool = True,
+        prefix: str = "",
+        append: bool = False,
+        sort_attr: str = "count",
     ) -> None:
         """Write the word2vec text or binary format, which gensim reads; `.gz` compresses.
 
         Numbers are written as float32; text holds as many digits as it takes to read the same
-        float32 back. The file appears under its name when it is complete, not before. fvocab: also
-        write lines `word count` to this file.
+        float32 back. The file appears under its name when it is complete, not before.
 
-        Raises ValueError if a word holds white space, which the format cannot express.
+        As in gensim, words stand in falling order of sort_attr, an attribute such as the "count",
+        and in the order of the rows where they have none. prefix: put before each word. total_vec:
+        the number of rows the header gives, where more will be appended. append: write behind what
+        the file holds, which needs write_header=False; it is copied, so the old file survives
+        whatever happens. fvocab: also write (or append) lines `word count` to this file.
+
+        Raises ValueError if a word holds white space, which the format cannot express, or if words
+        have no sort_attr for fvocab.
         """
-        words = [str(word) for word in self.index_to_key]
-        _word2vec_format.write(fname, words, self.vectors, binary=binary, header=write_header)
+        prefix = _validation.text("prefix", prefix)
+        if total_vec is not None:
+            _validation.whole("total_vec", total_vec, low=len(self))
+        falling = self.expandos.get(sort_attr)
+        order = None
+        if falling is not None:
+            order = np.argsort(-falling.astype(np.float64), kind="stable")
+            order = None if (order[1:] > order[:-1]).all() else order
+        elif fvocab is not None:
+            known = ", ".join(map(repr, self.expandos)) or "none"
+            raise ValueError(
+                f"fvocab: words have no {sort_attr!r} to be written, there are: {known}; set it "
+                "with set_vecattr, or leave fvocab out"
+            )
         if fvocab is not None:
-            counts = self.expandos.get("count", np.zeros(len(words), np.int64))
-            _word2vec_format.write_counts(fvocab, words, counts)
+            check_writable(fvocab)
+        words = [f"{prefix}{word}" for word in self.index_to_key]
+        _word2vec_format.write(
+            *(fname, words, self.vectors),
+            binary=binary,
+            header=write_header,
+            order=order,
+            declared=total_vec,
+            append=append,
+        )
+        if fvocab is not None and falling is not None:
+            if order is not None:
+                words, falling = [words[row] for row in order.tolist()], falling[order]
+            _word2vec_format.write_counts(fvocab, words, falling, append=append)
 
     def to_gensim(self) -> Any:
         """These vectors as gensim's KeyedVectors, which shares the array.
@@ -667,7 +720,9 @@ class KeyedVectors:
 
     @classmethod
     def from_gensim(cls, vectors: Any) -> KeyedVectors:
-        """gensim's KeyedVectors (or a model's `wv`) as ours, which share the array."""
+        """gensim's KeyedVectors, or those of a whole model of gensim's, as ours, which share the
+        array."""
+        vectors = getattr(vectors, "wv", vectors)
         if not all(hasattr(vectors, name) for name in ("vectors", "index_to_key", "expandos")):
             raise TypeError(
                 f"vectors: expected gensim's KeyedVectors, got {type(vectors).__name__}; pass "

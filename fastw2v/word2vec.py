@@ -16,9 +16,10 @@ The steps stand on their own too, for programs that spread them over machines: `
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from fastw2v._files import check_writable
 from fastw2v._version import __version__
 from fastw2v._w2v_sentences import LineSentence, PathLineSentences, Text8Corpus, source_of
 from fastw2v._w2v_shards import (
+    TrainedIds,
     WeightDelta,
     count_words,
     encode,
@@ -36,7 +38,7 @@ from fastw2v._w2v_shards import (
     train_ids,
     weight_delta,
 )
-from fastw2v._w2v_text import EncodedCorpus, Text, Vocabulary, WordCounts
+from fastw2v._w2v_text import EncodedCorpus, Text, Vocabulary, WordCounts, has_pairs
 from fastw2v._w2v_training import Training, ids_of, read_ids
 from fastw2v.keyed_vectors import KeyedVectors
 
@@ -46,6 +48,7 @@ __all__ = [
     "LineSentence",
     "PathLineSentences",
     "Text8Corpus",
+    "TrainedIds",
     "Vocabulary",
     "WeightDelta",
     "Word2Vec",
@@ -207,17 +210,21 @@ class Word2Vec:
     ) -> None:
         check = _validation
         self.vector_size = check.positive_int("vector_size", vector_size)
-        self.window = check.positive_int("window", window)
+        self.window = check.at_most("window", check.positive_int("window", window), 2**31 - 1)
         self.min_count = check.whole("min_count", 0 if min_count is None else min_count)
         self.sg, self.hs = check.whole("sg", sg), check.whole("hs", hs)
         self.cbow_mean = check.whole("cbow_mean", cbow_mean)
-        self.negative = check.whole("negative", negative)
+        self.negative = check.at_most("negative", check.whole("negative", negative), 100_000)
         if not self.hs and not self.negative:
             raise ValueError(
                 "negative: expected 1 or more where hs is 0, got 0; pass negative=5 or hs=1"
             )
         self.sample = check.not_negative("sample", sample)
         self.ns_exponent = float(check.number("ns_exponent", ns_exponent))
+        if not abs(self.ns_exponent) <= 10:
+            raise ValueError(
+                f"ns_exponent: expected a number from -10 to 10, got {ns_exponent}; pass e.g. 0.75"
+            )
         self.seed = check.whole("seed", seed)
         self.epochs = check.positive_int("epochs", epochs)
         self.max_vocab_size = _optional_count("max_vocab_size", max_vocab_size)
@@ -232,8 +239,10 @@ class Word2Vec:
         check.one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
         self.unicode_errors, self.running_text = unicode_errors, bool(running_text)
         self.sorted_vocab, self.shrink_windows = bool(sorted_vocab), bool(shrink_windows)
-        self.compute_loss, self.comment = bool(compute_loss), comment
+        self.compute_loss, self.comment = bool(compute_loss), _comment(comment)
         self.deterministic, self.shared_negatives = bool(deterministic), bool(shared_negatives)
+        callbacks = _callbacks(callbacks)
+        _check_saving(checkpoint, every, interval)
         self._forget()
         if sentences is None and corpus_file is None:
             return
@@ -255,6 +264,16 @@ class Word2Vec:
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+    @property
+    def wv(self) -> KeyedVectors:
+        """The words and their vectors."""
+        return vars(self)["wv"]
+
+    @wv.setter
+    def wv(self, vectors: KeyedVectors) -> None:
+        vectors._in_model = True
+        vars(self)["wv"] = vectors
 
     def _forget(self) -> None:
         """The state of a model that has seen no text."""
@@ -281,7 +300,8 @@ class Word2Vec:
         """Count the words, choose those to learn, give them their first vectors.
 
         The text is encoded at the same time and kept for `train` without arguments. update=True
-        adds words that are not known yet behind those that are, whose vectors stay.
+        adds words that are not known yet behind those that are, whose vectors stay; limits such as
+        max_final_vocab count both.
 
         Raises ValueError if no word comes often enough.
         """
@@ -303,11 +323,13 @@ class Word2Vec:
         trim_rule: Callable[[Any, int, int], int] | None = None,
         update: bool = False,
     ) -> None:
-        """The same from counts {word: count}; corpus_count: how many sentences they come from."""
-        counts = np.fromiter(word_freq.values(), np.int64, len(word_freq))
-        self._set_vocabulary(
-            WordCounts(list(word_freq), counts, corpus_count or 0), update, trim_rule
-        )
+        """The same from counts {word: count}; corpus_count: how many sentences they come from.
+
+        Raises TypeError or ValueError for counts that are not whole numbers of 0 or more.
+        """
+        n_sentences = _validation.whole("corpus_count", corpus_count or 0)
+        counts = WordCounts(list(word_freq), _frequencies(word_freq), n_sentences)
+        self._set_vocabulary(counts, update, trim_rule)
         self._corpus = self._schedule = None
 
     def _set_vocabulary(
@@ -317,10 +339,11 @@ class Word2Vec:
         known = self.wv.key_to_index if update else {}
         if known:
             counts, seen = _without(counts, known)
-            if not len(counts.words):
+            room = min(limits) - len(known) if limits else None
+            if not len(counts.words) or (room is not None and room < 1):
                 vocabulary = Vocabulary([], np.zeros(0, np.int64), 0, 0)
             else:
-                vocabulary = _none_is_fine(counts, self.min_count, limits, trim_rule)
+                vocabulary = _none_is_fine(counts, self.min_count, room, trim_rule)
         else:
             seen = np.zeros(0, np.int64)
             vocabulary = counts.vocabulary(
@@ -394,9 +417,11 @@ class Word2Vec:
         when it is encoded.
 
         progress    a bar on stderr
-        checkpoint  a file to save everything to every `every` seconds, for `resume`; the encoded
-                    text goes beside it, to the same name with .ids
-        interval    words of text between two calls of `on_interval` of the callbacks
+        checkpoint  a file to save everything to every `every` seconds and, with a new text, at the
+                    start, for `resume`; the encoded text goes beside it, to the name with .ids
+        interval    words of text between two calls of `on_interval` of the callbacks; rounded to
+                    blocks of the text (8192 words, fewer of a short text), and counted anew in
+                    each epoch
 
         Ctrl-C ends it within half a second with KeyboardInterrupt; what was learned is kept.
         FloatingPointError: the weights have run away, the learning rate was too large.
@@ -406,12 +431,8 @@ class Word2Vec:
                 "train: there is no vocabulary yet; call build_vocab first, or pass sentences to "
                 "Word2Vec"
             )
-        if interval is not None:
-            _validation.positive_int("interval", interval)
-        _validation.not_negative("every", every)
-        if checkpoint is not None:
-            check_writable(checkpoint)
-        callbacks = [callbacks] if hasattr(callbacks, "on_epoch_end") else list(callbacks)
+        callbacks = _callbacks(callbacks)
+        _check_saving(checkpoint, every, interval)
         self._set_schedule(
             corpus_iterable, corpus_file, epochs, start_alpha, end_alpha, compute_loss
         )
@@ -447,14 +468,22 @@ class Word2Vec:
                 unicode_errors=self.unicode_errors,
             )
             text = Text(source, n_parts=self._parts(), memory_limit=self.memory_limit)
-            self._corpus = text.encode(self.wv.key_to_index)
-        assert self._corpus is not None
-        if not self._corpus.n_words:
+            corpus = text.encode(self.wv.key_to_index)
+        else:
+            assert self._corpus is not None
+            corpus = self._corpus
+        if not corpus.n_words:
             raise ValueError(
                 "sentences: expected words of the vocabulary, got none of them; train on the "
                 "text that build_vocab saw, or on more like it"
             )
-        n = len(self._corpus.ids)
+        if not has_pairs(corpus.ids):
+            raise ValueError(
+                "sentences: expected sentences with two or more words of the vocabulary, got none, "
+                "so no word has a neighbour; split each text: [text.split() for text in texts], "
+                "or lower min_count"
+            )
+        self._corpus, n = corpus, len(corpus.ids)
         self._schedule = engine.Schedule(
             epochs=epochs,
             start_alpha=start,
@@ -744,6 +773,63 @@ def _optional_count(name: str, value: Any, low: int = 1) -> int | None:
     return None if value is None else _validation.whole(name, value, low=low)
 
 
+def _comment(comment: Any) -> Any:
+    try:
+        json.dumps(comment)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(
+            f"comment: expected what JSON can hold, as it is saved with the model, got "
+            f"{type(comment).__name__} ({error}); pass a str"
+        ) from error
+    return comment
+
+
+_CALLS = [name for name in vars(CallbackAny2Vec) if name.startswith("on_")]
+
+
+def _callbacks(callbacks: Any) -> list[Any]:
+    """One object or several, each with a method that is called."""
+    alone = any(hasattr(callbacks, name) for name in _CALLS)
+    what = "objects with methods such as on_epoch_end"
+    found = [callbacks] if alone else list(_validation.iterable("callbacks", callbacks, what))
+    for callback in found:
+        if isinstance(callback, type) or not any(hasattr(callback, name) for name in _CALLS):
+            got = f"the class {callback.__name__}" if isinstance(callback, type) else repr(callback)
+            raise TypeError(
+                f"callbacks: expected {what}, got {got}; pass an object of a class like "
+                "CallbackAny2Vec"
+            )
+    return found
+
+
+def _check_saving(checkpoint: Any, every: Any, interval: Any) -> None:
+    if interval is not None:
+        _validation.positive_int("interval", interval)
+    _validation.not_negative("every", every)
+    if checkpoint is None:
+        return
+    if not isinstance(checkpoint, str | os.PathLike):
+        raise TypeError(
+            f"checkpoint: expected the name of a file, got {type(checkpoint).__name__}; pass a str"
+        )
+    check_writable(checkpoint)
+    check_writable(ids_of(checkpoint))
+
+
+def _frequencies(word_freq: Any) -> np.ndarray:
+    if not isinstance(word_freq, Mapping):
+        raise TypeError(
+            f"word_freq: expected a dict of counts, got {type(word_freq).__name__}; pass "
+            "collections.Counter(words), or sentences to build_vocab"
+        )
+    most = 2**53
+    for word, count in word_freq.items():
+        if type(count) is not int or not 0 <= count <= most:  # 2.0 and numpy's will do
+            name = f"word_freq[{word!r}]"
+            _validation.at_most(name, _validation.whole(name, count), most)
+    return np.fromiter(word_freq.values(), np.int64, len(word_freq))
+
+
 def _without(counts: WordCounts, known: dict[Any, int]) -> tuple[WordCounts, np.ndarray]:
     """The counts of unknown words, and those of the known ones by id."""
     seen = np.zeros(len(known), np.int64)
@@ -754,11 +840,11 @@ def _without(counts: WordCounts, known: dict[Any, int]) -> tuple[WordCounts, np.
 
 
 def _none_is_fine(
-    counts: WordCounts, min_count: int, limits: list[int], trim_rule: Any
+    counts: WordCounts, min_count: int, max_words: int | None, trim_rule: Any
 ) -> Vocabulary:
     if trim_rule is None and counts.counts.max() < min_count:
         return Vocabulary([], np.zeros(0, np.int64), counts.n_words, counts.n_sentences)
-    return counts.vocabulary(min_count, min(limits, default=None), trim_rule=trim_rule)
+    return counts.vocabulary(min_count, max_words, trim_rule=trim_rule)
 
 
 def _grown(table: np.ndarray | None, V: int, D: int) -> np.ndarray:

@@ -52,7 +52,7 @@ def test_the_flags_of_word2vec_c(text, capsys, cbow, binary):
 
 def test_a_vocabulary_from_a_file_is_used(text):
     with open("few", "w") as file:
-        file.write("cat 10\ndog 9\nred 8\nblue 7\n")
+        file.write("</s> 300\ncat 10\ndog 9\nred 8\nblue 7\n")
     argv = f"word2vec -train {text} -read-vocab few -output v -size 4 -min-count 1 -debug 0"
     assert cli.main(argv.split()) == 0
     assert KeyedVectors.load("v").index_to_key == ["cat", "dog", "red", "blue"]
@@ -65,6 +65,10 @@ def test_word2vec_refuses_before_it_works(text, capsys):
     assert "min_count: no word occurs" in fails(
         capsys, "word2vec", "-train", text, "-output", "v", "-min-count", "99999"
     )
+    assert "-classes: expected 0, got 500; clusters of words are not supported" in fails(
+        capsys, "word2vec", "-train", text, "-output", "v", "-classes", "500"
+    )
+    assert os.listdir() == [text]
     assert cli.main(["word2vec", "-train", text, "-size", "many"]) == 2
 
 
@@ -193,6 +197,10 @@ def test_convert(vectors, capsys):
     assert cli.main(["convert", "v.fw2v", "few.txt", "--limit", "2"]) == 0
     assert KeyedVectors.load("few.txt").index_to_key == ["east", "near"]
     assert "no folder" in fails(capsys, "convert", vectors, "none/v.bin")
+    for limit in ("0", "-3"):
+        assert cli.main(["convert", vectors, "other.txt", "--limit", limit]) == 2
+        assert "--limit: " in capsys.readouterr().err
+    assert not os.path.exists("other.txt")
 
 
 def test_a_saved_model_can_be_asked(text, capsys):

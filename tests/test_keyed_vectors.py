@@ -171,6 +171,48 @@ def test_binary_bytes(tmp_path):
     )
 
 
+def test_words_are_written_by_falling_count(tmp_path):
+    vectors = KeyedVectors.from_words("abc", [[1], [2], [3]])
+    vectors.expandos = {"count": np.array([4, 9, 4]), "rank": np.array([1.0, 2.0, 3.0])}
+    path, counts = tmp_path / "v", tmp_path / "counts"
+    vectors.save_word2vec_format(path, counts, prefix="*", total_vec=5)
+    assert path.read_bytes() == b"5 1\n*b 2.0\n*a 1.0\n*c 3.0\n"
+    assert counts.read_bytes() == b"*b 9\n*a 4\n*c 4\n"
+    vectors.save_word2vec_format(path, counts, sort_attr="rank")
+    assert path.read_bytes() == b"3 1\nc 3.0\nb 2.0\na 1.0\n"
+    assert counts.read_bytes() == b"c 3.0\nb 2.0\na 1.0\n"
+    vectors.save_word2vec_format(path, sort_attr="none")
+    assert path.read_bytes() == b"3 1\na 1.0\nb 2.0\nc 3.0\n"
+    for wrong, error, message in (
+        ({"fvocab": counts, "sort_attr": "none"}, ValueError, "no 'none' to be written, there are"),
+        ({"total_vec": 2}, ValueError, "total_vec: expected at least 3, got 2"),
+        ({"prefix": None}, TypeError, "prefix: expected str"),
+        ({"prefix": "a "}, ValueError, "'a a' of row 0 is empty or holds white space"),
+        ({"fvocab": tmp_path / "none" / "v"}, FileNotFoundError, "there is no folder"),
+    ):
+        with pytest.raises(error, match=message):
+            vectors.save_word2vec_format(path, **wrong)
+    assert path.read_bytes() == b"3 1\na 1.0\nb 2.0\nc 3.0\n"
+
+
+@pytest.mark.parametrize("name", ["v.txt", "v.bin", "v.txt.gz"])
+def test_rows_are_appended(vectors, tmp_path, name):
+    path, counts = tmp_path / name, tmp_path / "counts"
+    vectors.expandos["count"] = np.arange(len(vectors), 0, -1)
+    options = {"fvocab": counts, "binary": name == "v.bin", "append": True}
+    vectors.save_word2vec_format(path, **options, total_vec=2 * len(vectors))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="write_header: expected False where rows are appended"):
+        vectors.save_word2vec_format(path, **options)
+    assert path.read_bytes() == before
+    vectors.save_word2vec_format(path, **options, prefix="_", write_header=False)
+    both = KeyedVectors.load_word2vec_format(path, counts, binary=options["binary"])
+    words = vectors.index_to_key
+    assert both.index_to_key == [*words, *("_" + word for word in words)]
+    np.testing.assert_array_equal(both.vectors, np.tile(vectors.vectors, (2, 1)))
+    assert both.get_vecattr("_" + words[0], "count") == len(words)
+
+
 def test_gzip_is_the_same_every_time(vectors, tmp_path):
     for name in ("one.gz", "two.gz"):
         vectors.save_word2vec_format(tmp_path / name)

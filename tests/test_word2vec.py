@@ -1,12 +1,14 @@
 """Word2Vec: what it reads, what it learns, how it stops and goes on."""
 
 import copy
+import gc
 import gzip
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -16,8 +18,8 @@ from conftest import assert_same_bits
 from test_build import run
 
 import fastw2v
+from fastw2v import KeyedVectors, _w2v_shards, _w2v_text, word2vec
 from fastw2v import _w2v_engine as engine
-from fastw2v import word2vec
 from fastw2v.word2vec import (
     CallbackAny2Vec,
     LineSentence,
@@ -108,6 +110,30 @@ def test_a_folder_of_files_is_read_in_the_order_of_names(tmp_path):
     assert count_words(word2vec.PathLineSentences(tmp_path)).words == ["a", "b", "c"]
 
 
+def test_marks_of_byte_order_are_no_part_of_words(tmp_path):
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbfone two\n\xef\xbb\xbfx\n")
+    folder = word2vec.PathLineSentences(tmp_path)
+    assert list(folder) == [["one", "two"], ["\ufeffx"]] * 2
+    assert count_words(folder).words == ["one", "two", "\ufeffx"]
+    assert len(list(word2vec.PathLineSentences(tmp_path, limit=3))) == 3
+
+
+def test_open_files_are_read_from_their_start(file):
+    for options in ({"mode": "rb"}, {"encoding": "utf-8"}):
+        with open(file, **options) as stream:
+            stream.readline()
+            lines = LineSentence(stream)
+            assert list(lines) == list(lines) == SENTENCES
+            assert count_words(lines).words == count_words(SENTENCES).words
+            assert list(LineSentence(stream, limit=1)) == SENTENCES[:1]
+            assert len(list(word2vec.Text8Corpus(stream))) == 1
+            with pytest.raises(TypeError, match="source: expected the name of a folder, got"):
+                word2vec.PathLineSentences(stream)
+    with pytest.raises(TypeError, match="source: expected a file name or an open file, got list"):
+        LineSentence(SENTENCES)
+
+
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
 def test_large_files_are_cut_where_no_word_is(tmp_path, rng, workers, monkeypatch):
     lines = [
@@ -117,8 +143,6 @@ def test_large_files_are_cut_where_no_word_is(tmp_path, rng, workers, monkeypatc
     path = tmp_path / "large.txt"
     path.write_text("\n".join(lines), encoding="utf-8", newline="")
     expected = count_words([line.split() for line in lines])
-    from fastw2v import _w2v_text
-
     monkeypatch.setattr(_w2v_text, "_PIECE", 100_003)
     monkeypatch.setattr(_w2v_text, "_LEAST_PART", 1000)
     found = count_words(corpus_file=path, workers=workers)
@@ -161,6 +185,30 @@ def test_ids_beyond_the_memory_limit_are_in_a_file_that_goes_with_them():
     assert os.name == "nt" or not os.path.exists(path)
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_no_file_of_ids_is_left_by_what_ends_early(file, tmp_path, monkeypatch, error):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    vocabulary = count_words(SENTENCES).vocabulary()
+    end_sentence, seen = _w2v_text.IdWriter.end_sentence, []
+
+    def fails(writer):
+        end_sentence(writer)
+        seen.extend(os.listdir(folder))
+        raise error("disk full, or a key")
+
+    monkeypatch.setattr(_w2v_text.IdWriter, "end_sentence", fails)
+    for source in ({"sentences": SENTENCES}, {"corpus_file": file}):
+        with pytest.raises(error):
+            encode(**source, vocabulary=vocabulary, memory_limit=20)
+    with pytest.raises(TypeError, match="got float"):
+        encode([*SENTENCES, [1.5]], vocabulary=vocabulary, memory_limit=0)
+    gc.collect()  # the ids of the first pass, which were whole
+    assert len(seen) >= 2
+    assert os.name == "nt" or os.listdir(folder) == []
+
+
 def test_exactly_the_most_frequent_words():
     counts = word2vec.WordCounts(list("abcdef"), np.array([3, 9, 3, 1, 3, 7]), 1)
     assert counts.vocabulary(max_words=4).words == ["b", "f", "a", "c"]
@@ -176,6 +224,9 @@ def test_policies_for_bytes_that_are_no_utf8(tmp_path):
     path.write_bytes(b"good bad\xff good\nbad\xfe \xff good")
     with pytest.raises(ValueError, match=r"broken\.txt: byte 8: 0xff is not UTF-8.*unicode_errors"):
         count_words(corpus_file=path)
+    for limit in (2, None):
+        with pytest.raises(ValueError, match=r"broken\.txt: line 1: 0xff is not.*corpus_file="):
+            list(LineSentence(path, limit=limit))
     replaced = count_words(corpus_file=path, unicode_errors="replace")
     assert dict(zip(replaced.words, replaced.counts.tolist(), strict=True)) == {
         "good": 3,
@@ -215,6 +266,7 @@ def generator():
         ([[], []], ValueError, "got no words at all"),
         ([["a", "b"]], ValueError, "min_count: no word occurs 5 times, the most frequent one of 2"),
         ([["a"] * 9], ValueError, "expected a vocabulary of two words or more, got 1"),
+        ([["the quick brown fox"], ["jumps over"]] * 9, ValueError, "no word has a neighbour; sp"),
     ],
 )
 def test_what_is_no_corpus_is_refused_with_the_cure(sentences, error, message):
@@ -258,11 +310,54 @@ def test_files_that_are_no_text_are_refused(tmp_path):
         ({"max_final_vocab": 0}, ValueError, "max_final_vocab: expected at least 1"),
         ({"seed": -1}, ValueError, "seed: expected at least 0"),
         ({"corpus_file": "x"}, TypeError, "expected one of them, got both"),
+        ({"window": 2**31}, ValueError, "window: expected at most 2147483647, got 2147483648"),
+        ({"negative": 100_001}, ValueError, "negative: expected at most 100000, got 100001"),
+        ({"ns_exponent": float("nan")}, ValueError, "ns_exponent: expected a number from -10 to"),
+        ({"ns_exponent": -float("inf")}, ValueError, "ns_exponent: .* got -inf; pass e.g. 0.75"),
+        ({"ns_exponent": 11}, ValueError, "ns_exponent: .* got 11; pass"),
+        ({"comment": b"x"}, TypeError, "comment: expected what JSON can hold.*got bytes"),
+        ({"callbacks": 7}, TypeError, "callbacks: expected objects with .* got int"),
+        ({"callbacks": [print]}, TypeError, "callbacks: expected objects with methods such as"),
+        ({"callbacks": CallbackAny2Vec}, TypeError, "got the class CallbackAny2Vec; pass an obj"),
+        ({"every": -1}, ValueError, "every: expected 0 or more, got -1"),
+        ({"interval": 0}, ValueError, "interval: expected at least 1, got 0"),
+        ({"checkpoint": 7}, TypeError, "checkpoint: expected the name of a file, got int"),
+        ({"checkpoint": "no/such/file"}, FileNotFoundError, "there is no folder"),
     ],
 )
 def test_arguments_are_checked_before_anything_is_read(argument, error, message):
+    class Unread(list):
+        def __iter__(self):
+            raise AssertionError("the sentences were read")
+
     with pytest.raises(error, match=message):
-        Word2Vec(SENTENCES, **argument)
+        Word2Vec(Unread(SENTENCES), **argument)
+    with pytest.raises(error, match=message):
+        Word2Vec(**({"sentences": SENTENCES} if "corpus_file" in argument else {}), **argument)
+
+
+@pytest.mark.parametrize(
+    ("counts", "error", "message"),
+    [
+        ({"a": 3, "b": 4.7}, TypeError, "word_freq.'b'.: expected a whole number, got 4.7"),
+        ({"a": 3, "b": -4}, ValueError, "word_freq.'b'.: expected at least 0, got -4"),
+        ({"a": 3, "b": "4"}, TypeError, "word_freq.'b'.: expected a whole number"),
+        ({"a": 3, "b": 2**70}, ValueError, "word_freq.'b'.: expected at most"),
+        ({"a": [3], "b": [4, 5]}, TypeError, "word_freq.'a'.: expected a whole number"),
+        (["a", "b"], TypeError, "word_freq: expected a dict of counts, got list; pass coll"),
+        ({"a": 3, 5: 4}, TypeError, "words: expected"),
+    ],
+)
+def test_counts_are_whole_numbers(counts, error, message):
+    model = Word2Vec(min_count=1)
+    model.build_vocab_from_freq({"x": 2.0, "y": np.int32(3)}, corpus_count=2)
+    assert model.wv.get_vecattr("x", "count") == 2
+    with pytest.raises(error, match=message):
+        model.build_vocab_from_freq(counts)
+    with pytest.raises(ValueError, match="corpus_count: expected at least 0, got -1"):
+        model.build_vocab_from_freq({"a": 3, "b": 2}, corpus_count=-1)
+    assert model.wv.index_to_key == ["y", "x"]
+    assert model.corpus_count == 2
 
 
 def test_train_wants_a_vocabulary_and_words_of_it():
@@ -272,11 +367,23 @@ def test_train_wants_a_vocabulary_and_words_of_it():
     model.build_vocab(SENTENCES)
     with pytest.raises(ValueError, match="expected words of the vocabulary, got none"):
         model.train([["other", "words"]])
+    with pytest.raises(ValueError, match="so no word has a neighbour"):
+        model.train([["you"], ["i", "unknown"]])
+    assert model._corpus.n_raw_words == 15  # still that of build_vocab
     with pytest.raises(TypeError, match="used up after one epoch"):
         model.train(generator())
     model.build_vocab_from_freq({"a": 3, "b": 2})
     with pytest.raises(RuntimeError, match="there is no text"):
         model.train()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 1024, 1025, 9 * 1024, 9 * 1024 + 1, 30_000])
+def test_a_single_pair_is_found_wherever_it_stands(n):
+    alone = np.tile(np.array([0, -1], np.int32), 15_001)
+    assert not _w2v_text.has_pairs(alone[: n + 1])
+    alone[n : n + 2] = 1
+    alone[n + 2 : n + 3] = alone[n - 1 : n] = -1
+    assert _w2v_text.has_pairs(alone)
 
 
 # --- what is learned -----------------------------------------------------------------------------
@@ -506,6 +613,15 @@ def test_callbacks_are_called_in_order():
     assert log.calls == ["begin", *["epoch", "epoch end"] * 2, "end"]
 
 
+@pytest.mark.parametrize("n", range(1, 7))
+def test_every_call_may_stop_the_training(n):
+    names = ["begin", *["epoch", "epoch end"] * 2, "end"]
+    log = Log(stop_at=n)
+    model = Word2Vec(SENTENCES, min_count=1, epochs=2, callbacks=[log], workers=1)
+    assert log.calls == [*names[:n], "end"][:6]
+    assert model.epochs_done == names[:n].count("epoch end")
+
+
 def test_callbacks_of_gensim_are_called(rng):
     gensim = pytest.importorskip("gensim.models.callbacks")
 
@@ -612,6 +728,8 @@ def test_the_bar_tells_words_and_loss(rng, capsys):
     model = Word2Vec(planted(rng, 2000), **FAST, epochs=3, progress=True)
     shown = capsys.readouterr().err
     assert "word/s" in shown
+    assert shown.splitlines()[-1].startswith("100%")
+    assert f"loss {model.epoch_losses[-1]:.4f}" in shown
     assert model.epochs_done == 3
 
 
@@ -679,6 +797,40 @@ def test_resume_says_what_is_missing(rng, tmp_path):
         Word2Vec.resume(path)
 
 
+class Dies(CallbackAny2Vec):
+    def on_train_begin(self, model):
+        raise RuntimeError("mine")
+
+
+def test_a_checkpoint_never_stands_beside_the_ids_of_another_text(rng, tmp_path):
+    path, ids = tmp_path / "run.fw2v", tmp_path / "run.fw2v.ids"
+    text, other = planted(rng, 60), planted(rng, 60)
+    settings = FAST | {"workers": 1}
+    model = Word2Vec(**settings)
+    model.build_vocab(text)
+    model.train(checkpoint=path, callbacks=[Log(3)])
+    first = ids.read_bytes()
+    # Dies before its first slice, let alone before `every` seconds have passed.
+    with pytest.raises(RuntimeError, match="mine"):
+        Word2Vec(other, **settings, checkpoint=path, callbacks=[Dies()])
+    same_model(Word2Vec.resume(path), Word2Vec(other, **settings))
+    model = Word2Vec(**settings)
+    model.build_vocab(other)
+    model.train(checkpoint=path, callbacks=[Log(3)])
+    second = ids.read_bytes()
+    assert len(first) == len(second)
+    changed = bytearray(second)
+    changed[-40] ^= 1
+    for content in (first, bytes(changed)):
+        ids.write_bytes(content)
+        with pytest.raises(ValueError, match="does not belong to the checkpoint .they are of anot"):
+            Word2Vec.resume(path)
+    ids.unlink()
+    Word2Vec.load(path).train(other)
+    ids.write_bytes(second)
+    same_model(Word2Vec.resume(path), Word2Vec(other, **settings))
+
+
 def test_later_trainings_draw_anew(rng):
     sentences = planted(rng, 60)
     model = Word2Vec(sentences, **FAST | {"workers": 1})
@@ -705,6 +857,16 @@ def test_update_adds_words_behind_those_that_are_there(rng):
     before = model.wv.vectors.copy()
     model.build_vocab([["t0w0", "t0w1"]] * 9, update=True)
     assert_same_bits(model.wv.vectors, before)
+
+
+def test_limits_count_the_words_that_were_there():
+    model = Word2Vec(min_count=1, max_final_vocab=3, vector_size=4)
+    model.build_vocab([["a", "b"]] * 2)
+    model.build_vocab([["c", "d", "d"]] * 2, update=True)
+    assert model.wv.index_to_key == ["a", "b", "d"]
+    model.build_vocab([["e", "a"]] * 9, update=True)
+    assert model.wv.index_to_key == ["a", "b", "d"]
+    assert model.wv.get_vecattr("a", "count") == 11
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -759,6 +921,33 @@ def test_damaged_models_are_refused(rng, tmp_path):
         Word2Vec.load(path)
 
 
+def test_files_of_gensim_are_refused_with_the_cure(rng, tmp_path):
+    gensim = pytest.importorskip("gensim.models")
+    theirs = gensim.Word2Vec(planted(rng, 20), vector_size=8, min_count=1, workers=1)
+    theirs.save(str(tmp_path / "model"))
+    theirs.wv.save(str(tmp_path / "wv"))
+    for load in (Word2Vec.load, KeyedVectors.load, Word2Vec.resume):
+        for name in ("model", "wv"):
+            with pytest.raises(ValueError, match=r"saved by gensim.*KeyedVectors.from_gensim\(mod"):
+                load(tmp_path / name)
+
+
+def test_rows_of_a_model_are_not_sorted_alone(tmp_path):
+    model = Word2Vec(SENTENCES, min_count=1, sorted_vocab=0, vector_size=4)
+    words = list(model.wv.index_to_key)
+    model.save(tmp_path / "model")
+    for other in (model, Word2Vec.load(tmp_path / "model"), copy.deepcopy(model)):
+        with pytest.raises(RuntimeError, match="train with sorted_vocab=1"):
+            other.wv.sort_by_descending_frequency()
+        assert other.wv.index_to_key == words
+    vectors = KeyedVectors.load(tmp_path / "model")
+    vectors.sort_by_descending_frequency()
+    assert vectors.index_to_key[0] == "hello" != words[0]
+    np.testing.assert_array_equal(vectors["hello"], model.wv["hello"])
+    sorted_model = Word2Vec(SENTENCES, min_count=1, vector_size=4)
+    sorted_model.wv.sort_by_descending_frequency()  # as they are
+
+
 def test_a_full_disk_leaves_the_old_file(rng, tmp_path, monkeypatch):
     path = tmp_path / "model"
     model = Word2Vec(planted(rng, 80), **FAST)
@@ -798,9 +987,10 @@ def test_a_shard_is_trained_for_so_many_words(rng):
     ids = model._corpus.ids
     touched = np.zeros(30, np.uint32), np.zeros(30, np.uint32)
     before = model.wv.vectors.copy(), model.syn1neg.copy()
-    loss = word2vec.train_ids(model, ids, 100, start=13, key=3, touched=touched)
+    loss, stop = word2vec.train_ids(model, ids, 100, start=13, key=3, touched=touched)
     assert 0 < loss < 1
-    words = set(ids[13 : 13 + 109].tolist())
+    assert stop == 13 + 108  # of every 13 positions one is the end of a sentence
+    words = set(ids[13:stop].tolist())
     moved = set(np.flatnonzero((model.wv.vectors != before[0]).any(axis=1)).tolist())
     assert moved <= words - {-1}
     assert set(np.flatnonzero(touched[0]).tolist()) <= words
@@ -819,8 +1009,68 @@ def test_a_shard_is_trained_for_so_many_words(rng):
     ):
         with pytest.raises(error, match=message):
             word2vec.train_ids(model, bad)
+    before = model.wv.vectors.copy()
+    for options, error, message in (
+        ({"start_alpha": float("nan")}, ValueError, "start_alpha: expected 0 or more, got nan"),
+        ({"end_alpha": "0.1"}, TypeError, "end_alpha: expected a number, got str"),
+        ({"end_alpha": -0.1}, ValueError, "end_alpha: expected 0 or more, got -0.1"),
+        ({"key": -1}, ValueError, "key: expected at least 0, got -1"),
+        ({"key": 2**64}, ValueError, "key: expected at most"),
+        ({"start": 10**6}, ValueError, f"start: expected at most {len(ids)}, got 1000000"),
+        ({"start": -1}, ValueError, "start: expected at least 0"),
+        ({"n_words": 0}, ValueError, "n_words: expected at least 1"),
+    ):
+        with pytest.raises(error, match=message):
+            word2vec.train_ids(model, ids, **options)
+    assert_same_bits(model.wv.vectors, before)
+    with pytest.raises(RuntimeError, match="no vocabulary yet; call build_vocab"):
+        word2vec.train_ids(Word2Vec(), ids)
     with pytest.raises(TypeError, match="touched.0.: expected a uint32 array, got int64"):
         word2vec.train_ids(model, ids, touched=(np.zeros(30, np.int64), touched[1]))
+
+
+@pytest.mark.parametrize("most_at_once", [3, 100, 1 << 20])
+def test_a_driver_walks_a_shard_from_stop_to_stop(rng, monkeypatch, most_at_once):
+    monkeypatch.setattr(_w2v_shards, "_MOST_AT_ONCE", most_at_once)
+    model = Word2Vec(**FAST)
+    model.build_vocab(planted(rng, 40))
+    ids = model._corpus.ids.copy()
+    seen, stop = [], 0
+    while stop < len(ids):
+        begin, (loss, stop) = stop, word2vec.train_ids(model, ids, 77, start=stop)
+        assert loss > 0
+        seen.append(int((ids[begin:stop] >= 0).sum()))
+    assert seen == [77] * 6 + [480 - 6 * 77]
+    loss, stop = word2vec.train_ids(model, ids, start=stop)
+    assert np.isnan(loss) and stop == len(ids)
+    # What is not trained on is not looked at.
+    ids[:20] = ids[60:] = 10**6
+    assert word2vec.train_ids(model, ids, 20, start=20).stop < 60
+    with pytest.raises(IndexError, match="id 1000000 at position 60 is out of range"):
+        word2vec.train_ids(model, ids, start=20)
+
+
+def test_deltas_that_are_not_sound_are_not_merged(rng):
+    model = Word2Vec(**FAST)
+    model.build_vocab(planted(rng, 90))
+    before = model.wv.vectors.copy(), model.syn1neg.copy()
+    change, counts = np.ones((30, 20), np.float32), np.ones(30, np.uint32)
+    bad = change.copy()
+    bad[7, 3] = np.nan
+    for delta, message in (
+        ((bad, change, counts, counts), r"deltas.1..inputs: expected finite numbers, row 7"),
+        ((change, bad, counts, counts), r"deltas.1..outputs: expected finite numbers, row 7"),
+        ((change, change, counts, counts[:9]), r"deltas.1..touched_outputs: .* shape .9,.;"),
+        ((change, change, counts[:, None], counts), r"touched_inputs: .* got uint32 of shape"),
+        ((change, change, counts * 1.0, counts), r"touched_inputs: .* got float64"),
+        ((change, change, -counts.astype(int), counts), r"counts of 0 and more"),
+        ((change, change, None, counts), r"touched_inputs: .* got object"),
+    ):
+        deltas = [word2vec.WeightDelta(change, change, counts, counts)]
+        with pytest.raises(ValueError, match=message):
+            word2vec.merge_deltas(model, before, [*deltas, word2vec.WeightDelta(*delta)])
+    assert_same_bits(model.wv.vectors, before[0])
+    assert_same_bits(model.syn1neg, before[1])
 
 
 def test_deltas_of_trees_and_of_other_models(rng, tmp_path):

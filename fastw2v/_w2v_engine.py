@@ -295,7 +295,7 @@ class Schedule:
         made = cls(**(facts | {"sums": Sums(**facts["sums"])}))
         whole = {
             **{name: getattr(made, name) for name in ("epochs", "seed", "call", "block", "n")},
-            **{name: getattr(made, name) for name in ("epoch", "next_block", "words")},
+            **{name: getattr(made, name) for name in ("epoch", "next_block", "words", "ids_crc")},
             **vars(made.sums),
         }
         for name, value in whole.items():

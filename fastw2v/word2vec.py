@@ -16,6 +16,7 @@ The steps stand on their own too, for programs that spread them over machines: `
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import warnings
@@ -718,7 +719,8 @@ class Word2Vec:
             setattr(model, name, value)
         model._schedule = schedule
         if schedule is not None and not schedule.done and os.path.exists(ids_of(fname)):
-            model._corpus = read_ids(ids_of(fname), len(model.wv), schedule)
+            with contextlib.suppress(ValueError):  # ids of another text: `resume` says so
+                model._corpus = read_ids(ids_of(fname), len(model.wv), schedule)
         return model
 
     @classmethod
@@ -750,6 +752,8 @@ class Word2Vec:
         if schedule is None:
             raise ValueError(f"{path}: holds a model that was not being trained; use load")
         if not schedule.done:
+            if model._corpus is None and os.path.exists(ids_of(path)):
+                model._corpus = read_ids(ids_of(path), len(model.wv), schedule)
             if model._corpus is None:
                 raise FileNotFoundError(
                     f"{ids_of(path)}: no such file; a checkpoint needs the ids that were saved "

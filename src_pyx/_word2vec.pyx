@@ -84,7 +84,7 @@ cdef enum:
     AHEAD = 3           # centres between the prefetch of a row and its use
     NEAR = 256          # words whose rows parts have copies of, shared out among the parts
     EXCHANGE = 2048     # centres of all parts between two exchanges of these rows
-    MANY = 64           # changes of a row in between, from which they are no longer added up whole
+    MANY = 128          # changes of a row in between, from which they are no longer added up whole
     TOGETHER = 4        # centres of CBOW that share their negatives
     WIDE = 1024         # a larger window asks how long the sentences are
     FEW = 5             # negatives that `update_four` can take
@@ -271,12 +271,13 @@ cdef inline float* output_row(const job_t* job, const scratch_t* s, int32_t id) 
 
 
 cdef void exchange_table(const job_t* job, float* W, float* near, float* old) noexcept nogil:
-    """A row that a part changes far more than MANY times in between takes the mean of what the
-    parts have changed, not the sum: each of them has gone most of the way alone."""
+    """A row that the parts change far more than MANY times in between takes the mean of what they
+    have changed, not the sum: each of them has gone most of the way alone."""
     cdef Py_ssize_t r, d
     cdef float changes, share, most = MANY, one = 1
     for r in range(job.n_near):
-        changes = job.near_share[r] * <float> (2 * job.window * job.exchange_every)
+        changes = (job.near_share[r]
+                   * <float> (2 * job.window * job.exchange_every * job.n_parts))
         share = one if changes <= most else most / changes
         if share * <float> job.n_parts < one:
             share = one / <float> job.n_parts

@@ -62,7 +62,8 @@ __all__ = [
 ]
 
 # Learning rates where none is given: see the table in `Word2Vec`.
-_ALPHA = {"skip-gram": 0.025, "word2vec": 0.05, "exact": 0.15}
+_ALPHA = {"skip-gram": 0.025, "word2vec": 0.055, "exact": 0.15}
+_ALPHA_FROZEN = _ALPHA | {"word2vec": 0.07}  # against weights that stand still for a round
 _GRADS = ("word2vec", "exact")
 _SETTINGS = (
     *("vector_size", "alpha", "window", "min_count", "max_vocab_size", "sample", "seed", "workers"),
@@ -150,9 +151,9 @@ class Word2Vec:
     checkpoint, every, interval
                     see `train`
 
-    Learning rates where alpha is None: skip-gram 0.025, CBOW 0.05 with the gradient of word2vec.c
-    (its default too; gensim's is 0.025) and 0.15 with the exact one, which is smaller by the number
-    of context words.
+    Learning rates where alpha is None: skip-gram 0.025; CBOW 0.055 with the gradient of word2vec.c,
+    or 0.07 if deterministic, which both learn as much as word2vec.c's 0.05 (gensim's default is
+    0.025); and 0.15 with the exact gradient, which is smaller by the number of context words.
 
     Attributes: `wv` (`KeyedVectors`), `syn1neg` (V, D) and `syn1` (inner nodes, D) output weights,
     `corpus_count` sentences, `corpus_total_words`, `epoch_losses` (mean per pair of each epoch of
@@ -234,7 +235,8 @@ class Word2Vec:
         self.workers = None if workers is None else check.positive_int("workers", workers)
         check.one_of("cbow_grad", cbow_grad, _GRADS)
         self.cbow_grad = cbow_grad
-        default = _ALPHA["skip-gram" if self.sg else cbow_grad]
+        defaults = _ALPHA_FROZEN if deterministic else _ALPHA
+        default = defaults["skip-gram" if self.sg else cbow_grad]
         self.alpha = default if alpha is None else check.not_negative("alpha", alpha)
         self.min_alpha = check.not_negative("min_alpha", min_alpha)
         check.one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))

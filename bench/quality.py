@@ -7,9 +7,10 @@
     --seeds 5 --epochs 8 --size 100 --only cbow
 
 Columns: mean over seeds and standard deviation of Spearman's coefficient with WordSim-353 and
-SimLex-999 (files of gensim's wheel), mean negative-sampling loss on held-out sentences (thinned out
-as in training, taken by the same code for both sides), how much of a planted structure is recovered,
-seconds. A row of ours is followed by its mean difference to gensim's and the standard error of that.
+SimLex-999 (files of gensim's wheel), mean negative-sampling loss on held-out sentences (thinned
+out as in training, taken by the same code for both sides), how much of a planted structure is
+recovered, seconds. A row of ours is followed by its mean difference to gensim's and the standard
+error of that.
 """
 
 import argparse

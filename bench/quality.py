@@ -35,8 +35,13 @@ from fastw2v.datasets import builtin_corpus  # noqa: E402
 CONTENDERS = [
     ("skip-gram", "skip-gram 0.025", {"sg": 1, "alpha": 0.025}, {"sg": 1, "alpha": 0.025}),
     ("cbow-low", "CBOW 0.025", {"alpha": 0.025}, {"alpha": 0.025}),
-    ("cbow", "CBOW 0.05", {"alpha": 0.05}, {"alpha": 0.05}),
-    ("cbow-default", "CBOW 0.055 (our default)", {"alpha": 0.055}, {"alpha": 0.05}),
+    ("cbow", "CBOW 0.05 (our default)", {"alpha": 0.05}, {"alpha": 0.05}),
+    (
+        "cbow-shared",
+        "CBOW 0.05, negatives shared",
+        {"alpha": 0.05, "shared_negatives": True},
+        {"alpha": 0.05},
+    ),
     ("exact", "CBOW exact 0.15", {"cbow_grad": "exact", "alpha": 0.15}, {"alpha": 0.05}),
     (
         "deterministic-skip-gram",

@@ -200,7 +200,7 @@ def _add_train_parser(commands: Any) -> None:
         "--lr",
         type=RATE,
         metavar="X",
-        help="learning rate (default: 0.055 for CBOW and 0.025 for skip-gram, falling linearly; "
+        help="learning rate (default: 0.05 for CBOW and 0.025 for skip-gram, falling linearly; "
         "0.001 for the layers)",
     )
     add(

@@ -390,6 +390,7 @@ def test_a_single_pair_is_found_wherever_it_stands(n):
 
 KINDS = {
     "cbow": {"alpha": 0.05},
+    "cbow_shared": {"alpha": 0.05, "shared_negatives": True},
     "cbow_exact": {"cbow_grad": "exact"},
     "cbow_sum": {"cbow_mean": 0},
     "cbow_hs": {"hs": 1, "negative": 0, "alpha": 0.05},
@@ -1263,3 +1264,26 @@ def test_two_threads_learn_as_much_as_one(rng):
         assert len(engine.near_shares(model.wv.expandos["count"], 0)) > 50
         losses.append(model.epoch_losses[-1])
     assert losses[1] == pytest.approx(losses[0], rel=0.03)
+
+
+def test_who_shares_negatives(rng, tmp_path):
+    def shared(model):
+        return bool(model._mode() & engine.SHARED), bool(model._mode() & engine.FRESH)
+
+    model = Word2Vec(planted(rng, 80), **FAST)
+    found = {}
+    for n_words in (499_999, 500_000):
+        for sg in (0, 1):
+            for choice in (None, True, False):
+                model.corpus_total_words, model.sg, model.shared_negatives = n_words, sg, choice
+                found[n_words, sg, choice] = shared(model)
+    assert [key for key, (four, _) in found.items() if four] == [
+        (499_999, 0, True), (500_000, 0, None), (500_000, 0, True)
+    ]  # fmt: skip
+    assert [key for key, (_, each) in found.items() if each] == [
+        (499_999, 1, False), (500_000, 1, False)
+    ]  # fmt: skip
+    model.deterministic, model.sg, model.shared_negatives = True, 0, True
+    assert shared(model) == (False, False)
+    model.save(tmp_path / "model")
+    assert Word2Vec.load(tmp_path / "model").shared_negatives is True

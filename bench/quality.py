@@ -56,9 +56,9 @@ CONTENDERS = [
         {"alpha": 0.05},
     ),
     (
-        "fresh",
-        "skip-gram 0.025, negatives for each pair",
-        {"sg": 1, "alpha": 0.025, "shared_negatives": False},
+        "skip-gram-shared",
+        "skip-gram 0.025, negatives shared",
+        {"sg": 1, "alpha": 0.025, "shared_negatives": True},
         {"sg": 1, "alpha": 0.025},
     ),
 ]

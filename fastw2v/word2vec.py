@@ -64,8 +64,9 @@ __all__ = [
 # Learning rates where none is given: see the table in `Word2Vec`.
 _ALPHA = {"skip-gram": 0.025, "word2vec": 0.05, "exact": 0.15}
 _ALPHA_FROZEN = _ALPHA | {"word2vec": 0.07}  # against weights that stand still for a round
-# Words of a text from which CBOW shares negatives by itself: of 326,200 the loss on held-out
-# sentences became 0.4 % worse, of 811,700 it did not (bench/QUALITY.md).
+# Words of a text from which negatives are shared unless told otherwise: with 326,200 CBOW's loss on
+# held-out sentences became 0.4 % worse and skip-gram's SimLex-999 lower, with 811,700 neither did
+# (bench/QUALITY.md).
 _SHARING = 500_000
 _GRADS = ("word2vec", "exact")
 _SETTINGS = (
@@ -145,9 +146,9 @@ class Word2Vec:
     cbow_grad       "word2vec" hands each context word the whole gradient of their mean, as
                     word2vec.c and gensim do; "exact" its share of it
     shared_negatives
-                    None and True: skip-gram draws its negatives once for all pairs of a word. True,
-                    and None with a text of 500,000 words and more: CBOW draws once for four
-                    neighbouring words, unless deterministic. False: for each pair, for each word
+                    True: skip-gram draws its negatives once for all pairs of a word, CBOW once for
+                    four neighbouring words unless deterministic, which is faster. False: for each
+                    pair, for each word. None: True for a text of 500,000 words and more
     running_text    a file is one sentence, line ends are blanks
     unicode_errors  "strict", "replace" or "ignore" bytes of files that are not UTF-8
     memory_limit    bytes of ids to keep in memory; a larger corpus goes to a temporary file
@@ -565,16 +566,16 @@ class Word2Vec:
 
     def _mode(self) -> int:
         mode = engine.SHRINK if self.shrink_windows else 0
+        shared = self.shared_negatives
+        if shared is None:
+            shared = self.corpus_total_words >= _SHARING
         if self.sg:
-            return mode | engine.SKIP_GRAM | (engine.FRESH if self.shared_negatives is False else 0)
+            return mode | engine.SKIP_GRAM | (0 if shared else engine.FRESH)
         mode |= engine.MEAN if self.cbow_mean else 0
         # The gradient of a mean has a share for each; word2vec.c's and gensim's has not. Where the
         # sum is taken gensim divides, as if to make up for it.
         share = bool(self.cbow_mean) == (self.cbow_grad == "exact")
         # Where rows stand still for a round, changing a few of them more often makes larger steps.
-        shared = self.shared_negatives
-        if shared is None:
-            shared = self.corpus_total_words >= _SHARING
         mode |= engine.SHARED if shared and not self.deterministic else 0
         return mode | (engine.SHARE if share else 0)
 

@@ -394,7 +394,7 @@ KINDS = {
     "cbow_exact": {"cbow_grad": "exact"},
     "cbow_sum": {"cbow_mean": 0},
     "cbow_hs": {"hs": 1, "negative": 0, "alpha": 0.05},
-    "skip_gram": {"sg": 1},
+    "skip_gram": {"sg": 1, "shared_negatives": True},
     "skip_gram_fresh": {"sg": 1, "shared_negatives": False},
     "skip_gram_hs": {"sg": 1, "hs": 1, "negative": 0},
     "skip_gram_both": {"sg": 1, "hs": 1, "negative": 4},
@@ -1281,7 +1281,7 @@ def test_who_shares_negatives(rng, tmp_path):
         (499_999, 0, True), (500_000, 0, None), (500_000, 0, True)
     ]  # fmt: skip
     assert [key for key, (_, each) in found.items() if each] == [
-        (499_999, 1, False), (500_000, 1, False)
+        (499_999, 1, None), (499_999, 1, False), (500_000, 1, False)
     ]  # fmt: skip
     model.deterministic, model.sg, model.shared_negatives = True, 0, True
     assert shared(model) == (False, False)

@@ -148,7 +148,8 @@ class Word2Vec:
     shared_negatives
                     True: skip-gram draws its negatives once for all pairs of a word, CBOW once for
                     four neighbouring words unless deterministic, which is faster. False: for each
-                    pair, for each word. None: True for a text of 500,000 words and more
+                    pair, for each word. None: True for a text of 500,000 words and more, and
+                    if deterministic
     running_text    a file is one sentence, line ends are blanks
     unicode_errors  "strict", "replace" or "ignore" bytes of files that are not UTF-8
     memory_limit    bytes of ids to keep in memory; a larger corpus goes to a temporary file
@@ -568,7 +569,8 @@ class Word2Vec:
         mode = engine.SHRINK if self.shrink_windows else 0
         shared = self.shared_negatives
         if shared is None:
-            shared = self.corpus_total_words >= _SHARING
+            # Against rows that stand still, negatives of each pair would be as many large steps.
+            shared = self.deterministic or self.corpus_total_words >= _SHARING
         if self.sg:
             return mode | engine.SKIP_GRAM | (0 if shared else engine.FRESH)
         mode |= engine.MEAN if self.cbow_mean else 0

@@ -1285,5 +1285,8 @@ def test_who_shares_negatives(rng, tmp_path):
     ]  # fmt: skip
     model.deterministic, model.sg, model.shared_negatives = True, 0, True
     assert shared(model) == (False, False)
+    model.sg, model.shared_negatives, model.corpus_total_words = 1, None, 9
+    assert shared(model) == (False, False)
+    model.shared_negatives = True
     model.save(tmp_path / "model")
     assert Word2Vec.load(tmp_path / "model").shared_negatives is True

@@ -97,7 +97,10 @@ def _multiply(a, b, out, accumulate, bias):
         bias = bias.copy()
     M, N = out.shape
     ns = M * N * (a.shape[1] * _NS + _OUT_NS)
-    pieces = max(1, min(int(ns / _LONGEST_NS), M // _FEWEST_ROWS))
+    pieces = min(int(ns / _LONGEST_NS), M // _FEWEST_ROWS)
+    if pieces < 2:
+        _RUN(out, a, b, bias, accumulate, _threads.parts(ns))
+        return out
     n_parts = _threads.parts(ns / pieces)
     for k in range(pieces):
         rows = slice(M * k // pieces, M * (k + 1) // pieces)

@@ -26,9 +26,8 @@ ROUND_CHANGES = 16
 SLICE_SECONDS = 0.1
 NEAR_SHARE = 1e-4  # of the text: words whose rows threads have copies of
 LOSS_SAMPLE = 64  # the loss of every so many words is looked at where nobody asked for all of it
-FRACTION = (
-    1 << 20
-)  # losses of blocks are added as whole numbers of such parts: in any order the same
+# Losses of blocks are added as whole numbers of such parts: in any order the same.
+FRACTION = 1 << 20
 
 SKIP_GRAM, MEAN, SHARE, SHRINK, FRESH, SHARED = 1, 2, 4, 8, 16, 32  # as in _word2vec.pyx
 

@@ -717,7 +717,7 @@ class Word2Vec:
                 fits = fits and (not model.hs or arrays["syn1"].shape == nodes)
             if not fits:
                 raise ValueError("the shapes of the arrays do not fit together")
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(
                 f"{fname}: the model is damaged ({error}); get the file again"
             ) from error

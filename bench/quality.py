@@ -51,8 +51,8 @@ CONTENDERS = [
     ),
     (
         "deterministic-cbow",
-        "CBOW 0.07, deterministic",
-        {"alpha": 0.07, "deterministic": True},
+        "CBOW 0.05, deterministic",
+        {"alpha": 0.05, "deterministic": True},
         {"alpha": 0.05},
     ),
     (

@@ -7,9 +7,10 @@ slices end decides nothing: draws and learning rate belong to the block.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,8 +22,10 @@ LANES = 16  # floats of a cache line
 BLOCK = 8192  # positions; a short corpus has shorter blocks, or it would be one
 LEAST_BLOCK = 256
 BLOCKS = 64
-LEAST_FROZEN, MOST_FROZEN = 4, 64  # positions of a block where weights stand still for a round
-ROUND_CHANGES = 16
+PLANNED_BLOCK = 256  # positions of a block where threads go through the same centres
+PLANNED_CONTEXTS = 1 << 15  # that stand in such a block, with wide windows
+BATCH, LEAST_BATCH = 16, 1  # centres that are scored before the first of them is learned
+BATCH_CHANGES = 16  # of one row between its score and its last change
 SLICE_SECONDS = 0.1
 NEAR_SHARE = 1e-4  # of the text: words whose rows threads have copies of
 LOSS_SAMPLE = 64  # the loss of every so many words is looked at where nobody asked for all of it
@@ -50,6 +53,15 @@ def padded(table: np.ndarray) -> np.ndarray:
     rows[:, :D] = table
     rows[:, D:] = 0
     return rows
+
+
+def _stripes(table: np.ndarray, memory: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(columns of the table, the same of `memory`) stripe by stripe, each of them a table there."""
+    V, ld = table.shape
+    begins = _word2vec.stripes(ld)
+    for begin, end in itertools.pairwise(begins):
+        there = memory.reshape(-1)[V * begin : V * end].reshape(V, end - begin)
+        yield table[:, begin:end], there
 
 
 def keep_thresholds(counts: np.ndarray, sample: float) -> tuple[np.ndarray, np.ndarray]:
@@ -145,11 +157,30 @@ class Weights:
     window: int = 5
     negative: int = 5
     mode: int = MEAN | SHRINK
-    frozen: bool = False
+    batch: int = 0  # centres scored at once, for the same bits from any number of threads
     near: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     touched_in: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
     touched_out: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
     touched_nodes: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
+    _apart: list[np.ndarray] = field(default_factory=list)  # the tables, each stripe by stripe
+
+    def take_apart(self) -> None:
+        """From here on the kernel works on copies, where each thread's columns are a table."""
+        if not self._apart:
+            self._apart = [padded(np.empty_like(table)) for table in self._tables()]
+            for table, apart in zip(self._tables(), self._apart, strict=True):
+                for here, there in _stripes(table, apart):
+                    there[...] = here
+
+    def put_together(self) -> None:
+        """What was trained into `inputs`, `outputs` and `nodes`: before anybody looks at them."""
+        for table, apart in zip(self._tables(), self._apart, strict=bool(self._apart)):
+            for here, there in _stripes(table, apart):
+                here[...] = there
+        self._apart = []
+
+    def _tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.inputs, self.outputs, self.nodes
 
     def train(
         self,
@@ -163,19 +194,25 @@ class Weights:
         loss_every: int,
         n_parts: int,
     ) -> np.ndarray:
-        """Blocks [first, last) of ids; returns their numbers (last - first, 4).
+        """Blocks [first, last) of ids; returns their numbers (last - first, 4). Tables are right
+        after `put_together`.
 
         Columns: loss, pairs in it, all pairs, words that were not thinned out.
         """
         stats = np.zeros((last - first, _word2vec.n_stats()))
         ways = self.ways
+        if self.batch and n_parts > 1:
+            self.take_apart()
+        else:
+            self.put_together()
         _word2vec.train(
-            *(self.inputs, self.outputs, self.nodes, stats),
+            *(self._apart or self._tables()),
+            stats,
             *(self.touched_in, self.touched_out, self.touched_nodes),
             *(ids, self.keep, self.alias, ways.points, ways.codes, ways.begins, ways.longest),
             self.near,
             *(self.window, self.negative, self.mode, key, block, first, last),
-            *(alpha, alpha_step, loss_every, self.frozen, n_parts),
+            *(alpha, alpha_step, loss_every, self.batch, bool(self._apart), n_parts),
         )
         return stats
 
@@ -198,16 +235,18 @@ def block_size(n: int) -> int:
     return max(LEAST_BLOCK, min(BLOCK, n // BLOCKS))
 
 
-def frozen_block_size(counts: np.ndarray, sample: float, window: int) -> int:
-    """The same for frozen rounds: such that the most frequent word is changed ROUND_CHANGES times.
+def planned_block_size(n: int, window: int) -> int:
+    """The same where threads go through the same centres: blocks that fit into a cache."""
+    return min(block_size(n), max(LEAST_BATCH, min(PLANNED_BLOCK, PLANNED_CONTEXTS // window)))
 
-    More would be steps from weights that are out of date; rounds that are too short cost threads
-    more time to meet than they save.
+
+def batch_size(counts: np.ndarray, sample: float, window: int) -> int:
+    """Centres of a batch, such that the most frequent word is changed BATCH_CHANGES times in it:
+    more would be steps from weights that are out of date.
     """
     left = counts * keep_thresholds(counts, sample)[0]
-    most = float(left.max() / left.sum()) * (window + 1)  # changes for each word of the text
-    group = _word2vec.group()
-    return int(np.clip(ROUND_CHANGES / most / group, LEAST_FROZEN, MOST_FROZEN))
+    most = float(left.max() / left.sum()) * (window + 1)  # changes for each centre
+    return int(np.clip(BATCH_CHANGES / most, LEAST_BATCH, BATCH))
 
 
 def epoch_key(seed: int, call: int, epoch: int) -> int:
@@ -328,8 +367,7 @@ def run(
     The schedule is right whenever Python code runs: an exception, Ctrl-C among them, loses
     nothing. slice_ends: blocks after which a slice has to end, for calls at fixed intervals.
     """
-    group = _word2vec.group() if weights.frozen else 1
-    at_once = group * n_parts
+    at_once = n_parts
     N = schedule.n_blocks
     while not schedule.done:
         if schedule.next_block == 0 and before_epoch():
@@ -351,7 +389,7 @@ def run(
             schedule.next_block = last
             taken = time.perf_counter() - started
             wanted = (last - first) * min(4.0, SLICE_SECONDS / max(taken, 1e-6))
-            at_once = max(1, int(wanted) // group) * group
+            at_once = max(1, int(wanted))
             if schedule.next_block < N and after_slice():
                 return
         _close_epoch(schedule)

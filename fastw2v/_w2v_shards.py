@@ -219,6 +219,7 @@ def train_ids(
                 )
             )
     finally:
+        weights.put_together()
         model._settle()
     return TrainedIds(sums.mean_loss, stop)
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from fastw2v import _container
 from fastw2v import _w2v_engine as engine
-from fastw2v._kernels import _word2vec
 from fastw2v._w2v_text import END, EncodedCorpus
 from fastw2v.trainer import _Interrupts
 
@@ -40,9 +39,6 @@ class Training:
             words = max(1, self.corpus.n_raw_words)
             positions = interval * self.schedule.n / words
             self.interval_blocks = max(1, round(positions / self.schedule.block))
-            if model.deterministic:
-                group = _word2vec.group()
-                self.interval_blocks = max(1, self.interval_blocks // group) * group
         self.show_bar = progress
         self.bar: Any = None
         self.begun = self.schedule.progress
@@ -53,22 +49,24 @@ class Training:
         before, started = schedule.words, time.perf_counter()
         if self.checkpoint is not None:
             self._save_ids()
-        weights = model._weights()
+        self.weights = model._weights()
         self.interrupts = _Interrupts()
         try:
             with self.interrupts:
                 self._open_bar()
                 if not self._call("on_train_begin"):
                     engine.run(
-                        *(schedule, weights, self.corpus.ids, n_parts),
+                        *(schedule, self.weights, self.corpus.ids, n_parts),
                         *(self._after_slice, self._after_epoch, self._before_epoch),
                         self.interval_blocks,
                     )
+                self.weights.put_together()
                 model._settle()
                 if self.checkpoint is not None:
                     model.save(self.checkpoint)
                 self._call("on_train_end")
         finally:
+            self.weights.put_together()
             model._settle()
             model.total_train_time += time.perf_counter() - started
             if self.bar is not None:
@@ -93,7 +91,9 @@ class Training:
         stop = False
         for callback in self.callbacks:
             method = getattr(callback, name, None)
-            stop = (method is not None and method(self.model) is True) or stop
+            if method is not None:
+                self.weights.put_together()
+                stop = method(self.model) is True or stop
         return stop
 
     def _before_epoch(self) -> bool:
@@ -111,6 +111,7 @@ class Training:
         schedule = self.schedule
         self._move_bar(schedule.sums.mean_loss)
         if self.checkpoint is not None and time.monotonic() - self.saved >= self.every:
+            self.weights.put_together()
             self.model.save(self.checkpoint)
             self.saved = time.monotonic()
         stop = False

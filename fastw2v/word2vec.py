@@ -63,7 +63,6 @@ __all__ = [
 
 # Learning rates where none is given: see the table in `Word2Vec`.
 _ALPHA = {"skip-gram": 0.025, "word2vec": 0.05, "exact": 0.15}
-_ALPHA_FROZEN = _ALPHA | {"word2vec": 0.07}  # against weights that stand still for a round
 # Words of a text from which negatives are shared unless told otherwise: with 326,200 CBOW's loss on
 # held-out sentences became 0.4 % worse and skip-gram's SimLex-999 lower, with 811,700 neither did
 # (bench/QUALITY.md).
@@ -141,15 +140,16 @@ class Word2Vec:
 
     Ours, by keyword:
 
-    deterministic   the same bits for a seed whatever the number of workers. Changes are computed
-                    against weights that stand still for a few words (see `_word2vec.pyx`)
+    deterministic   the same bits for a seed whatever the number of workers, who share the columns
+                    of the vectors: up to two workers have work with fewer than 256 columns, four
+                    with more. The scores of up to 16 words are taken before the first of them is
+                    learned. More than one worker trains on a copy of the weights
     cbow_grad       "word2vec" hands each context word the whole gradient of their mean, as
                     word2vec.c and gensim do; "exact" its share of it
     shared_negatives
                     True: skip-gram draws its negatives once for all pairs of a word, CBOW once for
-                    four neighbouring words unless deterministic, which is faster. False: for each
-                    pair, for each word. None: True for a text of 500,000 words and more, and
-                    if deterministic
+                    four neighbouring words, which is faster. False: for each pair, for each word.
+                    None: True for a text of 500,000 words and more
     running_text    a file is one sentence, line ends are blanks
     unicode_errors  "strict", "replace" or "ignore" bytes of files that are not UTF-8
     memory_limit    bytes of ids to keep in memory; a larger corpus goes to a temporary file
@@ -158,8 +158,8 @@ class Word2Vec:
                     see `train`
 
     Learning rates where alpha is None: skip-gram 0.025; CBOW 0.05 with the gradient of word2vec.c
-    (its default too; gensim's is 0.025), or 0.07 if deterministic, which learns as much; and 0.15
-    with the exact gradient, which is smaller by the number of context words.
+    (its default too; gensim's is 0.025), and 0.15 with the exact gradient, which is smaller by the
+    number of context words.
 
     Attributes: `wv` (`KeyedVectors`), `syn1neg` (V, D) and `syn1` (inner nodes, D) output weights,
     `corpus_count` sentences, `corpus_total_words`, `epoch_losses` (mean per pair of each epoch of
@@ -241,8 +241,7 @@ class Word2Vec:
         self.workers = None if workers is None else check.positive_int("workers", workers)
         check.one_of("cbow_grad", cbow_grad, _GRADS)
         self.cbow_grad = cbow_grad
-        defaults = _ALPHA_FROZEN if deterministic else _ALPHA
-        default = defaults["skip-gram" if self.sg else cbow_grad]
+        default = _ALPHA["skip-gram" if self.sg else cbow_grad]
         self.alpha = default if alpha is None else check.not_negative("alpha", alpha)
         self.min_alpha = check.not_negative("min_alpha", min_alpha)
         check.one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
@@ -509,7 +508,7 @@ class Word2Vec:
     def _block(self, n: int) -> int:
         if not self.deterministic:
             return engine.block_size(n)
-        return engine.frozen_block_size(self.wv.expandos["count"], self.sample, self.window)
+        return engine.planned_block_size(n, self.window)
 
     def _parts(self) -> int:
         return _threads.claim(self.workers or _threads.get_num_threads())
@@ -536,7 +535,8 @@ class Word2Vec:
         weights.near = engine.near_shares(counts, self.sample)
         weights.window, weights.negative = self.window, self.negative
         weights.mode = self._mode()
-        weights.frozen = self.deterministic
+        if self.deterministic:
+            weights.batch = engine.batch_size(counts, self.sample, self.window)
         return weights
 
     def _check_tables(self) -> None:
@@ -569,16 +569,14 @@ class Word2Vec:
         mode = engine.SHRINK if self.shrink_windows else 0
         shared = self.shared_negatives
         if shared is None:
-            # Against rows that stand still, negatives of each pair would be as many large steps.
-            shared = self.deterministic or self.corpus_total_words >= _SHARING
+            shared = self.corpus_total_words >= _SHARING
         if self.sg:
             return mode | engine.SKIP_GRAM | (0 if shared else engine.FRESH)
         mode |= engine.MEAN if self.cbow_mean else 0
         # The gradient of a mean has a share for each; word2vec.c's and gensim's has not. Where the
         # sum is taken gensim divides, as if to make up for it.
         share = bool(self.cbow_mean) == (self.cbow_grad == "exact")
-        # Where rows stand still for a round, changing a few of them more often makes larger steps.
-        mode |= engine.SHARED if shared and not self.deterministic else 0
+        mode |= engine.SHARED if shared else 0
         return mode | (engine.SHARE if share else 0)
 
     def _settle(self) -> None:
@@ -630,7 +628,7 @@ class Word2Vec:
             weights.keep = engine._NO_COUNTS
             key = engine.epoch_key(_validation.whole("seed", seed), 0, 0)
             blocks = -(-len(ids) // engine.BLOCK)
-            weights.frozen = False
+            weights.batch = 0
             sums.add(weights.train(ids, 0, blocks, engine.BLOCK, key, 0.0, 0.0, 1, self._parts()))
         if not sums.loss_pairs:
             raise ValueError(

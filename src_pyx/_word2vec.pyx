@@ -26,12 +26,12 @@ a centre once, with its whole window.
                     the same rows without asking (Hogwild): repeatable with one part only. The rows
                     of the most frequent words, the first ones, would go from core to core at every
                     centre: of them each part has copies, whose changes are added up now and then
-      frozen        rounds of GROUP blocks: first all of them against rows that stand still, then
-                    each row's changes, in the order of blocks, by the part that owns the row: the
-                    same bits for any number of parts (see MOST)
+      batch > 0     the same bits for any number of parts. Of `batch` centres the scores come first,
+                    then all changes in order. Each part has columns of its own, of every row of
+                    all tables: nothing but scores goes from core to core (see STRIPES)
 
-Draws depend on (key, position) for thinning and on (key, block) for the rest. Callers have checked
-everything. Nothing raises but for lack of memory.
+Which centres there are: word2vec_centres.pxd. Callers have checked everything. Nothing raises but
+for lack of memory.
 """
 from cython.parallel cimport prange
 from libc.math cimport exp as exp_double, log, log1p
@@ -39,27 +39,31 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from common_alias cimport cell_of, id_of
 from common_gemm cimport aligned_alloc, aligned_free
 from common_math cimport sigmoid_run
 from common_memory cimport prefetch
-from common_parallel cimport use_pool
-from common_rng cimport draw as bits_of, row_stream
+from common_parallel cimport part_begin, use_pool
+from word2vec_centres cimport (
+    AHEAD, END, MEAN, N_STATS, SHARE, SKIP_GRAM, TOGETHER,
+    begin_block, centre_t, draw_words, is_fresh, is_shared, job_t, list_for_all, list_for_four,
+    list_for_mean, list_for_one, max_outputs, next_centre, walk_t,
+)
 
 cdef extern from "word2vec_simd.h" nogil:
     enum:
         LANES "FW_FLOAT_LANES"
         ERRORS "FW_W2V_ROW"         # whether `errors` is there
     int64_t fw_next(int64_t* counter) noexcept
-    void fw_count(uint32_t* counter) noexcept
+    int64_t fw_load(int64_t* counter) noexcept
+    void fw_store(int64_t* counter, int64_t value) noexcept
     bint fw_try_lock(int32_t* lock) noexcept
     void fw_unlock(int32_t* lock) noexcept
+    void fw_pause_a_moment() noexcept
+    void fw_give_way() noexcept
     void scores "fw_w2v_scores"(float* s, float** x, Py_ssize_t M, float** y, Py_ssize_t J,
                                 Py_ssize_t n) noexcept
     void update "fw_w2v_update"(float** x, Py_ssize_t M, float** y, Py_ssize_t J, const float* g,
                                 Py_ssize_t n, float* wait) noexcept
-    void deltas "fw_w2v_deltas"(float** dx, float** dy, float** x, Py_ssize_t M, float** y,
-                                Py_ssize_t J, const float* g, Py_ssize_t n, float* wait) noexcept
     void mean "fw_w2v_mean"(float* h, float** x, Py_ssize_t M, float scale, Py_ssize_t n) noexcept
     void scores_of "fw_w2v_scores_of"(float* s, const float* h, float** y, Py_ssize_t J,
                                       Py_ssize_t n) noexcept
@@ -74,188 +78,170 @@ cdef extern from "word2vec_simd.h" nogil:
                                           Py_ssize_t n) noexcept
     void outputs "fw_w2v_outputs"(float* e, const float* h, float** y, Py_ssize_t J,
                                   const float* g, float scale, Py_ssize_t n) noexcept
-    void gather "fw_w2v_gather"(float* e, const float* h, float** y, Py_ssize_t J,
-                                const float* g, float scale, Py_ssize_t n) noexcept
-    void add "fw_w2v_add"(float* row, const float* e, float scale, Py_ssize_t n) noexcept
 
 cdef enum:
-    END = -1
-    CHUNK = 256         # centres whose negatives are drawn at once
-    AHEAD = 3           # centres between the prefetch of a row and its use
     NEAR = 256          # words whose rows parts have copies of, shared out among the parts
     EXCHANGE = 2048     # centres of all parts between two exchanges of these rows
     MANY = 128          # changes of a row in between, from which they are no longer added up whole
-    TOGETHER = 4        # centres of CBOW that share their negatives
     WIDE = 1024         # a larger window asks how long the sentences are
-    FEW = 5             # negatives that `update_four` can take
-    GROUP = 8           # blocks of a round, and so the most parts that have work in it
-    MOST = 8            # steps from the same place that are simply added up
-    USUAL = 6           # pairs that make a change of a row: K = 5, or window = 5
+    MOST = 8            # times that a pair of one centre counts at most
     FACTORS = 32        # probabilities above 1e-4 whose product stays far above the least double
-    N_STATS = 4         # of a block: loss, pairs in it, all pairs, centres
+    STRIPES = 4         # parts of the columns, each summed up by itself; no more parts have work
+    MOST_PAIRS = 64     # of one word with one word each (`fresh`) in a batch
+    ROUND = 8           # blocks in which nobody joins
+    PATIENCE = 2000     # moments a part waits for another one before others get its core
+    TOO_OFTEN = 256     # times that others got the core in a round, for want of another part
+    LONGEST_REST = 256  # rounds without a part that others had to wait for
 
-# What a model is: bits of `mode`.
-cdef enum:
-    SKIP_GRAM = 1       # else CBOW
-    MEAN = 2            # h is the mean of the contexts, else their sum
-    SHARE = 4           # a context gets e / M, else e
-    SHRINK = 8          # windows are drawn, else all of them are whole
-    FRESH = 16          # skip-gram draws negatives for each pair
-    SHARED = 32         # CBOW draws negatives once for TOGETHER centres
-
-cdef struct job_t:
-    float* W_in
-    float* W_out
-    float* W_nodes
-    Py_ssize_t ld
-    const int32_t* ids
-    int64_t N
-    const uint32_t* keep        # NULL: all; else a word stays if 32 bits do not exceed keep[id]
-    const uint32_t* alias       # (V, 2), see common_alias.pxd
-    uint64_t V
-    const int32_t* points       # inner nodes of all words, one way after the other
-    const uint8_t* codes
-    const int64_t* ways         # (V + 1,) where each begins; NULL without hierarchical softmax
-    int64_t window, K, longest
-    int64_t room                # words that can stand on one side of a centre
-    int mode
-    uint64_t key
-    int64_t block, first_block
-    double alpha, alpha_step    # of a position: alpha + alpha_step * position
-    int64_t loss_every          # the loss of every so many centres is taken; 0: of none
-    double* stats               # (blocks, N_STATS)
-    uint32_t* touched_in        # NULL, or how often rows were changed
-    uint32_t* touched_out
-    uint32_t* touched_nodes
-    Py_ssize_t n_rows           # of W_in, the largest of the tables
-    int32_t n_near              # words whose rows are copied; 0: of none
-    const float* near_share     # (n_near,) of each, how much of the text it is
-    int64_t exchange_every      # centres of a part
-    Py_ssize_t n_parts
-    bint far                    # whether rows come from beyond the nearest cache
-
-# One change of a row: row += scale * numbers[delta].
-cdef struct change_t:
-    int32_t row
-    int32_t table               # 0 W_in, 1 W_out, 2 W_nodes
-    int32_t delta
-    float scale
-    float weight                # how many usual changes it is made of
-
-# A centre with its contexts and outputs.
-cdef struct centre_t:
-    int32_t* around             # (M,) the contexts
-    float* times                # (M,) how often each comes, and whether one comes twice
-    bint twice
-    float** x
-    float** y
-    int32_t* rows               # (J,) the outputs' rows, and which table they are of
-    int32_t* tables
-    float* sign                 # (J,) -1 for label 1, 1 for label 0
-    float* count                # (J,) how often it was drawn
-    float* g                    # (M, J) scores, then coefficients
-    float* z                    # (M, J) scores, for the loss
+# The rows of one centre and what is computed of them.
+cdef struct work_t:
+    const centre_t* c
+    float** x                   # (M,) rows of the contexts
+    float** y                   # (J,) and of the outputs
+    float* g                    # (inputs, J) scores, then coefficients
+    float* z                    # (inputs, J) scores, for the loss
     float* h
     float* e
-    int64_t M, J
-    int32_t target
-    bint with_loss
+
+# Centres of one block that are scored before the first of them is learned.
+cdef struct batch_t:
+    centre_t* centres
+    int64_t n
+    bint usual                  # all of them are, or are TOGETHER
+    bint with_loss              # some are
+    float alpha
+    double* stats
 
 cdef struct scratch_t:
-    int32_t* words              # what is left of a block, with its surroundings
-    centre_t centres[TOGETHER]
-    # With negatives only, K < 8 of them, all different and none the target: sign and -alpha * sign.
-    int64_t usual               # K + 1, or 0 for never
+    walk_t walk
+    centre_t centres[4]         # TOGETHER
+    int64_t n_works             # centres that can be learned at once
+    work_t* works
+    float* numbers              # the g of all of them, one after the other if batch > 0, then the z
+    int64_t n_numbers
+    float* wait
+    # Of a centre with K < 8 negatives, all different: sign of a wrong answer, and -alpha * sign.
     float usual_sign[16]
     float usual_step[16]
-    int32_t* negatives
-    uint64_t* cells
-    float** dx
-    float** dy
-    float* wait
+    # With batch > 0.
+    batch_t batches[2]
+    int64_t waiting             # centres of CBOW whose outputs are not listed yet
+    bint in_block               # whether its next centres are those of `walk`, or of block
+    int64_t block, end_block
+    double nobodys_stats[4]     # N_STATS
     # Copies of the first rows of W_in and W_out.
     int32_t n_near              # 0 as long as there are none
     int64_t since               # centres since the last exchange
     float* near_in
     float* near_out
     float* old                  # (2, n_near, ld) what the copies were then
-    # frozen rounds
-    float* numbers              # (max_deltas, ld)
-    change_t* changes
-    int64_t n_deltas, n_changes
 
 
 # ---- scratch
 
-cdef inline int64_t max_outputs(const job_t* job) noexcept nogil:
-    return job.longest + (job.K + 1 if job.K else 0)
+cdef inline int64_t max_inputs(const job_t* job) noexcept nogil:
+    return 1 if is_fresh(job) else 2 * job.room
 
 
-cdef bint make_scratch(scratch_t* s, const job_t* job, bint frozen) noexcept nogil:
-    cdef int64_t M = 2 * job.room, J = max_outputs(job), drawn = job.K * CHUNK
-    cdef int64_t centres = job.block, each, k
+cdef inline int64_t most_numbers(const job_t* job) noexcept nogil:
+    """Scores of a centre, or of TOGETHER, with what is written behind them."""
+    cdef int64_t n = (1 if not job.mode & SKIP_GRAM else max_inputs(job)) * max_outputs(job) + 16
+    return (n if n > 8 * TOGETHER else 8 * TOGETHER) // 16 * 16 + 16
+
+
+cdef bint make_centres(centre_t* centres, const job_t* job, int64_t n, int64_t M) noexcept nogil:
+    """`centres` are all zeros."""
+    cdef int64_t J = max_outputs(job), k
     cdef centre_t* c
-    if job.mode & FRESH and drawn < M * job.K:
-        drawn = M * job.K
-    memset(s, 0, sizeof(scratch_t))
-    s.words = <int32_t*> malloc((job.block + M + 2) * sizeof(int32_t))
-    s.negatives = <int32_t*> malloc((drawn + 1) * sizeof(int32_t))
-    s.cells = <uint64_t*> malloc((drawn + 1) * sizeof(uint64_t))
-    s.dx = <float**> malloc((M + J) * sizeof(void*))
-    s.wait = <float*> aligned_alloc(M * LANES * sizeof(float))
-    if s.words == NULL or s.negatives == NULL or s.cells == NULL or s.dx == NULL or s.wait == NULL:
+    if centres == NULL:
         return False
-    s.dy = s.dx + M
-    for k in range(TOGETHER):
-        c = s.centres + k
+    for k in range(n):
+        c = centres + k
         c.around = <int32_t*> malloc((M + 1 + 2 * J) * sizeof(int32_t))
-        c.x = <float**> malloc((M + 1 + J) * sizeof(void*))
-        c.sign = <float*> malloc((2 * J + M) * sizeof(float))
-        c.g = <float*> aligned_alloc(2 * (M * J + 32) * sizeof(float))
-        c.h = <float*> aligned_alloc(2 * job.ld * sizeof(float))
-        if c.around == NULL or c.x == NULL or c.sign == NULL or c.g == NULL or c.h == NULL:
+        c.times = <float*> malloc((M + 1 + 2 * J) * sizeof(float))
+        if c.around == NULL or c.times == NULL:
             return False
         c.rows = c.around + M + 1
         c.tables = c.rows + J
-        c.y = c.x + M + 1
+        c.sign = c.times + M + 1
         c.count = c.sign + J
-        c.times = c.count + J
-        c.z = c.g + M * J + 32
-        c.e = c.h + job.ld
+    return True
+
+
+cdef void free_centres(centre_t* centres, int64_t n) noexcept nogil:
+    cdef int64_t k
+    for k in range(n):
+        free(centres[k].around)
+        free(centres[k].times)
+
+
+cdef bint make_walk(walk_t* w, const job_t* job) noexcept nogil:
+    cdef int64_t M = 2 * job.room, drawn = job.K * 256      # CHUNK
+    if is_fresh(job) and drawn < M * job.K:
+        drawn = M * job.K
+    w.words = <int32_t*> malloc((job.block + M + 2) * sizeof(int32_t))
+    w.negatives = <int32_t*> malloc((drawn + 1) * sizeof(int32_t))
+    w.cells = <uint64_t*> malloc((drawn + 1) * sizeof(uint64_t))
+    return w.words != NULL and w.negatives != NULL and w.cells != NULL
+
+
+cdef bint make_scratch(scratch_t* s, const job_t* job, int64_t n_works) noexcept nogil:
+    """`s` is all zeros."""
+    cdef int64_t M = 2 * job.room, J = max_outputs(job), each = most_numbers(job), k
+    cdef work_t* work
+    s.works = <work_t*> calloc(n_works, sizeof(work_t))
+    if s.works == NULL or not make_walk(&s.walk, job):
+        return False
+    s.n_works = n_works
+    if not make_centres(s.centres, job, TOGETHER, M):
+        return False
+    for k in range(2 if job.batch else 0):
+        s.batches[k].centres = <centre_t*> calloc(n_works, sizeof(centre_t))
+        if not make_centres(s.batches[k].centres, job, n_works, max_inputs(job)):
+            return False
+    s.n_numbers = n_works * each
+    s.numbers = <float*> aligned_alloc(2 * s.n_numbers * sizeof(float))
+    s.wait = <float*> aligned_alloc(M * LANES * sizeof(float))
+    if s.numbers == NULL or s.wait == NULL:
+        return False
+    memset(s.numbers, 0, 2 * s.n_numbers * sizeof(float))
+    for k in range(n_works):
+        work = s.works + k
+        work.x = <float**> malloc((max_inputs(job) + J) * sizeof(void*))
+        work.h = <float*> aligned_alloc(2 * job.ld * sizeof(float))
+        if work.x == NULL or work.h == NULL:
+            return False
+        work.y = work.x + max_inputs(job)
+        work.e = work.h + job.ld
+        work.g = s.numbers + k * each
+        work.z = work.g + s.n_numbers
+        work.c = s.centres + k % TOGETHER
     if job.n_near:
         s.old = <float*> aligned_alloc(4 * job.n_near * job.ld * sizeof(float))
         if s.old == NULL:
             return False
         s.near_in = s.old + 2 * job.n_near * job.ld
         s.near_out = s.old + 3 * job.n_near * job.ld
-    if frozen:
-        # FRESH: each of the M pairs has outputs of its own, and their deltas.
-        each = M * (J + 1) if job.mode & FRESH else M + J
-        s.changes = <change_t*> malloc(centres * each * sizeof(change_t))
-        if not job.mode & SKIP_GRAM:
-            each = 2
-        s.numbers = <float*> aligned_alloc(centres * each * job.ld * sizeof(float))
-        if s.changes == NULL or s.numbers == NULL:
-            return False
     return True
 
 
 cdef void free_scratch(scratch_t* s) noexcept nogil:
     cdef int64_t k
-    for k in range(TOGETHER):
-        free(s.centres[k].around)
-        free(s.centres[k].x)
-        free(s.centres[k].sign)
-        aligned_free(s.centres[k].g)
-        aligned_free(s.centres[k].h)
-    free(s.words)
-    free(s.negatives)
-    free(s.cells)
-    free(s.dx)
+    free(s.walk.words)
+    free(s.walk.negatives)
+    free(s.walk.cells)
+    free_centres(s.centres, TOGETHER)
+    for k in range(2):
+        if s.batches[k].centres != NULL:
+            free_centres(s.batches[k].centres, s.n_works)
+        free(s.batches[k].centres)
+    for k in range(s.n_works):
+        free(s.works[k].x)
+        aligned_free(s.works[k].h)
+    free(s.works)
+    aligned_free(s.numbers)
     aligned_free(s.wait)
     aligned_free(s.old)
-    free(s.changes)
-    aligned_free(s.numbers)
 
 
 # ---- rows that all parts use all the time
@@ -315,138 +301,20 @@ cdef void copy_near(const job_t* job, scratch_t* s, int32_t* lock) noexcept nogi
     s.n_near, s.since = job.n_near, 0
 
 
-# ---- the words of a block
+# ---- one centre, or four at once, in as many columns as `job` says
 
-cdef inline bint stays(const job_t* job, uint64_t stream, int64_t n) noexcept nogil:
-    return (job.keep == NULL
-            or <uint32_t> (bits_of(stream, <uint64_t> n) >> 32) <= job.keep[job.ids[n]])
-
-
-cdef int64_t gather_words(const job_t* job, int32_t* words, int64_t lo, int64_t hi,
-                          int64_t* first, int64_t* last) noexcept nogil:
-    """Thin out positions [lo, hi) and their surroundings; returns how many words there are.
-
-    words[first : last] are those of the block. Up to `window` words of the same sentences stand
-    before and after them.
-    """
-    cdef uint64_t stream = row_stream(job.key, 0)
-    cdef int64_t n = lo - 1, found = 0, i, j
-    cdef int32_t id
-    while n >= 0 and found < job.window and job.ids[n] != END:
-        if stays(job, stream, n):
-            words[found] = job.ids[n]
-            found += 1
-        n -= 1
-    i, j = 0, found - 1
-    while i < j:
-        id = words[i]
-        words[i], words[j] = words[j], id
-        i += 1
-        j -= 1
-    first[0] = found
-    if job.keep == NULL:
-        for n in range(lo, hi):
-            words[found + n - lo] = job.ids[n]
-        found += hi - lo
-    else:
-        for n in range(lo, hi):
-            id = job.ids[n]
-            words[found] = id
-            # A word that goes is overwritten by the next: no branch to be guessed wrong.
-            found += (id == END
-                      or <uint32_t> (bits_of(stream, <uint64_t> n) >> 32) <= job.keep[id])
-    last[0] = found
-    n = hi
-    i = 0
-    while n < job.N and i < job.window and job.ids[n] != END:
-        if stays(job, stream, n):
-            words[found] = job.ids[n]
-            found += 1
-            i += 1
-        n += 1
-    return found
-
-
-# ---- the draws of a block
-
-cdef inline void draw_words(const job_t* job, scratch_t* s, uint64_t stream, uint64_t k,
-                            int64_t n) noexcept nogil:
-    """n words from draw k on."""
-    cdef int64_t i
-    for i in range(n):
-        s.cells[i] = cell_of(bits_of(stream, k + <uint64_t> i), job.V)
-    if job.far:
-        for i in range(n):
-            prefetch(job.alias + 2 * (s.cells[i] >> 32))
-    for i in range(n):
-        s.negatives[i] = <int32_t> id_of(job.alias, s.cells[i])
-
-
-cdef inline int64_t reach(const job_t* job, uint64_t stream, int64_t i) noexcept nogil:
-    """Words on each side of centre i."""
-    if not job.mode & SHRINK:
-        return job.window
-    return 1 + <int64_t> (((bits_of(stream, <uint64_t> i) >> 32) * <uint64_t> job.window) >> 32)
-
-
-cdef inline void prefetch_whole(const float* row, Py_ssize_t ld) noexcept nogil:
-    cdef Py_ssize_t d = 0
-    while d < ld:
-        prefetch(row + d)
-        d += 16
-
-
-# ---- one centre
-
-cdef inline int64_t list_nodes(const job_t* job, centre_t* c, int32_t target) noexcept nogil:
-    """The inner nodes on the way to the target; returns how many."""
-    cdef int64_t j, begin, J = 0
-    if job.ways == NULL:
-        return 0
-    begin = job.ways[target]
-    J = job.ways[target + 1] - begin
-    for j in range(J):
-        c.rows[j] = job.points[begin + j]
-        c.tables[j] = 2
-        c.y[j] = job.W_nodes + <Py_ssize_t> c.rows[j] * job.ld
-        c.sign[j] = 1 if job.codes[begin + j] else -1
-        c.count[j] = 1
-    return J
-
-
-cdef inline int64_t list_sampled(const job_t* job, const scratch_t* s, centre_t* c, int64_t J,
-                                 int32_t target, const int32_t* negatives) noexcept nogil:
-    """Behind J outputs the target and its negatives, each once; returns how many there are."""
-    cdef int64_t k, j, begin = J
-    cdef int32_t id
-    if job.K == 0:
-        return J
-    c.rows[J], c.tables[J], c.sign[J], c.count[J] = target, 1, -1, 1
-    c.y[J] = output_row(job, s, target)
-    J += 1
-    for k in range(job.K):
-        id = negatives[k]
-        if id == target:
-            continue
-        j = begin + 1
-        while j < J and c.rows[j] != id:
-            j += 1
-        if j < J:
-            c.count[j] += 1
-            continue
-        c.rows[J], c.tables[J], c.sign[J], c.count[J] = id, 1, 1, 1
-        c.y[J] = output_row(job, s, id)
-        J += 1
-    return J
-
-
-cdef inline int64_t all_outputs(const centre_t* c, int64_t J) noexcept nogil:
-    """How many outputs there are with those that come twice."""
+cdef inline void point_outputs(const job_t* job, const scratch_t* s, work_t* work) noexcept nogil:
+    cdef const centre_t* c = work.c
     cdef int64_t j
-    cdef float n = 0
-    for j in range(J):
-        n += c.count[j]
-    return <int64_t> n
+    for j in range(c.J):
+        work.y[j] = (output_row(job, s, c.rows[j]) if c.tables[j] == 1
+                     else job.W_nodes + <Py_ssize_t> c.rows[j] * job.ld)
+
+
+cdef inline void point_contexts(const job_t* job, const scratch_t* s, work_t* work) noexcept nogil:
+    cdef int64_t m
+    for m in range(work.c.M):
+        work.x[m] = input_row(job, s, work.c.around[m])
 
 
 cdef inline double loss_of_pair(float p, float z) noexcept nogil:
@@ -457,125 +325,84 @@ cdef inline double loss_of_pair(float p, float z) noexcept nogil:
     return -log(1 - <double> p)
 
 
-cdef double loss_of(const centre_t* c, int64_t M, int64_t J, double* pairs) noexcept nogil:
-    """The sum over pairs; c.g holds p, c.z holds z.
+cdef double loss_of(const work_t* work, double* pairs) noexcept nogil:
+    """The sum over pairs; work.g holds p, work.z holds z.
 
     One logarithm for many pairs, log a + log b = log(a b), where p is not near 1.
     """
+    cdef const centre_t* c = work.c
     cdef double total = 0, product = 1, weight
-    cdef int64_t m, j, factors = 0
-    for m in range(M):
-        for j in range(J):
+    cdef int64_t m, j, k = 0, factors = 0
+    for m in range(c.inputs):
+        for j in range(c.J):
             weight = <double> c.count[j] * <double> c.times[m]
             pairs[0] += weight
-            if weight != 1 or c.z[m * J + j] > 8:
-                total += weight * loss_of_pair(c.g[m * J + j], c.z[m * J + j])
-                continue
-            product *= 1 - <double> c.g[m * J + j]
-            factors += 1
-            if factors == FACTORS:
-                total -= log(product)
-                product = 1
-                factors = 0
+            if weight != 1 or work.z[k] > 8:
+                total += weight * loss_of_pair(work.g[k], work.z[k])
+            else:
+                product *= 1 - <double> work.g[k]
+                factors += 1
+                if factors == FACTORS:
+                    total -= log(product)
+                    product = 1
+                    factors = 0
+            k += 1
     return total - log(product)
 
 
-cdef inline void coefficients(centre_t* c, int64_t M, int64_t J, float alpha,
-                              bint with_loss, double* stats) noexcept nogil:
-    """Scores in c.g become g = alpha * (label - sigmoid(score)) * times it counts.
+cdef inline void turn_scores(const scratch_t* s, const work_t* work) noexcept nogil:
+    """Scores in work.g so that each speaks for the wrong label: what the sigmoid then gives is the
+    size of the error, exact however small it is."""
+    cdef const centre_t* c = work.c
+    cdef int64_t m, j
+    for j in range(c.J):
+        if c.sign[j] < 0:
+            for m in range(c.inputs):
+                work.g[m * c.J + j] = -work.g[m * c.J + j]
 
-    A score is turned so that it speaks for the wrong label: what the sigmoid then gives is the size
-    of the error, exact however small it is. A pair that comes more than MOST times, which takes a
-    vocabulary of a few words, counts MOST times: all its steps are taken at once.
+
+cdef inline void turn_errors(const scratch_t* s, const work_t* work) noexcept nogil:
+    """Sizes of errors in work.g become alpha * (label - sigmoid(score)) * times it counts.
+
+    A pair that comes more than MOST times, which takes a vocabulary of a few words, counts MOST
+    times: all its steps are taken at once.
     """
-    cdef int64_t n = M * J, i, j, m
-    cdef float times, most = MOST
+    cdef const centre_t* c = work.c
+    cdef int64_t i, j, m
+    cdef float times, most = MOST, step = s.usual_step[1]
     cdef bint repeated = False
-    for j in range(J):
+    for i in range(c.inputs * c.J):
+        work.g[i] *= step
+    for j in range(c.J):
         if c.count[j] != 1:
             repeated = True
         if c.sign[j] < 0:
-            for m in range(M):
-                c.g[m * J + j] = -c.g[m * J + j]
-    if with_loss:
-        for i in range(n):
-            c.z[i] = c.g[i]
-    sigmoid_run(c.g, c.g, n)
-    if with_loss:
-        stats[0] += loss_of(c, M, J, &stats[1])
-    for i in range(n):
-        c.g[i] = c.g[i] * -alpha
-    for j in range(J):
-        if c.sign[j] < 0:
-            for m in range(M):
-                c.g[m * J + j] = -c.g[m * J + j]
+            for m in range(c.inputs):
+                work.g[m * c.J + j] = -work.g[m * c.J + j]
     if repeated or c.twice:
-        for m in range(M):
-            for j in range(J):
+        for m in range(c.inputs):
+            for j in range(c.J):
                 times = c.times[m] * c.count[j]
-                c.g[m * J + j] = c.g[m * J + j] * (times if times < most else most)
+                work.g[m * c.J + j] *= times if times < most else most
 
 
-cdef inline int64_t merge_contexts(const job_t* job, centre_t* c, int64_t M) noexcept nogil:
-    """Each context once, with the number of times it comes; returns how many are left."""
-    cdef int64_t m, k, left = 0
-    cdef int32_t id
-    c.twice = False
-    for m in range(M):
-        id = c.around[m]
-        k = 0
-        while k < left and c.around[k] != id:
-            k += 1
-        if k < left:
-            c.times[k] += 1
-            c.twice = True
-            continue
-        c.around[left], c.x[left], c.times[left] = id, c.x[m], 1
-        left += 1
-    return left
+cdef inline void coefficients(const scratch_t* s, const work_t* work,
+                              double* stats) noexcept nogil:
+    """Scores in work.g become coefficients."""
+    cdef int64_t n = work.c.inputs * work.c.J
+    turn_scores(s, work)
+    if work.c.with_loss:
+        memcpy(work.z, work.g, n * sizeof(float))
+    sigmoid_run(work.g, work.g, n)
+    if work.c.with_loss:
+        stats[0] += loss_of(work, &stats[1])
+    turn_errors(s, work)
 
 
-cdef inline void touch(const job_t* job, const centre_t* c, const int32_t* contexts, int64_t M,
-                       int64_t J) noexcept nogil:
-    cdef int64_t i
-    for i in range(M):
-        fw_count(job.touched_in + contexts[i])
-    for i in range(J):
-        if c.tables[i] == 1:
-            fw_count(job.touched_out + c.rows[i])
-        else:
-            fw_count(job.touched_nodes + c.rows[i])
-
-
-cdef inline void change(scratch_t* s, int32_t table, int32_t row, int64_t delta,
-                        float scale, float weight) noexcept nogil:
-    cdef change_t* c = s.changes + s.n_changes
+cdef inline void mean_of_contexts(const job_t* job, const work_t* work) noexcept nogil:
     cdef float one = 1
-    c.table, c.row, c.delta, c.scale = table, row, <int32_t> delta, scale
-    c.weight = weight if weight > one else one
-    s.n_changes += 1
-
-
-cdef inline void mean_of_contexts(const job_t* job, centre_t* c) noexcept nogil:
-    cdef float one = 1
-    mean(c.h, c.x, c.M, one / <float> c.M if job.mode & MEAN else one, job.ld)
-
-
-cdef inline void errors_of_cbow(const job_t* job, scratch_t* s, centre_t* c,
-                                const int32_t* negatives, float alpha,
-                                double* stats) noexcept nogil:
-    """The outputs of one centre and their coefficients, for the mean in c.h."""
-    c.J = list_sampled(job, s, c, list_nodes(job, c, c.target), c.target, negatives)
-    stats[2] += <double> all_outputs(c, c.J)
-    if ERRORS and c.J == s.usual and not c.with_loss:
-        errors(c.g, c.h, c.y, c.J, s.usual_sign, s.usual_step, job.ld)
-    else:
-        c.times[0] = 1
-        c.twice = False
-        scores_of(c.g, c.h, c.y, c.J, job.ld)
-        coefficients(c, 1, c.J, alpha, c.with_loss, stats)
-    if job.touched_in != NULL:
-        touch(job, c, c.around, c.M, c.J)
+    mean(work.h + job.column, work.x, work.c.M,
+         one / <float> work.c.M if job.mode & MEAN else one, job.width)
 
 
 cdef inline float share_of(const job_t* job, const centre_t* c) noexcept nogil:
@@ -583,251 +410,189 @@ cdef inline float share_of(const job_t* job, const centre_t* c) noexcept nogil:
     return one / <float> c.M if job.mode & SHARE else one
 
 
-cdef inline bint all_different(const scratch_t* s, const int32_t* negatives,
-                               int64_t K) noexcept nogil:
-    """Whether TOGETHER targets and K negatives are different words."""
-    cdef int32_t words[4 + 5]
-    cdef int64_t i, j
-    cdef int same = 0
-    for i in range(TOGETHER):
-        words[i] = s.centres[i].target
-    for i in range(K):
-        words[TOGETHER + i] = negatives[i]
-    for i in range(1, TOGETHER + K):
-        for j in range(i):
-            same |= words[i] == words[j]
-    return not same
+cdef inline void learn_mean(const job_t* job, const work_t* work) noexcept nogil:
+    """The changes of a centre of CBOW."""
+    cdef float* e = work.e + job.column
+    outputs(e, work.h + job.column, work.y, work.c.J, work.g, share_of(job, work.c), job.width)
+    add_to_all(work.x, work.c.M, e, job.width)
 
 
-cdef void learn_four(const job_t* job, scratch_t* s, const int32_t* negatives, float alpha,
-                     double* stats) noexcept nogil:
-    """TOGETHER centres and their K <= FEW negatives, all different, from the same rows."""
-    cdef float g[4 * 8]
-    cdef float z[4 * 8]
-    cdef float share[4]
-    cdef float* h[4]
-    cdef float* e[4]
-    cdef float* t[4]
-    cdef float* y[5]
-    cdef int64_t m, j, K = job.K
-    cdef centre_t* c
-    for m in range(TOGETHER):
-        c = s.centres + m
-        h[m], e[m] = c.h, c.e
-        t[m] = output_row(job, s, c.target)
-        share[m] = share_of(job, c)
-    for j in range(K):
-        y[j] = output_row(job, s, negatives[j])
-    scores_of_four(z, h, t, y, K, job.ld)
-    for m in range(TOGETHER):
-        for j in range(8):
-            z[m * 8 + j] *= s.usual_sign[j]
-    sigmoid_run(g, z, TOGETHER * 8)
-    stats[2] += <double> (TOGETHER * (K + 1))
-    for m in range(TOGETHER):
-        c = s.centres + m
-        if c.with_loss:
-            c.times[0] = 1
-            for j in range(K + 1):
-                c.count[j] = 1
-                c.g[j], c.z[j] = g[m * 8 + j], z[m * 8 + j]
-            stats[0] += loss_of(c, 1, K + 1, &stats[1])
-        if job.touched_in != NULL:
-            c.J = list_sampled(job, s, c, 0, c.target, negatives)
-            touch(job, c, c.around, c.M, c.J)
-    if alpha == 0:
-        return
-    for m in range(TOGETHER):
-        for j in range(8):
-            g[m * 8 + j] *= s.usual_step[j]
-    update_four(e, h, t, y, K, g, share, job.ld)
-    for m in range(TOGETHER):
-        add_to_all(s.centres[m].x, s.centres[m].M, e[m], job.ld)
+# Pointers to the rows of TOGETHER centres, the numbers of which are (4, 8) in the first one's g.
+cdef struct four_t:
+    float* h[4]
+    float* e[4]
+    float* t[4]
+    float* y[5]                 # FEW
+    float share[4]
 
 
-cdef inline void learn_cbow(const job_t* job, scratch_t* s, int64_t n, const int32_t* negatives,
-                            float alpha, double* stats) noexcept nogil:
-    """n <= TOGETHER centres, whose means were taken before any of them is learned."""
+cdef inline void point_four(const job_t* job, const scratch_t* s, const work_t* works,
+                            const int32_t* negatives, four_t* four) noexcept nogil:
     cdef int64_t k
-    cdef centre_t* c
-    if (n == TOGETHER and 0 < job.K <= FEW and job.ways == NULL
-            and all_different(s, negatives, job.K)):
-        learn_four(job, s, negatives, alpha, stats)
-        return
-    for k in range(n):
-        c = s.centres + k
-        errors_of_cbow(job, s, c, negatives, alpha, stats)
-        if alpha != 0:          # else held-out text is only looked at
-            outputs(c.e, c.h, c.y, c.J, c.g, share_of(job, c), job.ld)
-            add_to_all(c.x, c.M, c.e, job.ld)
+    for k in range(TOGETHER):
+        four.h[k], four.e[k] = works[k].h + job.column, works[k].e + job.column
+        four.t[k] = output_row(job, s, works[k].c.target)
+        four.share[k] = share_of(job, works[k].c)
+    for k in range(job.K):
+        four.y[k] = output_row(job, s, negatives[k])
 
 
-cdef inline void keep_cbow(const job_t* job, scratch_t* s, const centre_t* c) noexcept nogil:
-    """The changes of one centre, for the end of the round."""
-    cdef int64_t m, j, at = s.n_deltas
-    cdef float one = 1, usual = USUAL, pairs = <float> all_outputs(c, c.J)
-    cdef float* h = s.numbers + at * job.ld
-    memcpy(h, c.h, job.ld * sizeof(float))
-    s.n_deltas += 2
-    gather(h + job.ld, h, c.y, c.J, c.g, share_of(job, c), job.ld)
-    for j in range(c.J):
-        change(s, c.tables[j], c.rows[j], at, c.g[j], c.count[j])
-    for m in range(c.M):
-        change(s, 0, c.around[m], at + 1, one, pairs / usual)
+cdef inline void multiply_eights(float* g, const float* factors, int64_t n) noexcept nogil:
+    """n numbers by eight factors that repeat; both have room for twice eight."""
+    cdef int64_t i = 0, j
+    while i < n:
+        for j in range(16):
+            g[i + j] *= factors[j]
+        i += 16
 
 
-cdef inline void centre_skip_gram(const job_t* job, scratch_t* s, centre_t* c,
-                                  const int32_t* contexts, float** x, int64_t M, int64_t J,
-                                  int64_t pairs, float alpha, bint with_loss, double* stats,
-                                  bint frozen) noexcept nogil:
-    """All pairs of M inputs and J outputs."""
-    cdef Py_ssize_t ld = job.ld
-    cdef int64_t m, j, at
-    cdef float one = 1, usual = USUAL, all_inputs = 0, all_outs
-    scores(c.g, x, M, c.y, J, ld)
-    coefficients(c, M, J, alpha, with_loss, stats)
-    stats[2] += <double> pairs
-    if alpha == 0:
-        return
-    if frozen:
-        for m in range(M):
-            all_inputs += c.times[m]
-        all_outs = <float> pairs / all_inputs
-        at = s.n_deltas
-        for j in range(J):
-            s.dy[j] = s.numbers + (at + j) * ld
-            change(s, c.tables[j], c.rows[j], at + j, one, c.count[j] * all_inputs / usual)
-        at += J
-        for m in range(M):
-            s.dx[m] = s.numbers + (at + m) * ld
-            change(s, 0, contexts[m], at + m, one, c.times[m] * all_outs / usual)
-        s.n_deltas = at + M
-        deltas(s.dx, s.dy, x, M, c.y, J, c.g, ld, s.wait)
-    else:
-        update(x, M, c.y, J, c.g, ld, s.wait)
+cdef inline double loss_of_four(const job_t* job, const work_t* works,
+                                double* pairs) noexcept nogil:
+    """The same sum as `loss_of`, of those of TOGETHER centres that have a loss."""
+    cdef int64_t k, j
+    cdef double total = 0
+    for k in range(TOGETHER):
+        if works[k].c.with_loss:
+            pairs[0] += <double> (job.K + 1)
+            for j in range(8 * k, 8 * k + job.K + 1):
+                total += loss_of_pair(works.g[j], works.z[j])
+    return total
 
 
-# ---- one block
+cdef inline void learn_four(const job_t* job, const work_t* works, four_t* four) noexcept nogil:
+    """The changes of TOGETHER centres."""
+    cdef int64_t k
+    update_four(four.e, four.h, four.t, four.y, job.K, works.g, four.share, job.width)
+    for k in range(TOGETHER):
+        add_to_all(works[k].x, works[k].c.M, four.e[k], job.width)
 
-cdef void one_block(const job_t* job, scratch_t* s, int32_t* lock, int64_t b,
-                    bint frozen) noexcept nogil:
-    cdef int64_t lo = b * job.block, hi = lo + job.block if lo + job.block < job.N else job.N
-    cdef int64_t first = 0, last = 0, n, i, j, m, M, J, pairs, side, left, right, ahead
-    cdef int64_t sentence = 0, sentence_end = 0, chunk = 0, drawn_to, drawn_groups = 0, centre = 0
-    cdef uint64_t windows = row_stream(job.key, 1 + 2 * <uint64_t> b)
-    cdef uint64_t negatives = row_stream(job.key, 2 + 2 * <uint64_t> b)
-    cdef uint64_t drawn = 0
-    cdef double* stats = job.stats + (b - job.first_block) * N_STATS
-    cdef float alpha = <float> (job.alpha + job.alpha_step * <double> lo)
-    cdef Py_ssize_t ld = job.ld
-    cdef int32_t target
-    cdef int32_t* words = s.words
-    cdef const int32_t* drawn_here
-    cdef int64_t waiting = 0, groups = 0    # centres that share negatives, and groups of them
-    cdef bint shared = job.mode & SHARED and not job.mode & SKIP_GRAM
-    cdef centre_t* c = s.centres
-    cdef bint with_loss
-    cdef bint fresh = job.mode & FRESH and job.mode & SKIP_GRAM and job.K > 0
-    s.usual = job.K + 1 if 0 < job.K < 8 and job.ways == NULL else 0
+
+cdef inline float alpha_of(const job_t* job, int64_t lo) noexcept nogil:
+    """The learning rate of a block that begins at position lo."""
+    return <float> (job.alpha + job.alpha_step * <double> lo)
+
+
+cdef inline void set_steps(scratch_t* s, float alpha) noexcept nogil:
+    cdef int j
     for j in range(16):
         s.usual_sign[j] = -1 if j % 8 == 0 else 1
         s.usual_step[j] = alpha if j % 8 == 0 else -alpha
-    n = gather_words(job, words, lo, hi, &first, &last)
-    drawn_to = first
-    for i in range(first, last):
-        target = words[i]
-        if target == END:
-            sentence = i + 1
-            continue
-        if sentence_end <= i:
-            sentence_end = i + 1
-            while sentence_end < n and words[sentence_end] != END:
-                sentence_end += 1
-        if i >= drawn_to and job.K and not fresh and not shared:
-            # By position, whether used or not: the place of a draw in its stream is fixed.
-            chunk = i
-            drawn_to = i + CHUNK if last - i > CHUNK else last
-            draw_words(job, s, negatives, <uint64_t> ((i - first) * job.K),
-                       (drawn_to - i) * job.K)
+
+
+# ---- blocks, one centre after the other
+
+cdef inline void prefetch_row(const float* row, Py_ssize_t width) noexcept nogil:
+    cdef Py_ssize_t d = 0
+    while d < width:
+        prefetch(row + d)
+        d += 16
+
+
+cdef inline void prefetch_ahead(const job_t* job, const scratch_t* s) noexcept nogil:
+    """Rows of the centre AHEAD of the one that is next."""
+    cdef const walk_t* w = &s.walk
+    cdef int64_t at = w.i + AHEAD - 1, j
+    cdef bint shared = is_shared(job)
+    if job.K and at < w.last and w.words[at] != END:
+        prefetch_row(output_row(job, s, w.words[at]), job.width)
+        if at < w.drawn_to and not shared and not is_fresh(job):
+            for j in range((at - w.chunk) * job.K, (at - w.chunk + 1) * job.K):
+                prefetch_row(output_row(job, s, w.negatives[j]), job.width)
+    if shared and w.member == 1 and w.group + 1 < w.drawn_to:
+        for j in range((w.group + 1 - w.chunk) * job.K, (w.group + 2 - w.chunk) * job.K):
+            prefetch_row(output_row(job, s, w.negatives[j]), job.width)
+    at += job.window
+    if at < w.n and w.words[at] != END:
+        prefetch_row(input_row(job, s, w.words[at]), job.width)
+
+
+cdef inline void learn_pairs(const job_t* job, scratch_t* s, work_t* work, float alpha,
+                             double* stats) noexcept nogil:
+    """All pairs of the contexts and the outputs of a centre."""
+    cdef const centre_t* c = work.c
+    point_contexts(job, s, work)
+    point_outputs(job, s, work)
+    scores(work.g, work.x, c.M, work.y, c.J, job.width)
+    coefficients(s, work, stats)
+    stats[2] += <double> c.pairs
+    if alpha != 0:          # else held-out text is only looked at
+        update(work.x, c.M, work.y, c.J, work.g, job.width, s.wait)
+
+
+cdef inline void learn_each_pair(const job_t* job, scratch_t* s, float alpha,
+                                 double* stats) noexcept nogil:
+    """Context by context, with negatives of its own."""
+    cdef centre_t* pair = s.centres + 1
+    cdef int64_t m, M = s.centres.M
+    draw_words(job, &s.walk, s.walk.drawn, M * job.K)
+    s.walk.drawn += <uint64_t> (M * job.K)
+    for m in range(M):
+        list_for_one(job, pair, s.centres, m, s.walk.negatives + m * job.K)
+        learn_pairs(job, s, s.works + 1, alpha, stats)
+
+
+cdef inline void learn_means(const job_t* job, scratch_t* s, int64_t n, float alpha,
+                             double* stats) noexcept nogil:
+    """n <= TOGETHER centres of CBOW, whose means were taken before any of them is learned."""
+    cdef int64_t k
+    cdef four_t four
+    cdef work_t* work
+    if is_shared(job) and list_for_four(job, s.centres, n):
+        point_four(job, s, s.works, s.centres.negatives, &four)
+        scores_of_four(s.works.g, four.h, four.t, four.y, job.K, job.width)
+        multiply_eights(s.works.g, s.usual_sign, TOGETHER * 8)
+        memcpy(s.works.z, s.works.g, TOGETHER * 8 * sizeof(float))
+        sigmoid_run(s.works.g, s.works.g, TOGETHER * 8)
+        stats[0] += loss_of_four(job, s.works, &stats[1])
+        multiply_eights(s.works.g, s.usual_step, TOGETHER * 8)
+        stats[2] += <double> (TOGETHER * (job.K + 1))
+        if alpha != 0:
+            learn_four(job, s.works, &four)
+        return
+    for k in range(n):
+        work = s.works + k
+        list_for_mean(job, s.centres + k)
+        point_outputs(job, s, work)
+        stats[2] += <double> work.c.pairs
+        if ERRORS and work.c.usual and not work.c.with_loss:
+            errors(work.g, work.h, work.y, work.c.J, s.usual_sign, s.usual_step, job.width)
+        else:
+            scores_of(work.g, work.h, work.y, work.c.J, job.width)
+            coefficients(s, work, stats)
+        if alpha != 0:
+            learn_mean(job, work)
+
+
+cdef void learn_block(const job_t* job, scratch_t* s, int32_t* lock, int64_t b) noexcept nogil:
+    cdef double* stats = job.stats + (b - job.first_block) * N_STATS
+    cdef float alpha
+    cdef int64_t together = TOGETHER if is_shared(job) else 1, waiting = 0
+    cdef work_t* work
+    begin_block(job, &s.walk, b)
+    alpha = alpha_of(job, s.walk.lo)
+    set_steps(s, alpha)
+    while next_centre(job, &s.walk, s.centres + waiting):
         if job.far:
-            ahead = i + AHEAD
-            if job.K and ahead < last and words[ahead] != END:
-                prefetch_whole(output_row(job, s, words[ahead]), ld)
-                if ahead < drawn_to and not shared:
-                    for j in range((ahead - chunk) * job.K, (ahead - chunk + 1) * job.K):
-                        prefetch_whole(output_row(job, s, s.negatives[j]), ld)
-            ahead += job.window
-            if ahead < n and words[ahead] != END:
-                prefetch_whole(input_row(job, s, words[ahead]), ld)
-        centre += 1
+            prefetch_ahead(job, s)
         s.since += 1
         if s.n_near and s.since >= job.exchange_every and waiting == 0:
             exchange(job, s, lock, s.since >= 4 * job.exchange_every)
-        side = reach(job, windows, i - first)
-        left = i - side if i - side > sentence else sentence
-        right = i + side + 1 if i + side + 1 < sentence_end else sentence_end
-        M = right - left - 1
-        if M <= 0:
-            continue
-        if shared:
-            if waiting == 0 and job.K and groups >= drawn_groups:
-                chunk = groups
-                drawn_groups = (last - i + TOGETHER - 1) // TOGETHER
-                drawn_groups = groups + (CHUNK if drawn_groups > CHUNK else drawn_groups)
-                draw_words(job, s, negatives, <uint64_t> (groups * job.K),
-                           (drawn_groups - groups) * job.K)
-            if waiting == 0 and job.far and groups + 1 < drawn_groups:
-                for j in range((groups + 1 - chunk) * job.K, (groups + 2 - chunk) * job.K):
-                    prefetch_whole(output_row(job, s, s.negatives[j]), ld)
-            c = s.centres + waiting
-        m = 0
-        for j in range(left, right):
-            c.around[m] = words[j]
-            c.x[m] = input_row(job, s, words[j])
-            m += j != i         # the centre is overwritten by what follows it
-        with_loss = job.loss_every > 0 and (lo + i - first) % job.loss_every == 0
-        if fresh:
-            draw_words(job, s, negatives, drawn, M * job.K)
-            drawn += <uint64_t> (M * job.K)
-            c.times[0] = 1
-            c.twice = False
-            for m in range(M):
-                J = list_sampled(job, s, c, list_nodes(job, c, target), target,
-                                 s.negatives + m * job.K)
-                centre_skip_gram(job, s, c, c.around + m, c.x + m, 1, J, all_outputs(c, J), alpha,
-                                 with_loss, stats, frozen)
-                if job.touched_in != NULL:
-                    touch(job, c, c.around + m, 1, J)
-            continue
-        if job.mode & SKIP_GRAM:
-            J = list_sampled(job, s, c, list_nodes(job, c, target), target,
-                             s.negatives + (i - chunk) * job.K)
-            pairs = all_outputs(c, J) * M
-            M = merge_contexts(job, c, M)
-            centre_skip_gram(job, s, c, c.around, c.x, M, J, pairs, alpha, with_loss, stats,
-                             frozen)
-            if job.touched_in != NULL:
-                touch(job, c, c.around, M, J)
-            continue
-        c.M, c.target, c.with_loss = M, target, with_loss
-        mean_of_contexts(job, c)
-        drawn_here = s.negatives + ((groups if shared else i) - chunk) * job.K
-        if frozen:
-            errors_of_cbow(job, s, c, drawn_here, alpha, stats)
-            if alpha != 0:
-                keep_cbow(job, s, c)
-        elif not shared:
-            learn_cbow(job, s, 1, drawn_here, alpha, stats)
-        if shared:
+        if is_fresh(job):
+            learn_each_pair(job, s, alpha, stats)
+        elif job.mode & SKIP_GRAM:
+            list_for_all(job, s.centres)
+            learn_pairs(job, s, s.works, alpha, stats)
+        else:
+            work = s.works + waiting
+            point_contexts(job, s, work)
+            mean_of_contexts(job, work)
             waiting += 1
-            if waiting == TOGETHER:
-                if not frozen:
-                    learn_cbow(job, s, waiting, drawn_here, alpha, stats)
+            if waiting == together:
+                learn_means(job, s, waiting, alpha, stats)
                 waiting = 0
-                groups += 1
-    if waiting > 0 and not frozen:
-        learn_cbow(job, s, waiting, s.negatives + (groups - chunk) * job.K, alpha, stats)
-    stats[3] += <double> centre
+    if waiting:
+        learn_means(job, s, waiting, alpha, stats)
+    stats[3] += <double> s.walk.centres
 
 
 cdef void train_part(const job_t* job, scratch_t* s, int32_t* lock, int64_t* next_block,
@@ -836,61 +601,389 @@ cdef void train_part(const job_t* job, scratch_t* s, int32_t* lock, int64_t* nex
     if job.n_near:
         copy_near(job, s, lock)
     while b < last:
-        one_block(job, s, lock, b, False)
+        learn_block(job, s, lock, b)
         b = fw_next(next_block)
     if job.n_near:
         exchange(job, s, lock, True)
 
 
-cdef void frozen_part(const job_t* job, scratch_t* s, int64_t b, int64_t n, Py_ssize_t p,
-                      Py_ssize_t n_parts) noexcept nogil:
-    """Blocks b + p, b + p + n_parts, ... of the n blocks of a round."""
-    cdef int64_t k = p
+# ---- the same bits from any number of parts
+#
+# The columns are cut into stripes. A part owns some of them, of all rows: it alone reads and writes
+# them, and no row goes from core to core. (Nor should a core ask for the columns beside its own by
+# itself, as they do with what comes next in memory: where there are several parts, each stripe is a
+# table of its own.) All parts go through the same centres, batch by batch: each computes its share
+# of the scores, finds the centres of the next batch while it waits for the others, adds up all
+# shares in the order of stripes, and changes its columns. A part that works alone owns all stripes
+# and adds up the same numbers.
+#
+# The first part that comes leads. Who has come when a round of blocks begins takes part in it; who
+# never comes (a program without threads computes its parts one after the other) is not waited for.
+# One that others have to wait for, as its core is wanted elsewhere, is left out for a while.
+
+# One for each part, in cache lines of their own.
+cdef struct seat_t:
+    int64_t arrived             # how often its part has come where all meet
+    int64_t called              # the last round it is to take part in
+    int64_t unused[14]
+
+cdef struct team_t:
+    int64_t entered             # parts that have come
+    int64_t over
+    # What the leader says before each round.
+    int64_t round, members, arrived
+    int64_t first, last         # its blocks
+    int64_t n_stripes
+    job_t stripes[4]            # STRIPES
+    float* partial              # (2, STRIPES, n_partial) scores of two batches
+    int64_t n_partial
+    seat_t* seats               # (STRIPES,)
+
+
+cdef inline int64_t count_stripes(Py_ssize_t ld) noexcept nogil:
+    """Few: each score is a sum of one number from each."""
+    return 1 if ld < 32 else 2 if ld < 256 else STRIPES
+
+
+cdef inline Py_ssize_t stripe_begin(Py_ssize_t ld, int64_t q) noexcept nogil:
+    """The first ones are the wider ones: the last part has time to plan."""
+    cdef int64_t n = count_stripes(ld)
+    return (q * (ld // 16) + n - 1) // n * 16
+
+
+cdef void make_stripes(job_t* stripes, const job_t* job, Py_ssize_t n_rows, Py_ssize_t n_nodes,
+                       bint apart) noexcept nogil:
+    """What is to be done in each stripe; `apart`: each of them is a table of its own."""
+    cdef int64_t q
+    cdef job_t* stripe
+    for q in range(count_stripes(job.ld)):
+        stripe = stripes + q
+        stripe[0] = job[0]
+        stripe.column = stripe_begin(job.ld, q)
+        stripe.width = stripe_begin(job.ld, q + 1) - stripe.column
+        stripe.ld = stripe.width if apart else job.ld
+        stripe.W_in += stripe.column * (n_rows if apart else 1)
+        if job.W_out != NULL:
+            stripe.W_out += stripe.column * (n_rows if apart else 1)
+        if job.W_nodes != NULL:
+            stripe.W_nodes += stripe.column * (n_nodes if apart else 1)
+
+
+cdef void collect_pairs(const job_t* job, scratch_t* s, batch_t* batch) noexcept nogil:
+    """Each context of a centre by itself."""
+    cdef int64_t m, M = s.centres.M
+    cdef centre_t* pair
+    draw_words(job, &s.walk, s.walk.drawn, M * job.K)
+    s.walk.drawn += <uint64_t> (M * job.K)
+    for m in range(M):
+        pair = batch.centres + batch.n
+        list_for_one(job, pair, s.centres, m, s.walk.negatives + m * job.K)
+        batch.stats[2] += <double> pair.pairs
+        batch.n += 1
+
+
+cdef void collect_means(const job_t* job, scratch_t* s, batch_t* batch) noexcept nogil:
+    """The outputs of the centres of CBOW that wait for them."""
+    cdef centre_t* centres = batch.centres + batch.n - s.waiting
+    cdef int64_t k
+    if not (is_shared(job) and list_for_four(job, centres, s.waiting)):
+        for k in range(s.waiting):
+            list_for_mean(job, centres + k)
+    for k in range(s.waiting):
+        batch.stats[2] += <double> centres[k].pairs
+    s.waiting = 0
+
+
+cdef bint collect_centre(const job_t* job, scratch_t* s, batch_t* batch) noexcept nogil:
+    """The next centre of the block, if there is one."""
+    cdef centre_t* c = &s.centres[0] if is_fresh(job) else batch.centres + batch.n
+    if not next_centre(job, &s.walk, c):
+        return False
+    if is_fresh(job):
+        collect_pairs(job, s, batch)
+        return True
+    batch.n += 1
+    if job.mode & SKIP_GRAM:
+        list_for_all(job, c)
+        batch.stats[2] += <double> c.pairs
+        return True
+    s.waiting += 1
+    if s.waiting == (TOGETHER if is_shared(job) else 1):
+        collect_means(job, s, batch)
+    return True
+
+
+cdef inline int64_t most_collected(const job_t* job) noexcept nogil:
+    return MOST_PAIRS if is_fresh(job) else job.batch
+
+
+cdef void collect(const job_t* job, scratch_t* s, batch_t* batch, bint leads) noexcept nogil:
+    """The next batch; one without centres behind the last block."""
+    batch.n = 0
+    while batch.n == 0:
+        if not s.in_block:
+            if s.block == s.end_block:
+                return
+            begin_block(job, &s.walk, s.block)
+            s.in_block = True
+        batch.alpha = alpha_of(job, s.walk.lo)
+        batch.stats = (job.stats + (s.block - job.first_block) * N_STATS if leads
+                       else s.nobodys_stats)
+        while batch.n < most_collected(job) or s.waiting:
+            if not collect_centre(job, s, batch):
+                if s.waiting:
+                    collect_means(job, s, batch)
+                batch.stats[3] += <double> s.walk.centres
+                s.in_block = False
+                s.block += 1
+                break
+
+
+cdef int64_t place_scores(batch_t* batch, scratch_t* s) noexcept nogil:
+    """One centre's after the other's, those of TOGETHER with the first one; returns how many."""
+    cdef int64_t k = 0, i, n = 0, step
+    cdef const centre_t* c
+    batch.usual = True
+    batch.with_loss = False
+    while k < batch.n:
+        c = batch.centres + k
+        step = TOGETHER if c.four else 1
+        if not (c.usual or c.four):
+            batch.usual = False
+        for i in range(k, k + step):
+            s.works[i].c = batch.centres + i
+            s.works[i].g, s.works[i].z = s.numbers + n, s.numbers + s.n_numbers + n
+            if batch.centres[i].with_loss:
+                batch.with_loss = True
+        n += 8 * TOGETHER if c.four else (c.inputs * c.J + 7) // 8 * 8
+        k += step
+    return n
+
+
+cdef void score_batch(const job_t* job, scratch_t* s, int64_t n, float* partial) noexcept nogil:
+    """What a stripe adds to the scores of n centres."""
+    cdef int64_t k = 0, i
+    cdef four_t four
+    cdef work_t* work
+    cdef float* to
     while k < n:
-        s[k].n_changes = s[k].n_deltas = 0
-        one_block(job, s + k, NULL, b + k, True)
-        k += n_parts
+        work = s.works + k
+        to = partial + (work.g - s.numbers)
+        if work.c.four:
+            for i in range(TOGETHER):
+                point_contexts(job, s, work + i)
+                mean_of_contexts(job, work + i)
+            point_four(job, s, work, work.c.rows + 1, &four)
+            scores_of_four(to, four.h, four.t, four.y, job.K, job.width)
+            k += TOGETHER
+            continue
+        point_contexts(job, s, work)
+        point_outputs(job, s, work)
+        if job.mode & SKIP_GRAM:
+            scores(to, work.x, work.c.M, work.y, work.c.J, job.width)
+        else:
+            mean_of_contexts(job, work)
+            scores_of(to, work.h + job.column, work.y, work.c.J, job.width)
+        k += 1
 
 
-cdef inline bint owns(const change_t* c, Py_ssize_t p, Py_ssize_t n_parts) noexcept nogil:
-    """Fibonacci hashing: neighbours in the order of counts have different owners."""
-    return (((<uint64_t> (<uint32_t> c.row * <uint32_t> 0x9E3779B1U) * <uint64_t> n_parts) >> 32)
-            == <uint64_t> p)
+cdef void add_losses(const job_t* job, scratch_t* s, const batch_t* batch) noexcept nogil:
+    cdef int64_t k = 0
+    while k < batch.n:
+        if batch.centres[k].four:
+            batch.stats[0] += loss_of_four(job, s.works + k, &batch.stats[1])
+            k += TOGETHER
+            continue
+        if batch.centres[k].with_loss:
+            batch.stats[0] += loss_of(s.works + k, &batch.stats[1])
+        k += 1
 
 
-cdef inline float* weight_of(const job_t* job, float* weights, const change_t* c) noexcept nogil:
-    return weights + <int64_t> c.table * <int64_t> job.n_rows + c.row
+cdef void turn_batch(scratch_t* s, const batch_t* batch, bint errors) noexcept nogil:
+    """`turn_scores` or `turn_errors` of all centres, some of which may be TOGETHER."""
+    cdef int64_t k = 0
+    while k < batch.n:
+        if batch.centres[k].four:
+            multiply_eights(s.works[k].g, &s.usual_step[0] if errors else &s.usual_sign[0],
+                            8 * TOGETHER)
+            k += TOGETHER
+            continue
+        if errors:
+            turn_errors(s, s.works + k)
+        else:
+            turn_scores(s, s.works + k)
+        k += 1
 
 
-cdef void apply_part(const job_t* job, const scratch_t* s, float* weights, int64_t n,
-                     Py_ssize_t p, Py_ssize_t n_parts) noexcept nogil:
-    """The changes of a round, in their order, to the rows that part p owns.
+cdef void finish_scores(const job_t* job, scratch_t* s, const batch_t* batch, const float* partial,
+                        int64_t n_partial, int64_t n, bint leads) noexcept nogil:
+    """Coefficients from the n scores of all stripes."""
+    cdef int64_t i, q, n_stripes = count_stripes(job.ld)
+    cdef float* g = s.numbers
+    if n_stripes == 2:
+        for i in range(n):
+            g[i] = partial[i] + partial[n_partial + i]
+    else:
+        memcpy(g, partial, n * sizeof(float))
+        for q in range(1, n_stripes):
+            for i in range(n):
+                g[i] += partial[q * n_partial + i]
+    set_steps(s, batch.alpha)
+    if batch.usual:
+        multiply_eights(g, s.usual_sign, n)
+    else:
+        turn_batch(s, batch, False)
+    if batch.with_loss and leads:
+        memcpy(g + s.n_numbers, g, n * sizeof(float))
+    sigmoid_run(g, g, n)
+    if batch.with_loss and leads:
+        add_losses(job, s, batch)
+    if batch.usual:
+        multiply_eights(g, s.usual_step, n)
+    else:
+        turn_batch(s, batch, True)
 
-    A row that got more than MOST of them gets MOST times their mean: all were made against the
-    same row, and the sum of many such steps would overshoot.
+
+cdef inline void prefetch_centre(const job_t* job, const centre_t* c) noexcept nogil:
+    cdef int64_t i
+    for i in range(max(c.M - c.n_new, <int64_t> 0), c.M):
+        prefetch_row(job.W_in + <Py_ssize_t> c.around[i] * job.ld, job.width)
+    for i in range(c.J):
+        if c.tables[i] == 1:
+            prefetch_row(job.W_out + <Py_ssize_t> c.rows[i] * job.ld, job.width)
+        else:
+            prefetch_row(job.W_nodes + <Py_ssize_t> c.rows[i] * job.ld, job.width)
+
+
+cdef void learn_batch(const job_t* job, scratch_t* s, int64_t n, bint pointed,
+                      const centre_t* following, int64_t n_following) noexcept nogil:
+    """The changes of n centres in a stripe; rows of those that follow are asked for meanwhile.
+
+    pointed: the rows of this stripe were the last ones that were scored.
     """
-    cdef int64_t k, i
-    cdef const change_t* c
-    cdef float* W
-    cdef float most = MOST, weight
-    for k in range(n):
-        for i in range(s[k].n_changes):
-            c = s[k].changes + i
-            if owns(c, p, n_parts):
-                weight_of(job, weights, c)[0] += c.weight
-    for k in range(n):
-        for i in range(s[k].n_changes):
-            c = s[k].changes + i
-            if owns(c, p, n_parts):
-                W = job.W_in if c.table == 0 else job.W_out if c.table == 1 else job.W_nodes
-                weight = weight_of(job, weights, c)[0]
-                add(W + <Py_ssize_t> c.row * job.ld, s[k].numbers + <Py_ssize_t> c.delta * job.ld,
-                    c.scale if weight <= most else c.scale * (most / weight), job.ld)
-    for k in range(n):
-        for i in range(s[k].n_changes):
-            c = s[k].changes + i
-            if owns(c, p, n_parts):
-                weight_of(job, weights, c)[0] = 0
+    cdef int64_t k = 0, i, step
+    cdef four_t four
+    cdef work_t* work
+    while k < n:
+        work = s.works + k
+        step = TOGETHER if work.c.four else 1
+        for i in range(k, k + step):
+            if job.far and i < n_following:
+                prefetch_centre(job, following + i)
+            if not pointed:
+                point_contexts(job, s, s.works + i)
+        if work.c.four:
+            point_four(job, s, work, work.c.rows + 1, &four)
+            learn_four(job, work, &four)
+            k += step
+            continue
+        if not pointed:
+            point_outputs(job, s, work)
+        if job.mode & SKIP_GRAM:
+            update(work.x, work.c.M, work.y, work.c.J, work.g, job.width, s.wait)
+        else:
+            learn_mean(job, work)
+        k += step
+
+
+cdef inline void arrive(team_t* team, int64_t me, int64_t* arrived) noexcept nogil:
+    arrived[0] += 1
+    fw_store(&team.seats[me].arrived, arrived[0])
+
+
+cdef int64_t wait_for_all(team_t* team, int64_t arrived) noexcept nogil:
+    """Until all members have arrived so often; returns how often others were given the core."""
+    cdef int64_t k, moments = 0, gave_way = 0
+    for k in range(team.members):
+        while fw_load(&team.seats[k].arrived) < arrived:
+            moments += 1
+            if moments < PATIENCE:
+                fw_pause_a_moment()
+            else:
+                gave_way += 1
+                fw_give_way()
+    return gave_way
+
+
+cdef int64_t train_round(const job_t* job, scratch_t* s, team_t* team, int64_t me) noexcept nogil:
+    """What `me` has to do in a round; returns how often it gave way to others."""
+    cdef int64_t arrived = team.arrived, gave_way = 0, n_scores, turn = 0, q
+    cdef int64_t first = part_begin(me, team.members, team.n_stripes)
+    cdef int64_t last = part_begin(me + 1, team.members, team.n_stripes)
+    cdef bint leads = me == 0
+    cdef batch_t* batch = s.batches
+    cdef batch_t* following
+    cdef float* partial
+    cdef job_t mine = job[0]
+    if not leads:
+        mine.touched_in = NULL      # the leader counts
+    s.block, s.end_block = team.first, team.last
+    collect(&mine, s, batch, leads)
+    while batch.n:
+        partial = team.partial + turn * STRIPES * team.n_partial
+        n_scores = place_scores(batch, s)
+        for q in range(first, last):
+            score_batch(team.stripes + q, s, batch.n, partial + q * team.n_partial)
+        arrive(team, me, &arrived)
+        turn = 1 - turn
+        following = s.batches + turn
+        collect(&mine, s, following, leads)
+        gave_way += wait_for_all(team, arrived)
+        finish_scores(job, s, batch, partial, team.n_partial, n_scores, leads)
+        if batch.alpha != 0:
+            for q in range(last - 1, first - 1, -1):
+                learn_batch(team.stripes + q, s, batch.n, q == last - 1, following.centres,
+                            following.n)
+        batch = following
+    arrive(team, me, &arrived)
+    return gave_way + wait_for_all(team, arrived)
+
+
+cdef void lead(const job_t* job, scratch_t* s, team_t* team, int64_t last) noexcept nogil:
+    """Rounds up to block `last`."""
+    cdef int64_t k, resting = 0, rest = 0
+    team.first = job.first_block
+    while team.first < last:
+        team.last = min(team.first + ROUND, last)
+        team.members = min(fw_load(&team.entered), job.n_parts, team.n_stripes)
+        if resting:
+            resting -= 1
+            team.members = 1
+        team.round += 1
+        for k in range(1, team.members):
+            fw_store(&team.seats[k].called, team.round)
+        if train_round(job, s, team, 0) > TOO_OFTEN:
+            rest = LONGEST_REST if rest > LONGEST_REST // 2 else 2 * rest + 1
+            resting = rest
+        elif team.members > 1:
+            rest //= 2
+        team.arrived = team.seats[0].arrived
+        team.first = team.last
+    fw_store(&team.over, 1)
+
+
+cdef void follow(const job_t* job, scratch_t* s, team_t* team, int64_t me) noexcept nogil:
+    """Rounds that member `me` is called to, until it is over."""
+    cdef int64_t seen = 0, called, moments = 0
+    while not fw_load(&team.over):
+        called = fw_load(&team.seats[me].called)
+        if called > seen:
+            seen = called
+            moments = 0
+            train_round(job, s, team, me)
+        elif moments < PATIENCE:
+            moments += 1
+            fw_pause_a_moment()
+        else:
+            fw_give_way()
+
+
+cdef void team_part(const job_t* job, scratch_t* s, team_t* team, int64_t last) noexcept nogil:
+    cdef int64_t me = fw_next(&team.entered)
+    if me == 0:
+        lead(job, s, team, last)
+    elif me < team.n_stripes:
+        follow(job, s + me, team, me)
 
 
 # ---- entries
@@ -911,7 +1004,7 @@ cdef int set_job(job_t* job, float[:, ::1] W_in, float[:, ::1] W_out, float[:, :
                  const uint8_t[::1] codes, const int64_t[::1] ways) except -1:
     """Pointers to what there is; an empty array means none."""
     memset(job, 0, sizeof(job_t))
-    job.ld, job.n_rows = W_in.shape[1], W_in.shape[0]
+    job.ld = job.width = W_in.shape[1]
     job.N = ids.shape[0]
     job.V = <uint64_t> alias.shape[0]
     job.W_in, job.ids, job.stats = &W_in[0, 0], &ids[0], &stats[0, 0]
@@ -932,14 +1025,78 @@ cdef int set_job(job_t* job, float[:, ::1] W_in, float[:, ::1] W_out, float[:, :
     return 0
 
 
+cdef int train_freely(job_t* job, int64_t last) except -1:
+    cdef Py_ssize_t p, n_parts = job.n_parts
+    cdef scratch_t* s = <scratch_t*> calloc(n_parts, sizeof(scratch_t))
+    cdef int64_t next_block = job.first_block
+    cdef bint made = s != NULL
+    cdef int32_t lock = 0
+    for p in range(n_parts):
+        made = made and make_scratch(s + p, job, TOGETHER)
+    if made:
+        with nogil:
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                train_part(job, s + p, &lock, &next_block, last)
+    if s != NULL:
+        for p in range(n_parts):
+            free_scratch(s + p)
+    free(s)
+    return check_made(job, made)
+
+
+cdef int train_in_stripes(job_t* job, int64_t last, Py_ssize_t n_rows, Py_ssize_t n_nodes,
+                          bint apart) except -1:
+    cdef Py_ssize_t p, _p, n_parts = job.n_parts
+    cdef Py_ssize_t n_members = min(n_parts, <Py_ssize_t> count_stripes(job.ld))
+    # All contexts of a centre, or TOGETHER centres, are collected at once.
+    cdef int64_t n_works = most_collected(job) + (2 * job.room if is_fresh(job) else TOGETHER)
+    cdef scratch_t* s = <scratch_t*> calloc(n_members, sizeof(scratch_t))
+    cdef bint made = s != NULL
+    cdef size_t size
+    cdef team_t team
+    memset(&team, 0, sizeof(team_t))
+    team.seats = <seat_t*> aligned_alloc(STRIPES * sizeof(seat_t))
+    made = made and team.seats != NULL
+    team.n_stripes = count_stripes(job.ld)
+    make_stripes(team.stripes, job, n_rows, n_nodes, apart)
+    for p in range(n_members):
+        made = made and make_scratch(s + p, job, n_works)
+    if made:
+        team.n_partial = s.n_numbers
+        size = 2 * STRIPES * team.n_partial * sizeof(float)
+        team.partial = <float*> aligned_alloc(size)
+        made = team.partial != NULL
+    if made:
+        memset(team.partial, 0, size)
+        memset(team.seats, 0, STRIPES * sizeof(seat_t))
+        with nogil:
+            for _p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                team_part(job, s, &team, last)
+    aligned_free(team.partial)
+    aligned_free(team.seats)
+    if s != NULL:
+        for p in range(n_members):
+            free_scratch(s + p)
+    free(s)
+    return check_made(job, made)
+
+
+cdef int check_made(const job_t* job, bint made) except -1:
+    if not made:
+        raise MemoryError(
+            f"train: no memory for windows of {job.window} words in blocks of {job.block}"
+        )
+    return 0
+
+
 def n_stats():
     """Numbers kept of each block: loss, pairs in it, all pairs, centres."""
     return N_STATS
 
 
-def group():
-    """Blocks of a round with `frozen`."""
-    return GROUP
+def stripes(Py_ssize_t ld):
+    """Columns at which the stripes of a table with rows of ld numbers begin, and ld."""
+    return [stripe_begin(ld, q) for q in range(count_stripes(ld) + 1)]
 
 
 def most_near():
@@ -973,59 +1130,30 @@ def train(float[:, ::1] W_in,               # OUT (V, ld) in place, as the two b
           double alpha,
           double alpha_step,
           int64_t loss_every,
-          bint frozen,
+          int64_t batch,
+          bint apart,                       # with `batch`: stripe by stripe (see `stripes`)
           Py_ssize_t n_parts):
     """Blocks [first, last) of the corpus."""
     cdef job_t job
-    cdef scratch_t* s
-    cdef Py_ssize_t n_scratch = GROUP if frozen else n_parts, p
-    cdef int64_t next_block = first, b, n
-    cdef float* weights = NULL          # changes of each row of each table in a round
-    cdef bint made
-    cdef int32_t lock = 0
     if first >= last:
         return
     set_job(&job, W_in, W_out, W_nodes, stats, touched_in, touched_out, touched_nodes, ids, keep,
             alias, points, codes, ways)
     job.longest, job.window, job.K, job.mode, job.key = longest, window, negative, mode, key
     job.block, job.first_block, job.loss_every = block, first, loss_every
-    job.alpha, job.alpha_step = alpha, alpha_step
+    job.alpha, job.alpha_step, job.batch = alpha, alpha_step, batch
     job.n_parts, job.room = n_parts, window
     if window > WIDE:
         with nogil:
             job.room = min(window, longest_sentence(job.ids, job.N))
-    if n_parts > 1 and not frozen and near.shape[0] and (alpha != 0 or alpha_step != 0):
+    if batch:
+        train_in_stripes(&job, last, W_in.shape[0], W_nodes.shape[0], apart)
+        return
+    if n_parts > 1 and near.shape[0] and (alpha != 0 or alpha_step != 0):
         job.n_near = <int32_t> min(NEAR // n_parts, near.shape[0])
         job.near_share = &near[0]
         job.exchange_every = max(EXCHANGE // n_parts, 1)
-    s = <scratch_t*> calloc(n_scratch, sizeof(scratch_t))
-    if s == NULL:
-        raise MemoryError(f"train: no memory for the scratch of {n_scratch} parts")
-    if frozen:
-        weights = <float*> calloc(3 * job.n_rows, sizeof(float))
-    made = weights != NULL or not frozen
-    for p in range(n_scratch):
-        made = made and make_scratch(s + p, &job, frozen)
-    if made:
-        with nogil:
-            if frozen:
-                b = first
-                while b < last:
-                    n = GROUP if last - b > GROUP else last - b
-                    for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                        frozen_part(&job, s, b, n, p, n_parts)
-                    for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                        apply_part(&job, s, weights, n, p, n_parts)
-                    b += n
-            else:
-                for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                    train_part(&job, s + p, &lock, &next_block, last)
-    for p in range(n_scratch):
-        free_scratch(s + p)
-    free(s)
-    free(weights)
-    if not made:
-        raise MemoryError(f"train: no memory for windows of {window} words in blocks of {block}")
+    train_freely(&job, last)
 
 
 use_pool()

@@ -3,7 +3,9 @@
 cdef extern from *:
     """
     #if (defined(__GNUC__) || defined(__clang__)) && !defined(FASTW2V_PORTABLE)
-    #define fw_prefetch(address) __builtin_prefetch((address))
+    /* The empty statement is for GCC, which drops calls of functions that only prefetch. */
+    #define fw_prefetch(address) \\
+        do { __builtin_prefetch((address)); __asm__ volatile(""); } while (0)
     #else
     #define fw_prefetch(address) ((void)(address))
     #endif

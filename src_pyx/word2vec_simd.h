@@ -7,12 +7,9 @@
    M inputs x[0..M), J outputs y[0..J), coefficients g (M, J):
      scores      s[m, j] = x[m] . y[j]
      update      x[m] += sum_j g[m, j] y[j],   y[j] += sum_m g[m, j] x[m],   from the old rows
-     deltas      the same sums, stored elsewhere
      mean        h = scale * sum_m x[m]
      scores_of   s[j] = h . y[j]
      outputs     e = scale * sum_j g[j] y[j],  y[j] += g[j] h
-     gather      e alone
-     add         row += scale * e
      add_to_all  x[m] += e
    Four inputs h[0..4) with a target t[m] each, and J <= 5 outputs y that they share; s, g (4, 8):
      scores_of_four   s[m, 0] = h[m] . t[m],  s[m, 1 + j] = h[m] . y[j]
@@ -28,21 +25,43 @@
 
 #include "math_simd.h"
 
+/* What threads tell each other. */
 #if defined(_MSC_VER) && !defined(__clang__)
 #define FW_INLINE static __forceinline
 #include <intrin.h>
+__declspec(dllimport) int __stdcall SwitchToThread(void);
 static inline int64_t fw_next(int64_t *counter) {
     return _InterlockedExchangeAdd64((volatile __int64 *)counter, 1);
+}
+static inline int64_t fw_load(int64_t *counter) {
+    return _InterlockedCompareExchange64((volatile __int64 *)counter, 0, 0);
+}
+static inline void fw_store(int64_t *counter, int64_t value) {
+    _InterlockedExchange64((volatile __int64 *)counter, value);
 }
 static inline void fw_count(uint32_t *counter) { _InterlockedIncrement((volatile long *)counter); }
 static inline int fw_try_lock(int32_t *lock) {
     return _InterlockedExchange((volatile long *)lock, 1) == 0;
 }
 static inline void fw_unlock(int32_t *lock) { _InterlockedExchange((volatile long *)lock, 0); }
+static inline void fw_give_way(void) { SwitchToThread(); }
 #else
 #define FW_INLINE static inline __attribute__((always_inline))
+#if defined(_WIN32)
+__declspec(dllimport) int __stdcall SwitchToThread(void);
+static inline void fw_give_way(void) { SwitchToThread(); }
+#else
+#include <sched.h>
+static inline void fw_give_way(void) { sched_yield(); }
+#endif
 static inline int64_t fw_next(int64_t *counter) {
     return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+static inline int64_t fw_load(int64_t *counter) {
+    return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
+}
+static inline void fw_store(int64_t *counter, int64_t value) {
+    __atomic_store_n(counter, value, __ATOMIC_RELEASE);
 }
 static inline void fw_count(uint32_t *counter) {
     __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
@@ -52,6 +71,21 @@ static inline int fw_try_lock(int32_t *lock) {
 }
 static inline void fw_unlock(int32_t *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
 #endif
+
+/* A moment of a thread that waits for another one. */
+static inline void fw_pause_a_moment(void) {
+#if defined(_MSC_VER) && !defined(__clang__)
+#if defined(_M_X64)
+    _mm_pause();
+#elif defined(_M_ARM64)
+    __yield();
+#endif
+#elif defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 /* Tiles of scores: as many accumulators as there are registers for. */
 #define FW_TN 6
@@ -153,51 +187,40 @@ static inline void fw_w2v_scores(float *s, float *const *x, ptrdiff_t M, float *
     }
 }
 
-/* One vector of columns of TN outputs and all inputs. Where `delta`, sums start from zero and go to
-   xo and yo; else from the rows, back into them. Between the first and the last group of outputs the
-   sums of the inputs wait in `wait`. */
-FW_INLINE void fw_update_columns(float *const *x, float *const *xo, ptrdiff_t M, float *const *y,
-                                 float *const *yo, const float *g, ptrdiff_t J, ptrdiff_t d,
-                                 float *wait, int first, int last, int delta, int TN) {
+/* One vector of columns of TN outputs and all inputs. Between the first and the last group of outputs
+   the sums of the inputs wait in `wait`. */
+FW_INLINE void fw_update_columns(float *const *x, ptrdiff_t M, float *const *y, const float *g,
+                                 ptrdiff_t J, ptrdiff_t d, float *wait, int first, int last, int TN) {
     fw_float_vector old[FW_TN], sum[FW_TN];
     ptrdiff_t m;
     int j;
 #pragma GCC unroll 6
-    for (j = 0; j < TN; j++) {
-        old[j] = FW_FLOAT_LOAD(y[j] + d);
-        sum[j] = delta ? FW_FLOAT_ZERO() : old[j];
-    }
+    for (j = 0; j < TN; j++) old[j] = sum[j] = FW_FLOAT_LOAD(y[j] + d);
     for (m = 0; m < M; m++) {
         const fw_float_vector xv = FW_FLOAT_LOAD(x[m] + d);
-        fw_float_vector dx;
-        if (first)
-            dx = delta ? FW_FLOAT_ZERO() : xv;
-        else
-            dx = FW_FLOAT_LOAD(wait + m * FW_FLOAT_LANES);
+        fw_float_vector dx = first ? xv : FW_FLOAT_LOAD(wait + m * FW_FLOAT_LANES);
 #pragma GCC unroll 6
         for (j = 0; j < TN; j++) {
             const fw_float_vector each = FW_FLOAT_ALL(g[m * J + j]);
             dx = FW_FLOAT_MADD(each, old[j], dx);
             sum[j] = FW_FLOAT_MADD(each, xv, sum[j]);
         }
-        if (last)
-            FW_FLOAT_STORE(xo[m] + d, dx);
-        else
-            FW_FLOAT_STORE(wait + m * FW_FLOAT_LANES, dx);
+        FW_FLOAT_STORE(last ? x[m] + d : wait + m * FW_FLOAT_LANES, dx);
     }
 #pragma GCC unroll 6
-    for (j = 0; j < TN; j++) FW_FLOAT_STORE(yo[j] + d, sum[j]);
+    for (j = 0; j < TN; j++) FW_FLOAT_STORE(y[j] + d, sum[j]);
 }
 
 #define FW_COLUMNS(first, last, TN) \
-    fw_update_columns(x, xo, M, y + j, yo + j, g + j, J, d, wait, first, last, delta, TN)
-#define FW_FEW(TN)                                                                 \
-    case TN:                                                                       \
-        for (d = 0; d < n; d += FW_FLOAT_LANES) FW_COLUMNS(1, 1, TN);              \
+    fw_update_columns(x, M, y + j, g + j, J, d, wait, first, last, TN)
+#define FW_FEW(TN)                                                                         \
+    case TN:                                                                               \
+        for (d = 0; d < n; d += FW_FLOAT_LANES) FW_COLUMNS(1, 1, TN);                      \
         break;
-FW_INLINE void fw_update_rows(float *const *x, float *const *xo, ptrdiff_t M, float *const *y,
-                              float *const *yo, ptrdiff_t J, const float *g, ptrdiff_t n,
-                              float *wait, int delta) {
+
+/* `wait` has room for M vectors; it is used where J > 6. */
+static inline void fw_w2v_update(float *const *x, ptrdiff_t M, float *const *y, ptrdiff_t J,
+                                 const float *g, ptrdiff_t n, float *wait) {
     ptrdiff_t d, j = 0;
     if (J <= FW_TN) {
         switch (J) {
@@ -224,17 +247,6 @@ FW_INLINE void fw_update_rows(float *const *x, float *const *xo, ptrdiff_t M, fl
             default: FW_COLUMNS(0, 1, 6); break;
         }
     }
-}
-
-/* `wait` has room for M vectors; it is used where J > 6. */
-static inline void fw_w2v_update(float *const *x, ptrdiff_t M, float *const *y, ptrdiff_t J, const float *g,
-                          ptrdiff_t n, float *wait) {
-    fw_update_rows(x, x, M, y, y, J, g, n, wait, 0);
-}
-
-static inline void fw_w2v_deltas(float *const *dx, float *const *dy, float *const *x, ptrdiff_t M,
-                          float *const *y, ptrdiff_t J, const float *g, ptrdiff_t n, float *wait) {
-    fw_update_rows(x, dx, M, y, dy, J, g, n, wait, 1);
 }
 
 /* Whole rows in registers, at most FW_TV vectors of them at a time: TV is a constant. */
@@ -326,8 +338,7 @@ FW_INLINE void fw_sum_8(float *out, const fw_float_vector *v) {
 }
 #endif
 
-FW_INLINE void fw_dots_8(fw_float_vector *sum, const float *h, float *const *y, ptrdiff_t n,
-                         int TN) {
+FW_INLINE void fw_dots_8(fw_float_vector *sum, const float *h, float *const *y, ptrdiff_t n, int TN) {
     ptrdiff_t d;
     int j;
 #pragma GCC unroll 8
@@ -398,7 +409,7 @@ static inline void fw_w2v_errors(float *g, const float *h, float *const *y, ptrd
 
 /* TN outputs, their coefficients in registers; e is added to unless `first`. */
 FW_INLINE void fw_outputs_few(float *e, const float *h, float *const *y, const float *g, float scale,
-                              ptrdiff_t n, int first, int write, int TN) {
+                              ptrdiff_t n, int first, int TN) {
     const fw_float_vector scales = FW_FLOAT_ALL(scale), zero = FW_FLOAT_ZERO();
     fw_float_vector each[FW_TN];
     ptrdiff_t d;
@@ -412,44 +423,26 @@ FW_INLINE void fw_outputs_few(float *e, const float *h, float *const *y, const f
         for (j = 0; j < TN; j++) {
             const fw_float_vector yv = FW_FLOAT_LOAD(y[j] + d);
             sum = FW_FLOAT_MADD(each[j], yv, sum);
-            if (write) FW_FLOAT_STORE(y[j] + d, FW_FLOAT_MADD(each[j], hv, yv));
+            FW_FLOAT_STORE(y[j] + d, FW_FLOAT_MADD(each[j], hv, yv));
         }
         FW_FLOAT_STORE(e + d, FW_FLOAT_MADD(scales, sum, first ? zero : FW_FLOAT_LOAD(e + d)));
     }
 }
 
-#define FW_OUTPUTS(TN) \
-    case TN: fw_outputs_few(e, h, y + j, g + j, scale, n, j == 0, write, TN); break;
-FW_INLINE void fw_outputs(float *e, const float *h, float *const *y, ptrdiff_t J, const float *g,
-                          float scale, ptrdiff_t n, int write) {
+#define FW_OUTPUTS(TN) fw_outputs_few(e, h, y + j, g + j, scale, n, j == 0, TN); break;
+static inline void fw_w2v_outputs(float *e, const float *h, float *const *y, ptrdiff_t J,
+                                  const float *g, float scale, ptrdiff_t n) {
     ptrdiff_t j;
     for (j = 0; j < J; j += FW_TN) {
         switch (J - j) {
-            FW_OUTPUTS(1)
-            FW_OUTPUTS(2)
-            FW_OUTPUTS(3)
-            FW_OUTPUTS(4)
-            FW_OUTPUTS(5)
-            default: fw_outputs_few(e, h, y + j, g + j, scale, n, j == 0, write, 6); break;
+            case 1: FW_OUTPUTS(1)
+            case 2: FW_OUTPUTS(2)
+            case 3: FW_OUTPUTS(3)
+            case 4: FW_OUTPUTS(4)
+            case 5: FW_OUTPUTS(5)
+            default: FW_OUTPUTS(6)
         }
     }
-}
-
-static inline void fw_w2v_outputs(float *e, const float *h, float *const *y, ptrdiff_t J, const float *g,
-                           float scale, ptrdiff_t n) {
-    fw_outputs(e, h, y, J, g, scale, n, 1);
-}
-
-static inline void fw_w2v_gather(float *e, const float *h, float *const *y, ptrdiff_t J, const float *g,
-                          float scale, ptrdiff_t n) {
-    fw_outputs(e, h, y, J, g, scale, n, 0);
-}
-
-static inline void fw_w2v_add(float *row, const float *e, float scale, ptrdiff_t n) {
-    const fw_float_vector each = FW_FLOAT_ALL(scale);
-    ptrdiff_t d;
-    for (d = 0; d < n; d += FW_FLOAT_LANES)
-        FW_FLOAT_STORE(row + d, FW_FLOAT_MADD(each, FW_FLOAT_LOAD(e + d), FW_FLOAT_LOAD(row + d)));
 }
 
 /* TM inputs at once, as there are registers for. */

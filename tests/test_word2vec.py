@@ -115,7 +115,20 @@ def test_one_worker_gives_the_same_bits_without_any_environment(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", [{}, {"sg": 1}, {"sg": 1, "shared_negatives": False}, {"hs": 1, "negative": 2}]
+    "kind",
+    [
+        {},
+        {"shared_negatives": True},
+        {"shared_negatives": True, "negative": 2, "window": 1},
+        {"shared_negatives": True, "negative": 9},
+        {"sg": 1},
+        {"sg": 1, "shared_negatives": True},
+        {"sg": 1, "shared_negatives": False, "vector_size": 48},
+        {"hs": 1, "negative": 2},
+        {"vector_size": 272, "cbow_mean": 0},
+        {"vector_size": 300, "sg": 1, "shared_negatives": True, "compute_loss": True},
+        {"vector_size": 3},
+    ],
 )
 def test_deterministic_gives_the_same_bits_for_any_number_of_workers(rng, kind):
     sentences = planted(rng, 300)
@@ -126,6 +139,39 @@ def test_deterministic_gives_the_same_bits_for_any_number_of_workers(rng, kind):
     for model in models[1:]:
         same_model(model, models[0])
         assert model.epoch_losses == models[0].epoch_losses
+
+
+@pytest.mark.parametrize("kind", [{"shared_negatives": True}, {"sg": 1}])
+def test_threads_share_the_columns_of_a_long_text(rng, kind):
+    """In one call of the kernel, so that all of them come while there is work left."""
+    corpus = planted(rng, 4000)
+    found = []
+    for n in (1, 2, 4, 2):
+        model = Word2Vec(min_count=1, sample=0, vector_size=260, **kind, deterministic=True)
+        model.build_vocab(corpus)
+        weights, ids = model._weights(), model._corpus.ids
+        n_blocks = -(-len(ids) // 64)
+        stats = weights.train(ids, 0, n_blocks, 64, 7, 0.05, 0.0, 1, n)
+        weights.put_together()
+        found.append((weights.inputs.copy(), weights.outputs.copy(), stats))
+    for other in found[1:]:
+        for mine, first in zip(other, found[0], strict=True):
+            np.testing.assert_array_equal(mine, first)
+    assert found[0][2][:, 3].sum() == sum(map(len, corpus))
+
+
+def test_one_batch_of_one_word_is_ordinary_training(rng):
+    """Scores of one centre, then its changes: what one thread does without `deterministic`."""
+    sentences = planted(rng, 60)
+    models = []
+    for deterministic in (False, True):
+        model = Word2Vec(min_count=1, vector_size=20, seed=2, deterministic=deterministic)
+        model.build_vocab(sentences)
+        weights = model._weights()
+        weights.batch = int(deterministic)
+        weights.train(model._corpus.ids, 0, 9, 64, 3, 0.1, 0.0, 1, 1)
+        models.append(model)
+    np.testing.assert_allclose(models[0].wv.vectors, models[1].wv.vectors, rtol=1e-5, atol=1e-7)
 
 
 def test_losses_are_means_per_pair(rng):
@@ -538,14 +584,15 @@ def test_tables_of_other_sizes_are_refused_before_training(rng):
 
 @pytest.mark.parametrize("options", [{"sg": 1}, {"deterministic": True}, {}])
 def test_windows_of_whole_sentences(rng, options):
-    """A huge window is the longest sentence, and takes no more memory than that."""
+    """A huge window is the longest sentence, and takes no more memory than that. (How many words
+    are scored at once depends on the window, where that counts.)"""
     sentences = [rng.permutation(30).tolist() for _ in range(30)]
     models = [
         Word2Vec(
             sentences, window=window, min_count=1, vector_size=8, workers=1, epochs=1,
             shrink_windows=False, **options,
         )
-        for window in (29, 2**31 - 1)
+        for window in (2**30 if "deterministic" in options else 29, 2**31 - 1)
     ]  # fmt: skip
     assert_same_bits(models[0].wv.vectors, models[1].wv.vectors)
 
@@ -610,9 +657,6 @@ def test_who_shares_negatives(rng, tmp_path):
         (499_999, 1, None), (499_999, 1, False), (500_000, 1, False)
     ]  # fmt: skip
     model.deterministic, model.sg, model.shared_negatives = True, 0, True
-    assert shared(model) == (False, False)
-    model.sg, model.shared_negatives, model.corpus_total_words = 1, None, 9
-    assert shared(model) == (False, False)
-    model.shared_negatives = True
+    assert shared(model) == (True, False)
     model.save(tmp_path / "model")
     assert Word2Vec.load(tmp_path / "model").shared_negatives is True

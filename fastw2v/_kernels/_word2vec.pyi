@@ -3,7 +3,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 def n_stats() -> int: ...
-def group() -> int: ...
+def stripes(ld: int) -> list[int]: ...
 def most_near() -> int: ...
 def train(
     W_in: NDArray[Any],
@@ -31,6 +31,7 @@ def train(
     alpha: float,
     alpha_step: float,
     loss_every: int,
-    frozen: bool,
+    batch: int,
+    apart: bool,
     n_parts: int,
 ) -> None: ...

@@ -49,10 +49,7 @@ from word2vec_centres cimport (
     list_for_mean, list_for_one, max_outputs, next_centre, walk_t,
 )
 
-cdef extern from "word2vec_simd.h" nogil:
-    enum:
-        LANES "FW_FLOAT_LANES"
-        ERRORS "FW_W2V_ROW"         # whether `errors` is there
+cdef extern from "threads.h" nogil:
     int64_t fw_next(int64_t* counter) noexcept
     int64_t fw_load(int64_t* counter) noexcept
     void fw_store(int64_t* counter, int64_t value) noexcept
@@ -60,6 +57,13 @@ cdef extern from "word2vec_simd.h" nogil:
     void fw_unlock(int32_t* lock) noexcept
     void fw_pause_a_moment() noexcept
     void fw_give_way() noexcept
+    void fw_sleep_a_little() noexcept
+    int64_t fw_microseconds() noexcept
+
+cdef extern from "word2vec_simd.h" nogil:
+    enum:
+        LANES "FW_FLOAT_LANES"
+        ERRORS "FW_W2V_ROW"         # whether `errors` is there
     void scores "fw_w2v_scores"(float* s, float** x, Py_ssize_t M, float** y, Py_ssize_t J,
                                 Py_ssize_t n) noexcept
     void update "fw_w2v_update"(float** x, Py_ssize_t M, float** y, Py_ssize_t J, const float* g,
@@ -90,8 +94,7 @@ cdef enum:
     MOST_PAIRS = 64     # of one word with one word each (`fresh`) in a batch
     ROUND = 8           # blocks in which nobody joins
     PATIENCE = 2000     # moments a part waits for another one before others get its core
-    TOO_OFTEN = 256     # times that others got the core in a round, for want of another part
-    LONGEST_REST = 256  # rounds without a part that others had to wait for
+    LONGEST_REST = 256  # rounds without parts that have cost a quarter of a round
 
 # The rows of one centre and what is computed of them.
 cdef struct work_t:
@@ -892,22 +895,24 @@ cdef inline void arrive(team_t* team, int64_t me, int64_t* arrived) noexcept nog
 
 
 cdef int64_t wait_for_all(team_t* team, int64_t arrived) noexcept nogil:
-    """Until all members have arrived so often; returns how often others were given the core."""
-    cdef int64_t k, moments = 0, gave_way = 0
+    """Until all members have arrived so often; returns how long that took, if it took long: the
+    microseconds in which others had the core."""
+    cdef int64_t k, moments = 0, began = 0
     for k in range(team.members):
         while fw_load(&team.seats[k].arrived) < arrived:
             moments += 1
             if moments < PATIENCE:
                 fw_pause_a_moment()
-            else:
-                gave_way += 1
-                fw_give_way()
-    return gave_way
+                continue
+            if began == 0:
+                began = fw_microseconds()
+            fw_give_way()
+    return fw_microseconds() - began if began else 0
 
 
 cdef int64_t train_round(const job_t* job, scratch_t* s, team_t* team, int64_t me) noexcept nogil:
-    """What `me` has to do in a round; returns how often it gave way to others."""
-    cdef int64_t arrived = team.arrived, gave_way = 0, n_scores, turn = 0, q
+    """What `me` has to do in a round; returns for how many microseconds others had its core."""
+    cdef int64_t arrived = team.arrived, lost = 0, n_scores, turn = 0, q
     cdef int64_t first = part_begin(me, team.members, team.n_stripes)
     cdef int64_t last = part_begin(me + 1, team.members, team.n_stripes)
     cdef bint leads = me == 0
@@ -928,7 +933,7 @@ cdef int64_t train_round(const job_t* job, scratch_t* s, team_t* team, int64_t m
         turn = 1 - turn
         following = s.batches + turn
         collect(&mine, s, following, leads)
-        gave_way += wait_for_all(team, arrived)
+        lost += wait_for_all(team, arrived)
         finish_scores(job, s, batch, partial, team.n_partial, n_scores, leads)
         if batch.alpha != 0:
             for q in range(last - 1, first - 1, -1):
@@ -936,12 +941,19 @@ cdef int64_t train_round(const job_t* job, scratch_t* s, team_t* team, int64_t m
                             following.n)
         batch = following
     arrive(team, me, &arrived)
-    return gave_way + wait_for_all(team, arrived)
+    return lost + wait_for_all(team, arrived)
+
+
+cdef int64_t usual_rest = 0     # of the last call: of programs that want the core for long
 
 
 cdef void lead(const job_t* job, scratch_t* s, team_t* team, int64_t last) noexcept nogil:
-    """Rounds up to block `last`."""
-    cdef int64_t k, resting = 0, rest = 0
+    """Rounds up to block `last`.
+
+    Where a round has waited for parts a quarter of its time, they rest for some rounds; for more
+    of them each time, and for one less after each round that went well.
+    """
+    cdef int64_t k, rest = fw_load(&usual_rest), resting = rest, began
     team.first = job.first_block
     while team.first < last:
         team.last = min(team.first + ROUND, last)
@@ -952,14 +964,16 @@ cdef void lead(const job_t* job, scratch_t* s, team_t* team, int64_t last) noexc
         team.round += 1
         for k in range(1, team.members):
             fw_store(&team.seats[k].called, team.round)
-        if train_round(job, s, team, 0) > TOO_OFTEN:
-            rest = LONGEST_REST if rest > LONGEST_REST // 2 else 2 * rest + 1
+        began = fw_microseconds()
+        if 4 * train_round(job, s, team, 0) > fw_microseconds() - began:
+            rest = min(2 * rest + 1, <int64_t> LONGEST_REST)
             resting = rest
-        elif team.members > 1:
-            rest //= 2
+        elif team.members > 1 and rest:
+            rest -= 1
         team.arrived = team.seats[0].arrived
         team.first = team.last
     fw_store(&team.over, 1)
+    fw_store(&usual_rest, rest)
 
 
 cdef void follow(const job_t* job, scratch_t* s, team_t* team, int64_t me) noexcept nogil:
@@ -975,7 +989,7 @@ cdef void follow(const job_t* job, scratch_t* s, team_t* team, int64_t me) noexc
             moments += 1
             fw_pause_a_moment()
         else:
-            fw_give_way()
+            fw_sleep_a_little()
 
 
 cdef void team_part(const job_t* job, scratch_t* s, team_t* team, int64_t last) noexcept nogil:

@@ -10,7 +10,7 @@ from common_alias cimport cell_of, id_of
 from common_memory cimport prefetch
 from common_rng cimport draw as bits_of, row_stream
 
-cdef extern from "word2vec_simd.h" nogil:
+cdef extern from "threads.h" nogil:
     void fw_count(uint32_t* counter) noexcept
 
 cdef enum:

@@ -25,67 +25,11 @@
 
 #include "math_simd.h"
 
-/* What threads tell each other. */
 #if defined(_MSC_VER) && !defined(__clang__)
 #define FW_INLINE static __forceinline
-#include <intrin.h>
-__declspec(dllimport) int __stdcall SwitchToThread(void);
-static inline int64_t fw_next(int64_t *counter) {
-    return _InterlockedExchangeAdd64((volatile __int64 *)counter, 1);
-}
-static inline int64_t fw_load(int64_t *counter) {
-    return _InterlockedCompareExchange64((volatile __int64 *)counter, 0, 0);
-}
-static inline void fw_store(int64_t *counter, int64_t value) {
-    _InterlockedExchange64((volatile __int64 *)counter, value);
-}
-static inline void fw_count(uint32_t *counter) { _InterlockedIncrement((volatile long *)counter); }
-static inline int fw_try_lock(int32_t *lock) {
-    return _InterlockedExchange((volatile long *)lock, 1) == 0;
-}
-static inline void fw_unlock(int32_t *lock) { _InterlockedExchange((volatile long *)lock, 0); }
-static inline void fw_give_way(void) { SwitchToThread(); }
 #else
 #define FW_INLINE static inline __attribute__((always_inline))
-#if defined(_WIN32)
-__declspec(dllimport) int __stdcall SwitchToThread(void);
-static inline void fw_give_way(void) { SwitchToThread(); }
-#else
-#include <sched.h>
-static inline void fw_give_way(void) { sched_yield(); }
 #endif
-static inline int64_t fw_next(int64_t *counter) {
-    return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
-}
-static inline int64_t fw_load(int64_t *counter) {
-    return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
-}
-static inline void fw_store(int64_t *counter, int64_t value) {
-    __atomic_store_n(counter, value, __ATOMIC_RELEASE);
-}
-static inline void fw_count(uint32_t *counter) {
-    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
-}
-static inline int fw_try_lock(int32_t *lock) {
-    return __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE) == 0;
-}
-static inline void fw_unlock(int32_t *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
-#endif
-
-/* A moment of a thread that waits for another one. */
-static inline void fw_pause_a_moment(void) {
-#if defined(_MSC_VER) && !defined(__clang__)
-#if defined(_M_X64)
-    _mm_pause();
-#elif defined(_M_ARM64)
-    __yield();
-#endif
-#elif defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
 
 /* Tiles of scores: as many accumulators as there are registers for. */
 #define FW_TN 6

@@ -14,13 +14,17 @@ import numpy as np
 _DEFLATE_RATIO = 1032  # zlib makes no more bytes of one
 
 
-def shape_of(archive, member, packed=False):
-    """The shape of an array, after all that the archive says about it was found to fit.
+def header_of(archive, member, packed=False):
+    """(shape, dtype) of an array, after all that the archive says about it was found to fit.
 
     packed: the member may be compressed, and then be a thousand times larger than the file.
     """
     with _opened(archive, member, packed) as file:
-        return _header(archive, member, file)[0]
+        return _header(archive, member, file)
+
+
+def shape_of(archive, member, packed=False):
+    return header_of(archive, member, packed)[0]
 
 
 def array_of(archive, member, packed=False):

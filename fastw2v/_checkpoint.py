@@ -5,15 +5,18 @@ states, the order of the rows, and `about`, a JSON text with all numbers and the
 random generators. Files are written as a whole or not at all.
 """
 
+import itertools
 import json
 import os
 import warnings
 import zipfile
 import zlib
+from contextlib import contextmanager
 
 import numpy as np
 
 from fastw2v import optimizer as optimizers
+from fastw2v._archive import array_of, header_of
 from fastw2v._build_info import build_info
 from fastw2v._files import replacing
 from fastw2v._validation import number, writable
@@ -81,21 +84,75 @@ def save(name, trainer, counters, position):
 def load(name, trainer_class, model):
     """The trainer of a file, its model's weights in `model`; (trainer, position or None).
 
-    Everything is compared with the model before its first array is written.
+    Everything but the weights is read, and all of it is compared with the model, before the first
+    array is written.
     """
     name = os.fspath(name)
     if not os.path.exists(name):
         raise FileNotFoundError(f"No file: {name}")
-    try:
-        with open(name, "rb") as file, np.lib.npyio.NpzFile(file) as archive:
-            damaged = archive.zip.testzip()  # of all of it, before anything is changed
+    with _told_as_damage(name, trainer_class):
+        archive = zipfile.ZipFile(name)
+    with archive:
+        with _told_as_damage(name, trainer_class):
+            damaged = archive.testzip()  # of all of it, before anything is changed
             if damaged is not None:
-                raise KeyError(damaged)
-            about = json.loads(bytes(archive["about"]))
+                raise ValueError(f"{damaged} is damaged")
+            about = json.loads(bytes(array_of(archive, "about.npy")))
             if about["format"] != _FORMAT:
-                raise KeyError(about["format"])
-            return _restored(name, archive, about, trainer_class, model)
-    except (KeyError, EOFError, zipfile.BadZipFile, json.JSONDecodeError, UnicodeError) as error:
+                raise ValueError(f"format {about['format']}")
+            kinds = {"trainer": str(about["trainer"]), "model": str(about["model"])}
+        found = {"trainer": trainer_class.__name__, "model": type(model).__name__}
+        for what, expected in kinds.items():
+            if found[what] != expected:
+                raise ValueError(
+                    f"{what}: expected a {expected}, as {name} was saved of, got {found[what]}"
+                )
+        params, parts = _own_memory(model.params), dict(_parts(model))
+        with _told_as_damage(name, trainer_class):
+            shapes = [header_of(archive, f"param{i}.npy") for i in range(_count(archive, "param"))]
+            needed = {*about["generators"], *(path for path, _ in about["hidden"])}
+        _check_params(name, shapes, params)
+        if missing := sorted(needed - parts.keys()):
+            raise ValueError(
+                f"model: expected it to have {missing[0]}, as the model that {name} was saved of; "
+                "build it with the same arguments, also the same kind of rng"
+            )
+        with _told_as_damage(name, trainer_class):
+            optimizer = _optimizer(archive, about, params)
+            trainer = trainer_class(model, optimizer)
+            counters = _counters(about["counters"], trainer)
+            hidden = _hidden(archive, about["hidden"])
+            generators = _generators(about["generators"], parts)
+            position = _position(archive, about)
+            level = str(about["level"])
+        settle(*params)
+        for i, W in enumerate(params):
+            W[...] = array_of(archive, f"param{i}.npy")
+    for path, letter, array in hidden:
+        setattr(parts[path], letter, array)
+    for path, state in generators:
+        parts[path].bit_generator.state = state
+    vars(trainer).update(counters)
+    if level != build_info()["isa"]:
+        warnings.warn(
+            f"{name}: was saved on level {level}, this is {build_info()['isa']}; the training "
+            "goes on, with other rounding. Set FASTW2V_ISA to have the same bits",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    if position.keys() == {"random"}:
+        np.random.set_state(position["random"])
+        return trainer, None
+    return trainer, position
+
+
+@contextmanager
+def _told_as_damage(name, trainer_class):
+    try:
+        yield
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # zipfile, numpy and json each have several of their own
         raise ValueError(
             f"{name}: expected a file that {trainer_class.__name__}.save wrote, got a damaged or "
             f"foreign one ({type(error).__name__}: {error}); train from the beginning, or take "
@@ -103,64 +160,20 @@ def load(name, trainer_class, model):
         ) from error
 
 
-def _restored(name, archive, about, trainer_class, model):
-    for what, found, expected in (
-        ("trainer", trainer_class.__name__, about["trainer"]),
-        ("model", type(model).__name__, about["model"]),
-    ):
-        if found != expected:
-            raise ValueError(f"{what}: expected a {expected}, as {name} was saved of, got {found}")
-    params = _own_memory(model.params)
-    _check(name, archive, params)
-    parts = dict(_parts(model))
-    missing = sorted({*about["generators"], *(path for path, _ in about["hidden"])} - parts.keys())
-    if missing:
-        raise ValueError(
-            f"model: expected it to have {missing[0]}, as the model that {name} was saved of; "
-            "build it with the same arguments, also the same kind of rng"
-        )
-    settle(*params)
-    for i, W in enumerate(params):
-        W[...] = archive[f"param{i}"]
-    optimizer = getattr(optimizers, about["optimizer"])()
-    vars(optimizer).update({key: _filled(value) for key, value in about["settings"].items()})
-    for state in about["states"]:
-        n = sum(key.startswith(state) and key[len(state) :].isdigit() for key in archive.files)
-        setattr(optimizer, state, [archive[f"{state}{i}"] for i in range(n)])
-    for i, (path, letter) in enumerate(about["hidden"]):
-        setattr(parts[path], letter, archive[f"hidden{i}"])
-    for path, state in about["generators"].items():
-        parts[path].bit_generator.state = _filled(state)
-    trainer = trainer_class(model, optimizer)
-    vars(trainer).update({key: _filled(value) for key, value in about["counters"].items()})
-    if about["level"] != build_info()["isa"]:
-        warnings.warn(
-            f"{name}: was saved on level {about['level']}, this is {build_info()['isa']}; the "
-            "training goes on, with other rounding. Set FASTW2V_ISA to have the same bits",
-            RuntimeWarning,
-            stacklevel=4,
-        )
-    position = {key: _filled(value) for key, value in about["position"].items()}
-    for key in archive.files:
-        if key.startswith("position_"):
-            position[key.removeprefix("position_")] = archive[key]
-    random = _filled(about["random"])
-    if not position:
-        np.random.set_state(random)
-        return trainer, None
-    return trainer, {**position, "random": random}
+def _count(archive, what):
+    """How many arrays `what` has: what0.npy, what1.npy and so on."""
+    names = set(archive.namelist())
+    return next(i for i in itertools.count() if f"{what}{i}.npy" not in names)
 
 
-def _check(name, archive, params):
-    n = sum(key.startswith("param") for key in archive.files)
-    if n != len(params):
+def _check_params(name, shapes, params):
+    if len(shapes) != len(params):
         raise ValueError(
-            f"{name}: expected {len(params)} weights, got {n}; build the model with the arguments "
-            "it was saved with"
+            f"{name}: expected {len(params)} weights, got {len(shapes)}; build the model with the "
+            "arguments it was saved with"
         )
-    for i, W in enumerate(params):
+    for i, ((shape, dtype), W) in enumerate(zip(shapes, params, strict=True)):
         writable(f"params[{i}]", W)
-        shape, dtype = _header(archive, f"param{i}")
         if (shape, dtype) != (W.shape, W.dtype):
             raise ValueError(
                 f"{name}: expected {W.dtype} of shape {W.shape} for weight {i}, got {dtype} "
@@ -168,12 +181,68 @@ def _check(name, archive, params):
             )
 
 
-def _header(archive, key):
-    """Shape and dtype of an array in an archive, which is not read."""
-    with archive.zip.open(key + ".npy") as file:
-        np.lib.format.read_magic(file)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    return shape, dtype
+def _optimizer(archive, about, params):
+    if about["optimizer"] not in optimizers.__all__:
+        raise ValueError(f"no optimizer {about['optimizer']}")
+    optimizer = getattr(optimizers, about["optimizer"])()
+    settings = {key: _filled(value) for key, value in about["settings"].items()}
+    for key, value in settings.items():
+        if key not in vars(optimizer) or not isinstance(value, bool | int | float | None):
+            raise ValueError(f"setting {key} = {value!r:.40}")
+    vars(optimizer).update(settings)
+    for state in about["states"]:
+        if state not in optimizer._states:
+            raise ValueError(f"optimizer state {state}")
+        arrays = [array_of(archive, f"{state}{i}.npy") for i in range(_count(archive, state))]
+        found = [(array.shape, array.dtype.kind) for array in arrays]
+        if found != [(W.shape, "f") for W in params]:
+            raise ValueError(f"optimizer state {state} is of other weights")
+        setattr(optimizer, state, arrays)
+    return optimizer
+
+
+def _counters(saved, trainer):
+    """A trainer's counts and its lists of numbers."""
+    counters = {key: _filled(value) for key, value in saved.items()}
+    if counters.keys() != set(trainer._counters):
+        raise ValueError(f"counters {', '.join(counters)}")
+    for key, value in counters.items():
+        for number_ in value if isinstance(value, list) else [value]:
+            if not isinstance(number_, int | float | None):
+                raise ValueError(f"{key} = {number_!r:.40}")
+    return counters
+
+
+def _hidden(archive, saved):
+    hidden = []
+    for i, (path, letter) in enumerate(saved):
+        array = array_of(archive, f"hidden{i}.npy")
+        if letter not in ("h", "c") or array.dtype.kind != "f":
+            raise ValueError(f"hidden state {letter} of {array.dtype}")
+        hidden.append((path, letter, array))
+    return hidden
+
+
+def _generators(saved, parts):
+    """(path, state); each state has been tried."""
+    generators = []
+    for path, state in saved.items():
+        state = _filled(state)
+        type(parts[path].bit_generator)().state = state
+        generators.append((path, state))
+    return generators
+
+
+def _position(archive, about):
+    """Where the fit was, with the random state it had; that alone between two fits."""
+    position = {key: _filled(value) for key, value in about["position"].items()}
+    for member in archive.namelist():
+        if member.startswith("position_"):
+            key = member.removeprefix("position_").removesuffix(".npy")
+            position[key] = array_of(archive, member)
+    position["random"] = _filled(about["random"])
+    np.random.RandomState().set_state(position["random"])
+    return position
 
 
 def _own_memory(params):
@@ -226,7 +295,10 @@ def _filled(value):
     """The way back from `_plain`."""
     if isinstance(value, dict):
         if value.keys() == {"array", "dtype"}:
-            return np.array(value["array"], value["dtype"])
+            dtype = np.dtype(value["dtype"])
+            if dtype.kind not in "biuf":
+                raise ValueError(f"an array of {dtype}")
+            return np.array(value["array"], dtype)
         return {key: _filled(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_filled(item) for item in value]

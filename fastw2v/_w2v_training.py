@@ -171,7 +171,7 @@ def read_ids(path: str, V: int, schedule: engine.Schedule) -> EncodedCorpus:
         return EncodedCorpus(
             ids, int(facts["n_words"]), int(facts["n_raw_words"]), int(facts["n_sentences"])
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{path}: does not belong to the checkpoint ({error}); train again, or remove it, load "
             "the model and call train(sentences)"

@@ -7,6 +7,7 @@ A new reader is one entry of READERS.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 import io
 import os
@@ -25,11 +26,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastw2v import Word2Vec
+from fastw2v._w2v_training import read_ids
 from fastw2v.base_model import BaseModel, load_book_pickle
 from fastw2v.datasets import build_corpus, read_pairs, read_text, sequence, tokenize
 from fastw2v.keyed_vectors import KeyedVectors
-from fastw2v.models import CharTranslator
+from fastw2v.models import CBOW, CharTranslator
+from fastw2v.optimizer import SGD, Adam
 from fastw2v.text_model import TextModel
+from fastw2v.trainer import Trainer
+from fastw2v.util import create_contexts_target
+from fastw2v.word2vec import WeightDelta, weight_delta
 
 BOOK = Path(__file__).parent / "data" / "book_files"
 ERRORS = (OSError, ValueError)  # what a reader may raise for a file, and nothing else
@@ -152,6 +159,71 @@ SUMS = [
     b"may 27, 1994_1994-05-27\n8/5/70_1970-08-05",
 ]
 
+
+def _containers() -> list[bytes]:
+    return [_written(_vectors(D).save) for D in (1, 5)]
+
+
+TEXT = [WORDS, WORDS[::-1]] * 3
+
+
+def _word2vec(**options: Any) -> Word2Vec:
+    options = {"vector_size": 2, "min_count": 1, "workers": 1, "epochs": 1, "seed": 1} | options
+    return Word2Vec(TEXT, **options)
+
+
+def _word2vec_checkpoints() -> list[bytes]:
+    return [
+        _written(_word2vec(**options).save) for options in ({}, {"hs": 1, "negative": 0}, {"sg": 1})
+    ]
+
+
+def _deltas() -> list[bytes]:
+    made = []
+    for options in ({}, {"hs": 1}):
+        model = _word2vec(**options)
+        tables = [model.wv.vectors, model.syn1neg, model.syn1][: 3 if options else 2]
+        counts = [np.ones(len(table), np.uint32) for table in tables]
+        made.append(_written(weight_delta(model, [table * 2 for table in tables], counts).save))
+    return made
+
+
+@functools.cache
+def _text_beside_checkpoint() -> tuple[Any, bytes]:
+    """(schedule, file)"""
+    with tempfile.TemporaryDirectory() as folder:
+        model = _word2vec(checkpoint=str(Path(folder, "model")))
+        return model._schedule, Path(folder, "model.ids").read_bytes()
+
+
+def _read_ids(path: str) -> None:
+    read_ids(path, len(WORDS), _text_beside_checkpoint()[0])
+
+
+_CORPUS = np.arange(40) % 7
+
+
+def _trainer(optimizer: Any) -> Trainer:
+    return Trainer(CBOW(7, 2, 1, _CORPUS), optimizer)
+
+
+def _trainings() -> list[bytes]:
+    """Between two fits, and in the midst of one."""
+    made = []
+    for optimizer in (SGD(), Adam()):
+        trainer = _trainer(optimizer)
+        contexts, target = create_contexts_target(_CORPUS, 1)
+        trainer.fit(contexts, target, 1, 8, eval_interval=None)
+        made.append(_written(trainer.save))
+        trainer._position = {"epochs": 1, "k": 2, "known": {"data": 3}, "idx": np.arange(4)}
+        made.append(_written(trainer.save))
+    return made
+
+
+def _resume(path: str) -> None:
+    Trainer.resume(path, CBOW(7, 2, 1, _CORPUS))
+
+
 # Damage --------------------------------------------------------------------------------------
 
 NUMBERS = [
@@ -227,6 +299,19 @@ def damaged_archive(
     return damaged(rng, [data], words) if rng.random() < 0.1 else data
 
 
+def damaged_container(
+    rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()
+) -> bytes:
+    """A file of ours: damaged anywhere, or with a damaged header of the right length."""
+    data = rng.choice(files)
+    if rng.random() < 0.3:
+        return damaged(rng, [data], words)
+    length = int.from_bytes(data[8:16], "little")
+    header = damaged(rng, [data[16 : 16 + length]], words)
+    start = data[:8] + len(header).to_bytes(8, "little") + header
+    return start + bytes(-len(start) % 64) + data[-(-(16 + length) // 64) * 64 :]
+
+
 def damaged_text(rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()) -> bytes:
     """A text, sometimes packed as gzip after the damage."""
     data = damaged(rng, files, words)
@@ -242,6 +327,8 @@ ARRAY_WORDS = [
     *(b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00", b"exit()", b"[('a', '<f4')]", *NUMBERS),
 ]
 SETTINGS_WORDS = [*ARRAY_WORDS, b"true", b"null", b"[]", b"{}", b'"', b"[" * 3000, b"-0.0"]
+HEADER_WORDS = [*SETTINGS_WORDS, b'"<f4"', b'"|u1"', b'"<i8"', b'"str"', b'"int"', b"NaN"]
+TRAINING_WORDS = [*HEADER_WORDS, b'"array"', b'"S999999999"', b'"PCG64"', b'"fit"', b"Infinity"]
 PICKLE_WORDS = [
     *(bytes([code]) for code in range(256)),
     *(b"cos\nsystem\n", b"cbuiltins\neval\n", b"\x8c\x05posix\x8c\x06system\x93", b"\x82\x01"),
@@ -278,44 +365,15 @@ READERS: dict[str, Reader] = {
     "pairs": Reader(read_pairs, lambda: PAIRS, TEXT_WORDS, damaged_text),
     "corpus": Reader(_read_corpus, lambda: TEXTS, TEXT_WORDS, damaged_text),
     "sequences": Reader(_read_sequences, lambda: SUMS, TEXT_WORDS, damaged_text),
+    "container": Reader(KeyedVectors.load, _containers, HEADER_WORDS, damaged_container),
+    "checkpoint": Reader(Word2Vec.load, _word2vec_checkpoints, HEADER_WORDS, damaged_container),
+    "encoded text": Reader(
+        _read_ids, lambda: [_text_beside_checkpoint()[1]], HEADER_WORDS, damaged_container
+    ),
+    "weight delta": Reader(WeightDelta.load, _deltas, HEADER_WORDS, damaged_container),
+    "training": Reader(_resume, _trainings, TRAINING_WORDS, damaged_archive),
 }
 SUFFIX = {"parameters npz": ".npz"}  # of the file, where the reader looks at it
-
-with contextlib.suppress(ImportError):  # not yet in every version
-    from fastw2v import word2vec
-
-    def _containers() -> list[bytes]:
-        return [_written(_vectors(D).save) for D in (1, 5)]
-
-    def _checkpoints() -> list[bytes]:
-        text = [WORDS, WORDS[::-1]] * 3
-        made = []
-        for options in ({}, {"hs": 1, "negative": 0}, {"sg": 1}):
-            model = word2vec.Word2Vec(
-                text, vector_size=2, min_count=1, workers=1, epochs=1, seed=1, **options
-            )
-            made.append(_written(model.save))
-        return made
-
-    def damaged_container(
-        rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()
-    ) -> bytes:
-        """A file of ours: damaged anywhere, or with a damaged header of the right length."""
-        data = rng.choice(files)
-        if rng.random() < 0.3:
-            return damaged(rng, [data], words)
-        length = int.from_bytes(data[8:16], "little")
-        header = damaged(rng, [data[16 : 16 + length]], words)
-        start = data[:8] + len(header).to_bytes(8, "little") + header
-        return start + bytes(-len(start) % 64) + data[-(-(16 + length) // 64) * 64 :]
-
-    _HEADER_WORDS = [*SETTINGS_WORDS, b'"<f4"', b'"|u1"', b'"<i8"', b'"str"', b'"int"', b"NaN"]
-    READERS |= {
-        "container": Reader(KeyedVectors.load, _containers, _HEADER_WORDS, damaged_container),
-        "checkpoint": Reader(
-            word2vec.Word2Vec.load, _checkpoints, _HEADER_WORDS, damaged_container
-        ),
-    }
 
 
 def path_for(name: str, folder: str | os.PathLike[str]) -> str:

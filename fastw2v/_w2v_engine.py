@@ -25,7 +25,7 @@ BLOCKS = 64
 PLANNED_BLOCK = 256  # positions of a block where threads go through the same centres
 PLANNED_CONTEXTS = 1 << 15  # that stand in such a block, with wide windows
 BATCH, LEAST_BATCH = 16, 1  # centres that are scored before the first of them is learned
-BATCH_CHANGES = 16  # of one row between its score and its last change
+BATCH_CHANGES = 8  # of one word between its score and its last change
 SLICE_SECONDS = 0.1
 NEAR_SHARE = 1e-4  # of the text: words whose rows threads have copies of
 LOSS_SAMPLE = 64  # the loss of every so many words is looked at where nobody asked for all of it
@@ -240,12 +240,13 @@ def planned_block_size(n: int, window: int) -> int:
     return min(block_size(n), max(LEAST_BATCH, min(PLANNED_BLOCK, PLANNED_CONTEXTS // window)))
 
 
-def batch_size(counts: np.ndarray, sample: float, window: int) -> int:
+def batch_size(counts: np.ndarray, sample: float, window: int, negative: int) -> int:
     """Centres of a batch, such that the most frequent word is changed BATCH_CHANGES times in it:
     more would be steps from weights that are out of date.
     """
     left = counts * keep_thresholds(counts, sample)[0]
-    most = float(left.max() / left.sum()) * (window + 1)  # changes for each centre
+    # For each centre as a context, which there are window + 1 of on average, and as an output.
+    most = float(left.max() / left.sum()) * (window + 1 + negative + 1)
     return int(np.clip(BATCH_CHANGES / most, LEAST_BATCH, BATCH))
 
 

@@ -536,7 +536,7 @@ class Word2Vec:
         weights.window, weights.negative = self.window, self.negative
         weights.mode = self._mode()
         if self.deterministic:
-            weights.batch = engine.batch_size(counts, self.sample, self.window)
+            weights.batch = engine.batch_size(counts, self.sample, self.window, self.negative)
         return weights
 
     def _check_tables(self) -> None:

@@ -717,7 +717,7 @@ cdef bint collect_centre(const job_t* job, scratch_t* s, batch_t* batch) noexcep
 
 
 cdef inline int64_t most_collected(const job_t* job) noexcept nogil:
-    return MOST_PAIRS if is_fresh(job) else job.batch
+    return min(<int64_t> MOST_PAIRS, 4 * job.batch) if is_fresh(job) else job.batch
 
 
 cdef void collect(const job_t* job, scratch_t* s, batch_t* batch, bint leads) noexcept nogil:

@@ -78,7 +78,7 @@ cdef struct centre_t:
     const int32_t* negatives    # (K,) words drawn for it, until the next ones are drawn
     int64_t pairs               # with those that come twice
     bint with_loss
-    bint usual                  # one input and K < 8 different negatives, no nodes
+    bint usual                  # one input, once, and K < 8 different negatives, no nodes
     bint four                   # TOGETHER centres from here on are learned at once
 
 # What is needed to walk through a block.
@@ -99,7 +99,7 @@ cdef struct walk_t:
 
 
 cdef inline bint is_shared(const job_t* job) noexcept nogil:
-    return job.mode & SHARED and not job.mode & SKIP_GRAM and job.K > 0
+    return job.mode & SHARED and not job.mode & SKIP_GRAM
 
 
 cdef inline bint is_fresh(const job_t* job) noexcept nogil:
@@ -272,7 +272,8 @@ cdef inline void list_outputs(const job_t* job, centre_t* c, const int32_t* nega
     c.inputs = inputs
     c.pairs = all_outputs(c, c.J) * inputs
     c.four = False
-    c.usual = inputs == 1 and c.J == job.K + 1 and 0 < job.K < 8 and job.ways == NULL
+    c.usual = (inputs == 1 and not c.twice and c.J == job.K + 1 and 0 < job.K < 8
+               and job.ways == NULL)
     touch(job, c)
 
 
@@ -322,7 +323,7 @@ cdef inline bint list_for_four(const job_t* job, centre_t* centres, int64_t n) n
     first one has all negatives, the others have their targets only."""
     cdef int64_t k
     cdef centre_t* c
-    if not (n == TOGETHER and job.K <= FEW and job.ways == NULL and all_different(centres, job.K)):
+    if not (n == TOGETHER and 0 < job.K <= FEW and job.ways == NULL and all_different(centres, job.K)):
         return False
     for k in range(TOGETHER):
         c = centres + k

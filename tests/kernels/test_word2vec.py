@@ -20,7 +20,7 @@ def corpus(rng, n=600):
     return ids
 
 
-def make(rng, D, mode, *, window=3, negative=5, hs=False, sample=0.0, frozen=False):
+def make(rng, D, mode, *, window=3, negative=5, hs=False, sample=0.0, batch=0):
     """Weights with everything a kernel needs, tables filled with numbers of a trained model."""
     counts = np.sort(rng.integers(1, 500, V))[::-1]
     weights = engine.Weights(engine.padded(rng.normal(0, 0.3, (V, D)).astype(np.float32)))
@@ -32,7 +32,7 @@ def make(rng, D, mode, *, window=3, negative=5, hs=False, sample=0.0, frozen=Fal
         weights.ways = engine.huffman(counts)
     weights.keep = engine.keep_thresholds(counts, sample)[1]
     weights.window, weights.negative, weights.mode = window, negative, mode
-    weights.frozen = frozen
+    weights.batch = batch
     return weights
 
 
@@ -89,6 +89,13 @@ MODES = {
 @pytest.mark.parametrize("D", [1, 16, 35, 64, 100])
 def test_against_the_twin(rng, mode, D):
     assert_like_twin(make(rng, D, mode), corpus(rng), block=97)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES.values() if not mode & (FRESH | SHARED)])
+@pytest.mark.parametrize("D", [1, 35, 100, 270])
+def test_batches_of_one_centre_against_the_twin(rng, mode, D):
+    assert_like_twin(make(rng, D, mode, batch=1), corpus(rng), block=97)
+    assert_like_twin(make(rng, D, mode, batch=1, hs=True), corpus(rng), block=30)
 
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
@@ -152,12 +159,12 @@ def test_padding_stays_zero(rng):
             assert not table[:, 35:].any()
 
 
-@pytest.mark.parametrize("frozen", [False, True])
-def test_calls_may_be_cut_anywhere(rng, frozen):
+@pytest.mark.parametrize("batch", [0, 6])
+def test_calls_may_be_cut_anywhere(rng, batch):
     ids = corpus(rng)
     results = []
     for cuts in ([0, 38], [0, 8, 16, 32, 38], [0, 24, 38]):
-        weights = make(np.random.default_rng(1), 20, SG | SHRINK, sample=0.01, frozen=frozen)
+        weights = make(np.random.default_rng(1), 20, SG | SHRINK, sample=0.01, batch=batch)
         stats = [
             weights.train(ids, first, last, 16, 5, 0.05, -1e-5, 1, 1)
             for first, last in itertools.pairwise(cuts)
@@ -169,55 +176,70 @@ def test_calls_may_be_cut_anywhere(rng, frozen):
 
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
-def test_frozen_rounds_give_the_same_bits_for_any_parts(rng, mode):
+@pytest.mark.parametrize("D", [3, 20, 100, 272])  # 1, 2, 2, 4 stripes
+def test_batches_give_the_same_bits_for_any_parts(rng, mode, D):
     ids = corpus(rng)
     results = []
     for n_parts in N_PARTS:
         hs = not mode & FRESH
-        weights = make(np.random.default_rng(1), 20, mode, sample=0.05, frozen=True, hs=hs)
+        weights = make(np.random.default_rng(1), D, mode, sample=0.05, batch=7, hs=hs)
         stats = weights.train(ids, 0, 38, 16, 5, 0.05, -1e-5, 1, n_parts)
+        weights.put_together()
         results.append((weights.inputs, weights.outputs, weights.nodes, stats))
     for arrays in results[1:]:
         for array, expected in zip(arrays, results[0], strict=True):
             assert_same_bits(array, expected)
 
 
-@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
-def test_a_frozen_round_is_the_sum_of_its_centres(rng, mode):
-    # So few words that no row is changed more often than is simply added up.
-    ids = np.array([3, 1, 4, -1, 2, 7, -1, 9], np.int32)
-    weights = make(rng, 20, mode, window=1, negative=2, frozen=True)
-    tables, text = twin(weights, ids, 1)
-    expected = {name: table.copy() for name, table in tables.items()}
-    for b in range(8):
+@pytest.mark.parametrize("mode", [mode for mode in MODES.values() if not mode & SHARED])
+def test_a_batch_has_its_scores_before_its_changes(rng, mode):
+    """One batch for each block; formulas as in the kernel's docstring."""
+    ids = np.array([3, 1, 4, 1, -1, 2, 7, 3, -1, 9, 5], np.int32)
+    weights = make(rng, 20, mode, window=2, negative=2, batch=16)
+    tables, text = twin(weights, ids, 4)
+    x, skip_gram = tables["inputs"], bool(mode & SG)
+    for b in range(3):
+        waiting = []
         for _, contexts, outputs in text.centres(3, b):
-            dx, dy, _ = oracle.one_centre(
-                tables["inputs"][contexts],
-                np.array([tables[table][row] for table, row, _, _ in outputs]),
-                *([label for _, _, label, _ in outputs], [n for *_, n in outputs], 0.05),
-                sg=bool(mode & SG),
-                mean=bool(mode & MEAN),
-                share=bool(mode & SHARE),
-            )
-            np.add.at(expected["inputs"], contexts, dx)
-            for (table, row, _, _), change in zip(outputs, dy, strict=True):
-                expected[table][row] += change
-    weights.train(ids, 0, 8, 1, 3, 0.05, 0.0, 1, 2)
-    for name, table in expected.items():
+            many = np.unique(contexts, return_counts=True) if skip_gram else (contexts, [1])
+            h = x[many[0]] if skip_gram else x[contexts].sum(0, keepdims=True)
+            h = h / len(contexts) if mode & MEAN else h
+            y = np.array([tables[table][row] for table, row, _, _ in outputs])
+            labels = np.array([label for *_, label, _ in outputs])
+            g = 0.05 * (labels - 1 / (1 + np.exp(-h @ y.T)))
+            waiting.append((many, contexts, outputs, h.copy(), g))
+        for (rows, times), contexts, outputs, h, g in waiting:
+            g = g * np.asarray(times)[:, None] * [n for *_, n in outputs]
+            y = np.array([tables[table][row] for table, row, _, _ in outputs])
+            for (table, row, _, _), change in zip(
+                outputs, g.T @ (x[rows] if skip_gram else h), strict=True
+            ):
+                tables[table][row] += change
+            if skip_gram:
+                x[rows] += g @ y
+            else:
+                np.add.at(x, contexts, g[0] @ y / (len(contexts) if mode & SHARE else 1))
+    weights.train(ids, 0, 3, 4, 3, 0.05, 0.0, 1, 2)
+    weights.put_together()
+    for name, table in tables.items():
         np.testing.assert_allclose(getattr(weights, name), table, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
-def test_a_row_changed_very_often_in_a_round_does_not_run_away(mode):
-    weights = engine.Weights(engine.padded(np.full((2, 4), 0.5, np.float32)))
-    weights.outputs = engine.padded(np.zeros((2, 4), np.float32))
-    weights.alias = engine.alias_table(np.ones(2), 1.0)
-    weights.window, weights.negative, weights.mode, weights.frozen = 5, 5, mode, True
-    ids = np.tile(np.array([0, 1], np.int32), 1000)
-    for epoch in range(50):
-        weights.train(ids, 0, 32, 64, epoch, 0.05, 0.0, 0, 1)
-    assert np.isfinite(weights.inputs).all()
-    assert np.abs(weights.inputs).max() < 20
+def test_two_words_changed_all_the_time_do_not_run_away(mode):
+    """With batches of the size that `Word2Vec` takes hardly more than one after the other."""
+    largest = []
+    for batch in (0, engine.batch_size(np.ones(2), 0, 5, 5)):
+        weights = engine.Weights(engine.padded(np.full((2, 4), 0.5, np.float32)))
+        weights.outputs = engine.padded(np.zeros((2, 4), np.float32))
+        weights.alias = engine.alias_table(np.ones(2), 1.0)
+        weights.window, weights.negative, weights.mode, weights.batch = 5, 5, mode, batch
+        ids = np.tile(np.array([0, 1], np.int32), 1000)
+        for epoch in range(50):
+            weights.train(ids, 0, 32, 64, epoch, 0.05, 0.0, 0, 1)
+        largest.append(np.abs(weights.inputs).max())
+    assert largest[1] < 1.5 * largest[0]  # false for NaN
+    assert largest[0] < 40
 
 
 def test_every_word_is_a_centre_once_for_any_parts_and_blocks(rng):
@@ -271,12 +293,13 @@ def test_copies_of_all_rows_do_not_run_away(rng, mode, hs):
     assert max(losses[1:]) < 1.5 * losses[0]  # threads take turns as they like
 
 
-@pytest.mark.parametrize("frozen", [False, True])
-def test_touches_are_the_same_for_any_parts(rng, frozen):
+@pytest.mark.parametrize("batch", [0, 5])
+@pytest.mark.parametrize("mode", [SG, MEAN | SHARED])
+def test_touches_are_the_same_for_any_parts(rng, batch, mode):
     ids = rng.integers(0, V, 10_000).astype(np.int32)
     results = []
     for n_parts in N_PARTS:
-        weights = make(np.random.default_rng(1), 8, SG, hs=True, frozen=frozen)
+        weights = make(np.random.default_rng(1), 8, mode, hs=bool(mode & SG), batch=batch)
         weights.touched_in, weights.touched_out = np.zeros((2, V), np.uint32)
         weights.touched_nodes = np.zeros(V - 1, np.uint32)
         weights.train(ids, 0, -(-len(ids) // 64), 64, 1, 0.001, 0.0, 0, n_parts)
@@ -298,10 +321,11 @@ def test_touches_are_counted(rng):
 
 
 def test_without_a_learning_rate_nothing_moves(rng):
-    for frozen in (False, True):
-        weights = make(rng, 8, SG | SHRINK, frozen=frozen)
+    for batch in (0, 5):
+        weights = make(rng, 8, SG | SHRINK, batch=batch)
         before = weights.inputs.copy(), weights.outputs.copy()
         stats = weights.train(corpus(rng), 0, 6, 100, 1, 0.0, 0.0, 1, 2)
+        weights.put_together()
         assert_same_bits(weights.inputs, before[0])
         assert_same_bits(weights.outputs, before[1])
         assert stats[:, 0].sum() > 0
@@ -325,8 +349,27 @@ def test_empty_calls():
         0,
         _word2vec.n_stats(),
     )
-    assert _word2vec.group() == 8
-    assert weights.inputs.tolist() == np.ones((2, 16)).tolist() or weights.inputs[:, :4].all()
+
+
+@pytest.mark.parametrize("ld", [16, 32, 112, 240, 256, 304, 1024])
+def test_stripes_are_nearly_equal(ld):
+    begins = _word2vec.stripes(ld)
+    assert begins[0] == 0 and begins[-1] == ld
+    widths = np.diff(begins)
+    assert set(widths % 16) == {0} and widths.min() > 0 and widths.max() - widths.min() <= 16
+    assert widths[0] == widths.max()
+    assert len(widths) == (1 if ld < 32 else 2 if ld < 256 else 4)
+
+
+def test_stripes_are_copied_there_and_back(rng):
+    for D in (5, 100, 270):
+        weights = make(rng, D, SG)
+        before = weights.inputs.copy(), weights.outputs.copy()
+        weights.take_apart()
+        weights.inputs[...] = 0
+        weights.put_together()
+        assert_same_bits(weights.inputs, before[0])
+        assert_same_bits(weights.outputs, before[1])
 
 
 def test_centres_of_cbow_share_their_negatives_four_by_four(rng):

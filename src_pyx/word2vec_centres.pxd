@@ -323,7 +323,8 @@ cdef inline bint list_for_four(const job_t* job, centre_t* centres, int64_t n) n
     first one has all negatives, the others have their targets only."""
     cdef int64_t k
     cdef centre_t* c
-    if not (n == TOGETHER and 0 < job.K <= FEW and job.ways == NULL and all_different(centres, job.K)):
+    if not (n == TOGETHER and 0 < job.K <= FEW and job.ways == NULL
+            and all_different(centres, job.K)):
         return False
     for k in range(TOGETHER):
         c = centres + k

@@ -649,7 +649,7 @@ cdef inline int64_t count_stripes(Py_ssize_t ld) noexcept nogil:
 
 
 cdef inline Py_ssize_t stripe_begin(Py_ssize_t ld, int64_t q) noexcept nogil:
-    """The first ones are the wider ones: the last part has time to plan."""
+    """The first ones are the wider ones."""
     cdef int64_t n = count_stripes(ld)
     return (q * (ld // 16) + n - 1) // n * 16
 
@@ -894,11 +894,11 @@ cdef inline void arrive(team_t* team, int64_t me, int64_t* arrived) noexcept nog
     fw_store(&team.seats[me].arrived, arrived[0])
 
 
-cdef int64_t wait_for_all(team_t* team, int64_t arrived) noexcept nogil:
-    """Until all members have arrived so often; returns how long that took, if it took long: the
+cdef int64_t wait_for_all(team_t* team, int64_t members, int64_t arrived) noexcept nogil:
+    """Until that many members have arrived so often; returns how long that took, if it took long: the
     microseconds in which others had the core."""
     cdef int64_t k, moments = 0, began = 0
-    for k in range(team.members):
+    for k in range(members):
         while fw_load(&team.seats[k].arrived) < arrived:
             moments += 1
             if moments < PATIENCE:
@@ -912,9 +912,10 @@ cdef int64_t wait_for_all(team_t* team, int64_t arrived) noexcept nogil:
 
 cdef int64_t train_round(const job_t* job, scratch_t* s, team_t* team, int64_t me) noexcept nogil:
     """What `me` has to do in a round; returns for how many microseconds others had its core."""
+    cdef int64_t members = team.members     # which the leader may change when all have arrived
+    cdef int64_t first = part_begin(me, members, team.n_stripes)
+    cdef int64_t last = part_begin(me + 1, members, team.n_stripes)
     cdef int64_t arrived = team.arrived, lost = 0, n_scores, turn = 0, q
-    cdef int64_t first = part_begin(me, team.members, team.n_stripes)
-    cdef int64_t last = part_begin(me + 1, team.members, team.n_stripes)
     cdef bint leads = me == 0
     cdef batch_t* batch = s.batches
     cdef batch_t* following
@@ -933,7 +934,7 @@ cdef int64_t train_round(const job_t* job, scratch_t* s, team_t* team, int64_t m
         turn = 1 - turn
         following = s.batches + turn
         collect(&mine, s, following, leads)
-        lost += wait_for_all(team, arrived)
+        lost += wait_for_all(team, members, arrived)
         finish_scores(job, s, batch, partial, team.n_partial, n_scores, leads)
         if batch.alpha != 0:
             for q in range(last - 1, first - 1, -1):
@@ -941,7 +942,7 @@ cdef int64_t train_round(const job_t* job, scratch_t* s, team_t* team, int64_t m
                             following.n)
         batch = following
     arrive(team, me, &arrived)
-    return lost + wait_for_all(team, arrived)
+    return lost + wait_for_all(team, members, arrived)
 
 
 cdef int64_t usual_rest = 0     # of the last call: of programs that want the core for long

@@ -895,8 +895,8 @@ cdef inline void arrive(team_t* team, int64_t me, int64_t* arrived) noexcept nog
 
 
 cdef int64_t wait_for_all(team_t* team, int64_t members, int64_t arrived) noexcept nogil:
-    """Until that many members have arrived so often; returns how long that took, if it took long: the
-    microseconds in which others had the core."""
+    """Until that many members have arrived so often; returns how long that took, if it took long:
+    the microseconds in which others had the core."""
     cdef int64_t k, moments = 0, began = 0
     for k in range(members):
         while fw_load(&team.seats[k].arrived) < arrived:
@@ -910,7 +910,8 @@ cdef int64_t wait_for_all(team_t* team, int64_t members, int64_t arrived) noexce
     return fw_microseconds() - began if began else 0
 
 
-cdef int64_t train_round(const job_t* job, scratch_t* s, team_t* team, int64_t me) noexcept nogil:
+cdef int64_t train_round(const job_t* job, scratch_t* s, team_t* team,
+                         int64_t me) noexcept nogil:
     """What `me` has to do in a round; returns for how many microseconds others had its core."""
     cdef int64_t members = team.members     # which the leader may change when all have arrived
     cdef int64_t first = part_begin(me, members, team.n_stripes)
@@ -945,7 +946,8 @@ cdef int64_t train_round(const job_t* job, scratch_t* s, team_t* team, int64_t m
     return lost + wait_for_all(team, members, arrived)
 
 
-cdef int64_t usual_rest = 0     # of the last call: of programs that want the core for long
+# How it was in the last call: other programs may want the cores for long.
+cdef int64_t last_rest = 0, last_resting = 0
 
 
 cdef void lead(const job_t* job, scratch_t* s, team_t* team, int64_t last) noexcept nogil:
@@ -954,7 +956,7 @@ cdef void lead(const job_t* job, scratch_t* s, team_t* team, int64_t last) noexc
     Where a round has waited for parts a quarter of its time, they rest for some rounds; for more
     of them each time, and for one less after each round that went well.
     """
-    cdef int64_t k, rest = fw_load(&usual_rest), resting = rest, began
+    cdef int64_t k, rest = fw_load(&last_rest), resting = fw_load(&last_resting), began
     team.first = job.first_block
     while team.first < last:
         team.last = min(team.first + ROUND, last)
@@ -974,7 +976,8 @@ cdef void lead(const job_t* job, scratch_t* s, team_t* team, int64_t last) noexc
         team.arrived = team.seats[0].arrived
         team.first = team.last
     fw_store(&team.over, 1)
-    fw_store(&usual_rest, rest)
+    fw_store(&last_rest, rest)
+    fw_store(&last_resting, resting)
 
 
 cdef void follow(const job_t* job, scratch_t* s, team_t* team, int64_t me) noexcept nogil:

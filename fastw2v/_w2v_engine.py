@@ -7,7 +7,6 @@ slices end decides nothing: draws and learning rate belong to the block.
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -55,13 +54,20 @@ def padded(table: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _stripes(table: np.ndarray, memory: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(columns of the table, the same of `memory`) stripe by stripe, each of them a table there."""
+def _room_for_stripes(table: np.ndarray) -> np.ndarray:
+    """Memory for a copy of the table (V, ld), each stripe of its columns a table there."""
     V, ld = table.shape
-    begins = _word2vec.stripes(ld)
-    for begin, end in itertools.pairwise(begins):
-        there = memory.reshape(-1)[V * begin : V * end].reshape(V, end - begin)
-        yield table[:, begin:end], there
+    return padded(np.empty((V, sum(step for *_, step in _word2vec.stripes(ld))), np.float32))
+
+
+def _stripes(table: np.ndarray, apart: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(columns of the table, the same in `apart`) stripe by stripe."""
+    V, ld = table.shape
+    memory, at = apart.reshape(-1), 0
+    for begin, end, step in _word2vec.stripes(ld):
+        rows = memory[V * at : V * (at + step)].reshape(V, step)
+        yield table[:, begin:end], rows[:, : end - begin]
+        at += step
 
 
 def keep_thresholds(counts: np.ndarray, sample: float) -> tuple[np.ndarray, np.ndarray]:
@@ -167,7 +173,7 @@ class Weights:
     def take_apart(self) -> None:
         """From here on the kernel works on copies, where each thread's columns are a table."""
         if not self._apart:
-            self._apart = [padded(np.empty_like(table)) for table in self._tables()]
+            self._apart = [_room_for_stripes(table) for table in self._tables()]
             for table, apart in zip(self._tables(), self._apart, strict=True):
                 for here, there in _stripes(table, apart):
                     there[...] = here
@@ -212,7 +218,8 @@ class Weights:
             *(ids, self.keep, self.alias, ways.points, ways.codes, ways.begins, ways.longest),
             self.near,
             *(self.window, self.negative, self.mode, key, block, first, last),
-            *(alpha, alpha_step, loss_every, self.batch, bool(self._apart), n_parts),
+            *(alpha, alpha_step, loss_every, self.batch, self.inputs.shape[1]),
+            *(bool(self._apart), n_parts),
         )
         return stats
 

@@ -53,21 +53,23 @@ static inline void fw_pause_a_moment(void) {
 }
 #endif
 
-/* Let others have the core: at once, or for some ten microseconds (Windows: milliseconds). */
+/* Let others have the core: for now, or for some microseconds (Windows: at least a millisecond). */
 #if defined(_WIN32)
 __declspec(dllimport) int __stdcall SwitchToThread(void);
 __declspec(dllimport) void __stdcall Sleep(unsigned long milliseconds);
 __declspec(dllimport) unsigned long long __stdcall GetTickCount64(void);
 static inline void fw_give_way(void) { SwitchToThread(); }
-static inline void fw_sleep_a_little(void) { Sleep(1); }
+static inline void fw_sleep(int64_t microseconds) {
+    Sleep((unsigned long)(microseconds / 1000 + 1));
+}
 static inline int64_t fw_microseconds(void) { return (int64_t)GetTickCount64() * 1000; }
 #else
 #include <sched.h>
 #include <time.h>
 static inline void fw_give_way(void) { sched_yield(); }
-static inline void fw_sleep_a_little(void) {
-    const struct timespec pause = {0, 20000};
-    nanosleep(&pause, 0);
+static inline void fw_sleep(int64_t microseconds) {
+    const struct timespec time = {0, (long)(1000 * microseconds)};    /* less than a second */
+    nanosleep(&time, 0);
 }
 static inline int64_t fw_microseconds(void) {
     struct timespec t;

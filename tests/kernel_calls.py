@@ -74,7 +74,7 @@ def word2vec_tables(n):
     return (
         *(*rows, np.zeros((8, 4)), *(none(np.uint32) for _ in range(3)), ids(N), none(np.uint32)),
         *(engine.alias_table(np.ones(V), 1.0), none(np.int32), none(np.uint8), none(np.int64)),
-        *(0, none(np.float32), 2, K, 1, 1, 9, 0, 8, 0.1, 0.0, 0, 4, True, n),
+        *(0, none(np.float32), 2, K, 1, 1, 9, 0, 8, 0.1, 0.0, 0, 4, 16, False, n),
     )
 
 

@@ -3,7 +3,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 def n_stats() -> int: ...
-def stripes(ld: int) -> list[int]: ...
+def stripes(ld: int) -> list[tuple[int, int, int]]: ...
 def most_near() -> int: ...
 def train(
     W_in: NDArray[Any],
@@ -32,6 +32,7 @@ def train(
     alpha_step: float,
     loss_every: int,
     batch: int,
+    ld: int,
     apart: bool,
     n_parts: int,
 ) -> None: ...

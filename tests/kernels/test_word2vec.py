@@ -353,9 +353,11 @@ def test_empty_calls():
 
 @pytest.mark.parametrize("ld", [16, 32, 112, 240, 256, 304, 1024])
 def test_stripes_are_nearly_equal(ld):
-    begins = _word2vec.stripes(ld)
-    assert begins[0] == 0 and begins[-1] == ld
-    widths = np.diff(begins)
+    begins, ends, steps = np.array(_word2vec.stripes(ld)).T
+    assert begins[0] == 0 and ends[-1] == ld
+    assert begins[1:].tolist() == ends[:-1].tolist()
+    widths = ends - begins
+    assert (steps >= widths).all() and set(steps // 16 % 2) == {1}
     assert set(widths % 16) == {0} and widths.min() > 0 and widths.max() - widths.min() <= 16
     assert widths[0] == widths.max()
     assert len(widths) == (1 if ld < 32 else 2 if ld < 256 else 4)

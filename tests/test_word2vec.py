@@ -119,13 +119,11 @@ def test_one_worker_gives_the_same_bits_without_any_environment(tmp_path):
     [
         {},
         {"shared_negatives": True},
-        {"shared_negatives": True, "negative": 2, "window": 1},
         {"shared_negatives": True, "negative": 9},
         {"sg": 1},
         {"sg": 1, "shared_negatives": True},
         {"sg": 1, "shared_negatives": False, "vector_size": 48},
         {"hs": 1, "negative": 2},
-        {"vector_size": 272, "cbow_mean": 0},
         {"vector_size": 300, "sg": 1, "shared_negatives": True, "compute_loss": True},
         {"vector_size": 3},
     ],

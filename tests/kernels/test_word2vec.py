@@ -92,10 +92,10 @@ def test_against_the_twin(rng, mode, D):
 
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES.values() if not mode & (FRESH | SHARED)])
-@pytest.mark.parametrize("D", [1, 35, 100, 270])
+@pytest.mark.parametrize("D", [1, 35, 270])  # 1, 2 and 4 stripes
 def test_batches_of_one_centre_against_the_twin(rng, mode, D):
-    assert_like_twin(make(rng, D, mode, batch=1), corpus(rng), block=97)
-    assert_like_twin(make(rng, D, mode, batch=1, hs=True), corpus(rng), block=30)
+    assert_like_twin(make(rng, D, mode, batch=1), corpus(rng, 200), block=97)
+    assert_like_twin(make(rng, D, mode, batch=1, hs=True), corpus(rng, 200), block=30)
 
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
@@ -176,7 +176,7 @@ def test_calls_may_be_cut_anywhere(rng, batch):
 
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
-@pytest.mark.parametrize("D", [3, 20, 100, 272])  # 1, 2, 2, 4 stripes
+@pytest.mark.parametrize("D", [3, 100, 272])  # 1, 2 and 4 stripes
 def test_batches_give_the_same_bits_for_any_parts(rng, mode, D):
     ids = corpus(rng)
     results = []

@@ -46,18 +46,23 @@ def padded(table: np.ndarray) -> np.ndarray:
     plain = table.dtype == np.float32 and table.flags.c_contiguous and table.flags.writeable
     if plain and ld == D and table.ctypes.data % 64 == 0:
         return table
-    block = np.empty(V * ld + LANES, np.float32)
-    start = -block.ctypes.data % 64 // 4
-    rows = block[start : start + V * ld].reshape(V, ld)
+    rows = _at_cache_lines(V, ld)
     rows[:, :D] = table
     rows[:, D:] = 0
     return rows
 
 
+def _at_cache_lines(V: int, ld: int) -> np.ndarray:
+    """An empty table."""
+    block = np.empty(V * ld + LANES, np.float32)
+    start = -block.ctypes.data % 64 // 4
+    return block[start : start + V * ld].reshape(V, ld)
+
+
 def _room_for_stripes(table: np.ndarray) -> np.ndarray:
     """Memory for a copy of the table (V, ld), each stripe of its columns a table there."""
     V, ld = table.shape
-    return padded(np.empty((V, sum(step for *_, step in _word2vec.stripes(ld))), np.float32))
+    return _at_cache_lines(V, sum(step for *_, step in _word2vec.stripes(ld)))
 
 
 def _stripes(table: np.ndarray, apart: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

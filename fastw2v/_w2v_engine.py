@@ -23,7 +23,7 @@ LEAST_BLOCK = 256
 BLOCKS = 64
 PLANNED_BLOCK = 256  # positions of a block where threads go through the same centres
 PLANNED_CONTEXTS = 1 << 15  # that stand in such a block, with wide windows
-BATCH, LEAST_BATCH = 16, 1  # centres that are scored before the first of them is learned
+BATCH = 16  # centres at most that are scored before the first of them is learned
 BATCH_CHANGES = 8  # of one word between its score and its last change
 SLICE_SECONDS = 0.1
 NEAR_SHARE = 1e-4  # of the text: words whose rows threads have copies of
@@ -185,10 +185,11 @@ class Weights:
 
     def put_together(self) -> None:
         """What was trained into `inputs`, `outputs` and `nodes`: before anybody looks at them."""
-        for table, apart in zip(self._tables(), self._apart, strict=bool(self._apart)):
-            for here, there in _stripes(table, apart):
-                here[...] = there
-        self._apart = []
+        if self._apart:
+            for table, apart in zip(self._tables(), self._apart, strict=True):
+                for here, there in _stripes(table, apart):
+                    here[...] = there
+            self._apart = []
 
     def _tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.inputs, self.outputs, self.nodes
@@ -249,7 +250,7 @@ def block_size(n: int) -> int:
 
 def planned_block_size(n: int, window: int) -> int:
     """The same where threads go through the same centres: blocks that fit into a cache."""
-    return min(block_size(n), max(LEAST_BATCH, min(PLANNED_BLOCK, PLANNED_CONTEXTS // window)))
+    return min(block_size(n), max(1, min(PLANNED_BLOCK, PLANNED_CONTEXTS // window)))
 
 
 def batch_size(counts: np.ndarray, sample: float, window: int, negative: int) -> int:
@@ -259,7 +260,7 @@ def batch_size(counts: np.ndarray, sample: float, window: int, negative: int) ->
     left = counts * keep_thresholds(counts, sample)[0]
     # For each centre as a context, which there are window + 1 of on average, and as an output.
     most = float(left.max() / left.sum()) * (window + 1 + negative + 1)
-    return int(np.clip(BATCH_CHANGES / most, LEAST_BATCH, BATCH))
+    return int(np.clip(BATCH_CHANGES / most, 1, BATCH))
 
 
 def epoch_key(seed: int, call: int, epoch: int) -> int:

@@ -44,7 +44,7 @@ from common_math cimport sigmoid_run
 from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 from word2vec_centres cimport (
-    AHEAD, END, MEAN, N_STATS, SHARE, SKIP_GRAM, TOGETHER,
+    AHEAD, CHUNK, END, MEAN, N_STATS, SHARE, SKIP_GRAM, TOGETHER,
     begin_block, centre_t, draw_words, is_fresh, is_shared, job_t, list_for_all, list_for_four,
     list_for_mean, list_for_one, max_outputs, next_centre, walk_t,
 )
@@ -119,7 +119,7 @@ cdef struct batch_t:
 
 cdef struct scratch_t:
     walk_t walk
-    centre_t centres[4]         # TOGETHER
+    centre_t centres[TOGETHER]
     int64_t n_works             # centres that can be learned at once
     work_t* works
     float* numbers              # the g of all of them, one after the other if batch > 0, then the z
@@ -133,7 +133,7 @@ cdef struct scratch_t:
     int64_t waiting             # centres of CBOW whose outputs are not listed yet
     bint in_block               # whether its next centres are those of `walk`, or of block
     int64_t block, end_block
-    double nobodys_stats[4]     # N_STATS
+    double nobodys_stats[N_STATS]
     # Copies of the first rows of W_in and W_out.
     int32_t n_near              # 0 as long as there are none
     int64_t since               # centres since the last exchange
@@ -181,7 +181,7 @@ cdef void free_centres(centre_t* centres, int64_t n) noexcept nogil:
 
 
 cdef bint make_walk(walk_t* w, const job_t* job) noexcept nogil:
-    cdef int64_t M = 2 * job.room, drawn = job.K * 256      # CHUNK
+    cdef int64_t M = 2 * job.room, drawn = job.K * CHUNK
     if is_fresh(job) and drawn < M * job.K:
         drawn = M * job.K
     w.words = <int32_t*> malloc((job.block + M + 2) * sizeof(int32_t))
@@ -639,7 +639,7 @@ cdef struct team_t:
     int64_t round, members, arrived
     int64_t first, last         # its blocks
     int64_t n_stripes
-    job_t stripes[4]            # STRIPES
+    job_t stripes[STRIPES]
     float* partial              # (2, STRIPES, n_partial) scores of two batches
     int64_t n_partial
     seat_t* seats               # (STRIPES,)

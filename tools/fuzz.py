@@ -7,13 +7,17 @@ tests/data/fuzz, where the tests read it again from then on.
 
     python tools/fuzz.py --count 1000000            all readers
     python tools/fuzz.py pairs --seconds 60 --seed 7
+    python tools/fuzz.py pairs --atheris            files that reach new lines are changed further
     python tools/fuzz.py --list
 """
 
 import argparse
 import collections
+import contextlib
 import faulthandler
 import hashlib
+import itertools
+import math
 import os
 import random
 import resource
@@ -26,7 +30,13 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
 
-import readers  # noqa: E402
+if GUIDED := "--atheris" in sys.argv:  # our modules are compiled with counters when first imported
+    import atheris
+
+    with atheris.instrument_imports(include=["fastw2v"]):
+        import readers
+else:
+    import readers
 
 FINDS = TESTS / "data" / "fuzz"
 ROOM = 1 << 29  # address space beside what the process has once everything is imported
@@ -52,7 +62,6 @@ def where(error):
 def fuzz(name, count, seconds, seed, folder):
     """Counts of what became of the files of one reader."""
     files = readers.whole_files(name, folder)
-    path = readers.path_for(name, folder)
     found = collections.Counter()
     limit_memory()
     end = time.monotonic() + seconds
@@ -60,19 +69,63 @@ def fuzz(name, count, seconds, seed, folder):
         if time.monotonic() > end:
             break
         rng = random.Random(f"{name} {seed} {k}")
-        data = readers.damage(name, rng, files)
-        write(path, data)
-        try:
-            found[readers.attempt(name, path, len(data), memory=k % MEASURED == 0)] += 1
-        except readers.Misbehaved as error:
-            found["found"] += 1
-            keep(name, data, error, found)
+        read(name, readers.damage(name, rng, files), k, folder, found)
     return found
 
 
-def write(path, data):
+def fuzz_guided(name, count, seconds, seed, folder):
+    """The same, where a file that reaches new lines joins those that are changed.
+
+    Ends the process, as libFuzzer does.
+    """
+    files = readers.whole_files(name, folder)
+    whole = Path(folder, "whole")
+    whole.mkdir()
+    for k, data in enumerate(files):
+        (whole / str(k)).write_bytes(data)
+    found = collections.Counter()
+    start, reads = time.monotonic(), itertools.count()
+
+    def once(data):
+        k = next(reads)
+        read(name, data, k, folder, found)
+        if k % 10_000 == 0 or k + 1 == count:
+            report(name, found, start)
+
+    def change(data, limit, seed):
+        rng = random.Random(seed)
+        if data and rng.random() < 0.7:
+            # An archive that is none any more, in whatever way, has no members to damage.
+            with contextlib.suppress(Exception):
+                return readers.damage(name, rng, [data, data, rng.choice(files)])[:limit]
+        return atheris.Mutate(data, limit)
+
+    options = [f"-runs={count}", f"-seed={seed + 1}", "-timeout=0", "-max_len=65536"]
+    if math.isfinite(seconds):
+        options.append(f"-max_total_time={seconds:.0f}")
+    atheris.Setup(
+        [sys.argv[0], *options, "-rss_limit_mb=0", "-verbosity=0", str(whole)],
+        once,
+        custom_mutator=change,
+    )
+    limit_memory()
+    atheris.Fuzz()
+
+
+def read(name, data, k, folder, found):
+    path = readers.path_for(name, folder)
     with open(path, "wb") as file:
         file.write(data)
+    try:
+        found[readers.attempt(name, path, len(data), memory=k % MEASURED == 0)] += 1
+    except readers.Misbehaved as error:
+        found["found"] += 1
+        keep(name, data, error, found)
+
+
+def report(name, found, start):
+    n = sum(found[kind] for kind in ("read", "refused", "found"))
+    print(f"{name}: {n} files in {time.monotonic() - start:.0f} s, {dict(found)}", flush=True)
 
 
 def keep(name, data, error, found):
@@ -92,6 +145,7 @@ def main():
     parser.add_argument("--count", type=int, default=10_000, help="files for each reader")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="for each reader")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--atheris", action="store_true", help="one reader, guided by coverage")
     parser.add_argument("--list", action="store_true", help="the names of the readers")
     arguments = parser.parse_args()
     if arguments.list:
@@ -100,16 +154,17 @@ def main():
     unknown = set(arguments.reader) - set(readers.READERS)
     if unknown:
         parser.error(f"unknown reader {sorted(unknown)[0]!r}; known: {', '.join(readers.READERS)}")
+    if arguments.atheris and len(arguments.reader) != 1:
+        parser.error("--atheris takes one reader: libFuzzer ends the process after it")
     faulthandler.enable()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     failed = 0
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         for name in arguments.reader or readers.READERS:
             start = time.monotonic()
-            found = fuzz(name, arguments.count, arguments.seconds, arguments.seed, folder)
-            n = sum(found[kind] for kind in ("read", "refused", "found"))
-            took = time.monotonic() - start
-            print(f"{name}: {n} files in {took:.0f} s, {dict(found)}", flush=True)
+            run = fuzz_guided if arguments.atheris else fuzz
+            found = run(name, arguments.count, arguments.seconds, arguments.seed, folder)
+            report(name, found, start)
             failed += found["found"]
     return failed > 0
 

@@ -26,8 +26,12 @@ CONTEXTS, TARGET = create_contexts_target(CORPUS, WINDOW)
 H_ROWS = np.random.default_rng(1).standard_normal((5, H)).astype(np.float32)
 
 
-def pickled(x):
-    return pickle.loads(pickle.dumps(x))
+def pickled(x, protocol=4):
+    return pickle.loads(pickle.dumps(x, protocol))
+
+
+def pickled_by_protocol_5(x):  # whose arrays do not own their memory
+    return pickled(x, 5)
 
 
 class Wrapped(BaseModel):
@@ -54,7 +58,7 @@ MAKERS = {
 }
 OWN_LISTS = ("OwnCBOW",)  # lists of gradients in a class that is not built on ours
 
-copiers = pytest.mark.parametrize("copier", [copy.deepcopy, pickled])
+copiers = pytest.mark.parametrize("copier", [copy.deepcopy, pickled, pickled_by_protocol_5])
 makers = pytest.mark.parametrize("name", MAKERS)
 
 

@@ -132,11 +132,26 @@ class KeyedVectors:
         return self.expandos[attr][self.get_index(key)].item()
 
     def set_vecattr(self, key: Any, attr: str, val: Any) -> None:
-        """Set a number that belongs to a word; 0 for all others if there was none before."""
+        """Set a number that belongs to a word; 0 for all others if there was none before.
+
+        Raises TypeError for a number where there are texts, or the other way round.
+        """
         row = self.get_index(key)
-        if attr not in self.expandos:
-            self.expandos[attr] = np.zeros(len(self), np.asarray(val).dtype)
+        self.expandos[attr] = self._numbers(attr, np.asarray(val))
         self.expandos[attr][row] = val
+
+    def _numbers(self, attr: str, new: np.ndarray) -> np.ndarray:
+        """What belongs to the words (V,), of a dtype that holds `new` as well."""
+        there = self.expandos.get(attr)
+        if there is None:
+            return np.zeros(len(self), new.dtype)
+        texts = [kind for kind in (there.dtype, new.dtype) if kind.kind not in "biuf"]
+        if len(texts) == 1:
+            raise TypeError(f"{attr}: expected {there.dtype}, as there is, got {new.dtype}")
+        with np.errstate(invalid="ignore", over="ignore"):  # what does not fit is seen
+            if not texts and np.array_equal(new.astype(there.dtype), new):
+                return there
+        return there.astype(np.promote_types(there.dtype, new.dtype), copy=False)
 
     @property
     def norms(self) -> np.ndarray:
@@ -202,6 +217,7 @@ class KeyedVectors:
                 raise ValueError(
                     f"extras[{name!r}]: expected shape ({len(names)},), got {values.shape}"
                 )
+        numbers = {name: self._numbers(name, values) for name, values in given.items()}
         new = [i for i, name in enumerate(names) if name not in self.key_to_index]
         old = [i for i, name in enumerate(names) if name in self.key_to_index]
         first = len(self)
@@ -210,10 +226,9 @@ class KeyedVectors:
             for place, i in enumerate(new):
                 self.key_to_index[names[i]] = first + place
             self.index_to_key.extend(names[i] for i in new)
-            for name, values in self.expandos.items():
-                self.expandos[name] = np.concatenate([values, np.zeros(len(new), values.dtype)])
+        for name, values in (self.expandos | numbers).items():
+            self.expandos[name] = np.concatenate([values, np.zeros(len(new), values.dtype)])
         for name, values in given.items():
-            self.expandos.setdefault(name, np.zeros(len(self), values.dtype))
             self.expandos[name][first:] = values[new]
         if replace and old:
             at = [self.key_to_index[names[i]] for i in old]

@@ -4,8 +4,13 @@ import signal
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from fastw2v import _threads
+
+# No test is timed: the machine may have other work to do.
+settings.register_profile("untimed", parent=settings.default, deadline=None)
+settings.load_profile("untimed")
 
 # A shell starts its background jobs with Ctrl-C ignored, and they hand that on to their children.
 # Tests of Ctrl-C need what a program in the foreground has.

@@ -162,9 +162,7 @@ class RecurrentKernelTests:
         n_parts=st.integers(1, 4),
         seed=st.integers(0, 2**32 - 1),
     )
-    @settings(
-        max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
-    )
+    @settings(max_examples=40, suppress_health_check=[HealthCheck.differing_executors])
     def test_any_shape(self, N, T, H, kind, dtype, by_units, n_parts, seed):
         rng = np.random.default_rng(seed)
         call = Call(self.noun, rng, dtype, N, T, H, kind, rng.integers(0, T + 1, N))

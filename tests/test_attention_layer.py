@@ -156,7 +156,7 @@ def test_a_nan_stays_in_its_row(book, rng):
     dtype=st.sampled_from([np.float32, np.float64]),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_shape(name, book, sizes, dtype, seed):
     rng = np.random.default_rng(seed)
     sizes = dict(zip((N, T, T_DEC, H), sizes, strict=True))

@@ -145,7 +145,7 @@ def assert_same_thing(actual, expected):
         assert actual == expected
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     array=hnp.arrays(
         st.one_of(
@@ -336,7 +336,7 @@ def test_a_damaged_byte_is_an_error_or_other_content(tmp_path):
     assert refused > len(data) // 2
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.binary(max_size=200))
 def test_noise(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("noise") / "noise.pkl"

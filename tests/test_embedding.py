@@ -32,7 +32,7 @@ def test_finite_differences(rng):
     gradient=st.sampled_from(["f4", "f8", "i4", "strided", "F", "read-only"]),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_table_ids_and_gradient(V, D, shape, integer, table, gradient, seed):
     rng = np.random.default_rng(seed)
     W = rng.standard_normal((V, D)).astype(table if table[-1].isdigit() else "f4")

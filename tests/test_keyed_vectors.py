@@ -577,3 +577,74 @@ def test_gensim_and_we_read_each_other_s_files(vectors, tmp_path, name):
         answer = mine.most_similar(*arguments)
         assert [word for word, _ in answer] == [word for word, _ in expected]
         assert [score for _, score in answer] == pytest.approx([s for _, s in expected], abs=1e-6)
+
+
+def test_numbers_of_words():
+    vectors = KeyedVectors.from_words("ab", [[3, 4], [0, 0]])
+    vectors.set_vecattr("b", "count", 7)
+    assert vectors.expandos["count"].tolist() == [0, 7]
+    assert vectors.add_vector("c", [1, 0]) == 2
+    assert vectors.add_vector("a", [0, 2]) == 0
+    assert vectors["a"].tolist() == [0, 2] and vectors.get_vecattr("c", "count") == 0
+    extras = {"count": [9, 5], "tag": ["noun", "verb"]}
+    vectors.add_vectors(["c", "d"], [[8, 8], [6, 6]], extras, replace=True)
+    assert vectors.vectors.tolist() == [[0, 2], [0, 0], [8, 8], [6, 6]]
+    assert vectors.expandos["count"].tolist() == [0, 7, 9, 5]
+    assert vectors.expandos["tag"].tolist() == ["", "", "noun", "verb"]
+    vectors.add_vectors(["d", "e"], [[1, 1], [2, 2]], {"count": [1, 2]})  # d is there
+    assert vectors["d"].tolist() == [6, 6] and vectors.get_vecattr("d", "count") == 5
+    assert vectors.expandos["count"].tolist() == [0, 7, 9, 5, 2]
+    vectors.sort_by_descending_frequency()
+    assert vectors.index_to_key == ["c", "b", "d", "e", "a"]
+    assert vectors.get_vecattr("d", "tag") == "verb"
+    order = [vectors.get_index(word) for word in vectors.index_to_key]
+    vectors.sort_by_descending_frequency()
+    assert order == list(range(5))
+
+
+def test_numbers_of_words_are_not_cut():
+    vectors = KeyedVectors.from_words("ab", [[1], [2]])
+    vectors.expandos = {"count": np.array([1, 2], np.uint8), "tag": np.array(["x", "y"])}
+    vectors.set_vecattr("a", "count", 200)
+    assert vectors.expandos["count"].dtype == np.uint8
+    vectors.set_vecattr("a", "count", 300)
+    vectors.set_vecattr("b", "tag", "longer")
+    vectors.add_vectors(["c"], [[3]], {"count": [0.5], "tag": ["longest"]})
+    assert vectors.expandos["count"].tolist() == [300, 2, 0.5]
+    vectors.set_vecattr("c", "count", 1e300)
+    assert vectors.get_vecattr("c", "count") == 1e300
+    vectors.expandos["rank"] = np.arange(3)
+    vectors.set_vecattr("b", "rank", float("nan"))
+    np.testing.assert_array_equal(vectors.expandos["rank"], [0, np.nan, 2])
+    assert vectors.expandos["tag"].tolist() == ["x", "longer", "longest"]
+    for change, error, message in (
+        (lambda: vectors.set_vecattr("a", "count", "many"), TypeError, "count: expected float64"),
+        (
+            lambda: vectors.set_vecattr("a", "tag", 3),
+            TypeError,
+            "tag: expected <U7, as there is",
+        ),
+        (lambda: vectors.set_vecattr("q", "new", 3), KeyError, "'q' is not among the 3 words"),
+        (lambda: vectors.add_vectors(["d"], [[4]], {"tag": [1]}), TypeError, "tag: expected <U7"),
+        (lambda: vectors.add_vectors(["d"], [[4]], {"new": [1, 2]}), ValueError, r"shape \(1,\)"),
+    ):
+        with pytest.raises(error, match=message):
+            change()
+    assert len(vectors) == 3 and list(vectors.expandos) == ["count", "tag", "rank"]
+
+
+def test_what_is_there_for_gensims_sake():
+    vectors = KeyedVectors.from_words("ab", [[3, 4], [0, 0]])
+    vectors.sort_by_descending_frequency()  # without counts
+    vectors.fill_norms()
+    vectors.init_sims()
+    assert vectors.vectors.tolist() == [[3, 4], [0, 0]]
+    assert not vectors.has_index_for(["a"])
+    with pytest.raises(ValueError, match=r"weights: expected shape \(1,\), got \(2,\)"):
+        vectors.get_mean_vector(["a"], [1, 2])
+    with pytest.raises(ValueError, match="expected words that are there, or vectors, got none"):
+        vectors.get_mean_vector(["none"])
+    with pytest.raises(KeyError, match="'none' is not among"):
+        vectors.get_mean_vector(["none"], ignore_missing=False)
+    vectors.init_sims(replace=True)
+    np.testing.assert_allclose(vectors.vectors, [[0.6, 0.8], [0, 0]])

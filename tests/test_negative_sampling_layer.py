@@ -188,7 +188,7 @@ def test_same_bits_for_any_number_of_parts(rng, dtype, all_parts):
     stride=st.sampled_from([1, 2, -1]),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_shape_stride_and_dtype(N, D, K, integer, real, stride, seed):
     rng = np.random.default_rng(seed)
     W = rng.standard_normal((13, D)).astype(np.float32)

@@ -18,7 +18,7 @@ def numbers(rng, shape, kind):
     return rng.integers(0, 4, shape).astype(kind)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(*(st.sampled_from(KINDS) for _ in range(3)), st.integers(0, 2**32 - 1))
 def test_a_new_array_has_the_dtype_that_numpy_gives(kind_a, kind_b, kind_bias, seed):
     rng = np.random.default_rng(seed)
@@ -31,7 +31,7 @@ def test_a_new_array_has_the_dtype_that_numpy_gives(kind_a, kind_b, kind_bias, s
         np.testing.assert_array_equal(out, expected)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     *(st.sampled_from(KINDS) for _ in range(3)),
     st.sampled_from(["f4", "f8", ">f4"]),
@@ -171,7 +171,7 @@ def test_column_sums_of_any_memory(rng, kind):
         np.testing.assert_array_equal(found, a.sum(axis=0, dtype=np.float64).astype(found.dtype))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     *(st.sampled_from(["f4", "f8", "i4", ">f4"]) for _ in range(2)),
     st.booleans(),

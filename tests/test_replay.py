@@ -355,7 +355,7 @@ KINDS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     plan=plans, kind=KINDS, dtype=st.sampled_from([np.float32, np.float64]), D=st.integers(1, 70)
 )

@@ -248,7 +248,7 @@ def test_layers_are_the_cells(book, rng, name):
     padded=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_shape(name, book, N, T, D, H, dtype, padded, seed):
     rng = np.random.default_rng(seed)
     params = weights_of(rng, name, D, H, dtype)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import N_PARTS, assert_same_bits
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -82,7 +82,6 @@ def test_document_000_cell_188_and_209_contexts():
     assert contexts[0].tolist() == [0, 1, 3, 4]
 
 
-@settings(deadline=None)
 @given(
     base=hnp.arrays(np.int64, st.integers(0, 60), elements=st.integers(0, 11)),
     kind=st.sampled_from(INTEGERS),
@@ -359,7 +358,6 @@ def test_a_matrix_of_another_vocabulary():
 # nearest
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_nearest_of_any_matrix(data):
     kind = data.draw(st.sampled_from(["f2", "f4", "f8", ">f4", "i4"]))

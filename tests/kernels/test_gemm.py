@@ -153,7 +153,7 @@ def test_inf_times_zero_is_nan_where_both_are_given(dtype):
     assert C.shape == (11, 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.tuples(st.integers(0, 45), st.integers(0, 45), st.integers(0, 140)),
     st.sampled_from(LAYOUTS),

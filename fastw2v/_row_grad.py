@@ -243,6 +243,17 @@ _MUTATORS = {
     np.putmask,
 }
 
+# Functions that only read; before numpy 2.4 they have no signature that would tell.
+_READERS = {
+    np.bincount,
+    np.inner,
+    np.lexsort,
+    np.may_share_memory,
+    np.shares_memory,
+    np.vdot,
+    np.where,
+}
+
 
 @functools.cache
 def _signature(func):
@@ -254,6 +265,8 @@ def _signature(func):
 
 def _target(func, args, kwargs):
     """Note the arrays that a numpy function writes to; returns its `out`, if any."""
+    if func in _READERS:
+        return None
     signature = _signature(func)
     try:
         bound = signature.bind(*args, **kwargs).arguments if signature else None

@@ -13,7 +13,6 @@ wait where all code that can look is ours; in a loop of their own users ask for 
 import contextlib
 import functools
 import os
-import sys
 import threading
 import weakref
 
@@ -63,8 +62,8 @@ class _Table:
     """One parameter, its states, and the step that each row is at. It does not keep the array."""
 
     def __init__(self, replay, W, states):
-        self.keys = keys = _keys(W)
-        self.array = weakref.ref(W, lambda _: [TABLES.pop(key, None) for key in keys])
+        key = id(W)
+        self.array = weakref.ref(W, lambda _: TABLES.pop(key, None))
         self.replay, self.states = replay, states
         # The kernels take two states and a matrix; a vector is one of rows of one number.
         self.kernel_states = [as_table(state) for state in states] + [None] * (2 - len(states))
@@ -160,7 +159,7 @@ class Replay:
             self.tables[i] = table
             if table is not None and self.waits and TABLES.get(key[i]) is not table:
                 settle(W)  # another optimizer's steps come first
-                TABLES.update(dict.fromkeys(table.keys, table))
+                TABLES[key[i]] = table
         return self.tables
 
     def _suits(self, W, grad, states, params):
@@ -174,8 +173,7 @@ class Replay:
                 (a.shape, a.dtype) == (W.shape, W.dtype) and a.flags.carray and type(a) is type(W)
                 for a in states
             )
-            and not any(other is not W and np.may_share_memory(W, other) for other in params)
-            and sum(other is W for other in params) == 1
+            and sum(other is W or other.base is W for other in params) == 1
         )
 
     @_locked
@@ -212,8 +210,7 @@ class Replay:
         for table in self.tables:
             W = None if table is None else table.array()
             if W is not None and TABLES.get(id(W)) is table:
-                for key in table.keys:
-                    del TABLES[key]
+                del TABLES[id(W)]
 
     @_locked
     def _restart(self):
@@ -227,37 +224,18 @@ class Replay:
 
 
 def can_wait(W):
-    """Whether rows of this array can wait: the kernels take it, and it owns its memory."""
+    """Whether rows of this array can wait: the kernels take it, and it owns its memory.
+
+    An array out of a pickle of protocol 5 does not: views of it lead past it to another one.
+    """
     return (
         type(W) is np.ndarray
         and W.ndim in (1, 2)
-        and (W.base is None or _out_of_pickle(W))
+        and (W.base is None or type(W.base) is bytes)  # as out of older pickles
         and W.size > 0
         and W.flags.carray
         and has_plain_rows(as_table(W))
     )
-
-
-def _out_of_pickle(W):
-    """Whether W is alone in memory that pickle has given it.
-
-    That is a bytes object, or from protocol 5 on a bytearray with a view and a flat array of it
-    between them, all of which nobody else was told of.
-    """
-    flat = W.base
-    if type(flat) is not np.ndarray:
-        return type(flat) is bytes
-    return (
-        type(flat.base) is memoryview
-        and type(flat.base.obj) is bytearray
-        and sys.getrefcount(flat.base.obj) == 2  # the view's and the argument's
-        and flat.size == W.size
-    )
-
-
-def _keys(W):
-    """The ids by which readers find the table of W: its own, and that of the base of its views."""
-    return [id(W), id(W.base)] if type(W.base) is np.ndarray else [id(W)]
 
 
 @contextlib.contextmanager
@@ -298,6 +276,7 @@ def _tables_of(model, fewest):
     tables = {id(W): W for W in named if sum(other is W for other in named) == 1}
     if not tables or len(model.params) != len(model.grads):
         return {}
+    others = [W for W in model.params if id(W) not in tables]
     listed = {id(W) for W in model.params}
     for key, W in list(tables.items()):
         grads = [g for w, g in zip(model.params, model.grads, strict=True) if w is W]
@@ -310,7 +289,7 @@ def _tables_of(model, fewest):
             # what is compared as a whole with its own kind, or read by others too, does not wait
             and (W.ndim == 1 or W.shape[0] != W.shape[1])
             and not any(other.shape == W.shape[::-1] for other in tables.values() if W.ndim == 2)
-            and not any(np.may_share_memory(W, x) for x in model.params if x is not W)
+            and not any(np.may_share_memory(W, other) for other in others)
             and key not in TABLES
         ):
             del tables[key]

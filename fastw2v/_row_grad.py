@@ -243,30 +243,27 @@ _MUTATORS = {
     np.putmask,
 }
 
-# Functions that only read; before numpy 2.4 they have no signature that would tell.
-_READERS = {
-    np.bincount,
-    np.inner,
-    np.lexsort,
-    np.may_share_memory,
-    np.shares_memory,
-    np.vdot,
-    np.where,
-}
+# The arguments of functions that have no signature before numpy 2.4: these only read, if anything.
+_SIGNATURES = dict.fromkeys(
+    [
+        *(np.bincount, np.can_cast, np.empty_like, np.inner, np.lexsort, np.may_share_memory),
+        *(np.min_scalar_type, np.packbits, np.ravel_multi_index, np.result_type),
+        *(np.shares_memory, np.unpackbits, np.unravel_index, np.vdot, np.where),
+    ],
+    lambda *arrays, **options: None,
+) | {np.dot: lambda a, b, out=None: None}
 
 
 @functools.cache
 def _signature(func):
     try:
-        return inspect.signature(func)
+        return inspect.signature(_SIGNATURES.get(func, func))
     except (TypeError, ValueError):
         return None
 
 
 def _target(func, args, kwargs):
     """Note the arrays that a numpy function writes to; returns its `out`, if any."""
-    if func in _READERS:
-        return None
     signature = _signature(func)
     try:
         bound = signature.bind(*args, **kwargs).arguments if signature else None

@@ -9,7 +9,7 @@ import numpy as np
 
 __all__ = ["TABLES", "Settled", "catch_up", "may_wait", "settle"]
 
-# Tables with rows that may wait, by the id of the array, which has its memory for itself.
+# Tables with rows that may wait, by the id of the array, which owns its memory.
 TABLES = {}
 
 

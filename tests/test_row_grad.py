@@ -262,7 +262,7 @@ def test_reading_keeps_the_list(layer):
         copy.deepcopy(grad), pickle.loads(pickle.dumps(grad)), grad.flatten(), grad.take([1]),
         np.allclose(grad, plain), grad == plain, grad.dot(np.ones(5, np.float32)), grad.tolist(),
         np.where(grad > 0, grad, 0), np.array(grad), grad.clip(0, 1), grad.T.copy(),
-        np.inner(grad, grad), np.vdot(grad, grad), np.lexsort(grad.T),
+        np.inner(grad, grad), np.vdot(grad, grad), np.lexsort(grad.T), np.dot(grad, grad.T),
         np.shares_memory(grad, plain), np.may_share_memory(grad, plain), np.einsum("nd->d", grad),
     ]  # fmt: skip
     assert rows_of(grad) == [1, 3]

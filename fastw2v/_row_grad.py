@@ -38,7 +38,20 @@ class _Tracker:
     of the gradient lie there, and the memory itself is zero.
     """
 
-    __slots__ = ("adopted", "dense", "first", "fresh", "mark", "n_rows", "packed", "rows", "stamp")
+    __slots__ = (
+        *(
+            "adopted",
+            "dense",
+            "first",
+            "fresh",
+            "mark",
+            "n_rows",
+            "packed",
+            "rows",
+            "stamp",
+            "turn",
+        ),
+    )
 
     def __init__(self, V):
         capacity = V // 4 + 1  # beyond a quarter of the rows a list costs more than it saves
@@ -52,12 +65,23 @@ class _Tracker:
         self.dense = False
         self.adopted = False
         self.packed = None
+        self.turn = None
 
     def reset(self):
         """After everything was set to zero."""
         self.mark[:] = 0
         self.n_rows = 0
         self.dense = False
+
+    def begin(self):
+        """Before the list is changed; `end` takes what is returned."""
+        self.turn = turn = object()
+        return turn
+
+    def end(self, turn):
+        """After the list was changed, which is worth nothing if another thread did so meanwhile."""
+        if self.turn is not turn:
+            self.dense = True
 
 
 class RowGrad(np.ndarray):
@@ -546,6 +570,7 @@ def write_rows(grad, ids, V, x, coef=None):
         _SCATTER[key](rows, ids, x, coef, n_parts)
         return
     tracker = grad._tracker
+    turn = tracker.begin()
     if tracker.dense:
         rows[...] = 0
         tracker.reset()
@@ -560,6 +585,7 @@ def write_rows(grad, ids, V, x, coef=None):
     else:
         tracker.rows, tracker.fresh = tracker.fresh, tracker.rows
         tracker.n_rows, tracker.stamp = n_rows, 3 - tracker.stamp
+    tracker.end(turn)
 
 
 def clear(grad):
@@ -571,10 +597,12 @@ def clear(grad):
         return
     if is_tracked(grad) and not grad._tracker.dense:
         tracker = grad._tracker
+        turn = tracker.begin()
         rows = tracker.rows[: tracker.n_rows]
         grad.view(np.ndarray)[rows] = 0
         tracker.mark[rows] = 0
         tracker.n_rows = 0
+        tracker.end(turn)
         return
     _plain(grad)[...] = 0
     if is_tracked(grad):

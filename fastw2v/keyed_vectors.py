@@ -132,26 +132,33 @@ class KeyedVectors:
         return self.expandos[attr][self.get_index(key)].item()
 
     def set_vecattr(self, key: Any, attr: str, val: Any) -> None:
-        """Set a number that belongs to a word; 0 for all others if there was none before.
+        """Set a number or a text that belongs to a word; 0 or "" for all others if there was none.
 
-        Raises TypeError for a number where there are texts, or the other way round.
+        The array of that name in `expandos` is replaced by one of a wider dtype where it cannot
+        hold the value. Raises TypeError where no dtype holds it and what is there.
         """
         row = self.get_index(key)
-        self.expandos[attr] = self._numbers(attr, np.asarray(val))
-        self.expandos[attr][row] = val
+        if np.ndim(val):
+            raise ValueError(f"val: expected one number or text, got shape {np.shape(val)}")
+        numbers = self._numbers(attr, np.asarray(val))
+        numbers[row] = val
+        self.expandos[attr] = numbers
 
     def _numbers(self, attr: str, new: np.ndarray) -> np.ndarray:
-        """What belongs to the words (V,), of a dtype that holds `new` as well."""
+        """What belongs to the words (V,), in a dtype that holds `new` as well."""
         there = self.expandos.get(attr)
         if there is None:
             return np.zeros(len(self), new.dtype)
-        texts = [kind for kind in (there.dtype, new.dtype) if kind.kind not in "biuf"]
-        if len(texts) == 1:
-            raise TypeError(f"{attr}: expected {there.dtype}, as there is, got {new.dtype}")
-        with np.errstate(invalid="ignore", over="ignore"):  # what does not fit is seen
-            if not texts and np.array_equal(new.astype(there.dtype), new):
-                return there
-        return there.astype(np.promote_types(there.dtype, new.dtype), copy=False)
+        if _holds(there.dtype, new):
+            return there
+        if (there.dtype.kind in "biuf") == (new.dtype.kind in "biuf"):
+            wider = np.promote_types(there.dtype, new.dtype)
+            if _holds(wider, there) and _holds(wider, new):
+                return there.astype(wider)
+        raise TypeError(
+            f"{attr}: expected {there.dtype}, as there is, got {new.dtype}; "
+            f"no dtype holds both: give expandos[{attr!r}] another array"
+        )
 
     @property
     def norms(self) -> np.ndarray:
@@ -226,8 +233,9 @@ class KeyedVectors:
             for place, i in enumerate(new):
                 self.key_to_index[names[i]] = first + place
             self.index_to_key.extend(names[i] for i in new)
-        for name, values in (self.expandos | numbers).items():
-            self.expandos[name] = np.concatenate([values, np.zeros(len(new), values.dtype)])
+            for name, values in (self.expandos | numbers).items():
+                numbers[name] = np.concatenate([values, np.zeros(len(new), values.dtype)])
+        self.expandos.update(numbers)
         for name, values in given.items():
             self.expandos[name][first:] = values[new]
         if replace and old:
@@ -781,6 +789,19 @@ def _gensim() -> Any:
     except ImportError as error:
         raise ImportError("to_gensim: gensim is not installed; pip install gensim") from error
     return models
+
+
+def _holds(dtype: np.dtype, values: np.ndarray) -> bool:
+    """Whether an array of that dtype can have these values, to the last digit."""
+    if dtype.kind == "O":
+        return True
+    if "b" in dtype.kind + values.dtype.kind:
+        return dtype.kind == values.dtype.kind
+    if dtype.kind not in "iuf" or values.dtype.kind not in "iuf":
+        return dtype.kind == values.dtype.kind and np.array_equal(values.astype(dtype), values)
+    with np.errstate(invalid="ignore", over="ignore"):  # what does not fit does not come back
+        back = values.astype(dtype).astype(values.dtype)
+    return np.array_equal(back, values, equal_nan=True)
 
 
 def _is_key(entry: Any) -> bool:

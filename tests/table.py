@@ -1,7 +1,9 @@
-"""The table of what the package has: layers, models, kernels and readers, and a sample of each.
+"""The table of layers and models, with a sample of each.
 
-The generic tests (test_table.py, test_readers.py) and tools/fuzz.py know nothing but this table. A
-new layer, model or reader is one line here; a public one that is missing fails a test.
+test_table.py, which holds each of them to what is promised of all, knows nothing but this table. A
+new one is one line here; a public one that is missing fails a test. The tables of what reads files
+and of parallel kernels are readers.py and kernel_calls.py; arguments that are wrong in a way of
+their own stand with the errors they get in test_bad_input.py.
 """
 
 from __future__ import annotations

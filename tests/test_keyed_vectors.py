@@ -617,20 +617,32 @@ def test_numbers_of_words_are_not_cut():
     vectors.set_vecattr("b", "rank", float("nan"))
     np.testing.assert_array_equal(vectors.expandos["rank"], [0, np.nan, 2])
     assert vectors.expandos["tag"].tolist() == ["x", "longer", "longest"]
+    vectors.expandos["id"] = np.array([0, 2**60 + 1, 7])
+    vectors.expandos["weight"] = np.zeros(3)
+    vectors.expandos["any"] = np.array([None, "x", 3], object)
+    vectors.set_vecattr("a", "any", (1.5))
+    before = {name: (values, values.copy()) for name, values in vectors.expandos.items()}
     for change, error, message in (
         (lambda: vectors.set_vecattr("a", "count", "many"), TypeError, "count: expected float64"),
+        (lambda: vectors.set_vecattr("a", "tag", 3), TypeError, "tag: expected <U7, as there is"),
+        (lambda: vectors.set_vecattr("a", "id", 0.5), TypeError, "id: expected int64, as there is"),
         (
-            lambda: vectors.set_vecattr("a", "tag", 3),
+            lambda: vectors.set_vecattr("a", "weight", 2**53 + 1),
             TypeError,
-            "tag: expected <U7, as there is",
+            "weight: expected float",
         ),
+        (lambda: vectors.set_vecattr("a", "new", [1, 2]), ValueError, "val: expected one number"),
         (lambda: vectors.set_vecattr("q", "new", 3), KeyError, "'q' is not among the 3 words"),
         (lambda: vectors.add_vectors(["d"], [[4]], {"tag": [1]}), TypeError, "tag: expected <U7"),
         (lambda: vectors.add_vectors(["d"], [[4]], {"new": [1, 2]}), ValueError, r"shape \(1,\)"),
     ):
         with pytest.raises(error, match=message):
             change()
-    assert len(vectors) == 3 and list(vectors.expandos) == ["count", "tag", "rank"]
+    vectors["a"] = [5]  # a word that is there: the arrays stay the same ones
+    assert len(vectors) == 3 and list(vectors.expandos) == list(before)
+    for name, (values, content) in before.items():
+        assert vectors.expandos[name] is values
+        np.testing.assert_array_equal(values, content)
 
 
 def test_what_is_there_for_gensims_sake():

@@ -92,8 +92,7 @@ def test_what_was_once_found_stays_mended(name, path, folder):
 def test_finds_belong_to_readers():
     assert FINDS.is_dir()
     known = {name.replace(" ", "-") for name in READERS}
-    later = {"container", "checkpoint"}  # of readers that came with word2vec
-    assert {path.name for path in FINDS.iterdir()} <= known | later
+    assert {path.name for path in FINDS.iterdir()} <= known
 
 
 class Runs:

@@ -10,7 +10,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 kind=${1:-python}
 shift || true
 python=$(command -v "${PYTHON:-python}")
-root=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -19,12 +18,15 @@ python)
     settings='source = fastw2v
 patch = subprocess
 parallel = true'
+    least=95
     ;;
 kernels)
     settings='plugins = kernel_lines
 include = src_pyx/*'
-    export PYTHONPATH=$work:$root/tools
-    tar --exclude=./build --exclude='*.so' --exclude=./.git --create --file=- . |
+    least=85
+    export PYTHONPATH=$work:$work/tools
+    tar --exclude='*.so' --create --file=- \
+        ./setup.py ./pyproject.toml ./README.md ./LICENSE ./fastw2v ./src_pyx ./tests ./tools |
         tar --extract --file=- --directory="$work"
     cd "$work"
     FASTW2V_TRACE=1 FASTW2V_OPENMP=0 FASTW2V_LEVELS=baseline \
@@ -44,6 +46,7 @@ data_file = $work/lines
 $settings
 [report]
 show_missing = true
+fail_under = $least
 exclude_also =
     if TYPE_CHECKING:
 END
@@ -52,5 +55,5 @@ coverage() { "$python" -m coverage "$1" --rcfile="$work/settings" "${@:2}"; }
 status=0
 coverage run -m pytest -q -p no:cacheprovider "$@" || status=$?
 [[ $kind != python ]] || coverage combine --quiet
-coverage report
+coverage report || status=$?
 exit $status

@@ -7,7 +7,7 @@ tests/data/fuzz, where the tests read it again from then on.
 
     python tools/fuzz.py --count 1000000            all readers
     python tools/fuzz.py pairs --seconds 60 --seed 7
-    python tools/fuzz.py pairs --atheris            files that reach new lines are changed further
+    python tools/fuzz.py --atheris                  files that reach new lines are changed further
     python tools/fuzz.py --list
 """
 
@@ -17,6 +17,7 @@ import contextlib
 import faulthandler
 import hashlib
 import itertools
+import json
 import math
 import os
 import random
@@ -76,21 +77,33 @@ def fuzz(name, count, seconds, seed, folder):
 def fuzz_guided(name, count, seconds, seed, folder):
     """The same, where a file that reaches new lines joins those that are changed.
 
-    Ends the process, as libFuzzer does.
+    In a child, as libFuzzer ends its process.
     """
+    counts = Path(folder, "counts")
+    child = os.fork()
+    if child == 0:
+        guide(name, count, seconds, seed, folder, counts)
+    _, status = os.waitpid(child, 0)
+    found = collections.Counter(json.loads(counts.read_text()))
+    if status:
+        found["found"] += 1
+        print(f"{name}: the process ended with status {status}", file=sys.stderr)
+    return found
+
+
+def guide(name, count, seconds, seed, folder, counts):
     files = readers.whole_files(name, folder)
     whole = Path(folder, "whole")
     whole.mkdir()
     for k, data in enumerate(files):
         (whole / str(k)).write_bytes(data)
-    found = collections.Counter()
-    start, reads = time.monotonic(), itertools.count()
+    found, reads = collections.Counter(), itertools.count()
 
     def once(data):
         k = next(reads)
         read(name, data, k, folder, found)
-        if k % 10_000 == 0 or k + 1 == count:
-            report(name, found, start)
+        if k % 100 == 0 or k + 1 == count:
+            counts.write_text(json.dumps(found))
 
     def change(data, limit, seed):
         rng = random.Random(seed)
@@ -102,7 +115,7 @@ def fuzz_guided(name, count, seconds, seed, folder):
 
     options = [f"-runs={count}", f"-seed={seed + 1}", "-timeout=0", "-max_len=65536"]
     if math.isfinite(seconds):
-        options.append(f"-max_total_time={seconds:.0f}")
+        options.append(f"-max_total_time={math.ceil(seconds)}")
     atheris.Setup(
         [sys.argv[0], *options, "-rss_limit_mb=0", "-verbosity=0", str(whole)],
         once,
@@ -123,11 +136,6 @@ def read(name, data, k, folder, found):
         keep(name, data, error, found)
 
 
-def report(name, found, start):
-    n = sum(found[kind] for kind in ("read", "refused", "found"))
-    print(f"{name}: {n} files in {time.monotonic() - start:.0f} s, {dict(found)}", flush=True)
-
-
 def keep(name, data, error, found):
     place = where(error)
     found[f"  {place}"] += 1
@@ -140,12 +148,12 @@ def keep(name, data, error, found):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], allow_abbrev=False)
     parser.add_argument("reader", nargs="*", help="names of readers.READERS; none means all")
     parser.add_argument("--count", type=int, default=10_000, help="files for each reader")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="for each reader")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--atheris", action="store_true", help="one reader, guided by coverage")
+    parser.add_argument("--atheris", action="store_true", help="guided by coverage")
     parser.add_argument("--list", action="store_true", help="the names of the readers")
     arguments = parser.parse_args()
     if arguments.list:
@@ -154,17 +162,17 @@ def main():
     unknown = set(arguments.reader) - set(readers.READERS)
     if unknown:
         parser.error(f"unknown reader {sorted(unknown)[0]!r}; known: {', '.join(readers.READERS)}")
-    if arguments.atheris and len(arguments.reader) != 1:
-        parser.error("--atheris takes one reader: libFuzzer ends the process after it")
     faulthandler.enable()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     failed = 0
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        for name in arguments.reader or readers.READERS:
+    for name in arguments.reader or readers.READERS:
+        with tempfile.TemporaryDirectory(dir=memory) as folder:
             start = time.monotonic()
             run = fuzz_guided if arguments.atheris else fuzz
             found = run(name, arguments.count, arguments.seconds, arguments.seed, folder)
-            report(name, found, start)
+            n = sum(found[kind] for kind in ("read", "refused", "found"))
+            took = time.monotonic() - start
+            print(f"{name}: {n} files in {took:.0f} s, {dict(found)}", flush=True)
             failed += found["found"]
     return failed > 0
 

@@ -13,8 +13,10 @@ from Cython.Coverage import Plugin
 class KernelLines(Plugin):
     def configure(self, config):
         super().configure(config)
-        known = {}
-        for path in sorted(Path("src_pyx").resolve().glob("*.c")):
+        known, files = {}, sorted(Path("src_pyx").resolve().glob("*.c"))
+        if not files:
+            raise FileNotFoundError("src_pyx/*.c: the C files of a build are not there")
+        for path in files:
             self._c_files_map = {}
             self._read_source_lines(str(path), str(path))
             for source, (c_file, name, lines) in self._c_files_map.items():

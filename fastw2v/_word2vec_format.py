@@ -407,9 +407,11 @@ def read_counts(name: str | os.PathLike[str]) -> dict[str, int]:
     with open(name, encoding="utf-8") as stream:
         for number, line in enumerate(stream, 1):
             word, _, count = line.rstrip("\n").rpartition(" ")
-            if not word or not count.isdecimal():
+            fits = count.isdecimal() and len(count) < 20 and int(count) < 1 << 63
+            if not word or not fits:
                 raise ValueError(
-                    f"{name}: line {number}: expected `word count`, got {line[:40]!r}; correct it"
+                    f"{name}: line {number}: expected `word count`, a count below 2^63, "
+                    f"got {line[:40]!r}; correct it"
                 )
             counts[word] = int(count)
     return counts

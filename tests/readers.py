@@ -28,6 +28,7 @@ import numpy as np
 
 from fastw2v import Word2Vec
 from fastw2v._w2v_training import read_ids
+from fastw2v._word2vec_format import read_counts
 from fastw2v.base_model import BaseModel, load_book_pickle
 from fastw2v.datasets import build_corpus, read_pairs, read_text, sequence, tokenize
 from fastw2v.keyed_vectors import KeyedVectors
@@ -224,6 +225,14 @@ def _resume(path: str) -> None:
     Trainer.resume(path, CBOW(7, 2, 1, _CORPUS))
 
 
+JUDGED = "# of people\nthe\tof\t7.5\nit's\t日本\t1e-3\nthe\tnone\t3\nÜ\ta_b\t-2\n".encode()
+QUESTIONS = ": first\nthe of it's 日本\na_b Ü the of\n: second\nthe none of Ü\n".encode()
+COUNTS = [
+    b"the 12\nof 7\nit's 3\n" + "日本 2\na_b 1\nÜ 1\n".encode(),
+    b"the 9223372036854775807\n",
+]
+
+
 # Damage --------------------------------------------------------------------------------------
 
 NUMBERS = [
@@ -364,6 +373,19 @@ READERS: dict[str, Reader] = {
     "translator": Reader(CharTranslator.load, _translators, SETTINGS_WORDS, damaged_archive),
     "pairs": Reader(read_pairs, lambda: PAIRS, TEXT_WORDS, damaged_text),
     "corpus": Reader(_read_corpus, lambda: TEXTS, TEXT_WORDS, damaged_text),
+    "counts": Reader(read_counts, lambda: COUNTS, [*TEXT_WORDS, *NUMBERS], damaged_text),
+    "judged pairs": Reader(
+        lambda path: _vectors().evaluate_word_pairs(path),
+        lambda: [JUDGED],
+        [*TEXT_WORDS, *NUMBERS],
+        damaged_text,
+    ),
+    "questions": Reader(
+        lambda path: _vectors().evaluate_word_analogies(path),
+        lambda: [QUESTIONS],
+        [*TEXT_WORDS, b": ", b"\n:", b"the of "],
+        damaged_text,
+    ),
     "sequences": Reader(_read_sequences, lambda: SUMS, TEXT_WORDS, damaged_text),
     "container": Reader(KeyedVectors.load, _containers, HEADER_WORDS, damaged_container),
     "checkpoint": Reader(Word2Vec.load, _word2vec_checkpoints, HEADER_WORDS, damaged_container),

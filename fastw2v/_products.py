@@ -21,6 +21,7 @@ _NS = 0.02  # serial nanoseconds per multiply-add; see `_threads.parts`
 _OUT_NS = 0.3  # and per element of the result
 _SUM_NS = 0.1  # per element of what is added up
 _LONGEST_NS = 2e8  # of a call, serially: between two calls Ctrl-C gets its turn
+_LARGEST = 1 << 26  # bytes of its result, for which the system may have to find memory
 _FEWEST_ROWS = 64  # of a call that is one of several
 
 
@@ -97,7 +98,7 @@ def _multiply(a, b, out, accumulate, bias):
         bias = bias.copy()
     M, N = out.shape
     ns = M * N * (a.shape[1] * _NS + _OUT_NS)
-    pieces = min(int(ns / _LONGEST_NS), M // _FEWEST_ROWS)
+    pieces = min(int(max(ns / _LONGEST_NS, out.nbytes / _LARGEST)), M // _FEWEST_ROWS)
     if pieces < 2:
         _RUN(out, a, b, bias, accumulate, _threads.parts(ns))
         return out

@@ -21,8 +21,10 @@ GATES = ("sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3")  # the numbers
 _MAC_NS = 0.02  # serial nanoseconds of a multiply-add; see `_threads.parts`
 _CACHE = 3 << 18  # bytes of packed weights that stay in a core's own cache beside the states
 _STEP_NS = 5000  # a step cut by units waits for all parts; below this it costs more than it gains
-_LONGEST_NS = 2e8  # of a call, serially: between two calls Ctrl-C gets its turn
-_FEWEST_ROWS = 8  # of a call that is one of several
+# Of a call, serially: between two calls Ctrl-C gets its turn. The first ones take some times as
+# long, as the system has to find memory for their results.
+_LONGEST_NS = 5e7
+_FEWEST_ROWS = 4  # of a call that is one of several
 
 
 class _OverTime:

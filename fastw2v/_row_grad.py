@@ -35,23 +35,11 @@ class _Tracker:
     mark (V,) uint8: `stamp` where the row is listed, else 0; rows[:n_rows]: the list. `dense`
     means that any row may hold anything, and mark and list mean nothing. `adopted`: the memory is
     that of a plain array which was there before, see `adopt`. `packed`: a `_Packed` while the rows
-    of the gradient lie there, and the memory itself is zero.
+    of the gradient lie there, and the memory itself is zero. `turn`: of who began last to change
+    the list.
     """
 
-    __slots__ = (
-        *(
-            "adopted",
-            "dense",
-            "first",
-            "fresh",
-            "mark",
-            "n_rows",
-            "packed",
-            "rows",
-            "stamp",
-            "turn",
-        ),
-    )
+    __slots__ = tuple("adopted dense first fresh mark n_rows packed rows stamp turn".split())
 
     def __init__(self, V):
         capacity = V // 4 + 1  # beyond a quarter of the rows a list costs more than it saves

@@ -22,6 +22,10 @@ from fastw2v._waiting import Settled
 
 Key = str | int
 
+_MAC_NS = 0.031  # serial nanoseconds of a multiply-add where many queries are ranked
+_LONGEST_NS = 3e8  # of a call, serially: between two calls Ctrl-C gets its turn
+_FEWEST_QUERIES = 64  # of a call that is one of several
+
 
 class KeyedVectors:
     """Words and their vectors.
@@ -135,7 +139,8 @@ class KeyedVectors:
         """Set a number or a text that belongs to a word; 0 or "" for all others if there was none.
 
         The array of that name in `expandos` is replaced by one of a wider dtype where it cannot
-        hold the value. Raises TypeError where no dtype holds it and what is there.
+        hold the value. Raises TypeError where no dtype holds it and what is there, ValueError for
+        an array.
         """
         row = self.get_index(key)
         if np.ndim(val):
@@ -417,11 +422,16 @@ class KeyedVectors:
         lengths = np.linalg.norm(queries, axis=1, keepdims=True)
         with np.errstate(invalid="ignore"):
             unit = (queries / np.where(lengths == 0, 1, lengths)).astype(table.dtype)
-        n_parts = _threads.parts(Q * V * (5 + D // 8))
         ids, scores = np.empty((Q, k), np.int64), np.empty((Q, k), table.dtype)
-        scratch = np.empty((n_parts, Q, k), np.int64), np.empty((n_parts, Q, k), table.dtype)
         kernel = specialise(_ranking.rank)[table.dtype]
-        kernel(ids, scores, *scratch, table, unit, never, n_parts)
+        # Many queries are answered some at a time, not so few that reading the table would count.
+        pieces = max(1, min(int(Q * V * D * _MAC_NS / _LONGEST_NS), Q // _FEWEST_QUERIES))
+        for piece in range(pieces):
+            some = slice(Q * piece // pieces, Q * (piece + 1) // pieces)
+            q = some.stop - some.start
+            n_parts = _threads.parts(q * V * (5 + D // 8))
+            scratch = np.empty((n_parts, q, k), np.int64), np.empty((n_parts, q, k), table.dtype)
+            kernel(ids[some], scores[some], *scratch, table, unit[some], never[some], n_parts)
         words = self.index_to_key
         return [
             [

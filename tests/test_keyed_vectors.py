@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from fastw2v import _kernels, keyed_vectors
 from fastw2v import _word2vec_format as file_format
 from fastw2v.keyed_vectors import KeyedVectors
 
@@ -660,3 +661,25 @@ def test_what_is_there_for_gensims_sake():
         vectors.get_mean_vector(["none"], ignore_missing=False)
     vectors.init_sims(replace=True)
     np.testing.assert_allclose(vectors.vectors, [[0.6, 0.8], [0, 0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_queries_are_answered_some_at_a_time(dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    vectors = KeyedVectors.from_words([f"w{k}" for k in range(500)], rng.random((500, 20), dtype))
+    queries = [*vectors.index_to_key[:150], *rng.random((50, 20), dtype)]
+    expected = vectors.most_similar_many(queries, topn=7)
+    assert len(expected) == 200 and all(len(found) == 7 for found in expected)
+    calls = []
+
+    def specialise(entry):
+        def counted(ids, *arguments):
+            calls.append(len(ids))
+            _kernels.specialise(entry)[np.dtype(dtype)](ids, *arguments)
+
+        return {np.dtype(dtype): counted}
+
+    monkeypatch.setattr(keyed_vectors, "_LONGEST_NS", 1)
+    monkeypatch.setattr(keyed_vectors, "specialise", specialise)
+    assert vectors.most_similar_many(queries, topn=7) == expected
+    assert calls == [66, 67, 67]

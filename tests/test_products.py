@@ -203,7 +203,8 @@ def test_products_of_a_batch_have_the_same_bits_for_any_threads(rng, all_parts):
     np.testing.assert_allclose(results[0], a.astype("f8") @ b, rtol=1e-4, atol=1e-4)
 
 
-def test_a_long_product_is_made_of_several_calls(rng, monkeypatch):
+@pytest.mark.parametrize("limit", ["_LONGEST_NS", "_LARGEST"])
+def test_a_long_product_is_made_of_several_calls(limit, rng, monkeypatch):
     """So that Ctrl-C comes in between; the numbers are the same."""
     a, b = rng.standard_normal((331, 40), "f"), rng.standard_normal((40, 57), "f")
     bias = rng.standard_normal(57, "f")
@@ -212,7 +213,7 @@ def test_a_long_product_is_made_of_several_calls(rng, monkeypatch):
     calls = []
     run = _products._RUN
     monkeypatch.setattr(_products, "_RUN", lambda *given: calls.append(0) or run(*given))
-    monkeypatch.setattr(_products, "_LONGEST_NS", 1)
+    monkeypatch.setattr(_products, limit, 1)
     assert_same_bits(product(a, b, bias=bias), expected[0])
     assert_same_bits(product(a, b, start.copy(), accumulate=True), expected[1])
     assert len(calls) == (10 if _gemm.fused() else 0)

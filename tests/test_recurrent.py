@@ -109,4 +109,4 @@ def test_a_long_job_is_made_of_several_calls(rng, monkeypatch, cls, padded):
     monkeypatch.setattr(_recurrent, "_LONGEST_NS", 1)
     for mine, before in zip(results(), expected, strict=True):
         assert_same_bits(mine, before)
-    assert len(calls) == 2 * (1 + 37 // 8)  # each with the call that tells the size of scratch
+    assert len(calls) == 2 * (1 + 37 // 4)  # each with the call that tells the size of scratch

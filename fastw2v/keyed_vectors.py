@@ -23,7 +23,7 @@ from fastw2v._waiting import Settled
 Key = str | int
 
 _MAC_NS = 0.031  # serial nanoseconds of a multiply-add where many queries are ranked
-_LONGEST_NS = 3e8  # of a call, serially: between two calls Ctrl-C gets its turn
+_LONGEST_NS = 4e8  # of a call, serially: between two calls Ctrl-C gets its turn
 _FEWEST_QUERIES = 64  # of a call that is one of several
 
 

@@ -1,6 +1,6 @@
 """Matrix products: those of a time step, those over all steps at once, and how near to the peak.
 
-The reference is numpy's matmul into a given array, as `fastw2v._products` would use it.
+The reference is numpy's matmul into a given array, as `fastw2v._core.products` would use it.
 """
 
 import functools
@@ -8,9 +8,9 @@ import functools
 import numpy as np
 
 import harness
-from fastw2v import _threads
+from fastw2v._core import threads
+from fastw2v._core.products import product
 from fastw2v._kernels import _gemm
-from fastw2v._products import product
 from harness import Row, Task
 
 
@@ -69,7 +69,7 @@ class Workload:
     def registers(self):
         """As many multiply-adds, with the threads that ours would take."""
         n = self.M * self.K * self.N
-        out = np.ones(_threads.get_num_threads(), np.float32)
+        out = np.ones(threads.get_num_threads(), np.float32)
         return Task(lambda i: _gemm.only_registers(out, n, len(out)), lambda: None)
 
     def verify(self):

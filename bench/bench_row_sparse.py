@@ -26,7 +26,8 @@ if __name__ == "__main__":
 import numpy as np
 
 import harness
-from fastw2v import _replay, models, optimizer, trainer
+from fastw2v import models, optimizer, trainer
+from fastw2v._rows import replay
 from harness import Row, Task
 
 H, WINDOW, N, K = 100, 5, 100, 5
@@ -67,14 +68,14 @@ class Ours:
         np.random.seed(6)
         self.model = models.CBOW(V, H, WINDOW, self.words.corpus())
         self.optimizer = optimizer.Adam()
-        fewest, _replay._FEWEST = _replay._FEWEST, 1 << 60 if every_row else _replay._FEWEST
+        fewest, replay._FEWEST = replay._FEWEST, 1 << 60 if every_row else replay._FEWEST
         try:
             run = trainer.Trainer(self.model, self.optimizer)
             # What `fit` does around its steps; here they are asked for one by one.
             self.fit = trainer._Fit(run, None, None, 0, 1, False)
             self.fit.__enter__()
         finally:
-            _replay._FEWEST = fewest
+            replay._FEWEST = fewest
         for _ in range(0, warm_up, 100):
             self.step(*self.words.batches(min(warm_up, 100)))
         self.first = float(self.fit.last_loss)

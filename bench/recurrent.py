@@ -8,7 +8,7 @@ import numpy as np
 
 import harness
 from fastw2v import time_layers
-from fastw2v._products import product
+from fastw2v._core.products import product
 from fastw2v.reference import time_layers as oracle
 from harness import Row, Task
 

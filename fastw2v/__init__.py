@@ -18,10 +18,14 @@
 | `RowGrad` | the gradient of a table, which knows its touched rows |
 """
 
-from fastw2v import _lazy
-from fastw2v._build_info import build_info
-from fastw2v._row_grad import RowGrad
-from fastw2v._threads import get_num_threads, set_num_threads
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastw2v._core import lazy_modules
+from fastw2v._core.build_info import build_info
+from fastw2v._core.threads import get_num_threads, set_num_threads
+from fastw2v._rows.row_grad import RowGrad
 from fastw2v._version import __version__
 
 __all__ = [
@@ -38,10 +42,37 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
+if TYPE_CHECKING:
+    # Type checkers and completion see the names that `__getattr__` imports on demand.
+    from fastw2v import attention_layer as attention_layer
+    from fastw2v import base_model as base_model
+    from fastw2v import candidate_sampling as candidate_sampling
+    from fastw2v import cli as cli
+    from fastw2v import config as config
+    from fastw2v import datasets as datasets
+    from fastw2v import dropin as dropin
+    from fastw2v import functions as functions
+    from fastw2v import init as init
+    from fastw2v import keras as keras
+    from fastw2v import keyed_vectors as keyed_vectors
+    from fastw2v import layers as layers
+    from fastw2v import models as models
+    from fastw2v import negative_sampling_layer as negative_sampling_layer
+    from fastw2v import optimizer as optimizer
+    from fastw2v import reference as reference
+    from fastw2v import text_model as text_model
+    from fastw2v import time_layers as time_layers
+    from fastw2v import trainer as trainer
+    from fastw2v import util as util
+    from fastw2v import word2vec as word2vec
+    from fastw2v.dropin import install, load_ipython_extension, uninstall, unload_ipython_extension
+    from fastw2v.keyed_vectors import KeyedVectors
+    from fastw2v.word2vec import Word2Vec
+
 _DROPIN = ("install", "uninstall", "load_ipython_extension", "unload_ipython_extension")
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     # Most programs need few of the modules, and never the import machinery.
     if name in _DROPIN:
         from fastw2v import dropin
@@ -55,8 +86,8 @@ def __getattr__(name):
         from fastw2v.keyed_vectors import KeyedVectors
 
         return KeyedVectors
-    return _lazy.submodule(__name__, name)
+    return lazy_modules.submodule(__name__, name)
 
 
-def __dir__():
-    return sorted({*globals(), *__all__, *_lazy.submodules(__name__)})
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *lazy_modules.submodules(__name__)})

@@ -8,8 +8,15 @@ decoder. Dtypes are promoted as numpy does. ValueError for shapes that do not fi
 other than real numbers.
 """
 
-from fastw2v import _validation, config
-from fastw2v._products import batched_product
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from fastw2v import config
+from fastw2v._checks import validation
+from fastw2v._core.products import batched_product
 from fastw2v.layers import Softmax
 
 __all__ = ["Attention", "AttentionWeight", "TimeAttention", "WeightSum"]
@@ -28,24 +35,24 @@ class WeightSum:
     array([[1., 3.]])
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         config.check()
         self.params, self.grads = [], []
         self.cache = None
 
-    def forward(self, hs, a):
+    def forward(self, hs: ArrayLike, a: ArrayLike) -> Any:
         """hs (N, T, H), a (N, T) -> (N, H)."""
-        hs = _validation.attended("hs", hs, least=0)
-        a = _validation.numbers("a", a)
-        _validation.same_shape("a", a, hs.shape[:2], "N and T of hs")
+        hs = validation.attended("hs", hs, least=0)
+        a = validation.numbers("a", a)
+        validation.same_shape("a", a, hs.shape[:2], "N and T of hs")
         self.cache = (hs, a[:, :, None])
         return batched_product(a[:, None, :], hs)[:, 0]
 
-    def backward(self, dc):
+    def backward(self, dc: ArrayLike) -> Any:
         """dc (N, H) -> dhs (N, T, H), da (N, T)."""
-        hs, weights = _validation.after_forward(self, self.cache)
-        dc = _validation.numbers("dc", dc)
-        _validation.same_shape("dc", dc, (len(hs), hs.shape[2]), "N and H of hs")
+        hs, weights = validation.after_forward(self, self.cache)
+        dc = validation.numbers("dc", dc)
+        validation.same_shape("dc", dc, (len(hs), hs.shape[2]), "N and H of hs")
         # forward: out = sum over t of a * hs
         return weights * dc[:, None, :], batched_product(hs, dc[:, :, None])[:, :, 0]
 
@@ -65,27 +72,27 @@ class AttentionWeight:
     array([0.1875, 0.1875])
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         config.check()
         self.params, self.grads = [], []
         self.softmax = Softmax()
         self.cache = None
 
-    def forward(self, hs, h):
+    def forward(self, hs: ArrayLike, h: ArrayLike) -> Any:
         """hs (N, T, H), h (N, H) -> a (N, T)."""
-        hs = _validation.attended("hs", hs)
-        h = _validation.numbers("h", h)
+        hs = validation.attended("hs", hs)
+        h = validation.numbers("h", h)
         N, _, H = hs.shape
-        _validation.same_shape("h", h, (N, H), "N and H of hs")
+        validation.same_shape("h", h, (N, H), "N and H of hs")
         a = self.softmax.forward(batched_product(hs, h[:, :, None])[:, :, 0])
         self.cache = (hs, h[:, None, :])
         return a
 
-    def backward(self, da):
+    def backward(self, da: ArrayLike) -> Any:
         """da (N, T) -> dhs (N, T, H), dh (N, H)."""
-        hs, each = _validation.after_forward(self, self.cache)
-        da = _validation.numbers("da", da)
-        _validation.same_shape("da", da, hs.shape[:2], "N and T of hs")
+        hs, each = validation.after_forward(self, self.cache)
+        da = validation.numbers("da", da)
+        validation.same_shape("da", da, hs.shape[:2], "N and T of hs")
         ds = self.softmax.backward(da)
         # forward: s = hs . h
         return ds[:, :, None] * each, batched_product(ds[:, None, :], hs)[:, 0]
@@ -108,21 +115,21 @@ class Attention:
     array([[1., 1.]])
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         config.check()
         self.params, self.grads = [], []
         self.attention_weight_layer = AttentionWeight()
         self.weight_sum_layer = WeightSum()
         self.attention_weight = None
 
-    def forward(self, hs, h):
+    def forward(self, hs: ArrayLike, h: ArrayLike) -> Any:
         """hs (N, T, H), h (N, H) -> (N, H)."""
         a = self.attention_weight_layer.forward(hs, h)
         out = self.weight_sum_layer.forward(hs, a)
         self.attention_weight = a.copy()
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """dout (N, H) -> dhs (N, T, H), dh (N, H)."""
         dhs, da = self.weight_sum_layer.backward(dout)
         dhs_of_weight, dh = self.attention_weight_layer.backward(da)
@@ -143,30 +150,30 @@ class TimeAttention:
     [array([[0.5, 0.5]])]
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         config.check()
         self.params, self.grads = [], []
         self._softmax = Softmax()
         self._state = None  # the states of the last forward and the weights (N, T_dec, T_enc)
         self._weights = None  # the same, given away
 
-    def forward(self, hs_enc, hs_dec):
+    def forward(self, hs_enc: ArrayLike, hs_dec: ArrayLike) -> Any:
         """hs_enc (N, T_enc, H), hs_dec (N, T_dec, H) -> (N, T_dec, H)."""
-        hs_enc = _validation.attended("hs_enc", hs_enc)
-        hs_dec = _validation.attended("hs_dec", hs_dec, least=0)
+        hs_enc = validation.attended("hs_enc", hs_enc)
+        hs_dec = validation.attended("hs_dec", hs_dec, least=0)
         (N, T_enc, H), T_dec = hs_enc.shape, hs_dec.shape[1]
-        _validation.same_shape("hs_dec", hs_dec, (N, T_dec, H), "N and H of hs_enc")
+        validation.same_shape("hs_dec", hs_dec, (N, T_dec, H), "N and H of hs_enc")
         scores = batched_product(hs_dec, hs_enc.swapaxes(1, 2))
         weights = self._softmax.forward(scores.reshape(N * T_dec, T_enc))
         weights = weights.reshape(N, T_dec, T_enc)
         self._state, self._weights = (hs_enc, hs_dec, weights), None
         return batched_product(weights, hs_enc)
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """dout (N, T_dec, H) -> dhs_enc (N, T_enc, H), dhs_dec (N, T_dec, H)."""
-        hs_enc, hs_dec, weights = _validation.after_forward(self, self._state)
-        dout = _validation.numbers("dout", dout)
-        _validation.same_shape("dout", dout, hs_dec.shape, "that of hs_dec")
+        hs_enc, hs_dec, weights = validation.after_forward(self, self._state)
+        dout = validation.numbers("dout", dout)
+        validation.same_shape("dout", dout, hs_dec.shape, "that of hs_dec")
         # forward: out = weights hs_enc
         dweights = batched_product(dout, hs_enc.swapaxes(1, 2))
         dhs_enc = batched_product(weights.swapaxes(1, 2), dout)
@@ -176,13 +183,13 @@ class TimeAttention:
         return dhs_enc, batched_product(ds, hs_enc)
 
     @property
-    def attention_weights(self):
+    def attention_weights(self) -> Any:
         if self._weights is None and self._state is not None:
             self._weights = [a.copy() for a in self._state[2].swapaxes(0, 1)]
         return self._weights
 
     @property
-    def layers(self):
+    def layers(self) -> Any:
         """An Attention for each step of the decoder, as after the last forward."""
         if self._state is None:
             return None

@@ -1,18 +1,21 @@
 """BaseModel: what every model of the book inherits. Parameters in and out of files."""
 
+from __future__ import annotations
+
 import os
 import pickle
 import zipfile
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
-from fastw2v._archive import array_of, shape_of
-from fastw2v._files import replacing
-from fastw2v._pickle import BookFileError, load_book_pickle
-from fastw2v._row_grad import RowGradHolder
-from fastw2v._validation import writable
-from fastw2v._waiting import settle
+from fastw2v._checks.validation import writable
+from fastw2v._files.atomic import replacing
+from fastw2v._files.book_pickle import BookFileError, load_book_pickle
+from fastw2v._files.npz import array_of, shape_of
+from fastw2v._rows.deferred import settle
+from fastw2v._rows.row_grad import RowGradHolder
 
 __all__ = ["BaseModel", "BookFileError", "load_book_pickle"]
 
@@ -36,8 +39,9 @@ class BaseModel(RowGradHolder):
     [array([0.5], dtype=float32)]
     """
 
-    def __init__(self):
-        self.params, self.grads = None, None
+    def __init__(self) -> None:
+        self.params: Any = None
+        self.grads: Any = None
 
     def forward(self, *args):
         raise NotImplementedError(
@@ -51,7 +55,7 @@ class BaseModel(RowGradHolder):
             "BaseModel's; write backward(self, dout=1) that fills self.grads"
         )
 
-    def save_params(self, file_name=None):
+    def save_params(self, file_name: str | os.PathLike[str] | None = None) -> None:
         """Write `params` to a file, as a whole or not at all.
 
         file_name: None means `<ClassName>.pkl` in the current folder. A name ending in `.npz`
@@ -67,7 +71,7 @@ class BaseModel(RowGradHolder):
             else:
                 pickle.dump([np.asarray(p).astype(np.float16) for p in params], file, protocol=4)
 
-    def load_params(self, file_name=None):
+    def load_params(self, file_name: str | os.PathLike[str] | None = None) -> None:
         """Copy the arrays of a file into the existing arrays of `params`.
 
         file_name: as in `save_params`. The file is judged by the number and the shapes of its

@@ -11,16 +11,22 @@ is Zipf's for ids that are sorted by falling frequency, as `datasets.build_vocab
 N batch, D width, V classes, K candidates, R the sampler's range of ids.
 """
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
 
-from fastw2v import _threads, _validation, config
+from fastw2v import config
+from fastw2v._checks import validation
+from fastw2v._core import threads
+from fastw2v._core.products import product
 from fastw2v._kernels import _activation, specialise
-from fastw2v._products import product
-from fastw2v._row_grad import RowGrad, RowGradHolder, check_writable, vector_grad, write_rows
-from fastw2v._waiting import catch_up
+from fastw2v._rows.deferred import catch_up
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_writable, vector_grad, write_rows
 from fastw2v.layers import has_own_methods, rows_of
 
 __all__ = [
@@ -32,7 +38,7 @@ __all__ = [
 ]
 
 _EXP = specialise(_activation.exponential)
-_EXP_NS = 0.7  # serial nanoseconds per element; see `_threads.parts`
+_EXP_NS = 0.7  # serial nanoseconds per element; see `threads.parts`
 _SAMPLING = {"probability", "expected_count", "draw", "sample"}  # methods of the sampler
 _MOST_DRAWS = 1 << 20  # ids drawn at once while the last distinct ones are waited for
 
@@ -72,31 +78,38 @@ class LogUniformSampler:
     (4,)
     """
 
-    def __init__(self, range_max, num_sampled=64, unique=True, *, rng=None):
+    def __init__(
+        self,
+        range_max: int,
+        num_sampled: int = 64,
+        unique: bool = True,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
         self.range_max = range_max
         self.num_sampled = num_sampled
         self.unique = unique
-        self.rng = _validation.generator("rng", rng)
+        self.rng = validation.generator("rng", rng)
         self._sizes()
 
-    def probability(self, ids):
+    def probability(self, ids: ArrayLike) -> Any:
         """P of each of the ids, in their shape, float64. IndexError outside [0, range_max)."""
         range_max = self._sizes()[0]
         return _probability(
-            _validation.as_ids("ids", ids, range_max, wrap=False, rows="ids"), range_max
+            validation.as_ids("ids", ids, range_max, wrap=False, rows="ids"), range_max
         )
 
-    def expected_count(self, ids, tries):
+    def expected_count(self, ids: ArrayLike, tries: Any) -> Any:
         """How often each id is expected among the candidates that so many draws led to, float64.
 
         P * num_sampled if every draw counted, so always without `unique`; otherwise the probability
         that the id came at all, 1 - (1 - P)^tries.
         """
-        tries = _validation.positive_int("tries", tries, low=self._sizes()[1])
+        tries = validation.positive_int("tries", tries, low=self._sizes()[1])
         return self._expected(self.probability(ids), tries)
 
-    def draw(self):
+    def draw(self) -> Any:
         """(ids (num_sampled,) int64 in the order they came, number of draws that it took)."""
         range_max, K = self._sizes()
         if not self.unique:
@@ -112,9 +125,9 @@ class LogUniformSampler:
                 return candidates[first], tries + int(first[-1]) + 1 - len(found)
             found, tries, n = candidates[first], tries + n, min(2 * n, _MOST_DRAWS)
 
-    def sample(self, true_classes):
+    def sample(self, true_classes: Any) -> Any:
         """`Candidates` for right classes (N,) or (N, 1), ids in [0, range_max)."""
-        p = self.probability(_validation.label_column("true_classes", true_classes))
+        p = self.probability(validation.label_column("true_classes", true_classes))
         ids, tries = self.draw()
         p = np.concatenate([p, _probability(ids, self.range_max)])
         counts = self._expected(p, tries)
@@ -133,8 +146,8 @@ class LogUniformSampler:
         return np.minimum(ids, range_max - 1, out=ids)  # exp may round up to R + 1
 
     def _sizes(self):
-        range_max = _validation.positive_int("range_max", self.range_max)
-        K = _validation.positive_int("num_sampled", self.num_sampled)
+        range_max = validation.positive_int("range_max", self.range_max)
+        K = validation.positive_int("num_sampled", self.num_sampled)
         if self.unique and range_max < K:
             raise ValueError(
                 f"num_sampled: expected at most range_max = {range_max} different ids, got {K}; "
@@ -147,7 +160,7 @@ def _probability(ids, range_max):
     return np.log1p(1.0 / (ids + 1.0)) / math.log1p(range_max)
 
 
-def sigmoid_cross_entropy(logits, labels):
+def sigmoid_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Any:
     """max(x, 0) - x z + log(1 + exp(-|x|)) of each x and z: the cross entropy of sigmoid(x) and z.
 
     logits of any shape, labels of 0 and 1 (or between) that numpy stretches to it.
@@ -156,9 +169,9 @@ def sigmoid_cross_entropy(logits, labels):
     >>> sigmoid_cross_entropy([0.0, -3.0, 1000.0], [1, 0, 1]).round(4)
     array([0.6931, 0.0486, 0.    ])
     """
-    logits, dtype = _validation.as_native("logits", logits)
-    labels = _validation.numbers("labels", labels)
-    _validation.broadcast("labels", labels, logits.shape, "that of logits")
+    logits, dtype = validation.as_native("logits", logits)
+    labels = validation.numbers("labels", labels)
+    validation.broadcast("labels", labels, logits.shape, "that of logits")
     losses = np.maximum(logits, 0) - logits * labels + np.log1p(_exp_of_minus_abs(logits))
     return np.asarray(losses).astype(dtype, copy=False)
 
@@ -168,7 +181,7 @@ def _exp_of_minus_abs(x):
     e = np.abs(x)
     np.negative(e, out=e)
     flat = e.reshape(-1)
-    _EXP[x.dtype](flat, flat, _threads.parts(x.size * _EXP_NS))
+    _EXP[x.dtype](flat, flat, threads.parts(x.size * _EXP_NS))
     return e
 
 
@@ -177,13 +190,21 @@ class _SampledLoss(RowGradHolder):
 
     _removes_hits = False
 
-    def __init__(self, W, b, num_sampled, sampler, remove_accidental_hits, rng):
+    def __init__(
+        self,
+        W: NDArray[Any],
+        b: NDArray[Any],
+        num_sampled: int,
+        sampler: Any,
+        remove_accidental_hits: Any,
+        rng: Generator | None,
+    ) -> None:
         config.check()
-        _validation.table("W", W)
-        _validation.class_bias("b", b, W)
+        validation.table("W", W)
+        validation.class_bias("b", b, W)
         if sampler is None:
             sampler = LogUniformSampler(len(W), num_sampled, rng=rng)
-        _validation.methods("sampler", sampler, ("sample",))
+        validation.methods("sampler", sampler, ("sample",))
         self.params = [W, b]
         self.grads = [RowGrad(W), vector_grad(b)]
         self.sampler = sampler
@@ -193,15 +214,15 @@ class _SampledLoss(RowGradHolder):
         self._state = None
 
     @property
-    def num_sampled(self):
+    def num_sampled(self) -> Any:
         return self.sampler.num_sampled
 
     @num_sampled.setter
-    def num_sampled(self, value):
+    def num_sampled(self, value: Any) -> None:
         self.sampler.num_sampled = value
 
     @property
-    def labels(self):
+    def labels(self) -> Any:
         """1 for the right class, which stands first, 0 for the candidates: (N, 1 + K)."""
         if self.logits is None:
             return None
@@ -209,22 +230,22 @@ class _SampledLoss(RowGradHolder):
         labels[:, 0] = 1
         return labels
 
-    def forward(self, x, labels, *, sampled_values=None):
+    def forward(self, x: ArrayLike, labels: ArrayLike, *, sampled_values: Any = None) -> Any:
         """The loss, a float64 scalar, of x (N, D) and the right classes (N,) or (N, 1).
 
         sampled_values: `Candidates`, or three such arrays, in the place of a draw.
         """
         W, b = self.params
-        _validation.table("params[0]", W)
-        _validation.class_bias("params[1]", b, W)
+        validation.table("params[0]", W)
+        validation.class_bias("params[1]", b, W)
         V, D = W.shape
-        labels = _validation.label_column("labels", labels)
-        labels = _validation.as_ids("labels", labels, V, wrap=False, rows="classes")
-        x = _validation.as_float("x", x, W.dtype)
-        _validation.same_shape("x", x, (len(labels), D), "one row per label, as wide as W")
+        labels = validation.label_column("labels", labels)
+        labels = validation.as_ids("labels", labels, V, wrap=False, rows="classes")
+        x = validation.as_float("x", x, W.dtype)
+        validation.same_shape("x", x, (len(labels), D), "one row per label, as wide as W")
         values = self.sampler.sample(labels) if sampled_values is None else sampled_values
         name = "sampler.sample(labels)" if sampled_values is None else "sampled_values"
-        sampled, true_count, count = _validation.candidates(name, values, len(labels), V)
+        sampled, true_count, count = validation.candidates(name, values, len(labels), V)
         N, K = len(labels), len(sampled)
         ids = np.concatenate([labels, sampled])
         rows = rows_of(W, ids)
@@ -248,7 +269,7 @@ class _SampledLoss(RowGradHolder):
         self._state = (x, ids, rows, dlogits)
         return loss
 
-    def row_tables(self):
+    def row_tables(self) -> Any:
         """The parameters that a step reads by rows only, in code of ours; see `_replay`."""
         sampler = self.sampler
         ours = type(self) in (NCELoss, SampledSoftmaxLoss) and not has_own_methods(self)
@@ -256,15 +277,15 @@ class _SampledLoss(RowGradHolder):
             return self.params
         return []
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """dx (N, D); the gradients of W and b go into `grads`, row by row."""
-        x, ids, rows, dlogits = _validation.after_forward(self, self._state)
-        scale = _validation.number("dout", dout) / len(x)
+        x, ids, rows, dlogits = validation.after_forward(self, self._state)
+        scale = validation.number("dout", dout) / len(x)
         check_writable(self.grads)
         V = len(self.params[0])
-        _validation.same_shape("grads[0]", self.grads[0], (V, x.shape[1]), "that of W")
-        _validation.same_shape("grads[1]", self.grads[1], (V,), "one number per row of W")
-        ids = _validation.as_ids("ids of the last forward", ids, V)
+        validation.same_shape("grads[0]", self.grads[0], (V, x.shape[1]), "that of W")
+        validation.same_shape("grads[1]", self.grads[1], (V,), "one number per row of W")
+        ids = validation.as_ids("ids of the last forward", ids, V)
         N = len(x)
         # forward: loss = mean over n of f(logits[n])
         d = dlogits * x.dtype.type(scale)
@@ -310,8 +331,15 @@ class NCELoss(_SampledLoss):
     """
 
     def __init__(
-        self, W, b, num_sampled=64, sampler=None, remove_accidental_hits=False, *, rng=None
-    ):
+        self,
+        W: NDArray[Any],
+        b: NDArray[Any],
+        num_sampled: int = 64,
+        sampler: Any = None,
+        remove_accidental_hits: bool = False,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         super().__init__(W, b, num_sampled, sampler, remove_accidental_hits, rng)
 
     def _loss(self, logits):
@@ -346,8 +374,15 @@ class SampledSoftmaxLoss(_SampledLoss):
     """
 
     def __init__(
-        self, W, b, num_sampled=64, sampler=None, remove_accidental_hits=True, *, rng=None
-    ):
+        self,
+        W: NDArray[Any],
+        b: NDArray[Any],
+        num_sampled: int = 64,
+        sampler: Any = None,
+        remove_accidental_hits: bool = True,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         super().__init__(W, b, num_sampled, sampler, remove_accidental_hits, rng)
 
     def _loss(self, logits):

@@ -1,21 +1,27 @@
 """Functions of common.functions, and `scatter_add`. Results are new arrays."""
 
-import numpy as np
+from __future__ import annotations
 
-from fastw2v import _threads, _validation
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastw2v._checks import validation
+from fastw2v._core import threads
 from fastw2v._kernels import _activation, _embedding, specialise
-from fastw2v._row_grad import shares_memory
+from fastw2v._rows.row_grad import shares_memory
 
 __all__ = ["GPU", "cross_entropy_error", "np", "relu", "scatter_add", "sigmoid", "softmax"]
 
-GPU = False  # star imports of the book's files give this name and np, and scripts use them
+GPU: bool = False  # star imports of the book's files give this name and np, and scripts use them
 
 # Serial nanoseconds per element, for the decision whether threads pay.
 _NS = {np.dtype(np.float32): 0.7, np.dtype(np.float64): 4.0}
 _TINY = 1e-7
 
 
-def sigmoid(x):
+def sigmoid(x: ArrayLike) -> Any:
     """1 / (1 + exp(-x)) for each element, of any shape.
 
     float32 and float64 keep their dtype, integers become what `np.exp` makes of them. In float32
@@ -25,32 +31,32 @@ def sigmoid(x):
     >>> sigmoid([0.0, -1000.0, 1000.0])
     array([0.5, 0. , 1. ])
     """
-    x, dtype = _validation.as_native("x", x)
+    x, dtype = validation.as_native("x", x)
     out = np.empty(x.shape, x.dtype)
     run = specialise(_activation.sigmoid)[x.dtype]
-    run(out.reshape(-1), x.reshape(-1), _threads.parts(x.size * _NS[x.dtype]))
+    run(out.reshape(-1), x.reshape(-1), threads.parts(x.size * _NS[x.dtype]))
     out = out.astype(dtype, copy=False)
     return out if out.ndim else out[()]
 
 
-def relu(x):
+def relu(x: ArrayLike) -> Any:
     """max(0, x) for each element, of any shape and real dtype; NaN stays NaN.
 
     >>> from fastw2v.functions import relu
     >>> relu([-2.0, 3.0])
     array([0., 3.])
     """
-    x = _validation.numbers("x", x)
+    x = validation.numbers("x", x)
     run = specialise(_activation.relu).get(x.dtype)
     if run is None:
         return np.maximum(0, x)
-    x = _validation.as_float("x", x, x.dtype)
+    x = validation.as_float("x", x, x.dtype)
     out = np.empty(x.shape, x.dtype)
-    run(out.reshape(-1), x.reshape(-1), _threads.parts(x.size * 0.2))
+    run(out.reshape(-1), x.reshape(-1), threads.parts(x.size * 0.2))
     return out if out.ndim else out[()]
 
 
-def softmax(x):
+def softmax(x: ArrayLike) -> Any:
     """exp(x) / sum exp(x) over the last axis of (V,) or (N, V), shifted by the row's maximum.
 
     Input of another rank comes back unchanged, as in the book. ValueError if V is 0.
@@ -61,7 +67,7 @@ def softmax(x):
            [1. , 0. ]])
     """
     given = x
-    x, dtype = _validation.as_native("x", x)
+    x, dtype = validation.as_native("x", x)
     if x.ndim not in (1, 2):
         return given
     if x.shape[-1] == 0:
@@ -69,11 +75,11 @@ def softmax(x):
     rows = x.reshape(1, -1) if x.ndim == 1 else x
     out = np.empty(rows.shape, rows.dtype)
     run = specialise(_activation.softmax)[x.dtype]
-    run(out, rows, _threads.parts(x.size * _NS[x.dtype] * 1.5))
+    run(out, rows, threads.parts(x.size * _NS[x.dtype] * 1.5))
     return out.reshape(x.shape).astype(dtype, copy=False)
 
 
-def cross_entropy_error(y, t):
+def cross_entropy_error(y: ArrayLike, t: ArrayLike) -> Any:
     """Mean of -log(y[n, t[n]] + 1e-7) over the rows of probabilities y, (N, V) or (V,).
 
     t holds N ids, or one-hot rows in the shape of y. ValueError for shapes that do not fit or no
@@ -85,14 +91,14 @@ def cross_entropy_error(y, t):
     >>> round(float(cross_entropy_error(y, [1, 0])), 6)
     0.490414
     """
-    y, dtype = _validation.as_native("y", y)
-    rows = _validation.score_rows("y", y)
-    t = _validation.as_ids("t", _validation.right_classes("t", t, y.shape), rows.shape[1])
+    y, dtype = validation.as_native("y", y)
+    rows = validation.score_rows("y", y)
+    t = validation.as_ids("t", validation.right_classes("t", t, y.shape), rows.shape[1])
     picked = rows[np.arange(len(rows)), t].astype(np.float64)
     return dtype.type(-np.log(picked + _TINY).mean())
 
 
-def scatter_add(dW, idx, dout):
+def scatter_add(dW: NDArray[Any], idx: ArrayLike, dout: ArrayLike) -> Any:
     """Add rows to rows of a table, in place: np.add.at(dW, idx, dout), compiled.
 
     dW (V, D); idx ids of any shape, a single one too, negative ones count from the end; dout any
@@ -111,19 +117,19 @@ def scatter_add(dW, idx, dout):
     """
     if not isinstance(dW, np.ndarray) or dW.ndim == 0:
         raise TypeError(f"dW: expected a numpy array of rows, got {type(dW).__name__}")
-    _validation.writable("dW", dW)
-    idx = _validation.as_ids("idx", idx, dW.shape[0])
-    dout = _validation.numbers("dout", dout)
-    dout = _validation.broadcast("dout", dout, idx.shape + dW.shape[1:], "a row for each id")
+    validation.writable("dW", dW)
+    idx = validation.as_ids("idx", idx, dW.shape[0])
+    dout = validation.numbers("dout", dout)
+    dout = validation.broadcast("dout", dout, idx.shape + dW.shape[1:], "a row for each id")
     if not _rows_for_kernel(dW):
         np.add.at(dW, idx, dout)
         return
     if shares_memory(dout, dW):
         dout = dout.copy()
     D = dW.shape[1]
-    x = _validation.as_float("dout", dout, dW.dtype).reshape(idx.size, D)
+    x = validation.as_float("dout", dout, dW.dtype).reshape(idx.size, D)
     run = specialise(_embedding.scatter_add)[dW.dtype, idx.dtype]
-    run(dW, idx.reshape(-1), x, None, _threads.parts(idx.size * (D * 0.3 + 10)))
+    run(dW, idx.reshape(-1), x, None, threads.parts(idx.size * (D * 0.3 + 10)))
 
 
 def _rows_for_kernel(dW):

@@ -4,11 +4,16 @@ Each takes `rng=` (None: numpy's global stream, so `np.random.seed` rules; a Gen
 RandomState or an int) and `dtype=` (float32). Numbers are drawn in float64 and then rounded.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import DTypeLike
 
-from fastw2v import _validation
+from fastw2v._checks import validation
 
 __all__ = [
     "glorot_uniform",
@@ -26,30 +31,51 @@ __all__ = [
 _BLOCK = 1 << 20  # numbers drawn at a time
 
 
-def uniform(shape, low=-1.0, high=1.0, *, rng=None, dtype=np.float32):
+def uniform(
+    shape: Any,
+    low: Any = -1.0,
+    high: float = 1.0,
+    *,
+    rng: np.random.Generator | None = None,
+    dtype: DTypeLike = np.float32,
+) -> Any:
     """Evenly distributed between `low` and `high`.
 
     >>> W = uniform((1000, 50), rng=0)
     >>> W.dtype, bool(abs(W).max() <= 1)
     (dtype('float32'), True)
     """
-    _validation.not_negative("high - low", high - low)
+    validation.not_negative("high - low", high - low)
     draw = _source(rng).uniform
     return _in_blocks(shape, dtype, lambda n: draw(low, high, n))
 
 
-def random_normal(shape, stddev=0.05, mean=0.0, *, rng=None, dtype=np.float32):
+def random_normal(
+    shape: Any,
+    stddev: float = 0.05,
+    mean: float = 0.0,
+    *,
+    rng: np.random.Generator | None = None,
+    dtype: DTypeLike = np.float32,
+) -> Any:
     """Normally distributed.
 
     >>> random_normal((2, 3), rng=0).shape
     (2, 3)
     """
-    stddev = _validation.not_negative("stddev", stddev)
+    stddev = validation.not_negative("stddev", stddev)
     draw = _source(rng).standard_normal
     return _in_blocks(shape, dtype, lambda n: mean + stddev * draw(n))
 
 
-def truncated_normal(shape, stddev=0.05, mean=0.0, *, rng=None, dtype=np.float32):
+def truncated_normal(
+    shape: Any,
+    stddev: float = 0.05,
+    mean: float = 0.0,
+    *,
+    rng: np.random.Generator | None = None,
+    dtype: DTypeLike = np.float32,
+) -> Any:
     """Normally distributed; values beyond two `stddev` are drawn again.
 
     The numbers kept have a standard deviation of 0.88 times `stddev`.
@@ -58,7 +84,7 @@ def truncated_normal(shape, stddev=0.05, mean=0.0, *, rng=None, dtype=np.float32
     >>> bool(abs(W).max() <= 2 / 128**0.5)
     True
     """
-    stddev = _validation.not_negative("stddev", stddev)
+    stddev = validation.not_negative("stddev", stddev)
     draw = _source(rng).standard_normal
     beyond, at = [], 0
 
@@ -79,7 +105,9 @@ def truncated_normal(shape, stddev=0.05, mean=0.0, *, rng=None, dtype=np.float32
     return W
 
 
-def glorot_uniform(shape, *, rng=None, dtype=np.float32):
+def glorot_uniform(
+    shape: Any, *, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
+) -> Any:
     """Uniform within sqrt(6 / (fan_in + fan_out)), Glorot and Bengio 2010, formula 16.
 
     shape: (fan_in, fan_out); axes before the last two multiply both, as in a convolution.
@@ -88,13 +116,19 @@ def glorot_uniform(shape, *, rng=None, dtype=np.float32):
     >>> bool(abs(W).max() <= 0.1**0.5)
     True
     """
-    shape = _validation.lengths("shape", shape, ndim=2)
+    shape = validation.lengths("shape", shape, ndim=2)
     fans = math.prod(shape[:-2]) * (shape[-2] + shape[-1])
     limit = math.sqrt(6 / fans) if fans else 0.0
     return uniform(shape, -limit, limit, rng=rng, dtype=dtype)
 
 
-def orthogonal(shape, gain=1.0, *, rng=None, dtype=np.float32):
+def orthogonal(
+    shape: Any,
+    gain: float = 1.0,
+    *,
+    rng: np.random.Generator | None = None,
+    dtype: DTypeLike = np.float32,
+) -> Any:
     """`gain` times a matrix with orthonormal columns, or rows where these are fewer.
 
     shape: (M, N); axes before the last are taken together as M. The Q of a QR decomposition of
@@ -105,23 +139,27 @@ def orthogonal(shape, gain=1.0, *, rng=None, dtype=np.float32):
     >>> bool(np.allclose(Q @ Q.T, np.eye(3)))
     True
     """
-    shape = _validation.lengths("shape", shape, ndim=2)
+    shape = validation.lengths("shape", shape, ndim=2)
     M, N = math.prod(shape[:-1]), shape[-1]
     q, r = np.linalg.qr(_source(rng).standard_normal((max(M, N), min(M, N))))
     q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
     return (gain * (q if M >= N else q.T)).reshape(shape).astype(dtype, order="C")
 
 
-def zeros(shape, *, rng=None, dtype=np.float32):
+def zeros(
+    shape: Any, *, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
+) -> Any:
     """Zeros; `rng` is not asked.
 
     >>> zeros(3)
     array([0., 0., 0.], dtype=float32)
     """
-    return np.zeros(_validation.lengths("shape", shape), dtype)
+    return np.zeros(validation.lengths("shape", shape), dtype)
 
 
-def unit_forget_bias(shape, *, rng=None, dtype=np.float32):
+def unit_forget_bias(
+    shape: Any, *, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
+) -> Any:
     """The bias of an LSTM that remembers at first: 1 for the forget gate, 0 for the others.
 
     shape: 4H or (4H,). The gates stand in the book's order f, g, i, o, so the first H are 1.
@@ -130,13 +168,19 @@ def unit_forget_bias(shape, *, rng=None, dtype=np.float32):
     >>> unit_forget_bias(8)
     array([1., 1., 0., 0., 0., 0., 0., 0.], dtype=float32)
     """
-    shape = _validation.gates("shape", shape, 4)
+    shape = validation.gates("shape", shape, 4)
     bias = np.zeros(shape, dtype)
     bias[: shape[0] // 4] = 1
     return bias
 
 
-def scaled_normal(shape, divisor, *, rng=None, dtype=np.float32):
+def scaled_normal(
+    shape: Any,
+    divisor: Any,
+    *,
+    rng: np.random.Generator | None = None,
+    dtype: DTypeLike = np.float32,
+) -> Any:
     """Standard normal numbers divided by `divisor`: how the book's chapters 5 to 8 begin.
 
     They are divided in float64 and then rounded, as the book does, so that the same seed gives the
@@ -146,13 +190,13 @@ def scaled_normal(shape, divisor, *, rng=None, dtype=np.float32):
     >>> W.dtype, bool(abs(W.std() * 50**0.5 - 1) < 0.02)
     (dtype('float32'), True)
     """
-    if _validation.not_negative("divisor", divisor) == 0:
+    if validation.not_negative("divisor", divisor) == 0:
         raise ValueError("divisor: expected a number above 0, got 0; pass e.g. sqrt(D)")
     draw = _source(rng).standard_normal
     return _in_blocks(shape, dtype, lambda n: draw(n) / divisor)
 
 
-def word_vectors(shape, rng=None):
+def word_vectors(shape: Any, rng: Generator | None = None) -> Any:
     """What the book's CBOW and SkipGram begin with: 0.01 * randn, float32.
 
     The numbers are rounded to float32 before they are scaled, as the book does, so that the same
@@ -171,7 +215,7 @@ def _in_blocks(shape, dtype, numbers):
     A large table then takes its own memory and no more, although the numbers come in float64; the
     generators give the same ones in one call or in many.
     """
-    W = np.empty(_validation.lengths("shape", shape), dtype)
+    W = np.empty(validation.lengths("shape", shape), dtype)
     flat = W.reshape(-1)
     for start in range(0, flat.size, _BLOCK):
         block = flat[start : start + _BLOCK]
@@ -183,4 +227,4 @@ def _source(rng):
     """Something with numpy's `uniform` and `standard_normal`."""
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         return np.random.default_rng(int(rng))
-    return _validation.generator("rng", rng) or np.random
+    return validation.generator("rng", rng) or np.random

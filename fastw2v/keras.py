@@ -14,14 +14,19 @@ Keras itself is not needed: weights are lists of arrays, in the order of `layer.
 it gives as the last output and state.
 """
 
+from __future__ import annotations
+
 import sys
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from fastw2v import _validation, layers, time_layers
-from fastw2v._cells import RECURRENT_ACTIVATIONS
-from fastw2v._summary import count_params, summary
-from fastw2v._waiting import settle
+from fastw2v import layers, time_layers
+from fastw2v._checks import validation
+from fastw2v._recurrent.cells import RECURRENT_ACTIVATIONS
+from fastw2v._rows.deferred import settle
+from fastw2v._training.summary import count_params, summary
 from fastw2v.layers import Affine, MatMul
 from fastw2v.time_layers import TimeBiLSTM, TimeEmbedding, TimeGRU, TimeLSTM, TimeRNN
 
@@ -36,15 +41,15 @@ _KINDS = (*_RECURRENT, "Bidirectional", "Embedding", "Dense")
 
 
 def from_keras(
-    layer,
-    weights=None,
+    layer: Any,
+    weights: Any = None,
     *,
-    stateful=False,
-    go_backwards=False,
-    recurrent_activation="sigmoid",
-    reset_after=None,
-    dtype=None,
-):
+    stateful: bool = False,
+    go_backwards: bool = False,
+    recurrent_activation: str = "sigmoid",
+    reset_after: Any = None,
+    dtype: DTypeLike | None = None,
+) -> Any:
     """One of our layers with the weights of a Keras layer.
 
     layer: a Keras layer that has weights, all else is read from it; or the name of its class,
@@ -77,7 +82,7 @@ def from_keras(
     }
     if isinstance(layer, str):
         kind, name = layer, "weights"
-        _validation.one_of("layer", kind, _KINDS)
+        validation.one_of("layer", kind, _KINDS)
     else:
         kind, weights, options = _read(layer, weights, options)
         name = f"weights of {kind}"
@@ -95,7 +100,7 @@ def from_keras(
     return Affine(kernel, bias)
 
 
-def to_keras(layer):
+def to_keras(layer: Any) -> Any:
     """The weights of one of our layers as a list for set_weights() of the Keras layer.
 
     Takes TimeRNN, TimeLSTM, TimeGRU (for reset_after=False), TimeBiLSTM, the cells RNN, LSTM, GRU,
@@ -137,9 +142,9 @@ def _recurrent(kind, name, weights, options, dtype):
         ("recurrent_kernel", recurrent, (H, blocks * H)),
         ("kernel", kernel, (len(kernel), blocks * H)),
     ):
-        _validation.same_shape(f"{name}: {part}", array, shape, f"that of {kind} with {H} units")
+        validation.same_shape(f"{name}: {part}", array, shape, f"that of {kind} with {H} units")
     bias = weights[2] if len(weights) == 3 else np.zeros(blocks * H, kernel.dtype)
-    _validation.same_shape(f"{name}: bias", bias, (blocks * H,), f"that of {kind} with {H} units")
+    validation.same_shape(f"{name}: bias", bias, (blocks * H,), f"that of {kind} with {H} units")
     arrays = [kernel, recurrent, bias]
     settings = {"dtype": dtype, "go_backwards": options["go_backwards"]}
     if kind == "SimpleRNN":
@@ -205,10 +210,10 @@ def _arrays(name, weights):
             f"{name}: expected a list of arrays, got None; pass layer.get_weights() of the Keras "
             "layer"
         )
-    _validation.array_list(name, weights)
+    validation.array_list(name, weights)
     found = []
     for k, given in enumerate(weights):
-        array = _validation.numbers(f"{name}[{k}]", given)
+        array = validation.numbers(f"{name}[{k}]", given)
         wide = array.dtype == np.float64
         found.append(np.array(array, np.float64 if wide else np.float32, order="C"))
     return found
@@ -276,7 +281,7 @@ def _recurrent_options(layer, kind, config):
         gate = config["recurrent_activation"]
         if gate == "hard_sigmoid":
             gate += f"_keras{2 if _keras_major(layer) < 3 else 3}"
-        _validation.one_of(f"recurrent_activation of {kind}", gate, RECURRENT_ACTIVATIONS)
+        validation.one_of(f"recurrent_activation of {kind}", gate, RECURRENT_ACTIVATIONS)
         found["recurrent_activation"] = gate
     return found
 

@@ -5,15 +5,21 @@ A layer has two lists of arrays, `params` and `grads`. The arrays in `params` ar
 return is new and the caller's; what they are given is never written to.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from fastw2v import _threads, _validation, config
+from fastw2v import config
+from fastw2v._checks import validation
+from fastw2v._core import threads
+from fastw2v._core.products import column_sums, product
 from fastw2v._kernels import _activation, _embedding, _loss, specialise
-from fastw2v._products import column_sums, product
-from fastw2v._row_grad import RowGrad, RowGradHolder, write_rows
-from fastw2v._waiting import catch_up, settle
+from fastw2v._rows.deferred import catch_up, settle
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder, write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 
 __all__ = [
@@ -32,7 +38,7 @@ __all__ = [
 ]
 
 _GATHER = specialise(_embedding.gather)
-_GATHER_NS = 0.05  # serial nanoseconds per element copied; see `_threads.parts`
+_GATHER_NS = 0.05  # serial nanoseconds per element copied; see `threads.parts`
 
 
 def _matrix(x):
@@ -60,23 +66,23 @@ class MatMul:
            [0., 0.]])
     """
 
-    def __init__(self, W):
+    def __init__(self, W: NDArray[Any]) -> None:
         config.check()
-        _validation.weights("W", W, 2)
+        validation.weights("W", W, 2)
         self.params = [W]
         self.grads = [np.zeros_like(W, subok=False)]
         self.x = None
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Any:
         """x (..., D) -> x @ W (..., H)."""
         settle(self.params[0])
         W = np.asarray(self.params[0])
-        x = _validation.features("x", x, W)
+        x = validation.features("x", x, W)
         out = product(_matrix(x), W)
         self.x = x
         return out.reshape(*x.shape[:-1], W.shape[1])
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """dout (..., H) -> dx (..., D); writes dW = x.T @ dout, summed over all leading axes."""
         x, dout, W, dW = _dense_backward(self, dout)
         # forward: out = x @ W
@@ -101,33 +107,33 @@ class Affine:
     array([1., 1.])
     """
 
-    def __init__(self, W, b):
+    def __init__(self, W: NDArray[Any], b: NDArray[Any]) -> None:
         config.check()
-        _validation.weights("W", W, 2)
-        _validation.bias("b", b, W.shape[1])
+        validation.weights("W", W, 2)
+        validation.bias("b", b, W.shape[1])
         self.params = [W, b]
         self.grads = [np.zeros_like(W, subok=False), np.zeros_like(b, subok=False)]
         self.x = None
 
-    def forward(self, x, *, out=None):
+    def forward(self, x: ArrayLike, *, out: Any = None) -> Any:
         """x (..., D) -> x @ W + b (..., H), written into `out` if given."""
         settle(*self.params)
         W, b = map(np.asarray, self.params)
-        x = _validation.features("x", x, W)
-        _validation.bias("b", b, W.shape[1])
+        x = validation.features("x", x, W)
+        validation.bias("b", b, W.shape[1])
         shape = *x.shape[:-1], W.shape[1]
         if out is not None:
-            out = _matrix(_validation.result_memory("out", out, shape))
+            out = _matrix(validation.result_memory("out", out, shape))
         out = product(_matrix(x), W, out, bias=b.reshape(-1))
         self.x = x
         return out.reshape(shape)
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """dout (..., H) -> dx (..., D); writes dW = x.T @ dout and db = sum of dout."""
         x, dout, W, dW = _dense_backward(self, dout)
         db = self.grads[1]
-        _validation.bias("grads[1]", db, W.shape[1])
-        _validation.writable("grads[1]", db)
+        validation.bias("grads[1]", db, W.shape[1])
+        validation.writable("grads[1]", db)
         # forward: out = x @ W + b
         dx = product(_matrix(dout), W.T).reshape(x.shape)
         product(_matrix(x).T, _matrix(dout), out=dW)
@@ -137,14 +143,14 @@ class Affine:
 
 def _dense_backward(layer, dout):
     """(x, dout, W, dW) of a dense layer, all fitting."""
-    x = _validation.after_forward(layer, layer.x)
+    x = validation.after_forward(layer, layer.x)
     settle(layer.params[0])
     W, dW = np.asarray(layer.params[0]), layer.grads[0]
-    x = _validation.features("x", x, W)
-    dout = _validation.numbers("dout", dout)
-    _validation.same_shape("dout", dout, (*x.shape[:-1], W.shape[1]), "that of forward's result")
-    _validation.same_shape("grads[0]", dW, W.shape, "that of W")
-    _validation.writable("grads[0]", dW)
+    x = validation.features("x", x, W)
+    dout = validation.numbers("dout", dout)
+    validation.same_shape("dout", dout, (*x.shape[:-1], W.shape[1]), "that of forward's result")
+    validation.same_shape("grads[0]", dW, W.shape, "that of W")
+    validation.writable("grads[0]", dW)
     return x, dout, W, dW
 
 
@@ -160,29 +166,29 @@ class Sigmoid:
     array([0.25, 0.25])
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         config.check()
         self.params, self.grads = [], []
         self.out = None
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Any:
         """x of any shape -> sigmoid(x) of the same."""
         self.out = np.asarray(sigmoid(x))
         return self.out.copy()
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """dout, of a shape that fits -> dout * (1 - out) * out."""
-        out = np.asarray(_validation.after_forward(self, self.out))
-        dout = _validation.numbers("dout", dout)
+        out = np.asarray(validation.after_forward(self, self.out))
+        dout = validation.numbers("dout", dout)
         run = specialise(_activation.sigmoid_backward).get(out.dtype)
         # forward: out = 1 / (1 + exp(-x))
         if run is None or dout.dtype != out.dtype or dout.shape != out.shape:
-            _validation.fits_with("dout", dout, out.shape, "that of x")
+            validation.fits_with("dout", dout, out.shape, "that of x")
             return np.asarray(dout * (1.0 - out) * out)
-        dout = _validation.as_float("dout", dout, out.dtype)
-        out = _validation.as_float("out", out, out.dtype)
+        dout = validation.as_float("dout", dout, out.dtype)
+        out = validation.as_float("out", out, out.dtype)
         dx = np.empty(out.shape, out.dtype)
-        run(dx.reshape(-1), dout.reshape(-1), out.reshape(-1), _threads.parts(out.size * 0.3))
+        run(dx.reshape(-1), dout.reshape(-1), out.reshape(-1), threads.parts(out.size * 0.3))
         return dx
 
 
@@ -198,29 +204,29 @@ class Softmax:
     array([[ 0.25, -0.25]])
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         config.check()
         self.params, self.grads = [], []
         self.out = None
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Any:
         """x (N, V) -> probabilities (N, V)."""
         self.out = np.asarray(softmax(x))
         return self.out.copy()
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """dout (N, V) -> out * dout - out * (sum over V of out * dout)."""
-        out = np.asarray(_validation.after_forward(self, self.out))
-        dout = _validation.numbers("dout", dout)
+        out = np.asarray(validation.after_forward(self, self.out))
+        dout = validation.numbers("dout", dout)
         run = specialise(_activation.softmax_backward).get(out.dtype)
         # forward: out = exp(x) / sum exp(x)
         if run is None or dout.dtype != out.dtype or dout.shape != out.shape or out.ndim > 2:
-            dx = out * _validation.fits_with("dout", dout, out.shape, "that of x")
+            dx = out * validation.fits_with("dout", dout, out.shape, "that of x")
             return dx - out * dx.sum(axis=min(1, dx.ndim - 1), keepdims=True)
-        dout = np.atleast_2d(_validation.as_float("dout", dout, out.dtype))
-        rows = np.atleast_2d(_validation.as_float("out", out, out.dtype))
+        dout = np.atleast_2d(validation.as_float("dout", dout, out.dtype))
+        rows = np.atleast_2d(validation.as_float("out", out, out.dtype))
         dx = np.empty(rows.shape, rows.dtype)
-        run(dx, dout, rows, _threads.parts(rows.size * 0.5))
+        run(dx, dout, rows, threads.parts(rows.size * 0.5))
         return dx.reshape(out.shape)
 
 
@@ -240,39 +246,39 @@ class SoftmaxWithLoss:
            [ 0.125,  0.125,  0.125, -0.375]])
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         config.check()
         self.params, self.grads = [], []
         self.y = None
         self.t = None
 
-    def forward(self, x, t):
+    def forward(self, x: ArrayLike, t: ArrayLike) -> Any:
         """x (N, V) or (V,), t ids (N,) or one-hot in the shape of x -> loss."""
-        x, dtype = _validation.as_native("x", x)
-        rows = _validation.score_rows("x", x)
+        x, dtype = validation.as_native("x", x)
+        rows = validation.score_rows("x", x)
         N, V = rows.shape
-        t = _validation.right_classes("t", t, x.shape)
-        ids = _validation.as_ids("t", t, V)
+        t = validation.right_classes("t", t, x.shape)
+        ids = validation.as_ids("t", t, V)
         y, losses = np.empty((N, V), x.dtype), np.empty(N)
         run = specialise(_loss.softmax_with_loss_forward)[x.dtype, ids.dtype]
-        loss = run(y, losses, rows, ids, _threads.parts(x.size * _NS[x.dtype] * 1.5 + N * 20))
+        loss = run(y, losses, rows, ids, threads.parts(x.size * _NS[x.dtype] * 1.5 + N * 20))
         self.y, self.t = y.reshape(x.shape).astype(dtype, copy=False), t
         return dtype.type(loss)
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """dout a number, or an array that fits y -> dx = (y - onehot(t)) * dout / N."""
-        y, dtype = _validation.as_native("y", _validation.after_forward(self, self.y))
-        rows = _validation.score_rows("y", y)
+        y, dtype = validation.as_native("y", validation.after_forward(self, self.y))
+        rows = validation.score_rows("y", y)
         N, V = rows.shape
-        ids = _validation.as_ids("t", _validation.right_classes("t", self.t, y.shape), V)
-        dout = _validation.numbers("dout", dout)
+        ids = validation.as_ids("t", validation.right_classes("t", self.t, y.shape), V)
+        dout = validation.numbers("dout", dout)
         if dout.ndim:
-            _validation.broadcast("dout", dout, y.shape, "that of x")
+            validation.broadcast("dout", dout, y.shape, "that of x")
         # forward: loss = mean of -log(softmax(x)[t])
         scale = float(dout) / N if dout.ndim == 0 else 1 / N
         dx = np.empty(rows.shape, rows.dtype)
         run = specialise(_loss.softmax_with_loss_backward)[dx.dtype, ids.dtype]
-        run(dx, rows, ids, scale, _threads.parts(dx.size * 0.3))
+        run(dx, rows, ids, scale, threads.parts(dx.size * 0.3))
         dx = dx.reshape(y.shape)
         if dout.ndim:
             dx *= dout
@@ -294,42 +300,42 @@ class SigmoidWithLoss:
     array([ 0.25, -0.25])
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         config.check()
         self.params, self.grads = [], []
         self.loss = None
         self.y = None
         self.t = None
 
-    def forward(self, x, t):
+    def forward(self, x: ArrayLike, t: ArrayLike) -> Any:
         """x (N,) or (N, 1), t (N,) of 0 and 1, or one-hot (N, 2) -> loss."""
-        x, dtype = _validation.as_native("x", x)
-        N = _validation.score_column("x", x)
-        t = _validation.yes_or_no("t", t, N)
-        ids = _validation.as_ids("t", t, 2, wrap=False)
+        x, dtype = validation.as_native("x", x)
+        N = validation.score_column("x", x)
+        t = validation.yes_or_no("t", t, N)
+        ids = validation.as_ids("t", t, 2, wrap=False)
         y, losses = np.empty(x.shape, x.dtype), np.empty(N)
         run = specialise(_loss.sigmoid_with_loss_forward)[x.dtype, ids.dtype]
-        loss = run(y.reshape(N), losses, x.reshape(N), ids, _threads.parts(N * 25))
+        loss = run(y.reshape(N), losses, x.reshape(N), ids, threads.parts(N * 25))
         self.y, self.t = y.astype(dtype, copy=False), t
         self.loss = dtype.type(loss)
         return self.loss
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """dout a number, or an array -> dx = (y - t) * dout / N, in numpy's dtype for that."""
-        y = _validation.numbers("y", _validation.after_forward(self, self.y))
-        N = _validation.score_column("y", y)
-        t = _validation.yes_or_no("t", self.t, N)
-        ids = _validation.as_ids("t", t, 2, wrap=False)
-        array = _validation.numbers("dout", dout)
+        y = validation.numbers("y", validation.after_forward(self, self.y))
+        N = validation.score_column("y", y)
+        t = validation.yes_or_no("t", self.t, N)
+        ids = validation.as_ids("t", t, 2, wrap=False)
+        array = validation.numbers("dout", dout)
         # A Python number as dout is weak in numpy's promotion, an array of one element is not.
         dtype = np.result_type(y, t, dout if isinstance(dout, (int, float)) else array)
-        dout = _validation.fits_with("dout", array, y.shape, "that of x")
+        dout = validation.fits_with("dout", array, y.shape, "that of x")
         # forward: loss = mean of -log(sigmoid(x) if t else 1 - sigmoid(x))
         scale = float(dout) / N if dout.ndim == 0 else 1 / N
-        y = _validation.as_float("y", y, np.float64 if dtype.itemsize > 4 else np.float32)
+        y = validation.as_float("y", y, np.float64 if dtype.itemsize > 4 else np.float32)
         dx = np.empty(y.shape, y.dtype)
         run = specialise(_loss.sigmoid_with_loss_backward)[dx.dtype, ids.dtype]
-        run(dx.reshape(N), y.reshape(N), ids, scale, _threads.parts(N * 0.5))
+        run(dx.reshape(N), y.reshape(N), ids, scale, threads.parts(N * 0.5))
         if dout.ndim:
             dx = dx * dout
         return dx.astype(dtype, copy=False)
@@ -348,18 +354,20 @@ class Dropout:
     array([0.75, 0.75, 0.75])
     """
 
-    def __init__(self, dropout_ratio=0.5, *, rng=None):
+    def __init__(
+        self, dropout_ratio: float = 0.5, *, rng: np.random.Generator | None = None
+    ) -> None:
         config.check()
         self.params, self.grads = [], []
-        self.dropout_ratio = _validation.fraction("dropout_ratio", dropout_ratio)
+        self.dropout_ratio = validation.fraction("dropout_ratio", dropout_ratio)
         self.mask = None
-        self._rng = _validation.generator("rng", rng)
+        self._rng = validation.generator("rng", rng)
         self._test_scale = None  # what the last forward multiplied by, if it used no mask
 
-    def forward(self, x, train_flg=True):
+    def forward(self, x: ArrayLike, train_flg: bool = True) -> Any:
         """x of any shape -> x * mask in training, else x * (1 - dropout_ratio)."""
-        x = _validation.numbers("x", x)
-        ratio = _validation.fraction("dropout_ratio", self.dropout_ratio)
+        x = validation.numbers("x", x)
+        ratio = validation.fraction("dropout_ratio", self.dropout_ratio)
         if not train_flg:
             self._test_scale = 1.0 - ratio
             return np.asarray(x * self._test_scale)
@@ -368,16 +376,16 @@ class Dropout:
         self._test_scale = None
         return np.asarray(x * self.mask)
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """dout -> dout * mask, or times 1 - dropout_ratio if the last forward was a test."""
-        dout = _validation.numbers("dout", dout)
+        dout = validation.numbers("dout", dout)
         if self._test_scale is not None:
             return np.asarray(dout * self._test_scale)
-        mask = _validation.after_forward(self, self.mask)
-        return np.asarray(_validation.fits_with("dout", dout, mask.shape, "that of x") * mask)
+        mask = validation.after_forward(self, self.mask)
+        return np.asarray(validation.fits_with("dout", dout, mask.shape, "that of x") * mask)
 
 
-def has_own_methods(layer):
+def has_own_methods(layer: Any) -> Any:
     """Whether somebody put another forward or backward into this one object."""
     attributes = vars(layer)
     return "forward" in attributes or "backward" in attributes
@@ -403,45 +411,45 @@ class Embedding(RowGradHolder):
            [1., 1.]])
     """
 
-    def __init__(self, W):
+    def __init__(self, W: NDArray[Any]) -> None:
         config.check()
-        _validation.table("W", W)
+        validation.table("W", W)
         self.params = [W]
         self.grads = [RowGrad(W)]
         self.idx = None
 
-    def forward(self, idx):
+    def forward(self, idx: ArrayLike) -> Any:
         """W[idx]: ids of any shape give an array of that shape + (D,).
 
         Negative ids count from the end. IndexError names an id that is out of range, TypeError
         says that ids are not integers.
         """
-        W = _validation.table("params[0]", self.params[0])
-        ids = _validation.as_ids("idx", idx, W.shape[0])
+        W = validation.table("params[0]", self.params[0])
+        ids = validation.as_ids("idx", idx, W.shape[0])
         out = rows_of(W, ids)
         self.idx = idx
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """grads[0] = 0, then grads[0][idx[n]] += dout[n]; repeated ids add up. Returns None."""
-        write_table_gradient(self.grads[0], "idx", _validation.after_forward(self, self.idx), dout)
+        write_table_gradient(self.grads[0], "idx", validation.after_forward(self, self.idx), dout)
 
 
-def rows_of(W, ids):
+def rows_of(W: NDArray[Any], ids: ArrayLike) -> Any:
     """W[ids], a new array, for ids that `as_ids` has checked."""
     catch_up(W, ids)
-    if not _validation.has_plain_rows(W):
+    if not validation.has_plain_rows(W):
         return np.array(W[ids])
     out = np.empty((*ids.shape, W.shape[1]), W.dtype)
-    n_parts = _threads.parts(out.size * _GATHER_NS)
+    n_parts = threads.parts(out.size * _GATHER_NS)
     _GATHER[W.dtype, ids.dtype](out.reshape(ids.size, W.shape[1]), W, ids.reshape(-1), n_parts)
     return out
 
 
-def write_table_gradient(grad, name, idx, dout):
+def write_table_gradient(grad: Any, name: Any, idx: ArrayLike, dout: ArrayLike) -> Any:
     """grad = 0, then grad[idx[n]] += dout[n]; `name` is what messages call idx."""
-    grad = _validation.writable("grads[0]", grad)
-    ids = _validation.as_ids(name, idx, grad.shape[0])
-    dout = _validation.as_float("dout", dout, grad.dtype)
-    _validation.same_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
+    grad = validation.writable("grads[0]", grad)
+    ids = validation.as_ids(name, idx, grad.shape[0])
+    dout = validation.as_float("dout", dout, grad.dtype)
+    validation.same_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
     write_rows(grad, ids.reshape(-1), len(grad), dout.reshape(ids.size, grad.shape[1]))

@@ -6,15 +6,16 @@
 after Mikolov et al., Distributed Representations of Words and Phrases (2013), section 2.2.
 """
 
+from __future__ import annotations
+
 import copy
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from fastw2v import _rng, _threads, config
-from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
-from fastw2v._rollback import unchanged_on_error
-from fastw2v._row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
-from fastw2v._validation import (
+from fastw2v import config
+from fastw2v._checks.validation import (
     after_forward,
     as_float,
     as_ids,
@@ -28,7 +29,11 @@ from fastw2v._validation import (
     table,
     writable,
 )
-from fastw2v._waiting import catch_up
+from fastw2v._core import random_keys, threads
+from fastw2v._core.rollback import unchanged_on_error
+from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
+from fastw2v._rows.deferred import catch_up
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
 from fastw2v.layers import Embedding, SigmoidWithLoss, has_own_methods
 
 __all__ = ["EmbeddingDot", "NegativeSamplingLoss", "UnigramSampler"]
@@ -39,7 +44,7 @@ _DRAW_DISTINCT = specialise(_sampler.draw_distinct)
 _LOSS = specialise(_negative_sampling.forward)
 _LOSS_BACKWARD = specialise(_negative_sampling.backward)
 
-# Serial nanoseconds, for `_threads.parts`: per element read, per sample drawn.
+# Serial nanoseconds, for `threads.parts`: per element read, per sample drawn.
 _NS = 0.15
 _DRAW_NS = 8
 
@@ -60,14 +65,14 @@ class EmbeddingDot(RowGradHolder):
            [12., 14.]])
     """
 
-    def __init__(self, W):
+    def __init__(self, W: NDArray[Any]) -> None:
         config.check()
         self.embed = Embedding(W)
         self.params = self.embed.params
         self.grads = self.embed.grads
         self.cache = None
 
-    def forward(self, h, idx):
+    def forward(self, h: ArrayLike, idx: ArrayLike) -> Any:
         """The dot products (N,) of h (N, D) with the rows W[idx]."""
         W = table("params[0]", self.params[0])
         ids = as_ids("idx", idx, W.shape[0])
@@ -81,13 +86,13 @@ class EmbeddingDot(RowGradHolder):
             return out
         out, rows = np.empty(len(ids), W.dtype), np.empty(h.shape, W.dtype)
         catch_up(W, ids)
-        n_parts = _threads.parts(h.size * _NS)
+        n_parts = threads.parts(h.size * _NS)
         _DOT[W.dtype, ids.dtype](out, rows, h, W, ids, n_parts)
         self.embed.idx = idx
         self.cache = (h, rows)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """The gradient of h (N, D) from dout (N,); adds dout[n] * h[n] up into grads[0]."""
         h, rows = after_forward(self, self.cache)
         if not self._is_plain(self.grads[0]) or h.ndim != 2:
@@ -100,7 +105,7 @@ class EmbeddingDot(RowGradHolder):
         dout = as_float("dout", dout, h.dtype).reshape(-1)
         same_shape("dout", dout, (len(h),), "one number per row of h")
         dh = np.empty(h.shape, h.dtype)
-        _DOT_BACKWARD[h.dtype](dh, dout, rows, _threads.parts(h.size * _NS))
+        _DOT_BACKWARD[h.dtype](dh, dout, rows, threads.parts(h.size * _NS))
         write_rows(grad, ids, len(grad), h, dout)
         return dh
 
@@ -139,7 +144,15 @@ class UnigramSampler:
     (3, 2)
     """
 
-    def __init__(self, corpus, power, sample_size, *, replace=False, rng=None):
+    def __init__(
+        self,
+        corpus: Any,
+        power: float,
+        sample_size: int,
+        *,
+        replace: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
         counts = complete_ids("corpus", corpus)
         self.sample_size = positive_int("sample_size", sample_size, low=0)
@@ -154,15 +167,15 @@ class UnigramSampler:
         self.word_p = weights
 
     @property
-    def word_p(self):
+    def word_p(self) -> Any:
         return self._words.p
 
     @word_p.setter
-    def word_p(self, p):
+    def word_p(self, p: Any) -> None:
         self._words = _Distribution(probabilities("word_p", p))
         self.vocab_size = len(self._words.p)
 
-    def get_negative_sample(self, target):
+    def get_negative_sample(self, target: ArrayLike) -> NDArray[Any]:
         """`sample_size` words for each word of target (N,): int32 (N, sample_size).
 
         The words of a row are distinct and never the target: draws without replacement in
@@ -179,9 +192,9 @@ class UnigramSampler:
             )
         words = self._words
         out = np.empty((len(target), K), np.int32)
-        n_parts = _threads.parts(out.size * _DRAW_NS)
+        n_parts = threads.parts(out.size * _DRAW_NS)
         if self.replace:
-            _sampler.draw(out.reshape(-1), words.alias_table, _rng.key(self.rng), n_parts)
+            _sampler.draw(out.reshape(-1), words.alias_table, random_keys.key(self.rng), n_parts)
             return out
         # A target that is never drawn takes nothing away from what is left.
         if words.n_possible <= K and target.size:
@@ -192,11 +205,11 @@ class UnigramSampler:
                     f"many as have a probability above zero, got {K}; take a smaller sample_size, "
                     "a larger corpus, or replace=True"
                 )
-        key = _rng.key(self.rng)
+        key = random_keys.key(self.rng)
         _DRAW_DISTINCT[target.dtype](out, words.alias_table, words.p, target, key, n_parts)
         return out
 
-    def is_like(self, other):
+    def is_like(self, other: Any) -> Any:
         """Whether another sampler draws from the same distribution and stream, in our own way."""
         return (
             type(self) is type(other) is UnigramSampler
@@ -230,7 +243,15 @@ class NegativeSamplingLoss(RowGradHolder):
     (2, 3)
     """
 
-    def __init__(self, W, corpus, power=0.75, sample_size=5, *, rng=None):
+    def __init__(
+        self,
+        W: NDArray[Any],
+        corpus: Any,
+        power: float = 0.75,
+        sample_size: int = 5,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
         table("W", W)
         self.sample_size = positive_int("sample_size", sample_size, low=0)
@@ -247,22 +268,22 @@ class NegativeSamplingLoss(RowGradHolder):
         self._state = None  # what a fused forward keeps: h, ids, y, e, losses
 
     @property
-    def loss_layers(self):
+    def loss_layers(self) -> Any:
         return self._real_layers()[0]
 
     @loss_layers.setter
-    def loss_layers(self, layers):
+    def loss_layers(self, layers: Any) -> None:
         self._layers = (layers, self._real_layers()[1])
 
     @property
-    def embed_dot_layers(self):
+    def embed_dot_layers(self) -> Any:
         return self._real_layers()[1]
 
     @embed_dot_layers.setter
-    def embed_dot_layers(self, layers):
+    def embed_dot_layers(self, layers: Any) -> None:
         self._layers = (self._real_layers()[0], layers)
 
-    def forward(self, h, target):
+    def forward(self, h: ArrayLike, target: ArrayLike) -> Any:
         """The loss, a float64 scalar, of h (N, D) and the target ids (N,)."""
         W = table("params[0]", self.params[0])
         target = as_ids("target", target, len(W))
@@ -286,7 +307,7 @@ class NegativeSamplingLoss(RowGradHolder):
         self.keep(h, ids, y, e, losses)
         return np.float64(losses.sum())
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """The gradient of h (N, D); the gradient of W goes into `grads`."""
         W = self.params[0]
         if self._state is None or np.ndim(dout) or not self.is_fused(W):
@@ -296,7 +317,7 @@ class NegativeSamplingLoss(RowGradHolder):
             e = np.einsum("nj,njd->nd", y.T - (np.arange(len(y)) == 0), W[ids], dtype=W.dtype)
         return fused_backward((h, ids, y, e), len(y), dout, self.grads, len(W))
 
-    def negatives(self, target):
+    def negatives(self, target: ArrayLike) -> Any:
         """What the sampler gives for target (N,), checked: ids (N, sample_size)."""
         name = "sampler.get_negative_sample(target)"
         negative = as_ids(name, self.sampler.get_negative_sample(target), len(self.params[0]))
@@ -308,22 +329,22 @@ class NegativeSamplingLoss(RowGradHolder):
             )
         return negative[:, : self.sample_size]
 
-    def keep(self, h, ids, y, e, losses):
+    def keep(self, h: ArrayLike, ids: ArrayLike, y: ArrayLike, e: Any, losses: Any) -> Any:
         """Remember a fused forward: its columns of y (K+1, N), e (N, D) or None, losses (K+1,)."""
         self._state = (h, ids, y, e, losses)
         if self._layers is not None:
             self._fill_layers()
 
-    def reads_by_rows(self):
+    def reads_by_rows(self) -> Any:
         """Whether all code that reads W in a step is ours and asks for rows."""
         return self.is_fused(self.params[0]) and self.draws_as_we_do()
 
-    def draws_as_we_do(self):
+    def draws_as_we_do(self) -> Any:
         """Whether nobody replaced the sampler or its method."""
         sampler = self.sampler
         return type(sampler) is UnigramSampler and "get_negative_sample" not in vars(sampler)
 
-    def is_fused(self, W):
+    def is_fused(self, W: NDArray[Any]) -> Any:
         """Whether the kernel may stand for the layers: nothing of ours was replaced."""
         return (
             type(self) is NegativeSamplingLoss
@@ -398,12 +419,12 @@ class NegativeSamplingLoss(RowGradHolder):
 # The fused computation, also of several losses that share h and W (skip-gram).
 
 
-def id_dtype(W):
+def id_dtype(W: NDArray[Any]) -> Any:
     """The smaller integer type that holds every id of the table."""
     return np.int32 if len(W) < 2**31 else np.int64
 
 
-def fused_forward(W, h, ids, group):
+def fused_forward(W: NDArray[Any], h: ArrayLike, ids: ArrayLike, group: Any) -> Any:
     """h (N, D), ids (N, J): each `group` columns a target and its negatives.
 
     Returns y (J, N), the sigmoids of the scores; e (N, D), what backward needs of W; and the
@@ -413,19 +434,21 @@ def fused_forward(W, h, ids, group):
     N, J = ids.shape
     y, e, losses = np.empty((J, N), W.dtype), np.empty(h.shape, W.dtype), np.empty(J)
     logs = np.empty((_negative_sampling.n_blocks(N), J))
-    n_parts = _threads.parts(2 * J * h.size * _NS)
+    n_parts = threads.parts(2 * J * h.size * _NS)
     _LOSS[W.dtype, ids.dtype](y, e, losses, logs, h, W, ids, group, n_parts)
     return y, e, losses
 
 
-def fused_backward(state, group, dout, grads, V):
+def fused_backward(
+    state: Any, group: Any, dout: ArrayLike, grads: list[NDArray[Any]], V: Any
+) -> Any:
     """dh (N, D); the gradient of W (V, D) goes into grads[0], and the others become zero."""
     h, ids, y, e = state
     check_writable(grads)
     ids = as_ids("ids of the last forward", ids, V)
     dout = number("dout", dout)
     coef, dh = np.empty(ids.shape, h.dtype), np.empty(h.shape, h.dtype)
-    n_parts = _threads.parts(h.size * _NS)
+    n_parts = threads.parts(h.size * _NS)
     _LOSS_BACKWARD[h.dtype](coef, dh, y, e, dout / len(h), group, n_parts)
     write_rows(grads[0], ids.reshape(-1), V, h, coef.reshape(-1))
     for other in grads[1:]:

@@ -42,23 +42,15 @@ with models of fastw2v, and needs no ``row_sparse``.
     array([0.781, 0.723])
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastw2v import _threads
-from fastw2v._kernels import _embedding, _optimizer, specialise
-from fastw2v._replay import Replay, updates_rows
-from fastw2v._row_grad import (
-    as_table,
-    is_tracked,
-    listed_rows,
-    packed_rows,
-    shares_memory,
-    touched,
-    unpack,
-)
-from fastw2v._validation import (
+from fastw2v._checks.validation import (
     FLOATS,
     as_float,
     below_one,
@@ -71,7 +63,19 @@ from fastw2v._validation import (
     weights,
     writable,
 )
-from fastw2v._waiting import settle
+from fastw2v._core import threads
+from fastw2v._kernels import _embedding, _optimizer, specialise
+from fastw2v._rows.deferred import settle
+from fastw2v._rows.replay import Replay, updates_rows
+from fastw2v._rows.row_grad import (
+    as_table,
+    is_tracked,
+    listed_rows,
+    packed_rows,
+    shares_memory,
+    touched,
+    unpack,
+)
 
 __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"]
 
@@ -83,7 +87,7 @@ _SCALE = specialise(_optimizer.scale)
 
 _BLOCK = 8192  # elements of one partial sum of squares in the kernel
 
-EPS = 1e-7  # added to every square root that divides, as in the book
+EPS: float = 1e-7  # added to every square root that divides, as in the book
 
 
 class _Optimizer:
@@ -92,11 +96,11 @@ class _Optimizer:
     _states = ()  # names of the attributes that hold one state array per parameter
     _kernel = None
     _rule = ""  # its name in the kernels
-    row_sparse = False
+    row_sparse: Any = False
     _replay = None  # the tables whose rows wait, once there are any; see `_replay.Replay`
-    _ns = 0.2  # serial nanoseconds per element; see `_threads.parts`
+    _ns = 0.2  # serial nanoseconds per element; see `threads.parts`
 
-    def update(self, params, grads):
+    def update(self, params: list[NDArray[Any]], grads: list[NDArray[Any]]) -> None:
         """Change each array of params in place by its gradient. Gradients are only read.
 
         ValueError for a gradient whose shape is not its parameter's, or an array to be written
@@ -137,14 +141,14 @@ class _Optimizer:
                     unpack(g)
             if known[i]:
                 rows, kernel = known[i]
-                kernel(*rows, None, *scalars, _threads.parts(w.size * self._ns))
+                kernel(*rows, None, *scalars, threads.parts(w.size * self._ns))
             else:
                 self._sweep(i, w, g, scalars, trusted)
                 self._remember(i, w, g)
         if tables is not None:
             self._replay.end()
 
-    def flush(self):
+    def flush(self) -> Any:
         """Take all rows that wait to the present: see `row_sparse`. Afterwards the parameters and
         the optimizer's own arrays are what they would be without it, bit for bit.
         """
@@ -256,7 +260,7 @@ class _Optimizer:
             if _as_rows(g) is None:
                 g = as_float(f"grads[{i}]", g, dtype)
             g = _as_rows(g)
-        n_parts = _threads.parts(w.size * self._ns)
+        n_parts = threads.parts(w.size * self._ns)
         self._kernel[dtype](*rows, g, mark, *scalars, n_parts)
 
     def _sweep_copies(self, w, g, states, dtype, scalars):
@@ -269,7 +273,7 @@ class _Optimizer:
             array[...] = copy.reshape(array.shape)
 
 
-def clip_by_norm(grads, max_norm, trusted):
+def clip_by_norm(grads: list[NDArray[Any]], max_norm: float, trusted: Any) -> Any:
     """Scale all gradients in place by max_norm / (norm + 1e-6) where that is below 1.
 
     norm: of all gradients together, summed in double. `trusted`: see `_Optimizer._update`.
@@ -303,7 +307,7 @@ def clip_by_norm(grads, max_norm, trusted):
             total += float(flat @ flat)
             continue
         partial = np.empty(_optimizer.n_blocks(rows.size))
-        n_parts = _threads.parts(rows.size * 0.15)
+        n_parts = threads.parts(rows.size * 0.15)
         total += _SUM_SQUARES[rows.dtype](partial, rows, mark, n_parts)
     rate = max_norm / (math.sqrt(total) + 1e-6)
     if not rate < 1:
@@ -314,7 +318,7 @@ def clip_by_norm(grads, max_norm, trusted):
         if rows is None:
             g *= rate
         else:
-            _SCALE[rows.dtype](rows, mark, rate, _threads.parts(rows.size * 0.1))
+            _SCALE[rows.dtype](rows, mark, rate, threads.parts(rows.size * 0.1))
 
 
 def _sum_squares_of_few(values, places):
@@ -355,7 +359,7 @@ class SGD(_Optimizer):
     _rule = "sgd"
     _kernel = specialise(_optimizer.sgd)
 
-    def __init__(self, lr=0.01, *, row_sparse=False):
+    def __init__(self, lr: float = 0.01, *, row_sparse: bool = False) -> None:
         self.lr = lr
         self.row_sparse = row_sparse
 
@@ -371,7 +375,7 @@ class SGD(_Optimizer):
         table, gradient = as_table(w), as_table(g)
         D = table.shape[1]
         steps = np.empty((len(rows), D), w.dtype)
-        n_parts = _threads.parts(steps.size * self._ns)
+        n_parts = threads.parts(steps.size * self._ns)
         _GATHER[w.dtype, rows.dtype](steps, gradient, rows, n_parts)
         rates = np.full(len(rows), -scalars[0], w.dtype)
         _SCATTER[w.dtype, rows.dtype](table, rows, steps, rates, n_parts)
@@ -392,7 +396,9 @@ class Momentum(_Optimizer):
     _rule = "momentum"
     _kernel = specialise(_optimizer.momentum)
 
-    def __init__(self, lr=0.01, momentum=0.9, *, row_sparse=False):
+    def __init__(
+        self, lr: float = 0.01, momentum: float = 0.9, *, row_sparse: bool = False
+    ) -> None:
         self.lr = lr
         self.momentum = momentum
         self.row_sparse = row_sparse
@@ -419,7 +425,9 @@ class Nesterov(_Optimizer):
     _rule = "nesterov"
     _kernel = specialise(_optimizer.nesterov)
 
-    def __init__(self, lr=0.01, momentum=0.9, *, row_sparse=False):
+    def __init__(
+        self, lr: float = 0.01, momentum: float = 0.9, *, row_sparse: bool = False
+    ) -> None:
         self.lr = lr
         self.momentum = momentum
         self.row_sparse = row_sparse
@@ -450,7 +458,7 @@ class AdaGrad(_Optimizer):
     _rule = "adagrad"
     _kernel = specialise(_optimizer.adagrad)
 
-    def __init__(self, lr=0.01, *, row_sparse=False):
+    def __init__(self, lr: float = 0.01, *, row_sparse: bool = False) -> None:
         self.lr = lr
         self.row_sparse = row_sparse
         self.h = None
@@ -474,7 +482,9 @@ class RMSprop(_Optimizer):
     _rule = "rmsprop"
     _kernel = specialise(_optimizer.rmsprop)
 
-    def __init__(self, lr=0.01, decay_rate=0.99, *, row_sparse=False):
+    def __init__(
+        self, lr: float = 0.01, decay_rate: float = 0.99, *, row_sparse: bool = False
+    ) -> None:
         self.lr = lr
         self.decay_rate = decay_rate
         self.row_sparse = row_sparse
@@ -506,7 +516,14 @@ class Adam(_Optimizer):
     _kernel = specialise(_optimizer.adam)
     _ns = 0.5
 
-    def __init__(self, lr=0.001, beta1=0.9, beta2=0.999, *, row_sparse=False):
+    def __init__(
+        self,
+        lr: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        *,
+        row_sparse: bool = False,
+    ) -> None:
         self.lr = lr
         self.beta1 = beta1
         self.beta2 = beta2

@@ -29,10 +29,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastw2v import _validation
-from fastw2v._archive import array_of
-from fastw2v._files import replacing
-from fastw2v._waiting import settle
+from fastw2v._checks import validation
+from fastw2v._files.atomic import replacing
+from fastw2v._files.npz import array_of
+from fastw2v._rows.deferred import settle
 from fastw2v.datasets.text import EOS
 from fastw2v.models import BetterRnnlmGen, RnnlmGen
 from fastw2v.optimizer import SGD
@@ -62,9 +62,9 @@ def vocabulary(
     >>> vocabulary("a b a c a b".split(), min_count=2)
     ['a', 'b', '<unk>']
     """
-    _validation.positive_int("min_count", min_count)
+    validation.positive_int("min_count", min_count)
     if max_size is not None:
-        _validation.positive_int("max_size", max_size, low=2)
+        validation.positive_int("max_size", max_size, low=2)
     counts = Counter(tokens)
     if not counts:
         raise ValueError("tokens: expected words, got none; give a text that holds some")
@@ -85,9 +85,9 @@ def unigram_perplexity(train_ids: np.ndarray, ids: np.ndarray, V: int) -> float:
     >>> round(unigram_perplexity(np.array([0, 1, 0, 1]), np.array([0, 1, 1]), 2), 6)
     2.0
     """
-    counts = np.maximum(np.bincount(_validation.as_ids("train_ids", train_ids, V), minlength=V), 1)
+    counts = np.maximum(np.bincount(validation.as_ids("train_ids", train_ids, V), minlength=V), 1)
     logs = np.log(counts / counts.sum())
-    return math.exp(-float(logs[_validation.as_ids("ids", ids, V)].mean()))
+    return math.exp(-float(logs[validation.as_ids("ids", ids, V)].mean()))
 
 
 class TextModel:
@@ -114,8 +114,8 @@ class TextModel:
         *,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self.words = _validation.different_words("words", words, UNK)
-        _validation.one_of("kind", kind, tuple(KINDS))
+        self.words = validation.different_words("words", words, UNK)
+        validation.one_of("kind", kind, tuple(KINDS))
         self.kind, self.size, self.dropout = kind, size, dropout
         options = (dropout,) if kind == "better" else ()
         self.model = KINDS[kind](len(self.words), size, size, *options, rng=rng)
@@ -123,7 +123,7 @@ class TextModel:
 
     def ids(self, tokens: Iterable[str]) -> np.ndarray:
         """Words as ids (M,) int32; `<unk>` for those it does not know."""
-        _validation.iterable("tokens", tokens, "words")
+        validation.iterable("tokens", tokens, "words")
         get, unknown = self.word_to_id.get, self.word_to_id[UNK]
         return np.fromiter((get(token, unknown) for token in tokens), np.int32)
 
@@ -132,8 +132,8 @@ class TextModel:
 
         Where ids (M,) are too few for that, with smaller batches.
         """
-        ids = _validation.any_ids("ids", ids, ndim=1)
-        _validation.enough_words("ids", ids, 1, 1)
+        ids = validation.any_ids("ids", ids, ndim=1)
+        validation.enough_words("ids", ids, 1, 1)
         T = min(time_size, len(ids) - 1)
         N = max(1, min(batch_size, (len(ids) - 1) // T))
         self.model.reset_state()
@@ -158,7 +158,7 @@ class TextModel:
 
         ValueError names a word of `start` or `skip` that is not known.
         """
-        n_words = _validation.positive_int("n_words", n_words)
+        n_words = validation.positive_int("n_words", n_words)
         given = start.split() if isinstance(start, str) else list(start or ())
         first = given or [EOS if EOS in self.word_to_id else self.words[0]]
         known = [self._known("start", word) for word in first]
@@ -299,11 +299,11 @@ def train(
     >>> [epoch.number for epoch in train(text_model, ids, ids, epochs=2, batch_size=2, time_size=5)]
     [1, 2]
     """
-    epochs = _validation.positive_int("epochs", epochs)
-    batch_size = _validation.positive_int("batch_size", batch_size)
-    time_size = _validation.positive_int("time_size", time_size)
-    _validation.enough_words("ids", ids, batch_size, time_size)
-    model, optimizer = text_model.model, SGD(_validation.above_zero("lr", lr))
+    epochs = validation.positive_int("epochs", epochs)
+    batch_size = validation.positive_int("batch_size", batch_size)
+    time_size = validation.positive_int("time_size", time_size)
+    validation.enough_words("ids", ids, batch_size, time_size)
+    model, optimizer = text_model.model, SGD(validation.above_zero("lr", lr))
     trainer = RnnlmTrainer(model, optimizer)
     best, kept = math.inf, None
     try:

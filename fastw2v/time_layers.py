@@ -8,13 +8,20 @@ Sequences and their gradients are float32, as in the book, unless `dtype=np.floa
 TimeAffine, TimeDropout, TimeSoftmaxWithLoss and the cells promote as numpy does.
 """
 
-import numpy as np
+from __future__ import annotations
 
-from fastw2v import _rng, _threads, _validation, config
-from fastw2v._cells import GRU, LSTM, RNN
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from fastw2v import config
+from fastw2v._checks import validation
+from fastw2v._core import random_keys, threads
 from fastw2v._kernels import _activation, _loss, specialise
-from fastw2v._recurrent import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
-from fastw2v._row_grad import RowGrad, RowGradHolder
+from fastw2v._recurrent.cells import GRU, LSTM, RNN
+from fastw2v._recurrent.over_time import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 from fastw2v.layers import (
     Affine,
@@ -62,7 +69,7 @@ __all__ = [
 _CROSS_ENTROPY = specialise(_loss.cross_entropy_forward)
 _CROSS_ENTROPY_BACKWARD = specialise(_loss.cross_entropy_backward)
 _DROPOUT = specialise(_activation.dropout)
-_DROPOUT_NS = 0.5  # serial nanoseconds per element; see `_threads.parts`
+_DROPOUT_NS = 0.5  # serial nanoseconds per element; see `threads.parts`
 
 
 class TimeEmbedding(RowGradHolder):
@@ -85,28 +92,28 @@ class TimeEmbedding(RowGradHolder):
            [1., 1.]])
     """
 
-    def __init__(self, W, *, dtype=None):
+    def __init__(self, W: NDArray[Any], *, dtype: DTypeLike | None = None) -> None:
         config.check()
-        _validation.table("W", W)
-        self.dtype = _validation.sequence_dtype("dtype", dtype)
+        validation.table("W", W)
+        self.dtype = validation.sequence_dtype("dtype", dtype)
         self.params = [W]
         self.grads = [RowGrad(W)]
         self.W = W
         self._xs = None
 
-    def forward(self, xs):
+    def forward(self, xs: ArrayLike) -> Any:
         """Ids (N, T) -> (N, T, D)."""
-        W = _validation.table("W", self.W)
-        ids = _validation.ids_over_time("xs", xs, W.shape[0])
+        W = validation.table("W", self.W)
+        ids = validation.ids_over_time("xs", xs, W.shape[0])
         self._xs = xs
         return rows_of(W, ids).astype(self.dtype, copy=False)
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """grads[0] = 0, then grads[0][xs[n, t]] += dout[n, t]. Returns None."""
-        write_table_gradient(self.grads[0], "xs", _validation.after_forward(self, self._xs), dout)
+        write_table_gradient(self.grads[0], "xs", validation.after_forward(self, self._xs), dout)
 
     @property
-    def layers(self):
+    def layers(self) -> Any:
         """An Embedding for each step, as after the last forward; they share the gradient."""
         if self._xs is None:
             return None
@@ -136,9 +143,9 @@ class TimeAffine(Affine):
             [ 9., 12.]]])
     """
 
-    def forward(self, x, *, out=None):
+    def forward(self, x: ArrayLike, *, out: Any = None) -> Any:
         """x (N, T, D) -> (N, T, H), written into `out` if given."""
-        x = _validation.features_over_time("x", x, np.asarray(self.params[0]))
+        x = validation.features_over_time("x", x, np.asarray(self.params[0]))
         return super().forward(x, out=out)
 
 
@@ -156,25 +163,25 @@ class Simple_TimeAffine:
     (array([[2., 2.]]), array([2., 2.]))
     """
 
-    def __init__(self, W, b):
+    def __init__(self, W: NDArray[Any], b: NDArray[Any]) -> None:
         config.check()
-        _validation.weights("W", W, 2)
-        _validation.bias("b", b, W.shape[1])
+        validation.weights("W", W, 2)
+        validation.bias("b", b, W.shape[1])
         self.W, self.b = W, b
         self.dW = self.db = None
         self._whole = None
 
-    def forward(self, xs):
+    def forward(self, xs: ArrayLike) -> Any:
         """xs (N, T, D) -> (N, T, H)."""
-        xs = _validation.features_over_time("xs", xs, np.asarray(self.W))
+        xs = validation.features_over_time("xs", xs, np.asarray(self.W))
         whole = TimeAffine(self.W, self.b)
         out = whole.forward(xs)
         self._whole = whole
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """dout (N, T, H) -> dxs (N, T, D); `dW` and `db` become new arrays."""
-        whole = _validation.after_forward(self, self._whole)
+        whole = validation.after_forward(self, self._whole)
         if self.dW is whole.grads[0]:
             whole.grads = [np.zeros_like(grad) for grad in whole.grads]
         dxs = whole.backward(dout)
@@ -182,7 +189,7 @@ class Simple_TimeAffine:
         return dxs
 
     @property
-    def layers(self):
+    def layers(self) -> Any:
         """An Affine for each step, as after the last forward."""
         if self._whole is None:
             return None
@@ -211,39 +218,41 @@ class TimeDropout:
     array([1., 1., 1.])
     """
 
-    def __init__(self, dropout_ratio=0.5, *, rng=None):
+    def __init__(
+        self, dropout_ratio: float = 0.5, *, rng: np.random.Generator | None = None
+    ) -> None:
         config.check()
         self.params, self.grads = [], []
-        self.dropout_ratio = _validation.fraction("dropout_ratio", dropout_ratio)
+        self.dropout_ratio = validation.fraction("dropout_ratio", dropout_ratio)
         self.mask = None
         self.train_flg = True
-        self._rng = _validation.generator("rng", rng)
+        self._rng = validation.generator("rng", rng)
         self._passed = None  # whether the last forward passed xs through
 
-    def forward(self, xs):
+    def forward(self, xs: ArrayLike) -> Any:
         """xs of any shape -> xs * mask in training, else a copy of xs."""
-        xs = _validation.numbers("xs", xs)
+        xs = validation.numbers("xs", xs)
         self._passed = not self.train_flg
         if self._passed:
             return xs.copy()
-        ratio = _validation.fraction("dropout_ratio", self.dropout_ratio)
+        ratio = validation.fraction("dropout_ratio", self.dropout_ratio)
         wide = np.result_type(xs, np.float32).itemsize > 4  # the mask is float32
-        x = _validation.as_float("xs", xs, np.float64 if wide else np.float32)
+        x = validation.as_float("xs", xs, np.float64 if wide else np.float32)
         out, mask = np.empty_like(x), np.empty(x.shape, np.float32)
         least = min(round(ratio * 2**32), 2**32 - 1)
         scale = 1 / (1 - ratio) if ratio < 1 else 0
-        key = _rng.key(self._rng)
+        key = random_keys.key(self._rng)
         flat = out.reshape(-1), mask.reshape(-1), x.reshape(-1)
-        _DROPOUT[x.dtype](*flat, key, least, scale, _threads.parts(x.size * _DROPOUT_NS))
+        _DROPOUT[x.dtype](*flat, key, least, scale, threads.parts(x.size * _DROPOUT_NS))
         self.mask = mask
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: ArrayLike) -> Any:
         """dout -> dout * mask, or a copy of dout if the last forward passed xs through."""
-        dout = _validation.numbers("dout", dout)
+        dout = validation.numbers("dout", dout)
         if self._passed:
             return dout.copy()
-        return np.asarray(dout * _validation.after_forward(self, self.mask))
+        return np.asarray(dout * validation.after_forward(self, self.mask))
 
 
 # Losses --------------------------------------------------------------------------------------
@@ -268,27 +277,27 @@ class TimeSoftmaxWithLoss:
             [ 0.  ,  0.  ,  0.  ,  0.  ]]])
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         config.check()
         self.params, self.grads = [], []
         self.ignore_label = -1
         self._state = None
         self._cache = None  # assigned by a subclass that has its own forward
 
-    def forward(self, xs, ts, *, copy=True):
+    def forward(self, xs: ArrayLike, ts: ArrayLike, *, copy: bool = True) -> Any:
         """xs (N, T, V), ts ids (N, T) or one-hot in the shape of xs -> loss.
 
         `copy=False` keeps xs itself for backward instead of as much memory again: the caller
         promises not to write to it until the last backward.
         """
-        x, dtype = _validation.as_native("xs", xs)
-        N, T, V = _validation.scores_over_time("xs", x).shape
-        ids = _validation.targets_over_time("ts", ts, x.shape, self.ignore_label)
+        x, dtype = validation.as_native("xs", xs)
+        N, T, V = validation.scores_over_time("xs", x).shape
+        ids = validation.targets_over_time("ts", ts, x.shape, self.ignore_label)
         rows = x.reshape(N * T, V)
         e = self._scratch(rows) if copy else None
         losses, tops, sums = np.empty(N * T), np.empty(N * T, x.dtype), np.empty(N * T)
         run = _CROSS_ENTROPY[x.dtype, ids.dtype]
-        n_parts = _threads.parts(x.size * _NS[x.dtype] * 1.3)
+        n_parts = threads.parts(x.size * _NS[x.dtype] * 1.3)
         total = run(losses, tops, sums, e, rows, ids, n_parts)
         count = int(np.count_nonzero(ids >= 0))
         kept, what = (rows, "scores") if e is None else (e, "exp")
@@ -305,14 +314,14 @@ class TimeSoftmaxWithLoss:
             self._state = None  # frees it before the new one is made
         return np.empty_like(rows)
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """dout a number -> dxs = (softmax(xs) - onehot(ts)) * dout / count, in the shape of xs."""
-        dout = _validation.numbers("dout", dout)
+        dout = validation.numbers("dout", dout)
         if self._cache is not None:
             return self._backward_of_cache(dout)
-        kept, what, *_, shape, dtype = _validation.after_forward(self, self._state)
+        kept, what, *_, shape, dtype = validation.after_forward(self, self._state)
         if dout.ndim:
-            _validation.broadcast("dout", dout, kept.shape, "N * T and V of xs")
+            validation.broadcast("dout", dout, kept.shape, "N * T and V of xs")
         dx = np.empty(kept.shape, kept.dtype)
         if what == "gradient":
             np.multiply(kept, dout, out=dx)
@@ -322,12 +331,12 @@ class TimeSoftmaxWithLoss:
                 dx *= dout
         return dx.reshape(shape).astype(dtype, copy=False)
 
-    def backward_in_place(self):
+    def backward_in_place(self) -> Any:
         """backward() after a forward with copy=False: written over the scores, and so read-only.
 
         For models that own their scores, and hand the result to a layer that only reads it.
         """
-        kept, what, *others, dtype = _validation.after_forward(self, self._state)
+        kept, what, *others, dtype = validation.after_forward(self, self._state)
         if self._cache is not None or what == "exp" or kept.dtype != dtype:
             return self.backward()  # nothing that could be written over
         if what == "scores":
@@ -337,7 +346,7 @@ class TimeSoftmaxWithLoss:
         dx.flags.writeable = False
         return dx
 
-    def holds(self, scores):
+    def holds(self, scores: ArrayLike) -> Any:
         """Whether backward needs the memory of `scores`, which came with copy=False."""
         return self._state is not None and np.may_share_memory(self._state[0], scores)
 
@@ -347,7 +356,7 @@ class TimeSoftmaxWithLoss:
         # forward: loss = mean of -log softmax(x)[t]
         scale = dout / max(count, 1)
         run = _CROSS_ENTROPY_BACKWARD[dx.dtype, ids.dtype]
-        n_parts = _threads.parts(dx.size * _NS[dx.dtype])
+        n_parts = threads.parts(dx.size * _NS[dx.dtype])
         run(dx, tops, sums, kept, ids, what == "exp", scale, n_parts)
 
     def _backward_of_cache(self, dout):
@@ -359,7 +368,7 @@ class TimeSoftmaxWithLoss:
         return dx.reshape(shape)
 
     @property
-    def cache(self):
+    def cache(self) -> Any:
         if self._cache is not None or self._state is None:
             return self._cache
         kept, what, _, sums, ids, count, shape, dtype = self._state
@@ -375,7 +384,7 @@ class TimeSoftmaxWithLoss:
         return np.where(counts, ids, 0), ys.astype(dtype, copy=False), counts, shape
 
     @cache.setter
-    def cache(self, value):
+    def cache(self, value: Any) -> None:
         self._cache = value
 
 
@@ -393,34 +402,34 @@ class TimeSigmoidWithLoss:
     array([[ 0.25, -0.25]], dtype=float32)
     """
 
-    def __init__(self, *, dtype=None):
+    def __init__(self, *, dtype: DTypeLike | None = None) -> None:
         config.check()
         self.params, self.grads = [], []
-        self.dtype = _validation.sequence_dtype("dtype", dtype)
+        self.dtype = validation.sequence_dtype("dtype", dtype)
         self.xs_shape = None
         self._whole = None
 
-    def forward(self, xs, ts):
+    def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any:
         """xs (N, T), ts (N, T) of 0 and 1 -> loss."""
-        xs = _validation.numbers("xs", xs)
-        ts = _validation.as_ids("ts", ts, 2, wrap=False)
+        xs = validation.numbers("xs", xs)
+        ts = validation.as_ids("ts", ts, 2, wrap=False)
         if xs.ndim != 2 or xs.size == 0:
             raise ValueError(
                 f"xs: expected shape (N, T), neither of them 0, got {xs.shape}; reshape it"
             )
-        _validation.same_shape("ts", ts, xs.shape, "that of xs")
+        validation.same_shape("ts", ts, xs.shape, "that of xs")
         whole = SigmoidWithLoss()
         loss = whole.forward(xs.reshape(-1), ts.reshape(-1))
         self.xs_shape, self._whole = xs.shape, whole
         return loss
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """dout a number -> dxs = (sigmoid(xs) - ts) * dout / (N * T), (N, T)."""
-        whole = _validation.after_forward(self, self._whole)
+        whole = validation.after_forward(self, self._whole)
         return whole.backward(dout).reshape(self.xs_shape).astype(self.dtype, copy=False)
 
     @property
-    def layers(self):
+    def layers(self) -> Any:
         """A SigmoidWithLoss for each step, as after the last forward."""
         if self._whole is None:
             return None
@@ -448,32 +457,32 @@ class Simple_TimeSoftmaxWithLoss:
     array([ 0.125,  0.125,  0.125, -0.375], dtype=float32)
     """
 
-    def __init__(self, *, dtype=None):
+    def __init__(self, *, dtype: DTypeLike | None = None) -> None:
         config.check()
         self.params, self.grads = [], []
-        self.dtype = _validation.sequence_dtype("dtype", dtype)
+        self.dtype = validation.sequence_dtype("dtype", dtype)
         self._state = None
 
-    def forward(self, xs, ts):
+    def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any:
         """xs (N, T, V), ts ids (N, T) or one-hot in the shape of xs -> loss."""
-        xs = _validation.numbers("xs", xs)
+        xs = validation.numbers("xs", xs)
         if xs.ndim != 3 or xs.size == 0:
             raise ValueError(
                 f"xs: expected shape (N, T, V), none of them 0, got {xs.shape}; reshape it"
             )
-        ids = _validation.targets_over_time("ts", ts, xs.shape)
+        ids = validation.targets_over_time("ts", ts, xs.shape)
         whole = SoftmaxWithLoss()
         loss = whole.forward(xs.reshape(ids.size, -1), ids)
         self._state = (whole, xs)
         return loss
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """dout a number -> dxs = (softmax(xs) - onehot(ts)) * dout / (N * T), as xs."""
-        whole, xs = _validation.after_forward(self, self._state)
+        whole, xs = validation.after_forward(self, self._state)
         return whole.backward(dout).reshape(xs.shape).astype(self.dtype, copy=False)
 
     @property
-    def layers(self):
+    def layers(self) -> Any:
         """A SoftmaxWithLoss for each step, as after the last forward."""
         if self._state is None:
             return None
@@ -487,5 +496,5 @@ class Simple_TimeSoftmaxWithLoss:
         return steps
 
     @property
-    def cache(self):
+    def cache(self) -> Any:
         return None if self._state is None else (self.layers, self._state[1])

@@ -1,5 +1,7 @@
 """The two training loops of the book, and the merging of weights that are listed more than once."""
 
+from __future__ import annotations
+
 import contextlib
 import signal
 import sys
@@ -7,25 +9,15 @@ import threading
 import time
 import types
 import warnings
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from fastw2v import _checkpoint
 from fastw2v import optimizer as _optimizers
-from fastw2v._files import check_writable
-from fastw2v._replay import rows_in_fit
-from fastw2v._row_grad import (
-    add_into,
-    adopt_again,
-    is_clear,
-    is_proven,
-    is_tracked,
-    packed_rows,
-    touched,
-    unpack,
-)
-from fastw2v._validation import (
+from fastw2v._checks.validation import (
     FLOATS,
     array,
     iterable,
@@ -35,7 +27,20 @@ from fastw2v._validation import (
     positive_int,
     weights,
 )
-from fastw2v._waiting import catch_up, may_wait, settle
+from fastw2v._files.atomic import check_writable
+from fastw2v._rows.deferred import catch_up, may_wait, settle
+from fastw2v._rows.replay import rows_in_fit
+from fastw2v._rows.row_grad import (
+    add_into,
+    adopt_again,
+    is_clear,
+    is_proven,
+    is_tracked,
+    packed_rows,
+    touched,
+    unpack,
+)
+from fastw2v._training import checkpoint as _checkpoint
 from fastw2v.optimizer import clip_by_norm
 
 __all__ = ["RnnlmTrainer", "Trainer", "remove_duplicate"]
@@ -45,7 +50,7 @@ _FIRST = np.zeros(1, np.int64)
 _OURS = tuple(getattr(_optimizers, name) for name in _optimizers.__all__)
 
 
-def remove_duplicate(params, grads):
+def remove_duplicate(params: list[NDArray[Any]], grads: list[NDArray[Any]]) -> Any:
     """New lists in which each shared weight stands once, with the sum of its gradients.
 
     Two entries are one weight if they are the same array, or if both are matrices and one equals
@@ -341,7 +346,7 @@ class _Saved:
     _counters = ()  # attributes that are saved
     _position = None  # where the fit is, or was interrupted; where the next one goes on
 
-    def save(self, path):
+    def save(self, path: str | PathLike[str]) -> None:
         """Write weights, optimizer, random state and position to the file `path`, an .npz.
 
         As a whole or not at all: killed at any moment, the file is the old or the new one. After a
@@ -351,7 +356,7 @@ class _Saved:
         _checkpoint.save(path, self, self._counters, self._position)
 
     @classmethod
-    def resume(cls, path, model):
+    def resume(cls, path: str | PathLike[str], model: Any) -> Any:
         """The trainer that `save`, or a `fit` with `checkpoint`, wrote to `path`.
 
         model: one built as the saved one was; its weights, hidden states and random generators
@@ -446,7 +451,7 @@ class Trainer(_Saved):
 
     _counters = ("loss_list", "eval_interval", "current_epoch")
 
-    def __init__(self, model, optimizer):
+    def __init__(self, model: Any, optimizer: Any) -> None:
         self.model = model
         self.optimizer = optimizer
         self.loss_list = []
@@ -455,17 +460,17 @@ class Trainer(_Saved):
 
     def fit(
         self,
-        x,
-        t,
-        max_epoch=10,
-        batch_size=32,
-        max_grad=None,
-        eval_interval=20,
+        x: ArrayLike,
+        t: ArrayLike,
+        max_epoch: int = 10,
+        batch_size: int = 32,
+        max_grad: Any = None,
+        eval_interval: int = 20,
         *,
-        progress=False,
-        checkpoint=None,
-        every=None,
-    ):
+        progress: bool = False,
+        checkpoint: Any = None,
+        every: Any = None,
+    ) -> None:
         """Train on the rows of x and t, in an order drawn anew for each epoch.
 
         Each epoch draws one permutation from numpy's global stream, applied to the order of the
@@ -519,7 +524,15 @@ class Trainer(_Saved):
                 self._reached(run, saving, epoch + 1, 0, max_iters, order=order)
                 run.interrupts.between_steps()
 
-    def fit_batches(self, batches, steps, max_grad=None, eval_interval=20, *, progress=False):
+    def fit_batches(
+        self,
+        batches: Any,
+        steps: Any,
+        max_grad: Any = None,
+        eval_interval: int = 20,
+        *,
+        progress: bool = False,
+    ) -> Any:
         """Train on the next `steps` batches (x, t) of an iterable; returns the average loss.
 
         For batches that come ready, such as those of `datasets.skip_gram_batches`: nothing is
@@ -556,7 +569,7 @@ class Trainer(_Saved):
             self.current_epoch += 1
         return total / count if count else float("nan")
 
-    def plot(self, ylim=None):
+    def plot(self, ylim: Any = None) -> Any:
         """Draw `loss_list`; ylim is a pair. Needs matplotlib, says so when it is missing."""
         _plot(self.loss_list, "loss", self.eval_interval, ylim)
 
@@ -576,7 +589,7 @@ class RnnlmTrainer(_Saved):
 
     _counters = ("time_idx", "ppl_list", "eval_interval", "current_epoch")
 
-    def __init__(self, model, optimizer):
+    def __init__(self, model: Any, optimizer: Any) -> None:
         self.model = model
         self.optimizer = optimizer
         self.time_idx = None
@@ -584,7 +597,7 @@ class RnnlmTrainer(_Saved):
         self.eval_interval = None
         self.current_epoch = 0
 
-    def get_batch(self, x, t, batch_size, time_size):
+    def get_batch(self, x: ArrayLike, t: ArrayLike, batch_size: int, time_size: int) -> Any:
         """The next time_size ids of every reader: two int32 arrays (batch_size, time_size).
 
         The readers stand len(x) // batch_size apart and go on from the start when the text ends.
@@ -599,18 +612,18 @@ class RnnlmTrainer(_Saved):
 
     def fit(
         self,
-        xs,
-        ts,
-        max_epoch=10,
-        batch_size=20,
-        time_size=35,
-        max_grad=None,
-        eval_interval=20,
+        xs: ArrayLike,
+        ts: ArrayLike,
+        max_epoch: int = 10,
+        batch_size: int = 20,
+        time_size: int = 35,
+        max_grad: Any = None,
+        eval_interval: int = 20,
         *,
-        progress=False,
-        checkpoint=None,
-        every=None,
-    ):
+        progress: bool = False,
+        checkpoint: Any = None,
+        every: Any = None,
+    ) -> None:
         """Train on the ids xs (M,) and the ids that follow them ts (M,), from the start.
 
         An epoch has M // (batch_size * time_size) iterations; neither the readers nor the state
@@ -660,6 +673,6 @@ class RnnlmTrainer(_Saved):
                 self._reached(run, saving, epoch + 1, 0, max_iters)
                 run.interrupts.between_steps()
 
-    def plot(self, ylim=None):
+    def plot(self, ylim: Any = None) -> Any:
         """Draw `ppl_list`; ylim is a pair. Needs matplotlib, says so when it is missing."""
         _plot(self.ppl_list, "perplexity", self.eval_interval, ylim)

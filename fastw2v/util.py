@@ -3,13 +3,19 @@
 V words of vocabulary, N words of corpus, D numbers of a word vector, w words of window a side.
 """
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from fastw2v import _threads, _validation
+from fastw2v._checks import validation
+from fastw2v._core import threads
 from fastw2v._kernels import _corpus, _neighbors, specialise
-from fastw2v._waiting import settle
+from fastw2v._rows.deferred import settle
 from fastw2v.optimizer import clip_by_norm
 
 __all__ = [
@@ -34,7 +40,7 @@ _CALL_NS = 200_000_000  # serial nanoseconds of one call of a kernel: Ctrl-C wai
 _ROWS_AT_ONCE = 4096  # rows of a table that are worked on together, to bound temporary memory
 
 
-def preprocess(text):
+def preprocess(text: Any) -> tuple[NDArray[Any], dict[str, int], dict[int, str]]:
     """Words of a text as ids, in order of first appearance.
 
     Lower-cases, sets full stops off as words and splits at single blanks only, as the book does:
@@ -47,14 +53,14 @@ def preprocess(text):
     >>> id_to_word[5]
     'hello'
     """
-    words = _validation.text("text", text).lower().replace(".", " .").split(" ")
+    words = validation.text("text", text).lower().replace(".", " .").split(" ")
     word_to_id = {word: i for i, word in enumerate(dict.fromkeys(words))}
     id_to_word = {i: word for word, i in word_to_id.items()}
     corpus = np.fromiter(map(word_to_id.__getitem__, words), np.int64, len(words))
     return corpus, word_to_id, id_to_word
 
 
-def create_contexts_target(corpus, window_size=1):
+def create_contexts_target(corpus: Any, window_size: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:
     """The words around each word that has a full window, and that word.
 
     corpus: (N,) integer ids. Returns contexts (M, 2w) and target (M,) with M = N - 2w, in the
@@ -65,17 +71,17 @@ def create_contexts_target(corpus, window_size=1):
     >>> contexts.tolist(), target.tolist()
     ([[0, 2], [1, 3], [2, 4]], [1, 2, 3])
     """
-    ids = _validation.any_ids("corpus", corpus, ndim=1)
-    w = _validation.positive_int("window_size", window_size)
+    ids = validation.any_ids("corpus", corpus, ndim=1)
+    w = validation.positive_int("window_size", window_size)
     dtype = corpus.dtype if isinstance(corpus, np.ndarray) else ids.dtype
     M = max(0, len(ids) - 2 * w)
     contexts, target = np.empty((M, 2 * w), ids.dtype), np.empty(M, ids.dtype)
     kernel = specialise(_corpus.contexts_target)[ids.dtype]
-    kernel(contexts, target, ids, w, _threads.parts(M * (10 + 2 * w)))
+    kernel(contexts, target, ids, w, threads.parts(M * (10 + 2 * w)))
     return contexts.astype(dtype, copy=False), target.astype(dtype, copy=False)
 
 
-def convert_one_hot(corpus, vocab_size):
+def convert_one_hot(corpus: Any, vocab_size: int) -> Any:
     """One-hot int32 vectors of ids: shape (N,) becomes (N, V), shape (N, C) becomes (N, C, V).
 
     IndexError for an id outside the vocabulary.
@@ -84,14 +90,14 @@ def convert_one_hot(corpus, vocab_size):
     array([[1, 0, 0],
            [0, 0, 1]], dtype=int32)
     """
-    V = _validation.positive_int("vocab_size", vocab_size, low=0)
-    ids = _validation.as_ids("corpus", corpus, V)
+    V = validation.positive_int("vocab_size", vocab_size, low=0)
+    ids = validation.as_ids("corpus", corpus, V)
     out = np.zeros((*ids.shape, V), np.int32)
     specialise(_corpus.one_hot)[ids.dtype](out.reshape(ids.size, V), ids.reshape(-1))
     return out
 
 
-def create_co_matrix(corpus, vocab_size, window_size=1):
+def create_co_matrix(corpus: Any, vocab_size: int, window_size: int = 1) -> Any:
     """How often each word stands within `window_size` places of each other: (V, V) int32.
 
     corpus: (N,) integer ids below vocab_size; IndexError names one that is not.
@@ -102,12 +108,12 @@ def create_co_matrix(corpus, vocab_size, window_size=1):
            [2, 0, 0],
            [1, 0, 0]], dtype=int32)
     """
-    V = _validation.positive_int("vocab_size", vocab_size, low=0)
-    ids = _validation.as_ids("corpus", _validation.any_ids("corpus", corpus, ndim=1), V)
-    w = min(_validation.positive_int("window_size", window_size, low=0), len(ids))
+    V = validation.positive_int("vocab_size", vocab_size, low=0)
+    ids = validation.as_ids("corpus", validation.any_ids("corpus", corpus, ndim=1), V)
+    w = min(validation.positive_int("window_size", window_size, low=0), len(ids))
     C = np.zeros((V, V), np.int32)
     ns = len(ids) * (2 + 4 * w)
-    n_parts = _threads.parts(ns)
+    n_parts = threads.parts(ns)
     n_calls = 1 + 3 * ns // (n_parts * _CALL_NS)  # counts of a large matrix are far apart
     bounds = _equal_shares(ids, V, n_parts * n_calls)
     count = specialise(_corpus.cooccurrence)[ids.dtype]
@@ -131,7 +137,7 @@ def _equal_shares(ids, V, n_parts):
     return np.concatenate(([0], cuts, [V])).astype(np.int64)
 
 
-def ppmi(C, verbose=False, eps=1e-8):
+def ppmi(C: ArrayLike, verbose: bool = False, eps: float = 1e-8) -> Any:
     """Positive pointwise mutual information of a co-occurrence matrix: (V, V) float32.
 
     max(0, log2(C_ij * total / (S_i * S_j) + eps)) with S the column sums (Church and Hanks 1990),
@@ -142,7 +148,7 @@ def ppmi(C, verbose=False, eps=1e-8):
     >>> ppmi(C).round(3)[0]
     array([0.   , 1.807, 0.   , 0.   , 0.   , 0.   , 0.   ], dtype=float32)
     """
-    C, eps = _validation.square_counts("C", C), _validation.number("eps", eps)
+    C, eps = validation.square_counts("C", C), validation.number("eps", eps)
     V = len(C)
     sums = C.sum(axis=0, dtype=np.float64 if C.dtype.kind == "f" else np.int64)
     total, sums = float(sums.sum()), sums.astype(np.float64)
@@ -152,7 +158,7 @@ def ppmi(C, verbose=False, eps=1e-8):
     for row in range(0, V, rows):
         block = out[row : row + rows]
         counts = np.ascontiguousarray(C[row : row + rows])
-        kernel(block, counts, sums, row, total, eps, _threads.parts(block.size))
+        kernel(block, counts, sums, row, total, eps, threads.parts(block.size))
         if verbose:
             # The book prints at every `step` entries; several may lie in one block.
             for entries in range(done + step, (row + len(block)) * V + 1, step):
@@ -161,7 +167,7 @@ def ppmi(C, verbose=False, eps=1e-8):
     return out
 
 
-def cos_similarity(x, y, eps=1e-8):
+def cos_similarity(x: ArrayLike, y: ArrayLike, eps: float = 1e-8) -> Any:
     """Cosine of the angle between two vectors (D,); `eps` is added to both lengths.
 
     Floats are computed in their own dtype, integers in float64.
@@ -169,9 +175,9 @@ def cos_similarity(x, y, eps=1e-8):
     >>> float(round(cos_similarity(np.array([1.0, 1.0]), np.array([1.0, 0.0])), 6))
     0.707107
     """
-    x, y = _long_integers(_validation.numbers("x", x)), _long_integers(_validation.numbers("y", y))
+    x, y = _long_integers(validation.numbers("x", x)), _long_integers(validation.numbers("y", y))
     if x.ndim == y.ndim == 1:
-        _validation.same_shape("y", y, x.shape, "that of x")
+        validation.same_shape("y", y, x.shape, "that of x")
     return np.dot(_unit(x, eps), _unit(y, eps))
 
 
@@ -186,7 +192,13 @@ def _unit(x, eps):
     return x / (np.sqrt(np.sum(x**2, axis=-1, keepdims=x.ndim > 1)) + eps)
 
 
-def most_similar(query, word_to_id, id_to_word, word_matrix, top=5):
+def most_similar(
+    query: Any,
+    word_to_id: Mapping[str, int],
+    id_to_word: Mapping[int, str],
+    word_matrix: ArrayLike,
+    top: int = 5,
+) -> Any:
     """Print the `top` words nearest to `query` by cosine; an unknown word is reported.
 
     word_matrix: (V or more, D), floats or integers, one row for each id of id_to_word.
@@ -201,13 +213,13 @@ def most_similar(query, word_to_id, id_to_word, word_matrix, top=5):
     [query] and
      say: 0.7071067726510136
     """
-    _validation.positive_int("top", top, low=0)
+    validation.positive_int("top", top, low=0)
     if query not in word_to_id:
         print(f"{query} is not found")
         return
     settle(word_matrix)
-    table = _validation.word_rows("word_matrix", word_matrix, len(id_to_word))
-    _validation.as_ids("word_to_id", word_to_id[query], len(table))
+    table = validation.word_rows("word_matrix", word_matrix, len(id_to_word))
+    validation.as_ids("word_to_id", word_to_id[query], len(table))
     print(f"\n[query] {query}")
     scores = np.zeros(len(id_to_word))
     wanted = _unit(_long_integers(table[word_to_id[query]]), 1e-8)
@@ -225,7 +237,16 @@ def most_similar(query, word_to_id, id_to_word, word_matrix, top=5):
             return
 
 
-def analogy(a, b, c, word_to_id, id_to_word, word_matrix, top=5, answer=None):
+def analogy(
+    a: ArrayLike,
+    b: NDArray[Any],
+    c: ArrayLike,
+    word_to_id: Mapping[str, int],
+    id_to_word: Mapping[int, str],
+    word_matrix: ArrayLike,
+    top: int = 5,
+    answer: Any = None,
+) -> Any:
     """Print the `top` words that are to `c` as `b` is to `a`; an unknown word is reported.
 
     word_matrix: (V or more, D). The score is the product of a row, as long as it is, with
@@ -240,15 +261,15 @@ def analogy(a, b, c, word_to_id, id_to_word, word_matrix, top=5, answer=None):
     [analogy] man:king = woman:?
      queen: 1.414213562373095
     """
-    _validation.positive_int("top", top, low=0)
+    validation.positive_int("top", top, low=0)
     words = (a, b, c) if answer is None else (a, b, c, answer)
     for word in words:
         if word not in word_to_id:
             print(f"{word} is not found")
             return
     settle(word_matrix)
-    table = _validation.word_rows("word_matrix", word_matrix, len(id_to_word))
-    _validation.as_ids("word_to_id", [word_to_id[word] for word in words], len(table))
+    table = validation.word_rows("word_matrix", word_matrix, len(id_to_word))
+    validation.as_ids("word_to_id", [word_to_id[word] for word in words], len(table))
     print(f"\n[analogy] {a}:{b} = {c}:?")
     wanted = table[word_to_id[b]] - table[word_to_id[a]] + table[word_to_id[c]]
     if wanted.dtype.kind != "f":
@@ -266,7 +287,7 @@ def analogy(a, b, c, word_to_id, id_to_word, word_matrix, top=5, answer=None):
             return
 
 
-def nearest(matrix, queries, k=10, exclude=None):
+def nearest(matrix: ArrayLike, queries: ArrayLike, k: int = 10, exclude: Any = None) -> Any:
     """The `k` rows nearest to each query by cosine: (ids, scores), best first.
 
     matrix:  (V, D) floats (float16 and integers are converted).
@@ -285,25 +306,25 @@ def nearest(matrix, queries, k=10, exclude=None):
     >>> scores.round(4)
     array([0.7071, 0.    ])
     """
-    W = _validation.search_table("matrix", matrix)
+    W = validation.search_table("matrix", matrix)
     V, D = W.shape
-    wanted = _validation.search_queries("queries", queries, D)
-    k = min(_validation.positive_int("k", k, low=0), V)
+    wanted = validation.search_queries("queries", queries, D)
+    k = min(validation.positive_int("k", k, low=0), V)
     Q = len(wanted)
-    never = _validation.excluded_ids("exclude", exclude, Q)
+    never = validation.excluded_ids("exclude", exclude, Q)
     lengths, norms = np.empty(Q), np.empty(V)
     specialise(_neighbors.row_norms)[wanted.dtype](lengths, wanted, 1)
     lengths[lengths == 0] = 1
     with np.errstate(invalid="ignore"):  # infinite queries become NaN and list nothing
         unit = (wanted / lengths[:, None]).astype(W.dtype)
-    specialise(_neighbors.row_norms)[W.dtype](norms, W, _threads.parts(V * (5 + D // 8)))
+    specialise(_neighbors.row_norms)[W.dtype](norms, W, threads.parts(V * (5 + D // 8)))
     ids, scores = np.empty((Q, k), np.int64), np.empty((Q, k), W.dtype)
     kernel = specialise(_neighbors.nearest)[W.dtype]
     query_ns = V * (5 + D // 8) + 1
     step = max(1, _CALL_NS // query_ns)
     for q in range(0, Q, step):
         n = min(step, Q - q)
-        n_parts = _threads.parts(n * query_ns)
+        n_parts = threads.parts(n * query_ns)
         part_ids = np.empty((n_parts, n, k), np.int64)
         part_scores = np.empty((n_parts, n, k), W.dtype)
         rows = slice(q, q + n)
@@ -314,7 +335,7 @@ def nearest(matrix, queries, k=10, exclude=None):
     return (ids[0], scores[0]) if np.ndim(queries) == 1 else (ids, scores)
 
 
-def normalize(x):
+def normalize(x: ArrayLike) -> Any:
     """Divide a vector (D,), or each row of (N, D), by its length: in place, and returns x.
 
     A zero row becomes NaN; arrays of other ranks come back as they are.
@@ -325,13 +346,13 @@ def normalize(x):
     """
     if np.ndim(x) not in (1, 2):
         return x
-    _validation.float_in_place("x", x)
-    _validation.writable("x", x)
+    validation.float_in_place("x", x)
+    validation.writable("x", x)
     x /= np.sqrt(np.sum(x * x, axis=-1, keepdims=x.ndim == 2))
     return x
 
 
-def clip_grads(grads, max_norm):
+def clip_grads(grads: list[NDArray[Any]], max_norm: float) -> Any:
     """Scale all gradients, in place, so that their common norm is at most about `max_norm`.
 
     The factor is max_norm / (norm + 1e-6), used when below 1. The norm is summed in double.
@@ -341,11 +362,11 @@ def clip_grads(grads, max_norm):
     >>> [g.round(3).tolist() for g in grads]
     [[0.6, 0.0], [0.8]]
     """
-    _validation.array_list("grads", grads)
+    validation.array_list("grads", grads)
     clip_by_norm(grads, max_norm, trusted=False)
 
 
-def eval_perplexity(model, corpus, batch_size=10, time_size=35):
+def eval_perplexity(model: Any, corpus: Any, batch_size: int = 10, time_size: int = 35) -> Any:
     """Perplexity of a language model on a corpus (N,): exp of the mean loss of its blocks.
 
     `batch_size` readers start (N - 1) // batch_size words apart and read `time_size` ids a block.
@@ -372,12 +393,12 @@ def _show_block(block, blocks):
     sys.stdout.flush()
 
 
-def mean_loss(model, corpus, batch_size, time_size, show=None):
+def mean_loss(model: Any, corpus: Any, batch_size: int, time_size: int, show: Any = None) -> Any:
     """The mean loss that `eval_perplexity` is made of; show(block, blocks) is told each block."""
-    corpus = _validation.any_ids("corpus", corpus, ndim=1)
-    N = _validation.positive_int("batch_size", batch_size)
-    T = _validation.positive_int("time_size", time_size)
-    _validation.enough_words("corpus", corpus, N, T)
+    corpus = validation.any_ids("corpus", corpus, ndim=1)
+    N = validation.positive_int("batch_size", batch_size)
+    T = validation.positive_int("time_size", time_size)
+    validation.enough_words("corpus", corpus, N, T)
     blocks, jump = (len(corpus) - 1) // (N * T), (len(corpus) - 1) // N
     total_loss = 0
     for block in range(blocks):
@@ -394,7 +415,14 @@ def mean_loss(model, corpus, batch_size, time_size, show=None):
     return total_loss / blocks
 
 
-def eval_seq2seq(model, question, correct, id_to_char, verbose=False, is_reverse=False):
+def eval_seq2seq(
+    model: Any,
+    question: ArrayLike,
+    correct: ArrayLike,
+    id_to_char: Any,
+    verbose: bool = False,
+    is_reverse: bool = False,
+) -> Any:
     """1 if the model answers `question` with `correct`, else 0; compared as text.
 
     question: (1, T) ids; correct: ids, of which the first is the start mark. Asks
@@ -430,7 +458,7 @@ def _mark(right):
     return "\033[92m☑\033[0m" if right else "\033[91m☒\033[0m"
 
 
-def to_cpu(x):
+def to_cpu(x: ArrayLike) -> Any:
     """The array as it is: fastw2v computes on the CPU, and there is nothing to bring back.
 
     >>> x = np.zeros(3)
@@ -440,7 +468,7 @@ def to_cpu(x):
     return x if isinstance(x, np.ndarray) else np.asarray(x)
 
 
-def to_gpu(x):
+def to_gpu(x: ArrayLike) -> Any:
     """Raises RuntimeError: there is no GPU mode.
 
     >>> to_gpu(np.zeros(3))

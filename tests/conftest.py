@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from fastw2v import _threads
+from fastw2v._core import threads as _threads
 
 # No test is timed: the machine may have other work to do.
 settings.register_profile("untimed", parent=settings.default, deadline=None)

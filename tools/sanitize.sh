@@ -35,7 +35,7 @@ thread)
     options=("TSAN_OPTIONS=suppressions=$suppressions:exitcode=66:history_size=4:allocator_may_return_null=1:log_path=$build/report"
         OPENBLAS_NUM_THREADS=1) # numpy's BLAS is not built with it
     # Two threads in one layer race, which is said in the README and tested elsewhere.
-    tests=(tests/kernels tests/test_table.py -k "(kernels or kernel or thread) and not one_layer and not left_behind and not leaves_nothing")
+    tests=(tests/kernels tests/layers/test_table.py -k "(kernels or kernel or thread) and not one_layer and not left_behind and not leaves_nothing")
     ;;
 *)
     echo "sanitize.sh: expected address or thread, got $kind" >&2

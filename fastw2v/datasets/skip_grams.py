@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastw2v import _validation
+from fastw2v._checks import validation
 from fastw2v.datasets.text import build_corpus
 
 _BLOCK = 1 << 14  # skip-grams drawn at once
@@ -44,9 +44,9 @@ def build_vocab(words: Iterable[str], max_size: int | None = None, unk: str = "U
     >>> vocabulary.counts, vocabulary.id_to_word
     (array([3, 2, 2, 1]), {0: 'UNK', 1: 'to', 2: 'be', 3: 'or'})
     """
-    _validation.text("unk", unk)
+    validation.text("unk", unk)
     if max_size is not None:
-        max_size = _validation.positive_int("max_size", max_size, low=2)
+        max_size = validation.positive_int("max_size", max_size, low=2)
     corpus, word_to_id, id_to_word, counts = build_corpus(words)
     named = np.ones(len(counts), bool)
     if unk in word_to_id:
@@ -89,10 +89,10 @@ def skip_gram_batches(
     >>> next(batches)[0]
     array([4, 4, 5, 5, 6, 6])
     """
-    ids = _validation.any_ids("ids", ids, 1)
-    N = _validation.positive_int("batch_size", batch_size)
-    S = _validation.positive_int("num_skips", num_skips)
-    window = _validation.positive_int("skip_window", skip_window)
+    ids = validation.any_ids("ids", ids, 1)
+    N = validation.positive_int("batch_size", batch_size)
+    S = validation.positive_int("num_skips", num_skips)
+    window = validation.positive_int("skip_window", skip_window)
     if 2 * window < S:
         raise ValueError(
             f"num_skips: expected at most 2 * skip_window = {2 * window}, the words around a "
@@ -108,7 +108,7 @@ def skip_gram_batches(
             f"ids: expected more than 2 * skip_window = {2 * window} words, got {len(ids)}; "
             "take a longer text or a narrower window"
         )
-    rng = _validation.generator("rng", rng)
+    rng = validation.generator("rng", rng)
     return _batches(ids, N, S, window, np.random.random_sample if rng is None else rng.random)
 
 

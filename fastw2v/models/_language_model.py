@@ -3,11 +3,15 @@
 N batch, T time, V vocabulary.
 """
 
+from __future__ import annotations
+
 import contextlib
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from fastw2v import _validation
+from fastw2v._checks import validation
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import has_own_methods
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeSoftmaxWithLoss
@@ -31,7 +35,7 @@ class LanguageModel(BaseModel):
     _memory = None  # of the last scores, which nobody else has
     _out = None  # the same, for the one call of predict that may write over them
 
-    def predict(self, xs):
+    def predict(self, xs: ArrayLike) -> Any:
         """Ids (N, T) -> scores (N, T, V) of the word after each."""
         out, self._out = self._out, None
         *layers, last = self.layers
@@ -39,7 +43,7 @@ class LanguageModel(BaseModel):
             xs = layer.forward(xs)
         return last.forward(xs) if out is None else last.forward(xs, out=out)
 
-    def forward(self, xs, ts):
+    def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any:
         """The mean loss of ids xs (N, T) and of the ids that follow them ts (N, T)."""
         return self._loss(ts, xs)
 
@@ -48,8 +52,8 @@ class LanguageModel(BaseModel):
         ours = self._is_plain()
         if ours:
             V = self.layers[-1].params[0].shape[1]
-            xs = _validation.ids_over_time("xs", xs, len(self.layers[0].W))
-            _validation.targets_over_time("ts", ts, (*xs.shape, V), self.loss_layer.ignore_label)
+            xs = validation.ids_over_time("xs", xs, len(self.layers[0].W))
+            validation.targets_over_time("ts", ts, (*xs.shape, V), self.loss_layer.ignore_label)
             self._out = self._fitting_memory((*xs.shape, V))
         with states_kept(self.layers):
             score = self.predict(xs, *options)
@@ -65,7 +69,7 @@ class LanguageModel(BaseModel):
             return None
         return memory if all(W.dtype == memory.dtype for W in weights) else None
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns None."""
         if type(dout) is int and dout == 1 and self._owns_scores():
             dout = self.loss_layer.backward_in_place()
@@ -89,7 +93,7 @@ class LanguageModel(BaseModel):
         state.pop("_memory", None)  # the loss layer has what is needed of it
         return state
 
-    def row_tables(self):
+    def row_tables(self) -> Any:
         """The embedding, if code of ours reads it, by rows only; see `_replay`."""
         ours = type(self).__module__.startswith("fastw2v.models.") and all(
             type(layer).__module__.startswith("fastw2v.") and not has_own_methods(layer)
@@ -113,18 +117,18 @@ class LanguageModel(BaseModel):
         )
 
 
-def is_own(thing, name):
+def is_own(thing: Any, name: Any) -> Any:
     """Whether the method `name` of a model or of its parts is ours, not a reader's."""
     module = str(getattr(getattr(type(thing), name), "__module__", ""))
     return module.startswith("fastw2v.models.") and name not in vars(thing)
 
 
-def is_ours(layer, kind):
+def is_ours(layer: Any, kind: Any) -> Any:
     """Whether a layer is of exactly this class, and has no methods of its own."""
     return type(layer) is kind and not has_own_methods(layer)
 
 
-def loss_of(loss_layer, score, ts, owned):
+def loss_of(loss_layer: Any, score: ArrayLike, ts: ArrayLike, owned: Any) -> Any:
     """loss_layer.forward(score, ts); `owned`: nobody else will write to the scores."""
     if owned and is_ours(loss_layer, TimeSoftmaxWithLoss):
         return loss_layer.forward(score, ts, copy=False)
@@ -132,7 +136,7 @@ def loss_of(loss_layer, score, ts, owned):
 
 
 @contextlib.contextmanager
-def states_kept(layers):
+def states_kept(layers: Any) -> Any:
     """If the block raises, give the layers the states `h` and `c` they had before."""
     before = [
         (layer, name, getattr(layer, name))

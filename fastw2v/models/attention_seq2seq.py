@@ -1,8 +1,13 @@
 """AttentionSeq2seq: a decoder that looks at all states of the encoder (chapter 8)."""
 
-import numpy as np
+from __future__ import annotations
 
-from fastw2v import _validation
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastw2v._checks import validation
 from fastw2v.attention_layer import TimeAttention
 from fastw2v.models.seq2seq import Decoder, Encoder, Seq2seq, states_of
 
@@ -20,12 +25,12 @@ class AttentionEncoder(Encoder):
     >>> encoder.backward(np.ones((2, 3, 5), np.float32))
     """
 
-    def forward(self, xs, *, train=True):
+    def forward(self, xs: ArrayLike, *, train: bool = True) -> Any:
         """Ids (N, T) -> hs (N, T, H). train=False keeps nothing for backward."""
         super().forward(xs, train=train)
         return self.hs
 
-    def backward(self, dhs, *, dc=None):
+    def backward(self, dhs: ArrayLike, *, dc: ArrayLike | None = None) -> Any:
         """dhs (N, T, H), and dc (N, H) if the decoder had c; gradients into `grads`."""
         self._backward(dhs, dc)
 
@@ -50,18 +55,26 @@ class AttentionDecoder(Decoder):
 
     _reads = 2
 
-    def __init__(self, vocab_size, wordvec_size, hidden_size, *, embed_W=None, rng=None):
+    def __init__(
+        self,
+        vocab_size: int,
+        wordvec_size: int,
+        hidden_size: int,
+        *,
+        embed_W: NDArray[Any] | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         super().__init__(vocab_size, wordvec_size, hidden_size, embed_W=embed_W, rng=rng)
         self.attention = TimeAttention()
         self._enc_hs = None
 
-    def forward(self, xs, enc_hs, *, c=None):
+    def forward(self, xs: ArrayLike, enc_hs: ArrayLike, *, c: ArrayLike | None = None) -> Any:
         """Ids xs (N, T), the encoder's states (N, T_enc, H) -> scores (N, T, V)."""
         return super().forward(xs, enc_hs, c=c)
 
-    def backward(self, dscore):
+    def backward(self, dscore: ArrayLike) -> Any:
         """dscore (N, T, V) -> denc_hs (N, T_enc, H); the gradient of c is found as `lstm.dc`."""
-        H = _validation.after_forward(self, self._enc_hs).shape[2]
+        H = validation.after_forward(self, self._enc_hs).shape[2]
         dout = self.affine.backward(dscore)
         denc_hs, ddec_hs = self.attention.backward(dout[:, :, :H])
         # forward: the affine layer reads [context | dec_hs], and the context is made of dec_hs
@@ -70,16 +83,20 @@ class AttentionDecoder(Decoder):
         denc_hs[:, -1] += self.lstm.dh
         return denc_hs
 
-    def generate(self, enc_hs, start_id, sample_size, *, c=None):
+    def generate(
+        self, enc_hs: ArrayLike, start_id: Any, sample_size: int, *, c: ArrayLike | None = None
+    ) -> Any:
         """A list of sample_size ids that follow start_id. enc_hs is (1, T_enc, H)."""
         return super().generate(enc_hs, start_id, sample_size, c=c)
 
-    def generate_batch(self, enc_hs, start_id, sample_size, *, c=None):
+    def generate_batch(
+        self, enc_hs: ArrayLike, start_id: Any, sample_size: int, *, c: ArrayLike | None = None
+    ) -> Any:
         """As `generate`, for N rows at once: ids (N, sample_size). start_id: one, or (N,)."""
         return super().generate_batch(enc_hs, start_id, sample_size, c=c)
 
     def _begin(self, enc_hs, c):
-        self._enc_hs = _validation.attended("enc_hs", enc_hs)
+        self._enc_hs = validation.attended("enc_hs", enc_hs)
         super()._begin(self._enc_hs[:, -1], c)
 
     def _scores(self, xs, train):

@@ -1,6 +1,14 @@
 """BetterRnnlm: the language model of chapter 6 with two LSTMs, dropout and a tied weight."""
 
-from fastw2v import _validation, config, init
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastw2v import config, init
+from fastw2v._checks import validation
 from fastw2v.models import _weights
 from fastw2v.models._language_model import LanguageModel
 from fastw2v.time_layers import TimeAffine, TimeDropout, TimeEmbedding, TimeLSTM
@@ -33,24 +41,24 @@ class BetterRnnlm(LanguageModel):
 
     def __init__(
         self,
-        vocab_size=10000,
-        wordvec_size=650,
-        hidden_size=650,
-        dropout_ratio=0.5,
+        vocab_size: int = 10000,
+        wordvec_size: int = 650,
+        hidden_size: int = 650,
+        dropout_ratio: float = 0.5,
         *,
-        rng=None,
-    ):
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
-        V = _validation.positive_int("vocab_size", vocab_size)
-        D = _validation.positive_int("wordvec_size", wordvec_size)
-        H = _validation.positive_int("hidden_size", hidden_size)
+        V = validation.positive_int("vocab_size", vocab_size)
+        D = validation.positive_int("wordvec_size", wordvec_size)
+        H = validation.positive_int("hidden_size", hidden_size)
         if D != H:
             raise ValueError(
                 f"wordvec_size: expected {H}, the hidden_size, because the affine layer takes the "
                 f"embedding as its weight, got {D}; make them equal, or take Rnnlm"
             )
-        _validation.fraction("dropout_ratio", dropout_ratio)
-        rng = _validation.generator("rng", rng)
+        validation.fraction("dropout_ratio", dropout_ratio)
+        rng = validation.generator("rng", rng)
         W = _weights.table(V, D, rng)
         self.lstm_layers = [
             TimeLSTM(*_weights.recurrent(width, H, 4, rng), stateful=True) for width in (D, H)
@@ -61,17 +69,17 @@ class BetterRnnlm(LanguageModel):
         affine = TimeAffine(W.T, init.zeros(V))
         self._hold(TimeEmbedding(W), before, first, between, second, after, affine)
 
-    def predict(self, xs, train_flg=False):
+    def predict(self, xs: ArrayLike, train_flg: bool = False) -> Any:
         """Ids (N, T) -> scores (N, T, V) of the word after each; dropout only if train_flg."""
         for layer in self.drop_layers:
             layer.train_flg = train_flg
         return super().predict(xs)
 
-    def forward(self, xs, ts, train_flg=True):
+    def forward(self, xs: ArrayLike, ts: ArrayLike, train_flg: bool = True) -> Any:
         """The mean loss of ids xs (N, T) and of the ids that follow them ts (N, T)."""
         return self._loss(ts, xs, train_flg)
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Begin at zero in the next forward."""
         for layer in self.lstm_layers:
             layer.reset_state()

@@ -1,12 +1,14 @@
 """CBOW: a word from the mean of its neighbours (chapter 4)."""
 
-import numpy as np
+from __future__ import annotations
 
-from fastw2v import _threads, config, init
-from fastw2v._kernels import _embedding, specialise
-from fastw2v._rollback import unchanged_on_error
-from fastw2v._row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
-from fastw2v._validation import (
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastw2v import config, init
+from fastw2v._checks.validation import (
     after_forward,
     as_ids,
     contexts_and_target,
@@ -15,14 +17,18 @@ from fastw2v._validation import (
     row_per_word,
     same_shape,
 )
-from fastw2v._waiting import Settled, catch_up
+from fastw2v._core import threads
+from fastw2v._core.rollback import unchanged_on_error
+from fastw2v._kernels import _embedding, specialise
+from fastw2v._rows.deferred import Settled, catch_up
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
 from fastw2v.layers import Embedding, has_own_methods
 from fastw2v.negative_sampling_layer import NegativeSamplingLoss, UnigramSampler
 
 __all__ = ["CBOW"]
 
 _GATHER_MEAN = specialise(_embedding.gather_mean)
-_NS = 0.1  # serial nanoseconds per element read; see `_threads.parts`
+_NS = 0.1  # serial nanoseconds per element read; see `threads.parts`
 
 
 class CBOW(RowGradHolder):
@@ -50,9 +56,18 @@ class CBOW(RowGradHolder):
     >>> model.backward()
     """
 
-    word_vecs = Settled()
+    word_vecs: Any = Settled()
 
-    def __init__(self, vocab_size, hidden_size, window_size, corpus, *, sample_size=5, rng=None):
+    def __init__(
+        self,
+        vocab_size: int,
+        hidden_size: int,
+        window_size: int,
+        corpus: Any,
+        *,
+        sample_size: int = 5,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
         V = positive_int("vocab_size", vocab_size)
         H = positive_int("hidden_size", hidden_size)
@@ -71,7 +86,7 @@ class CBOW(RowGradHolder):
         self._contexts = None
 
     @property
-    def in_layers(self):
+    def in_layers(self) -> Any:
         if self._in_layers is None:
             self._in_layers = []
             for i in range(self._n_contexts):
@@ -84,11 +99,11 @@ class CBOW(RowGradHolder):
         return self._in_layers
 
     @in_layers.setter
-    def in_layers(self, layers):
+    def in_layers(self, layers: Any) -> None:
         self._in_layers = layers
         self._made = ()
 
-    def forward(self, contexts, target):
+    def forward(self, contexts: ArrayLike, target: ArrayLike) -> Any:
         """The loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
         W = self.params[0]
         contexts, target = contexts_and_target(contexts, target, len(W), self._n_contexts)
@@ -102,7 +117,7 @@ class CBOW(RowGradHolder):
             return loss
         h = np.empty((len(contexts), W.shape[1]), W.dtype)
         catch_up(W, contexts)
-        n_parts = _threads.parts(contexts.size * W.shape[1] * _NS)
+        n_parts = threads.parts(contexts.size * W.shape[1] * _NS)
         _GATHER_MEAN[W.dtype, contexts.dtype](h, W, contexts, n_parts)
         loss = self.ns_loss.forward(h, target)
         # Only now: what backward uses belongs to one batch, also after a forward that failed.
@@ -112,7 +127,7 @@ class CBOW(RowGradHolder):
                 layer.idx = contexts[:, i]
         return loss
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns None."""
         W = self.params[0]
         if not self._is_fused(W):
@@ -129,7 +144,7 @@ class CBOW(RowGradHolder):
         for other in self.grads[1 : self._n_contexts]:
             clear(other)
 
-    def row_tables(self):
+    def row_tables(self) -> Any:
         """The tables that a step reads by rows only, in code of ours; see `_replay`."""
         if self._is_fused(self.params[0]) and self.ns_loss.reads_by_rows():
             return [self.params[0], self.ns_loss.params[0]]

@@ -4,19 +4,23 @@ After Sutskever, Vinyals and Le (arXiv 1409.3215), with characters for words, as
 sequence to sequence model that comes with Keras; attention as in the book's chapter 8.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
 import sys
 import zipfile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
-from fastw2v import _validation, config
-from fastw2v._archive import array_of, shape_of
-from fastw2v._files import replacing
-from fastw2v._waiting import settle
+from fastw2v import config
+from fastw2v._checks import validation
+from fastw2v._files.atomic import replacing
+from fastw2v._files.npz import array_of, shape_of
+from fastw2v._rows.deferred import settle
 from fastw2v.base_model import BaseModel, BookFileError
 from fastw2v.models._char_network import (
     CharDecoder,
@@ -92,31 +96,31 @@ class CharTranslator(BaseModel):
 
     def __init__(
         self,
-        source_characters,
-        target_characters,
-        hidden_size=256,
+        source_characters: Any,
+        target_characters: Any,
+        hidden_size: int = 256,
         *,
-        max_source_length=100,
-        max_target_length=100,
-        embed_size=None,
-        bidirectional=False,
-        reverse=False,
-        attention=False,
-        dtype=np.float32,
-        rng=None,
-    ):
+        max_source_length: int = 100,
+        max_target_length: int = 100,
+        embed_size: Any = None,
+        bidirectional: bool = False,
+        reverse: bool = False,
+        attention: bool = False,
+        dtype: DTypeLike = np.float32,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
-        self.source_characters = _validation.alphabet("source_characters", source_characters)
-        target = _validation.alphabet("target_characters", target_characters)
+        self.source_characters = validation.alphabet("source_characters", source_characters)
+        target = validation.alphabet("target_characters", target_characters)
         self.target_characters = sorted({*target, START, END})
-        self.hidden_size = _validation.positive_int("hidden_size", hidden_size)
-        self.max_source_length = _validation.positive_int("max_source_length", max_source_length)
-        self.max_target_length = _validation.positive_int("max_target_length", max_target_length, 3)
+        self.hidden_size = validation.positive_int("hidden_size", hidden_size)
+        self.max_source_length = validation.positive_int("max_source_length", max_source_length)
+        self.max_target_length = validation.positive_int("max_target_length", max_target_length, 3)
         if embed_size is not None:
-            embed_size = _validation.positive_int("embed_size", embed_size)
+            embed_size = validation.positive_int("embed_size", embed_size)
         self.embed_size = embed_size
         self.bidirectional, self.reverse = bool(bidirectional), bool(reverse)
-        dtype = _validation.sequence_dtype("dtype", dtype)
+        dtype = validation.sequence_dtype("dtype", dtype)
         shapes = weight_shapes(
             len(self.source_characters),
             len(self.target_characters),
@@ -125,7 +129,7 @@ class CharTranslator(BaseModel):
             self.bidirectional,
             attention,
         )
-        rng = _validation.generator("rng", rng)
+        rng = validation.generator("rng", rng)
         weights = iter(initial_weights(shapes, dtype, rng))
         embedded = embed_size is not None
         self.encoder = CharEncoder(weights, embedded, self.bidirectional, self.reverse, dtype)
@@ -141,12 +145,12 @@ class CharTranslator(BaseModel):
         self._memory = None  # what attention looks at in `step`
 
     @classmethod
-    def from_pairs(cls, pairs, hidden_size=256, **options):
+    def from_pairs(cls, pairs: Any, hidden_size: int = 256, **options) -> Any:
         """A model with the alphabets and the greatest lengths of (source, target) pairs.
 
         options: the constructor's keyword arguments.
         """
-        sources, targets = zip(*_validation.text_pairs("pairs", pairs, START + END), strict=True)
+        sources, targets = zip(*validation.text_pairs("pairs", pairs, START + END), strict=True)
         lengths = {
             "max_source_length": max(map(len, sources)),
             "max_target_length": len(START) + max(map(len, targets)) + len(END),
@@ -155,26 +159,26 @@ class CharTranslator(BaseModel):
         return cls(*map(sorted, alphabets), hidden_size, **lengths | options)
 
     @property
-    def attention(self):
+    def attention(self) -> Any:
         """Whether each step looks at all states of the encoder."""
         return self.decoder.attention is not None
 
     # Training ------------------------------------------------------------------------------------
 
-    def pair_ids(self, pairs):
+    def pair_ids(self, pairs: Any) -> Any:
         """Ids of (source, target) pairs: (N, T_s) and (N, T_t) int32, as forward takes them.
 
         Targets have the start mark before them and the end mark behind. -1 stands behind the ends
         of texts that are shorter than T.
         """
-        pairs = _validation.text_pairs("pairs", pairs, START + END)
+        pairs = validation.text_pairs("pairs", pairs, START + END)
         sources, targets = zip(*pairs, strict=True)
         marked = [START + target + END for target in targets]
-        x = _validation.char_ids("source", sources, self._source_ids, self.max_source_length)
-        t = _validation.char_ids("target", marked, self._target_ids, self.max_target_length)
+        x = validation.char_ids("source", sources, self._source_ids, self.max_source_length)
+        t = validation.char_ids("target", marked, self._target_ids, self.max_target_length)
         return x, t
 
-    def forward(self, sources, targets):
+    def forward(self, sources: ArrayLike, targets: ArrayLike) -> Any:
         """The loss of ids as `pair_ids` gives them: the mean over the characters to be told.
 
         In each row of the targets, the ids but the last are read, and all but the first are told.
@@ -184,15 +188,15 @@ class CharTranslator(BaseModel):
             self._tally += loss * count, right, count
         return loss
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns None."""
-        _validation.after_training(self, self._trained)
+        validation.after_training(self, self._trained)
         self.encoder.backward(*self.decoder.backward(self.loss_layer.backward(dout)))
 
     def _score(self, sources, targets, train):
         """(mean loss, how many characters are right, of how many)."""
-        xs, lengths = _validation.padded_ids("sources", sources, len(self.source_characters))
-        ys, steps = _validation.padded_ids("targets", targets, len(self.target_characters), 2)
+        xs, lengths = validation.padded_ids("sources", sources, len(self.source_characters))
+        ys, steps = validation.padded_ids("targets", targets, len(self.target_characters), 2)
         if len(xs) != len(ys):
             raise ValueError(
                 f"targets: expected {len(xs)} rows, one for each source, got {len(ys)}; pass what "
@@ -210,16 +214,16 @@ class CharTranslator(BaseModel):
 
     def fit(
         self,
-        pairs,
-        epochs=50,
-        batch_size=64,
-        validation_split=0.2,
+        pairs: Any,
+        epochs: int = 50,
+        batch_size: int = 64,
+        validation_split: float = 0.2,
         *,
-        optimizer=None,
-        max_grad=None,
-        keep_best=False,
-        progress=False,
-    ):
+        optimizer: Any = None,
+        max_grad: Any = None,
+        keep_best: bool = False,
+        progress: bool = False,
+    ) -> None:
         """Train on (source, target) pairs, of which the last part is only watched.
 
         validation_split: the share of these. A source may have several targets. optimizer: None is
@@ -228,11 +232,11 @@ class CharTranslator(BaseModel):
         a bar on stderr. Each epoch adds a number to every list in `history`. Ctrl-C ends it
         between two steps.
         """
-        epochs = _validation.positive_int("epochs", epochs, low=0)
+        epochs = validation.positive_int("epochs", epochs, low=0)
         x, t = self.pair_ids(pairs)
-        n_watched = int(len(x) * _validation.below_one("validation_split", validation_split))
+        n_watched = int(len(x) * validation.below_one("validation_split", validation_split))
         n = len(x) - n_watched
-        batch_size = min(_validation.positive_int("batch_size", batch_size), n)
+        batch_size = min(validation.positive_int("batch_size", batch_size), n)
         trainer = Trainer(self, RMSprop(0.001, 0.9) if optimizer is None else optimizer)
         best, kept = np.inf, None
         from tqdm import tqdm
@@ -263,7 +267,7 @@ class CharTranslator(BaseModel):
         finally:
             self._tally = None
 
-    def evaluate(self, pairs):
+    def evaluate(self, pairs: Any) -> Any:
         """(loss, share of characters that are right) of pairs, each character after right ones."""
         return tuple(map(float, self._evaluate(*self.pair_ids(pairs))))
 
@@ -274,7 +278,7 @@ class CharTranslator(BaseModel):
             total += loss * count, right, count
         return [total[0] / total[2], total[1] / total[2]]
 
-    def plot(self, file_name=None):
+    def plot(self, file_name: str | os.PathLike[str] | None = None) -> Any:
         """Draw `history`, into a file if a name is given, else on the screen.
 
         Returns whether it was drawn: without matplotlib there is a word on stderr instead.
@@ -313,7 +317,7 @@ class CharTranslator(BaseModel):
 
     # Translating ---------------------------------------------------------------------------------
 
-    def translate(self, text, beam_width=1):
+    def translate(self, text: Any, beam_width: int = 1) -> Any:
         """The translation of a text, or a list with those of a list of texts.
 
         beam_width: 1 takes the most probable character at each step; more keep so many beginnings,
@@ -323,11 +327,11 @@ class CharTranslator(BaseModel):
             return self.decode(text, beam_width).text
         return [found.text for found in self.decode(text, beam_width)]
 
-    def decode(self, text, beam_width=1):
+    def decode(self, text: Any, beam_width: int = 1) -> Any:
         """As `translate`, but `Translation` tuples, with the logarithms of the probabilities."""
-        width = _validation.positive_int("beam_width", beam_width)
-        texts = [text] if isinstance(text, str) else _validation.text_list("text", text)
-        x = _validation.char_ids("text", texts, self._source_ids, self.max_source_length)
+        width = validation.positive_int("beam_width", beam_width)
+        texts = [text] if isinstance(text, str) else validation.text_list("text", text)
+        x = validation.char_ids("text", texts, self._source_ids, self.max_source_length)
         found = []
         size = _BATCH if width == 1 else 1
         for k in range(0, len(x), size):
@@ -343,44 +347,44 @@ class CharTranslator(BaseModel):
         ]
         return written[0] if isinstance(text, str) else written
 
-    def score(self, source, target):
+    def score(self, source: Any, target: ArrayLike) -> Any:
         """The logarithm of the probability of a target, with its end, given a source.
 
         The target may be empty: a translation may be.
         """
-        source = [_validation.text("source", source)]
-        target = [START + _validation.text("target", target) + END]
-        x = _validation.char_ids("source", source, self._source_ids, self.max_source_length)
-        t = _validation.char_ids("target", target, self._target_ids, self.max_target_length)
+        source = [validation.text("source", source)]
+        target = [START + validation.text("target", target) + END]
+        x = validation.char_ids("source", source, self._source_ids, self.max_source_length)
+        t = validation.char_ids("target", target, self._target_ids, self.max_target_length)
         loss, _, count = self._score(x, t, train=False)
         return -float(loss) * count
 
-    def exact(self, pairs, beam_width=1):
+    def exact(self, pairs: Any, beam_width: int = 1) -> Any:
         """The share of sources whose translation is one of the targets that the pairs give them."""
         wanted = {}
-        for source, target in _validation.text_pairs("pairs", pairs, START + END):
+        for source, target in validation.text_pairs("pairs", pairs, START + END):
             wanted.setdefault(source, set()).add(target)
         translations = self.translate(list(wanted), beam_width)
         right = sum(found in wanted[text] for text, found in zip(wanted, translations, strict=True))
         return right / len(wanted)
 
-    def encode(self, text):
+    def encode(self, text: Any) -> Any:
         """h and c (1, H) after reading a text: what the decoder starts from.
 
         With attention, the states that the next calls of `step` look at are kept too.
         """
-        texts = [_validation.text("text", text)]
-        x = _validation.char_ids("text", texts, self._source_ids, self.max_source_length)
+        texts = [validation.text("text", text)]
+        x = validation.char_ids("text", texts, self._source_ids, self.max_source_length)
         h, c, *memory = self._read(x)
         self._memory = memory
         return h, c
 
-    def step(self, id, h, c):
+    def step(self, id: Any, h: ArrayLike, c: ArrayLike) -> Any:
         """One step of the decoder: probabilities (1, 1, V) of the next character, and new h, c.
 
         id: of the character before, that of the start mark at first; h, c (1, H).
         """
-        ids = _validation.as_ids("id", id, len(self.target_characters)).reshape(-1)
+        ids = validation.as_ids("id", id, len(self.target_characters)).reshape(-1)
         if self.attention and self._memory is None:
             raise RuntimeError("step: nothing to look at; call encode(text) first")
         log_p, (h, c, *_) = self._next(ids, (h, c, *(self._memory or ())))
@@ -388,7 +392,7 @@ class CharTranslator(BaseModel):
 
     def _read(self, x):
         """The states that decoding starts from: h, c, and what attention looks at."""
-        xs, lengths = _validation.padded_ids("text", x, len(self.source_characters))
+        xs, lengths = validation.padded_ids("text", x, len(self.source_characters))
         hs, h, c = self.encoder.forward(xs, lengths, train=False)
         return (h, c, with_mask(hs, lengths)) if self.attention else (h, c)
 
@@ -405,7 +409,7 @@ class CharTranslator(BaseModel):
 
     # Files ---------------------------------------------------------------------------------------
 
-    def save(self, file_name):
+    def save(self, file_name: str | os.PathLike[str]) -> None:
         """Write everything that `load` needs, alphabets included, to a file: a numpy archive.
 
         The file is the old or the new one as a whole. `save_params` writes the arrays alone.
@@ -418,7 +422,7 @@ class CharTranslator(BaseModel):
             np.savez(file, settings=text, **arrays)
 
     @classmethod
-    def load(cls, file_name):
+    def load(cls, file_name: str | os.PathLike[str]) -> Any:
         """The model in a file that `save` wrote.
 
         OSError `No file: NAME` if it is missing, BookFileError (a ValueError) if it is damaged,

@@ -1,11 +1,16 @@
 """Skip-gram with NCE: the model of TensorFlow's tutorial on word vectors."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from fastw2v import _validation, config, init
-from fastw2v._waiting import Settled
+from fastw2v import config, init
+from fastw2v._checks import validation
+from fastw2v._rows.deferred import Settled
 from fastw2v.base_model import BaseModel
 from fastw2v.candidate_sampling import NCELoss
 from fastw2v.layers import Embedding, has_own_methods
@@ -39,12 +44,19 @@ class NCESkipGram(BaseModel):
     True
     """
 
-    word_vecs = Settled()
+    word_vecs: Any = Settled()
 
-    def __init__(self, vocab_size, embedding_size=128, num_sampled=64, *, rng=None):
+    def __init__(
+        self,
+        vocab_size: int,
+        embedding_size: int = 128,
+        num_sampled: int = 64,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
-        V = _validation.positive_int("vocab_size", vocab_size)
-        D = _validation.positive_int("embedding_size", embedding_size)
+        V = validation.positive_int("vocab_size", vocab_size)
+        D = validation.positive_int("embedding_size", embedding_size)
         self.embed = Embedding(init.uniform((V, D), rng=rng))
         W = init.truncated_normal((V, D), 1 / math.sqrt(D), rng=rng)
         self.loss_layer = NCELoss(W, np.zeros(V, np.float32), num_sampled, rng=rng)
@@ -52,18 +64,18 @@ class NCESkipGram(BaseModel):
         self.grads = self.embed.grads + self.loss_layer.grads
         self.word_vecs = self.embed.params[0]
 
-    def forward(self, centres, labels, *, sampled_values=None):
+    def forward(self, centres: ArrayLike, labels: ArrayLike, *, sampled_values: Any = None) -> Any:
         """The loss, a float64 scalar, of centres (N,) and labels (N,) or (N, 1)."""
         x = self.embed.forward(centres)
         return self.loss_layer.forward(x, labels, sampled_values=sampled_values)
 
-    def row_tables(self):
+    def row_tables(self) -> Any:
         """The parameters that a step reads by rows only, in code of ours; see `_replay`."""
         ours = type(self) is NCESkipGram and not has_own_methods(self)
         if ours and type(self.embed) is Embedding and not has_own_methods(self.embed):
             return [*self.embed.params, *self.loss_layer.row_tables()]
         return []
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns None."""
         self.embed.backward(self.loss_layer.backward(dout))

@@ -1,8 +1,13 @@
 """PeekySeq2seq: a decoder that sees the encoder's state at every step (chapter 7)."""
 
-import numpy as np
+from __future__ import annotations
 
-from fastw2v import _validation
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastw2v._checks import validation
 from fastw2v.models.seq2seq import Decoder, Seq2seq, states_of
 
 __all__ = ["PeekyDecoder", "PeekySeq2seq"]
@@ -25,16 +30,24 @@ class PeekyDecoder(Decoder):
 
     _reads = 2
 
-    def __init__(self, vocab_size, wordvec_size, hidden_size, *, embed_W=None, rng=None):
+    def __init__(
+        self,
+        vocab_size: int,
+        wordvec_size: int,
+        hidden_size: int,
+        *,
+        embed_W: NDArray[Any] | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         super().__init__(vocab_size, wordvec_size, hidden_size, embed_W=embed_W, rng=rng)
         self._h = None
 
     def _width(self, D, H):
         return H + D
 
-    def backward(self, dscore):
+    def backward(self, dscore: ArrayLike) -> Any:
         """dscore (N, T, V) -> dh (N, H); the gradient of c is found as `lstm.dc`."""
-        H = _validation.after_forward(self, self._h).shape[1]
+        H = validation.after_forward(self, self._h).shape[1]
         dout = self.affine.backward(dscore)
         dx = self.lstm.backward(dout[:, :, H:])
         self.embed.backward(dx[:, :, H:])

@@ -1,6 +1,11 @@
 """Rnnlm: the language model of chapter 6, on an LSTM."""
 
-from fastw2v import _validation, config
+from __future__ import annotations
+
+import numpy as np
+
+from fastw2v import config
+from fastw2v._checks import validation
 from fastw2v.models import _weights
 from fastw2v.models._language_model import LanguageModel
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeLSTM
@@ -26,16 +31,23 @@ class Rnnlm(LanguageModel):
     (1, 3, 10)
     """
 
-    def __init__(self, vocab_size=10000, wordvec_size=100, hidden_size=100, *, rng=None):
+    def __init__(
+        self,
+        vocab_size: int = 10000,
+        wordvec_size: int = 100,
+        hidden_size: int = 100,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
-        V = _validation.positive_int("vocab_size", vocab_size)
-        D = _validation.positive_int("wordvec_size", wordvec_size)
-        H = _validation.positive_int("hidden_size", hidden_size)
-        rng = _validation.generator("rng", rng)
+        V = validation.positive_int("vocab_size", vocab_size)
+        D = validation.positive_int("wordvec_size", wordvec_size)
+        H = validation.positive_int("hidden_size", hidden_size)
+        rng = validation.generator("rng", rng)
         embed = TimeEmbedding(_weights.table(V, D, rng))
         self.lstm_layer = TimeLSTM(*_weights.recurrent(D, H, 4, rng), stateful=True)
         self._hold(embed, self.lstm_layer, TimeAffine(*_weights.dense(H, V, rng)))
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Begin at zero in the next forward."""
         self.lstm_layer.reset_state()

@@ -1,8 +1,12 @@
 """RnnlmGen and BetterRnnlmGen: the language models of chapter 6 that write text (chapter 7)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
-from fastw2v import _validation
+from fastw2v._checks import validation
 from fastw2v.functions import softmax
 from fastw2v.models.better_rnnlm import BetterRnnlm
 from fastw2v.models.rnnlm import Rnnlm
@@ -14,7 +18,15 @@ __all__ = ["BetterRnnlmGen", "RnnlmGen"]
 class _Writer:
     """`generate`, for a model with `predict`."""
 
-    def generate(self, start_id, skip_ids=None, sample_size=100, *, temperature=1.0, rng=None):
+    def generate(
+        self,
+        start_id: Any,
+        skip_ids: Any = None,
+        sample_size: int = 100,
+        *,
+        temperature: float = 1.0,
+        rng: np.random.Generator | None = None,
+    ) -> Any:
         """A list of sample_size ids, start_id first, each drawn after the ones before it.
 
         skip_ids: ids that are not kept when they are drawn; the word before is then fed once more,
@@ -25,15 +37,15 @@ class _Writer:
 
         IndexError for a start_id outside the vocabulary; ValueError if skip_ids leave nothing.
         """
-        sample_size = _validation.positive_int("sample_size", sample_size)
-        temperature = _validation.above_zero("temperature", temperature)
-        choice = (_validation.generator("rng", rng) or np.random).choice
-        word = _validation.one_id("start_id", start_id)
-        skipped = set() if skip_ids is None else set(_validation.id_list("skip_ids", skip_ids))
+        sample_size = validation.positive_int("sample_size", sample_size)
+        temperature = validation.above_zero("temperature", temperature)
+        choice = (validation.generator("rng", rng) or np.random).choice
+        word = validation.one_id("start_id", start_id)
+        skipped = set() if skip_ids is None else set(validation.id_list("skip_ids", skip_ids))
         first, last = self.layers[0], self.layers[-1]
         if isinstance(first, TimeEmbedding) and isinstance(last, TimeAffine):
-            _validation.as_ids("start_id", word, len(first.W))
-            _validation.some_left("skip_ids", skipped, last.params[0].shape[1])
+            validation.as_ids("start_id", word, len(first.W))
+            validation.some_left("skip_ids", skipped, last.params[0].shape[1])
         ids = [word]
         while len(ids) < sample_size:
             scores = np.asarray(self.predict(np.array([[word]]))).reshape(-1)
@@ -60,13 +72,13 @@ class RnnlmGen(_Writer, Rnnlm):
     >>> model.set_state((h, c))
     """
 
-    def get_state(self):
+    def get_state(self) -> Any:
         """(h, c), each (N, H), or None before the first forward."""
         return self.lstm_layer.h, self.lstm_layer.c
 
-    def set_state(self, state):
+    def set_state(self, state: Any) -> None:
         """Go on from a state as `get_state` gave it."""
-        h, c = _validation.state_pair("state", state)
+        h, c = validation.state_pair("state", state)
         self.lstm_layer.set_state(h, c)
 
 
@@ -83,12 +95,12 @@ class BetterRnnlmGen(_Writer, BetterRnnlm):
     >>> model.set_state(states)
     """
 
-    def get_state(self):
+    def get_state(self) -> Any:
         """[(h, c), (h, c)] of the two LSTMs."""
         return [(layer.h, layer.c) for layer in self.lstm_layers]
 
-    def set_state(self, states):
+    def set_state(self, states: Any) -> None:
         """Go on from states as `get_state` gave them."""
-        pairs = _validation.state_pairs("states", states, len(self.lstm_layers))
+        pairs = validation.state_pairs("states", states, len(self.lstm_layers))
         for layer, (h, c) in zip(self.lstm_layers, pairs, strict=True):
             layer.set_state(h, c)

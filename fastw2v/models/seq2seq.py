@@ -3,10 +3,16 @@
 N batch, T time, V vocabulary, D numbers of a word vector, H hidden units.
 """
 
-import numpy as np
+from __future__ import annotations
 
-from fastw2v import _validation, config
-from fastw2v._row_grad import RowGradHolder
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastw2v import config
+from fastw2v._checks import validation
+from fastw2v._rows.row_grad import RowGradHolder
 from fastw2v.base_model import BaseModel
 from fastw2v.models import _weights
 from fastw2v.models._language_model import is_ours, is_own, loss_of
@@ -29,7 +35,14 @@ class Encoder(RowGradHolder):
     >>> encoder.backward(np.ones((2, 5), np.float32))
     """
 
-    def __init__(self, vocab_size, wordvec_size, hidden_size, *, rng=None):
+    def __init__(
+        self,
+        vocab_size: int,
+        wordvec_size: int,
+        hidden_size: int,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         V, D, H, rng = _sizes(vocab_size, wordvec_size, hidden_size, rng)
         self.embed = TimeEmbedding(_weights.table(V, D, rng))
         self.lstm = TimeLSTM(*_weights.recurrent(D, H, 4, rng), stateful=False)
@@ -37,14 +50,14 @@ class Encoder(RowGradHolder):
         self.grads = self.embed.grads + self.lstm.grads
         self.hs = None
 
-    def forward(self, xs, *, train=True):
+    def forward(self, xs: ArrayLike, *, train: bool = True) -> Any:
         """Ids (N, T) -> the last h (N, H). train=False keeps nothing for backward."""
         self.hs = states_of(self.lstm, self.embed.forward(xs), train)
         return self.hs[:, -1]
 
-    def backward(self, dh, *, dc=None):
+    def backward(self, dh: ArrayLike, *, dc: ArrayLike | None = None) -> Any:
         """dh (N, H), and dc (N, H) if the decoder had c; gradients into `grads`, returns None."""
-        dhs = np.zeros_like(_validation.after_forward(self, self.hs))
+        dhs = np.zeros_like(validation.after_forward(self, self.hs))
         dhs[:, -1] = dh
         self._backward(dhs, dc)
 
@@ -53,7 +66,7 @@ class Encoder(RowGradHolder):
         self.embed.backward(self.lstm.backward(dhs, **into_c))
 
     @property
-    def c(self):
+    def c(self) -> Any:
         return self.lstm.c
 
 
@@ -78,13 +91,21 @@ class Decoder(RowGradHolder):
 
     _reads = 1  # vectors of H numbers that the affine layer is given at each step
 
-    def __init__(self, vocab_size, wordvec_size, hidden_size, *, embed_W=None, rng=None):
+    def __init__(
+        self,
+        vocab_size: int,
+        wordvec_size: int,
+        hidden_size: int,
+        *,
+        embed_W: NDArray[Any] | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         V, D, H, rng = _sizes(vocab_size, wordvec_size, hidden_size, rng)
         if embed_W is None:
             embed_W = _weights.table(V, D, rng)
         else:
-            _validation.table("embed_W", embed_W)
-            _validation.same_shape("embed_W", embed_W, (V, D), "vocab_size and wordvec_size")
+            validation.table("embed_W", embed_W)
+            validation.same_shape("embed_W", embed_W, (V, D), "vocab_size and wordvec_size")
         self.embed = TimeEmbedding(embed_W)
         self.lstm = TimeLSTM(*_weights.recurrent(self._width(D, H), H, 4, rng), stateful=True)
         self.affine = TimeAffine(*_weights.dense(self._reads * H, V, rng))
@@ -97,27 +118,31 @@ class Decoder(RowGradHolder):
         """How many numbers the LSTM is given at each step."""
         return D
 
-    def forward(self, xs, h, *, c=None):
+    def forward(self, xs: ArrayLike, h: ArrayLike, *, c: ArrayLike | None = None) -> Any:
         """Ids xs (N, T), the encoder's h (N, H) -> scores (N, T, V). c (N, H): zero if None."""
         self._begin(h, c)
         return self._scores(xs, train=True)
 
-    def backward(self, dscore):
+    def backward(self, dscore: ArrayLike) -> Any:
         """dscore (N, T, V) -> dh (N, H); the gradient of c is found as `lstm.dc`."""
         self.embed.backward(self.lstm.backward(self.affine.backward(dscore)))
         return self.lstm.dh
 
-    def generate(self, h, start_id, sample_size, *, c=None):
+    def generate(
+        self, h: ArrayLike, start_id: Any, sample_size: int, *, c: ArrayLike | None = None
+    ) -> Any:
         """A list of sample_size ids that follow start_id: always the likeliest. h is (1, H)."""
-        _validation.one_row("h", h, "generate_batch")
+        validation.one_row("h", h, "generate_batch")
         return self.generate_batch(h, start_id, sample_size, c=c)[0].tolist()
 
-    def generate_batch(self, h, start_id, sample_size, *, c=None):
+    def generate_batch(
+        self, h: ArrayLike, start_id: Any, sample_size: int, *, c: ArrayLike | None = None
+    ) -> Any:
         """As `generate`, for N rows at once: ids (N, sample_size). start_id: one, or (N,)."""
-        ids = np.empty((len(h), _validation.positive_int("sample_size", sample_size)), np.int64)
-        xs = _validation.id_per_row("start_id", start_id, len(h))
+        ids = np.empty((len(h), validation.positive_int("sample_size", sample_size)), np.int64)
+        xs = validation.id_per_row("start_id", start_id, len(h))
         if isinstance(self.embed, TimeEmbedding):
-            _validation.as_ids("start_id", xs, len(self.embed.W))
+            validation.as_ids("start_id", xs, len(self.embed.W))
         self._begin(h, c)
         for t in range(ids.shape[1]):
             xs = self._scores(xs, train=False).argmax(axis=2)
@@ -160,23 +185,23 @@ class Seq2seq(BaseModel):
     (2, 2)
     """
 
-    reverse = False  # on the class, for subclasses with a constructor of their own
-    hand_over_c = False
+    reverse: Any = False  # on the class, for subclasses with a constructor of their own
+    hand_over_c: Any = False
     _encoder_class = Encoder
     _decoder_class = Decoder
     _unit = "pair"  # what a progress bar counts
 
     def __init__(
         self,
-        vocab_size,
-        wordvec_size,
-        hidden_size,
+        vocab_size: int,
+        wordvec_size: int,
+        hidden_size: int,
         *,
-        reverse=False,
-        shared_embedding=False,
-        hand_over_c=False,
-        rng=None,
-    ):
+        reverse: bool = False,
+        shared_embedding: bool = False,
+        hand_over_c: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         sizes = vocab_size, wordvec_size, hidden_size
         self.reverse = bool(reverse)
         self.hand_over_c = bool(hand_over_c)
@@ -187,7 +212,7 @@ class Seq2seq(BaseModel):
         self.params = self.encoder.params + self.decoder.params
         self.grads = self.encoder.grads + self.decoder.grads
 
-    def forward(self, xs, ts):
+    def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any:
         """Questions xs (N, T), answers ts (N, T') with the start mark -> the mean loss."""
         ours = self._is_plain()
         if ours:
@@ -197,28 +222,30 @@ class Seq2seq(BaseModel):
         score = self.decoder.forward(decoder_xs, state, **c)
         return loss_of(self.softmax, score, decoder_ts, ours)
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns None."""
         dstate = self.decoder.backward(self.softmax.backward(dout))
         into_c = {"dc": self.decoder.lstm.dc} if self.hand_over_c else {}
         return self.encoder.backward(dstate, **into_c)
 
-    def generate(self, xs, start_id, sample_size):
+    def generate(self, xs: ArrayLike, start_id: Any, sample_size: int) -> Any:
         """The answer to one question (1, T): a list of sample_size ids, without start_id."""
-        _validation.one_row("xs", xs, "generate_batch")
+        validation.one_row("xs", xs, "generate_batch")
         state, c = self._encode(xs, train=False)
         return self.decoder.generate(state, start_id, sample_size, **c)
 
-    def generate_batch(self, xs, start_id, sample_size, *, batch_size=512):
+    def generate_batch(
+        self, xs: ArrayLike, start_id: Any, sample_size: int, *, batch_size: int = 512
+    ) -> Any:
         """The answers to questions (N, T), as `generate` gives them: ids (N, sample_size).
 
         batch_size questions are answered together, which bounds the memory that is needed.
         start_id: one for all, or (N,).
         """
-        _validation.positive_int("batch_size", batch_size)
-        sample_size = _validation.positive_int("sample_size", sample_size)
-        xs = _validation.rows_of_ids("xs", xs)
-        starts = _validation.id_per_row("start_id", start_id, len(xs))[:, 0]
+        validation.positive_int("batch_size", batch_size)
+        sample_size = validation.positive_int("sample_size", sample_size)
+        xs = validation.rows_of_ids("xs", xs)
+        starts = validation.id_per_row("start_id", start_id, len(xs))[:, 0]
         if not self._answers_together():
             rows = (self.generate(xs[n : n + 1], starts[n], sample_size) for n in range(len(xs)))
             return np.array(list(rows), np.int64).reshape(len(xs), sample_size)
@@ -229,7 +256,7 @@ class Seq2seq(BaseModel):
             ids[rows] = self.decoder.generate_batch(state, starts[rows], sample_size, **c)
         return ids
 
-    def accuracy(self, xs, ts, *, batch_size=512):
+    def accuracy(self, xs: ArrayLike, ts: ArrayLike, *, batch_size: int = 512) -> Any:
         """The share of questions xs (N, T) that are answered with ts (N, T'), start mark included.
 
         Every id has to be right.
@@ -242,8 +269,8 @@ class Seq2seq(BaseModel):
         >>> model.accuracy(questions, answers)
         1.0
         """
-        xs = _validation.some_steps("xs", _validation.rows_of_ids("xs", xs))
-        ts = _validation.answers("ts", ts, len(xs))
+        xs = validation.some_steps("xs", validation.rows_of_ids("xs", xs))
+        ts = validation.answers("ts", ts, len(xs))
         guess = self.generate_batch(xs, ts[:, 0], ts.shape[1] - 1, batch_size=batch_size)
         return float((guess == ts[:, 1:]).all(axis=1).mean())
 
@@ -256,14 +283,14 @@ class Seq2seq(BaseModel):
 
     def _checked(self, xs, ts):
         """Both as ids that the layers will not refuse when some of them have run."""
-        xs = _validation.ids_over_time("xs", xs, len(self.encoder.embed.W))
-        ts = _validation.answers("ts", ts, len(xs))
+        xs = validation.ids_over_time("xs", xs, len(self.encoder.embed.W))
+        ts = validation.answers("ts", ts, len(xs))
         n_words, V = len(self.decoder.embed.W), self.decoder.affine.params[0].shape[1]
-        if not _validation.all_within(ts, min(n_words, V)):
-            _validation.ids_over_time("ts", ts[:, :-1], n_words)
+        if not validation.all_within(ts, min(n_words, V)):
+            validation.ids_over_time("ts", ts[:, :-1], n_words)
             shape = len(xs), ts.shape[1] - 1, V
-            _validation.targets_over_time("ts", ts[:, 1:], shape, self.softmax.ignore_label)
-        return _validation.some_steps("xs", xs), ts
+            validation.targets_over_time("ts", ts[:, 1:], shape, self.softmax.ignore_label)
+        return validation.some_steps("xs", xs), ts
 
     def _is_plain(self):
         """Whether ids come in and scores go out through layers of ours, and nobody else's."""
@@ -287,7 +314,7 @@ class Seq2seq(BaseModel):
         )
 
 
-def states_of(lstm, xs, train):
+def states_of(lstm: Any, xs: ArrayLike, train: bool) -> Any:
     """lstm.forward(xs); train=False, if it is ours, keeps nothing for backward."""
     if train or not is_ours(lstm, TimeLSTM):
         return lstm.forward(xs)
@@ -297,8 +324,8 @@ def states_of(lstm, xs, train):
 def _sizes(vocab_size, wordvec_size, hidden_size, rng):
     config.check()
     return (
-        _validation.positive_int("vocab_size", vocab_size),
-        _validation.positive_int("wordvec_size", wordvec_size),
-        _validation.positive_int("hidden_size", hidden_size),
-        _validation.generator("rng", rng),
+        validation.positive_int("vocab_size", vocab_size),
+        validation.positive_int("wordvec_size", wordvec_size),
+        validation.positive_int("hidden_size", hidden_size),
+        validation.generator("rng", rng),
     )

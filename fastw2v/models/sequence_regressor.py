@@ -1,8 +1,14 @@
 """A number from a sequence: a recurrent layer, and a dense one on its last state."""
 
-import numpy as np
+from __future__ import annotations
 
-from fastw2v import _validation, config, init
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from fastw2v import config, init
+from fastw2v._checks import validation
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import Affine
 from fastw2v.time_layers import TimeGRU, TimeLSTM, TimeRNN
@@ -34,12 +40,20 @@ class SequenceRegressor(BaseModel):
     True
     """
 
-    def __init__(self, cell="lstm", input_size=1, hidden_size=20, *, dtype=np.float32, rng=None):
+    def __init__(
+        self,
+        cell: str = "lstm",
+        input_size: int = 1,
+        hidden_size: int = 20,
+        *,
+        dtype: DTypeLike = np.float32,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
-        _validation.one_of("cell", cell, _CELLS)
-        D = _validation.positive_int("input_size", input_size)
-        H = _validation.positive_int("hidden_size", hidden_size)
-        dtype = _validation.sequence_dtype("dtype", dtype)
+        validation.one_of("cell", cell, _CELLS)
+        D = validation.positive_int("input_size", input_size)
+        H = validation.positive_int("hidden_size", hidden_size)
+        dtype = validation.sequence_dtype("dtype", dtype)
         layer, gates = _CELLS[cell]
         draw = {"rng": rng, "dtype": dtype}
         kernel = init.random_normal((D, gates * H), **draw)
@@ -51,20 +65,20 @@ class SequenceRegressor(BaseModel):
         self.grads = self.rnn.grads + self.affine.grads
         self._state = None
 
-    def predict(self, xs, *, train=False):
+    def predict(self, xs: ArrayLike, *, train: bool = False) -> Any:
         """y (N, 1) of sequences xs (N, T, D)."""
-        xs = _validation.steps_to_read("xs", xs)
+        xs = validation.steps_to_read("xs", xs)
         self.rnn.forward(xs, train=train)
         return self.affine.forward(self.rnn.h)
 
-    def forward(self, xs, t):
+    def forward(self, xs: ArrayLike, t: ArrayLike) -> Any:
         """The mean squared error of xs (N, T, D) and the values t, (N,) or (N, 1)."""
-        t = _validation.numbers("t", t)
+        t = validation.numbers("t", t)
         if t.ndim not in (1, 2) or t.size != len(t) or len(t) == 0:
             raise ValueError(
                 f"t: expected one value per sequence, shape (N,) or (N, 1), got {t.shape}; reshape"
             )
-        xs = _validation.steps_to_read("xs", xs)
+        xs = validation.steps_to_read("xs", xs)
         if len(xs) != len(t):
             raise ValueError(
                 f"t: expected {len(xs)} values, one for each sequence of xs, got {len(t)}; "
@@ -74,9 +88,9 @@ class SequenceRegressor(BaseModel):
         self._state = (error, xs.shape)
         return np.float64(np.mean(np.square(error), dtype=np.float64))
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns dxs (N, T, D)."""
-        error, (N, T, _) = _validation.after_forward(self, self._state)
+        error, (N, T, _) = validation.after_forward(self, self._state)
         # forward: loss = mean of error^2
-        dh = self.affine.backward(error * (2 * _validation.number("dout", dout) / N))
+        dh = self.affine.backward(error * (2 * validation.number("dout", dout) / N))
         return self.rnn.backward(np.zeros((N, T, dh.shape[1]), dh.dtype), dh=dh)

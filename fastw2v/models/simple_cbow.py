@@ -1,6 +1,14 @@
 """SimpleCBOW: CBOW with a window of one word, on one-hot vectors (chapter 3)."""
 
-from fastw2v import _validation, config, init
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastw2v import config, init
+from fastw2v._checks import validation
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import MatMul, SoftmaxWithLoss
 
@@ -27,11 +35,13 @@ class SimpleCBOW(BaseModel):
     >>> model.backward()
     """
 
-    def __init__(self, vocab_size, hidden_size, *, rng=None):
+    def __init__(
+        self, vocab_size: int, hidden_size: int, *, rng: np.random.Generator | None = None
+    ) -> None:
         config.check()
-        V = _validation.positive_int("vocab_size", vocab_size)
-        H = _validation.positive_int("hidden_size", hidden_size)
-        rng = _validation.generator("rng", rng)
+        V = validation.positive_int("vocab_size", vocab_size)
+        H = validation.positive_int("hidden_size", hidden_size)
+        rng = validation.generator("rng", rng)
         W_in, W_out = init.word_vectors((V, H), rng), init.word_vectors((H, V), rng)
         self.in_layer0, self.in_layer1 = MatMul(W_in), MatMul(W_in)
         self.out_layer = MatMul(W_out)
@@ -42,13 +52,13 @@ class SimpleCBOW(BaseModel):
             self.grads += layer.grads
         self.word_vecs = W_in
 
-    def forward(self, contexts, target):
+    def forward(self, contexts: ArrayLike, target: ArrayLike) -> Any:
         """The loss of one-hot contexts (N, 2, V) and target (N, V) or ids (N,)."""
-        contexts = _validation.one_hot_contexts("contexts", contexts, len(self.word_vecs))
+        contexts = validation.one_hot_contexts("contexts", contexts, len(self.word_vecs))
         h = self.in_layer0.forward(contexts[:, 0]) + self.in_layer1.forward(contexts[:, 1])
         return self.loss_layer.forward(self.out_layer.forward(h * 0.5), target)
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns None."""
         dh = self.out_layer.backward(self.loss_layer.backward(dout)) * 0.5
         self.in_layer1.backward(dh)

@@ -1,6 +1,11 @@
 """SimpleRnnlm: the language model of chapter 5, on a simple recurrent layer."""
 
-from fastw2v import _validation, config
+from __future__ import annotations
+
+import numpy as np
+
+from fastw2v import config
+from fastw2v._checks import validation
 from fastw2v.models import _weights
 from fastw2v.models._language_model import LanguageModel
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeRNN
@@ -25,16 +30,23 @@ class SimpleRnnlm(LanguageModel):
     >>> model.backward()
     """
 
-    def __init__(self, vocab_size, wordvec_size, hidden_size, *, rng=None):
+    def __init__(
+        self,
+        vocab_size: int,
+        wordvec_size: int,
+        hidden_size: int,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
-        V = _validation.positive_int("vocab_size", vocab_size)
-        D = _validation.positive_int("wordvec_size", wordvec_size)
-        H = _validation.positive_int("hidden_size", hidden_size)
-        rng = _validation.generator("rng", rng)
+        V = validation.positive_int("vocab_size", vocab_size)
+        D = validation.positive_int("wordvec_size", wordvec_size)
+        H = validation.positive_int("hidden_size", hidden_size)
+        rng = validation.generator("rng", rng)
         embed = TimeEmbedding(_weights.table(V, D, rng))
         self.rnn_layer = TimeRNN(*_weights.recurrent(D, H, 1, rng), stateful=True)
         self._hold(embed, self.rnn_layer, TimeAffine(*_weights.dense(H, V, rng)))
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Begin at zero in the next forward."""
         self.rnn_layer.reset_state()

@@ -1,6 +1,14 @@
 """SimpleSkipGram: skip-gram with a window of one word, on one-hot vectors (chapter 3)."""
 
-from fastw2v import _validation, config, init
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastw2v import config, init
+from fastw2v._checks import validation
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import MatMul, SoftmaxWithLoss
 
@@ -27,11 +35,13 @@ class SimpleSkipGram(BaseModel):
     >>> model.backward()
     """
 
-    def __init__(self, vocab_size, hidden_size, *, rng=None):
+    def __init__(
+        self, vocab_size: int, hidden_size: int, *, rng: np.random.Generator | None = None
+    ) -> None:
         config.check()
-        V = _validation.positive_int("vocab_size", vocab_size)
-        H = _validation.positive_int("hidden_size", hidden_size)
-        rng = _validation.generator("rng", rng)
+        V = validation.positive_int("vocab_size", vocab_size)
+        H = validation.positive_int("hidden_size", hidden_size)
+        rng = validation.generator("rng", rng)
         W_in, W_out = init.word_vectors((V, H), rng), init.word_vectors((H, V), rng)
         self.in_layer, self.out_layer = MatMul(W_in), MatMul(W_out)
         self.loss_layer1, self.loss_layer2 = SoftmaxWithLoss(), SoftmaxWithLoss()
@@ -39,14 +49,14 @@ class SimpleSkipGram(BaseModel):
         self.grads = self.in_layer.grads + self.out_layer.grads
         self.word_vecs = W_in
 
-    def forward(self, contexts, target):
+    def forward(self, contexts: ArrayLike, target: ArrayLike) -> Any:
         """The loss of one-hot contexts (N, 2, V) and target (N, V)."""
-        contexts = _validation.one_hot_contexts("contexts", contexts, len(self.word_vecs))
+        contexts = validation.one_hot_contexts("contexts", contexts, len(self.word_vecs))
         score = self.out_layer.forward(self.in_layer.forward(target))
         left = self.loss_layer1.forward(score, contexts[:, 0])
         return left + self.loss_layer2.forward(score, contexts[:, 1])
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns None."""
         dscore = self.loss_layer1.backward(dout) + self.loss_layer2.backward(dout)
         self.in_layer.backward(self.out_layer.backward(dscore))

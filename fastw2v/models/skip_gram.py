@@ -1,11 +1,14 @@
 """Skip-gram: the words around from the word itself (chapter 4)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastw2v import config, init
-from fastw2v._rollback import unchanged_on_error
-from fastw2v._row_grad import RowGradHolder
-from fastw2v._validation import (
+from fastw2v._checks.validation import (
     as_float,
     as_ids,
     contexts_and_target,
@@ -14,7 +17,9 @@ from fastw2v._validation import (
     same_shape,
     writable,
 )
-from fastw2v._waiting import Settled
+from fastw2v._core.rollback import unchanged_on_error
+from fastw2v._rows.deferred import Settled
+from fastw2v._rows.row_grad import RowGradHolder
 from fastw2v.layers import Embedding, has_own_methods
 from fastw2v.negative_sampling_layer import (
     NegativeSamplingLoss,
@@ -53,9 +58,18 @@ class SkipGram(RowGradHolder):
     >>> model.backward()
     """
 
-    word_vecs = Settled()
+    word_vecs: Any = Settled()
 
-    def __init__(self, vocab_size, hidden_size, window_size, corpus, *, sample_size=5, rng=None):
+    def __init__(
+        self,
+        vocab_size: int,
+        hidden_size: int,
+        window_size: int,
+        corpus: Any,
+        *,
+        sample_size: int = 5,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
         V = positive_int("vocab_size", vocab_size)
         H = positive_int("hidden_size", hidden_size)
@@ -74,7 +88,7 @@ class SkipGram(RowGradHolder):
         self.word_vecs = W_in
         self._state = None  # what a fused forward keeps: h, ids, y, e
 
-    def forward(self, contexts, target):
+    def forward(self, contexts: ArrayLike, target: ArrayLike) -> Any:
         """The loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
         W = self.loss_layers[0].params[0]
         contexts, words = contexts_and_target(contexts, target, len(W), len(self.loss_layers))
@@ -104,7 +118,7 @@ class SkipGram(RowGradHolder):
             layer.keep(h, ids[:, mine], y[mine], None, losses[mine])
         return np.float64(losses.sum())
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns None."""
         first = self.loss_layers[0]
         if self._state is not None and np.ndim(dout) == 0 and self._is_fused(first.params[0]):
@@ -135,7 +149,7 @@ class SkipGram(RowGradHolder):
                 ids[:, c, 1:] = layer.negatives(np.ascontiguousarray(contexts[:, c]))
         return ids
 
-    def row_tables(self):
+    def row_tables(self) -> Any:
         """The tables that a step reads by rows only, in code of ours; see `_replay`."""
         if (
             type(self.in_layer) is Embedding

@@ -1,8 +1,14 @@
 """TwoLayerNet: the first net of the book (chapter 1)."""
 
-import numpy as np
+from __future__ import annotations
 
-from fastw2v import _validation, config
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastw2v import config
+from fastw2v._checks import validation
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import Affine, Sigmoid, SoftmaxWithLoss
 
@@ -26,11 +32,18 @@ class TwoLayerNet(BaseModel):
     (2, 3)
     """
 
-    def __init__(self, input_size, hidden_size, output_size, *, rng=None):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         config.check()
         sizes = {"input_size": input_size, "hidden_size": hidden_size, "output_size": output_size}
-        I, H, O = (_validation.positive_int(name, size) for name, size in sizes.items())  # noqa: E741
-        normal = (_validation.generator("rng", rng) or np.random).standard_normal
+        I, H, O = (validation.positive_int(name, size) for name, size in sizes.items())  # noqa: E741
+        normal = (validation.generator("rng", rng) or np.random).standard_normal
         self.layers = [
             Affine(0.01 * normal((I, H)), np.zeros(H)),
             Sigmoid(),
@@ -40,17 +53,17 @@ class TwoLayerNet(BaseModel):
         self.params = [param for layer in self.layers for param in layer.params]
         self.grads = [grad for layer in self.layers for grad in layer.grads]
 
-    def predict(self, x):
+    def predict(self, x: ArrayLike) -> Any:
         """x (N, input_size) -> scores (N, output_size)."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
 
-    def forward(self, x, t):
+    def forward(self, x: ArrayLike, t: ArrayLike) -> Any:
         """The mean loss of x (N, input_size), classes t (N,) or one-hot."""
         return self.loss_layer.forward(self.predict(x), t)
 
-    def backward(self, dout=1):
+    def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns dx."""
         dout = self.loss_layer.backward(dout)
         for layer in reversed(self.layers):

@@ -22,12 +22,12 @@ seq2seq, peeky_seq2seq, attention_seq2seq               a sequence from another 
 Letters: N batch, T time, D width of a row, H hidden width, V vocabulary, K negatives per word.
 """
 
-from fastw2v import _lazy
+from fastw2v._core import lazy_modules
 
 
 def __getattr__(name):
-    return _lazy.submodule(__name__, name)
+    return lazy_modules.submodule(__name__, name)
 
 
 def __dir__():
-    return sorted({*globals(), *_lazy.submodules(__name__)})
+    return sorted({*globals(), *lazy_modules.submodules(__name__)})

@@ -19,7 +19,7 @@ at the last state of each row. `recurrent_activation`: what stands in for the si
 
 import numpy as np
 
-from fastw2v import _validation
+from fastw2v._checks import validation
 
 from .functions import sigmoid
 from .layers import Affine, Embedding, SigmoidWithLoss, SoftmaxWithLoss
@@ -198,12 +198,12 @@ class OverTime:
     _states = ("h",)
 
     def __init__(self, Wx, Wh, b, stateful, dtype, go_backwards, options):
-        _validation.recurrent_weights(Wx, Wh, b, self._n_gates)
+        validation.recurrent_weights(Wx, Wh, b, self._n_gates)
         self.params = [Wx, Wh, b]
         self.grads = [np.zeros_like(W) for W in self.params]
         self.layers = None
         self.stateful = stateful
-        self.dtype = _validation.sequence_dtype("dtype", dtype)
+        self.dtype = validation.sequence_dtype("dtype", dtype)
         self.go_backwards = go_backwards
         self._options = options
         self._there = self._shape = None
@@ -213,10 +213,10 @@ class OverTime:
 
     def forward(self, xs, *, lengths=None, train=True):
         Wx, Wh, b = self.params
-        D, H = _validation.recurrent_weights(Wx, Wh, b, self._n_gates)
-        xs = _validation.sequence("xs", xs, Wx)
+        D, H = validation.recurrent_weights(Wx, Wh, b, self._n_gates)
+        xs = validation.sequence("xs", xs, Wx)
         N, T, _ = xs.shape
-        lengths = _validation.row_lengths("lengths", lengths, N, T)
+        lengths = validation.row_lengths("lengths", lengths, N, T)
         states = [self._start(name, N) for name in self._states]
         there = None if lengths is None else np.arange(T) < lengths[:, None]
 
@@ -248,17 +248,17 @@ class OverTime:
         state, H = getattr(self, name), self.params[1].shape[0]
         if not self.stateful or state is None:
             return np.zeros((N, H), self.dtype)
-        return _validation.state(name, state, N, H)
+        return validation.state(name, state, N, H)
 
     def _backward(self, dhs, **arriving):
         """dxs, from the gradients of hs and of the last states."""
-        layers = _validation.after_training(self, self.layers)
+        layers = validation.after_training(self, self.layers)
         N, T, D, H = self._shape
-        dhs = _validation.numbers("dhs", dhs)
-        _validation.same_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
+        dhs = validation.numbers("dhs", dhs)
+        validation.same_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
         dstates = []
         for name, given in arriving.items():
-            given = _validation.state_gradient(name, given, N, H)
+            given = validation.state_gradient(name, given, N, H)
             dstates.append(np.zeros((N, H), self.dtype) if given is None else given.copy())
 
         dxs = np.empty((N, T, D), self.dtype)
@@ -309,7 +309,7 @@ class Gated(OverTime):
         go_backwards=False,
         recurrent_activation="sigmoid",
     ):
-        _validation.one_of("recurrent_activation", recurrent_activation, RECURRENT_ACTIVATIONS)
+        validation.one_of("recurrent_activation", recurrent_activation, RECURRENT_ACTIVATIONS)
         options = {"recurrent_activation": recurrent_activation}
         super().__init__(Wx, Wh, b, stateful, dtype, go_backwards, options)
 
@@ -374,9 +374,9 @@ class TimeBiLSTM:
         self.grads = self.forward_lstm.grads + self.backward_lstm.grads
 
     def forward(self, xs, *, lengths=None, train=True):
-        xs = _validation.sequence("xs", xs, self.forward_lstm.params[0])
+        xs = validation.sequence("xs", xs, self.forward_lstm.params[0])
         N, T, _ = xs.shape
-        lengths = _validation.row_lengths("lengths", lengths, N, T)
+        lengths = validation.row_lengths("lengths", lengths, N, T)
         for lstm in (self.forward_lstm, self.backward_lstm):  # before one of them has moved on
             for name in lstm._states:
                 lstm._start(name, N)
@@ -388,10 +388,10 @@ class TimeBiLSTM:
         return np.concatenate([first, reverse(second, there)], axis=2)
 
     def backward(self, dhs, *, dh=None, dc=None):
-        _validation.after_training(self, self.forward_lstm.layers)
-        dhs = _validation.numbers("dhs", dhs)
+        validation.after_training(self, self.forward_lstm.layers)
+        dhs = validation.numbers("dhs", dhs)
         N, T, _, H = self.forward_lstm._shape
-        _validation.same_shape("dhs", dhs, (N, T, 2 * H), "N, T and 2 * H of forward's result")
+        validation.same_shape("dhs", dhs, (N, T, 2 * H), "N, T and 2 * H of forward's result")
         dh, dc = ((None, None) if pair is None else pair for pair in (dh, dc))
         first = self.forward_lstm.backward(dhs[:, :, :H], dh=dh[0], dc=dc[0])
         second = reverse(dhs[:, :, H:], self._there)
@@ -433,7 +433,7 @@ class TimeEmbedding:
         self.grads = [np.zeros_like(W)]
         self.layers = None
         self.W = W
-        self.dtype = _validation.sequence_dtype("dtype", dtype)
+        self.dtype = validation.sequence_dtype("dtype", dtype)
 
     def forward(self, xs):
         xs = np.asarray(xs)
@@ -558,7 +558,7 @@ class TimeSigmoidWithLoss:
         self.params, self.grads = [], []
         self.layers = None
         self.xs_shape = None
-        self.dtype = _validation.sequence_dtype("dtype", dtype)
+        self.dtype = validation.sequence_dtype("dtype", dtype)
 
     def forward(self, xs, ts):
         self.xs_shape = xs.shape
@@ -580,7 +580,7 @@ class Simple_TimeSoftmaxWithLoss:
         self.params, self.grads = [], []
         self.layers = None
         self.cache = None
-        self.dtype = _validation.sequence_dtype("dtype", dtype)
+        self.dtype = validation.sequence_dtype("dtype", dtype)
 
     def forward(self, xs, ts):
         self.layers = [SoftmaxWithLoss() for _ in range(xs.shape[1])]

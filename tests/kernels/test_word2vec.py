@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from conftest import N_PARTS, assert_same_bits
 
-from fastw2v import _w2v_engine as engine
 from fastw2v._kernels import _word2vec
 from fastw2v.reference import word2vec as oracle
+from fastw2v.word2vec import engine
 
 V = 40
 

@@ -1,0 +1,1 @@
+"""Readers and writers of every file format, and the one place that opens files."""

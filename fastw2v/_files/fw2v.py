@@ -1,0 +1,212 @@
+"""Our own file format: some facts and some arrays, which can be mapped instead of read.
+
+    bytes 0-7    FASTW2V and the version, 1
+    bytes 8-15   length of the header, little-endian
+    header       JSON: kind, facts, and for each array its dtype, shape and place in the file
+    arrays       little-endian, C order, each at a multiple of 64 bytes
+
+A file is not trusted: every place is checked against the file's size before anything is mapped,
+and only plain numbers can be in an array.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastw2v._files.atomic import replacing
+
+MAGIC = b"FASTW2V\x01"
+_ALIGN = 64
+_DTYPES = ("<f2", "<f4", "<f8", "<i4", "<i8", "|u1", "<u4", "<u8")
+_BLOCK = 1 << 24
+_MAX_HEADER = 1 << 28
+
+
+class Content(NamedTuple):
+    """What a file holds: its kind, a dict of facts, a dict of arrays."""
+
+    kind: str
+    facts: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+def is_container(name: str | os.PathLike[str]) -> bool:
+    """Whether a file starts as ours do, of whatever version."""
+    if not os.path.isfile(name):
+        return False
+    with open(name, "rb") as stream:
+        return stream.read(7) == MAGIC[:7]
+
+
+def refuse_gensims(name: str | os.PathLike[str]) -> None:
+    """Raise ValueError if a file is what gensim's `save` writes: a pickle of one of its classes."""
+    with open(name, "rb") as stream:
+        start = stream.read(256)
+    if start[:1] == b"\x80" and b"gensim." in start:
+        raise ValueError(
+            f"{name}: was saved by gensim, which alone can open it; load it there, then "
+            "KeyedVectors.from_gensim(model.wv), or model.wv.save_word2vec_format(file) and "
+            "KeyedVectors.load(file)"
+        )
+
+
+def write(
+    name: str | os.PathLike[str],
+    kind: str,
+    facts: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+) -> None:
+    """Write a file, which appears under its name when it is complete."""
+    places: dict[str, Any] = {}
+    at = 0  # from the first array on: how long the header gets is not known yet
+    for key, array in arrays.items():
+        dtype = array.dtype.newbyteorder("<").str
+        if dtype not in _DTYPES:
+            raise TypeError(f"{key}: expected plain numbers, got dtype {array.dtype}; convert them")
+        places[key] = [dtype, list(array.shape), at]
+        at += -(-array.nbytes // _ALIGN) * _ALIGN
+    header = json.dumps({"kind": kind, "facts": dict(facts), "arrays": places}).encode()
+    with replacing(name) as stream:
+        stream.write(MAGIC + len(header).to_bytes(8, "little") + header)
+        stream.write(bytes(-(16 + len(header)) % _ALIGN))
+        for key, array in arrays.items():
+            _write_array(stream, array, places[key][0])
+            stream.write(bytes(-array.nbytes % _ALIGN))
+
+
+def _write_array(stream: Any, array: np.ndarray, dtype: str) -> None:
+    """In blocks of rows: rows may be padded, and a whole copy may not fit."""
+    if array.ndim == 0 or array.size == 0:
+        stream.write(array.astype(dtype).tobytes())
+        return
+    rows = max(1, _BLOCK // max(1, array[0].nbytes))
+    for begin in range(0, len(array), rows):
+        block = np.ascontiguousarray(array[begin : begin + rows], dtype=dtype)
+        stream.write(memoryview(block).cast("B"))
+
+
+def read(name: str | os.PathLike[str], kind: str | None, mmap: str | None = "c") -> Content:
+    """Open a file; kind None takes any.
+
+    mmap: "c" maps arrays so that changes stay in this process, "r" read-only, None reads them.
+
+    Raises ValueError if it is no such file or damaged, OSError if it cannot be read.
+    """
+    size = os.path.getsize(name)
+    with open(name, "rb") as stream:
+        start = stream.read(16)
+        if start[:7] != MAGIC[:7]:
+            refuse_gensims(name)
+            raise ValueError(f"{name}: is not a fastw2v file; it starts with {start[:8]!r}")
+        if start[:8] != MAGIC and len(start) > 7:
+            raise ValueError(
+                f"{name}: was written in version {start[7]} of the format, this fastw2v reads "
+                "version 1; update fastw2v"
+            )
+        length = int.from_bytes(start[8:], "little")
+        if len(start) < 16 or length > min(size - 16, _MAX_HEADER):
+            raise ValueError(
+                f"{name}: the file ends inside its header ({size} bytes); get the file again"
+            )
+        header = _header(name, stream.read(length))
+    first = -(-(16 + length) // _ALIGN) * _ALIGN
+    if kind is not None and header["kind"] != kind:
+        raise ValueError(f"{name}: holds a {header['kind']}, expected a {kind}")
+    arrays = {}
+    for key, (dtype, shape, at) in header["arrays"].items():
+        n = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
+        if first + at + n > size:
+            raise ValueError(
+                f"{name}: array {key} of shape {tuple(shape)} ends at byte {first + at + n}, the "
+                f"file at {size}; it was cut off, get the file again"
+            )
+        arrays[key] = _array(name, dtype, shape, first + at, n, mmap)
+    return Content(header["kind"], header["facts"], arrays)
+
+
+def _header(name: str | os.PathLike[str], raw: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(raw)
+        kind, facts, arrays = header["kind"], header["facts"], header["arrays"]
+        fits = isinstance(kind, str) and isinstance(facts, dict)
+        for dtype, shape, at in arrays.values():
+            fits = fits and dtype in _DTYPES and isinstance(shape, list)
+            fits = fits and all(type(n) is int and n >= 0 for n in [*shape, at]) and len(shape) < 8
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        fits = False
+    if not fits:
+        raise ValueError(f"{name}: the header is damaged; get the file again")
+    return header
+
+
+def _array(name: Any, dtype: str, shape: list[int], at: int, n: int, mmap: str | None) -> Any:
+    if n == 0:
+        return np.empty(shape, dtype)
+    if mmap is None:
+        with open(name, "rb") as stream:
+            stream.seek(at)
+            return np.fromfile(stream, dtype, n // np.dtype(dtype).itemsize).reshape(shape)
+    mapped = np.memmap(name, dtype, mmap, at, tuple(shape))
+    return mapped.view(np.ndarray)
+
+
+def pack_words(words: Sequence[Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Words as facts and arrays of a file; they are all str or all int."""
+    if words and isinstance(words[0], int):
+        return {"words": "int"}, {"words": np.array(words, np.int64)}
+    encoded = [word.encode("utf-8", "surrogatepass") for word in words]
+    ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
+    return {"words": "str"}, {
+        "words": np.frombuffer(b"".join(encoded), np.uint8),
+        "word_ends": ends,
+    }
+
+
+def unpack_words(name: Any, content: Content) -> list[Any]:
+    """The words that `pack_words` packed."""
+    try:
+        if content.facts["words"] == "int":
+            return _numbers(content, "words", "i").tolist()
+        raw = _numbers(content, "words", "u").tobytes()
+        ends = _numbers(content, "word_ends", "i").tolist()
+        if sorted(ends) != ends or (ends and ends[-1] != len(raw)):
+            raise ValueError("the ends of words do not fit")
+        begins = [0, *ends][: len(ends)]
+        return [
+            raw[begin:end].decode("utf-8", "surrogatepass")
+            for begin, end in zip(begins, ends, strict=True)
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{name}: the words are damaged ({error}); get the file again") from error
+
+
+def _numbers(content: Content, key: str, kind: str) -> np.ndarray:
+    """An array (N,) of that kind of integers."""
+    array = content.arrays[key]
+    if array.ndim != 1 or array.dtype.kind != kind:
+        raise ValueError(f"{key} has shape {array.shape} and dtype {array.dtype}")
+    return array
+
+
+def check_finite(name: Any, what: str, table: np.ndarray) -> None:
+    """Raise ValueError naming the first row with a NaN or an infinity."""
+    rows = max(1, _BLOCK // max(1, 4 * table.shape[1]))
+    for begin in range(0, len(table), rows):
+        block = table[begin : begin + rows]
+        bad = ~np.isfinite(block)
+        if bad.any():
+            row = begin + int(np.flatnonzero(bad.any(axis=1))[0])
+            raise ValueError(
+                f"{name}: {what}: row {row} holds a number that is not finite; train again with a "
+                "lower learning rate, or get the file again"
+            )
+
+
+def optional(arrays: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray]:
+    """Those of the arrays that are there."""
+    return {key: array for key, array in arrays.items() if array is not None}

@@ -1,0 +1,272 @@
+"""RNN, LSTM and GRU: one step of a recurrent network, at N rows.
+
+A layer over time hands them out as its `layers`; a loop over time of one's own is made of them.
+Dtypes promote as numpy does. N batch, D input width, H hidden units.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastw2v import config
+from fastw2v._checks import validation
+from fastw2v._core.products import column_sums, product
+from fastw2v._rows.deferred import settle
+from fastw2v.functions import sigmoid
+
+
+def _cut_off(y, slope):
+    """Derivative of a line that is cut off at 0 and 1, from its value y."""
+    return ((y > 0) & (y < 1)) * y.dtype.type(slope)
+
+
+# name -> (the function, its derivative as a function of its value)
+RECURRENT_ACTIVATIONS: Any = {
+    "sigmoid": (sigmoid, lambda y: y * (1 - y)),
+    "hard_sigmoid_keras2": (lambda a: np.clip(0.2 * a + 0.5, 0, 1), lambda y: _cut_off(y, 0.2)),
+    "hard_sigmoid_keras3": (lambda a: np.clip(a + 3, 0, 6) / 6, lambda y: _cut_off(y, 1 / 6)),
+}
+
+
+class _Cell:
+    """What RNN, LSTM and GRU share: weights, gradients and checks."""
+
+    _n_gates = 0
+
+    def __init__(self, Wx: NDArray[Any], Wh: NDArray[Any], b: NDArray[Any]) -> None:
+        config.check()
+        validation.recurrent_weights(Wx, Wh, b, self._n_gates)
+        self.params = [Wx, Wh, b]
+        self.grads = [np.zeros_like(W, subok=False) for W in self.params]
+        self.cache = None
+
+    def _inputs(self, x, **states):
+        """(x, states, Wx, Wh, b), all fitting."""
+        settle(*self.params)
+        Wx, Wh, b = map(np.asarray, self.params)
+        _, H = validation.recurrent_weights(Wx, Wh, b, self._n_gates)
+        x = validation.step_input("x", x, Wx)
+        found = []
+        for name, given in states.items():
+            given = validation.numbers(name, given)
+            shape = (len(x), H)
+            found.append(validation.same_shape(name, given, shape, "N of x and H of Wh"))
+        return x, found, Wx, Wh, b
+
+    def _arriving(self, **gradients):
+        """Gradients (N, H); a number stands for equal entries, as in loops that begin with 0."""
+        validation.after_forward(self, self.cache)
+        shape = self.cache[1].shape
+        found = []
+        for name, given in gradients.items():
+            if not isinstance(given, (int, float)):  # these are weak in numpy's promotion
+                given = validation.numbers(name, given)
+                if given.ndim:
+                    validation.same_shape(name, given, shape, "that of forward's result")
+            found.append(given)
+        for k, (grad, W) in enumerate(zip(self.grads, self.params, strict=True)):
+            validation.same_shape(f"grads[{k}]", grad, np.shape(W), "that of the weight")
+            validation.writable(f"grads[{k}]", grad)
+        return found
+
+    def _write_gradients(self, x, h_prev, da):
+        """Of Wx, Wh and b, where da is the gradient of a = x Wx + h_prev Wh + b."""
+        dWx, dWh, db = self.grads
+        product(x.T, da, out=dWx)
+        product(h_prev.T, da, out=dWh)
+        db[...] = column_sums(da)
+
+
+def _pre_activation(x, h_prev, Wx, Wh, b):
+    """x Wx + h_prev Wh + b, in numpy's dtype."""
+    a = product(x, Wx)
+    for term in (product(h_prev, Wh), b.reshape(-1)):
+        if term.dtype == a.dtype:
+            a += term
+        else:
+            a = a + term
+    return a
+
+
+def _blocks(gates, n):
+    """The n blocks of H columns of gates (N, n * H)."""
+    H = gates.shape[1] // n
+    return [gates[:, k * H : (k + 1) * H] for k in range(n)]
+
+
+class RNN(_Cell):
+    """One step of a simple recurrent network: h = tanh(x Wx + h_prev Wh + b).
+
+    Wx (D, H), Wh (H, H), b (H,) are the caller's own arrays. Dtypes are promoted as numpy does.
+    ValueError for shapes that do not fit, TypeError for other than real numbers.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import RNN
+    >>> layer = RNN(np.eye(2), np.eye(2), np.zeros(2))
+    >>> layer.forward(np.array([[0.5, 0.0]]), np.array([[0.0, 0.5]]))
+    array([[0.46211716, 0.46211716]])
+    >>> dx, dh_prev = layer.backward(np.array([[1.0, 0.0]]))
+    >>> dx
+    array([[0.78644773, 0.        ]])
+    """
+
+    _n_gates = 1
+
+    def forward(self, x: ArrayLike, h_prev: ArrayLike) -> Any:
+        """x (N, D), h_prev (N, H) -> h (N, H)."""
+        x, (h_prev,), Wx, Wh, b = self._inputs(x, h_prev=h_prev)
+        h = np.tanh(_pre_activation(x, h_prev, Wx, Wh, b))
+        self.cache = (x, h_prev, h)
+        return h.copy()
+
+    def backward(self, dh_next: ArrayLike) -> Any:
+        """dh (N, H) -> dx (N, D), dh_prev (N, H); writes the gradients of the weights."""
+        (dh_next,) = self._arriving(dh_next=dh_next)
+        x, h_prev, h = self.cache
+        Wx, Wh, _ = map(np.asarray, self.params)
+        # forward: h = tanh(a)
+        da = dh_next * (1 - h * h)
+        self._write_gradients(x, h_prev, da)
+        return product(da, Wx.T), product(da, Wh.T)
+
+
+class _GatedCell(_Cell):
+    def __init__(
+        self,
+        Wx: NDArray[Any],
+        Wh: NDArray[Any],
+        b: NDArray[Any],
+        *,
+        recurrent_activation: str = "sigmoid",
+    ) -> None:
+        validation.one_of("recurrent_activation", recurrent_activation, RECURRENT_ACTIVATIONS)
+        super().__init__(Wx, Wh, b)
+        self.recurrent_activation = recurrent_activation
+
+
+class LSTM(_GatedCell):
+    """One step of a long short-term memory.
+
+    With f, g, i, o the four blocks of H columns of x Wx + h_prev Wh + b, f, i, o passed through
+    the sigmoid and g through tanh: c = f * c_prev + g * i, h = o * tanh(c). Wx (D, 4H), Wh
+    (H, 4H), b (4H,). `recurrent_activation` names what stands in for the sigmoid:
+    "hard_sigmoid_keras2", max(0, min(1, 0.2 a + 0.5)), or "hard_sigmoid_keras3",
+    max(0, min(1, (a + 3) / 6)). Dtypes and errors as in `RNN`.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import LSTM
+    >>> layer = LSTM(np.zeros((1, 4)), np.zeros((1, 4)), np.zeros(4))
+    >>> layer.forward(np.ones((1, 1)), np.ones((1, 1)), np.ones((1, 1)))
+    (array([[0.23105858]]), array([[0.5]]))
+    >>> dx, dh_prev, dc_prev = layer.backward(np.zeros((1, 1)), np.ones((1, 1)))
+    >>> dc_prev
+    array([[0.5]])
+    """
+
+    _n_gates = 4
+
+    def forward(self, x: ArrayLike, h_prev: ArrayLike, c_prev: ArrayLike) -> Any:
+        """x (N, D), h_prev and c_prev (N, H) -> h, c (N, H)."""
+        x, (h_prev, c_prev), Wx, Wh, b = self._inputs(x, h_prev=h_prev, c_prev=c_prev)
+        gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        a = _pre_activation(x, h_prev, Wx, Wh, b)
+        gates = gate(a)
+        H = h_prev.shape[1]
+        gates[:, H : 2 * H] = np.tanh(a[:, H : 2 * H])
+        f, g, i, o = _blocks(gates, 4)
+        c = f * c_prev + g * i
+        self.cache = (x, h_prev, c_prev, i, f, g, o, c)
+        return o * np.tanh(c), c.copy()
+
+    def backward(self, dh_next: ArrayLike, dc_next: ArrayLike) -> Any:
+        """dh, dc (N, H) -> dx (N, D), dh_prev, dc_prev; writes the gradients of the weights."""
+        dh_next, dc_next = self._arriving(dh_next=dh_next, dc_next=dc_next)
+        x, h_prev, c_prev, i, f, g, o, c = self.cache
+        Wx, Wh, _ = map(np.asarray, self.params)
+        _, slope = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        tanh_c = np.tanh(c)
+        # forward: h = o * tanh(c)
+        dc = dc_next + dh_next * o * (1 - tanh_c * tanh_c)
+        # forward: c = f * c_prev + g * i
+        da = np.concatenate(
+            [
+                dc * c_prev * slope(f),
+                dc * i * (1 - g * g),
+                dc * g * slope(i),
+                dh_next * tanh_c * slope(o),
+            ],
+            axis=1,
+        )
+        self._write_gradients(x, h_prev, da)
+        return product(da, Wx.T), product(da, Wh.T), dc * f
+
+
+class GRU(_GatedCell):
+    """One step of a gated recurrent unit, reset before the product.
+
+    z, r = sigmoid of the first two blocks of H columns of x Wx + h_prev Wh + b;
+    h~ = tanh(x Wxh + (r * h_prev) Whh + bh) with the third ones; h = (1 - z) * h_prev + z * h~.
+    Wx (D, 3H), Wh (H, 3H), b (3H,). After backward the gradients also stand as `dWx`, `dWh`, `db`.
+    `recurrent_activation` as in `LSTM`; dtypes and errors as in `RNN`.
+
+    >>> import numpy as np
+    >>> from fastw2v.time_layers import GRU
+    >>> layer = GRU(np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(3))
+    >>> layer.forward(np.ones((1, 1)), np.ones((1, 1)))
+    array([[0.5]])
+    >>> dx, dh_prev = layer.backward(np.ones((1, 1)))
+    >>> dh_prev
+    array([[0.5]])
+    """
+
+    _n_gates = 3
+
+    def __init__(
+        self,
+        Wx: NDArray[Any],
+        Wh: NDArray[Any],
+        b: NDArray[Any],
+        *,
+        recurrent_activation: str = "sigmoid",
+    ) -> None:
+        super().__init__(Wx, Wh, b, recurrent_activation=recurrent_activation)
+        self.dWx = self.dWh = self.db = None
+
+    def forward(self, x: ArrayLike, h_prev: ArrayLike) -> Any:
+        """x (N, D), h_prev (N, H) -> h (N, H)."""
+        x, (h_prev,), Wx, Wh, b = self._inputs(x, h_prev=h_prev)
+        gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        H = h_prev.shape[1]
+        b = b.reshape(-1)
+        a = _pre_activation(x, h_prev, Wx[:, : 2 * H], Wh[:, : 2 * H], b[: 2 * H])
+        z, r = _blocks(gate(a), 2)
+        h_hat = np.tanh(_pre_activation(x, r * h_prev, Wx[:, 2 * H :], Wh[:, 2 * H :], b[2 * H :]))
+        self.cache = (x, h_prev, z, r, h_hat)
+        return (1 - z) * h_prev + z * h_hat
+
+    def backward(self, dh_next: ArrayLike) -> Any:
+        """dh (N, H) -> dx (N, D), dh_prev (N, H); writes the gradients of the weights."""
+        (dh_next,) = self._arriving(dh_next=dh_next)
+        x, h_prev, z, r, h_hat = self.cache
+        Wx, Wh, _ = map(np.asarray, self.params)
+        H = h_prev.shape[1]
+        _, slope = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        # forward: h = (1 - z) * h_prev + z * h_hat
+        da_hat = dh_next * z * (1 - h_hat * h_hat)
+        da_z = dh_next * (h_hat - h_prev) * slope(z)
+        # forward: h_hat = tanh(... + (r * h_prev) Whh + ...)
+        d_reset = product(da_hat, Wh[:, 2 * H :].T)
+        da_zr = np.concatenate([da_z, d_reset * h_prev * slope(r)], axis=1)
+        dh_prev = dh_next * (1 - z) + d_reset * r + product(da_zr, Wh[:, : 2 * H].T)
+        da = np.concatenate([da_zr, da_hat], axis=1)
+        self.dWx = product(x.T, da)
+        self.dWh = np.concatenate(
+            [product(h_prev.T, da_zr), product((r * h_prev).T, da_hat)], axis=1
+        )
+        self.db = column_sums(da)
+        for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
+            grad[...] = value.reshape(grad.shape)
+        return product(da, Wx.T), dh_prev

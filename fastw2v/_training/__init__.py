@@ -1,0 +1,1 @@
+"""Parts of a training that trainers share: checkpoints and their state."""

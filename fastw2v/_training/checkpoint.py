@@ -1,0 +1,314 @@
+"""The state of a training in a file: what it takes to go on as if nothing had happened.
+
+An .npz archive of plain arrays, nothing of it pickled: weights, the optimizer's arrays, hidden
+states, the order of the rows, and `about`, a JSON text with all numbers and the states of the
+random generators. Files are written as a whole or not at all.
+"""
+
+import itertools
+import json
+import os
+import warnings
+import zipfile
+import zlib
+from contextlib import contextmanager
+
+import numpy as np
+
+from fastw2v import optimizer as optimizers
+from fastw2v._checks.validation import number, writable
+from fastw2v._core.build_info import build_info
+from fastw2v._files.atomic import replacing
+from fastw2v._files.npz import array_of, header_of
+from fastw2v._rows.deferred import settle
+
+__all__ = ["fingerprint", "load", "save"]
+
+_FORMAT = "fastw2v training 1"
+
+
+def save(name, trainer, counters, position):
+    """Write trainer, model and optimizer to the file `name`.
+
+    counters: attributes of the trainer to keep. position: what `fit` needs to go on, or None.
+    """
+    optimizer = trainer.optimizer
+    kind = type(optimizer).__name__
+    if type(optimizer) is not getattr(optimizers, kind, None):
+        raise TypeError(
+            f"optimizer: expected one of {', '.join(optimizers.__all__)} of fastw2v, got "
+            f"{type(optimizer).__module__}.{kind}; only the state of these can be saved"
+        )
+    optimizer.flush()
+    params = _own_memory(trainer.model.params)
+    settle(*params)
+    arrays = {f"param{i}": np.asarray(W) for i, W in enumerate(params)}
+    for state in optimizer._states:
+        for i, array in enumerate(getattr(optimizer, state) or ()):
+            arrays[f"{state}{i}"] = array
+    generators, hidden = {}, []
+    for path, part in _parts(trainer.model):
+        if isinstance(part, np.random.Generator):
+            generators[path] = _plain(part.bit_generator.state)
+            continue
+        for letter in ("h", "c"):
+            if isinstance(vars(part).get(letter), np.ndarray):
+                arrays[f"hidden{len(hidden)}"] = vars(part)[letter]
+                hidden.append([path, letter])
+    position = dict(position or {})
+    # That of the fit under way, or of the fit that a trainer just resumed has not gone on with.
+    then, before = position.pop("random_then", None), position.pop("random", None)
+    random = then or before or np.random.get_state(legacy=False)
+    for key in [key for key, value in position.items() if isinstance(value, np.ndarray)]:
+        arrays[f"position_{key}"] = position.pop(key)
+    settings = {key: value for key, value in vars(optimizer).items() if not key.startswith("_")}
+    about = {
+        "format": _FORMAT,
+        "level": build_info()["isa"],
+        "trainer": type(trainer).__name__,
+        "model": type(trainer.model).__name__,
+        "optimizer": kind,
+        "settings": {k: _plain(v) for k, v in settings.items() if k not in optimizer._states},
+        "states": [s for s in optimizer._states if getattr(optimizer, s) is not None],
+        "counters": {key: _plain(getattr(trainer, key)) for key in counters},
+        "position": {key: _plain(value) for key, value in position.items()},
+        "random": _plain(random),
+        "generators": generators,
+        "hidden": hidden,
+    }
+    text = np.frombuffer(json.dumps(about).encode("ascii"), np.uint8)
+    with replacing(os.fspath(name)) as file:
+        np.savez(file, about=text, **arrays)
+
+
+def load(name, trainer_class, model):
+    """The trainer of a file, its model's weights in `model`; (trainer, position or None).
+
+    Everything but the weights is read, and all of it is compared with the model, before the first
+    array is written.
+    """
+    name = os.fspath(name)
+    if not os.path.exists(name):
+        raise FileNotFoundError(f"No file: {name}")
+    with _told_as_damage(name, trainer_class):
+        archive = zipfile.ZipFile(name)
+    with archive:
+        with _told_as_damage(name, trainer_class):
+            damaged = archive.testzip()  # of all of it, before anything is changed
+            if damaged is not None:
+                raise ValueError(f"{damaged} is damaged")
+            about = json.loads(bytes(array_of(archive, "about.npy")))
+            if about["format"] != _FORMAT:
+                raise ValueError(f"format {about['format']}")
+            kinds = {"trainer": str(about["trainer"]), "model": str(about["model"])}
+        found = {"trainer": trainer_class.__name__, "model": type(model).__name__}
+        for what, expected in kinds.items():
+            if found[what] != expected:
+                raise ValueError(
+                    f"{what}: expected a {expected}, as {name} was saved of, got {found[what]}"
+                )
+        params, parts = _own_memory(model.params), dict(_parts(model))
+        with _told_as_damage(name, trainer_class):
+            shapes = [header_of(archive, f"param{i}.npy") for i in range(_count(archive, "param"))]
+            needed = {*about["generators"], *(path for path, _ in about["hidden"])}
+        _check_params(name, shapes, params)
+        if missing := sorted(needed - parts.keys()):
+            raise ValueError(
+                f"model: expected it to have {missing[0]}, as the model that {name} was saved of; "
+                "build it with the same arguments, also the same kind of rng"
+            )
+        with _told_as_damage(name, trainer_class):
+            optimizer = _optimizer(archive, about, params)
+            trainer = trainer_class(model, optimizer)
+            counters = _counters(about["counters"], trainer)
+            hidden = _hidden(archive, about["hidden"])
+            generators = _generators(about["generators"], parts)
+            position = _position(archive, about)
+            level = str(about["level"])
+        settle(*params)
+        for i, W in enumerate(params):
+            W[...] = array_of(archive, f"param{i}.npy")
+    for path, letter, array in hidden:
+        setattr(parts[path], letter, array)
+    for path, state in generators:
+        parts[path].bit_generator.state = state
+    vars(trainer).update(counters)
+    if level != build_info()["isa"]:
+        warnings.warn(
+            f"{name}: was saved on level {level}, this is {build_info()['isa']}; the training "
+            "goes on, with other rounding. Set FASTW2V_ISA to have the same bits",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    if position.keys() == {"random"}:
+        np.random.set_state(position["random"])
+        return trainer, None
+    return trainer, position
+
+
+@contextmanager
+def _told_as_damage(name, trainer_class):
+    try:
+        yield
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # zipfile, numpy and json each have several of their own
+        raise ValueError(
+            f"{name}: expected a file that {trainer_class.__name__}.save wrote, got a damaged or "
+            f"foreign one ({type(error).__name__}: {error}); train from the beginning, or take "
+            "an earlier copy"
+        ) from error
+
+
+def _count(archive, what):
+    """How many arrays `what` has: what0.npy, what1.npy and so on."""
+    names = set(archive.namelist())
+    return next(i for i in itertools.count() if f"{what}{i}.npy" not in names)
+
+
+def _check_params(name, shapes, params):
+    if len(shapes) != len(params):
+        raise ValueError(
+            f"{name}: expected {len(params)} weights, got {len(shapes)}; build the model with the "
+            "arguments it was saved with"
+        )
+    for i, ((shape, dtype), W) in enumerate(zip(shapes, params, strict=True)):
+        writable(f"params[{i}]", W)
+        if (shape, dtype) != (W.shape, W.dtype):
+            raise ValueError(
+                f"{name}: expected {W.dtype} of shape {W.shape} for weight {i}, got {dtype} "
+                f"of shape {shape}; build the model with the arguments it was saved with"
+            )
+
+
+def _optimizer(archive, about, params):
+    if about["optimizer"] not in optimizers.__all__:
+        raise ValueError(f"no optimizer {about['optimizer']}")
+    optimizer = getattr(optimizers, about["optimizer"])()
+    settings = {key: _filled(value) for key, value in about["settings"].items()}
+    for key, value in settings.items():
+        if key not in vars(optimizer) or not isinstance(value, bool | int | float | None):
+            raise ValueError(f"setting {key} = {value!r:.40}")
+    vars(optimizer).update(settings)
+    for state in about["states"]:
+        if state not in optimizer._states:
+            raise ValueError(f"optimizer state {state}")
+        arrays = [array_of(archive, f"{state}{i}.npy") for i in range(_count(archive, state))]
+        found = [(array.shape, array.dtype.kind) for array in arrays]
+        if found != [(W.shape, "f") for W in params]:
+            raise ValueError(f"optimizer state {state} is of other weights")
+        setattr(optimizer, state, arrays)
+    return optimizer
+
+
+def _counters(saved, trainer):
+    """A trainer's counts and its lists of numbers."""
+    counters = {key: _filled(value) for key, value in saved.items()}
+    if counters.keys() != set(trainer._counters):
+        raise ValueError(f"counters {', '.join(counters)}")
+    for key, value in counters.items():
+        for number_ in value if isinstance(value, list) else [value]:
+            if not isinstance(number_, int | float | None):
+                raise ValueError(f"{key} = {number_!r:.40}")
+    return counters
+
+
+def _hidden(archive, saved):
+    hidden = []
+    for i, (path, letter) in enumerate(saved):
+        array = array_of(archive, f"hidden{i}.npy")
+        if letter not in ("h", "c") or array.dtype.kind != "f":
+            raise ValueError(f"hidden state {letter} of {array.dtype}")
+        hidden.append((path, letter, array))
+    return hidden
+
+
+def _generators(saved, parts):
+    """(path, state); each state has been tried."""
+    generators = []
+    for path, state in saved.items():
+        state = _filled(state)
+        type(parts[path].bit_generator)().state = state
+        generators.append((path, state))
+    return generators
+
+
+def _position(archive, about):
+    """Where the fit was, with the random state it had; that alone between two fits."""
+    position = {key: _filled(value) for key, value in about["position"].items()}
+    for member in archive.namelist():
+        if member.startswith("position_"):
+            key = member.removeprefix("position_").removesuffix(".npy")
+            position[key] = array_of(archive, member)
+    position["random"] = _filled(about["random"])
+    np.random.RandomState().set_state(position["random"])
+    return position
+
+
+def _own_memory(params):
+    """The different arrays of a list; of a weight and its transpose the first one."""
+    kept = {}
+    for W in params:
+        kept.setdefault((W.__array_interface__["data"][0], W.size, W.dtype), W)
+    return list(kept.values())
+
+
+def _parts(thing, path="model", seen=None):
+    """(path, part) of the layers and samplers of a model and of the random generators they hold."""
+    seen = {} if seen is None else seen
+    if id(thing) in seen:
+        return
+    if isinstance(thing, list | tuple):
+        for i, item in enumerate(thing):
+            yield from _parts(item, f"{path}.{i}", seen)
+        return
+    if isinstance(thing, np.random.Generator):
+        seen[id(thing)] = thing
+        yield path, thing
+        return
+    ours = type(thing).__module__.startswith("fastw2v.")
+    if not ours:  # a layer, a model or a sampler of the reader's own
+        ours = hasattr(thing, "params") or hasattr(thing, "get_negative_sample")
+    if hasattr(thing, "__dict__") and ours:
+        seen[id(thing)] = thing
+        yield path, thing
+        for name in sorted(vars(thing)):
+            yield from _parts(vars(thing)[name], f"{path}.{name}", seen)
+
+
+def _plain(value):
+    """What JSON can hold; arrays as lists with their dtype."""
+    if isinstance(value, np.ndarray):
+        return {"array": value.tolist(), "dtype": str(value.dtype)}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return number("value", value)
+
+
+def _filled(value):
+    """The way back from `_plain`."""
+    if isinstance(value, dict):
+        if value.keys() == {"array", "dtype"}:
+            dtype = np.dtype(value["dtype"])
+            if dtype.kind not in "biuf":
+                raise ValueError(f"an array of {dtype}")
+            return np.array(value["array"], dtype)
+        return {key: _filled(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item) for item in value]
+    return value
+
+
+def fingerprint(*arrays):
+    """A number that tells data from other data."""
+    total = 0
+    for array in arrays:
+        total = zlib.crc32(repr((array.shape, array.dtype.str)).encode(), total)
+        total = zlib.crc32(np.ascontiguousarray(array).view(np.uint8).reshape(-1), total)
+    return total

@@ -1,0 +1,208 @@
+"""`fastw2v translate-train` and `fastw2v translate`: the command line of `CharTranslator`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from fastw2v.cli.console import (
+    COUNT,
+    INTERRUPTED,
+    OK,
+    RATE,
+    SEED,
+    SHARE,
+    counted,
+    is_terminal,
+    print_json,
+    say,
+    seeded,
+)
+
+if TYPE_CHECKING:
+    from fastw2v.models import CharTranslator
+
+DEFAULT_OUTPUT = "translator.npz"
+_N_SHOWN = 5
+# What is taken where nothing is asked for: of a file, of the numbers in kanji.
+_DEFAULTS = {"units": (256, 128), "epochs": (50, 15)}
+
+
+def add_translate_parsers(commands: Any) -> None:
+    """Add both commands to the subparsers of the command line."""
+    train = commands.add_parser(
+        "translate-train",
+        help="train a character-level translator on pairs of texts",
+        description="Train an LSTM encoder and decoder on FILE, UTF-8 text with a source, a tab "
+        "and a target in each line, and save them. Without FILE: numbers and kanji numerals.",
+    )
+    train.add_argument("file", nargs="?", metavar="FILE", help="pairs, plain or gzip")
+    add = train.add_argument
+    add("--max-pairs", type=COUNT, metavar="N", help="take the first N pairs only")
+    add("--units", type=COUNT, metavar="N", help="width of an LSTM (default: 256; numbers 128)")
+    add("--epochs", type=COUNT, metavar="N", help="passes (default: 50; numbers 15)")
+    add(
+        "--batch-size", type=COUNT, default=64, metavar="N",
+        help="pairs per step (default: %(default)s)",
+    )  # fmt: skip
+    add("--embed", type=COUNT, metavar="N", help="learned vectors instead of one-hot rows")
+    add("--bidirectional", action="store_true", help="read the source from both ends")
+    add("--reverse", action="store_true", help="read the source from its end")
+    add("--attention", action="store_true", help="look at the source in each step")
+    add("--optimizer", choices=("rmsprop", "adam"), default="rmsprop", help="(default: rmsprop)")
+    add("--lr", type=RATE, default=0.001, metavar="X", help="(default: %(default)s)")
+    add(
+        "--validation", type=SHARE, default=0.2, metavar="X",
+        help="share of the pairs, the last ones, that are only watched (default: %(default)s)",
+    )  # fmt: skip
+    add("--seed", type=SEED, default=0, metavar="N", help="the same seed, the same model")
+    add(
+        "-o", "--output", default=DEFAULT_OUTPUT, metavar="PATH",
+        help="where to save, in place of what is there (default: %(default)s)",
+    )  # fmt: skip
+    add("--plot", metavar="PNG", help="draw loss and accuracy of each epoch")
+    add("--quiet", action="store_true", help="nothing on stderr but errors")
+    add("--json", action="store_true", help="print one JSON object")
+
+    ask = commands.add_parser(
+        "translate",
+        help="translate texts with what translate-train saved",
+        description="Print the translation of each TEXT, or of each line of the standard input if "
+        "TEXT is -.",
+    )
+    ask.add_argument("model", metavar="MODEL", help="file of translate-train")
+    ask.add_argument("texts", nargs="+", metavar="TEXT")
+    ask.add_argument(
+        "--beam", type=COUNT, default=1, metavar="N",
+        help="beginnings that are kept at each step (default: 1, the most probable)",
+    )  # fmt: skip
+    ask.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def translate_train(args: argparse.Namespace) -> int:
+    """The command `translate-train`."""
+    from fastw2v import datasets
+    from fastw2v._files.atomic import check_writable
+    from fastw2v.models import CharTranslator
+    from fastw2v.optimizer import Adam, RMSprop
+
+    for name in (args.output, args.plot):
+        if name is not None:
+            check_writable(name)  # before the work, not after it
+    of_numbers = args.file is None
+    for name, defaults in _DEFAULTS.items():
+        if getattr(args, name) is None:
+            setattr(args, name, defaults[of_numbers])
+    with seeded(args.seed):
+        if of_numbers:
+            say("fastw2v: no FILE given, taking numbers and kanji numerals", unless=args.quiet)
+            pairs = datasets.kanji_numbers(args.max_pairs or 20_000)
+        else:
+            pairs = datasets.read_pairs(args.file, args.max_pairs)
+        n_watched = int(len(pairs) * args.validation) if args.validation < 1 else 0
+        model = CharTranslator.from_pairs(
+            pairs,
+            args.units,
+            embed_size=args.embed,
+            bidirectional=args.bidirectional,
+            reverse=args.reverse,
+            attention=args.attention,
+        )
+        say(
+            f"fastw2v: {counted(len(pairs), 'pair')} ({n_watched:,} only watched), "
+            f"{len(model.source_characters)} and {len(model.target_characters)} characters, "
+            f"{sum(param.size for param in model.params):,} parameters",
+            unless=args.quiet,
+        )
+        optimizer = Adam(args.lr) if args.optimizer == "adam" else RMSprop(args.lr, 0.9)
+        started = time.perf_counter()
+        interrupted = False
+        try:
+            model.fit(
+                pairs,
+                args.epochs,
+                args.batch_size,
+                args.validation,
+                optimizer=optimizer,
+                keep_best=True,
+                progress=not args.quiet and is_terminal(sys.stderr),
+            )
+        except KeyboardInterrupt:
+            interrupted = True
+            say("fastw2v: stopped; saving what was learned")
+        seconds = time.perf_counter() - started
+    model.save(args.output)
+    if args.plot is not None and model.history["loss"]:
+        model.plot(args.plot)
+    watched = pairs[len(pairs) - n_watched :]
+    exact = model.exact(watched) if watched and not interrupted else None
+    samples = _samples(model, watched or pairs)
+    if args.json:
+        print_json(
+            {
+                "output": os.path.abspath(args.output),
+                "interrupted": interrupted,
+                "pairs": len(pairs),
+                "watched": n_watched,
+                "exact": exact,
+                "history": model.history,
+                "seconds": round(seconds, 3),
+                "settings": {
+                    name: getattr(args, name)
+                    for name in (
+                        *("file", "max_pairs", "units", "epochs", "batch_size", "embed", "lr"),
+                        *("bidirectional", "reverse", "attention", "optimizer", "seed"),
+                    )
+                },
+                "samples": samples,
+            }
+        )
+    else:
+        for sample in samples:
+            print(f"Input sentence: {sample['source']}")
+            print(f"Decoded sentence: {sample['decoded']}")
+            print(f"label sentence: {sample['label']}\n-")
+        if exact is not None:
+            print(f"{exact:.1%} of {len(watched):,} pairs that were only watched are exact")
+        print(f"saved in {args.output}")
+    return INTERRUPTED if interrupted else OK
+
+
+def _samples(model: CharTranslator, pairs: list[tuple[str, str]]) -> list[dict[str, str]]:
+    """The first pairs of different sources, with what the model makes of them."""
+    shown = list(dict(reversed(pairs)).items())[::-1][:_N_SHOWN]
+    decoded = model.translate([source for source, _ in shown])
+    return [
+        {"source": source, "decoded": found, "label": target}
+        for (source, target), found in zip(shown, decoded, strict=True)
+    ]
+
+
+def translate(args: argparse.Namespace) -> int:
+    """The command `translate`."""
+    from fastw2v.models import CharTranslator
+
+    model = CharTranslator.load(args.model)
+    texts: list[str] = []
+    for text in args.texts:
+        if text == "-":
+            texts += [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+        else:
+            texts.append(text)
+    if not texts:
+        raise ValueError("TEXT: expected lines on the standard input, got none")
+    found = model.decode(texts, args.beam)
+    if args.json:
+        print_json(
+            [
+                {"source": text, "translation": one.text, "log_probability": one.score}
+                for text, one in zip(texts, found, strict=True)
+            ]
+        )
+    else:
+        for one in found:
+            print(one.text)
+    return OK

@@ -1,0 +1,225 @@
+"""Word vectors against human judgements and analogies; for `KeyedVectors`."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from fastw2v.keyed_vectors.vectors import KeyedVectors
+
+_BATCH = 1024  # questions that are answered at once
+_PRODUCT_BATCH = 32  # the same where each takes a number for every word
+_ROWS = 8192
+
+
+def _known(vectors: KeyedVectors, limit: int | None, upper: bool) -> dict[Any, int]:
+    """word -> row among the first `limit` rows; of words that differ in case the first counts."""
+    rows: dict[Any, int] = {}
+    for row, word in enumerate(vectors.index_to_key[:limit]):
+        rows.setdefault(word.upper() if upper and isinstance(word, str) else word, row)
+    return rows
+
+
+def word_pairs(
+    vectors: KeyedVectors,
+    pairs: str | os.PathLike[str],
+    delimiter: str,
+    encoding: str,
+    restrict_vocab: int | None,
+    case_insensitive: bool,
+    dummy4unknown: bool,
+) -> tuple[tuple[float, float], tuple[float, float], float]:
+    """See `KeyedVectors.evaluate_word_pairs`."""
+    known = _known(vectors, restrict_vocab, case_insensitive)
+    judged: list[float] = []
+    rows: list[tuple[int, int]] = []  # (-1, -1) for a pair that is not known
+    unknown = 0
+    with open(pairs, encoding=encoding) as stream:
+        for line in stream:
+            fields = [field.strip() for field in line.split(delimiter)]
+            if line.startswith("#") or len(fields) != 3:
+                continue
+            try:
+                judgement = float(fields[2])
+            except ValueError:
+                continue
+            a, b = (word.upper() if case_insensitive else word for word in fields[:2])
+            found = (known.get(a, -1), known.get(b, -1))
+            if min(found) < 0:
+                unknown += 1
+                if not dummy4unknown:
+                    continue
+                found = (-1, -1)
+            judged.append(judgement)
+            rows.append(found)
+    if not judged:
+        raise ValueError(
+            f"{pairs}: expected lines `word, word, number` between {delimiter!r} with words that "
+            "are there, got none; check the delimiter and the words"
+        )
+    unit = {
+        row: vector / (np.linalg.norm(vector) or 1.0)
+        for row in {row for pair in rows for row in pair if row >= 0}
+        for vector in [vectors.vectors[row].astype(np.float64)]
+    }
+    cosines = np.array([float(unit[a] @ unit[b]) if a >= 0 else 0.0 for a, b in rows])
+    human = np.array(judged)
+    total = len(judged) + (0 if dummy4unknown else unknown)
+    return (
+        _correlation(human, cosines),
+        _correlation(_ranks(human), _ranks(cosines)),
+        100.0 * unknown / total,
+    )
+
+
+def _ranks(x: np.ndarray) -> np.ndarray:
+    """Places in rising order from 1; equal numbers share the mean of their places."""
+    _, place, counts = np.unique(x, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[place]
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Pearson's coefficient and its two-sided p-value; NaN where one of them is constant."""
+    a, b = x - x.mean(), y - y.mean()
+    norm = math.sqrt(float(a @ a) * float(b @ b))
+    if norm == 0:
+        return float("nan"), float("nan")
+    r = max(-1.0, min(1.0, float(a @ b) / norm))
+    n = len(x)
+    if n <= 2 or abs(r) == 1:
+        return r, 1.0 if n <= 2 else 0.0
+    # P(|T| > t) of Student's t with n - 2 degrees of freedom, t = r sqrt((n - 2) / (1 - r^2)).
+    return r, _beta_share((n - 2) / 2, 0.5, 1 - r * r)
+
+
+def _beta_share(a: float, b: float, x: float) -> float:
+    """The regularised incomplete beta function I_x(a, b), by Lentz's continued fraction.
+
+    Numerical Recipes, section 6.4; it converges fast on the side where x < (a + 1) / (a + b + 2).
+    """
+    if x <= 0 or x >= 1:
+        return min(max(x, 0.0), 1.0)
+    front = math.exp(
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    )
+    if x > (a + 1) / (a + b + 2):
+        return 1 - front * _beta_fraction(b, a, 1 - x) / b
+    return front * _beta_fraction(a, b, x) / a
+
+
+def _beta_fraction(a: float, b: float, x: float) -> float:
+    tiny = 1e-300
+    c, d = 1.0, 1 - (a + b) * x / (a + 1)
+    d = 1 / (d if abs(d) > tiny else tiny)
+    value = d
+    for m in range(1, 10_000):
+        for term in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d = 1 + term * d
+            d = 1 / (d if abs(d) > tiny else tiny)
+            c = 1 + term / c
+            c = c if abs(c) > tiny else tiny
+            value *= d * c
+        if abs(d * c - 1) < 1e-15:
+            break
+    return value
+
+
+def word_analogies(
+    vectors: KeyedVectors,
+    analogies: str | os.PathLike[str],
+    restrict_vocab: int | None,
+    case_insensitive: bool,
+    dummy4unknown: bool,
+    products: bool = False,
+) -> tuple[float, list[dict[str, Any]]]:
+    """See `KeyedVectors.evaluate_word_analogies`."""
+    known = _known(vectors, restrict_vocab, case_insensitive)
+    sections: list[dict[str, Any]] = []
+    asked: list[tuple[dict[str, Any], tuple[str, ...]]] = []
+    with open(analogies, encoding="utf-8") as stream:
+        for number, line in enumerate(stream, 1):
+            if line.startswith(": "):
+                sections.append({"section": line[2:].strip(), "correct": [], "incorrect": []})
+                continue
+            if not sections:
+                raise ValueError(
+                    f"{analogies}: line {number}: expected `: name` of a section first, got "
+                    f"{line[:40]!r}; this is no file of analogies"
+                )
+            words = tuple((line.upper() if case_insensitive else line).split())
+            if len(words) != 4:
+                continue
+            if all(word in known for word in words):
+                asked.append((sections[-1], words))
+            elif dummy4unknown:
+                sections[-1]["incorrect"].append(words)
+    size, answer = (_PRODUCT_BATCH, _product_answers) if products else (_BATCH, _answers)
+    for begin in range(0, len(asked), size):
+        batch = asked[begin : begin + size]
+        answers = answer(vectors, known, [words for _, words in batch], restrict_vocab)
+        for (section, words), row in zip(batch, answers, strict=True):
+            section["correct" if row == known[words[3]] else "incorrect"].append(words)
+    total: dict[str, Any] = {"section": "Total accuracy"}
+    for side in ("correct", "incorrect"):
+        total[side] = [words for section in sections for words in section[side]]
+    right, n = len(total["correct"]), len(total["correct"]) + len(total["incorrect"])
+    return (right / n if n else 0.0), [*sections, total]
+
+
+def _answers(
+    vectors: KeyedVectors, known: dict[Any, int], questions: list[Any], limit: int | None
+) -> list[int]:
+    """The row nearest to b - a + c that is none of them, for all questions at once.
+
+    Rows whose word differs only in case from an earlier one are no answers.
+    """
+    rows = np.array([[known[word] for word in words[:3]] for words in questions])
+    table = vectors.vectors[rows].astype(np.float64)
+    lengths = np.linalg.norm(table, axis=2, keepdims=True)
+    unit = table / np.where(lengths == 0, 1, lengths)
+    queries = unit[:, 1] - unit[:, 0] + unit[:, 2]
+    last = len(vectors) if limit is None else min(limit, len(vectors))
+    allowed = set(known.values())
+    found = vectors._ranked(queries, 5, rows.tolist(), 0, last)
+    answers = []
+    for nearest in found:
+        places = (vectors.key_to_index[word] for word, _ in nearest)
+        answers.append(next((row for row in places if row in allowed), -1))
+    return answers
+
+
+def _product_answers(
+    vectors: KeyedVectors, known: dict[Any, int], questions: list[Any], limit: int | None
+) -> list[int]:
+    """The same by the score of `KeyedVectors.most_similar_cosmul`."""
+    rows = np.array([[known[word] for word in words[:3]] for words in questions])
+    table = vectors.vectors[:limit]
+    queries = _unit_rows(vectors.vectors[rows.T.ravel()]).T  # all a, then all b, then all c
+    scores = np.empty((len(questions), len(table)))
+    for begin in range(0, len(table), _ROWS):
+        shares = (1 + _unit_rows(table[begin : begin + _ROWS]) @ queries) / 2
+        a, b, c = np.split(shares.T, 3)
+        scores[:, begin : begin + _ROWS] = b * c / (a + 1e-6)
+    np.put_along_axis(scores, rows, -1.0, axis=1)
+    allowed = set(known.values())
+    answers = []
+    for score in scores:
+        best = np.argpartition(-score, min(5, len(score) - 1))[:5]
+        best = best[np.lexsort((best, -score[best]))]
+        nearest = (row for row in best.tolist() if score[row] >= 0 and row in allowed)
+        answers.append(next(nearest, -1))
+    return answers
+
+
+def _unit_rows(table: np.ndarray) -> np.ndarray:
+    rows = table.astype(np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths == 0, 1, lengths)

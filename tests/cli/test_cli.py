@@ -1,0 +1,471 @@
+"""The command line: arguments, streams, exit codes. Training is a stand-in that notes its calls;
+tests/test_cli_training.py really trains.
+"""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+
+import fastw2v
+from fastw2v import datasets
+from fastw2v.cli import app as cli
+from fastw2v.keyed_vectors import KeyedVectors
+
+TEXT = "the cat sat on the mat and the dog sat on the cat . " * 20
+WORDS = ("the", "cat", "sat", "on", "mat", "and", "dog")  # most frequent first
+N_WORDS = 260
+LAYERS = ("--engine", "layers")
+
+
+@pytest.fixture
+def training(monkeypatch):
+    """Modules in the shape of ours; `.calls` is what was asked of them."""
+    calls = types.SimpleNamespace(during_fit=lambda model: None)
+
+    class Model:
+        def __init__(self, *args, sample_size=5):
+            self.args, self.sample_size = args, sample_size
+            self.word_vecs = np.random.randn(args[0], args[1]).astype(np.float32)
+            calls.model = self
+
+    class CBOW(Model):
+        pass
+
+    class SkipGram(Model):
+        pass
+
+    class Adam:
+        def __init__(self, lr):
+            calls.lr = lr
+
+    class Trainer:
+        def __init__(self, model, optimizer):
+            self.model, self.loss_list = model, []
+
+        def fit(self, x, t, **options):
+            calls.x, calls.t, calls.fit = x, t, options
+            print("| epoch 1 |  iter 1 / 9 | time 0[s] | loss 4.16")
+            self.loss_list += [4.0, 2.5]
+            calls.during_fit(self.model)
+
+    def create_contexts_target(corpus, window_size=1):
+        calls.corpus, calls.window = corpus, window_size
+        target = corpus[window_size:-window_size]
+        return np.zeros((len(target), 2 * window_size), dtype=np.int32), target
+
+    for name, content in {
+        "models": {"CBOW": CBOW, "SkipGram": SkipGram},
+        "optimizer": {"Adam": Adam},
+        "trainer": {"Trainer": Trainer},
+        "util": {"create_contexts_target": create_contexts_target},
+    }.items():
+        module = types.ModuleType(f"fastw2v.{name}")
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, f"fastw2v.{name}", module)
+    return calls
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def vectors(folder):
+    words = ["east", "near", "north", "west"]
+    table = np.array([[1, 0], [0.9, 0.1], [0, 1], [-1, 0]], dtype=np.float32)
+    KeyedVectors.from_words(words, table).save_word2vec_format(folder / "v.txt")
+    return "v.txt"
+
+
+def fails(capsys, *argv):
+    """The one line on stderr of a job that fails."""
+    assert cli.main(argv) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    last = err.splitlines()[-1]
+    assert last.startswith("fastw2v: error: ")
+    return last.removeprefix("fastw2v: error: ")
+
+
+def wrong_usage(capsys, *argv):
+    assert cli.main(argv) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err.splitlines()[-1]
+
+
+# --- usage ---------------------------------------------------------------------------------------
+
+
+def test_version_and_help(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"fastw2v {fastw2v._version.__version__}\n"
+    assert cli.main(["train", "--help"]) == 0
+    assert "--batch-size" in capsys.readouterr().out
+    assert cli.main(["--help"]) == 0
+    assert "exit codes: 0 done, 1 the job failed, 2 wrong usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["tain"], "invalid choice: 'tain'"),
+        (["train", "--dim", "0"], "--dim: expected a whole number of 1 or more, got '0'"),
+        (["train", "--dim", "1.5"], "--dim: expected a whole number of 1 or more, got '1.5'"),
+        (["train", "--window", "-1"], "--window: expected a whole number of 1 or more, got '-1'"),
+        (["train", "--epochs", "99999999999"], "--epochs: expected a whole number"),
+        (["train", "--seed", "-1"], "--seed: expected a whole number from 0 to 4294967295"),
+        (["train", "--lr", "nan"], "--lr: expected a number above 0, got 'nan'"),
+        (["train", "--lr", "inf"], "--lr: expected a number above 0, got 'inf'"),
+        (["train", "--subsample", "2"], "--subsample: expected a number from 0 to 1, got '2'"),
+        (["train", "--model", "glove"], "--model: invalid choice: 'glove'"),
+        (["similar", "v.txt"], "required: WORD"),
+        (["similar", "v.txt", "a", "-n", "0"], "-n/--topn: expected a whole number of 1 or more"),
+        (["analogy", "v.txt", "a", "b"], "required: C"),
+    ],
+)
+def test_wrong_usage_says_what_would_be_right(capsys, argv, message):
+    assert message in wrong_usage(capsys, *argv)
+
+
+def test_errors_become_one_line(capsys, monkeypatch):
+    for error, line in [
+        (OSError(28, "No space left on device", "v.txt"), "v.txt: No space left on device"),
+        (OSError(5, "Input/output error"), "Input/output error"),
+        (ValueError("two\nlines"), "two lines"),
+        (KeyError("plain text"), "plain text"),
+        (MemoryError(), "out of memory; use a smaller --dim, --window or text"),
+        (FloatingPointError("diverged"), "diverged"),
+        (ValueError(), "ValueError"),
+    ]:
+
+        def info(args, error=error):
+            raise error
+
+        monkeypatch.setitem(cli._COMMANDS, "info", info)
+        assert fails(capsys, "info") == line
+
+
+def test_bugs_keep_their_traceback(monkeypatch):
+    def info(args):
+        raise TypeError("a bug")
+
+    monkeypatch.setitem(cli._COMMANDS, "info", info)
+    with pytest.raises(TypeError, match="a bug"):
+        cli.main(["info"])
+
+
+# --- train ---------------------------------------------------------------------------------------
+
+
+def test_train_hands_everything_on(folder, training, capsys):
+    argv = "train text.txt --engine layers --dim 6 --window 2 --negative 3 --epochs 4"
+    argv += " --batch-size 7 --lr 0.5"
+    assert cli.main([*argv.split(), "--min-count", "2", "--subsample", "0", "-o", "out.txt"]) == 0
+    corpus = datasets.build_corpus(datasets.tokenize(TEXT), 2)
+    vocab_size, hidden_size, window_size, ids = training.model.args
+    assert type(training.model).__name__ == "CBOW"
+    assert (vocab_size, hidden_size, window_size) == (7, 6, 2)
+    assert np.array_equal(ids, corpus.corpus)
+    assert training.model.sample_size == 3
+    assert training.window == 2
+    assert training.lr == 0.5
+    assert np.array_equal(training.corpus, corpus.corpus)
+    assert training.fit == {
+        "max_epoch": 4,
+        "batch_size": 7,
+        "progress": False,
+        "eval_interval": (N_WORDS - 4) // 7 // 10,
+    }
+    saved = KeyedVectors.load("out.txt")
+    assert saved.index_to_key == list(corpus.word_to_id)
+    assert np.array_equal(saved.vectors, training.model.word_vecs)
+
+
+def test_train_says_where_it_saved_on_stdout_and_the_rest_on_stderr(folder, training, capsys):
+    assert cli.main(["train", *LAYERS, "text.txt"]) == 0
+    out, err = capsys.readouterr()
+    *neighbours, last = out.splitlines()
+    assert last == "saved 7 vectors of 100 numbers in vectors.txt (word2vec text format)"
+    assert [line.split(":")[0] for line in neighbours] == list(WORDS)
+    assert all(len(line.split()) == len(WORDS) for line in neighbours)
+    assert "| epoch" not in out + err
+    lines = err.splitlines()
+    assert lines[0] == "fastw2v: reading 1 file"
+    assert lines[1].startswith("fastw2v: cbow on 260 words (")
+    assert lines[2].startswith("fastw2v: trained in ")
+    assert len(lines) == 3
+    assert sorted(os.listdir(folder)) == ["text.txt", "vectors.txt"]
+
+
+def test_train_quiet_and_json(folder, training, capsys):
+    argv = [
+        "train",
+        *LAYERS,
+        "text.txt",
+        "--quiet",
+        "--json",
+        "--model",
+        "skip-gram",
+        "--seed",
+        "5",
+    ]
+    assert cli.main([*argv, "-o", "v.bin"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    result = json.loads(out)
+    assert type(training.model).__name__ == "SkipGram"
+    assert result["output"] == str(folder / "v.bin")
+    assert (result["format"], result["interrupted"], result["loss"]) == ("binary", False, 2.5)
+    assert (result["words"], result["vocabulary"]) == (N_WORDS, 7)
+    assert result["trained_words"] == len(training.corpus) < N_WORDS
+    assert result["settings"]["model"] == "skip-gram"
+    assert result["settings"]["seed"] == 5
+    assert result["settings"]["batch_size"] == training.fit["batch_size"]
+    nearest = KeyedVectors.load("v.bin").most_similar("dog")
+    assert [word for word, _ in result["neighbours"]["dog"]] == [word for word, _ in nearest]
+
+
+def test_train_without_file_takes_the_builtin_corpus(folder, training, capsys, monkeypatch):
+    monkeypatch.setattr(
+        datasets, "builtin_text", lambda: "A month has four weeks or 30 days. " * 30
+    )
+    assert cli.main(["train", *LAYERS]) == 0
+    out, err = capsys.readouterr()
+    assert "no FILE given, collecting the English documentation inside this Python" in err
+    assert out.startswith("month: ")
+    words = KeyedVectors.load("vectors.txt").index_to_key
+    assert words == ["a", "month", "has", "four", "weeks", "or", "days"]
+
+
+def test_train_on_several_files_split_at_blanks(folder, training):
+    (folder / "more.gz").write_bytes(gzip.compress(b"<eos> The " * 9))
+    assert (
+        cli.main(["train", *LAYERS, "text.txt", "more.gz", "--split", "blanks", "--negative", "2"])
+        == 0
+    )
+    words = KeyedVectors.load("vectors.txt").index_to_key
+    assert {"<eos>", "The", "the", "."} <= set(words)
+
+
+@pytest.mark.parametrize(
+    ("name", "binary", "packed"),
+    [
+        ("v.txt", False, False),
+        ("v.BIN", True, False),
+        ("v.bin.gz", True, True),
+        ("v.gz", False, True),
+        ("my.bingo", False, False),
+    ],
+)
+def test_the_name_of_the_output_chooses_the_format(folder, training, name, binary, packed):
+    assert cli.main(["train", *LAYERS, "text.txt", "-o", name]) == 0
+    content = (folder / name).read_bytes()
+    assert content.startswith(b"\x1f\x8b") == packed
+    content = gzip.decompress(content) if packed else content
+    assert (b"\0" in content or not content.isascii()) == binary
+
+
+def test_the_seed_rules_and_the_global_stream_is_put_back(folder, training):
+    np.random.seed(11)
+    before = np.random.get_state()[1].copy()
+    tables = []
+    for seed in (1, 1, 2):
+        assert cli.main(["train", *LAYERS, "text.txt", "--seed", str(seed)]) == 0
+        tables.append((training.model.word_vecs, training.corpus))
+    assert np.array_equal(tables[0][0], tables[1][0])
+    assert np.array_equal(tables[0][1], tables[1][1])
+    assert not np.array_equal(tables[0][0], tables[2][0])
+    assert np.array_equal(np.random.get_state()[1], before)
+
+
+def test_batches_of_short_and_long_texts(folder, training):
+    assert cli.main(["train", *LAYERS, "text.txt", "--subsample", "0"]) == 0
+    assert training.fit["batch_size"] == cli._LEAST_BATCH
+    (folder / "text.txt").write_text(TEXT * 500, encoding="utf-8")
+    assert cli.main(["train", *LAYERS, "text.txt", "--subsample", "0"]) == 0
+    assert training.fit["batch_size"] == (N_WORDS * 500 - 10) // 200
+    assert cli.main(["train", *LAYERS, "text.txt", "--batch-size", "999999999"]) == 0
+    assert training.fit["batch_size"] == len(training.t)  # else not one step would be made
+
+
+def test_the_bar_is_for_terminals_only(folder, training, monkeypatch):
+    monkeypatch.setattr(cli, "is_terminal", lambda stream: True)
+    assert cli.main(["train", *LAYERS, "text.txt"]) == 0
+    assert training.fit["progress"] is True
+    assert cli.main(["train", *LAYERS, "text.txt", "--quiet"]) == 0
+    assert training.fit["progress"] is False
+
+
+def test_ctrl_c_saves_what_was_learned(folder, training, capsys):
+    def during_fit(model):
+        model.word_vecs[:] = 7
+        raise KeyboardInterrupt
+
+    training.during_fit = during_fit
+    assert cli.main(["train", *LAYERS, "text.txt", "--json"]) == 130
+    out, err = capsys.readouterr()
+    assert json.loads(out)["interrupted"] is True
+    assert "fastw2v: stopped; saving what was learned" in err
+    assert np.all(KeyedVectors.load("vectors.txt").vectors == 7)
+
+
+def test_ctrl_c_before_training(folder, capsys, monkeypatch):
+    def stop(paths):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(datasets, "read_text", stop)
+    assert cli.main(["train", *LAYERS, "text.txt"]) == 130
+    assert capsys.readouterr().err.endswith("fastw2v: stopped\n")
+    assert os.listdir(folder) == ["text.txt"]
+
+
+def test_diverged_vectors_are_not_saved(folder, training, capsys):
+    def during_fit(model):
+        model.word_vecs[3, 1] = np.nan
+
+    training.during_fit = during_fit
+    (folder / "vectors.txt").write_text("old")
+    assert fails(capsys, "train", *LAYERS, "text.txt") == (
+        "the vectors are no longer finite; nothing saved, lower --lr"
+    )
+    assert (folder / "vectors.txt").read_text() == "old"
+
+
+def test_train_refuses_before_it_works(folder, training, capsys):
+    assert "none.txt: no such file" in fails(capsys, "train", *LAYERS, "none.txt")
+    assert "there is no folder" in fails(capsys, "train", *LAYERS, "text.txt", "-o", "none/v.txt")
+    assert "is a folder; give the name of a file" in fails(
+        capsys, "train", *LAYERS, "text.txt", "-o", "."
+    )
+    assert "--negative: expected fewer than the 7 words" in fails(
+        capsys, "train", *LAYERS, "text.txt", "--negative", "7"
+    )
+    assert "no word occurs 999 times" in fails(
+        capsys, "train", *LAYERS, "text.txt", "--min-count", "999"
+    )
+    assert "--window: " in fails(capsys, "train", *LAYERS, "text.txt", "--window", "120")
+    (folder / "numbers.txt").write_text("1 2 3")
+    assert "tokens: expected words, got none" in fails(capsys, "train", *LAYERS, "numbers.txt")
+    (folder / "bad.txt").write_bytes(b"caf\xe9")
+    assert "bad.txt: byte 3: 0xe9 is not UTF-8" in fails(capsys, "train", *LAYERS, "bad.txt")
+    assert not hasattr(training, "fit")
+
+
+# --- similar, analogy, info, run -----------------------------------------------------------------
+
+
+def test_similar_prints_as_the_book_does(vectors, capsys):
+    assert cli.main(["similar", vectors, "East", "north", "-n", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert out == (
+        "\n[query] east\n near: 0.9939\n north: 0.0000\n"
+        "\n[query] north\n near: 0.1104\n east: 0.0000\n"
+    )
+    assert err == ""
+
+
+def test_similar_json(vectors, capsys):
+    assert cli.main(["similar", vectors, "east", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [word for word, _ in answer["east"]] == ["near", "north", "west"]
+    assert answer["east"][2][1] == pytest.approx(-1)
+
+
+def test_analogy(vectors, capsys):
+    assert cli.main(["analogy", vectors, "west", "north", "east", "-n", "1"]) == 0
+    assert capsys.readouterr().out == "\n[analogy] west:north = east:?\n near: 0.9383\n"
+    assert cli.main(["analogy", vectors, "west", "north", "east", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["a"], answer["b"], answer["c"]) == ("west", "north", "east")
+    assert answer["answers"][0][0] == "near"
+
+
+def test_unknown_words_and_files(vectors, folder, capsys):
+    message = fails(capsys, "similar", vectors, "east", "up", "Down")
+    assert message.startswith("'up', 'Down' not among the 4 words of v.txt; ask for words")
+    assert "'up' not among" in fails(capsys, "analogy", vectors, "east", "up", "north")
+    assert "none.bin" in fails(capsys, "similar", "none.bin", "east")
+    (folder / "cut.bin").write_bytes(b"5 300\nword 1234")
+    assert "cut.bin: byte 0: the header says 5 rows" in fails(capsys, "similar", "cut.bin", "a")
+
+
+def test_info(capsys, monkeypatch):
+    facts = {"version": "1.2", "levels": ["baseline", "v3"], "openmp": True}
+    monkeypatch.setattr(fastw2v, "build_info", lambda: facts, raising=False)
+    assert cli.main(["info"]) == 0
+    assert capsys.readouterr().out == "version: 1.2\nlevels: baseline, v3\nopenmp: True\n"
+    assert cli.main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == facts
+
+
+def test_run_is_left_to_the_runner(capsys, monkeypatch):
+    def run_command(args):
+        if args.script == "stop.py":
+            raise KeyboardInterrupt
+        print("ran", args.script)
+        return 7
+
+    monkeypatch.setattr(cli, "run_command", run_command)
+    assert cli.main(["run", "x.py"]) == 7
+    assert capsys.readouterr().out == "ran x.py\n"
+    with pytest.raises(KeyboardInterrupt):  # the interpreter ends as after `python stop.py`
+        cli.main(["run", "stop.py"])
+
+
+# --- as a program --------------------------------------------------------------------------------
+
+
+def program(*argv, **options):
+    path = os.path.dirname(os.path.dirname(os.path.abspath(fastw2v.__file__)))
+    environment = {**os.environ, "PYTHONPATH": path, **options.pop("env", {})}
+    return subprocess.Popen(
+        [sys.executable, "-m", "fastw2v", *argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        **options,
+    )
+
+
+def test_python_m_fastw2v(vectors):
+    with program("similar", vectors, "east", "-n", "1") as process:
+        out, err = process.communicate()
+    assert (process.returncode, out.split(), err) == (
+        *(0, [b"[query]", b"east", b"near:", b"0.9939"], b""),
+    )
+    with program("similar", vectors, "up") as process:
+        out, err = process.communicate()
+    assert (process.returncode, out) == (1, b"")
+    assert err.startswith(b"fastw2v: error: 'up'")
+
+
+def test_words_that_the_terminal_cannot_show(folder):
+    KeyedVectors.from_words(["a", "日"], np.eye(2)).save_word2vec_format("v.txt")
+    with program("similar", "v.txt", "a", env={"PYTHONIOENCODING": "ascii"}) as process:
+        out, _ = process.communicate()
+    assert (process.returncode, out.split()[2]) == (0, b"\\u65e5:")
+    with program("similar", "v.txt", "a", "--json", env={"PYTHONIOENCODING": "ascii"}) as process:
+        out, _ = process.communicate()
+    assert json.loads(out) == {"a": [["日", 0.0]]}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGPIPE's worth of errors")
+def test_a_reader_that_leaves(folder):
+    words = [f"word{n}" for n in range(20_000)]
+    KeyedVectors.from_words(words, np.ones((20_000, 1))).save_word2vec_format("v.bin", binary=True)
+    with program("similar", "v.bin", "word0", "-n", "20000") as process:
+        process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read()
+    assert (process.returncode, err) == (141, b"")

@@ -1,0 +1,179 @@
+"""What is written about the package holds: examples run, names exist, tables are complete."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+
+import numpy as np
+import pytest
+from fresh_interpreter import run
+from places import ROOT
+
+import fastw2v
+from fastw2v import _kernels
+from fastw2v._core import threads
+
+MODULES = ["fastw2v"] + sorted(
+    module.name
+    for module in pkgutil.walk_packages(fastw2v.__path__, "fastw2v.")
+    if not module.name.endswith("__main__")
+)
+
+# RowGrad's methods pass on what numpy says about the ones they replace.
+NUMPYS_OWN = {inspect.getdoc(method) for method in vars(np.ndarray).values()} | {
+    method.__doc__ for method in vars(np.ndarray).values()
+}
+
+
+@pytest.fixture
+def quiet_place(tmp_path, monkeypatch):
+    """Examples may write files, set threads and seed numpy; nothing of that stays."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(threads, "_num_threads", threads.get_num_threads())
+    state = np.random.get_state()
+    with np.printoptions():
+        yield tmp_path
+    np.random.set_state(state)
+    fastw2v.uninstall()
+
+
+def test_walk_finds_the_modules():
+    assert {"fastw2v.optimizer", "fastw2v._kernels", "fastw2v.reference.layers"} <= set(MODULES)
+
+
+@pytest.mark.parametrize("package", [fastw2v, fastw2v.reference])
+def test_modules_are_attributes_of_their_package(package):
+    found = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    public = {name for name in found if not name.startswith("_")}
+    assert {"layers", "trainer"} < public <= set(dir(package))
+    for name in public:
+        assert getattr(package, name) is importlib.import_module(f"{package.__name__}.{name}")
+    for name in ("no_such_module", "_no_such_module", "__wrapped__"):
+        with pytest.raises(
+            AttributeError, match=rf"'{package.__name__}' has no attribute '{name}'"
+        ):
+            getattr(package, name)
+
+
+def test_modules_are_imported_when_they_are_asked_for():
+    code = (
+        "import sys, fastw2v\n"
+        "print('fastw2v.util' in sys.modules, 'util' in dir(fastw2v))\n"
+        "print('fastw2v.util' in sys.modules, fastw2v.util is sys.modules['fastw2v.util'])\n"
+        "print(fastw2v.layers.Embedding.__name__, fastw2v.reference.layers.__name__)"
+    )
+    done = run(code)
+    assert done.stdout == "False True\nFalse True\nEmbedding fastw2v.reference.layers\n", (
+        done.stderr
+    )
+
+
+def test_the_table_of_the_package_names_what_is_there():
+    assert fastw2v.__doc__
+    names = set(re.findall(r"`(\w+)`", fastw2v.__doc__))
+    assert set(fastw2v.__all__) - {"__version__"} <= names | set(fastw2v._DROPIN)
+    assert {name for name in names if not hasattr(fastw2v, name)} == set()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_run(name, quiet_place):
+    module = importlib.import_module(name)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE, verbose=False)
+    for test in doctest.DocTestFinder().find(module):
+        if test.docstring not in NUMPYS_OWN:
+            runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_it_is(name):
+    assert (importlib.import_module(name).__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_names_exist_and_are_documented(name):
+    module = importlib.import_module(name)
+    names = getattr(module, "__all__", ())
+    assert len(set(names)) == len(names)
+    for public in names:
+        value = getattr(module, public)
+        if inspect.isclass(value) or inspect.isroutine(value):
+            assert inspect.getdoc(value), f"{name}.{public} has no docstring"
+
+
+# The reference is read beside the module that it is the twin of, whose examples hold for it too.
+@pytest.mark.parametrize(
+    "name", [n for n in MODULES if not re.search(r"\._|^fastw2v\.reference", n)]
+)
+def test_public_classes_and_functions_have_an_example(name):
+    module = importlib.import_module(name)
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    missing = []
+    for public in getattr(module, "__all__", ()):
+        value = getattr(module, public)
+        if getattr(value, "__module__", None) != name or not callable(value):
+            continue
+        if public.startswith(("load_ipython", "unload_ipython")):
+            continue  # called by IPython, never by a person
+        if not any(test.examples for test in finder.find(value, public)):
+            missing.append(public)
+    assert missing == []
+
+
+def readme_blocks():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```$", text, flags=re.M | re.S)
+
+
+def test_python_of_the_readme_runs(quiet_place):
+    # One after the other in one namespace, as a reader would paste them.
+    namespace = {"__name__": "__main__"}
+    for number, block in enumerate(readme_blocks()):
+        exec(compile(block, f"README.md, block {number}", "exec"), namespace)
+    assert "__name__" in namespace
+
+
+def kernel_nouns():
+    """The KERNELS table of setup.py, read without running it."""
+    tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "KERNELS":
+            return ast.literal_eval(node.value)
+    raise AssertionError("setup.py has no table KERNELS")
+
+
+def nouns(pattern, prefix):
+    return {path.stem.removeprefix(prefix) for path in ROOT.glob(pattern)}
+
+
+def test_each_kernel_has_its_source_stub_test_and_bench():
+    table = {noun.removeprefix("_") for noun in kernel_nouns()}
+    assert nouns("src_pyx/_*.pyx", "_") == table
+    assert nouns("fastw2v/_kernels/_*.pyi", "_") == table
+    # What the CPU can do has nothing to compute: tests/test_build.py covers it.
+    assert table - {"cpu"} <= nouns("tests/kernels/test_*.py", "test_")
+    assert table - {"cpu"} <= nouns("bench/bench_*.py", "bench_")
+    assert nouns("tests/kernels/test_*.py", "test_") <= table
+
+
+def test_levels_of_the_table_are_those_of_the_import():
+    kinds = set(kernel_nouns().values())
+    assert kinds <= {"fixed", "levels", "baseline"}
+    text = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert all(f'"{level}"' in text for level in _kernels.LEVELS)
+
+
+def test_version_stands_in_the_changelog():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    release = fastw2v.__version__.split(".dev")[0].split("+")[0]
+    assert f"## [{release}]" in text
+
+
+def test_pictures_and_files_of_the_readme_are_there():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r'src="([^"]+)"', text) + re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    assert len(named) >= 8
+    assert [name for name in named if not (ROOT / name).is_file()] == []

@@ -1,0 +1,511 @@
+"""The table of everything that reads a file of the user's, and how to damage such a file.
+
+test_readers.py holds each reader to what is promised, tools/fuzz.py does so for millions of files.
+A new reader is one entry of READERS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gzip
+import io
+import os
+import pickle
+import random
+import signal
+import sys
+import tempfile
+import threading
+import tracemalloc
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from places import DATA
+
+from fastw2v import Word2Vec
+from fastw2v._files.word2vec_format import read_counts
+from fastw2v.base_model import BaseModel, load_book_pickle
+from fastw2v.datasets import build_corpus, read_pairs, read_text, sequence, tokenize
+from fastw2v.keyed_vectors import KeyedVectors
+from fastw2v.models import CBOW, CharTranslator
+from fastw2v.optimizer import SGD, Adam
+from fastw2v.text_model import TextModel
+from fastw2v.trainer import Trainer
+from fastw2v.util import create_contexts_target
+from fastw2v.word2vec import WeightDelta, weight_delta
+from fastw2v.word2vec.training import read_ids
+
+BOOK = DATA / "book_files"
+ERRORS = (OSError, ValueError)  # what a reader may raise for a file, and nothing else
+SECONDS = 5.0  # more than any file of a few kilobytes may take
+FREE_BYTES = 16 << 20  # what a reader may hold whatever the size of the file
+BYTES_PER_BYTE = 64  # and beside that, for each byte of the file
+
+
+class Reader(NamedTuple):
+    """What reads a file of one kind to its end, and whole files of that kind."""
+
+    read: Callable[[str], Any]
+    seeds: Callable[[], list[bytes]]
+    words: Sequence[bytes] = ()  # what stands in such files and means something
+    damage: Callable[..., bytes] | None = None  # (rng, whole files, words); None is `damaged`
+
+
+def _written(write: Callable[[str], Any], name: str = "file") -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, name))
+        write(path)
+        return Path(path).read_bytes()
+
+
+# Samples -------------------------------------------------------------------------------------
+
+WORDS = ["the", "of", "it's", "日本", "a_b", "Ü"]
+
+
+def _vectors(D: int = 3) -> KeyedVectors:
+    table = np.random.default_rng(0).standard_normal((len(WORDS), D)).astype(np.float32)
+    return KeyedVectors.from_words(WORDS, table)
+
+
+def _word2vec_files(binary: bool) -> list[bytes]:
+    made = []
+    for D in (1, 3, 9):
+        for header in (True,) if binary else (True, False):
+            made.append(
+                _written(
+                    lambda path, D=D, header=header: _vectors(D).save_word2vec_format(
+                        path, binary=binary, write_header=header
+                    )
+                )
+            )
+    made.append(
+        b"2 2\nx \0\0\0\0\0\0\0\0\ny \0\0\0\0\0\0\0\0\n" if binary else b"2 2\na b 1 2\nc 1 2\n"
+    )
+    return [*made, gzip.compress(made[0], mtime=0)]
+
+
+class _Model(BaseModel):
+    def __init__(self) -> None:
+        self.params = [np.zeros((3, 2), np.float32), np.zeros(4, np.float64)]
+        self.grads = [np.zeros_like(param) for param in self.params]
+
+
+def _load_params(path: str) -> list[np.ndarray]:
+    model = _Model()
+    model.load_params(path)
+    return model.params
+
+
+def _params(name: str) -> bytes:
+    return _written(lambda path: _Model().save_params(path), name)
+
+
+def _book_pickles() -> list[bytes]:
+    things = [
+        [np.ones((3, 2), np.float16), np.arange(4.0)],
+        {"word_vecs": np.ones((2, 3)), "word_to_id": {"a": 0, "b": 1}, "id_to_word": {0: "a"}},
+        [np.float32(2), np.int64(3), "text", b"bytes", None, True, 1.5, (1, 2, 3), 10**18],
+        [np.asfortranarray(np.arange(6).reshape(2, 3)), np.zeros(0), np.array([True])],
+    ]
+    made = [pickle.dumps(thing, protocol) for thing in things for protocol in (2, 4, 5)]
+    return [*made, (BOOK / "cbow_params.pkl").read_bytes()]
+
+
+def _word_pickles() -> list[bytes]:
+    table = np.ones((2, 3), np.float16)
+    content = {"word_vecs": table, "word_to_id": {"a": 0, "b": 1}, "id_to_word": {0: "a", 1: "b"}}
+    return [pickle.dumps(content, protocol) for protocol in (2, 4)]
+
+
+def _text_models() -> list[bytes]:
+    return [
+        _written(TextModel([*WORDS, "<unk>"], kind=kind, size=2).save)
+        for kind in ("rnnlm", "better")
+    ]
+
+
+def _translators() -> list[bytes]:
+    return [
+        _written(CharTranslator(["a", "b"], ["x", "y"], 2, attention=attention).save)
+        for attention in (False, True)
+    ]
+
+
+def _read_corpus(path: str) -> Any:
+    tokens = list(tokenize(read_text(path)))
+    return build_corpus(tokens) if tokens else None
+
+
+def _read_sequences(path: str) -> Any:
+    return sequence.load_data(path)
+
+
+TEXTS = [
+    b"You say goodbye and I say hello.\n\nIt's 7 o'clock ...\n",
+    "日本語の文章。 mixed ＡＢＣ text\tand\ttabs\r\n".encode(),
+    "\ufeffbyte order mark\n".encode(),
+    gzip.compress(b"packed words and packed words\n", mtime=0),
+]
+PAIRS = [
+    "Go.\t行け。\tsource\nHi.\tやっほー。\r\n\nRun!\t走れ。\n".encode(),
+    gzip.compress(b"Go.\tVa !\n", mtime=0),
+]
+SUMS = [
+    b"16+75  _91  \n52+607 _659 \n1+2    _3   \n",
+    b"may 27, 1994_1994-05-27\n8/5/70_1970-08-05",
+]
+
+
+def _containers() -> list[bytes]:
+    return [_written(_vectors(D).save) for D in (1, 5)]
+
+
+TEXT = [WORDS, WORDS[::-1]] * 3
+
+
+def _word2vec(**options: Any) -> Word2Vec:
+    options = {"vector_size": 2, "min_count": 1, "workers": 1, "epochs": 1, "seed": 1} | options
+    return Word2Vec(TEXT, **options)
+
+
+def _word2vec_checkpoints() -> list[bytes]:
+    return [
+        _written(_word2vec(**options).save) for options in ({}, {"hs": 1, "negative": 0}, {"sg": 1})
+    ]
+
+
+def _deltas() -> list[bytes]:
+    made = []
+    for options in ({}, {"hs": 1}):
+        model = _word2vec(**options)
+        tables = [model.wv.vectors, model.syn1neg, model.syn1][: 3 if options else 2]
+        counts = [np.ones(len(table), np.uint32) for table in tables]
+        made.append(_written(weight_delta(model, [table * 2 for table in tables], counts).save))
+    return made
+
+
+@functools.cache
+def _text_beside_checkpoint() -> tuple[Any, bytes]:
+    """(schedule, file)"""
+    with tempfile.TemporaryDirectory() as folder:
+        model = _word2vec(checkpoint=str(Path(folder, "model")))
+        return model._schedule, Path(folder, "model.ids").read_bytes()
+
+
+def _read_ids(path: str) -> None:
+    read_ids(path, len(WORDS), _text_beside_checkpoint()[0])
+
+
+_CORPUS = np.arange(40) % 7
+
+
+def _trainer(optimizer: Any) -> Trainer:
+    return Trainer(CBOW(7, 2, 1, _CORPUS), optimizer)
+
+
+def _trainings() -> list[bytes]:
+    """Between two fits, and in the midst of one."""
+    made = []
+    for optimizer in (SGD(), Adam()):
+        trainer = _trainer(optimizer)
+        contexts, target = create_contexts_target(_CORPUS, 1)
+        trainer.fit(contexts, target, 1, 8, eval_interval=None)
+        made.append(_written(trainer.save))
+        trainer._position = {"epochs": 1, "k": 2, "known": {"data": 3}, "idx": np.arange(4)}
+        made.append(_written(trainer.save))
+    return made
+
+
+def _resume(path: str) -> None:
+    Trainer.resume(path, CBOW(7, 2, 1, _CORPUS))
+
+
+JUDGED = "# of people\nthe\tof\t7.5\nit's\t日本\t1e-3\nthe\tnone\t3\nÜ\ta_b\t-2\n".encode()
+QUESTIONS = ": first\nthe of it's 日本\na_b Ü the of\n: second\nthe none of Ü\n".encode()
+COUNTS = [
+    b"the 12\nof 7\nit's 3\n" + "日本 2\na_b 1\nÜ 1\n".encode(),
+    b"the 9223372036854775807\n",
+]
+
+
+# Damage --------------------------------------------------------------------------------------
+
+NUMBERS = [
+    *(b"0", b"-1", b"1", b"2", b"3", b"7", b"1e309", b"-1e400", b"nan", b"inf", b"1_0", b"0x10"),
+    *(b"%d" % (2**k + d) for k in (7, 8, 15, 16, 31, 32, 62, 63, 64) for d in (-1, 0)),
+    *(b"9" * n for n in (5, 13, 14, 40, 4400)),
+]
+BYTES = [
+    *(b"\0", b"\n", b"\r\n", b" ", b"\t", b"\xff", b"\x80", b"\x7f", b"\xe3\x80\x80", b"\xed\xa0"),
+    *(b"\xef\xbb\xbf", b"\xff\xfe", b"\x1f\x8b", b"PK\x03\x04", b"\xc2\x85", b"\xe2\x80\xa8"),
+    *((2**k - 1).to_bytes(8, "little") for k in (31, 32, 63, 64)),
+    b"A" * 5000,
+]
+
+
+def damaged(rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()) -> bytes:
+    """One of the files with a few changes, most often one."""
+    data = bytearray(rng.choice(files))
+    for _ in range(1 if rng.random() < 0.5 else rng.randrange(2, 9)):
+        at = rng.randrange(len(data) + 1)
+        end = min(len(data), at + rng.choice((1, 1, 2, 4, 8, 16, 64)))
+        what = rng.randrange(9)
+        if what == 0 and at < len(data):
+            data[at] ^= 1 << rng.randrange(8)
+        elif what == 1 and at < len(data):
+            data[at] = rng.randrange(256)
+        elif what == 2:
+            data[at:at] = rng.choice(words or BYTES)
+        elif what == 3:
+            data[at:end] = rng.choice(BYTES)
+        elif what == 4:
+            del data[at:end]
+        elif what == 5:
+            data[at:at] = data[at:end] * rng.choice((1, 1, 2, 50))
+        elif what == 6:
+            other = rng.choice(files)
+            begin = rng.randrange(len(other) + 1)
+            data[at : end if rng.random() < 0.5 else at] = other[begin : begin + end - at + 8]
+        elif what == 7:
+            del data[at:]
+        else:
+            begin = at
+            while begin < len(data) and not 48 <= data[begin] <= 57:
+                begin += 1
+            end = begin
+            while end < len(data) and 48 <= data[end] <= 57:
+                end += 1
+            data[begin:end] = rng.choice(NUMBERS)
+    return bytes(data)
+
+
+def damaged_archive(
+    rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()
+) -> bytes:
+    """A zip archive: damaged itself, or whole with damaged members."""
+    if rng.random() < 0.3:
+        return damaged(rng, files, words)
+    with zipfile.ZipFile(io.BytesIO(rng.choice(files))) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    victim = rng.choice(list(members))
+    members[victim] = damaged(rng, [members[victim]], words)
+    if rng.random() < 0.1:
+        members.pop(rng.choice(list(members)))
+    packing = zipfile.ZIP_DEFLATED if rng.random() < 0.1 else zipfile.ZIP_STORED
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", packing) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a name twice
+        for name, content in members.items():
+            archive.writestr(name, content)
+        if rng.random() < 0.02:
+            archive.writestr(victim, members.get(victim, b""))
+    data = buffer.getvalue()
+    return damaged(rng, [data], words) if rng.random() < 0.1 else data
+
+
+def damaged_container(
+    rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()
+) -> bytes:
+    """A file of ours: damaged anywhere, or with a damaged header of the right length."""
+    data = rng.choice(files)
+    if rng.random() < 0.3:
+        return damaged(rng, [data], words)
+    length = int.from_bytes(data[8:16], "little")
+    header = damaged(rng, [data[16 : 16 + length]], words)
+    start = data[:8] + len(header).to_bytes(8, "little") + header
+    return start + bytes(-len(start) % 64) + data[-(-(16 + length) // 64) * 64 :]
+
+
+def damaged_text(rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()) -> bytes:
+    """A text, sometimes packed as gzip after the damage."""
+    data = damaged(rng, files, words)
+    return gzip.compress(data, 1, mtime=0) if rng.random() < 0.1 else data
+
+
+# The table -----------------------------------------------------------------------------------
+
+TEXT_WORDS = [b"\n", b"\n\n", b"\t", b" ", b"_", "\u3000".encode(), "\u2028".encode(), b"\r"]
+VECTOR_WORDS = [b" ", b"\n", b"3 3\n", b"6 3\n", b"6 100000\n", b"1000000000000 1\n", *NUMBERS]
+ARRAY_WORDS = [
+    *(b"'descr': '<f4'", b"'|O'", b"'<U9'", b"'fortran_order': True", b"'shape': (9,)", b"(3, 2)"),
+    *(b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00", b"exit()", b"[('a', '<f4')]", *NUMBERS),
+]
+SETTINGS_WORDS = [*ARRAY_WORDS, b"true", b"null", b"[]", b"{}", b'"', b"[" * 3000, b"-0.0"]
+HEADER_WORDS = [*SETTINGS_WORDS, b'"<f4"', b'"|u1"', b'"<i8"', b'"str"', b'"int"', b"NaN"]
+TRAINING_WORDS = [*HEADER_WORDS, b'"array"', b'"S999999999"', b'"PCG64"', b'"fit"', b"Infinity"]
+PICKLE_WORDS = [
+    *(bytes([code]) for code in range(256)),
+    *(b"cos\nsystem\n", b"cbuiltins\neval\n", b"\x8c\x05posix\x8c\x06system\x93", b"\x82\x01"),
+    *(b"cnumpy\nndarray\n", b"cnumpy._core.multiarray\n_reconstruct\n", b"cnumpy\ndtype\n"),
+    *(b"cnumpy._core.numeric\n_frombuffer\n", b"cnumpy.core.multiarray\nscalar\n", b"(" * 50),
+    *(b"c_codecs\nencode\n", b"\x85" * 2000, b"]" * 200, b"q\x00", b"h\x00", b"j\xff\xff\xff\x7f"),
+]
+
+READERS: dict[str, Reader] = {
+    "word2vec text": Reader(
+        lambda path: KeyedVectors.load_word2vec_format(path, binary=False),
+        lambda: _word2vec_files(binary=False),
+        VECTOR_WORDS,
+        damaged_text,
+    ),
+    "word2vec binary": Reader(
+        lambda path: KeyedVectors.load_word2vec_format(path, binary=True),
+        lambda: _word2vec_files(binary=True),
+        VECTOR_WORDS,
+        damaged_text,
+    ),
+    "vectors": Reader(
+        KeyedVectors.load,
+        lambda: _word2vec_files(True) + _word2vec_files(False) + _word_pickles(),
+        VECTOR_WORDS,
+    ),
+    "book pickle": Reader(load_book_pickle, _book_pickles, PICKLE_WORDS),
+    "parameters": Reader(_load_params, lambda: [_params("m.pkl")], PICKLE_WORDS),
+    "parameters npz": Reader(
+        _load_params, lambda: [_params("m.npz")], ARRAY_WORDS, damaged_archive
+    ),
+    "text model": Reader(TextModel.load, _text_models, SETTINGS_WORDS, damaged_archive),
+    "translator": Reader(CharTranslator.load, _translators, SETTINGS_WORDS, damaged_archive),
+    "pairs": Reader(read_pairs, lambda: PAIRS, TEXT_WORDS, damaged_text),
+    "corpus": Reader(_read_corpus, lambda: TEXTS, TEXT_WORDS, damaged_text),
+    "counts": Reader(read_counts, lambda: COUNTS, [*TEXT_WORDS, *NUMBERS], damaged_text),
+    "judged pairs": Reader(
+        lambda path: _vectors().evaluate_word_pairs(path),
+        lambda: [JUDGED],
+        [*TEXT_WORDS, *NUMBERS],
+        damaged_text,
+    ),
+    "questions": Reader(
+        lambda path: _vectors().evaluate_word_analogies(path),
+        lambda: [QUESTIONS],
+        [*TEXT_WORDS, b": ", b"\n:", b"the of "],
+        damaged_text,
+    ),
+    "sequences": Reader(_read_sequences, lambda: SUMS, TEXT_WORDS, damaged_text),
+    "container": Reader(KeyedVectors.load, _containers, HEADER_WORDS, damaged_container),
+    "checkpoint": Reader(Word2Vec.load, _word2vec_checkpoints, HEADER_WORDS, damaged_container),
+    "encoded text": Reader(
+        _read_ids, lambda: [_text_beside_checkpoint()[1]], HEADER_WORDS, damaged_container
+    ),
+    "weight delta": Reader(WeightDelta.load, _deltas, HEADER_WORDS, damaged_container),
+    "training": Reader(_resume, _trainings, TRAINING_WORDS, damaged_archive),
+}
+SUFFIX = {"parameters npz": ".npz"}  # of the file, where the reader looks at it
+
+
+def path_for(name: str, folder: str | os.PathLike[str]) -> str:
+    return os.path.join(folder, "file" + SUFFIX.get(name, ""))
+
+
+def whole_files(name: str, folder: str | os.PathLike[str]) -> list[bytes]:
+    """Files that the reader takes; each has been read once, so that all imports are done."""
+    files = READERS[name].seeds()
+    path = path_for(name, folder)
+    for data in files:
+        Path(path).write_bytes(data)
+        READERS[name].read(path)
+    return files
+
+
+def damage(name: str, rng: random.Random, files: Sequence[bytes]) -> bytes:
+    reader = READERS[name]
+    return (reader.damage or damaged)(rng, files, reader.words)
+
+
+# What nobody may do who reads a file ---------------------------------------------------------
+
+_FORBIDDEN = (
+    *("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.startfile"),
+    *("subprocess.", "socket.", "ctypes.", "pickle.find_class", "shutil.", "exec", "pty.spawn"),
+    *("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.chmod", "os.link", "os.symlink"),
+)
+_caught: list[str] = []
+_watching = threading.local()
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if not getattr(_watching, "on", False):
+        return
+    if (
+        event == "exec"
+        and arguments[0].co_name == "<module>"
+        and os.path.isfile(arguments[0].co_filename)
+    ):
+        return  # a module of Python or numpy that is imported when it is first needed
+    wrote = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
+    if wrote or event.startswith(_FORBIDDEN):
+        _caught.append(f"{event} {arguments!r:.100}")
+
+
+class Misbehaved(AssertionError):
+    """A reader did what no reader may do for any file."""
+
+
+@contextlib.contextmanager
+def _alarm() -> Iterator[None]:
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def late(*_: object) -> None:
+        raise Misbehaved(f"takes more than {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+_audited = False
+
+
+def attempt(name: str, path: str, size: int, memory: bool) -> str:
+    """Read a file of that many bytes: "read" or "refused". `Misbehaved` for anything else.
+
+    memory: also measure what it allocates, which takes a while.
+    """
+    global _audited
+    if not _audited:
+        sys.addaudithook(_audit)
+        _audited = True
+    _caught.clear()
+    if memory:
+        tracemalloc.start()
+    _watching.on = True
+    try:
+        with _alarm(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            READERS[name].read(path)
+        answer = "read"
+    except ERRORS as error:
+        if not str(error):
+            raise Misbehaved(f"an error without a message: {error!r}") from error
+        answer = "refused"
+    except Misbehaved:
+        raise
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise Misbehaved(f"{type(error).__name__}: {error!s:.200}") from error
+    finally:
+        _watching.on = False
+        if memory:
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+    if _caught:
+        raise Misbehaved(f"does {_caught[0]}")
+    if memory and peak > FREE_BYTES + BYTES_PER_BYTE * size:
+        raise Misbehaved(f"allocates {peak} bytes for a file of {size}")
+    return answer

@@ -1,0 +1,361 @@
+"""Training that goes on from a file: the bits of a run that was never interrupted."""
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from conftest import assert_same_bits
+
+from fastw2v._files import atomic
+from fastw2v._rows import replay
+from fastw2v._training import checkpoint as _checkpoint
+from fastw2v.models import CBOW, BetterRnnlm, NCESkipGram, Rnnlm, SkipGram
+from fastw2v.optimizer import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
+from fastw2v.trainer import RnnlmTrainer, Trainer, _Fit
+from fastw2v.util import create_contexts_target
+
+V, H, WINDOW = 60, 12, 2
+CORPUS = np.concatenate([np.arange(V), np.random.default_rng(0).zipf(1.3, 400) % V])
+CONTEXTS, TARGET = create_contexts_target(CORPUS, WINDOW)
+CONTEXTS, TARGET = CONTEXTS[:130], TARGET[:130]  # 13 iterations an epoch
+
+
+class Killed(BaseException):
+    """As if the process had ended here: nothing of it is used afterwards."""
+
+
+@pytest.fixture(autouse=True)
+def any_size(monkeypatch):
+    monkeypatch.setattr(replay, "_FEWEST", 1)
+
+
+def word2vec(model_class=CBOW, **options):
+    return model_class(V, H, WINDOW, CORPUS, **options)
+
+
+class OwnSampler:
+    """One of a reader's own, with a random generator of its own."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(5)
+
+    def get_negative_sample(self, target):
+        return self.rng.integers(0, V, (len(target), 5))
+
+
+def with_own_sampler():
+    model = word2vec()
+    model.ns_loss.sampler = OwnSampler()
+    return model
+
+
+def fit(trainer, **more):
+    if isinstance(trainer, RnnlmTrainer):
+        trainer.fit(CORPUS[:-1], CORPUS[1:], 3, 5, 7, 0.5, eval_interval=4, **more)
+    else:
+        trainer.fit(CONTEXTS, TARGET, 3, 10, max_grad=0.5, eval_interval=4, **more)
+
+
+def result(trainer):
+    optimizer = trainer.optimizer
+    states = [a for name in optimizer._states for a in getattr(optimizer, name)]
+    lines = trainer.loss_list if isinstance(trainer, Trainer) else trainer.ppl_list
+    return [*trainer.model.params, *states, np.array(lines), np.array(trainer.current_epoch),
+            np.random.rand(3)]  # fmt: skip
+
+
+def assert_same_results(mine, theirs):
+    for a, b in zip(mine, theirs, strict=True):
+        assert_same_bits(np.asarray(a), np.asarray(b))
+
+
+def kill_at(monkeypatch, n):
+    """Die at the n-th of the moments: begins of steps, ends of them, and parts of a file's way."""
+    moments = itertools.count()
+
+    def dying(function):
+        def call(*args, **kwargs):
+            if next(moments) == n:
+                raise Killed
+            return function(*args, **kwargs)
+
+        return call
+
+    from fastw2v import trainer
+
+    monkeypatch.setattr(trainer._Fit, "step", dying(trainer._Fit.step))
+    monkeypatch.setattr(trainer, "clip_by_norm", dying(trainer.clip_by_norm))
+    monkeypatch.setattr(atomic.os, "fsync", dying(atomic.os.fsync))
+    monkeypatch.setattr(atomic.os, "replace", dying(atomic.os.replace))
+    monkeypatch.setattr(_checkpoint.np, "savez", dying(_checkpoint.np.savez))
+
+
+def killed_again_and_again(make, trainer_class, path, moments):
+    """The trainer of a run that ends several times and goes on from its file; how often it did."""
+    np.random.seed(7)
+    trainer, resumed = trainer_class(*make()), 0
+    for n in moments:
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(patch, n)
+            try:
+                fit(trainer, checkpoint=path, every=4)
+            except Killed:
+                pass
+            else:
+                return trainer, resumed
+        np.random.seed(n)  # nothing in a new process is as it was
+        model, _ = make()
+        if path.exists():
+            trainer = trainer_class.resume(path, model)
+            resumed += 1
+        else:
+            np.random.seed(7)
+            trainer = trainer_class(*make())
+    fit(trainer, checkpoint=path, every=4)
+    return trainer, resumed
+
+
+MAKERS = {
+    "cbow": (Trainer, lambda: (word2vec(), Adam(0.01))),
+    "cbow with a generator": (
+        Trainer,
+        lambda: (word2vec(rng=np.random.default_rng(3)), Momentum(0.1)),
+    ),
+    "cbow with a sampler": (Trainer, lambda: (with_own_sampler(), Adam(0.01))),
+    "skip-gram": (Trainer, lambda: (word2vec(SkipGram), Nesterov(0.1))),
+    "rmsprop": (Trainer, lambda: (word2vec(), RMSprop(0.01))),
+    "adagrad": (Trainer, lambda: (word2vec(), AdaGrad(0.1))),
+    "sgd": (Trainer, lambda: (word2vec(), SGD(0.5))),
+    "rnnlm": (RnnlmTrainer, lambda: (Rnnlm(V, 8, 9), Adam(0.01))),
+    "better": (
+        RnnlmTrainer,
+        lambda: (BetterRnnlm(V, 8, 8, rng=np.random.default_rng(1)), Adam(0.01)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_killed_at_random_moments(name, tmp_path, capsys):
+    trainer_class, make = MAKERS[name]
+    np.random.seed(7)
+    whole = trainer_class(*make())
+    fit(whole)
+    expected = result(whole)
+    rng = np.random.default_rng(len(name))
+    total = 0
+    for run in range(3):
+        path = tmp_path / f"{run}.npz"
+        moments = rng.integers(0, 40, 6).tolist()
+        mine, resumed = killed_again_and_again(make, trainer_class, path, moments)
+        assert_same_results(result(mine), expected)
+        total += resumed
+    assert total >= 6
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_process_that_ends_without_a_word(tmp_path):
+    """The same with real processes; each leaves in the middle of a step or of a file."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        textwrap.dedent("""
+        import os, sys
+        import numpy as np
+        from fastw2v import trainer
+        from fastw2v._files import atomic
+        from fastw2v.models import CBOW
+        from fastw2v.optimizer import Adam
+        from fastw2v.trainer import Trainer
+
+        path, leave = sys.argv[1], int(sys.argv[2])
+        corpus = np.arange(3000) * 7919 % 2500
+        contexts = np.stack([corpus[:-2], corpus[2:]], 1)[:600]
+        np.random.seed(3)
+        model = CBOW(2500, 8, 1, np.arange(2500), sample_size=2)
+        run = Trainer(model, Adam()) if not os.path.exists(path) else Trainer.resume(path, model)
+        count = 0
+        def leaving(function):
+            def call(*args, **kwargs):
+                global count
+                count += 1
+                if count == leave:
+                    os._exit(9)
+                return function(*args, **kwargs)
+            return call
+        trainer._Fit._update = leaving(trainer._Fit._update)
+        atomic.os.fsync = leaving(atomic.os.fsync)
+        run.fit(contexts, corpus[1:601], 2, 20, eval_interval=None, checkpoint=path, every=5)
+        np.savez(path + ".weights.npz", *model.params, *run.optimizer.m, *run.optimizer.v)
+        """)
+    )
+
+    def train(path, leave):
+        command = [sys.executable, str(script), str(path), str(leave)]
+        return subprocess.run(command, check=False, timeout=120).returncode
+
+    whole, broken = tmp_path / "whole.npz", tmp_path / "broken.npz"
+    assert train(whole, -1) == 0
+    assert [train(broken, leave) for leave in (17, 23, 9, -1)] == [9, 9, 9, 0]
+    with (
+        np.load(f"{whole}.weights.npz") as expected,
+        np.load(f"{broken}.weights.npz") as mine,
+    ):
+        assert_same_results([*mine.values()], [*expected.values()])
+
+
+def test_ctrl_c_then_save_and_resume(tmp_path, capsys):
+    np.random.seed(7)
+    whole = Trainer(word2vec(), Adam(0.01))
+    fit(whole)
+    expected = result(whole)
+    for at in (1, 13, 20):
+        np.random.seed(7)
+        trainer = Trainer(word2vec(), Adam(0.01))
+        update, count = _Fit._update, itertools.count(1)
+
+        def interrupted(self, update=update, count=count, at=at):
+            if next(count) == at:
+                signal.raise_signal(signal.SIGINT)
+            update(self)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_Fit, "_update", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                fit(trainer)
+        np.random.rand(5)
+        trainer.save(tmp_path / "state.npz")
+        again = Trainer.resume(tmp_path / "state.npz", word2vec())
+        assert again.optimizer.iter == at
+        fit(again)
+        assert_same_results(result(again), expected)
+
+
+def test_after_its_end_a_fit_has_nothing_left_to_do(tmp_path, capsys):
+    path = tmp_path / "state.npz"
+    np.random.seed(7)
+    trainer = Trainer(word2vec(), Adam())
+    fit(trainer, checkpoint=path)
+    before = [W.copy() for W in trainer.model.params]
+    again = Trainer.resume(path, word2vec())
+    fit(again, checkpoint=path)
+    assert_same_results(again.model.params, before)
+    assert again.current_epoch == 3
+    fit(again)  # one more
+    assert again.current_epoch == 6
+
+
+def test_between_fits(tmp_path, capsys):
+    results = []
+    for saved in (False, True):
+        np.random.seed(7)
+        trainer = Trainer(NCESkipGram(V, 8, num_sampled=4), Adam(0.01, row_sparse=True))
+        batches = [(CORPUS[k : k + 20], CORPUS[k + 1 : k + 21]) for k in range(0, 400, 20)]
+        trainer.fit_batches(batches, 10)
+        if saved:
+            trainer.save(tmp_path / "state.npz")
+            np.random.seed(0)
+            trainer = Trainer.resume(tmp_path / "state.npz", NCESkipGram(V, 8, num_sampled=4))
+            np.random.seed(0)
+            trainer = Trainer.resume(tmp_path / "state.npz", NCESkipGram(V, 8, num_sampled=4))
+            assert trainer.optimizer.row_sparse is True
+        trainer.fit_batches(batches, 10)
+        results.append(result(trainer))
+    assert_same_results(*results)
+
+
+def test_what_does_not_fit_is_told_before_anything_changes(tmp_path, capsys):
+    path = tmp_path / "state.npz"
+    trainer = Trainer(word2vec(), Adam())
+    trainer.fit(CONTEXTS, TARGET, 1, 10, checkpoint=path)
+    with pytest.raises(FileNotFoundError, match="No file: nowhere"):
+        Trainer.resume("nowhere.npz", word2vec())
+    for model, words in (
+        (word2vec(SkipGram), "model: expected a CBOW"),
+        (CBOW(V, H + 1, WINDOW, CORPUS), "shape"),
+    ):
+        before = [W.copy() for W in model.params]
+        with pytest.raises(ValueError, match=words):
+            Trainer.resume(path, model)
+        assert_same_results(model.params, before)
+    with pytest.raises(ValueError, match="trainer: expected a Trainer"):
+        RnnlmTrainer.resume(path, word2vec())
+    (tmp_path / "other.npz").write_bytes(b"PK\x03\x04 and no more")
+    np.savez(tmp_path / "arrays.npz", a=np.ones(3))
+    for name in ("other.npz", "arrays.npz"):
+        with pytest.raises(ValueError, match="expected a file that Trainer.save wrote"):
+            Trainer.resume(tmp_path / name, word2vec())
+    generated = word2vec(rng=np.random.default_rng(0))
+    Trainer(generated, Adam()).save(tmp_path / "generated.npz")
+    with pytest.raises(ValueError, match="expected it to have .*rng"):
+        Trainer.resume(tmp_path / "generated.npz", word2vec())
+    with pytest.raises(TypeError, match="optimizer: expected one of SGD"):
+        Trainer(word2vec(), type("Mine", (Adam,), {})()).save(path)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        trainer.fit(CONTEXTS, TARGET, checkpoint=tmp_path / "no" / "state.npz")
+    with pytest.raises(TypeError, match="every: expected"):
+        trainer.fit(CONTEXTS, TARGET, checkpoint=path, every=0.5)
+
+
+def test_a_fit_of_other_data_or_settings_is_refused(tmp_path, capsys):
+    path = tmp_path / "state.npz"
+    Trainer(word2vec(), Adam()).fit(CONTEXTS, TARGET, 1, 10, checkpoint=path)
+    again = Trainer.resume(path, word2vec())
+    with pytest.raises(ValueError, match="data: expected the data, as in the fit"):
+        again.fit(CONTEXTS[::-1], TARGET, 2, 10)
+    with pytest.raises(ValueError, match="batch_size: expected 10, as in the fit"):
+        again.fit(CONTEXTS, TARGET, 2, 20)
+    again.fit(CONTEXTS, TARGET, 2, 10)
+    assert again.current_epoch == 2
+
+
+def test_no_pickle_in_the_file_and_the_level_is_named(tmp_path, capsys):
+    path = tmp_path / "state.npz"
+    Trainer(word2vec(), Adam()).fit(CONTEXTS, TARGET, 1, 10, checkpoint=path)
+    with np.load(path, allow_pickle=False) as archive:
+        content = dict(archive)
+    about = json.loads(bytes(content["about"]))
+    about["level"] = "another"
+    content["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    np.savez(path, **content)
+    with pytest.warns(RuntimeWarning, match="was saved on level another"):
+        Trainer.resume(path, word2vec())
+
+
+def test_resumed_saved_and_resumed(tmp_path, monkeypatch, capsys):
+    np.random.seed(1)
+    whole = Trainer(word2vec(), Adam())
+    fit(whole)
+    expected = result(whole)
+    np.random.seed(1)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        kill_at(patched, 60)
+        fit(Trainer(word2vec(), Adam()), checkpoint=tmp_path / "a.npz", every=3)
+    first = Trainer.resume(tmp_path / "a.npz", word2vec())
+    np.random.rand(7)
+    first.save(tmp_path / "b.npz")
+    second = Trainer.resume(tmp_path / "b.npz", word2vec())
+    fit(second)
+    assert_same_results(result(second), expected)
+
+
+def test_a_damaged_file_changes_nothing(tmp_path, capsys):
+    trainer = Trainer(word2vec(), Adam())
+    fit(trainer)
+    trainer.save(tmp_path / "a.npz")
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    model = word2vec()
+    before = [np.array(W) for W in model.params]
+    for at in range(len(data) // 3, len(data) - 2000, len(data) // 7):
+        damaged = bytearray(data)
+        damaged[at] ^= 1
+        (tmp_path / "b.npz").write_bytes(damaged)
+        with pytest.raises(ValueError, match="damaged or"):
+            Trainer.resume(tmp_path / "b.npz", model)
+        assert_same_results(model.params, before)
+    np.save(tmp_path / "c.npy", np.zeros(3))
+    with pytest.raises(ValueError, match="damaged or foreign"):
+        Trainer.resume(tmp_path / "c.npy", model)

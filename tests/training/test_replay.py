@@ -1,0 +1,765 @@
+"""Updates of rows that wait: the bits of the dense pass, whoever looks whenever he may."""
+
+import copy
+import gc
+import os
+import pickle
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from conftest import N_PARTS, assert_same_bits
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fastw2v import RowGrad
+from fastw2v._kernels import _optimizer, specialise
+from fastw2v._rows import deferred, replay
+from fastw2v.base_model import BaseModel
+from fastw2v.candidate_sampling import NCELoss
+from fastw2v.keyed_vectors import KeyedVectors
+from fastw2v.layers import Affine, Embedding, MatMul
+from fastw2v.models import CBOW, BetterRnnlm, NCESkipGram, Rnnlm, SkipGram
+from fastw2v.negative_sampling_layer import EmbeddingDot, NegativeSamplingLoss, UnigramSampler
+from fastw2v.optimizer import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
+from fastw2v.time_layers import TimeEmbedding
+from fastw2v.trainer import RnnlmTrainer, Trainer, remove_duplicate
+from fastw2v.util import create_contexts_target
+
+V, H, WINDOW = 300, 35, 2
+CORPUS = np.concatenate([np.arange(V), np.random.default_rng(0).zipf(1.3, 4000) % V])
+CONTEXTS, TARGET = create_contexts_target(CORPUS, WINDOW)
+OPTIMIZERS = [SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam]
+
+
+def dense(kind, *args, **kwargs):
+    """Our optimizer; but a subclass, so that fit calls its update and rows do not wait."""
+    return type("Dense", (kind,), {})(*args, **kwargs)
+
+
+def states(optimizer):
+    return [array for name in optimizer._states for array in getattr(optimizer, name) or []]
+
+
+def assert_all_same_bits(mine, theirs):
+    for a, b in zip(mine, theirs, strict=True):
+        assert_same_bits(np.asarray(a), np.asarray(b))
+
+
+@pytest.fixture(autouse=True)
+def any_size(monkeypatch):
+    monkeypatch.setattr(replay, "_FEWEST", 1)
+
+
+@pytest.fixture
+def waited(monkeypatch):
+    """A number for each step in which rows could wait: of tables."""
+    steps = []
+    end = replay.Replay.end
+
+    def count(self):
+        steps.append(sum(table is not None for table in self.tables))
+        end(self)
+
+    monkeypatch.setattr(replay.Replay, "end", count)
+    return steps
+
+
+# ---- in fit
+
+
+def trained(model_class, optimizer, fits=((2, 10),), **options):
+    """Weights, moments, gradients and losses after fits of so many epochs in batches of so many."""
+    np.random.seed(1)
+    model = model_class(V, H, WINDOW, CORPUS)
+    trainer = Trainer(model, optimizer)
+    for epochs, batch in fits:
+        n = 60 * batch
+        trainer.fit(CONTEXTS[:n], TARGET[:n], epochs, batch, eval_interval=7, **options)
+    grads = [sum(g for w, g in zip(model.params, model.grads, strict=True) if w is W) for W in
+             (model.params[0], model.params[-1])]  # fmt: skip
+    W = [model.params[0], model.params[-1]]
+    return [*W, *states(optimizer), *grads, np.array(trainer.loss_list)]
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize("model_class", [CBOW, SkipGram])
+@pytest.mark.parametrize("max_grad", [None, 0.01])
+def test_same_bits_as_the_dense_pass(kind, model_class, max_grad, capsys, waited):
+    fits = ((2, 10), (1, 40), (1, 3))
+    mine = trained(model_class, kind(0.1), fits, max_grad=max_grad)
+    assert waited == [2] * (4 * 60)
+    theirs = trained(model_class, dense(kind, 0.1), fits, max_grad=max_grad)
+    assert len(waited) == 4 * 60
+    assert_all_same_bits(mine, theirs)
+
+
+def test_same_bits_for_any_number_of_parts_and_over_flushes(capsys, all_parts, monkeypatch):
+    expected = trained(CBOW, dense(Adam))
+    monkeypatch.setattr(replay, "_HISTORY", 13)
+    monkeypatch.setattr(replay, "_BLOCK", 7)
+    for n in N_PARTS:
+        all_parts(n)
+        assert_all_same_bits(trained(CBOW, Adam()), expected)
+
+
+def test_rows_are_at_the_present_after_an_exception(capsys, waited):
+    results = []
+    for optimizer in (Adam(), dense(Adam)):
+        np.random.seed(1)
+        model = CBOW(V, H, WINDOW, CORPUS)
+        contexts = CONTEXTS[:400].copy()
+        np.random.seed(2)
+        contexts[np.random.permutation(400)[220]] = V  # met in step 23
+        np.random.seed(2)
+        with pytest.raises(IndexError, match="contexts: id 300"):
+            Trainer(model, optimizer).fit(contexts, TARGET[:400], 1, 10)
+        assert optimizer.iter == 22 and not deferred.TABLES
+        results.append([model.params[0].copy(), model.params[-1].copy(), *optimizer.m])
+    assert len(waited) == 22
+    assert_all_same_bits(*results)
+
+
+def test_only_where_all_code_that_reads_the_tables_is_ours(capsys, waited):
+    class Sub(CBOW):
+        pass
+
+    def own_sampler():
+        model = CBOW(V, H, WINDOW, CORPUS)
+        draw = model.ns_loss.sampler.get_negative_sample
+        model.ns_loss.sampler.get_negative_sample = lambda target: draw(target)
+        return model
+
+    def own_method():
+        model = CBOW(V, H, WINDOW, CORPUS)
+        model.forward = model.forward
+        return model
+
+    def own_layer():
+        model = CBOW(V, H, WINDOW, CORPUS)
+        model.in_layers[0] = type("Own", (type(model.in_layers[0]),), {})(model.word_vecs)
+        return model
+
+    def own_gradient():
+        model = CBOW(V, H, WINDOW, CORPUS)
+        model.grads[0] = np.zeros_like(model.word_vecs)
+        model.ns_loss.grads[0] = model.grads[2 * WINDOW] = np.zeros_like(model.word_vecs)
+        return model
+
+    square = np.arange(H)
+    for model in (
+        Sub(V, H, WINDOW, CORPUS),
+        own_sampler(),
+        own_method(),
+        own_layer(),
+        own_gradient(),
+        CBOW(H, H, WINDOW, np.concatenate([square, CORPUS % H])),
+    ):
+        n = len(model.word_vecs)
+        Trainer(model, Adam()).fit(CONTEXTS[:50] % n, TARGET[:50] % n, 1, 10)
+    assert waited == []
+    Trainer(CBOW(V, H, WINDOW, CORPUS), Adam()).fit(CONTEXTS[:50], TARGET[:50], 1, 10)
+    assert waited == [2] * 5
+
+
+def test_only_where_it_pays(capsys, waited, monkeypatch):
+    monkeypatch.setattr(replay, "_FEWEST", V + 1)
+    Trainer(CBOW(V, H, WINDOW, CORPUS), Adam()).fit(CONTEXTS[:50], TARGET[:50], 1, 10)
+    assert waited == []
+    monkeypatch.setattr(replay, "_FEWEST", V)
+    Trainer(CBOW(V, H, WINDOW, CORPUS), Adam()).fit(CONTEXTS[:50], TARGET[:50], 1, 10)
+    assert waited == [2] * 5
+
+
+@pytest.mark.parametrize("max_grad", [None, 0.3])
+def test_language_models_let_rows_of_the_embedding_wait(max_grad, capsys, waited):
+    results = []
+    for optimizer in (Adam(0.01), dense(Adam, 0.01)):
+        np.random.seed(3)
+        model = Rnnlm(V, 20, 20)  # the affine weight has the shape of the embedding's transpose
+        RnnlmTrainer(model, optimizer).fit(
+            CORPUS[:-1], CORPUS[1:], 2, 5, 7, max_grad, eval_interval=None
+        )
+        results.append([*model.params, *states(optimizer), *model.grads])
+    assert set(waited) == {1}
+    assert_all_same_bits(*results)
+
+
+def test_a_tied_weight_does_not_wait(capsys, waited):
+    model = BetterRnnlm(V, 20, 20)
+    RnnlmTrainer(model, Adam()).fit(CORPUS[:200], CORPUS[1:201], 1, 5, 7, eval_interval=None)
+    assert waited == []
+
+
+def test_a_weight_tied_by_its_values_is_noticed(capsys, waited):
+    """The transpose test of `remove_duplicate` goes by values: what is equal counts as tied."""
+    results = []
+    for optimizer in (Adam(0.01), dense(Adam, 0.01)):
+        np.random.seed(3)
+        model = Rnnlm(V, 20, 20)
+        model.params[4][...] = model.params[0].T
+        trainer = RnnlmTrainer(model, optimizer)
+        trainer.fit(CORPUS[:36], CORPUS[1:37], 1, 5, 7, eval_interval=None)
+        results.append([*model.params, *states(optimizer)])
+        assert len(optimizer.m) == 5
+    assert_all_same_bits(*results)
+
+
+@pytest.mark.parametrize("max_grad", [None, 0.5])
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_nce_skip_gram(kind, max_grad, waited):
+    def run(optimizer):
+        np.random.seed(3)
+        model = NCESkipGram(30_000, 16, num_sampled=8)  # its bias has several blocks of a sum
+        words = CORPUS * 97 % 30_000
+        batches = [(words[k : k + 20], words[k + 1 : k + 21]) for k in range(0, 1000, 20)]
+        Trainer(model, optimizer).fit_batches(batches, 50, max_grad, eval_interval=None)
+        return [*model.params, *states(optimizer), *model.grads]
+
+    mine = run(kind(0.1))
+    assert waited == [3] * 50
+    assert_all_same_bits(mine, run(dense(kind, 0.1)))
+
+
+def test_batches_of_the_users_own_code_see_the_present(waited):
+    """A generator runs between the steps, and may look at anything."""
+
+    def run(optimizer):
+        np.random.seed(3)
+        model = NCESkipGram(V, 16, num_sampled=8)
+        W, seen = model.params[0], []
+
+        def batches():
+            for k in range(0, 400, 20):
+                seen.append(W.copy())
+                yield CORPUS[k : k + 20], CORPUS[k + 1 : k + 21]
+
+        Trainer(model, optimizer).fit_batches(batches(), 20, eval_interval=None)
+        return seen
+
+    mine = run(Adam())
+    assert waited == []
+    assert_all_same_bits(mine, run(dense(Adam)))
+    assert_all_same_bits(mine[:1], run(Adam(row_sparse=True))[:1])
+    assert waited == [3] * 20  # asked for, so the reader knows
+
+
+def test_a_model_of_the_users_own_is_at_the_present_after_fit(capsys, waited):
+    class Own:
+        def __init__(self):
+            self.embed = Embedding(np.ones((V, 3), "f"))
+            self.params, self.grads = self.embed.params, self.embed.grads
+
+        def forward(self, x, t):
+            self.out = self.embed.forward(x)
+            return self.out.mean()
+
+        def backward(self):
+            self.embed.backward(self.out)
+
+    results = []
+    for sparse in (True, False):
+        np.random.seed(0)
+        model = Own()
+        optimizer = Adam(0.1, row_sparse=sparse)
+        Trainer(model, optimizer).fit(TARGET[:200], TARGET[:200], 2, 10)
+        results.append([*model.params, *states(optimizer)])
+        assert waited == [1] * 40
+    assert_all_same_bits(*results)
+
+
+def test_fit_leaves_the_memory_of_gradients_alone(capsys):
+    model = CBOW(V, H, WINDOW, CORPUS)
+    grad = model.grads[0]
+    seen = []
+    forward = model.ns_loss.sampler._words  # something of ours that is asked in each step
+
+    class Words:
+        n_possible, alias_table = forward.n_possible, forward.alias_table
+
+        @property
+        def p(self):
+            seen.append(np.asarray(grad).any())
+            return forward.p
+
+    model.ns_loss.sampler._words = Words()
+    Trainer(model, Adam()).fit(CONTEXTS[:100], TARGET[:100], 1, 10, eval_interval=None)
+    assert len(seen) >= 10 and not any(seen)
+    rows = np.flatnonzero(np.asarray(grad).any(axis=1))
+    assert len(rows) and set(rows) <= set(grad._tracker.rows[: grad._tracker.n_rows].tolist())
+
+
+# ---- in a loop of the user's own
+
+
+def gradient_steps(kind, sparse, plan, W, **settings):
+    """Weights and states after a plan of (ids, scale, what) on an Embedding, and on the way."""
+    layer = Embedding(W.copy())
+    optimizer = kind(**settings, row_sparse=sparse)
+    seen = []
+    for ids, scale, what in plan:
+        if what == "look":
+            optimizer.flush()
+            seen += [layer.params[0].copy(), *(a.copy() for a in states(optimizer))]
+        elif what == "whole":
+            layer.forward(ids)
+            layer.backward(np.ones((len(ids), W.shape[1]), W.dtype))
+            layer.grads[0][...] = scale
+            optimizer.update(layer.params, layer.grads)
+        elif what == "raise":
+            optimizer.lr *= 4
+        elif what == "lower":
+            optimizer.lr /= 8
+        elif what == "odd":
+            for name in ("beta1", "momentum", "decay_rate"):
+                if hasattr(optimizer, name):
+                    setattr(optimizer, name, 0.3 if getattr(optimizer, name) > 0.5 else 0.95)
+        elif what == "sleep":
+            for _ in range(int(scale)):
+                layer.forward(ids[:1])
+                layer.backward(np.zeros((1, W.shape[1]), W.dtype))
+                optimizer.update(layer.params, layer.grads)
+        else:
+            out = layer.forward(ids)
+            seen.append(out.copy())
+            layer.backward(out * W.dtype.type(scale))
+            optimizer.update(layer.params, layer.grads)
+    optimizer.flush()
+    return [*seen, layer.params[0], *states(optimizer)]
+
+
+plans = st.lists(
+    st.tuples(
+        st.lists(st.integers(0, 11), min_size=1, max_size=5).map(np.array),
+        st.sampled_from([0.0, 1.0, -3.0, 1e-3, 1e-18, 1e-30]),
+        st.sampled_from(["", "", "", "", "look", "whole", "raise", "lower", "odd"]),
+    ),
+    min_size=5,
+    max_size=30,
+)
+KINDS = st.sampled_from(
+    [
+        (SGD, {"lr": 0.1}),
+        (AdaGrad, {"lr": 0.1}),
+        (Momentum, {"lr": 0.1}),
+        (Momentum, {"lr": 0.1, "momentum": 1.0}),
+        (Momentum, {"lr": 0.1, "momentum": -0.5}),
+        (Nesterov, {"lr": 0.1, "momentum": 0.99}),
+        (RMSprop, {"lr": 0.1}),
+        (RMSprop, {"lr": 0.1, "decay_rate": 0.1}),
+        (Adam, {"lr": 0.1}),
+        (Adam, {"lr": 0.1, "beta1": 0.99, "beta2": 0.5}),  # steps may grow without gradient
+        (Adam, {"lr": 0.1, "beta1": 0.0, "beta2": 0.0}),
+        (Adam, {"lr": -0.1}),
+    ]
+)
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(
+    plan=plans, kind=KINDS, dtype=st.sampled_from([np.float32, np.float64]), D=st.integers(1, 70)
+)
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid", "ignore:divide")
+def test_random_plans_give_the_bits_of_the_dense_pass(plan, kind, dtype, D):
+    cls, settings = kind
+    W = np.random.default_rng(D).standard_normal((12, D)).astype(dtype)
+    W[3] *= dtype(1e-30)
+    mine = gradient_steps(cls, True, plan, W, **settings)
+    assert_all_same_bits(mine, gradient_steps(cls, False, plan, W, **settings))
+
+
+@pytest.mark.parametrize("kind", [Momentum, Nesterov, RMSprop, Adam])
+def test_rows_that_sleep_for_thousands_of_steps(kind, dtype):
+    """Moments fade into the smallest numbers, the learning rate rises after weights stopped."""
+    every = np.arange(12)
+    plan = [
+        (every, 1.0, ""),
+        (every[:3], 1700, "sleep"),
+        (every[2:4], 0.0, "raise"),
+        (every[:3], 900, "sleep"),
+        (every[4:6], 1.0, ""),
+        (every[:1], 600, "sleep"),
+        (every[4:6], 1.0, "look"),
+        (every[:1], 300, "sleep"),
+        (every, -1.0, ""),
+    ]
+    W = np.random.default_rng(5).standard_normal((12, 21)).astype(dtype)
+    W[7] *= 1e-25
+    mine = gradient_steps(kind, True, plan, W, lr=0.002)
+    assert_all_same_bits(mine, gradient_steps(kind, False, plan, W, lr=0.002))
+
+
+def users_loop(optimizer, steps=40, look=lambda model: None, copier=lambda model: model):
+    np.random.seed(4)
+    model = copier(CBOW(V, H, WINDOW, CORPUS))
+    for k in range(steps):
+        batch = slice(20 * k, 20 * k + 20)
+        model.forward(CONTEXTS[batch], TARGET[batch])
+        model.backward()
+        params, grads = remove_duplicate(model.params, model.grads)
+        optimizer.update(params, grads)
+        look(model)
+    return model
+
+
+def test_a_users_own_loop(waited):
+    optimizer, other = Adam(row_sparse=True), Adam()
+    mine = users_loop(optimizer)
+    assert waited == [2] * 40
+    theirs = users_loop(other)
+    assert not np.array_equal(mine.params[0], theirs.params[0])  # rows wait
+    optimizer.flush()
+    assert_all_same_bits(
+        [mine.params[0], mine.params[-1], *states(optimizer)],
+        [theirs.params[0], theirs.params[-1], *states(other)],
+    )
+    optimizer.flush()
+    assert not deferred.TABLES
+
+
+@pytest.mark.parametrize("protocol", [None, 4, 5])
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda model: model.word_vecs.copy(),
+        lambda model: copy.deepcopy(model).params[0],
+        lambda model: pickle.loads(pickle.dumps(model)).params[0],
+        lambda model: KeyedVectors.from_words(
+            [*map(str, range(V))], model.params[0]
+        ).vectors.copy(),
+        lambda model: MatMul(model.params[0]).forward(np.eye(V, dtype="f")),
+        lambda model: Affine(model.params[0].T, np.zeros(V, "f")).forward(np.eye(H, dtype="f")),
+        lambda model: Embedding(model.params[0]).forward(np.arange(V)),
+        lambda model: Embedding(model.params[0][10:]).forward(np.arange(V - 10)),
+        lambda model: TimeEmbedding(model.params[0]).forward(np.arange(V)[None]),
+        lambda model: EmbeddingDot(model.params[0]).forward(np.ones((V, H), "f"), np.arange(V)),
+    ],
+)
+def test_our_own_code_sees_the_present(look, protocol, waited):
+    def copier(model):
+        return pickle.loads(pickle.dumps(model, protocol)) if protocol else model
+
+    seen = [[], []]
+    users_loop(Adam(row_sparse=True), 12, lambda model: seen[0].append(look(model)), copier)
+    assert waited == [0 if protocol == 5 else 2] * 12
+    users_loop(Adam(), 12, lambda model: seen[1].append(look(model)), copier)
+    assert_all_same_bits(*seen)
+
+
+def test_vectors_taken_early_are_never_behind():
+    def looked_at(optimizer):
+        kept, seen = [], []
+
+        def look(model):
+            if not kept:
+                kept.append(KeyedVectors.from_words([*map(str, range(V))], model.params[0]))
+            seen.append(kept[0]["5"].copy())
+            seen.append(kept[0].vectors.copy())
+
+        users_loop(optimizer, 12, look)
+        return seen
+
+    assert_all_same_bits(looked_at(Adam(row_sparse=True)), looked_at(Adam()))
+
+
+def test_files_hold_the_present_and_loading_replaces_it(tmp_path):
+    class Model(BaseModel):
+        def __init__(self):
+            layer = Embedding(np.ones((20, 3), "f"))
+            self.layer, self.params, self.grads = layer, layer.params, layer.grads
+
+    results = []
+    for sparse in (True, False):
+        model, optimizer = Model(), Adam(0.1, row_sparse=sparse)
+        name = str(tmp_path / f"{sparse}.npz")
+
+        def steps(model=model, optimizer=optimizer):
+            for ids in ([1, 2], [3], [1, 4], [5]):
+                model.layer.backward(model.layer.forward(ids))
+                optimizer.update(model.params, model.grads)
+
+        steps()
+        model.save_params(name)
+        with np.load(name) as archive:
+            saved = archive["param0"]
+        steps()
+        model.load_params(name)
+        steps()
+        optimizer.flush()
+        results.append([saved, model.params[0], *states(optimizer)])
+    assert_all_same_bits(*results)
+
+
+def test_copies_of_an_optimizer_are_at_the_present():
+    results = []
+    for sparse in (True, False):
+        optimizer = Adam(row_sparse=sparse)
+        model = users_loop(optimizer)
+        twin = pickle.loads(pickle.dumps(optimizer))
+        results.append([*twin.m, *twin.v, model.params[0]])
+        assert twin.row_sparse is sparse and twin.iter == optimizer.iter
+    assert_all_same_bits(*results)
+
+
+def test_another_optimizer_comes_after_the_steps_of_the_first():
+    results = []
+    for sparse in (True, False):
+        first = Adam(row_sparse=sparse)
+        model = users_loop(first, 10)
+        for second in (SGD(0.1), SGD(0.1, row_sparse=sparse), Momentum(0.1, row_sparse=sparse)):
+            for _ in range(2):
+                model.forward(CONTEXTS[:20], TARGET[:20])
+                model.backward()
+                second.update(*remove_duplicate(model.params, model.grads))
+            second.flush()
+        results.append([model.params[0], model.params[-1], *states(first)])
+    assert_all_same_bits(*results)
+
+
+def test_a_weight_listed_twice_or_tied_is_updated_as_a_whole(waited):
+    W = np.random.default_rng(0).standard_normal((20, 5)).astype("f")
+    results = []
+    for sparse in (True, False):
+        w = W.copy()
+        layers = [Embedding(w), Embedding(w)]
+        optimizer = Momentum(row_sparse=sparse)
+        for ids in ([1, 2], [3], [2, 4], [5]):
+            grads = []
+            for layer in layers:
+                layer.backward(layer.forward(ids))
+                grads += layer.grads
+            optimizer.update([w, w], grads)
+        tied = Embedding(w)
+        second = Adam(row_sparse=sparse)
+        for ids in ([1, 2], [3], [2, 4], [5]):
+            tied.backward(tied.forward(ids))
+            second.update([w, w.T], [tied.grads[0], np.ones((5, 20), "f")])
+        results.append([w, *states(optimizer), *states(second)])
+    assert waited == [0] * 8
+    assert_all_same_bits(*results)
+
+
+def test_states_put_in_their_place_are_used(dtype):
+    results = []
+    for sparse in (True, False):
+        layer, optimizer = Embedding(np.ones((20, 3), dtype)), Adam(0.1, row_sparse=sparse)
+        for k, ids in enumerate(([1, 2], [3], [1, 4], [5], [2])):
+            layer.backward(layer.forward(ids))
+            optimizer.update(layer.params, layer.grads)
+            if k == 2:
+                optimizer.flush()
+                optimizer.m = [np.full((20, 3), 0.25, dtype)]
+        optimizer.flush()
+        results.append([layer.params[0], *states(optimizer)])
+    assert_all_same_bits(*results)
+
+
+@pytest.mark.parametrize("protocol", [None, 4])
+def test_nothing_is_kept_of_an_array_that_is_gone(protocol):
+    optimizer = Adam(row_sparse=True)
+    layer = Embedding(np.ones((20, 3)))
+    if protocol:
+        layer = pickle.loads(pickle.dumps(layer, protocol))
+    layer.backward(layer.forward([1, 2]))
+    optimizer.update(layer.params, layer.grads)
+    assert len(deferred.TABLES) == 1
+    del layer, optimizer
+    gc.collect()
+    assert not deferred.TABLES
+
+
+@pytest.mark.parametrize("protocol", [None, 4, 5])
+def test_a_view_keeps_the_table_whose_rows_wait(protocol):
+    seen = []
+    for sparse in (True, False):
+        optimizer, layer = Adam(0.1, row_sparse=sparse), Embedding(np.ones((20, 3), order="F"))
+        if protocol:
+            layer = pickle.loads(pickle.dumps(layer, protocol))
+        for ids in ([1, 2], [3], [4]):
+            layer.backward(layer.forward(ids))
+            optimizer.update(layer.params, layer.grads)
+        view = layer.params[0][:10]
+        del layer
+        gc.collect()
+        optimizer.flush()
+        seen.append(view)
+    assert_same_bits(*seen)
+
+
+def test_rows_still_come_to_the_present_when_the_optimizer_is_gone():
+    tables = []
+    for sparse in (True, False):
+        optimizer, layer = Adam(0.1, row_sparse=sparse), Embedding(np.ones((20, 3)))
+        for ids in ([1, 2], [3], [4]):
+            layer.backward(layer.forward(ids))
+            optimizer.update(layer.params, layer.grads)
+        del optimizer
+        gc.collect()
+        tables.append(layer.forward(np.arange(20)))
+    assert_same_bits(*tables)
+
+
+def test_a_vector_waits_too():
+    results = []
+    for optimizer in (Adam(row_sparse=True), Adam()):
+        np.random.seed(0)
+        loss = NCELoss(np.ones((50, 4), "f"), np.zeros(50, "f"), num_sampled=3)
+        for k in range(30):
+            loss.forward(np.full((5, 4), 0.1 * k), np.arange(5) + k)
+            loss.backward()
+            optimizer.update(loss.params, loss.grads)
+        optimizer.flush()
+        results.append([*loss.params, *states(optimizer)])
+    assert_all_same_bits(*results)
+
+
+def test_only_gradients_with_a_list_wait(waited):
+    w = np.ones((20, 3))
+    optimizer = Adam(row_sparse=True)
+    optimizer.update([w], [np.ones((20, 3))])
+    memory = bytearray(20 * 6 * 8)  # somebody has it beside the view of it
+    for view in (np.ones((20, 6))[:, :3], np.frombuffer(memory).reshape(20, 6)):
+        Adam(row_sparse=True).update([view], [RowGrad(view)])
+    assert waited == [0, 0, 0]
+
+
+# ---- the kernels
+
+
+@pytest.mark.parametrize("C", [1, 16, 35, 64, 130])
+@pytest.mark.parametrize(
+    ("rule", "scalars", "others"),
+    [
+        ("adam", (0.1, 0.001, 1e-7), (0.1, 0.001, 1e-7)),
+        ("adam", (0.02, 0.4, 1e-7), (0.02, 0.4, 1e-7)),
+        ("momentum", (0.9,), (0.9, 0, 0)),
+        ("nesterov", (0.99,), (0.99, 0.99 * 0.99, 0)),
+        ("rmsprop", (0.99, 1e-7), (0.99, 1 - 0.99, 1e-7)),
+    ],
+)
+def test_replay_is_step_after_step(dtype, index_dtype, rng, C, rule, scalars, others):
+    """The kernel against the dense kernel, on moments of all sizes, zeros and NaN among them."""
+    R, now, n_states = 40, 300, 2 if rule == "adam" else 1
+    lr = (0.001 * (1 + rng.random(now))).astype(dtype)
+    w = rng.standard_normal((R, C + 3)).astype(dtype)[:, :C]
+    made = [
+        (rng.standard_normal((R, C)) * 10.0 ** rng.integers(-44, 1, (R, C))).astype(dtype),
+        (rng.random((R, C)) * 10.0 ** rng.integers(-44, 1, (R, C))).astype(dtype),
+    ][-n_states:]
+    for state in made:
+        state[3] = 0
+    made[0][4, 0] = np.nan
+    at = rng.integers(0, now, R)
+    ids = rng.integers(0, R, 60).astype(index_dtype)
+    expected = [np.array(w), *(state.copy() for state in made)]
+    for r in np.unique(ids):
+        for k in range(at[r], now):
+            row = [x[r : r + 1] for x in expected]
+            zero = np.zeros((1, C), dtype)
+            specialise(getattr(_optimizer, rule))[dtype](*row, zero, None, lr[k], *scalars, 1)
+    for n_parts in N_PARTS:
+        mine, steps = [np.array(w), *(state.copy() for state in made)], at.copy()
+        rows, since = np.empty(R, np.int64), np.empty(R, np.int64)
+        n, work = specialise(_optimizer.stale_rows)[index_dtype](rows, since, steps, ids, now)
+        assert sorted(rows[:n]) == np.unique(ids).tolist()
+        assert n <= work <= (now - at[np.unique(ids)]).sum()
+        assert (steps == at).all()  # an interruption here loses nothing
+        specialise(_optimizer.replay_rows)[dtype](
+            *(_optimizer.RULES[rule], *mine, *[None] * (2 - n_states), steps, rows, since, n, lr),
+            *(lr.min(), lr.max(), now, *others, n_parts),
+        )
+        assert (steps[np.unique(ids)] == now).all()
+        assert (np.delete(steps - at, np.unique(ids)) == 0).all()
+        for a, b in zip(mine, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_sum_of_squares_of_rows_is_that_of_the_whole(dtype, rng):
+    C = 57
+    g = np.zeros((900, C), dtype)
+    rows = rng.permutation(900)[:300]
+    g[rows] = rng.standard_normal((300, C))
+    partial = np.empty(_optimizer.n_blocks(g.size))
+    expected = specialise(_optimizer.sum_squares)[dtype](partial, g, None, 1)
+    kernel = specialise(_optimizer.sum_squares_of_rows)[dtype]
+    assert kernel(np.ascontiguousarray(g[rows]), rows, np.argsort(rows)) == expected
+
+
+def test_a_sampler_of_ours_is_known():
+    assert type(CBOW(V, H, WINDOW, CORPUS).ns_loss.sampler) is UnigramSampler
+
+
+def fitted(optimizer, prepare=None, reader=None):
+    """W_in and W_out after two epochs; `reader` looks on from another thread."""
+    np.random.seed(0)
+    model = CBOW(V, H, WINDOW, CORPUS)
+    if prepare:
+        prepare(model)
+    stop = threading.Event()
+    other = threading.Thread(target=reader, args=(model, stop)) if reader else None
+    if other:
+        other.start()
+    try:
+        Trainer(model, optimizer).fit(CONTEXTS[:200], TARGET[:200], 2, 10, eval_interval=None)
+    finally:
+        stop.set()
+        if other:
+            other.join()
+    return [model.params[0].copy(), model.params[-1].copy()]
+
+
+def tie(model):
+    model.ns_loss = NegativeSamplingLoss(model.word_vecs, model.ns_loss.sampler)
+    model.params = model.params[: 2 * WINDOW] + model.ns_loss.params
+    model.grads = model.grads[: 2 * WINDOW] + model.ns_loss.grads
+
+
+@pytest.mark.parametrize("kind", [SGD, Momentum, Adam])
+@pytest.mark.parametrize(("lr", "prepare"), [(0.1, tie), (-0.01, None)], ids=["tied", "negative"])
+def test_a_table_read_twice_or_a_negative_rate_in_fit(kind, lr, prepare):
+    before = fitted(kind(0.0), prepare)
+    expected = fitted(dense(kind, lr), prepare)
+    assert not np.array_equal(before[0], expected[0])
+    assert_all_same_bits(fitted(kind(lr), prepare), expected)
+
+
+def test_moments_of_another_dtype_in_fit():
+    def run(adam):
+        adam.m, adam.v = ([np.zeros((V, H)) for _ in range(2)] for _ in range(2))
+        return fitted(adam)
+
+    assert_all_same_bits(run(Adam()), run(dense(Adam)))
+
+
+def test_another_thread_that_reads_changes_nothing():
+    def read(model, stop):
+        while not stop.is_set():
+            model.word_vecs.sum()
+
+    expected = fitted(dense(Adam))
+    for _ in range(5):
+        assert_all_same_bits(fitted(Adam(), reader=read), expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
+def test_a_child_is_not_locked_out_by_a_thread_it_does_not_have():
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with replay._LOCK:
+            held.set()
+            done.wait()
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a fork beside a thread
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if replay._LOCK.acquire(blocking=False) else 1)
+    _, status = os.waitpid(child, 0)
+    done.set()
+    other.join()
+    assert os.waitstatus_to_exitcode(status) == 0

@@ -1,0 +1,661 @@
+"""Word2Vec: what it learns, how it stops and goes on, and what it checks before it does."""
+
+import copy
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from conftest import assert_same_bits
+from corpora import FAST, SENTENCES, planted, same_model
+from fresh_interpreter import run
+
+from fastw2v._files import fw2v
+from fastw2v.word2vec import (
+    CallbackAny2Vec,
+    Word2Vec,
+    engine,
+    train_ids,
+)
+
+
+@pytest.fixture
+def many_slices(monkeypatch):
+    """Every call of the kernel is as short as it can be."""
+    monkeypatch.setattr(engine, "SLICE_SECONDS", 0.0)
+
+
+# --- what is learned -----------------------------------------------------------------------------
+
+KINDS = {
+    "cbow": {"alpha": 0.05},
+    "cbow_shared": {"alpha": 0.05, "shared_negatives": True},
+    "cbow_exact": {"cbow_grad": "exact"},
+    "cbow_sum": {"cbow_mean": 0},
+    "cbow_hs": {"hs": 1, "negative": 0, "alpha": 0.05},
+    "skip_gram": {"sg": 1, "shared_negatives": True},
+    "skip_gram_fresh": {"sg": 1, "shared_negatives": False},
+    "skip_gram_hs": {"sg": 1, "hs": 1, "negative": 0},
+    "skip_gram_both": {"sg": 1, "hs": 1, "negative": 4},
+    "deterministic_cbow": {"deterministic": True, "alpha": 0.05},
+    "deterministic_skip_gram": {"deterministic": True, "sg": 1},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_planted_topics_are_found(rng, kind):
+    sentences = planted(rng, 1500)
+    model = Word2Vec(sentences, **FAST, **kind, epochs=12, compute_loss=True)
+    right = total = 0
+    for word in model.wv.index_to_key:
+        nearest = [other for other, _ in model.wv.most_similar(word, topn=4)]
+        right += sum(other[:2] == word[:2] for other in nearest)
+        total += 4
+    assert right / total > 0.95
+    assert len(model.epoch_losses) == 12
+    assert model.epoch_losses[-1] < model.epoch_losses[0]
+    assert model.held_out_loss(planted(rng, 50)) < model.epoch_losses[0]
+
+
+def test_every_word_of_the_text_is_trained_on_once_per_epoch_by_any_number_of_workers(rng):
+    sentences = planted(rng, 700)
+    n = sum(map(len, sentences))
+    for workers in (1, 2, 3, 7):
+        for deterministic in (False, True):
+            model = Word2Vec(min_count=1, sample=0, workers=workers, deterministic=deterministic)
+            model.build_vocab(sentences)
+            assert model.train(epochs=3) == (3 * n, 3 * n)
+
+
+def test_thinning_keeps_as_many_words_as_it_should(rng):
+    words = np.minimum(rng.zipf(1.3, 200_000), 2000)
+    model = Word2Vec(min_count=1, sample=1e-3, workers=2, vector_size=4)
+    model.build_vocab(words)
+    trained, raw = model.train(epochs=1)
+    assert raw == 200_000
+    counts = model.wv.expandos["count"]
+    share = counts / counts.sum()
+    keep = np.minimum(1, np.sqrt(1e-3 / share) + 1e-3 / share)
+    expected, variance = (counts * keep).sum(), (counts * keep * (1 - keep)).sum()
+    assert abs(trained - expected) < 5 * np.sqrt(variance)
+
+
+def test_sample_of_one_and_more_is_a_count():
+    keep, threshold = engine.keep_thresholds(np.array([1000, 10]), 20)
+    limit = int(20 * (3 + np.sqrt(5)) / 2)
+    np.testing.assert_allclose(keep, [np.sqrt(limit / 1000) + limit / 1000, 1])
+    assert threshold.tolist()[1] == 2**32 - 1
+
+
+def test_first_vectors_are_small_uniform_and_those_of_the_seed():
+    model = Word2Vec(min_count=1, vector_size=50, seed=3)
+    model.build_vocab([[f"w{n}" for n in range(400)]])
+    vectors = model.wv.vectors * 50
+    assert abs(vectors.mean()) < 0.01
+    assert 0.99 < np.abs(vectors).max() <= 1
+    assert not model.syn1neg.any()
+    other = Word2Vec(min_count=1, vector_size=50, seed=4)
+    other.build_vocab([[f"w{n}" for n in range(400)]])
+    assert (model.wv.vectors != other.wv.vectors).mean() > 0.9
+
+
+def test_one_worker_gives_the_same_bits_without_any_environment(tmp_path):
+    code = (
+        "from fastw2v import Word2Vec; import zlib\n"
+        "text = [[f'w{i * j % 13}' for i in range(1, 30)] for j in range(1, 40)]\n"
+        "print(zlib.crc32(Word2Vec(text, min_count=1, workers=1).wv.vectors.tobytes()))"
+    )
+    found = {run(code, PYTHONHASHSEED=seed).stdout for seed in ("1", "2")}
+    assert len(found) == 1
+    assert found.pop().strip().isdigit()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {},
+        {"shared_negatives": True},
+        {"shared_negatives": True, "negative": 9},
+        {"sg": 1},
+        {"sg": 1, "shared_negatives": True},
+        {"sg": 1, "shared_negatives": False, "vector_size": 48},
+        {"hs": 1, "negative": 2},
+        {"vector_size": 300, "sg": 1, "shared_negatives": True, "compute_loss": True},
+        {"vector_size": 3},
+    ],
+)
+def test_deterministic_gives_the_same_bits_for_any_number_of_workers(rng, kind):
+    sentences = planted(rng, 300)
+    models = [
+        Word2Vec(sentences, **FAST | kind | {"workers": n}, deterministic=True, epochs=2)
+        for n in (1, 2, 3, 7)
+    ]
+    for model in models[1:]:
+        same_model(model, models[0])
+        assert model.epoch_losses == models[0].epoch_losses
+
+
+@pytest.mark.parametrize("kind", [{"shared_negatives": True}, {"sg": 1}])
+def test_threads_share_the_columns_of_a_long_text(rng, kind):
+    """In one call of the kernel, so that all of them come while there is work left."""
+    corpus = planted(rng, 4000)
+    found = []
+    for n in (1, 2, 4, 2):
+        model = Word2Vec(min_count=1, sample=0, vector_size=260, **kind, deterministic=True)
+        model.build_vocab(corpus)
+        weights, ids = model._weights(), model._corpus.ids
+        n_blocks = -(-len(ids) // 64)
+        stats = weights.train(ids, 0, n_blocks, 64, 7, 0.05, 0.0, 1, n)
+        weights.put_together()
+        found.append((weights.inputs.copy(), weights.outputs.copy(), stats))
+    for other in found[1:]:
+        for mine, first in zip(other, found[0], strict=True):
+            np.testing.assert_array_equal(mine, first)
+    assert found[0][2][:, 3].sum() == sum(map(len, corpus))
+
+
+def test_one_batch_of_one_word_is_ordinary_training(rng):
+    """Scores of one centre, then its changes: what one thread does without `deterministic`."""
+    sentences = planted(rng, 60)
+    models = []
+    for deterministic in (False, True):
+        model = Word2Vec(min_count=1, vector_size=20, seed=2, deterministic=deterministic)
+        model.build_vocab(sentences)
+        weights = model._weights()
+        weights.batch = int(deterministic)
+        weights.train(model._corpus.ids, 0, 9, 64, 3, 0.1, 0.0, 1, 1)
+        models.append(model)
+    np.testing.assert_allclose(models[0].wv.vectors, models[1].wv.vectors, rtol=1e-5, atol=1e-7)
+
+
+def test_losses_are_means_per_pair(rng):
+    sentences = planted(rng, 400)
+    whole = Word2Vec(sentences, **FAST | {"workers": 1}, epochs=3, compute_loss=True)
+    some = Word2Vec(sentences, **FAST | {"workers": 1}, epochs=3)
+    same_model(whole, some)
+    np.testing.assert_allclose(some.epoch_losses, whole.epoch_losses, rtol=0.2)
+    # Weights of zero say one half to everything.
+    fresh = Word2Vec(**FAST)
+    fresh.build_vocab(sentences)
+    assert fresh.held_out_loss(sentences) == pytest.approx(np.log(2))
+    assert whole.get_latest_training_loss() > 1000
+    assert some.get_latest_training_loss() == 0
+    with pytest.raises(ValueError, match="two words of the vocabulary in one sentence"):
+        whole.held_out_loss([["t0w0"], ["unknown"]])
+
+
+def test_held_out_text_teaches_nothing(rng):
+    model = Word2Vec(planted(rng), **FAST)
+    before = model.wv.vectors.copy(), model.syn1neg.copy()
+    losses = {model.held_out_loss(planted(rng, 20), seed=5) for _ in range(1)}
+    assert_same_bits(model.wv.vectors, before[0])
+    assert_same_bits(model.syn1neg, before[1])
+    assert losses.pop() > 0
+
+
+def test_callbacks_may_ask_anything_of_the_model(rng, tmp_path, many_slices):
+    sentences = planted(rng, 200)
+
+    class Asks(CallbackAny2Vec):
+        def __init__(self):
+            self.losses = []
+
+        def on_interval(self, model):
+            model.wv.most_similar("t0w0", topn=2)
+            model.predict_output_word(["t0w0"])
+            copy.deepcopy(model)
+            model.save(tmp_path / "model")
+            self.losses.append(model.held_out_loss(sentences[:9]))
+
+    asks = Asks()
+    settings = FAST | {"workers": 1}
+    whole = Word2Vec(sentences, **settings)
+    asked = Word2Vec(sentences, **settings, callbacks=[asks], interval=1000)
+    same_model(asked, whole)
+    assert len(asks.losses) > 5
+    assert asks.losses[-1] < asks.losses[0]
+
+
+def test_weights_that_run_away_are_an_error(rng):
+    with pytest.raises(FloatingPointError, match="with a smaller alpha"):
+        Word2Vec(planted(rng), **FAST, alpha=1e30)
+
+
+def test_vectors_are_contiguous_and_as_wide_as_asked(rng):
+    for size in (5, 16, 100):
+        model = Word2Vec(planted(rng, 20), min_count=1, vector_size=size, hs=1, workers=1)
+        for table in (model.wv.vectors, model.syn1neg, model.syn1):
+            assert table.flags.c_contiguous and table.shape[1] == size
+            assert np.isfinite(table).all()
+
+
+def test_huffman_ways_are_a_prefix_code_with_short_ways_for_frequent_words(rng):
+    counts = np.sort(rng.zipf(1.5, 300))[::-1]
+    ways = engine.huffman(counts)
+    codes = [ways.codes[a:b].tobytes() for a, b in zip(ways.begins, ways.begins[1:], strict=False)]
+    assert len(set(codes)) == 300
+    assert sum(0.5 ** len(code) for code in codes) == 1
+    assert not any(b.startswith(a) for a in codes for b in codes if a is not b)
+    lengths = np.diff(ways.begins)
+    assert lengths.max() == ways.longest
+    entropy = -(counts / counts.sum() * np.log2(counts / counts.sum())).sum()
+    assert entropy <= (counts * lengths).sum() / counts.sum() < entropy + 1
+    roots = ways.points[ways.begins[:-1]]
+    assert set(roots.tolist()) == {298}
+    assert set(ways.points.tolist()) == set(range(299))
+    # A node is reached in one way only.
+    reached = {}
+    for v in range(300):
+        way = slice(ways.begins[v], ways.begins[v + 1])
+        for depth, point in enumerate(ways.points[way].tolist()):
+            prefix = ways.codes[way][:depth].tobytes()
+            assert reached.setdefault(point, prefix) == prefix
+
+
+def test_predict_output_word(rng):
+    model = Word2Vec(planted(rng, 1500), **FAST, epochs=10, alpha=0.05)
+    found = model.predict_output_word(["t0w1", "t0w2", "unknown"], topn=5)
+    assert {word[:2] for word, _ in found} == {"t0"}
+    assert sum(share for _, share in model.predict_output_word(["t0w1"], 30)) == pytest.approx(1)
+    assert model.predict_output_word(["unknown"]) is None
+    with pytest.raises(RuntimeError, match="negative sampling"):
+        Word2Vec(SENTENCES, min_count=1, hs=1, negative=0).predict_output_word(["you"])
+
+
+# --- callbacks, stopping, going on ---------------------------------------------------------------
+
+
+class Log(CallbackAny2Vec):
+    def __init__(self, stop_at=None):
+        self.calls, self.stop_at = [], stop_at
+
+    def note(self, name):
+        self.calls.append(name)
+        return self.stop_at == len(self.calls)
+
+    def on_train_begin(self, model):
+        return self.note("begin")
+
+    def on_train_end(self, model):
+        return self.note("end")
+
+    def on_epoch_begin(self, model):
+        return self.note("epoch")
+
+    def on_epoch_end(self, model):
+        assert model.wv.most_similar(model.wv.index_to_key[0])  # usable in the middle of a training
+        return self.note("epoch end")
+
+    def on_interval(self, model):
+        return self.note("interval")
+
+
+def test_callbacks_are_called_in_order():
+    log = Log()
+    Word2Vec(SENTENCES, min_count=1, epochs=2, callbacks=[log], workers=1)
+    assert log.calls == ["begin", *["epoch", "epoch end"] * 2, "end"]
+
+
+@pytest.mark.parametrize("n", range(1, 7))
+def test_every_call_may_stop_the_training(n):
+    names = ["begin", *["epoch", "epoch end"] * 2, "end"]
+    log = Log(stop_at=n)
+    model = Word2Vec(SENTENCES, min_count=1, epochs=2, callbacks=[log], workers=1)
+    assert log.calls == [*names[:n], "end"][:6]
+    assert model.epochs_done == names[:n].count("epoch end")
+
+
+def test_callbacks_of_gensim_are_called(rng):
+    gensim = pytest.importorskip("gensim.models.callbacks")
+
+    class Losses(gensim.CallbackAny2Vec):
+        seen = ()
+
+        def on_epoch_end(self, model):
+            self.seen = (*self.seen, model.get_latest_training_loss())
+
+    losses = Losses()
+    Word2Vec(planted(rng, 50), min_count=1, callbacks=[losses], compute_loss=True, epochs=3)
+    assert len(losses.seen) == 3
+    assert 0 < losses.seen[0] < losses.seen[1] < losses.seen[2]
+
+
+def test_a_callback_may_stop_and_training_goes_on_to_the_same_bits(rng):
+    sentences = planted(rng, 100)
+    whole = Word2Vec(sentences, **FAST | {"workers": 1}, epochs=5)
+    stopped = Word2Vec(sentences, **FAST | {"workers": 1}, epochs=5, callbacks=Log(stop_at=5))
+    assert stopped.epochs_done == 2
+    stopped.train()
+    assert stopped.epochs_done == 5
+    same_model(stopped, whole)
+    assert stopped.epoch_losses == whole.epoch_losses
+
+
+def test_intervals_of_words(rng, many_slices):
+    sentences = planted(rng, 2000)
+    n = sum(map(len, sentences))
+    log = Log()
+    model = Word2Vec(**FAST)
+    model.build_vocab(sentences)
+    model.train(epochs=2, callbacks=[log], interval=n // 5)
+    assert 8 <= log.calls.count("interval") <= 11
+    stopping = Log(stop_at=4)
+    model.train(epochs=2, callbacks=[stopping], interval=n // 5)
+    assert stopping.calls == ["begin", "epoch", "interval", "interval", "end"]
+
+
+def test_an_exception_in_a_callback_loses_nothing(rng, many_slices):
+    class Fails(CallbackAny2Vec):
+        def on_interval(self, model):
+            raise RuntimeError("mine")
+
+    sentences = planted(rng, 500)
+    whole = Word2Vec(sentences, **FAST | {"workers": 1}, epochs=2)
+    model = Word2Vec(**FAST | {"workers": 1}, epochs=2)
+    model.build_vocab(sentences)
+    with pytest.raises(RuntimeError, match="mine"):
+        model.train(callbacks=[Fails()], interval=1000)
+    assert model.wv.vectors.flags.c_contiguous
+    model.train()
+    same_model(model, whole)
+
+
+def test_ctrl_c_keeps_what_was_learned_and_training_goes_on(rng):
+    sentences = planted(rng, 3000)
+    settings = FAST | {"workers": 1, "vector_size": 100, "sg": 1}
+    model = Word2Vec(**settings, epochs=40)
+    model.build_vocab(sentences)
+    timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.train()
+    timer.join()
+    done = model._schedule.progress
+    assert 0 < done < 1
+    assert np.isfinite(model.wv.vectors).all()
+    short = Word2Vec(**settings, epochs=40)
+    short.build_vocab(sentences)
+    short._set_schedule(None, None, None, None, None, None)
+    # As far as the other came, without being interrupted.
+    weights = short._weights()
+    schedule = short._schedule
+    engine.run(
+        schedule,
+        weights,
+        short._corpus.ids,
+        1,
+        lambda: schedule.progress >= done,
+        lambda: schedule.progress >= done,
+        lambda: None,
+        1,
+    )
+    short._settle()
+    assert schedule.progress == done
+    same_model(model, short)
+
+
+def test_ctrl_c_in_the_constructor_keeps_the_model(rng):
+    def interrupt(model):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    log = Log()
+    log.on_epoch_end = interrupt
+    with pytest.warns(RuntimeWarning, match=r"stopped by Ctrl-C in epoch 2 of 9.*model.train"):
+        model = Word2Vec(planted(rng, 50), **FAST, epochs=9, callbacks=[log])
+    assert model.epochs_done == 1
+    model.train()
+    assert model.epochs_done == 9
+
+
+def test_the_bar_tells_words_and_loss(rng, capsys):
+    model = Word2Vec(planted(rng, 2000), **FAST, epochs=3, progress=True)
+    shown = capsys.readouterr().err
+    assert "word/s" in shown
+    assert shown.splitlines()[-1].startswith("100%")
+    assert f"loss {model.epoch_losses[-1]:.4f}" in shown
+    assert model.epochs_done == 3
+
+
+@pytest.mark.parametrize("kind", [{"workers": 1}, {"workers": 2, "deterministic": True, "sg": 1}])
+def test_resume_gives_the_bits_of_an_uninterrupted_training(rng, tmp_path, many_slices, kind):
+    sentences = planted(rng, 800)
+    path = tmp_path / "run.fw2v"
+    settings = FAST | kind
+    whole = Word2Vec(sentences, **settings, epochs=3)
+    for stop_at in rng.integers(2, 60, 4).tolist():
+        model = Word2Vec(**settings, epochs=3)
+        model.build_vocab(sentences)
+        model.train(checkpoint=path, every=0, callbacks=[Log(stop_at)], interval=300)
+        resumed = Word2Vec.resume(path)
+        same_model(resumed, whole)
+        assert resumed.epoch_losses == whole.epoch_losses
+        assert resumed.epochs_done == 3
+
+
+KILLED = """
+import sys, time
+from fastw2v import Word2Vec
+from fastw2v.word2vec import engine as _w2v_engine
+_w2v_engine.SLICE_SECONDS = 0.0
+text = [[f"w{i * j % 101}" for i in range(1, 40)] for j in range(1, 60)]
+class Slow:
+    def on_interval(self, model):
+        time.sleep(0.002)
+Word2Vec(text, min_count=1, workers=1, epochs=400, seed=5, vector_size=20,
+         checkpoint=sys.argv[1], every=0, callbacks=[Slow()], interval=10)
+"""
+
+
+def test_resume_after_a_kill_at_a_random_moment(tmp_path, rng):
+    path = tmp_path / "run.fw2v"
+    child = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], cwd=tmp_path)
+    end = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(float(rng.uniform(0, 0.5)))
+    child.kill()
+    child.wait(60)
+    before = Word2Vec.load(path)
+    assert not before._schedule.done
+    resumed = Word2Vec.resume(path)
+    text = [[f"w{i * j % 101}" for i in range(1, 40)] for j in range(1, 60)]
+    whole = Word2Vec(text, min_count=1, workers=1, epochs=400, seed=5, vector_size=20)
+    same_model(resumed, whole)
+
+
+def test_resume_says_what_is_missing(rng, tmp_path):
+    path = tmp_path / "run.fw2v"
+    model = Word2Vec(**FAST)
+    model.build_vocab(planted(rng, 60))
+    model.save(path)
+    with pytest.raises(ValueError, match="was not being trained; use load"):
+        Word2Vec.resume(path)
+    model.train(checkpoint=path, every=0, callbacks=[Log(3)])
+    ids = tmp_path / "run.fw2v.ids"
+    whole = ids.read_bytes()
+    ids.write_bytes(whole[:-40])
+    with pytest.raises(ValueError, match="was cut off"):
+        Word2Vec.resume(path)
+    ids.unlink()
+    with pytest.raises(FileNotFoundError, match="needs the ids"):
+        Word2Vec.resume(path)
+
+
+class Dies(CallbackAny2Vec):
+    def on_train_begin(self, model):
+        raise RuntimeError("mine")
+
+
+def test_a_checkpoint_never_stands_beside_the_ids_of_another_text(rng, tmp_path):
+    path, ids = tmp_path / "run.fw2v", tmp_path / "run.fw2v.ids"
+    text, other = planted(rng, 60), planted(rng, 60)
+    settings = FAST | {"workers": 1}
+    model = Word2Vec(**settings)
+    model.build_vocab(text)
+    model.train(checkpoint=path, callbacks=[Log(3)])
+    first = ids.read_bytes()
+    # Dies before its first slice, let alone before `every` seconds have passed.
+    with pytest.raises(RuntimeError, match="mine"):
+        Word2Vec(other, **settings, checkpoint=path, callbacks=[Dies()])
+    same_model(Word2Vec.resume(path), Word2Vec(other, **settings))
+    model = Word2Vec(**settings)
+    model.build_vocab(other)
+    model.train(checkpoint=path, callbacks=[Log(3)])
+    second = ids.read_bytes()
+    assert len(first) == len(second)
+    changed = bytearray(second)
+    changed[-40] ^= 1
+    for content in (first, bytes(changed)):
+        ids.write_bytes(content)
+        with pytest.raises(ValueError, match="does not belong to the checkpoint .they are of anot"):
+            Word2Vec.resume(path)
+    ids.unlink()
+    Word2Vec.load(path).train(other)
+    ids.write_bytes(second)
+    same_model(Word2Vec.resume(path), Word2Vec(other, **settings))
+
+
+def test_later_trainings_draw_anew(rng):
+    sentences = planted(rng, 60)
+    model = Word2Vec(sentences, **FAST | {"workers": 1})
+    other = copy.deepcopy(model)
+    model.train(sentences, epochs=2)
+    other.train(sentences, epochs=2)
+    same_model(model, other)
+    assert model.train_count == 2
+
+
+# --- growing -------------------------------------------------------------------------------------
+
+
+def test_update_adds_words_behind_those_that_are_there(rng):
+    model = Word2Vec(planted(rng, 200), **FAST, hs=1)
+    old_words, old = list(model.wv.index_to_key), model.wv.vectors.copy()
+    model.build_vocab([["new", "t0w0", "newer"]] * 9, update=True)
+    assert model.wv.index_to_key == [*old_words, "new", "newer"]
+    assert_same_bits(model.wv.vectors[: len(old)], old)
+    assert model.syn1neg.shape == (len(old) + 2, 20)
+    assert model.wv.get_vecattr("new", "count") == 9
+    model.train()
+    assert np.isfinite(model.wv["new"]).all()
+    before = model.wv.vectors.copy()
+    model.build_vocab([["t0w0", "t0w1"]] * 9, update=True)
+    assert_same_bits(model.wv.vectors, before)
+
+
+def test_limits_count_the_words_that_were_there():
+    model = Word2Vec(min_count=1, max_final_vocab=3, vector_size=4)
+    model.build_vocab([["a", "b"]] * 2)
+    model.build_vocab([["c", "d", "d"]] * 2, update=True)
+    assert model.wv.index_to_key == ["a", "b", "d"]
+    model.build_vocab([["e", "a"]] * 9, update=True)
+    assert model.wv.index_to_key == ["a", "b", "d"]
+    assert model.wv.get_vecattr("a", "count") == 11
+
+
+# --- what the kernel's pointers rely on ----------------------------------------------------------
+
+
+def test_tables_of_other_sizes_are_refused_before_training(rng):
+    sentences = planted(rng, 80)
+    changes = {
+        "wv.vectors|syn1neg": lambda m: m.wv.add_vectors(["new"], np.zeros((1, 20))),
+        "syn1neg": lambda m: setattr(m, "syn1neg", m.syn1neg[:2]),
+        "syn1: ": lambda m: setattr(m, "hs", 1),
+        "syn1neg: expected shape None": lambda m: setattr(m, "negative", 0),
+        "window": lambda m: setattr(m, "window", -5),
+        "negative": lambda m: setattr(m, "negative", -1),
+    }
+    for message, change in changes.items():
+        model = Word2Vec(sentences, **FAST)
+        change(model)
+        before = model.wv.vectors.copy()
+        with pytest.raises(ValueError, match=message):
+            model.train(sentences, epochs=1)
+        with pytest.raises(ValueError, match=message):
+            train_ids(model, [0, 1, -1])
+        assert_same_bits(model.wv.vectors, before)
+
+
+@pytest.mark.parametrize("options", [{"sg": 1}, {"deterministic": True}, {}])
+def test_windows_of_whole_sentences(rng, options):
+    """A huge window is the longest sentence, and takes no more memory than that. (How many words
+    are scored at once depends on the window, where that counts.)"""
+    sentences = [rng.permutation(30).tolist() for _ in range(30)]
+    models = [
+        Word2Vec(
+            sentences, window=window, min_count=1, vector_size=8, workers=1, epochs=1,
+            shrink_windows=False, **options,
+        )
+        for window in (2**30 if "deterministic" in options else 29, 2**31 - 1)
+    ]  # fmt: skip
+    assert_same_bits(models[0].wv.vectors, models[1].wv.vectors)
+
+
+SCHEDULES = {
+    "next_block": [-1, 1 << 40, 1.5, "1"],
+    "block": [0, -256, None],
+    "epoch": [-5, 99, 0.5],
+    "epochs": [-1, "x"],
+    "losses": [5, ["x"]],
+    "start_alpha": ["x", float("inf"), None],
+    "sums": [{"loss": -1, "loss_pairs": 0, "pairs": 0, "words": 0}, 7],
+    "n": [-1],
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_of_files_are_not_trusted(rng, tmp_path, name):
+    path = tmp_path / "checkpoint"
+    model = Word2Vec(planted(rng, 80), **FAST)
+    model.save(path)
+    content = fw2v.read(path, "Word2Vec", None)
+    for value in SCHEDULES[name]:
+        facts = content.facts | {"schedule": content.facts["schedule"] | {name: value}}
+        fw2v.write(path, "Word2Vec", facts, content.arrays)
+        with pytest.raises(ValueError, match="the model is damaged"):
+            Word2Vec.load(path)
+
+
+def test_two_threads_learn_as_much_as_one(rng):
+    """On a vocabulary whose frequent rows threads have copies of."""
+    n = 200_000
+    ids = np.minimum(rng.zipf(1.2, n), 5000) - 1
+    topic = rng.integers(0, 2, n // 20)  # words of one sentence are all even or all odd
+    ids = (ids // 2 * 2 + np.repeat(topic, 20)).reshape(-1, 20)
+    sentences = [row.tolist() for row in np.concatenate([ids, np.arange(5000).reshape(-1, 20)])]
+    losses = []
+    for workers in (1, 2):
+        model = Word2Vec(
+            sentences, min_count=1, vector_size=16, sample=0, workers=workers, epochs=2
+        )
+        assert len(engine.near_shares(model.wv.expandos["count"], 0)) > 50
+        losses.append(model.epoch_losses[-1])
+    assert losses[1] == pytest.approx(losses[0], rel=0.03)
+
+
+def test_who_shares_negatives(rng, tmp_path):
+    def shared(model):
+        return bool(model._mode() & engine.SHARED), bool(model._mode() & engine.FRESH)
+
+    model = Word2Vec(planted(rng, 80), **FAST)
+    found = {}
+    for n_words in (499_999, 500_000):
+        for sg in (0, 1):
+            for choice in (None, True, False):
+                model.corpus_total_words, model.sg, model.shared_negatives = n_words, sg, choice
+                found[n_words, sg, choice] = shared(model)
+    assert [key for key, (four, _) in found.items() if four] == [
+        (499_999, 0, True), (500_000, 0, None), (500_000, 0, True)
+    ]  # fmt: skip
+    assert [key for key, (_, each) in found.items() if each] == [
+        (499_999, 1, None), (499_999, 1, False), (500_000, 1, False)
+    ]  # fmt: skip
+    model.deterministic, model.sg, model.shared_negatives = True, 0, True
+    assert shared(model) == (True, False)
+    model.save(tmp_path / "model")
+    assert Word2Vec.load(tmp_path / "model").shared_negatives is True

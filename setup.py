@@ -1,19 +1,23 @@
 """Build of the compiled kernels: every kernel source once per instruction-set level.
 
 pyproject.toml holds the metadata; this file holds what setuptools cannot express there.
-Environment: FASTW2V_LEVELS=v3 (build only these levels beside the baseline), FASTW2V_OPENMP=0,
-FASTW2V_PORTABLE=1 (no compiler extensions), FASTW2V_DEBUG=1 (-O1 -g, checks at entries),
-FASTW2V_ASAN=1 (the same with AddressSanitizer), FASTW2V_TSAN=1 (with ThreadSanitizer),
+The baseline and the best level of the CPU that builds are compiled, for they are what will run.
+Environment: FASTW2V_LEVELS=v3 (these levels beside the baseline instead; "all" for wheels),
+FASTW2V_OPENMP=0, FASTW2V_PORTABLE=1 (no compiler extensions), FASTW2V_DEBUG=1 (-O1 -g, checks at
+entries), FASTW2V_ASAN=1 (the same with AddressSanitizer), FASTW2V_TSAN=1 (with ThreadSanitizer),
 FASTW2V_TRACE=1 (with Cython's line tracing). A build after another one with other switches
-compiles afresh what they change, and leaves nothing behind of levels that it was not asked for.
+compiles afresh what they change, and leaves nothing behind of levels that it does not build.
 """
 
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -45,6 +49,9 @@ KERNELS = {
     "_vocabulary": "baseline",
     "_word2vec": "levels",
 }
+# Memory views and the type of Cython's functions, which every kernel imports from here: compiled
+# into each of them they were half of its C code. Cython writes the source.
+SHARED = "_cyutility"
 
 # Features of each level beyond what every CPU of the architecture has. Lists of features instead
 # of -march=x86-64-v3: older compilers know the features, and no tuning for one CPU comes along.
@@ -122,31 +129,62 @@ def keep_text(path, text):
     return True
 
 
-def wanted_levels():
-    """Levels to build here, baseline first."""
+def asked_levels():
+    """Levels to build here, baseline first, and whether the user has chosen them."""
     x86 = platform.machine().lower() in ("x86_64", "amd64")
-    possible = ["v3", "v4"] if x86 else []
-    chosen = os.environ.get("FASTW2V_LEVELS", "")
-    if not chosen.strip():
-        return ["baseline", *possible]
-    names = chosen.replace(",", " ").split()
+    possible = ["baseline", "v3", "v4"] if x86 else ["baseline"]
+    names = os.environ.get("FASTW2V_LEVELS", "").replace(",", " ").split()
+    if not names or names == ["all"]:
+        return possible, bool(names)
     unknown = sorted(set(names) - {"baseline", "v3", "v4"})
     if unknown:
-        raise SystemExit(f"FASTW2V_LEVELS: unknown level {unknown[0]!r}; known: baseline, v3, v4")
-    return ["baseline", *(level for level in possible if level in names)]
+        raise SystemExit(
+            f"FASTW2V_LEVELS: unknown level {unknown[0]!r}; known: all, or any of baseline, v3, v4"
+        )
+    return [level for level in possible if level == "baseline" or level in names], True
 
 
 def extensions():
     """One Extension per (kernel, level); build_extensions gives each its sources and flags."""
     depends = sorted(str(path) for pattern in ("*.pxd", "*.h") for path in SOURCES.glob(pattern))
-    made = []
+    levels, _ = asked_levels()
+
+    def extension(noun, level, folder, source, depends):
+        name = ".".join([PACKAGE, *folder, noun])
+        ext = Extension(name, sources=[source], depends=depends)
+        ext.noun, ext.level = noun, level
+        return ext
+
+    made = [extension(SHARED, "baseline", [], str(SOURCES / f"{SHARED}.c"), [])]
     for noun, kind in KERNELS.items():
-        for level in wanted_levels() if kind == "levels" else ["baseline"]:
-            name = f"{PACKAGE}.{noun}" if kind == "fixed" else f"{PACKAGE}.{level}.{noun}"
-            ext = Extension(name, sources=[str(SOURCES / f"{noun}.pyx")], depends=depends)
-            ext.noun, ext.level = noun, level
-            made.append(ext)
+        source = str(SOURCES / f"{noun}.pyx")
+        for level in levels if kind == "levels" else ["baseline"]:
+            folder = [] if kind == "fixed" else [level]
+            made.append(extension(noun, level, folder, source, depends))
     return made
+
+
+class Progress:
+    """A line now and then about how many of the extension modules are built."""
+
+    SECONDS_BETWEEN_LINES = 10
+
+    def __init__(self, n_all):
+        self.n_all, self.n_done = n_all, 0
+        self.start = self.last_line = time.monotonic()
+        self.lock = threading.Lock()  # several are compiled at a time
+
+    def one_more(self):
+        with self.lock:
+            self.n_done += 1
+            now = time.monotonic()
+            if now - self.last_line >= self.SECONDS_BETWEEN_LINES:
+                self.last_line = now
+                print(
+                    f"fastw2v: {self.n_done} of {self.n_all} modules compiled"
+                    f" after {now - self.start:.0f} s",
+                    flush=True,
+                )
 
 
 class BuildKernels(build_ext):
@@ -161,11 +199,8 @@ class BuildKernels(build_ext):
         self.kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
         self.check_compiler()
         self.forget_rpath()
-        levels = {ext.level for ext in self.extensions}
-        for level in sorted(levels - {"baseline"}):
-            if not self.compiles("int main(void) { return 0; }", LEVEL_FLAGS[self.kind][level]):
-                print(f"fastw2v: the compiler does not know the flags of level {level}: left out")
-                self.extensions = [ext for ext in self.extensions if ext.level != level]
+        levels = self.levels()
+        self.extensions = [ext for ext in self.extensions if ext.level in levels]
         openmp, runtime = [], []  # to compile with, and to link
         if flag("FASTW2V_OPENMP", "1"):
             source = "#include <omp.h>\nint main(void) { return omp_get_max_threads() == 0; }"
@@ -178,8 +213,51 @@ class BuildKernels(build_ext):
         self.cythonize()
         for ext in self.extensions:
             self.prepare(ext, openmp, runtime)
+        self.progress = Progress(len(self.extensions))
         super().build_extensions()
         self.remove_others(Path(self.build_lib))
+
+    def build_extension(self, ext):
+        super().build_extension(ext)
+        self.progress.one_more()
+
+    def levels(self):
+        """The levels to build: those asked for, or the baseline and the best that runs here.
+
+        The baseline is never left out: what was built may move to an older machine.
+        """
+        levels, chosen = asked_levels()
+        why = "as FASTW2V_LEVELS says"
+        for level in levels[1:]:
+            if not self.compiles("int main(void) { return 0; }", LEVEL_FLAGS[self.kind][level]):
+                print(f"fastw2v: the compiler does not know the flags of level {level}: left out")
+                levels = [other for other in levels if other != level]
+        if not chosen and len(levels) > 1:
+            best = self.level_of_this_cpu()
+            why = "which CPU this is cannot be told"
+            if best:
+                known = list(LEVEL_FLAGS[self.kind])
+                runs = [name for name in levels if known.index(name) <= known.index(best)]
+                levels = list(dict.fromkeys([runs[0], runs[-1]]))
+                why = f"this CPU runs {best}; FASTW2V_LEVELS=all builds every level"
+        print(f"fastw2v: building {', '.join(levels)} ({why})", flush=True)
+        return levels
+
+    def level_of_this_cpu(self):
+        """The best level that this machine runs, or None where a program does not say.
+
+        It does not when the compiler is one for another machine.
+        """
+        header = Path(SOURCES, "cpu_features.h").resolve().as_posix()
+        source = f'#include <stdio.h>\n#include "{header}"\n'
+        source += 'int main(void) { printf("%d", cpu_level()); return 0; }'
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                program = self.link(source, [], folder)
+                said = subprocess.run([program], stdout=subprocess.PIPE, timeout=60).stdout
+            except (CompileError, LinkError, OSError, subprocess.SubprocessError):
+                return None
+        return {b"0": "baseline", b"3": "v3", b"4": "v4"}.get(said)
 
     def check_compiler(self):
         """Stop with the cure unless an empty program that includes Python's headers can be built.
@@ -201,23 +279,26 @@ class BuildKernels(build_ext):
             self.compiler.linker_so = [word for word in linker if word not in folders]
 
     def compiles(self, source, flags, quiet=True):
-        """Whether a one-line program compiles and links with these flags."""
+        """Whether a short program compiles and links with these flags."""
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "probe.c")
-            path.write_text(source + "\n")
-            link = flags if self.kind == "unix" else []
             try:
-                objects = self.compiler.compile(
-                    [str(path)], output_dir=folder, extra_postargs=list(flags)
-                )
-                self.compiler.link_executable(
-                    objects, "probe", output_dir=folder, extra_postargs=list(link)
-                )
+                self.link(source, flags, folder)
             except (CompileError, LinkError):
                 if quiet:
                     return False
                 raise
         return True
+
+    def link(self, source, flags, folder):
+        """Make an executable file of a short program in this folder; its path."""
+        path = Path(folder, "probe.c")
+        path.write_text(source + "\n")
+        link_flags = list(flags) if self.kind == "unix" else []
+        objects = self.compiler.compile([str(path)], output_dir=folder, extra_postargs=list(flags))
+        self.compiler.link_executable(
+            objects, "probe", output_dir=folder, extra_postargs=link_flags
+        )
+        return Path(folder, self.compiler.executable_filename("probe"))
 
     def cythonize(self):
         """Write <build_temp>/c/_X.c for each noun, under the one name that it is imported by."""
@@ -232,27 +313,36 @@ class BuildKernels(build_ext):
         self.c_folder = Path(self.build_temp, "c")
         directives = DIRECTIVES | (DEBUG_DIRECTIVES if debug() else {})
         directives |= {"linetrace": True} if flag("FASTW2V_TRACE", "0") else {}
-        directives_changed = keep_text(
-            self.c_folder / "directives.txt", f"Cython {cython_version} {directives}\n"
+        options = {
+            "compiler_directives": directives,
+            "include_path": [str(SOURCES)],
+            "shared_utility_qualified_name": f"{PACKAGE}.{SHARED}",
+        }
+        options_changed = keep_text(
+            self.c_folder / "options.txt", f"Cython {cython_version} {options}\n"
         )
         # Cython also looks at the age of its own files, which in the environment that pip makes for
         # each build are new.
-        everything = bool(self.force) or directives_changed
+        everything = bool(self.force) or options_changed
         stale = [module for module in modules if everything or self.is_stale(module)]
         cythonize(
             stale,
             build_dir=str(self.c_folder),
-            include_path=[str(SOURCES)],
-            compiler_directives=directives,
+            nthreads=min(self.parallel, len(stale)),
             force=True,
             quiet=True,
+            **options,
         )
 
     def is_stale(self, module):
         """Whether the C file of a kernel is missing, or older than what it is made from."""
-        made = self.c_folder / Path(module.sources[0]).with_suffix(".c")
-        newest = max(os.path.getmtime(path) for path in [*module.sources, *module.depends])
-        return not made.exists() or made.stat().st_mtime < newest
+        source = Path(module.sources[0])
+        made = self.c_folder / source.with_suffix(".c")
+        if not made.exists():
+            return True
+        sources = [] if source.suffix == ".c" else [source]  # Cython's own, in no file of ours
+        newest = max(map(os.path.getmtime, [*sources, *module.depends]), default=0)
+        return made.stat().st_mtime < newest
 
     def prepare(self, ext, openmp, runtime):
         """Give the extension its own copy of the C file: each level needs its own object file."""
@@ -306,4 +396,5 @@ class BuildKernels(build_ext):
                 path.unlink()
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})
+if __name__ == "__main__":  # and not where Cython's helper processes read this file again
+    setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})

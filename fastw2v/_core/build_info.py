@@ -14,18 +14,23 @@ from fastw2v._version import __version__
 
 
 def build_info() -> dict[str, Any]:
-    """A dict: version, compiler, levels built and in use, OpenMP, pool, threads, Python, numpy.
+    """Return a dict: version, compiler, levels, OpenMP, pool, threads, Python, numpy.
+
+    ``isa`` is the level in use, ``levels`` are those built, ``cpu_level`` is the best that this CPU
+    runs, and ``unbuilt_level`` is that one if it was not built, else None. An installation from
+    source gains it when it is repeated with ``FASTW2V_LEVELS`` set to it.
 
     >>> import fastw2v
     >>> sorted(fastw2v.build_info())        # doctest: +NORMALIZE_WHITESPACE
     ['compiler', 'cpu_level', 'isa', 'levels', 'machine', 'numpy', 'openmp', 'pool',
-     'portable', 'python', 'threads', 'version']
+     'portable', 'python', 'threads', 'unbuilt_level', 'version']
     """
     return {
         "version": __version__,
         "isa": _kernels.LEVEL,
         "cpu_level": _cpu.level(),
         "levels": _kernels.built_levels(),
+        "unbuilt_level": _kernels.unbuilt_level(),
         "compiler": _cpu.compiler(),
         "openmp": _cpu.openmp(),
         "pool": "own" if _cpu.own_pool() else "OpenMP" if _cpu.openmp() else "none",

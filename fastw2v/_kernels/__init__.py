@@ -1,6 +1,7 @@
 """The compiled kernels, in the best version this CPU can run.
 
-Every kernel is built once per instruction-set level into a folder of that name. Importing this
+Every kernel is built once per instruction-set level into a folder of that name; ``_cyutility``
+beside them is Cython's own code, which all of them share. Importing this
 package puts one of the folders in front of its ``__path__``, so that a kernel has the same name,
 ``fastw2v._kernels._embedding``, whichever level is in use. ``FASTW2V_ISA`` chooses another level.
 """
@@ -34,6 +35,12 @@ def usable_levels():
     return [level for level in built_levels() if LEVELS.index(level) <= best]
 
 
+def unbuilt_level():
+    """Return the level that this CPU would run if it had been built, or None if it was."""
+    best = _cpu.level()
+    return None if best in built_levels() else best
+
+
 def _choose():
     usable = usable_levels()
     asked = os.environ.get("FASTW2V_ISA", "").strip()
@@ -43,7 +50,7 @@ def _choose():
         why = "not one this CPU can run" if asked in built_levels() else "not built"
         raise ImportError(
             f"FASTW2V_ISA: level {asked!r} is {why}; usable here: {', '.join(usable) or 'none'}. "
-            "Unset FASTW2V_ISA or name one of these"
+            "Unset FASTW2V_ISA, name one of these, or install with FASTW2V_LEVELS=all"
         )
     if not usable:
         raise ImportError(

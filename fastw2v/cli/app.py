@@ -525,6 +525,9 @@ def _info(args: argparse.Namespace) -> int:
         for name, value in facts.items():
             text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
             print(f"{name}: {text}")
+        if level := facts.get("unbuilt_level"):
+            print(f"This CPU could run level {level}, which is faster and was not built.")
+            print(f"Install fastw2v from source with FASTW2V_LEVELS={level} set to build it.")
     return OK
 
 

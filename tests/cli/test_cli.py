@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import fastw2v
-from fastw2v import datasets
+from fastw2v import _kernels, datasets
+from fastw2v._kernels import _cpu
 from fastw2v.cli import app as cli
 from fastw2v.keyed_vectors import KeyedVectors
 
@@ -407,6 +408,18 @@ def test_info(capsys, monkeypatch):
     assert capsys.readouterr().out == "version: 1.2\nlevels: baseline, v3\nopenmp: True\n"
     assert cli.main(["info", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == facts
+
+
+def test_info_says_how_to_get_a_better_level_than_those_built(capsys, monkeypatch):
+    monkeypatch.setattr(_kernels, "built_levels", lambda: ["baseline"])
+    monkeypatch.setattr(_cpu, "level", lambda: "v3")
+    assert cli.main(["info"]) == 0
+    printed = capsys.readouterr().out
+    assert "unbuilt_level: v3\n" in printed and "FASTW2V_LEVELS=v3 set" in printed
+    monkeypatch.setattr(_cpu, "level", lambda: "baseline")
+    assert cli.main(["info"]) == 0
+    printed = capsys.readouterr().out
+    assert "unbuilt_level: None\n" in printed and "FASTW2V_LEVELS" not in printed
 
 
 def test_run_is_left_to_the_runner(capsys, monkeypatch):

@@ -30,6 +30,7 @@ def test_build_info_names_what_is_in_use():
     assert info["levels"] == BUILT and "baseline" in BUILT
     assert info["isa"] == (os.environ.get("FASTW2V_ISA") or USABLE[-1])
     assert info["cpu_level"] in _kernels.LEVELS
+    assert info["unbuilt_level"] == (None if info["cpu_level"] in BUILT else info["cpu_level"])
     assert re.match(r"(gcc|clang|msvc) \d", info["compiler"])
     assert info["openmp"] == 0 or 200805 <= info["openmp"] <= 210000
     assert info["threads"] == fastw2v.get_num_threads()
@@ -106,10 +107,25 @@ def test_importing_the_kernels_does_not_switch_the_interpreters_lock_on():
     # A module that does not say that it can do without would, on a free-threaded interpreter.
     text = (ROOT / "setup.py").read_text(encoding="utf-8")
     assert '"freethreading_compatible": True' in text
-    modules = ", ".join(f"fastw2v._kernels.{noun}" for noun in NOUNS)
+    modules = ", ".join(f"fastw2v._kernels.{noun}" for noun in [*NOUNS, "_cyutility"])
     code = f"import sys, {modules}; print(getattr(sys, '_is_gil_enabled', lambda: True)())"
     free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
     assert run(code, PYTHON_GIL="").stdout == f"{not free_threaded}\n"
+
+
+def test_cythons_own_code_is_built_once_and_shared_by_all_kernels():
+    # For the baseline, beside the folders of the levels: any CPU that imports a kernel runs it.
+    folder = Path(_kernels.__file__).parent
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    assert list(folder.rglob(f"_cyutility{suffix}")) == [folder / f"_cyutility{suffix}"]
+    shared = importlib.import_module("fastw2v._kernels._cyutility")
+    assert "memoryview" in vars(shared)
+    for noun in NOUNS:
+        # Memory views of its own would bring 25,000 lines of C back into the kernel.
+        code = Path(importlib.import_module(f"fastw2v._kernels.{noun}").__file__).read_bytes()
+        assert shared.__name__.encode() in code, noun
+        assert b"View.MemoryView.memview_slice" not in code, noun
+    assert b"View.MemoryView.memview_slice" in Path(shared.__file__).read_bytes()
 
 
 OBJDUMP = shutil.which("objdump")
@@ -132,7 +148,7 @@ def test_levels_hold_the_instructions_of_their_cpus_only(level):
     folder = Path(_kernels.__file__).parent
     files = sorted((folder / level).glob("*.so"))
     if level == "baseline":
-        files += sorted(folder.glob("_cpu.*.so"))
+        files += sorted(folder.glob("*.so"))
     assert files
     used = {path.name: registers(path) for path in files}
     allowed = {"xmm", "ymm", "zmm"}

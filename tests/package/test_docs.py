@@ -19,7 +19,7 @@ from fastw2v._core import threads
 MODULES = ["fastw2v"] + sorted(
     module.name
     for module in pkgutil.walk_packages(fastw2v.__path__, "fastw2v.")
-    if not module.name.endswith("__main__")
+    if not module.name.endswith(("__main__", "._cyutility"))  # the latter is Cython's own
 )
 
 # RowGrad's methods pass on what numpy says about the ones they replace.

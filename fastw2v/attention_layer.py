@@ -15,7 +15,8 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from fastw2v import config
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import as_numbers, check_forward_ran, check_shape
+from fastw2v._checks.sequences import as_attended
 from fastw2v._core.products import batched_product
 from fastw2v.layers import Softmax
 
@@ -42,17 +43,18 @@ class WeightSum:
 
     def forward(self, hs: ArrayLike, a: ArrayLike) -> Any:
         """hs (N, T, H), a (N, T) -> (N, H)."""
-        hs = validation.attended("hs", hs, least=0)
-        a = validation.numbers("a", a)
-        validation.same_shape("a", a, hs.shape[:2], "N and T of hs")
+        hs = as_attended("hs", hs, least=0)
+        a = as_numbers("a", a)
+        check_shape("a", a, hs.shape[:2], "N and T of hs")
         self.cache = (hs, a[:, :, None])
         return batched_product(a[:, None, :], hs)[:, 0]
 
     def backward(self, dc: ArrayLike) -> Any:
         """dc (N, H) -> dhs (N, T, H), da (N, T)."""
-        hs, weights = validation.after_forward(self, self.cache)
-        dc = validation.numbers("dc", dc)
-        validation.same_shape("dc", dc, (len(hs), hs.shape[2]), "N and H of hs")
+        check_forward_ran(self, self.cache)
+        hs, weights = self.cache
+        dc = as_numbers("dc", dc)
+        check_shape("dc", dc, (len(hs), hs.shape[2]), "N and H of hs")
         # forward: out = sum over t of a * hs
         return weights * dc[:, None, :], batched_product(hs, dc[:, :, None])[:, :, 0]
 
@@ -80,19 +82,20 @@ class AttentionWeight:
 
     def forward(self, hs: ArrayLike, h: ArrayLike) -> Any:
         """hs (N, T, H), h (N, H) -> a (N, T)."""
-        hs = validation.attended("hs", hs)
-        h = validation.numbers("h", h)
+        hs = as_attended("hs", hs)
+        h = as_numbers("h", h)
         N, _, H = hs.shape
-        validation.same_shape("h", h, (N, H), "N and H of hs")
+        check_shape("h", h, (N, H), "N and H of hs")
         a = self.softmax.forward(batched_product(hs, h[:, :, None])[:, :, 0])
         self.cache = (hs, h[:, None, :])
         return a
 
     def backward(self, da: ArrayLike) -> Any:
         """da (N, T) -> dhs (N, T, H), dh (N, H)."""
-        hs, each = validation.after_forward(self, self.cache)
-        da = validation.numbers("da", da)
-        validation.same_shape("da", da, hs.shape[:2], "N and T of hs")
+        check_forward_ran(self, self.cache)
+        hs, each = self.cache
+        da = as_numbers("da", da)
+        check_shape("da", da, hs.shape[:2], "N and T of hs")
         ds = self.softmax.backward(da)
         # forward: s = hs . h
         return ds[:, :, None] * each, batched_product(ds[:, None, :], hs)[:, 0]
@@ -159,10 +162,10 @@ class TimeAttention:
 
     def forward(self, hs_enc: ArrayLike, hs_dec: ArrayLike) -> Any:
         """hs_enc (N, T_enc, H), hs_dec (N, T_dec, H) -> (N, T_dec, H)."""
-        hs_enc = validation.attended("hs_enc", hs_enc)
-        hs_dec = validation.attended("hs_dec", hs_dec, least=0)
+        hs_enc = as_attended("hs_enc", hs_enc)
+        hs_dec = as_attended("hs_dec", hs_dec, least=0)
         (N, T_enc, H), T_dec = hs_enc.shape, hs_dec.shape[1]
-        validation.same_shape("hs_dec", hs_dec, (N, T_dec, H), "N and H of hs_enc")
+        check_shape("hs_dec", hs_dec, (N, T_dec, H), "N and H of hs_enc")
         scores = batched_product(hs_dec, hs_enc.swapaxes(1, 2))
         weights = self._softmax.forward(scores.reshape(N * T_dec, T_enc))
         weights = weights.reshape(N, T_dec, T_enc)
@@ -171,9 +174,10 @@ class TimeAttention:
 
     def backward(self, dout: ArrayLike) -> Any:
         """dout (N, T_dec, H) -> dhs_enc (N, T_enc, H), dhs_dec (N, T_dec, H)."""
-        hs_enc, hs_dec, weights = validation.after_forward(self, self._state)
-        dout = validation.numbers("dout", dout)
-        validation.same_shape("dout", dout, hs_dec.shape, "that of hs_dec")
+        check_forward_ran(self, self._state)
+        hs_enc, hs_dec, weights = self._state
+        dout = as_numbers("dout", dout)
+        check_shape("dout", dout, hs_dec.shape, "that of hs_dec")
         # forward: out = weights hs_enc
         dweights = batched_product(dout, hs_enc.swapaxes(1, 2))
         dhs_enc = batched_product(weights.swapaxes(1, 2), dout)

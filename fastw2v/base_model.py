@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from fastw2v._checks.validation import writable
+from fastw2v._checks.arrays import check_writable
 from fastw2v._files.atomic import replacing
 from fastw2v._files.book_pickle import BookFileError, load_book_pickle
 from fastw2v._files.npz import array_of, shape_of
-from fastw2v._rows.deferred import settle
+from fastw2v._rows.deferred import apply_all_pending
 from fastw2v._rows.row_grad import RowGradHolder
 
 __all__ = ["BaseModel", "BookFileError", "load_book_pickle"]
@@ -64,7 +64,7 @@ class BaseModel(RowGradHolder):
         """
         name = self._file_name(file_name)
         params = self._own_params()
-        settle(*params)
+        apply_all_pending(*params)
         with replacing(name) as file:
             if name.endswith(".npz"):
                 np.savez(file, **{f"param{i}": np.asarray(p) for i, p in enumerate(params)})
@@ -83,10 +83,10 @@ class BaseModel(RowGradHolder):
             raise FileNotFoundError(f"No file: {name}")
         params = self._own_params()
         for i, param in enumerate(params):
-            writable(f"params[{i}]", param)  # before the first write, not in the middle
+            check_writable(f"params[{i}]", param)  # before the first write, not in the middle
         read = _read_archive if name.endswith(".npz") else _read_pickle
         arrays = read(name, lambda shapes: self._check_fit(name, params, shapes))
-        settle(*params)
+        apply_all_pending(*params)
         for param, array in zip(params, arrays, strict=True):
             param[...] = array
 

@@ -21,12 +21,30 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import (
+    as_broadcast,
+    as_float,
+    as_native,
+    as_numbers,
+    check_forward_ran,
+    check_shape,
+    check_table,
+    check_weights,
+)
+from fastw2v._checks.ids import as_any_ids, as_ids, as_native_ids
+from fastw2v._checks.numbers import as_int, as_number, check_generator
+from fastw2v._checks.sequences import check_methods
 from fastw2v._core import threads
 from fastw2v._core.products import product
 from fastw2v._kernels import _activation, specialise
-from fastw2v._rows.deferred import catch_up
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_writable, vector_grad, write_rows
+from fastw2v._rows.deferred import apply_pending
+from fastw2v._rows.row_grad import (
+    RowGrad,
+    RowGradHolder,
+    check_all_writable,
+    vector_grad,
+    write_rows,
+)
 from fastw2v.layers import has_own_methods, rows_of
 
 __all__ = [
@@ -90,15 +108,14 @@ class LogUniformSampler:
         self.range_max = range_max
         self.num_sampled = num_sampled
         self.unique = unique
-        self.rng = validation.generator("rng", rng)
+        check_generator("rng", rng)
+        self.rng = rng
         self._sizes()
 
     def probability(self, ids: ArrayLike) -> Any:
         """P of each of the ids, in their shape, float64. IndexError outside [0, range_max)."""
         range_max = self._sizes()[0]
-        return _probability(
-            validation.as_ids("ids", ids, range_max, wrap=False, rows="ids"), range_max
-        )
+        return _probability(as_ids("ids", ids, range_max, wrap=False, rows="ids"), range_max)
 
     def expected_count(self, ids: ArrayLike, tries: Any) -> Any:
         """How often each id is expected among the candidates that so many draws led to, float64.
@@ -106,7 +123,7 @@ class LogUniformSampler:
         P * num_sampled if every draw counted, so always without `unique`; otherwise the probability
         that the id came at all, 1 - (1 - P)^tries.
         """
-        tries = validation.positive_int("tries", tries, low=self._sizes()[1])
+        tries = as_int("tries", tries, low=self._sizes()[1])
         return self._expected(self.probability(ids), tries)
 
     def draw(self) -> Any:
@@ -127,7 +144,7 @@ class LogUniformSampler:
 
     def sample(self, true_classes: Any) -> Any:
         """`Candidates` for right classes (N,) or (N, 1), ids in [0, range_max)."""
-        p = self.probability(validation.label_column("true_classes", true_classes))
+        p = self.probability(_as_label_column("true_classes", true_classes))
         ids, tries = self.draw()
         p = np.concatenate([p, _probability(ids, self.range_max)])
         counts = self._expected(p, tries)
@@ -146,8 +163,8 @@ class LogUniformSampler:
         return np.minimum(ids, range_max - 1, out=ids)  # exp may round up to R + 1
 
     def _sizes(self):
-        range_max = validation.positive_int("range_max", self.range_max)
-        K = validation.positive_int("num_sampled", self.num_sampled)
+        range_max = as_int("range_max", self.range_max)
+        K = as_int("num_sampled", self.num_sampled)
         if self.unique and range_max < K:
             raise ValueError(
                 f"num_sampled: expected at most range_max = {range_max} different ids, got {K}; "
@@ -169,9 +186,9 @@ def sigmoid_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Any:
     >>> sigmoid_cross_entropy([0.0, -3.0, 1000.0], [1, 0, 1]).round(4)
     array([0.6931, 0.0486, 0.    ])
     """
-    logits, dtype = validation.as_native("logits", logits)
-    labels = validation.numbers("labels", labels)
-    validation.broadcast("labels", labels, logits.shape, "that of logits")
+    logits, dtype = as_native("logits", logits)
+    labels = as_numbers("labels", labels)
+    as_broadcast("labels", labels, logits.shape, "that of logits")
     losses = np.maximum(logits, 0) - logits * labels + np.log1p(_exp_of_minus_abs(logits))
     return np.asarray(losses).astype(dtype, copy=False)
 
@@ -200,11 +217,11 @@ class _SampledLoss(RowGradHolder):
         rng: Generator | None,
     ) -> None:
         config.check()
-        validation.table("W", W)
-        validation.class_bias("b", b, W)
+        check_table("W", W)
+        _check_class_bias("b", b, W)
         if sampler is None:
             sampler = LogUniformSampler(len(W), num_sampled, rng=rng)
-        validation.methods("sampler", sampler, ("sample",))
+        check_methods("sampler", sampler, ("sample",))
         self.params = [W, b]
         self.grads = [RowGrad(W), vector_grad(b)]
         self.sampler = sampler
@@ -236,20 +253,20 @@ class _SampledLoss(RowGradHolder):
         sampled_values: `Candidates`, or three such arrays, in the place of a draw.
         """
         W, b = self.params
-        validation.table("params[0]", W)
-        validation.class_bias("params[1]", b, W)
+        check_table("params[0]", W)
+        _check_class_bias("params[1]", b, W)
         V, D = W.shape
-        labels = validation.label_column("labels", labels)
-        labels = validation.as_ids("labels", labels, V, wrap=False, rows="classes")
-        x = validation.as_float("x", x, W.dtype)
-        validation.same_shape("x", x, (len(labels), D), "one row per label, as wide as W")
+        labels = _as_label_column("labels", labels)
+        labels = as_ids("labels", labels, V, wrap=False, rows="classes")
+        x = as_float("x", x, W.dtype)
+        check_shape("x", x, (len(labels), D), "one row per label, as wide as W")
         values = self.sampler.sample(labels) if sampled_values is None else sampled_values
         name = "sampler.sample(labels)" if sampled_values is None else "sampled_values"
-        sampled, true_count, count = validation.candidates(name, values, len(labels), V)
+        sampled, true_count, count = _as_candidates(name, values, len(labels), V)
         N, K = len(labels), len(sampled)
         ids = np.concatenate([labels, sampled])
         rows = rows_of(W, ids)
-        catch_up(b, ids)
+        apply_pending(b, ids)
         offset = b[ids]
         offset[:N] -= np.log(true_count[:, 0])
         offset[N:] -= np.log(count)
@@ -279,13 +296,14 @@ class _SampledLoss(RowGradHolder):
 
     def backward(self, dout: ArrayLike = 1) -> Any:
         """dx (N, D); the gradients of W and b go into `grads`, row by row."""
-        x, ids, rows, dlogits = validation.after_forward(self, self._state)
-        scale = validation.number("dout", dout) / len(x)
-        check_writable(self.grads)
+        check_forward_ran(self, self._state)
+        x, ids, rows, dlogits = self._state
+        scale = as_number("dout", dout) / len(x)
+        check_all_writable(self.grads)
         V = len(self.params[0])
-        validation.same_shape("grads[0]", self.grads[0], (V, x.shape[1]), "that of W")
-        validation.same_shape("grads[1]", self.grads[1], (V,), "one number per row of W")
-        ids = validation.as_ids("ids of the last forward", ids, V)
+        check_shape("grads[0]", self.grads[0], (V, x.shape[1]), "that of W")
+        check_shape("grads[1]", self.grads[1], (V,), "one number per row of W")
+        ids = as_ids("ids of the last forward", ids, V)
         N = len(x)
         # forward: loss = mean over n of f(logits[n])
         d = dlogits * x.dtype.type(scale)
@@ -393,3 +411,47 @@ class SampledSoftmaxLoss(_SampledLoss):
         e /= sums
         e[:, 0] -= 1
         return np.float64(losses.mean(dtype=np.float64)), e
+
+
+def _as_label_column(name, labels):
+    """Right classes (N,) or (N, 1), N > 0, as integers (N,)."""
+    ids = as_native_ids(name, labels)
+    if ids.size == 0 or ids.shape not in ((ids.size,), (ids.size, 1)):
+        raise ValueError(
+            f"{name}: expected ids of shape (N,) or (N, 1), one right class per row and N > 0, "
+            f"got {ids.shape}; reshape it"
+        )
+    return ids.reshape(-1)
+
+
+def _check_class_bias(name, b, W):
+    """`b`, if it is a vector with one number per row of W, of W's dtype."""
+    check_weights(name, b, 1)
+    check_shape(name, b, (len(W),), "one number per row of W")
+    if b.dtype != W.dtype:
+        raise TypeError(
+            f"{name}: expected {W.dtype}, the dtype of W, got {b.dtype}; convert with .astype"
+        )
+
+
+def _as_candidates(name, values, N, V):
+    """The three arrays of sampled classes: ids (K,), expected counts (N, 1) and (K,), float64."""
+    try:
+        sampled, true_count, count = values
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected (sampled, true_expected_count, sampled_expected_count), got "
+            f"{type(values).__name__}; pass what sampler.sample(labels) gives"
+        ) from None
+    sampled = as_ids(f"{name}[0]", as_any_ids(f"{name}[0]", sampled, 1), V, False, "classes")
+    counts = []
+    for k, (given, shape) in enumerate(((true_count, (N, 1)), (count, sampled.shape)), 1):
+        given = as_float(f"{name}[{k}]", given, np.float64)
+        check_shape(f"{name}[{k}]", given, shape, "one expected count per class")
+        if not (given > 0).all():
+            raise ValueError(
+                f"{name}[{k}]: expected counts above 0, got {given[~(given > 0)][0]}; "
+                "a class that cannot be sampled has no place among the candidates"
+            )
+        counts.append(given)
+    return sampled, *counts

@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import (
+    as_broadcast,
+    as_classes,
+    as_float,
+    as_native,
+    as_numbers,
+    as_score_rows,
+    check_writable,
+)
+from fastw2v._checks.ids import as_ids
 from fastw2v._core import threads
 from fastw2v._kernels import _activation, _embedding, specialise
 from fastw2v._rows.row_grad import shares_memory
@@ -31,7 +40,7 @@ def sigmoid(x: ArrayLike) -> Any:
     >>> sigmoid([0.0, -1000.0, 1000.0])
     array([0.5, 0. , 1. ])
     """
-    x, dtype = validation.as_native("x", x)
+    x, dtype = as_native("x", x)
     out = np.empty(x.shape, x.dtype)
     run = specialise(_activation.sigmoid)[x.dtype]
     run(out.reshape(-1), x.reshape(-1), threads.parts(x.size * _NS[x.dtype]))
@@ -46,11 +55,11 @@ def relu(x: ArrayLike) -> Any:
     >>> relu([-2.0, 3.0])
     array([0., 3.])
     """
-    x = validation.numbers("x", x)
+    x = as_numbers("x", x)
     run = specialise(_activation.relu).get(x.dtype)
     if run is None:
         return np.maximum(0, x)
-    x = validation.as_float("x", x, x.dtype)
+    x = as_float("x", x, x.dtype)
     out = np.empty(x.shape, x.dtype)
     run(out.reshape(-1), x.reshape(-1), threads.parts(x.size * 0.2))
     return out if out.ndim else out[()]
@@ -67,7 +76,7 @@ def softmax(x: ArrayLike) -> Any:
            [1. , 0. ]])
     """
     given = x
-    x, dtype = validation.as_native("x", x)
+    x, dtype = as_native("x", x)
     if x.ndim not in (1, 2):
         return given
     if x.shape[-1] == 0:
@@ -91,9 +100,9 @@ def cross_entropy_error(y: ArrayLike, t: ArrayLike) -> Any:
     >>> round(float(cross_entropy_error(y, [1, 0])), 6)
     0.490414
     """
-    y, dtype = validation.as_native("y", y)
-    rows = validation.score_rows("y", y)
-    t = validation.as_ids("t", validation.right_classes("t", t, y.shape), rows.shape[1])
+    y, dtype = as_native("y", y)
+    rows = as_score_rows("y", y)
+    t = as_ids("t", as_classes("t", t, y.shape), rows.shape[1])
     picked = rows[np.arange(len(rows)), t].astype(np.float64)
     return dtype.type(-np.log(picked + _TINY).mean())
 
@@ -117,17 +126,17 @@ def scatter_add(dW: NDArray[Any], idx: ArrayLike, dout: ArrayLike) -> Any:
     """
     if not isinstance(dW, np.ndarray) or dW.ndim == 0:
         raise TypeError(f"dW: expected a numpy array of rows, got {type(dW).__name__}")
-    validation.writable("dW", dW)
-    idx = validation.as_ids("idx", idx, dW.shape[0])
-    dout = validation.numbers("dout", dout)
-    dout = validation.broadcast("dout", dout, idx.shape + dW.shape[1:], "a row for each id")
+    check_writable("dW", dW)
+    idx = as_ids("idx", idx, dW.shape[0])
+    dout = as_numbers("dout", dout)
+    dout = as_broadcast("dout", dout, idx.shape + dW.shape[1:], "a row for each id")
     if not _rows_for_kernel(dW):
         np.add.at(dW, idx, dout)
         return
     if shares_memory(dout, dW):
         dout = dout.copy()
     D = dW.shape[1]
-    x = validation.as_float("dout", dout, dW.dtype).reshape(idx.size, D)
+    x = as_float("dout", dout, dW.dtype).reshape(idx.size, D)
     run = specialise(_embedding.scatter_add)[dW.dtype, idx.dtype]
     run(dW, idx.reshape(-1), x, None, threads.parts(idx.size * (D * 0.3 + 10)))
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
-from fastw2v._checks import validation
+from fastw2v._checks.numbers import as_not_negative, check_generator
 
 __all__ = [
     "glorot_uniform",
@@ -45,7 +45,7 @@ def uniform(
     >>> W.dtype, bool(abs(W).max() <= 1)
     (dtype('float32'), True)
     """
-    validation.not_negative("high - low", high - low)
+    as_not_negative("high - low", high - low)
     draw = _source(rng).uniform
     return _in_blocks(shape, dtype, lambda n: draw(low, high, n))
 
@@ -63,7 +63,7 @@ def random_normal(
     >>> random_normal((2, 3), rng=0).shape
     (2, 3)
     """
-    stddev = validation.not_negative("stddev", stddev)
+    stddev = as_not_negative("stddev", stddev)
     draw = _source(rng).standard_normal
     return _in_blocks(shape, dtype, lambda n: mean + stddev * draw(n))
 
@@ -84,7 +84,7 @@ def truncated_normal(
     >>> bool(abs(W).max() <= 2 / 128**0.5)
     True
     """
-    stddev = validation.not_negative("stddev", stddev)
+    stddev = as_not_negative("stddev", stddev)
     draw = _source(rng).standard_normal
     beyond, at = [], 0
 
@@ -116,7 +116,7 @@ def glorot_uniform(
     >>> bool(abs(W).max() <= 0.1**0.5)
     True
     """
-    shape = validation.lengths("shape", shape, ndim=2)
+    shape = _as_shape("shape", shape, ndim=2)
     fans = math.prod(shape[:-2]) * (shape[-2] + shape[-1])
     limit = math.sqrt(6 / fans) if fans else 0.0
     return uniform(shape, -limit, limit, rng=rng, dtype=dtype)
@@ -139,7 +139,7 @@ def orthogonal(
     >>> bool(np.allclose(Q @ Q.T, np.eye(3)))
     True
     """
-    shape = validation.lengths("shape", shape, ndim=2)
+    shape = _as_shape("shape", shape, ndim=2)
     M, N = math.prod(shape[:-1]), shape[-1]
     q, r = np.linalg.qr(_source(rng).standard_normal((max(M, N), min(M, N))))
     q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
@@ -154,7 +154,7 @@ def zeros(
     >>> zeros(3)
     array([0., 0., 0.], dtype=float32)
     """
-    return np.zeros(validation.lengths("shape", shape), dtype)
+    return np.zeros(_as_shape("shape", shape), dtype)
 
 
 def unit_forget_bias(
@@ -168,7 +168,7 @@ def unit_forget_bias(
     >>> unit_forget_bias(8)
     array([1., 1., 0., 0., 0., 0., 0., 0.], dtype=float32)
     """
-    shape = validation.gates("shape", shape, 4)
+    shape = _as_gate_shape("shape", shape, 4)
     bias = np.zeros(shape, dtype)
     bias[: shape[0] // 4] = 1
     return bias
@@ -190,7 +190,7 @@ def scaled_normal(
     >>> W.dtype, bool(abs(W.std() * 50**0.5 - 1) < 0.02)
     (dtype('float32'), True)
     """
-    if validation.not_negative("divisor", divisor) == 0:
+    if as_not_negative("divisor", divisor) == 0:
         raise ValueError("divisor: expected a number above 0, got 0; pass e.g. sqrt(D)")
     draw = _source(rng).standard_normal
     return _in_blocks(shape, dtype, lambda n: draw(n) / divisor)
@@ -215,7 +215,7 @@ def _in_blocks(shape, dtype, numbers):
     A large table then takes its own memory and no more, although the numbers come in float64; the
     generators give the same ones in one call or in many.
     """
-    W = np.empty(validation.lengths("shape", shape), dtype)
+    W = np.empty(_as_shape("shape", shape), dtype)
     flat = W.reshape(-1)
     for start in range(0, flat.size, _BLOCK):
         block = flat[start : start + _BLOCK]
@@ -227,4 +227,30 @@ def _source(rng):
     """Something with numpy's `uniform` and `standard_normal`."""
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         return np.random.default_rng(int(rng))
-    return validation.generator("rng", rng) or np.random
+    check_generator("rng", rng)
+    return rng or np.random
+
+
+def _as_shape(name, shape, ndim=0):
+    """The shape of an array, an int or a sequence of ints, with at least `ndim` axes."""
+    axes = (shape,) if hasattr(shape, "__index__") else shape
+    try:
+        axes = tuple(axes)
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected lengths, got {type(shape).__name__}; pass e.g. (V, D)"
+        ) from None
+    if len(axes) < ndim or any(not hasattr(n, "__index__") or n < 0 for n in axes):
+        more = f"at least {ndim} " if ndim else ""
+        raise ValueError(
+            f"{name}: expected {more}lengths of 0 or more, got {shape}; pass e.g. (V, D)"
+        )
+    return tuple(n.__index__() for n in axes)
+
+
+def _as_gate_shape(name, shape, n):
+    """The shape (n * H,) of a bias of n gates."""
+    shape = _as_shape(name, shape)
+    if len(shape) != 1 or shape[0] % n:
+        raise ValueError(f"{name}: expected ({n} * H,) for {n} gates, got {shape}; pass {n} * H")
+    return shape

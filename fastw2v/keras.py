@@ -23,9 +23,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fastw2v import layers, time_layers
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import as_numbers, check_shape
+from fastw2v._checks.numbers import check_one_of
+from fastw2v._checks.sequences import check_array_list
 from fastw2v._recurrent.cells import RECURRENT_ACTIVATIONS
-from fastw2v._rows.deferred import settle
+from fastw2v._rows.deferred import apply_all_pending
 from fastw2v._training.summary import count_params, summary
 from fastw2v.layers import Affine, MatMul
 from fastw2v.time_layers import TimeBiLSTM, TimeEmbedding, TimeGRU, TimeLSTM, TimeRNN
@@ -82,7 +84,7 @@ def from_keras(
     }
     if isinstance(layer, str):
         kind, name = layer, "weights"
-        validation.one_of("layer", kind, _KINDS)
+        check_one_of("layer", kind, _KINDS)
     else:
         kind, weights, options = _read(layer, weights, options)
         name = f"weights of {kind}"
@@ -116,7 +118,7 @@ def to_keras(layer: Any) -> Any:
     """
     if isinstance(layer, TimeBiLSTM):
         return to_keras(layer.forward_lstm) + to_keras(layer.backward_lstm)
-    settle(*getattr(layer, "params", ()))
+    apply_all_pending(*getattr(layer, "params", ()))
     copies = [np.array(array, order="C") for array in getattr(layer, "params", ())]
     if isinstance(layer, TimeLSTM | time_layers.LSTM):
         return [_regrouped(array, (2, 0, 1, 3)) for array in copies]  # f g i o -> i f c o
@@ -142,9 +144,9 @@ def _recurrent(kind, name, weights, options, dtype):
         ("recurrent_kernel", recurrent, (H, blocks * H)),
         ("kernel", kernel, (len(kernel), blocks * H)),
     ):
-        validation.same_shape(f"{name}: {part}", array, shape, f"that of {kind} with {H} units")
+        check_shape(f"{name}: {part}", array, shape, f"that of {kind} with {H} units")
     bias = weights[2] if len(weights) == 3 else np.zeros(blocks * H, kernel.dtype)
-    validation.same_shape(f"{name}: bias", bias, (blocks * H,), f"that of {kind} with {H} units")
+    check_shape(f"{name}: bias", bias, (blocks * H,), f"that of {kind} with {H} units")
     arrays = [kernel, recurrent, bias]
     settings = {"dtype": dtype, "go_backwards": options["go_backwards"]}
     if kind == "SimpleRNN":
@@ -210,10 +212,10 @@ def _arrays(name, weights):
             f"{name}: expected a list of arrays, got None; pass layer.get_weights() of the Keras "
             "layer"
         )
-    validation.array_list(name, weights)
+    check_array_list(name, weights)
     found = []
     for k, given in enumerate(weights):
-        array = validation.numbers(f"{name}[{k}]", given)
+        array = as_numbers(f"{name}[{k}]", given)
         wide = array.dtype == np.float64
         found.append(np.array(array, np.float64 if wide else np.float32, order="C"))
     return found
@@ -281,7 +283,7 @@ def _recurrent_options(layer, kind, config):
         gate = config["recurrent_activation"]
         if gate == "hard_sigmoid":
             gate += f"_keras{2 if _keras_major(layer) < 3 else 3}"
-        validation.one_of(f"recurrent_activation of {kind}", gate, RECURRENT_ACTIVATIONS)
+        check_one_of(f"recurrent_activation of {kind}", gate, RECURRENT_ACTIVATIONS)
         found["recurrent_activation"] = gate
     return found
 

@@ -14,11 +14,29 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import (
+    FLOATS,
+    as_broadcast,
+    as_classes,
+    as_features,
+    as_float,
+    as_native,
+    as_numbers,
+    as_score_rows,
+    check_bias,
+    check_forward_ran,
+    check_shape,
+    check_table,
+    check_weights,
+    check_writable,
+    has_plain_rows,
+)
+from fastw2v._checks.ids import as_ids
+from fastw2v._checks.numbers import check_fraction, check_generator
 from fastw2v._core import threads
 from fastw2v._core.products import column_sums, product
 from fastw2v._kernels import _activation, _embedding, _loss, specialise
-from fastw2v._rows.deferred import catch_up, settle
+from fastw2v._rows.deferred import apply_all_pending, apply_pending
 from fastw2v._rows.row_grad import RowGrad, RowGradHolder, write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 
@@ -68,16 +86,16 @@ class MatMul:
 
     def __init__(self, W: NDArray[Any]) -> None:
         config.check()
-        validation.weights("W", W, 2)
+        check_weights("W", W, 2)
         self.params = [W]
         self.grads = [np.zeros_like(W, subok=False)]
         self.x = None
 
     def forward(self, x: ArrayLike) -> Any:
         """x (..., D) -> x @ W (..., H)."""
-        settle(self.params[0])
+        apply_all_pending(self.params[0])
         W = np.asarray(self.params[0])
-        x = validation.features("x", x, W)
+        x = as_features("x", x, W)
         out = product(_matrix(x), W)
         self.x = x
         return out.reshape(*x.shape[:-1], W.shape[1])
@@ -109,21 +127,22 @@ class Affine:
 
     def __init__(self, W: NDArray[Any], b: NDArray[Any]) -> None:
         config.check()
-        validation.weights("W", W, 2)
-        validation.bias("b", b, W.shape[1])
+        check_weights("W", W, 2)
+        check_bias("b", b, W.shape[1])
         self.params = [W, b]
         self.grads = [np.zeros_like(W, subok=False), np.zeros_like(b, subok=False)]
         self.x = None
 
     def forward(self, x: ArrayLike, *, out: Any = None) -> Any:
         """x (..., D) -> x @ W + b (..., H), written into `out` if given."""
-        settle(*self.params)
+        apply_all_pending(*self.params)
         W, b = map(np.asarray, self.params)
-        x = validation.features("x", x, W)
-        validation.bias("b", b, W.shape[1])
+        x = as_features("x", x, W)
+        check_bias("b", b, W.shape[1])
         shape = *x.shape[:-1], W.shape[1]
         if out is not None:
-            out = _matrix(validation.result_memory("out", out, shape))
+            _check_result_memory("out", out, shape)
+            out = _matrix(out)
         out = product(_matrix(x), W, out, bias=b.reshape(-1))
         self.x = x
         return out.reshape(shape)
@@ -132,8 +151,8 @@ class Affine:
         """dout (..., H) -> dx (..., D); writes dW = x.T @ dout and db = sum of dout."""
         x, dout, W, dW = _dense_backward(self, dout)
         db = self.grads[1]
-        validation.bias("grads[1]", db, W.shape[1])
-        validation.writable("grads[1]", db)
+        check_bias("grads[1]", db, W.shape[1])
+        check_writable("grads[1]", db)
         # forward: out = x @ W + b
         dx = product(_matrix(dout), W.T).reshape(x.shape)
         product(_matrix(x).T, _matrix(dout), out=dW)
@@ -143,14 +162,15 @@ class Affine:
 
 def _dense_backward(layer, dout):
     """(x, dout, W, dW) of a dense layer, all fitting."""
-    x = validation.after_forward(layer, layer.x)
-    settle(layer.params[0])
+    check_forward_ran(layer, layer.x)
+    x = layer.x
+    apply_all_pending(layer.params[0])
     W, dW = np.asarray(layer.params[0]), layer.grads[0]
-    x = validation.features("x", x, W)
-    dout = validation.numbers("dout", dout)
-    validation.same_shape("dout", dout, (*x.shape[:-1], W.shape[1]), "that of forward's result")
-    validation.same_shape("grads[0]", dW, W.shape, "that of W")
-    validation.writable("grads[0]", dW)
+    x = as_features("x", x, W)
+    dout = as_numbers("dout", dout)
+    check_shape("dout", dout, (*x.shape[:-1], W.shape[1]), "that of forward's result")
+    check_shape("grads[0]", dW, W.shape, "that of W")
+    check_writable("grads[0]", dW)
     return x, dout, W, dW
 
 
@@ -178,15 +198,16 @@ class Sigmoid:
 
     def backward(self, dout: ArrayLike) -> Any:
         """dout, of a shape that fits -> dout * (1 - out) * out."""
-        out = np.asarray(validation.after_forward(self, self.out))
-        dout = validation.numbers("dout", dout)
+        check_forward_ran(self, self.out)
+        out = np.asarray(self.out)
+        dout = as_numbers("dout", dout)
         run = specialise(_activation.sigmoid_backward).get(out.dtype)
         # forward: out = 1 / (1 + exp(-x))
         if run is None or dout.dtype != out.dtype or dout.shape != out.shape:
-            validation.fits_with("dout", dout, out.shape, "that of x")
+            _check_fits_with("dout", dout, out.shape, "that of x")
             return np.asarray(dout * (1.0 - out) * out)
-        dout = validation.as_float("dout", dout, out.dtype)
-        out = validation.as_float("out", out, out.dtype)
+        dout = as_float("dout", dout, out.dtype)
+        out = as_float("out", out, out.dtype)
         dx = np.empty(out.shape, out.dtype)
         run(dx.reshape(-1), dout.reshape(-1), out.reshape(-1), threads.parts(out.size * 0.3))
         return dx
@@ -216,15 +237,17 @@ class Softmax:
 
     def backward(self, dout: ArrayLike) -> Any:
         """dout (N, V) -> out * dout - out * (sum over V of out * dout)."""
-        out = np.asarray(validation.after_forward(self, self.out))
-        dout = validation.numbers("dout", dout)
+        check_forward_ran(self, self.out)
+        out = np.asarray(self.out)
+        dout = as_numbers("dout", dout)
         run = specialise(_activation.softmax_backward).get(out.dtype)
         # forward: out = exp(x) / sum exp(x)
         if run is None or dout.dtype != out.dtype or dout.shape != out.shape or out.ndim > 2:
-            dx = out * validation.fits_with("dout", dout, out.shape, "that of x")
+            _check_fits_with("dout", dout, out.shape, "that of x")
+            dx = out * dout
             return dx - out * dx.sum(axis=min(1, dx.ndim - 1), keepdims=True)
-        dout = np.atleast_2d(validation.as_float("dout", dout, out.dtype))
-        rows = np.atleast_2d(validation.as_float("out", out, out.dtype))
+        dout = np.atleast_2d(as_float("dout", dout, out.dtype))
+        rows = np.atleast_2d(as_float("out", out, out.dtype))
         dx = np.empty(rows.shape, rows.dtype)
         run(dx, dout, rows, threads.parts(rows.size * 0.5))
         return dx.reshape(out.shape)
@@ -254,11 +277,11 @@ class SoftmaxWithLoss:
 
     def forward(self, x: ArrayLike, t: ArrayLike) -> Any:
         """x (N, V) or (V,), t ids (N,) or one-hot in the shape of x -> loss."""
-        x, dtype = validation.as_native("x", x)
-        rows = validation.score_rows("x", x)
+        x, dtype = as_native("x", x)
+        rows = as_score_rows("x", x)
         N, V = rows.shape
-        t = validation.right_classes("t", t, x.shape)
-        ids = validation.as_ids("t", t, V)
+        t = as_classes("t", t, x.shape)
+        ids = as_ids("t", t, V)
         y, losses = np.empty((N, V), x.dtype), np.empty(N)
         run = specialise(_loss.softmax_with_loss_forward)[x.dtype, ids.dtype]
         loss = run(y, losses, rows, ids, threads.parts(x.size * _NS[x.dtype] * 1.5 + N * 20))
@@ -267,13 +290,14 @@ class SoftmaxWithLoss:
 
     def backward(self, dout: ArrayLike = 1) -> Any:
         """dout a number, or an array that fits y -> dx = (y - onehot(t)) * dout / N."""
-        y, dtype = validation.as_native("y", validation.after_forward(self, self.y))
-        rows = validation.score_rows("y", y)
+        check_forward_ran(self, self.y)
+        y, dtype = as_native("y", self.y)
+        rows = as_score_rows("y", y)
         N, V = rows.shape
-        ids = validation.as_ids("t", validation.right_classes("t", self.t, y.shape), V)
-        dout = validation.numbers("dout", dout)
+        ids = as_ids("t", as_classes("t", self.t, y.shape), V)
+        dout = as_numbers("dout", dout)
         if dout.ndim:
-            validation.broadcast("dout", dout, y.shape, "that of x")
+            as_broadcast("dout", dout, y.shape, "that of x")
         # forward: loss = mean of -log(softmax(x)[t])
         scale = float(dout) / N if dout.ndim == 0 else 1 / N
         dx = np.empty(rows.shape, rows.dtype)
@@ -309,10 +333,10 @@ class SigmoidWithLoss:
 
     def forward(self, x: ArrayLike, t: ArrayLike) -> Any:
         """x (N,) or (N, 1), t (N,) of 0 and 1, or one-hot (N, 2) -> loss."""
-        x, dtype = validation.as_native("x", x)
-        N = validation.score_column("x", x)
-        t = validation.yes_or_no("t", t, N)
-        ids = validation.as_ids("t", t, 2, wrap=False)
+        x, dtype = as_native("x", x)
+        N = _as_score_count("x", x)
+        t = _as_yes_or_no("t", t, N)
+        ids = as_ids("t", t, 2, wrap=False)
         y, losses = np.empty(x.shape, x.dtype), np.empty(N)
         run = specialise(_loss.sigmoid_with_loss_forward)[x.dtype, ids.dtype]
         loss = run(y.reshape(N), losses, x.reshape(N), ids, threads.parts(N * 25))
@@ -322,17 +346,19 @@ class SigmoidWithLoss:
 
     def backward(self, dout: ArrayLike = 1) -> Any:
         """dout a number, or an array -> dx = (y - t) * dout / N, in numpy's dtype for that."""
-        y = validation.numbers("y", validation.after_forward(self, self.y))
-        N = validation.score_column("y", y)
-        t = validation.yes_or_no("t", self.t, N)
-        ids = validation.as_ids("t", t, 2, wrap=False)
-        array = validation.numbers("dout", dout)
+        check_forward_ran(self, self.y)
+        y = as_numbers("y", self.y)
+        N = _as_score_count("y", y)
+        t = _as_yes_or_no("t", self.t, N)
+        ids = as_ids("t", t, 2, wrap=False)
+        array = as_numbers("dout", dout)
         # A Python number as dout is weak in numpy's promotion, an array of one element is not.
         dtype = np.result_type(y, t, dout if isinstance(dout, (int, float)) else array)
-        dout = validation.fits_with("dout", array, y.shape, "that of x")
+        _check_fits_with("dout", array, y.shape, "that of x")
+        dout = array
         # forward: loss = mean of -log(sigmoid(x) if t else 1 - sigmoid(x))
         scale = float(dout) / N if dout.ndim == 0 else 1 / N
-        y = validation.as_float("y", y, np.float64 if dtype.itemsize > 4 else np.float32)
+        y = as_float("y", y, np.float64 if dtype.itemsize > 4 else np.float32)
         dx = np.empty(y.shape, y.dtype)
         run = specialise(_loss.sigmoid_with_loss_backward)[dx.dtype, ids.dtype]
         run(dx.reshape(N), y.reshape(N), ids, scale, threads.parts(N * 0.5))
@@ -359,15 +385,18 @@ class Dropout:
     ) -> None:
         config.check()
         self.params, self.grads = [], []
-        self.dropout_ratio = validation.fraction("dropout_ratio", dropout_ratio)
+        check_fraction("dropout_ratio", dropout_ratio)
+        self.dropout_ratio = dropout_ratio
         self.mask = None
-        self._rng = validation.generator("rng", rng)
+        check_generator("rng", rng)
+        self._rng = rng
         self._test_scale = None  # what the last forward multiplied by, if it used no mask
 
     def forward(self, x: ArrayLike, train_flg: bool = True) -> Any:
         """x of any shape -> x * mask in training, else x * (1 - dropout_ratio)."""
-        x = validation.numbers("x", x)
-        ratio = validation.fraction("dropout_ratio", self.dropout_ratio)
+        x = as_numbers("x", x)
+        check_fraction("dropout_ratio", self.dropout_ratio)
+        ratio = self.dropout_ratio
         if not train_flg:
             self._test_scale = 1.0 - ratio
             return np.asarray(x * self._test_scale)
@@ -378,11 +407,13 @@ class Dropout:
 
     def backward(self, dout: ArrayLike) -> Any:
         """dout -> dout * mask, or times 1 - dropout_ratio if the last forward was a test."""
-        dout = validation.numbers("dout", dout)
+        dout = as_numbers("dout", dout)
         if self._test_scale is not None:
             return np.asarray(dout * self._test_scale)
-        mask = validation.after_forward(self, self.mask)
-        return np.asarray(validation.fits_with("dout", dout, mask.shape, "that of x") * mask)
+        check_forward_ran(self, self.mask)
+        mask = self.mask
+        _check_fits_with("dout", dout, mask.shape, "that of x")
+        return np.asarray(dout * mask)
 
 
 def has_own_methods(layer: Any) -> Any:
@@ -413,7 +444,7 @@ class Embedding(RowGradHolder):
 
     def __init__(self, W: NDArray[Any]) -> None:
         config.check()
-        validation.table("W", W)
+        check_table("W", W)
         self.params = [W]
         self.grads = [RowGrad(W)]
         self.idx = None
@@ -424,21 +455,23 @@ class Embedding(RowGradHolder):
         Negative ids count from the end. IndexError names an id that is out of range, TypeError
         says that ids are not integers.
         """
-        W = validation.table("params[0]", self.params[0])
-        ids = validation.as_ids("idx", idx, W.shape[0])
+        check_table("params[0]", self.params[0])
+        W = self.params[0]
+        ids = as_ids("idx", idx, W.shape[0])
         out = rows_of(W, ids)
         self.idx = idx
         return out
 
     def backward(self, dout: ArrayLike) -> Any:
         """grads[0] = 0, then grads[0][idx[n]] += dout[n]; repeated ids add up. Returns None."""
-        write_table_gradient(self.grads[0], "idx", validation.after_forward(self, self.idx), dout)
+        check_forward_ran(self, self.idx)
+        write_table_gradient(self.grads[0], "idx", self.idx, dout)
 
 
 def rows_of(W: NDArray[Any], ids: ArrayLike) -> Any:
     """W[ids], a new array, for ids that `as_ids` has checked."""
-    catch_up(W, ids)
-    if not validation.has_plain_rows(W):
+    apply_pending(W, ids)
+    if not has_plain_rows(W):
         return np.array(W[ids])
     out = np.empty((*ids.shape, W.shape[1]), W.dtype)
     n_parts = threads.parts(out.size * _GATHER_NS)
@@ -448,8 +481,49 @@ def rows_of(W: NDArray[Any], ids: ArrayLike) -> Any:
 
 def write_table_gradient(grad: Any, name: Any, idx: ArrayLike, dout: ArrayLike) -> Any:
     """grad = 0, then grad[idx[n]] += dout[n]; `name` is what messages call idx."""
-    grad = validation.writable("grads[0]", grad)
-    ids = validation.as_ids(name, idx, grad.shape[0])
-    dout = validation.as_float("dout", dout, grad.dtype)
-    validation.same_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
+    check_writable("grads[0]", grad)
+    ids = as_ids(name, idx, grad.shape[0])
+    dout = as_float("dout", dout, grad.dtype)
+    check_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
     write_rows(grad, ids.reshape(-1), len(grad), dout.reshape(ids.size, grad.shape[1]))
+
+
+def _as_score_count(name, x):
+    """N of scores (N,) or (N, 1); N may not be 0."""
+    if x.size == 0 or x.shape not in ((x.size,), (x.size, 1)):
+        raise ValueError(
+            f"{name}: expected shape (N,) or (N, 1), N not 0, got {x.shape}; reshape it"
+        )
+    return x.size
+
+
+def _as_yes_or_no(name, t, N):
+    """Answers 0 and 1 to N scores, as N numbers; one-hot rows (N, 2) become such numbers."""
+    t = as_numbers(name, t)
+    if t.shape == (N, 2):
+        return t.argmax(axis=1)
+    if t.size == N and (t.ndim <= 1 or t.shape == (N, 1)):
+        return t.reshape(N)
+    raise ValueError(f"{name}: expected shape ({N},) to match x, got {t.shape}; reshape it")
+
+
+def _check_fits_with(name, x, shape, why):
+    """`x`, if numpy can stretch it and an array of this shape to one shape."""
+    try:
+        np.broadcast_shapes(x.shape, shape)
+    except ValueError:
+        raise ValueError(
+            f"{name}: expected shape {tuple(shape)} ({why}) or one that numpy stretches with it, "
+            f"got {x.shape}; pass the matching array"
+        ) from None
+
+
+def _check_result_memory(name, out, shape):
+    """`out`, if a result of this shape can be written into it as it is."""
+    check_writable(name, out)
+    check_shape(name, out, shape, "that of the result")
+    if out.dtype not in FLOATS or not out.flags.c_contiguous:
+        raise ValueError(
+            f"{name}: expected contiguous float32 or float64, got {out.dtype}"
+            f"{'' if out.flags.c_contiguous else ' with gaps'}; pass np.empty(shape, np.float32)"
+        )

@@ -15,25 +15,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config
-from fastw2v._checks.validation import (
-    after_forward,
+from fastw2v._checks.arrays import (
     as_float,
-    as_ids,
-    complete_ids,
+    as_numbers,
+    check_forward_ran,
+    check_shape,
+    check_table,
+    check_writable,
     has_plain_rows,
-    number,
-    positive_int,
-    probabilities,
-    row_per_word,
-    same_shape,
-    table,
-    writable,
 )
+from fastw2v._checks.ids import as_ids, as_native_ids, check_row_per_word
+from fastw2v._checks.numbers import as_int, as_number
 from fastw2v._core import random_keys, threads
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
-from fastw2v._rows.deferred import catch_up
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
+from fastw2v._rows.deferred import apply_pending
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_all_writable, clear, write_rows
 from fastw2v.layers import Embedding, SigmoidWithLoss, has_own_methods
 
 __all__ = ["EmbeddingDot", "NegativeSamplingLoss", "UnigramSampler"]
@@ -74,10 +71,11 @@ class EmbeddingDot(RowGradHolder):
 
     def forward(self, h: ArrayLike, idx: ArrayLike) -> Any:
         """The dot products (N,) of h (N, D) with the rows W[idx]."""
-        W = table("params[0]", self.params[0])
+        check_table("params[0]", self.params[0])
+        W = self.params[0]
         ids = as_ids("idx", idx, W.shape[0])
         h = np.asarray(h) if W.dtype.itemsize < 4 else as_float("h", h, W.dtype)
-        same_shape("h", h, (*ids.shape, W.shape[1]), "one row per id, as wide as W")
+        check_shape("h", h, (*ids.shape, W.shape[1]), "one row per id, as wide as W")
         if not self._is_plain(W) or ids.ndim != 1:
             with unchanged_on_error(self):
                 rows = self.embed.forward(idx)
@@ -85,7 +83,7 @@ class EmbeddingDot(RowGradHolder):
             self.cache = (h, rows)
             return out
         out, rows = np.empty(len(ids), W.dtype), np.empty(h.shape, W.dtype)
-        catch_up(W, ids)
+        apply_pending(W, ids)
         n_parts = threads.parts(h.size * _NS)
         _DOT[W.dtype, ids.dtype](out, rows, h, W, ids, n_parts)
         self.embed.idx = idx
@@ -94,16 +92,18 @@ class EmbeddingDot(RowGradHolder):
 
     def backward(self, dout: ArrayLike) -> Any:
         """The gradient of h (N, D) from dout (N,); adds dout[n] * h[n] up into grads[0]."""
-        h, rows = after_forward(self, self.cache)
+        check_forward_ran(self, self.cache)
+        h, rows = self.cache
         if not self._is_plain(self.grads[0]) or h.ndim != 2:
             column = np.asarray(dout).reshape(-1, 1)
             self.embed.backward(column * h)
             return column * rows
-        grad = writable("grads[0]", self.grads[0])
+        check_writable("grads[0]", self.grads[0])
+        grad = self.grads[0]
         ids = as_ids("idx", self.embed.idx, len(grad))
-        same_shape("embed.idx", ids, (len(h),), "one id per row of h")
+        check_shape("embed.idx", ids, (len(h),), "one id per row of h")
         dout = as_float("dout", dout, h.dtype).reshape(-1)
-        same_shape("dout", dout, (len(h),), "one number per row of h")
+        check_shape("dout", dout, (len(h),), "one number per row of h")
         dh = np.empty(h.shape, h.dtype)
         _DOT_BACKWARD[h.dtype](dh, dout, rows, threads.parts(h.size * _NS))
         write_rows(grad, ids, len(grad), h, dout)
@@ -154,12 +154,12 @@ class UnigramSampler:
         rng: np.random.Generator | None = None,
     ) -> None:
         config.check()
-        counts = complete_ids("corpus", corpus)
-        self.sample_size = positive_int("sample_size", sample_size, low=0)
+        counts = _as_word_counts("corpus", corpus)
+        self.sample_size = as_int("sample_size", sample_size, low=0)
         self.replace = replace
         self.rng = rng
         with np.errstate(over="ignore"):
-            weights = counts.astype(np.float64) ** number("power", power)
+            weights = counts.astype(np.float64) ** as_number("power", power)
         if not np.isfinite(weights).all():
             raise ValueError(
                 f"power: expected one that keeps count ** power finite, got {power}; take e.g. 0.75"
@@ -172,7 +172,7 @@ class UnigramSampler:
 
     @word_p.setter
     def word_p(self, p: Any) -> None:
-        self._words = _Distribution(probabilities("word_p", p))
+        self._words = _Distribution(_as_probabilities("word_p", p))
         self.vocab_size = len(self._words.p)
 
     def get_negative_sample(self, target: ArrayLike) -> NDArray[Any]:
@@ -184,7 +184,7 @@ class UnigramSampler:
 
         ValueError if fewer than `sample_size` words are left, IndexError for a bad target.
         """
-        K = positive_int("sample_size", self.sample_size, low=0)
+        K = as_int("sample_size", self.sample_size, low=0)
         target = as_ids("target", target, self.vocab_size, rows="words of the corpus")
         if target.ndim != 1:
             raise ValueError(
@@ -253,14 +253,14 @@ class NegativeSamplingLoss(RowGradHolder):
         rng: np.random.Generator | None = None,
     ) -> None:
         config.check()
-        table("W", W)
-        self.sample_size = positive_int("sample_size", sample_size, low=0)
+        check_table("W", W)
+        self.sample_size = as_int("sample_size", sample_size, low=0)
         if isinstance(corpus, UnigramSampler):
             self.sampler = copy.copy(corpus)
             self.sample_size = corpus.sample_size
         else:
             self.sampler = UnigramSampler(corpus, power, sample_size, rng=rng)
-        row_per_word("corpus", len(W), self.sampler.vocab_size, "the rows of W")
+        check_row_per_word("corpus", len(W), self.sampler.vocab_size, "the rows of W")
         self.params = [W] * (self.sample_size + 1)
         self.grads = [RowGrad(W) for _ in self.params]
         self._layers = None  # (loss_layers, embed_dot_layers) once somebody has asked for them
@@ -285,7 +285,8 @@ class NegativeSamplingLoss(RowGradHolder):
 
     def forward(self, h: ArrayLike, target: ArrayLike) -> Any:
         """The loss, a float64 scalar, of h (N, D) and the target ids (N,)."""
-        W = table("params[0]", self.params[0])
+        check_table("params[0]", self.params[0])
+        W = self.params[0]
         target = as_ids("target", target, len(W))
         if target.ndim != 1 or len(target) == 0:
             raise ValueError(
@@ -298,7 +299,7 @@ class NegativeSamplingLoss(RowGradHolder):
             self._state = None
             return loss
         h = as_float("h", h, W.dtype)
-        same_shape("h", h, (len(target), W.shape[1]), "one row per target, as wide as W")
+        check_shape("h", h, (len(target), W.shape[1]), "one row per target, as wide as W")
         negative = self.negatives(target)
         ids = np.empty((len(target), self.sample_size + 1), id_dtype(W))
         ids[:, 0] = target
@@ -430,7 +431,7 @@ def fused_forward(W: NDArray[Any], h: ArrayLike, ids: ArrayLike, group: Any) -> 
     Returns y (J, N), the sigmoids of the scores; e (N, D), what backward needs of W; and the
     losses (J,) of the columns, float64.
     """
-    catch_up(W, ids)
+    apply_pending(W, ids)
     N, J = ids.shape
     y, e, losses = np.empty((J, N), W.dtype), np.empty(h.shape, W.dtype), np.empty(J)
     logs = np.empty((_negative_sampling.n_blocks(N), J))
@@ -444,9 +445,9 @@ def fused_backward(
 ) -> Any:
     """dh (N, D); the gradient of W (V, D) goes into grads[0], and the others become zero."""
     h, ids, y, e = state
-    check_writable(grads)
+    check_all_writable(grads)
     ids = as_ids("ids of the last forward", ids, V)
-    dout = number("dout", dout)
+    dout = as_number("dout", dout)
     coef, dh = np.empty(ids.shape, h.dtype), np.empty(h.shape, h.dtype)
     n_parts = threads.parts(h.size * _NS)
     _LOSS_BACKWARD[h.dtype](coef, dh, y, e, dout / len(h), group, n_parts)
@@ -454,3 +455,43 @@ def fused_backward(
     for other in grads[1:]:
         clear(other)
     return dh
+
+
+def _as_word_counts(name, corpus):
+    """How often each id occurs, (V,) int64, checked to be 0 .. V-1 without gaps."""
+    ids = as_native_ids(name, corpus).reshape(-1)
+    if ids.size == 0:
+        raise ValueError(f"{name}: expected at least one word id, got none; pass a longer text")
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0:
+        raise ValueError(f"{name}: expected ids from 0 on, got {low}; number the words from 0")
+    if high < ids.size:  # else there must be gaps, and counting up to `high` might not fit memory
+        counts = np.bincount(ids, minlength=high + 1)
+        if counts.all():
+            return counts
+        missing = int(np.argmin(counts))
+    else:
+        present = np.unique(ids)
+        missing = int(np.argmax(present != np.arange(present.size)))
+    raise ValueError(
+        f"{name}: expected every id from 0 to {high} to occur, but id {missing} does not; number "
+        "the words without gaps, as util.preprocess does"
+    )
+
+
+def _as_probabilities(name, p):
+    """Weights as a read-only float64 array (V,) that sums to 1."""
+    p = np.array(as_numbers(name, p), np.float64)
+    if p.ndim != 1 or p.size == 0:
+        raise ValueError(
+            f"{name}: expected one probability per word, shape (V,), got {p.shape}; flatten it"
+        )
+    if not (np.isfinite(p).all() and (p >= 0).all() and p.any()):
+        raise ValueError(
+            f"{name}: expected finite numbers of at least 0, not all 0; "
+            f"got {p[~(np.isfinite(p) & (p >= 0))][:1] if p.any() else 'only zeros'}; correct them"
+        )
+    p /= p.max()  # the sum of huge ones would overflow
+    p /= p.sum()
+    p.flags.writeable = False
+    return p

@@ -50,22 +50,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v._checks.validation import (
+from fastw2v._checks.arrays import (
     FLOATS,
     as_float,
-    below_one,
+    check_parameter,
+    check_shape,
+    check_weights,
+    check_writable,
     has_plain_rows,
-    number,
-    parameter,
-    params_and_grads,
-    positive_int,
-    same_shape,
-    weights,
-    writable,
 )
+from fastw2v._checks.numbers import as_below_one, as_int, as_number
+from fastw2v._checks.sequences import check_params_and_grads
 from fastw2v._core import threads
 from fastw2v._kernels import _embedding, _optimizer, specialise
-from fastw2v._rows.deferred import settle
+from fastw2v._rows.deferred import apply_all_pending
 from fastw2v._rows.replay import Replay, updates_rows
 from fastw2v._rows.row_grad import (
     as_table,
@@ -111,14 +109,14 @@ class _Optimizer:
 
     def _update(self, params, grads, trusted):
         """`trusted`: the lists of touched rows of the gradients are right (see `RowGrad`)."""
-        params_and_grads(params, grads)
+        check_params_and_grads(params, grads)
         known = [self._known(i, w, g) for i, (w, g) in enumerate(zip(params, grads, strict=True))]
         if not all(known):
             grads = self._checked(params, grads, known)
         if self._replay is None and self.row_sparse:
             self._replay = Replay(self._rule)
         if self._replay is None:
-            settle(*params)
+            apply_all_pending(*params)
         scalars = self._scalars()
         for name in self._states:
             if getattr(self, name) is None:
@@ -127,14 +125,14 @@ class _Optimizer:
         if self._replay is not None:
             states = [getattr(self, name) for name in self._states]
             tables = self._replay.prepare(params, grads, states)
-            may_wait = self._replay.begin(scalars[0], self._of_replay(*scalars))
+            may_defer = self._replay.begin(scalars[0], self._of_replay(*scalars))
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
             if tables is not None:
-                listed = updates_rows(g) if tables[i] is not None and may_wait else None
+                listed = updates_rows(g) if tables[i] is not None and may_defer else None
                 if listed is not None:
                     tables[i].update(w, listed, self._of_rows(*scalars))
                     continue
-                settle(w)
+                apply_all_pending(w)
                 if tables[i] is not None:
                     tables[i].all_updated()
                 if is_tracked(g) and packed_rows(g) is not None:
@@ -169,12 +167,12 @@ class _Optimizer:
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
             if known[i]:
                 continue
-            parameter(f"params[{i}]", w)
+            check_parameter(f"params[{i}]", w)
             dtype = _dtype_of(w)
             if not isinstance(g, np.ndarray) or g.dtype != dtype:
                 grads[i] = g = as_float(f"grads[{i}]", g, dtype)
             if g.shape != w.shape:
-                same_shape(f"grads[{i}]", g, w.shape, "that of the parameter")
+                check_shape(f"grads[{i}]", g, w.shape, "that of the parameter")
             if shares_memory(w, g):
                 grads[i] = np.array(g)
         for name in self._states:
@@ -233,9 +231,9 @@ class _Optimizer:
                 f"{len(params)}; use one optimizer per model"
             )
         for i, (state, w) in enumerate(zip(arrays, params, strict=True)):
-            writable(f"{name}[{i}]", state)
+            check_writable(f"{name}[{i}]", state)
             if state.shape != w.shape:
-                same_shape(f"params[{i}]", w, state.shape, "that of the earlier updates")
+                check_shape(f"params[{i}]", w, state.shape, "that of the earlier updates")
 
     def _sweep(self, i, w, g, scalars, trusted):
         dtype = _dtype_of(w)
@@ -278,7 +276,7 @@ def clip_by_norm(grads: list[NDArray[Any]], max_norm: float, trusted: Any) -> An
 
     norm: of all gradients together, summed in double. `trusted`: see `_Optimizer._update`.
     """
-    max_norm = number("max_norm", max_norm)
+    max_norm = as_number("max_norm", max_norm)
     if max_norm < 0:
         raise ValueError(f"max_norm: expected 0 or more, got {max_norm}; pass a positive number")
     prepared, total = [], 0.0
@@ -297,7 +295,7 @@ def clip_by_norm(grads: list[NDArray[Any]], max_norm: float, trusted: Any) -> An
         if type(g) is np.ndarray and g.dtype in FLOATS and g.flags.carray:
             rows, mark = g if g.ndim == 2 else g.reshape(1, -1), None
         else:
-            weights(f"grads[{i}]", g, None)
+            check_weights(f"grads[{i}]", g, None)
             rows = g.T if g.ndim == 2 and not has_plain_rows(g) else g
             rows = _as_rows(rows)
             mark = touched(g, trusted) if rows is g and g.ndim == 2 and is_tracked(g) else None
@@ -313,7 +311,7 @@ def clip_by_norm(grads: list[NDArray[Any]], max_norm: float, trusted: Any) -> An
     if not rate < 1:
         return
     for i, g in enumerate(grads):
-        parameter(f"grads[{i}]", g)
+        check_parameter(f"grads[{i}]", g)
     for g, (rows, mark) in zip(grads, prepared, strict=True):
         if rows is None:
             g *= rate
@@ -364,7 +362,7 @@ class SGD(_Optimizer):
         self.row_sparse = row_sparse
 
     def _scalars(self):
-        return (number("lr", self.lr),)
+        return (as_number("lr", self.lr),)
 
     def _sweep(self, i, w, g, scalars, trusted):
         rows = listed_rows(g) if trusted else None
@@ -405,7 +403,7 @@ class Momentum(_Optimizer):
         self.v = None
 
     def _scalars(self):
-        return number("lr", self.lr), number("momentum", self.momentum)
+        return as_number("lr", self.lr), as_number("momentum", self.momentum)
 
 
 class Nesterov(_Optimizer):
@@ -434,7 +432,7 @@ class Nesterov(_Optimizer):
         self.v = None
 
     def _scalars(self):
-        return number("lr", self.lr), number("momentum", self.momentum)
+        return as_number("lr", self.lr), as_number("momentum", self.momentum)
 
     def _of_rows(self, lr, momentum):
         return lr, momentum, momentum * momentum, (1 + momentum) * lr
@@ -464,7 +462,7 @@ class AdaGrad(_Optimizer):
         self.h = None
 
     def _scalars(self):
-        return number("lr", self.lr), EPS
+        return as_number("lr", self.lr), EPS
 
 
 class RMSprop(_Optimizer):
@@ -491,7 +489,7 @@ class RMSprop(_Optimizer):
         self.h = None
 
     def _scalars(self):
-        return number("lr", self.lr), number("decay_rate", self.decay_rate), EPS
+        return as_number("lr", self.lr), as_number("decay_rate", self.decay_rate), EPS
 
     def _of_rows(self, lr, decay_rate, eps):
         return lr, decay_rate, 1 - decay_rate, eps
@@ -533,8 +531,8 @@ class Adam(_Optimizer):
         self.v = None
 
     def _scalars(self):
-        lr, t = number("lr", self.lr), positive_int("iter", self.iter, low=0) + 1
-        beta1, beta2 = below_one("beta1", self.beta1), below_one("beta2", self.beta2)
+        lr, t = as_number("lr", self.lr), as_int("iter", self.iter, low=0) + 1
+        beta1, beta2 = as_below_one("beta1", self.beta1), as_below_one("beta2", self.beta2)
         correction = math.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
         self.iter = t  # the step counts once nothing can fail any more
         return lr * correction, 1 - beta1, 1 - beta2, EPS

@@ -29,10 +29,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.ids import as_any_ids, as_ids, check_enough_words
+from fastw2v._checks.numbers import as_above_zero, as_int, check_one_of
+from fastw2v._checks.sequences import check_iterable
 from fastw2v._files.atomic import replacing
 from fastw2v._files.npz import array_of
-from fastw2v._rows.deferred import settle
+from fastw2v._rows.deferred import apply_all_pending
 from fastw2v.datasets.text import EOS
 from fastw2v.models import BetterRnnlmGen, RnnlmGen
 from fastw2v.optimizer import SGD
@@ -62,9 +64,9 @@ def vocabulary(
     >>> vocabulary("a b a c a b".split(), min_count=2)
     ['a', 'b', '<unk>']
     """
-    validation.positive_int("min_count", min_count)
+    as_int("min_count", min_count)
     if max_size is not None:
-        validation.positive_int("max_size", max_size, low=2)
+        as_int("max_size", max_size, low=2)
     counts = Counter(tokens)
     if not counts:
         raise ValueError("tokens: expected words, got none; give a text that holds some")
@@ -85,9 +87,9 @@ def unigram_perplexity(train_ids: np.ndarray, ids: np.ndarray, V: int) -> float:
     >>> round(unigram_perplexity(np.array([0, 1, 0, 1]), np.array([0, 1, 1]), 2), 6)
     2.0
     """
-    counts = np.maximum(np.bincount(validation.as_ids("train_ids", train_ids, V), minlength=V), 1)
+    counts = np.maximum(np.bincount(as_ids("train_ids", train_ids, V), minlength=V), 1)
     logs = np.log(counts / counts.sum())
-    return math.exp(-float(logs[validation.as_ids("ids", ids, V)].mean()))
+    return math.exp(-float(logs[as_ids("ids", ids, V)].mean()))
 
 
 class TextModel:
@@ -114,8 +116,8 @@ class TextModel:
         *,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self.words = validation.different_words("words", words, UNK)
-        validation.one_of("kind", kind, tuple(KINDS))
+        self.words = _as_different_words("words", words, UNK)
+        check_one_of("kind", kind, tuple(KINDS))
         self.kind, self.size, self.dropout = kind, size, dropout
         options = (dropout,) if kind == "better" else ()
         self.model = KINDS[kind](len(self.words), size, size, *options, rng=rng)
@@ -123,7 +125,7 @@ class TextModel:
 
     def ids(self, tokens: Iterable[str]) -> np.ndarray:
         """Words as ids (M,) int32; `<unk>` for those it does not know."""
-        validation.iterable("tokens", tokens, "words")
+        check_iterable("tokens", tokens, "words")
         get, unknown = self.word_to_id.get, self.word_to_id[UNK]
         return np.fromiter((get(token, unknown) for token in tokens), np.int32)
 
@@ -132,8 +134,8 @@ class TextModel:
 
         Where ids (M,) are too few for that, with smaller batches.
         """
-        ids = validation.any_ids("ids", ids, ndim=1)
-        validation.enough_words("ids", ids, 1, 1)
+        ids = as_any_ids("ids", ids, ndim=1)
+        check_enough_words("ids", ids, 1, 1)
         T = min(time_size, len(ids) - 1)
         N = max(1, min(batch_size, (len(ids) - 1) // T))
         self.model.reset_state()
@@ -158,7 +160,7 @@ class TextModel:
 
         ValueError names a word of `start` or `skip` that is not known.
         """
-        n_words = validation.positive_int("n_words", n_words)
+        n_words = as_int("n_words", n_words)
         given = start.split() if isinstance(start, str) else list(start or ())
         first = given or [EOS if EOS in self.word_to_id else self.words[0]]
         known = [self._known("start", word) for word in first]
@@ -193,7 +195,7 @@ class TextModel:
         }
         text = json.dumps(meta, ensure_ascii=False).encode("utf-8", "surrogatepass")
         saved = self._saved()
-        settle(*saved)
+        apply_all_pending(*saved)
         arrays = {f"param{i}": np.asarray(p) for i, p in enumerate(saved)}
         with replacing(path) as file:
             np.savez(file, **{_META: np.frombuffer(text, np.uint8)}, **arrays)
@@ -299,11 +301,11 @@ def train(
     >>> [epoch.number for epoch in train(text_model, ids, ids, epochs=2, batch_size=2, time_size=5)]
     [1, 2]
     """
-    epochs = validation.positive_int("epochs", epochs)
-    batch_size = validation.positive_int("batch_size", batch_size)
-    time_size = validation.positive_int("time_size", time_size)
-    validation.enough_words("ids", ids, batch_size, time_size)
-    model, optimizer = text_model.model, SGD(validation.above_zero("lr", lr))
+    epochs = as_int("epochs", epochs)
+    batch_size = as_int("batch_size", batch_size)
+    time_size = as_int("time_size", time_size)
+    check_enough_words("ids", ids, batch_size, time_size)
+    model, optimizer = text_model.model, SGD(as_above_zero("lr", lr))
     trainer = RnnlmTrainer(model, optimizer)
     best, kept = math.inf, None
     try:
@@ -347,3 +349,21 @@ def join_words(words: Iterable[str]) -> str:
         else:
             line += " " + word
     return "\n".join([*lines, line]) if line else "\n".join(lines)
+
+
+def _as_different_words(name, words, wanted):
+    """Different strings, `wanted` among them, as a list."""
+    check_iterable(name, words, "words")
+    words = list(words)
+    seen = set()
+    for k, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(f"{name}[{k}]: expected str, got {type(word).__name__}; pass words")
+        if word in seen:
+            raise ValueError(f"{name}[{k}]: {word!r} stands there twice; give each word once")
+        seen.add(word)
+    if wanted not in seen:
+        raise ValueError(
+            f"{name}: expected {wanted!r} among the words, for those it does not know; add it"
+        )
+    return words

@@ -16,7 +16,21 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastw2v import config
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import (
+    as_broadcast,
+    as_features,
+    as_float,
+    as_native,
+    as_numbers,
+    check_bias,
+    check_forward_ran,
+    check_shape,
+    check_table,
+    check_weights,
+)
+from fastw2v._checks.ids import as_ids, as_ids_over_time, as_targets_over_time
+from fastw2v._checks.numbers import check_fraction, check_generator
+from fastw2v._checks.sequences import as_sequence_dtype
 from fastw2v._core import random_keys, threads
 from fastw2v._kernels import _activation, _loss, specialise
 from fastw2v._recurrent.cells import GRU, LSTM, RNN
@@ -94,8 +108,8 @@ class TimeEmbedding(RowGradHolder):
 
     def __init__(self, W: NDArray[Any], *, dtype: DTypeLike | None = None) -> None:
         config.check()
-        validation.table("W", W)
-        self.dtype = validation.sequence_dtype("dtype", dtype)
+        check_table("W", W)
+        self.dtype = as_sequence_dtype("dtype", dtype)
         self.params = [W]
         self.grads = [RowGrad(W)]
         self.W = W
@@ -103,14 +117,16 @@ class TimeEmbedding(RowGradHolder):
 
     def forward(self, xs: ArrayLike) -> Any:
         """Ids (N, T) -> (N, T, D)."""
-        W = validation.table("W", self.W)
-        ids = validation.ids_over_time("xs", xs, W.shape[0])
+        check_table("W", self.W)
+        W = self.W
+        ids = as_ids_over_time("xs", xs, W.shape[0])
         self._xs = xs
         return rows_of(W, ids).astype(self.dtype, copy=False)
 
     def backward(self, dout: ArrayLike) -> Any:
         """grads[0] = 0, then grads[0][xs[n, t]] += dout[n, t]. Returns None."""
-        write_table_gradient(self.grads[0], "xs", validation.after_forward(self, self._xs), dout)
+        check_forward_ran(self, self._xs)
+        write_table_gradient(self.grads[0], "xs", self._xs, dout)
 
     @property
     def layers(self) -> Any:
@@ -145,7 +161,7 @@ class TimeAffine(Affine):
 
     def forward(self, x: ArrayLike, *, out: Any = None) -> Any:
         """x (N, T, D) -> (N, T, H), written into `out` if given."""
-        x = validation.features_over_time("x", x, np.asarray(self.params[0]))
+        x = _as_features_over_time("x", x, np.asarray(self.params[0]))
         return super().forward(x, out=out)
 
 
@@ -165,15 +181,15 @@ class Simple_TimeAffine:
 
     def __init__(self, W: NDArray[Any], b: NDArray[Any]) -> None:
         config.check()
-        validation.weights("W", W, 2)
-        validation.bias("b", b, W.shape[1])
+        check_weights("W", W, 2)
+        check_bias("b", b, W.shape[1])
         self.W, self.b = W, b
         self.dW = self.db = None
         self._whole = None
 
     def forward(self, xs: ArrayLike) -> Any:
         """xs (N, T, D) -> (N, T, H)."""
-        xs = validation.features_over_time("xs", xs, np.asarray(self.W))
+        xs = _as_features_over_time("xs", xs, np.asarray(self.W))
         whole = TimeAffine(self.W, self.b)
         out = whole.forward(xs)
         self._whole = whole
@@ -181,7 +197,8 @@ class Simple_TimeAffine:
 
     def backward(self, dout: ArrayLike) -> Any:
         """dout (N, T, H) -> dxs (N, T, D); `dW` and `db` become new arrays."""
-        whole = validation.after_forward(self, self._whole)
+        check_forward_ran(self, self._whole)
+        whole = self._whole
         if self.dW is whole.grads[0]:
             whole.grads = [np.zeros_like(grad) for grad in whole.grads]
         dxs = whole.backward(dout)
@@ -223,21 +240,24 @@ class TimeDropout:
     ) -> None:
         config.check()
         self.params, self.grads = [], []
-        self.dropout_ratio = validation.fraction("dropout_ratio", dropout_ratio)
+        check_fraction("dropout_ratio", dropout_ratio)
+        self.dropout_ratio = dropout_ratio
         self.mask = None
         self.train_flg = True
-        self._rng = validation.generator("rng", rng)
+        check_generator("rng", rng)
+        self._rng = rng
         self._passed = None  # whether the last forward passed xs through
 
     def forward(self, xs: ArrayLike) -> Any:
         """xs of any shape -> xs * mask in training, else a copy of xs."""
-        xs = validation.numbers("xs", xs)
+        xs = as_numbers("xs", xs)
         self._passed = not self.train_flg
         if self._passed:
             return xs.copy()
-        ratio = validation.fraction("dropout_ratio", self.dropout_ratio)
+        check_fraction("dropout_ratio", self.dropout_ratio)
+        ratio = self.dropout_ratio
         wide = np.result_type(xs, np.float32).itemsize > 4  # the mask is float32
-        x = validation.as_float("xs", xs, np.float64 if wide else np.float32)
+        x = as_float("xs", xs, np.float64 if wide else np.float32)
         out, mask = np.empty_like(x), np.empty(x.shape, np.float32)
         least = min(round(ratio * 2**32), 2**32 - 1)
         scale = 1 / (1 - ratio) if ratio < 1 else 0
@@ -249,10 +269,11 @@ class TimeDropout:
 
     def backward(self, dout: ArrayLike) -> Any:
         """dout -> dout * mask, or a copy of dout if the last forward passed xs through."""
-        dout = validation.numbers("dout", dout)
+        dout = as_numbers("dout", dout)
         if self._passed:
             return dout.copy()
-        return np.asarray(dout * validation.after_forward(self, self.mask))
+        check_forward_ran(self, self.mask)
+        return np.asarray(dout * self.mask)
 
 
 # Losses --------------------------------------------------------------------------------------
@@ -290,9 +311,10 @@ class TimeSoftmaxWithLoss:
         `copy=False` keeps xs itself for backward instead of as much memory again: the caller
         promises not to write to it until the last backward.
         """
-        x, dtype = validation.as_native("xs", xs)
-        N, T, V = validation.scores_over_time("xs", x).shape
-        ids = validation.targets_over_time("ts", ts, x.shape, self.ignore_label)
+        x, dtype = as_native("xs", xs)
+        _check_scores_over_time("xs", x)
+        N, T, V = x.shape
+        ids = as_targets_over_time("ts", ts, x.shape, self.ignore_label)
         rows = x.reshape(N * T, V)
         e = self._scratch(rows) if copy else None
         losses, tops, sums = np.empty(N * T), np.empty(N * T, x.dtype), np.empty(N * T)
@@ -316,12 +338,13 @@ class TimeSoftmaxWithLoss:
 
     def backward(self, dout: ArrayLike = 1) -> Any:
         """dout a number -> dxs = (softmax(xs) - onehot(ts)) * dout / count, in the shape of xs."""
-        dout = validation.numbers("dout", dout)
+        dout = as_numbers("dout", dout)
         if self._cache is not None:
             return self._backward_of_cache(dout)
-        kept, what, *_, shape, dtype = validation.after_forward(self, self._state)
+        check_forward_ran(self, self._state)
+        kept, what, *_, shape, dtype = self._state
         if dout.ndim:
-            validation.broadcast("dout", dout, kept.shape, "N * T and V of xs")
+            as_broadcast("dout", dout, kept.shape, "N * T and V of xs")
         dx = np.empty(kept.shape, kept.dtype)
         if what == "gradient":
             np.multiply(kept, dout, out=dx)
@@ -336,7 +359,8 @@ class TimeSoftmaxWithLoss:
 
         For models that own their scores, and hand the result to a layer that only reads it.
         """
-        kept, what, *others, dtype = validation.after_forward(self, self._state)
+        check_forward_ran(self, self._state)
+        kept, what, *others, dtype = self._state
         if self._cache is not None or what == "exp" or kept.dtype != dtype:
             return self.backward()  # nothing that could be written over
         if what == "scores":
@@ -405,19 +429,19 @@ class TimeSigmoidWithLoss:
     def __init__(self, *, dtype: DTypeLike | None = None) -> None:
         config.check()
         self.params, self.grads = [], []
-        self.dtype = validation.sequence_dtype("dtype", dtype)
+        self.dtype = as_sequence_dtype("dtype", dtype)
         self.xs_shape = None
         self._whole = None
 
     def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any:
         """xs (N, T), ts (N, T) of 0 and 1 -> loss."""
-        xs = validation.numbers("xs", xs)
-        ts = validation.as_ids("ts", ts, 2, wrap=False)
+        xs = as_numbers("xs", xs)
+        ts = as_ids("ts", ts, 2, wrap=False)
         if xs.ndim != 2 or xs.size == 0:
             raise ValueError(
                 f"xs: expected shape (N, T), neither of them 0, got {xs.shape}; reshape it"
             )
-        validation.same_shape("ts", ts, xs.shape, "that of xs")
+        check_shape("ts", ts, xs.shape, "that of xs")
         whole = SigmoidWithLoss()
         loss = whole.forward(xs.reshape(-1), ts.reshape(-1))
         self.xs_shape, self._whole = xs.shape, whole
@@ -425,7 +449,8 @@ class TimeSigmoidWithLoss:
 
     def backward(self, dout: ArrayLike = 1) -> Any:
         """dout a number -> dxs = (sigmoid(xs) - ts) * dout / (N * T), (N, T)."""
-        whole = validation.after_forward(self, self._whole)
+        check_forward_ran(self, self._whole)
+        whole = self._whole
         return whole.backward(dout).reshape(self.xs_shape).astype(self.dtype, copy=False)
 
     @property
@@ -460,17 +485,17 @@ class Simple_TimeSoftmaxWithLoss:
     def __init__(self, *, dtype: DTypeLike | None = None) -> None:
         config.check()
         self.params, self.grads = [], []
-        self.dtype = validation.sequence_dtype("dtype", dtype)
+        self.dtype = as_sequence_dtype("dtype", dtype)
         self._state = None
 
     def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any:
         """xs (N, T, V), ts ids (N, T) or one-hot in the shape of xs -> loss."""
-        xs = validation.numbers("xs", xs)
+        xs = as_numbers("xs", xs)
         if xs.ndim != 3 or xs.size == 0:
             raise ValueError(
                 f"xs: expected shape (N, T, V), none of them 0, got {xs.shape}; reshape it"
             )
-        ids = validation.targets_over_time("ts", ts, xs.shape)
+        ids = as_targets_over_time("ts", ts, xs.shape)
         whole = SoftmaxWithLoss()
         loss = whole.forward(xs.reshape(ids.size, -1), ids)
         self._state = (whole, xs)
@@ -478,7 +503,8 @@ class Simple_TimeSoftmaxWithLoss:
 
     def backward(self, dout: ArrayLike = 1) -> Any:
         """dout a number -> dxs = (softmax(xs) - onehot(ts)) * dout / (N * T), as xs."""
-        whole, xs = validation.after_forward(self, self._state)
+        check_forward_ran(self, self._state)
+        whole, xs = self._state
         return whole.backward(dout).reshape(xs.shape).astype(self.dtype, copy=False)
 
     @property
@@ -498,3 +524,19 @@ class Simple_TimeSoftmaxWithLoss:
     @property
     def cache(self) -> Any:
         return None if self._state is None else (self.layers, self._state[1])
+
+
+def _as_features_over_time(name, x, W):
+    """`x` as an ndarray (N, T, D) that fits W (D, H)."""
+    x = as_features(name, x, W)
+    if x.ndim != 3:
+        raise ValueError(f"{name}: expected shape (N, T, {W.shape[0]}), got {x.shape}; reshape it")
+    return x
+
+
+def _check_scores_over_time(name, x):
+    """`x`, if it is (N, T, V) with V > 0."""
+    if x.ndim != 3 or x.shape[2] == 0:
+        raise ValueError(
+            f"{name}: expected scores of shape (N, T, V) with V > 0, got {x.shape}; reshape it"
+        )

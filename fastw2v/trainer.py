@@ -17,18 +17,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import optimizer as _optimizers
-from fastw2v._checks.validation import (
-    FLOATS,
-    array,
-    iterable,
-    methods,
-    number,
-    params_and_grads,
-    positive_int,
-    weights,
-)
+from fastw2v._checks.arrays import FLOATS, as_array, check_weights
+from fastw2v._checks.numbers import as_int, as_number
+from fastw2v._checks.sequences import check_iterable, check_methods, check_params_and_grads
 from fastw2v._files.atomic import check_writable
-from fastw2v._rows.deferred import catch_up, may_wait, settle
+from fastw2v._rows.deferred import apply_all_pending, apply_pending, may_defer
 from fastw2v._rows.replay import rows_in_fit
 from fastw2v._rows.row_grad import (
     add_into,
@@ -68,18 +61,18 @@ def remove_duplicate(params: list[NDArray[Any]], grads: list[NDArray[Any]]) -> A
 
 def _remove_duplicate(params, grads, trusted):
     """`trusted`: the lists of touched rows of the gradients are right (see `RowGrad`)."""
-    params_and_grads(params, grads)
+    check_params_and_grads(params, grads)
     kept_params, kept_grads, place = [], [], {}
     by_shape = {}  # places of kept matrices: few have the shape of another one's transpose
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
         at = place.get(id(param))
         if at is not None:
-            believed = trusted or may_wait(param)
+            believed = trusted or may_defer(param)
             if not (believed and is_clear(grad)):
                 add_into(kept_grads[at], grad, believed)
             continue
         if type(param) is not np.ndarray or param.dtype not in FLOATS:
-            weights(f"params[{i}]", param, None)
+            check_weights(f"params[{i}]", param, None)
         for at in by_shape.get(param.shape[::-1], ()) if param.ndim == 2 else ():
             if _is_transpose(kept_params[at], param):
                 kept_grads[at] = _sum_of_tied(kept_grads[at], grad.T, trusted)
@@ -122,16 +115,16 @@ def _is_transpose(first, param):
 def _first_rows_match(first, param):
     """Whether the first column of `first` is the first row of `param`. Of a table whose rows wait
     the first row is enough, and as good a sign."""
-    if may_wait(first):
-        catch_up(first, _FIRST)
+    if may_defer(first):
+        apply_pending(first, _FIRST)
         return np.array_equal(first[0], param[:, 0])
-    if may_wait(param):
-        catch_up(param, _FIRST)
+    if may_defer(param):
+        apply_pending(param, _FIRST)
     return np.array_equal(first.T[0], param[0])
 
 
 def _matches(first, param):
-    settle(first, param)
+    apply_all_pending(first, param)
     return np.array_equal(first.T, param)
 
 
@@ -293,18 +286,18 @@ def _is_ours(model):
 
 
 def _check_run(trainer, max_grad, eval_interval):
-    methods("model", trainer.model, ("forward", "backward"))
-    methods("optimizer", trainer.optimizer, ("update",))
+    check_methods("model", trainer.model, ("forward", "backward"))
+    check_methods("optimizer", trainer.optimizer, ("update",))
     if eval_interval is not None:
-        positive_int("eval_interval", eval_interval)
+        as_int("eval_interval", eval_interval)
     if max_grad is not None:
-        number("max_grad", max_grad)
+        as_number("max_grad", max_grad)
 
 
 def _check_fit(trainer, x, t, batch_size, max_epoch, max_grad, eval_interval):
     _check_run(trainer, max_grad, eval_interval)
-    positive_int("batch_size", batch_size)
-    positive_int("max_epoch", max_epoch, low=0)
+    as_int("batch_size", batch_size)
+    as_int("max_epoch", max_epoch, low=0)
     for name, rows in (("x", x), ("t", t)):
         if rows.ndim == 0:
             raise ValueError(f"{name}: expected an array with a row per sample, got {rows[()]!r}")
@@ -385,7 +378,7 @@ class _Saved:
     def _begin(self, data, checkpoint, every, arguments):
         """Where to begin, a position or {}, and what `_reached` needs. Checks the arguments."""
         if every is not None:
-            positive_int("every", every)
+            as_int("every", every)
         if checkpoint is not None:
             check_writable(checkpoint)
         position, self._position = self._position or {}, None
@@ -489,7 +482,7 @@ class Trainer(_Saved):
         With models and optimizers of fastw2v, rows of large tables may be some steps behind while
         `fit` runs (another thread would see that); when it returns or raises they are not.
         """
-        x, t = array("x", x), array("t", t)
+        x, t = as_array("x", x), as_array("t", t)
         _check_fit(self, x, t, batch_size, max_epoch, max_grad, eval_interval)
         self.eval_interval = eval_interval
         max_iters = len(x) // batch_size
@@ -551,9 +544,10 @@ class Trainer(_Saved):
         2.1
         """
         watched = not _runs_our_code_only(batches)
-        batches = iter(iterable("batches", batches, "batches (x, t)"))
+        check_iterable("batches", batches, "batches (x, t)")
+        batches = iter(batches)
         _check_run(self, max_grad, eval_interval)
-        positive_int("steps", steps, low=0)
+        as_int("steps", steps, low=0)
         self.eval_interval, self._position = eval_interval, None
         total, count = 0.0, 0
         with _Fit(
@@ -602,7 +596,7 @@ class RnnlmTrainer(_Saved):
 
         The readers stand len(x) // batch_size apart and go on from the start when the text ends.
         """
-        positive_int("time_idx", self.time_idx, low=0)
+        as_int("time_idx", self.time_idx, low=0)
         if len(x) == 0:
             raise ValueError("x: expected at least one id, got none; pass a longer text")
         starts = np.arange(batch_size) * (len(x) // batch_size)
@@ -630,9 +624,9 @@ class RnnlmTrainer(_Saved):
         of the model go back between epochs. Lines as in `Trainer.fit`, with exp(average loss);
         checkpoint and every as there.
         """
-        xs, ts = array("xs", xs), array("ts", ts)
+        xs, ts = as_array("xs", xs), as_array("ts", ts)
         _check_fit(self, xs, ts, batch_size, max_epoch, max_grad, eval_interval)
-        positive_int("time_size", time_size)
+        as_int("time_size", time_size)
         self.eval_interval = eval_interval
         words = batch_size * time_size
         max_iters = len(xs) // words

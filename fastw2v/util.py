@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import FLOATS, as_numbers, as_search_table, check_shape, check_writable
+from fastw2v._checks.ids import _IDS, as_any_ids, as_ids, check_enough_words
+from fastw2v._checks.numbers import as_int, as_number
+from fastw2v._checks.sequences import check_array_list, check_text
 from fastw2v._core import threads
 from fastw2v._kernels import _corpus, _neighbors, specialise
-from fastw2v._rows.deferred import settle
+from fastw2v._rows.deferred import apply_all_pending
 from fastw2v.optimizer import clip_by_norm
 
 __all__ = [
@@ -53,7 +56,8 @@ def preprocess(text: Any) -> tuple[NDArray[Any], dict[str, int], dict[int, str]]
     >>> id_to_word[5]
     'hello'
     """
-    words = validation.text("text", text).lower().replace(".", " .").split(" ")
+    check_text("text", text)
+    words = text.lower().replace(".", " .").split(" ")
     word_to_id = {word: i for i, word in enumerate(dict.fromkeys(words))}
     id_to_word = {i: word for word, i in word_to_id.items()}
     corpus = np.fromiter(map(word_to_id.__getitem__, words), np.int64, len(words))
@@ -71,8 +75,8 @@ def create_contexts_target(corpus: Any, window_size: int = 1) -> tuple[NDArray[A
     >>> contexts.tolist(), target.tolist()
     ([[0, 2], [1, 3], [2, 4]], [1, 2, 3])
     """
-    ids = validation.any_ids("corpus", corpus, ndim=1)
-    w = validation.positive_int("window_size", window_size)
+    ids = as_any_ids("corpus", corpus, ndim=1)
+    w = as_int("window_size", window_size)
     dtype = corpus.dtype if isinstance(corpus, np.ndarray) else ids.dtype
     M = max(0, len(ids) - 2 * w)
     contexts, target = np.empty((M, 2 * w), ids.dtype), np.empty(M, ids.dtype)
@@ -90,8 +94,8 @@ def convert_one_hot(corpus: Any, vocab_size: int) -> Any:
     array([[1, 0, 0],
            [0, 0, 1]], dtype=int32)
     """
-    V = validation.positive_int("vocab_size", vocab_size, low=0)
-    ids = validation.as_ids("corpus", corpus, V)
+    V = as_int("vocab_size", vocab_size, low=0)
+    ids = as_ids("corpus", corpus, V)
     out = np.zeros((*ids.shape, V), np.int32)
     specialise(_corpus.one_hot)[ids.dtype](out.reshape(ids.size, V), ids.reshape(-1))
     return out
@@ -108,9 +112,9 @@ def create_co_matrix(corpus: Any, vocab_size: int, window_size: int = 1) -> Any:
            [2, 0, 0],
            [1, 0, 0]], dtype=int32)
     """
-    V = validation.positive_int("vocab_size", vocab_size, low=0)
-    ids = validation.as_ids("corpus", validation.any_ids("corpus", corpus, ndim=1), V)
-    w = min(validation.positive_int("window_size", window_size, low=0), len(ids))
+    V = as_int("vocab_size", vocab_size, low=0)
+    ids = as_ids("corpus", as_any_ids("corpus", corpus, ndim=1), V)
+    w = min(as_int("window_size", window_size, low=0), len(ids))
     C = np.zeros((V, V), np.int32)
     ns = len(ids) * (2 + 4 * w)
     n_parts = threads.parts(ns)
@@ -148,7 +152,7 @@ def ppmi(C: ArrayLike, verbose: bool = False, eps: float = 1e-8) -> Any:
     >>> ppmi(C).round(3)[0]
     array([0.   , 1.807, 0.   , 0.   , 0.   , 0.   , 0.   ], dtype=float32)
     """
-    C, eps = validation.square_counts("C", C), validation.number("eps", eps)
+    C, eps = _as_square_counts("C", C), as_number("eps", eps)
     V = len(C)
     sums = C.sum(axis=0, dtype=np.float64 if C.dtype.kind == "f" else np.int64)
     total, sums = float(sums.sum()), sums.astype(np.float64)
@@ -175,9 +179,9 @@ def cos_similarity(x: ArrayLike, y: ArrayLike, eps: float = 1e-8) -> Any:
     >>> float(round(cos_similarity(np.array([1.0, 1.0]), np.array([1.0, 0.0])), 6))
     0.707107
     """
-    x, y = _long_integers(validation.numbers("x", x)), _long_integers(validation.numbers("y", y))
+    x, y = _long_integers(as_numbers("x", x)), _long_integers(as_numbers("y", y))
     if x.ndim == y.ndim == 1:
-        validation.same_shape("y", y, x.shape, "that of x")
+        check_shape("y", y, x.shape, "that of x")
     return np.dot(_unit(x, eps), _unit(y, eps))
 
 
@@ -213,13 +217,13 @@ def most_similar(
     [query] and
      say: 0.7071067726510136
     """
-    validation.positive_int("top", top, low=0)
+    as_int("top", top, low=0)
     if query not in word_to_id:
         print(f"{query} is not found")
         return
-    settle(word_matrix)
-    table = validation.word_rows("word_matrix", word_matrix, len(id_to_word))
-    validation.as_ids("word_to_id", word_to_id[query], len(table))
+    apply_all_pending(word_matrix)
+    table = _as_word_rows("word_matrix", word_matrix, len(id_to_word))
+    as_ids("word_to_id", word_to_id[query], len(table))
     print(f"\n[query] {query}")
     scores = np.zeros(len(id_to_word))
     wanted = _unit(_long_integers(table[word_to_id[query]]), 1e-8)
@@ -261,15 +265,15 @@ def analogy(
     [analogy] man:king = woman:?
      queen: 1.414213562373095
     """
-    validation.positive_int("top", top, low=0)
+    as_int("top", top, low=0)
     words = (a, b, c) if answer is None else (a, b, c, answer)
     for word in words:
         if word not in word_to_id:
             print(f"{word} is not found")
             return
-    settle(word_matrix)
-    table = validation.word_rows("word_matrix", word_matrix, len(id_to_word))
-    validation.as_ids("word_to_id", [word_to_id[word] for word in words], len(table))
+    apply_all_pending(word_matrix)
+    table = _as_word_rows("word_matrix", word_matrix, len(id_to_word))
+    as_ids("word_to_id", [word_to_id[word] for word in words], len(table))
     print(f"\n[analogy] {a}:{b} = {c}:?")
     wanted = table[word_to_id[b]] - table[word_to_id[a]] + table[word_to_id[c]]
     if wanted.dtype.kind != "f":
@@ -306,12 +310,12 @@ def nearest(matrix: ArrayLike, queries: ArrayLike, k: int = 10, exclude: Any = N
     >>> scores.round(4)
     array([0.7071, 0.    ])
     """
-    W = validation.search_table("matrix", matrix)
+    W = as_search_table("matrix", matrix)
     V, D = W.shape
-    wanted = validation.search_queries("queries", queries, D)
-    k = min(validation.positive_int("k", k, low=0), V)
+    wanted = _as_queries("queries", queries, D)
+    k = min(as_int("k", k, low=0), V)
     Q = len(wanted)
-    never = validation.excluded_ids("exclude", exclude, Q)
+    never = _as_excluded_ids("exclude", exclude, Q)
     lengths, norms = np.empty(Q), np.empty(V)
     specialise(_neighbors.row_norms)[wanted.dtype](lengths, wanted, 1)
     lengths[lengths == 0] = 1
@@ -346,8 +350,8 @@ def normalize(x: ArrayLike) -> Any:
     """
     if np.ndim(x) not in (1, 2):
         return x
-    validation.float_in_place("x", x)
-    validation.writable("x", x)
+    _check_float_in_place("x", x)
+    check_writable("x", x)
     x /= np.sqrt(np.sum(x * x, axis=-1, keepdims=x.ndim == 2))
     return x
 
@@ -362,7 +366,7 @@ def clip_grads(grads: list[NDArray[Any]], max_norm: float) -> Any:
     >>> [g.round(3).tolist() for g in grads]
     [[0.6, 0.0], [0.8]]
     """
-    validation.array_list("grads", grads)
+    check_array_list("grads", grads)
     clip_by_norm(grads, max_norm, trusted=False)
 
 
@@ -395,10 +399,10 @@ def _show_block(block, blocks):
 
 def mean_loss(model: Any, corpus: Any, batch_size: int, time_size: int, show: Any = None) -> Any:
     """The mean loss that `eval_perplexity` is made of; show(block, blocks) is told each block."""
-    corpus = validation.any_ids("corpus", corpus, ndim=1)
-    N = validation.positive_int("batch_size", batch_size)
-    T = validation.positive_int("time_size", time_size)
-    validation.enough_words("corpus", corpus, N, T)
+    corpus = as_any_ids("corpus", corpus, ndim=1)
+    N = as_int("batch_size", batch_size)
+    T = as_int("time_size", time_size)
+    check_enough_words("corpus", corpus, N, T)
     blocks, jump = (len(corpus) - 1) // (N * T), (len(corpus) - 1) // N
     total_loss = 0
     for block in range(blocks):
@@ -477,3 +481,65 @@ def to_gpu(x: ArrayLike) -> Any:
     RuntimeError: to_gpu: fastw2v has no GPU mode; remove the call and `config.GPU = True`
     """
     raise RuntimeError("to_gpu: fastw2v has no GPU mode; remove the call and `config.GPU = True`")
+
+
+def _as_square_counts(name, C):
+    """A square matrix of counts or weights, in a dtype of the kernels (`count_t`)."""
+    C = as_numbers(name, C)
+    if C.ndim != 2 or C.shape[0] != C.shape[1]:
+        raise ValueError(
+            f"{name}: expected a square matrix (V, V), got shape {C.shape}; "
+            "pass what create_co_matrix returns"
+        )
+    dtype = C.dtype.newbyteorder("=")
+    if dtype not in (*_IDS, *FLOATS):
+        dtype = np.dtype(np.float64 if C.dtype.kind == "f" else np.int64)
+    return C.astype(dtype, copy=False)
+
+
+def _as_word_rows(name, matrix, V):
+    """A matrix with a row for each of V words, and perhaps more rows."""
+    matrix = np.asarray(matrix)
+    if matrix.ndim != 2 or len(matrix) < V:
+        raise ValueError(
+            f"{name}: expected shape ({V}, D), one row for each id of id_to_word, "
+            f"got {matrix.shape}; pass the matrix that belongs to this vocabulary"
+        )
+    return matrix
+
+
+def _check_float_in_place(name, x):
+    """Check that an array can be divided in place."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy array to divide in place, got {type(x).__name__}; "
+            "make one with np.array(...)"
+        )
+    if x.dtype.kind not in "fc":
+        raise TypeError(
+            f"{name}: expected floats to divide in place, got dtype {x.dtype}; "
+            "pass a copy made with .astype(np.float32)"
+        )
+
+
+def _as_queries(name, queries, D):
+    """Vectors (D,) or (Q, D) as float64 (Q, D)."""
+    queries = as_numbers(name, queries)
+    if queries.ndim not in (1, 2) or queries.shape[-1] != D:
+        raise ValueError(
+            f"{name}: expected shape ({D},) or (Q, {D}), got {queries.shape}; "
+            "they must be as wide as the matrix"
+        )
+    return np.ascontiguousarray(np.atleast_2d(queries), np.float64)
+
+
+def _as_excluded_ids(name, exclude, Q):
+    """Ids (E,) for all queries, (Q, E) for each its own, or None: as int64 (Q, E)."""
+    if exclude is None:
+        return np.empty((Q, 0), np.int64)
+    ids = np.atleast_1d(as_any_ids(name, exclude)).astype(np.int64, copy=False)
+    if ids.ndim > 2 or (ids.ndim == 2 and len(ids) != Q):
+        raise ValueError(
+            f"{name}: expected shape (E,) or ({Q}, E), got {ids.shape}; give one row per query"
+        )
+    return np.ascontiguousarray(np.broadcast_to(ids, (Q, ids.shape[-1])))

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.numbers import as_int, check_one_of
 from fastw2v._files.atomic import replacing
 from fastw2v._kernels import _vectors
 
@@ -71,11 +71,11 @@ def read(
     With `fast`, a sound binary file is read in compiled code, and nobody has looked whether a word
     stands twice: read again without it, to be told where.
     """
-    validation.one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
+    check_one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
     if dtype.kind != "f":
         raise TypeError(f"datatype: expected a float type, got {dtype}; use numpy.float32")
     if limit is not None:
-        validation.positive_int("limit", limit)
+        as_int("limit", limit)
     if os.path.isdir(name):
         raise IsADirectoryError(f"{name}: is a folder; name a file of word vectors")
     if not os.path.exists(name):

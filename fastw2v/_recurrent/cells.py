@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import as_numbers, check_forward_ran, check_shape, check_writable
+from fastw2v._checks.numbers import check_one_of
+from fastw2v._checks.sequences import as_recurrent_sizes
 from fastw2v._core.products import column_sums, product
-from fastw2v._rows.deferred import settle
+from fastw2v._rows.deferred import apply_all_pending
 from fastw2v.functions import sigmoid
 
 
@@ -38,38 +40,39 @@ class _Cell:
 
     def __init__(self, Wx: NDArray[Any], Wh: NDArray[Any], b: NDArray[Any]) -> None:
         config.check()
-        validation.recurrent_weights(Wx, Wh, b, self._n_gates)
+        as_recurrent_sizes(Wx, Wh, b, self._n_gates)
         self.params = [Wx, Wh, b]
         self.grads = [np.zeros_like(W, subok=False) for W in self.params]
         self.cache = None
 
     def _inputs(self, x, **states):
         """(x, states, Wx, Wh, b), all fitting."""
-        settle(*self.params)
+        apply_all_pending(*self.params)
         Wx, Wh, b = map(np.asarray, self.params)
-        _, H = validation.recurrent_weights(Wx, Wh, b, self._n_gates)
-        x = validation.step_input("x", x, Wx)
+        _, H = as_recurrent_sizes(Wx, Wh, b, self._n_gates)
+        x = _as_step_input("x", x, Wx)
         found = []
         for name, given in states.items():
-            given = validation.numbers(name, given)
+            given = as_numbers(name, given)
             shape = (len(x), H)
-            found.append(validation.same_shape(name, given, shape, "N of x and H of Wh"))
+            check_shape(name, given, shape, "N of x and H of Wh")
+            found.append(given)
         return x, found, Wx, Wh, b
 
     def _arriving(self, **gradients):
         """Gradients (N, H); a number stands for equal entries, as in loops that begin with 0."""
-        validation.after_forward(self, self.cache)
+        check_forward_ran(self, self.cache)
         shape = self.cache[1].shape
         found = []
         for name, given in gradients.items():
             if not isinstance(given, (int, float)):  # these are weak in numpy's promotion
-                given = validation.numbers(name, given)
+                given = as_numbers(name, given)
                 if given.ndim:
-                    validation.same_shape(name, given, shape, "that of forward's result")
+                    check_shape(name, given, shape, "that of forward's result")
             found.append(given)
         for k, (grad, W) in enumerate(zip(self.grads, self.params, strict=True)):
-            validation.same_shape(f"grads[{k}]", grad, np.shape(W), "that of the weight")
-            validation.writable(f"grads[{k}]", grad)
+            check_shape(f"grads[{k}]", grad, np.shape(W), "that of the weight")
+            check_writable(f"grads[{k}]", grad)
         return found
 
     def _write_gradients(self, x, h_prev, da):
@@ -142,7 +145,7 @@ class _GatedCell(_Cell):
         *,
         recurrent_activation: str = "sigmoid",
     ) -> None:
-        validation.one_of("recurrent_activation", recurrent_activation, RECURRENT_ACTIVATIONS)
+        check_one_of("recurrent_activation", recurrent_activation, RECURRENT_ACTIVATIONS)
         super().__init__(Wx, Wh, b)
         self.recurrent_activation = recurrent_activation
 
@@ -270,3 +273,15 @@ class GRU(_GatedCell):
         for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
             grad[...] = value.reshape(grad.shape)
         return product(da, Wx.T), dh_prev
+
+
+def _as_step_input(name, x, Wx):
+    """`x` as an ndarray (N, D) that fits Wx (D, ...)."""
+    x = as_numbers(name, x)
+    D = Wx.shape[0]
+    if x.ndim != 2 or x.shape[1] != D:
+        raise ValueError(
+            f"{name}: expected shape (N, D) with D = {D} to match Wx of shape {Wx.shape}, "
+            f"got {x.shape}; reshape or transpose it"
+        )
+    return x

@@ -8,7 +8,8 @@ multiplied by 0; for an alphabet of a thousand characters that is most of the wo
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import has_plain_rows
+from fastw2v._checks.ids import as_ids_over_time
 from fastw2v._core import threads
 from fastw2v._kernels import _embedding, specialise
 from fastw2v.functions import scatter_add
@@ -37,14 +38,14 @@ class OneHotLSTM(TimeLSTM):
     """
 
     def _check_input(self, xs, Wx):
-        return validation.ids_over_time("xs", xs, len(Wx))
+        return as_ids_over_time("xs", xs, len(Wx))
 
     def _input_dtype(self, xs, dtype):
         return xs.dtype
 
     def _write_inputs(self, rows, xs, Wx, b):
         ids = xs.reshape(-1)
-        if validation.has_plain_rows(Wx):
+        if has_plain_rows(Wx):
             n_parts = threads.parts(rows.size * _NS)
             _GATHER[rows.dtype, ids.dtype](rows, Wx, ids, n_parts)
         else:

@@ -14,13 +14,23 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastw2v import config
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import as_numbers, check_shape, check_writable
+from fastw2v._checks.numbers import check_one_of
+from fastw2v._checks.sequences import (
+    as_recurrent_sizes,
+    as_row_lengths,
+    as_sequence,
+    as_sequence_dtype,
+    as_state,
+    as_state_gradient,
+    check_trained_forward,
+)
 from fastw2v._core import threads
 from fastw2v._core.products import column_sums, product
 from fastw2v._core.scratch import Scratch
 from fastw2v._kernels import _gru, _lstm, _rnn, specialise
 from fastw2v._recurrent.cells import GRU, LSTM, RNN
-from fastw2v._rows.deferred import settle
+from fastw2v._rows.deferred import apply_all_pending
 
 GATES: Any = ("sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3")  # the numbers of the kernels
 
@@ -52,11 +62,11 @@ class _OverTime:
         go_backwards: Any,
     ) -> None:
         config.check()
-        validation.recurrent_weights(Wx, Wh, b, self._n_gates)
+        as_recurrent_sizes(Wx, Wh, b, self._n_gates)
         self.params = [Wx, Wh, b]
         self.grads = [np.zeros_like(W, subok=False) for W in self.params]
         self.stateful = stateful
-        self.dtype = validation.sequence_dtype("dtype", dtype)
+        self.dtype = as_sequence_dtype("dtype", dtype)
         self.go_backwards = go_backwards
         self._kept = None
         self._scratch = Scratch()
@@ -81,16 +91,16 @@ class _OverTime:
     def _check(self, xs, lengths):
         """xs, lengths and the first states (None: zeros), all fitting; nothing is changed."""
         Wx, Wh, b = self.params
-        _, H = validation.recurrent_weights(Wx, Wh, b, self._n_gates)
+        _, H = as_recurrent_sizes(Wx, Wh, b, self._n_gates)
         xs = self._check_input(xs, Wx)
         N, T = xs.shape[:2]
-        lengths = validation.row_lengths("lengths", lengths, N, T)
-        self.dtype = validation.sequence_dtype("dtype", self.dtype)
+        lengths = as_row_lengths("lengths", lengths, N, T)
+        self.dtype = as_sequence_dtype("dtype", self.dtype)
         self._options()
         starts = []
         for name in self._states:
             state = getattr(self, name) if self.stateful else None
-            starts.append(None if state is None else validation.state(name, state, N, H))
+            starts.append(None if state is None else as_state(name, state, N, H))
         return xs, lengths, starts
 
     def _advance(self, hs, xs, lengths, starts, train, turned=False):
@@ -141,22 +151,23 @@ class _OverTime:
 
     def _check_backward(self, dhs, arriving):
         """dhs, and gradients of the last states as new arrays; all fits, nothing is changed."""
-        kept = validation.after_training(self, self._kept)
+        check_trained_forward(self, self._kept)
+        kept = self._kept
         N, T, width = kept["gates"].shape
         dtype = kept["gates"].dtype
         H = width // self._n_gates
         for name, W, rows in zip(("Wx", "Wh"), self.params, (kept["D"], H), strict=False):
-            validation.same_shape(name, W, (rows, width), "that of forward")
-        dhs = validation.numbers("dhs", dhs)
-        validation.same_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
+            check_shape(name, W, (rows, width), "that of forward")
+        dhs = as_numbers("dhs", dhs)
+        check_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
         dstates = []
         for name, given in arriving.items():
-            given = validation.state_gradient(name, given, N, H)
+            given = as_state_gradient(name, given, N, H)
             zeros = np.zeros((N, H), dtype)
             dstates.append(zeros if given is None else np.array(given, dtype, order="C"))
         for k, (grad, W) in enumerate(zip(self.grads, self.params, strict=True)):
-            validation.same_shape(f"grads[{k}]", grad, W.shape, "that of the weight")
-            validation.writable(f"grads[{k}]", grad)
+            check_shape(f"grads[{k}]", grad, W.shape, "that of the weight")
+            check_writable(f"grads[{k}]", grad)
         return dhs, dstates
 
     def _retreat(self, dhs, dstates, turned=False):
@@ -195,7 +206,7 @@ class _OverTime:
     # How the input goes in, for those to whom it comes in another form.
 
     def _check_input(self, xs, Wx):
-        return validation.sequence("xs", xs, Wx)
+        return as_sequence("xs", xs, Wx)
 
     def _input_dtype(self, xs, dtype):
         return dtype
@@ -252,7 +263,7 @@ class _OverTime:
 
         A conversion goes to scratch for this one call: at the next they may be other numbers.
         """
-        settle(*self.params)
+        apply_all_pending(*self.params)
         Wx, Wh, b = map(np.asarray, self.params)
         if Wx.dtype != dtype or not Wx.flags.aligned:
             Wx = self._contiguous("Wx", Wx, dtype)
@@ -360,12 +371,12 @@ class _Gated(_OverTime):
         go_backwards: bool = False,
         recurrent_activation: str = "sigmoid",
     ) -> None:
-        validation.one_of("recurrent_activation", recurrent_activation, GATES)
+        check_one_of("recurrent_activation", recurrent_activation, GATES)
         super().__init__(Wx, Wh, b, stateful, dtype, go_backwards)
         self.recurrent_activation = recurrent_activation
 
     def _options(self):
-        validation.one_of("recurrent_activation", self.recurrent_activation, GATES)
+        check_one_of("recurrent_activation", self.recurrent_activation, GATES)
         return (GATES.index(self.recurrent_activation),)
 
 
@@ -533,8 +544,8 @@ class TimeBiLSTM:
             ]
             dtype = np.result_type(*(lstm.dtype for lstm in both))
         else:
-            xs = validation.sequence("xs", xs, self.params[0])
-            lengths = validation.row_lengths("lengths", lengths, *xs.shape[:2])
+            xs = as_sequence("xs", xs, self.params[0])
+            lengths = as_row_lengths("lengths", lengths, *xs.shape[:2])
             self._kept = None
             halves = [
                 both[0].forward(xs, lengths=lengths, train=train),
@@ -556,10 +567,11 @@ class TimeBiLSTM:
 
         dh, dc: pairs of gradients (N, H) that arrive at the last h and c of each row, or None.
         """
-        shape, H, lengths, ours = validation.after_training(self, self._kept)
-        dhs = validation.numbers("dhs", dhs)
-        validation.same_shape("dhs", dhs, shape, "N, T and 2 * H of forward's result")
-        dh, dc = validation.pair("dh", dh), validation.pair("dc", dc)
+        check_trained_forward(self, self._kept)
+        shape, H, lengths, ours = self._kept
+        dhs = as_numbers("dhs", dhs)
+        check_shape("dhs", dhs, shape, "N, T and 2 * H of forward's result")
+        dh, dc = _as_pair("dh", dh), _as_pair("dc", dc)
         first, second = self.forward_lstm, self.backward_lstm
         halves = dhs[:, :, :H], dhs[:, :, H:]
         if not ours:
@@ -577,7 +589,7 @@ class TimeBiLSTM:
 
     def set_state(self, h: ArrayLike, c: ArrayLike | None = None) -> None:
         """Start the next forward, if stateful, from pairs of h and c (N, H); None is zero."""
-        h, c = validation.pair("h", h), validation.pair("c", c)
+        h, c = _as_pair("h", h), _as_pair("c", c)
         for k, lstm in enumerate((self.forward_lstm, self.backward_lstm)):
             lstm.set_state(h[k], c[k])
 
@@ -642,3 +654,17 @@ def _write(grad, A, B):
         product(A, B, grad)
     else:
         grad[...] = product(A, B)
+
+
+def _as_pair(name, value):
+    """`value` as two entries, one for each direction; None stands for two of it."""
+    if value is None:
+        return None, None
+    try:
+        first, second = value
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected a pair, forward_lstm's and backward_lstm's, got "
+            f"{type(value).__name__}; pass two arrays (N, H), or None for either"
+        ) from None
+    return first, second

@@ -18,10 +18,10 @@ import weakref
 
 import numpy as np
 
-from fastw2v._checks.validation import has_plain_rows
+from fastw2v._checks.arrays import has_plain_rows
 from fastw2v._core import threads
 from fastw2v._kernels import _optimizer, specialise
-from fastw2v._rows.deferred import TABLES, catch_up, settle
+from fastw2v._rows.deferred import TABLES, apply_all_pending, apply_pending
 from fastw2v._rows.row_grad import as_table, is_row_grad, is_tracked, pack, packed_rows, unpack
 
 _STALE = specialise(_optimizer.stale_rows)
@@ -75,7 +75,7 @@ class _Table:
         return self.array() is W and all(map(_is, self.states, states))
 
     @_locked
-    def catch_up(self, ids):
+    def apply_pending(self, ids):
         W = self.array()
         replay = self.replay
         if W is None or not replay.now or not replay.waits:
@@ -91,20 +91,20 @@ class _Table:
         )  # fmt: skip
 
     @_locked
-    def catch_up_all(self):
+    def apply_all(self):
         if self.replay.waits and self.replay.now:
             for start in range(0, len(self.at), _BLOCK):
-                self.catch_up(np.arange(start, min(start + _BLOCK, len(self.at))))
+                self.apply_pending(np.arange(start, min(start + _BLOCK, len(self.at))))
 
     @_locked
     def update(self, W, listed, scalars):
         """The step that is under way, for the listed rows: (rows, n_rows, gradient, packed)."""
         rows, n_rows, g, packed = listed
         if self.replay.waits:
-            self.catch_up(rows[:n_rows])
+            self.apply_pending(rows[:n_rows])
             self.at[rows[:n_rows]] = self.replay.now + 1
         else:
-            catch_up(W, rows[:n_rows])  # with another optimizer's steps
+            apply_pending(W, rows[:n_rows])  # with another optimizer's steps
         W = as_table(W)
         n_parts = threads.parts(n_rows * W.shape[1] * _NS)
         _UPDATE[W.dtype](
@@ -150,7 +150,7 @@ class Replay:
             mine = [arrays[i] for arrays in states]
             table = self.tables[i]
             if table is not None and not table.is_of(W, mine):
-                table.catch_up_all()
+                table.apply_all()
                 table = None
             if table is None and self._suits(W, grad, mine, params):
                 table = _Table(self, W, mine)
@@ -158,7 +158,7 @@ class Replay:
                     table.at[:] = self.now
             self.tables[i] = table
             if table is not None and self.waits and TABLES.get(key[i]) is not table:
-                settle(W)  # another optimizer's steps come first
+                apply_all_pending(W)  # another optimizer's steps come first
                 TABLES[key[i]] = table
         return self.tables
 
@@ -218,7 +218,7 @@ class Replay:
         if self.now:
             for table in self.tables:
                 if table is not None:
-                    table.catch_up_all()
+                    table.apply_all()
                     table.at[:] = 0
         self.now, self.low, self.high = 0, 0.0, 0.0
 

@@ -15,10 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastw2v._checks.validation import FLOATS, as_float, has_plain_rows, same_shape, table, writable
+from fastw2v._checks.arrays import (
+    FLOATS,
+    as_float,
+    check_shape,
+    check_table,
+    check_writable,
+    has_plain_rows,
+)
 from fastw2v._core import threads
 from fastw2v._kernels import _embedding, specialise
-from fastw2v._rows.deferred import settle
+from fastw2v._rows.deferred import apply_all_pending
 
 _OVERWRITE = specialise(_embedding.overwrite_rows)
 _SCATTER = specialise(_embedding.scatter_add)
@@ -102,7 +109,7 @@ class RowGrad(np.ndarray):
     """
 
     def __new__(cls, W: NDArray[Any]) -> Any:
-        table("W", W)
+        check_table("W", W)
         grad = np.zeros(W.shape, W.dtype).view(cls)
         grad._tracker = _Tracker(W.shape[0])
         grad._whole = True
@@ -377,7 +384,7 @@ class RowGradHolder:
 
     def __getstate__(self):
         params, grads = vars(self).get("params"), vars(self).get("grads")
-        settle(*(params if isinstance(params, list) else ()))
+        apply_all_pending(*(params if isinstance(params, list) else ()))
         grads = grads if isinstance(grads, list) else ()
         return {**vars(self), "_row_grads": [i for i, g in enumerate(grads) if is_row_grad(g)]}
 
@@ -444,11 +451,11 @@ def is_clear(grad: Any) -> Any:
     return tracker.n_rows == 0 and not tracker.dense and (packed is None or packed.n_rows == 0)
 
 
-def check_writable(grads: list[NDArray[Any]]) -> Any:
+def check_all_writable(grads: list[NDArray[Any]]) -> Any:
     """Check all arrays of a list, before anything is written to one of them."""
     for i, grad in enumerate(grads):
         if not (type(grad) is RowGrad and grad.flags.writeable):
-            writable(f"grads[{i}]", grad)
+            check_writable(f"grads[{i}]", grad)
 
 
 def shares_memory(x: ArrayLike, grad: Any) -> Any:
@@ -530,8 +537,8 @@ def write_rows(grad: Any, ids: ArrayLike, V: Any, x: ArrayLike, coef: Any = None
     grad is to be (V, D), or (V,) with D = 1; ids (N * C,) in [0, V), contiguous; x (N, D);
     coef (N * C,) or None for ones.
     """
-    writable("grads[0]", grad)
-    same_shape("grads[0]", grad, (V, x.shape[1])[: grad.ndim], "that of W")
+    check_writable("grads[0]", grad)
+    check_shape("grads[0]", grad, (V, x.shape[1])[: grad.ndim], "that of W")
     if grad.dtype in FLOATS:
         x = as_float("x", x, grad.dtype)
         coef = coef if coef is None else as_float("coef", coef, grad.dtype)
@@ -639,7 +646,7 @@ def add_into(grad: Any, other: Any, trusted: Any) -> Any:
     theirs = other._tracker
     if theirs.n_rows == 0:
         return
-    writable("grads", grad)
+    check_writable("grads", grad)
     n_parts = threads.parts(theirs.n_rows * grad.shape[1] * _NS)
     _ADD_ROWS[grad.dtype](grad, other, theirs.rows, theirs.n_rows, n_parts)
     if not is_tracked(grad) or grad._tracker.dense:

@@ -16,11 +16,12 @@ from contextlib import contextmanager
 import numpy as np
 
 from fastw2v import optimizer as optimizers
-from fastw2v._checks.validation import number, writable
+from fastw2v._checks.arrays import check_writable
+from fastw2v._checks.numbers import as_number
 from fastw2v._core.build_info import build_info
 from fastw2v._files.atomic import replacing
 from fastw2v._files.npz import array_of, header_of
-from fastw2v._rows.deferred import settle
+from fastw2v._rows.deferred import apply_all_pending
 
 __all__ = ["fingerprint", "load", "save"]
 
@@ -41,7 +42,7 @@ def save(name, trainer, counters, position):
         )
     optimizer.flush()
     params = _own_memory(trainer.model.params)
-    settle(*params)
+    apply_all_pending(*params)
     arrays = {f"param{i}": np.asarray(W) for i, W in enumerate(params)}
     for state in optimizer._states:
         for i, array in enumerate(getattr(optimizer, state) or ()):
@@ -125,7 +126,7 @@ def load(name, trainer_class, model):
             generators = _generators(about["generators"], parts)
             position = _position(archive, about)
             level = str(about["level"])
-        settle(*params)
+        apply_all_pending(*params)
         for i, W in enumerate(params):
             W[...] = array_of(archive, f"param{i}.npy")
     for path, letter, array in hidden:
@@ -173,7 +174,7 @@ def _check_params(name, shapes, params):
             "arguments it was saved with"
         )
     for i, ((shape, dtype), W) in enumerate(zip(shapes, params, strict=True)):
-        writable(f"params[{i}]", W)
+        check_writable(f"params[{i}]", W)
         if (shape, dtype) != (W.shape, W.dtype):
             raise ValueError(
                 f"{name}: expected {W.dtype} of shape {W.shape} for weight {i}, got {dtype} "
@@ -288,7 +289,7 @@ def _plain(value):
         return value.item()
     if value is None or isinstance(value, bool | int | str):
         return value
-    return number("value", value)
+    return as_number("value", value)
 
 
 def _filled(value):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.numbers import as_int
 from fastw2v.datasets.text import read_text
 
 _DIGITS = "〇一二三四五六七八九"
@@ -33,7 +33,7 @@ def read_pairs(path: str | os.PathLike[str], max_pairs: int | None = None) -> li
     [('Go.', '行け。'), ('Hi.', 'やっほー。')]
     """
     if max_pairs is not None:
-        validation.positive_int("max_pairs", max_pairs)
+        as_int("max_pairs", max_pairs)
     pairs: list[tuple[str, str]] = []
     rest = ""
     number = 0
@@ -82,7 +82,7 @@ def kanji_numeral(n: int) -> str:
     >>> kanji_numeral(12345), kanji_numeral(110), kanji_numeral(100_000_001)
     ('一万二千三百四十五', '百十', '一億一')
     """
-    n = validation.positive_int("n", n, low=0)
+    n = as_int("n", n, low=0)
     if n >= _LIMIT:
         raise ValueError(f"n: expected a number below 10^16, got {n}; larger units are not known")
     if n == 0:
@@ -123,9 +123,9 @@ def kanji_numbers(
     >>> len(pairs), len(set(pairs)), all(kanji_numeral(int(a)) == b for a, b in pairs)
     (1000, 1000, True)
     """
-    n_pairs = validation.positive_int("n_pairs", n_pairs)
-    low = validation.positive_int("low", low, low=0)
-    high = validation.positive_int("high", high, low=low)
+    n_pairs = as_int("n_pairs", n_pairs)
+    low = as_int("low", low, low=0)
+    high = as_int("high", high, low=low)
     if high >= _LIMIT:
         raise ValueError(f"high: expected a number below 10^16, got {high}; take a smaller one")
     if n_pairs > high - low + 1:

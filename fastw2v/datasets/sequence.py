@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.numbers import as_int
+from fastw2v._checks.sequences import check_iterable
 from fastw2v.datasets.text import read_text
 
 __all__ = [
@@ -69,8 +70,8 @@ def addition_pairs(
     >>> addition_pairs(2)
     [('0+7', '7'), ('769+0', '769')]
     """
-    n_pairs = validation.positive_int("n_pairs", n_pairs)
-    n_digits = validation.positive_int("n_digits", n_digits)
+    n_pairs = as_int("n_pairs", n_pairs)
+    n_digits = as_int("n_digits", n_digits)
     if n_pairs > 10 ** (2 * n_digits) // 2:  # the rarest sums would take very long to be drawn
         raise ValueError(
             f"n_pairs: expected at most {10 ** (2 * n_digits) // 2}, half of the sums of numbers "
@@ -93,7 +94,7 @@ def date_pairs(n_pairs: int = 50_000, *, seed: int = 1984) -> list[tuple[str, st
     >>> date_pairs(2)
     [('Monday, October 10, 1994', '1994-10-10'), ('9/30/89', '1989-09-30')]
     """
-    n_pairs = validation.positive_int("n_pairs", n_pairs)
+    n_pairs = as_int("n_pairs", n_pairs)
     if n_pairs > 200_000:
         raise ValueError(f"n_pairs: expected at most 200000, got {n_pairs}; take fewer")
     rng = np.random.default_rng(seed)
@@ -152,7 +153,7 @@ def encode_pairs(pairs: Sequence[tuple[str, str]], *, seed: int = 1984) -> Seque
     >>> data.char_to_id
     {'1': 0, '+': 1, '2': 2, '_': 3, '3': 4, ' ': 5, '5': 6, '8': 7}
     """
-    pairs = validation.question_pairs("pairs", pairs)
+    pairs = _as_question_pairs("pairs", pairs)
     x_width = max(len(question) for question, _ in pairs)
     t_width = max(len(answer) for _, answer in pairs)
     rows = [q.ljust(x_width, PAD) + START + a.ljust(t_width, PAD) for q, a in pairs]
@@ -222,4 +223,24 @@ def _read_pairs(name: str) -> list[tuple[str, str]]:
                 f"{line[:40]!r}; put {START!r} between them"
             )
         pairs.append((question, answer))
+    return pairs
+
+
+def _as_question_pairs(name, pairs):
+    """At least two pairs of strings, as a list; none of them all empty on one side."""
+    check_iterable(name, pairs, "pairs of str")
+    pairs = list(pairs)
+    for k, pair in enumerate(pairs):
+        if not (
+            isinstance(pair, (tuple, list))
+            and len(pair) == 2
+            and all(isinstance(part, str) for part in pair)
+        ):
+            raise TypeError(f"{name}[{k}]: expected a pair of str, got {pair!r}; pass (text, text)")
+        if not pair[0].strip() or not pair[1].strip():
+            raise ValueError(
+                f"{name}[{k}]: expected a question and an answer, got {pair!r}; leave it out"
+            )
+    if len(pairs) < 2:
+        raise ValueError(f"{name}: expected at least two pairs, got {len(pairs)}; pass more")
     return pairs

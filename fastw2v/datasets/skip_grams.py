@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.ids import as_any_ids
+from fastw2v._checks.numbers import as_int, check_generator
+from fastw2v._checks.sequences import check_text
 from fastw2v.datasets.text import build_corpus
 
 _BLOCK = 1 << 14  # skip-grams drawn at once
@@ -44,9 +46,9 @@ def build_vocab(words: Iterable[str], max_size: int | None = None, unk: str = "U
     >>> vocabulary.counts, vocabulary.id_to_word
     (array([3, 2, 2, 1]), {0: 'UNK', 1: 'to', 2: 'be', 3: 'or'})
     """
-    validation.text("unk", unk)
+    check_text("unk", unk)
     if max_size is not None:
-        max_size = validation.positive_int("max_size", max_size, low=2)
+        max_size = as_int("max_size", max_size, low=2)
     corpus, word_to_id, id_to_word, counts = build_corpus(words)
     named = np.ones(len(counts), bool)
     if unk in word_to_id:
@@ -89,10 +91,10 @@ def skip_gram_batches(
     >>> next(batches)[0]
     array([4, 4, 5, 5, 6, 6])
     """
-    ids = validation.any_ids("ids", ids, 1)
-    N = validation.positive_int("batch_size", batch_size)
-    S = validation.positive_int("num_skips", num_skips)
-    window = validation.positive_int("skip_window", skip_window)
+    ids = as_any_ids("ids", ids, 1)
+    N = as_int("batch_size", batch_size)
+    S = as_int("num_skips", num_skips)
+    window = as_int("skip_window", skip_window)
     if 2 * window < S:
         raise ValueError(
             f"num_skips: expected at most 2 * skip_window = {2 * window}, the words around a "
@@ -108,7 +110,7 @@ def skip_gram_batches(
             f"ids: expected more than 2 * skip_window = {2 * window} words, got {len(ids)}; "
             "take a longer text or a narrower window"
         )
-    rng = validation.generator("rng", rng)
+    check_generator("rng", rng)
     return _batches(ids, N, S, window, np.random.random_sample if rng is None else rng.random)
 
 

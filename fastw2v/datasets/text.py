@@ -16,7 +16,10 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import as_array
+from fastw2v._checks.ids import as_any_ids, as_ids
+from fastw2v._checks.numbers import as_int, as_not_negative, check_one_of
+from fastw2v._checks.sequences import check_iterable
 
 _WORD = re.compile(r"[^\W\d_]\w*(?:['\u2019][^\W\d_]+)*")
 # For language models: a blank line, a word or number, one mark however often it is repeated.
@@ -56,8 +59,8 @@ def tokenize(text: str | Iterable[str], *, split: str = "words") -> Iterator[str
     >>> list(tokenize("No , it <unk> n't", split="blanks"))
     ['No', ',', 'it', '<unk>', "n't"]
     """
-    validation.one_of("split", split, ("words", "blanks"))
-    validation.iterable("text", text, "a str, or pieces of text")
+    check_one_of("split", split, ("words", "blanks"))
+    check_iterable("text", text, "a str, or pieces of text")
     pieces = (text,) if isinstance(text, str) else text
     if split == "blanks":
         return (word for piece in pieces for word in piece.split())
@@ -80,8 +83,8 @@ def tokenize_lines(text: str | Iterable[str], *, split: str = "words") -> Iterat
     >>> list(tokenize_lines("No , it <unk> n't\\n\\nMr. X\\n", split="blanks"))
     ['No', ',', 'it', '<unk>', "n't", '<eos>', 'Mr.', 'X', '<eos>']
     """
-    validation.one_of("split", split, ("words", "blanks"))
-    validation.iterable("text", text, "a str, or pieces of text")
+    check_one_of("split", split, ("words", "blanks"))
+    check_iterable("text", text, "a str, or pieces of text")
     pieces = (text,) if isinstance(text, str) else text
     return _lines(pieces) if split == "blanks" else _paragraphs(pieces)
 
@@ -151,10 +154,10 @@ def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
     >>> id_to_word[0], counts
     ('say', array([2, 1, 1, 1, 1]))
     """
-    validation.positive_int("min_count", min_count)
+    as_int("min_count", min_count)
     if isinstance(tokens, str):
         raise TypeError("tokens: expected words, got one str; pass tokenize(text) instead")
-    validation.iterable("tokens", tokens, "words")
+    check_iterable("tokens", tokens, "words")
     first_ids: defaultdict[str, int] = defaultdict()
     first_ids.default_factory = first_ids.__len__
     appeared = np.fromiter(map(first_ids.__getitem__, tokens), dtype=np.int32)
@@ -207,12 +210,12 @@ def subsample(
     >>> bool(np.sum(kept == 0) < 350), int(np.sum(kept > 0))
     (True, 100)
     """
-    validation.not_negative("threshold", threshold)
-    corpus = validation.array("corpus", corpus)
-    validation.any_ids("corpus", corpus, 1)
+    as_not_negative("threshold", threshold)
+    corpus = as_array("corpus", corpus)
+    as_any_ids("corpus", corpus, 1)
     if threshold == 0:
         return corpus
-    validation.as_ids("corpus", corpus, len(counts), wrap=False)
+    as_ids("corpus", corpus, len(counts), wrap=False)
     share = np.maximum(counts, 1) / max(int(np.sum(counts)), 1)
     ratio = threshold / share
     keep = np.minimum(1.0, np.sqrt(ratio) + ratio)

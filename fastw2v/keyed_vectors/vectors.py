@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import as_search_table
+from fastw2v._checks.numbers import as_int, as_whole, check_one_of
+from fastw2v._checks.sequences import check_text
 from fastw2v._core import threads
 from fastw2v._files import fw2v, word2vec_format
 from fastw2v._files.atomic import check_writable
 from fastw2v._kernels import _neighbors, _ranking, specialise
-from fastw2v._rows.deferred import Settled
+from fastw2v._rows.deferred import UpToDate
 
 Key = str | int
 
@@ -40,12 +42,12 @@ class KeyedVectors:
     The rows may be changed in place; nothing derived from them is kept.
     """
 
-    vectors: Any = Settled()  # of a table that is still in training, too, rows are never behind
+    vectors: Any = UpToDate()  # of a table that is still in training, too, rows are never behind
 
     _in_model = False  # whether rows of other tables go with them, too
 
     def __init__(self, vector_size: int, *, dtype: Any = np.float32) -> None:
-        self.vector_size = validation.positive_int("vector_size", vector_size)
+        self.vector_size = as_int("vector_size", vector_size)
         self.vectors = np.zeros((0, vector_size), dtype=dtype)
         self.index_to_key: list[Any] = []
         self.key_to_index: dict[Any, int] = {}
@@ -62,7 +64,7 @@ class KeyedVectors:
         kept = isinstance(vectors, np.ndarray) and vectors.dtype.kind == "f"
         table = vectors if kept else np.asarray(vectors, dtype=np.float32)
         names = list(words)
-        rows = validation.word_table("words", names, table)
+        rows = _as_rows_of_words("words", names, table)
         result = cls(table.shape[1], dtype=table.dtype)
         result.vectors, result.index_to_key, result.key_to_index = table, names, rows
         return result
@@ -170,7 +172,7 @@ class KeyedVectors:
     @property
     def norms(self) -> np.ndarray:
         """The lengths of the vectors (V,), in their dtype; computed at each look."""
-        table = validation.search_table("vectors", self.vectors)
+        table = as_search_table("vectors", self.vectors)
         out = np.empty(len(table))
         n_parts = threads.parts(table.size // 4)
         specialise(_neighbors.row_norms)[table.dtype](out, table, n_parts)
@@ -217,7 +219,7 @@ class KeyedVectors:
         """
         names = [keys] if isinstance(keys, str | int) else list(keys)
         rows = np.atleast_2d(np.asarray(weights, self.vectors.dtype))
-        validation.word_table("keys", names, rows)
+        _as_rows_of_words("keys", names, rows)
         if self.index_to_key and names and type(names[0]) is not type(self.index_to_key[0]):
             kind = type(self.index_to_key[0]).__name__
             raise TypeError(f"keys: expected {kind} like the words that are there; convert them")
@@ -323,7 +325,7 @@ class KeyedVectors:
                 if ignore_missing and not self.has_index_for(key):
                     continue
                 key = self[key]
-            validation.vector_of("keys", key, self.vector_size)
+            _check_vector("keys", key, self.vector_size)
             wide = np.asarray(key, np.float64)
             mean += share * (_unit(wide) if pre_normalize else wide)
             total += abs(share)
@@ -356,7 +358,7 @@ class KeyedVectors:
 
         Raises KeyError for an unknown word, ValueError if nothing is given.
         """
-        if topn is not None and validation.whole("topn", topn) < 1:
+        if topn is not None and as_whole("topn", topn) < 1:
             return []
         mean, exclude = self._mean_query(positive, negative)
         first, last = _clip(len(self), clip_start, clip_end, restrict_vocab)
@@ -383,7 +385,7 @@ class KeyedVectors:
         >>> [found[0][0] for found in vectors.most_similar_many(["a", "c"], topn=1)]
         ['b', 'b']
         """
-        validation.whole("topn", topn)
+        as_whole("topn", topn)
         entries = list(queries)
         if not entries or topn < 1:
             return [[] for _ in entries]
@@ -408,14 +410,14 @@ class KeyedVectors:
             if _is_key(what):
                 exclude.append(self.get_index(what))
                 what = self[what]
-            validation.vector_of("positive, negative", what, self.vector_size)
+            _check_vector("positive, negative", what, self.vector_size)
             mean += weight * _unit(np.asarray(what, dtype=np.float64))
         return mean / len(weighted), exclude
 
     def _ranked(
         self, queries: np.ndarray, topn: int, exclude: list[list[int]], first: int, last: int
     ) -> list[list[tuple[Any, float]]]:
-        table = validation.search_table("vectors", self.vectors[first:last])
+        table = as_search_table("vectors", self.vectors[first:last])
         Q, (V, D) = len(queries), table.shape
         k = min(topn, V)
         never = np.full((Q, max(map(len, exclude), default=0)), -1, np.int64)
@@ -478,7 +480,7 @@ class KeyedVectors:
                 if _is_key(what):
                     exclude.append(self.get_index(what))
                     what = self[what]
-                validation.vector_of("positive, negative", what, self.vector_size)
+                _check_vector("positive, negative", what, self.vector_size)
                 vectors[side].append(np.asarray(what))
         if not vectors[0]:
             raise ValueError("positive: expected a word or a vector, got none; name a word")
@@ -575,7 +577,7 @@ class KeyedVectors:
         from fastw2v.keyed_vectors.evaluation import word_analogies
 
         functions = ("most_similar", "most_similar_cosmul")
-        validation.one_of("similarity_function", similarity_function, functions)
+        check_one_of("similarity_function", similarity_function, functions)
         return word_analogies(
             *(self, analogies, restrict_vocab, case_insensitive, dummy4unknown),
             products=similarity_function == functions[1],
@@ -662,7 +664,7 @@ class KeyedVectors:
         Raises OSError if the file cannot be read; ValueError, naming row and byte, if it is cut
         off, goes on after the last row, or holds a word twice or a number that is not finite.
         """
-        validation.one_of("encoding", encoding.lower().replace("-", ""), ("utf8",))
+        check_one_of("encoding", encoding.lower().replace("-", ""), ("utf8",))
         for fast in (True, False):
             words, table = word2vec_format.read(
                 fname,
@@ -707,9 +709,9 @@ class KeyedVectors:
         Raises ValueError if a word holds white space, which the format cannot express, or if words
         have no sort_attr for fvocab.
         """
-        prefix = validation.text("prefix", prefix)
+        check_text("prefix", prefix)
         if total_vec is not None:
-            validation.whole("total_vec", total_vec, low=len(self))
+            as_whole("total_vec", total_vec, low=len(self))
         falling = self.expandos.get(sort_attr)
         order = None
         if falling is not None:
@@ -834,7 +836,7 @@ def _clip(
 ) -> tuple[int, int]:
     """The rows that are looked at."""
     if restrict_vocab is not None:
-        clip_start, clip_end = 0, validation.whole("restrict_vocab", restrict_vocab)
+        clip_start, clip_end = 0, as_whole("restrict_vocab", restrict_vocab)
     first, last, _ = slice(clip_start, clip_end or None).indices(V)
     return first, max(first, last)
 
@@ -844,3 +846,38 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     wide = vector.astype(np.float64)
     length = np.sqrt(np.dot(wide, wide))
     return wide / length if length > 0 else wide
+
+
+def _as_rows_of_words(name: str, words: Sequence[object], table: np.ndarray) -> dict[object, int]:
+    """V different words, all str or all int, for a table (V, D), D >= 1; returns word -> row."""
+    if table.ndim != 2 or table.shape[1] < 1:
+        raise ValueError(f"vectors: expected shape (V, D), got {table.shape}")
+    if len(words) != len(table):
+        raise ValueError(
+            f"{name}: expected one word for each of the {len(table)} rows, got {len(words)}"
+        )
+    rows: dict[object, int] = {}
+    if set(map(type, words)) in ({str}, {int}):
+        rows = dict(zip(words, range(len(words)), strict=True))
+        if len(rows) == len(words):
+            return rows
+        rows = {}
+    kind = int if words and type(words[0]) is int else str
+    for row, word in enumerate(words):
+        if not isinstance(word, kind):
+            raise TypeError(
+                f"{name}: expected {kind.__name__}, got {type(word).__name__} for row {row}"
+            )
+        first = rows.setdefault(word, row)
+        if first != row:
+            raise ValueError(
+                f"{name}: {word!r} stands for row {first} and for row {row}; give each word once"
+            )
+    return rows
+
+
+def _check_vector(name: str, vector: object, size: int) -> None:
+    """A vector (size,)."""
+    shape = np.asarray(vector).shape
+    if shape != (size,):
+        raise ValueError(f"{name}: expected a word or a vector ({size},), got shape {shape}")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastw2v._checks import validation
+from fastw2v._checks.ids import as_ids_over_time, as_targets_over_time
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import has_own_methods
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeSoftmaxWithLoss
@@ -52,8 +52,8 @@ class LanguageModel(BaseModel):
         ours = self._is_plain()
         if ours:
             V = self.layers[-1].params[0].shape[1]
-            xs = validation.ids_over_time("xs", xs, len(self.layers[0].W))
-            validation.targets_over_time("ts", ts, (*xs.shape, V), self.loss_layer.ignore_label)
+            xs = as_ids_over_time("xs", xs, len(self.layers[0].W))
+            as_targets_over_time("ts", ts, (*xs.shape, V), self.loss_layer.ignore_label)
             self._out = self._fitting_memory((*xs.shape, V))
         with states_kept(self.layers):
             score = self.predict(xs, *options)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import check_forward_ran
+from fastw2v._checks.sequences import as_attended
 from fastw2v.attention_layer import TimeAttention
 from fastw2v.models.seq2seq import Decoder, Encoder, Seq2seq, states_of
 
@@ -74,7 +75,8 @@ class AttentionDecoder(Decoder):
 
     def backward(self, dscore: ArrayLike) -> Any:
         """dscore (N, T, V) -> denc_hs (N, T_enc, H); the gradient of c is found as `lstm.dc`."""
-        H = validation.after_forward(self, self._enc_hs).shape[2]
+        check_forward_ran(self, self._enc_hs)
+        H = self._enc_hs.shape[2]
         dout = self.affine.backward(dscore)
         denc_hs, ddec_hs = self.attention.backward(dout[:, :, :H])
         # forward: the affine layer reads [context | dec_hs], and the context is made of dec_hs
@@ -96,7 +98,7 @@ class AttentionDecoder(Decoder):
         return super().generate_batch(enc_hs, start_id, sample_size, c=c)
 
     def _begin(self, enc_hs, c):
-        self._enc_hs = validation.attended("enc_hs", enc_hs)
+        self._enc_hs = as_attended("enc_hs", enc_hs)
         super()._begin(self._enc_hs[:, -1], c)
 
     def _scores(self, xs, train):

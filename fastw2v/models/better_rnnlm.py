@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastw2v import config, init
-from fastw2v._checks import validation
+from fastw2v._checks.numbers import as_int, check_fraction, check_generator
 from fastw2v.models import _weights
 from fastw2v.models._language_model import LanguageModel
 from fastw2v.time_layers import TimeAffine, TimeDropout, TimeEmbedding, TimeLSTM
@@ -49,16 +49,16 @@ class BetterRnnlm(LanguageModel):
         rng: np.random.Generator | None = None,
     ) -> None:
         config.check()
-        V = validation.positive_int("vocab_size", vocab_size)
-        D = validation.positive_int("wordvec_size", wordvec_size)
-        H = validation.positive_int("hidden_size", hidden_size)
+        V = as_int("vocab_size", vocab_size)
+        D = as_int("wordvec_size", wordvec_size)
+        H = as_int("hidden_size", hidden_size)
         if D != H:
             raise ValueError(
                 f"wordvec_size: expected {H}, the hidden_size, because the affine layer takes the "
                 f"embedding as its weight, got {D}; make them equal, or take Rnnlm"
             )
-        validation.fraction("dropout_ratio", dropout_ratio)
-        rng = validation.generator("rng", rng)
+        check_fraction("dropout_ratio", dropout_ratio)
+        check_generator("rng", rng)
         W = _weights.table(V, D, rng)
         self.lstm_layers = [
             TimeLSTM(*_weights.recurrent(width, H, 4, rng), stateful=True) for width in (D, H)

@@ -8,20 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastw2v import config, init
-from fastw2v._checks.validation import (
-    after_forward,
-    as_ids,
-    contexts_and_target,
-    has_plain_rows,
-    positive_int,
-    row_per_word,
-    same_shape,
-)
+from fastw2v._checks.arrays import check_forward_ran, check_shape, has_plain_rows
+from fastw2v._checks.ids import as_contexts_and_target, as_ids, check_row_per_word
+from fastw2v._checks.numbers import as_int
 from fastw2v._core import threads
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._kernels import _embedding, specialise
-from fastw2v._rows.deferred import Settled, catch_up
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_writable, clear, write_rows
+from fastw2v._rows.deferred import UpToDate, apply_pending
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_all_writable, clear, write_rows
 from fastw2v.layers import Embedding, has_own_methods
 from fastw2v.negative_sampling_layer import NegativeSamplingLoss, UnigramSampler
 
@@ -56,7 +50,7 @@ class CBOW(RowGradHolder):
     >>> model.backward()
     """
 
-    word_vecs: Any = Settled()
+    word_vecs: Any = UpToDate()
 
     def __init__(
         self,
@@ -69,11 +63,11 @@ class CBOW(RowGradHolder):
         rng: np.random.Generator | None = None,
     ) -> None:
         config.check()
-        V = positive_int("vocab_size", vocab_size)
-        H = positive_int("hidden_size", hidden_size)
-        C = 2 * positive_int("window_size", window_size)
+        V = as_int("vocab_size", vocab_size)
+        H = as_int("hidden_size", hidden_size)
+        C = 2 * as_int("window_size", window_size)
         sampler = UnigramSampler(corpus, 0.75, sample_size, rng=rng)
-        row_per_word("corpus", V, sampler.vocab_size, "the vocab_size")
+        check_row_per_word("corpus", V, sampler.vocab_size, "the vocab_size")
         W_in = init.word_vectors((V, H), rng=rng)
         W_out = init.word_vectors((V, H), rng=rng)
         self.ns_loss = NegativeSamplingLoss(W_out, sampler)
@@ -106,7 +100,7 @@ class CBOW(RowGradHolder):
     def forward(self, contexts: ArrayLike, target: ArrayLike) -> Any:
         """The loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
         W = self.params[0]
-        contexts, target = contexts_and_target(contexts, target, len(W), self._n_contexts)
+        contexts, target = as_contexts_and_target(contexts, target, len(W), self._n_contexts)
         if not self._is_fused(W):
             with unchanged_on_error(self.in_layers, self.ns_loss):
                 h = 0
@@ -116,7 +110,7 @@ class CBOW(RowGradHolder):
             self._contexts = contexts
             return loss
         h = np.empty((len(contexts), W.shape[1]), W.dtype)
-        catch_up(W, contexts)
+        apply_pending(W, contexts)
         n_parts = threads.parts(contexts.size * W.shape[1] * _NS)
         _GATHER_MEAN[W.dtype, contexts.dtype](h, W, contexts, n_parts)
         loss = self.ns_loss.forward(h, target)
@@ -135,9 +129,10 @@ class CBOW(RowGradHolder):
             for layer in self.in_layers:
                 layer.backward(dh)
             return
-        contexts = as_ids("contexts", after_forward(self, self._contexts), len(W))
-        same_shape("grads[0]", self.grads[0], W.shape, "that of W")
-        check_writable(self.grads[: self._n_contexts])
+        check_forward_ran(self, self._contexts)
+        contexts = as_ids("contexts", self._contexts, len(W))
+        check_shape("grads[0]", self.grads[0], W.shape, "that of W")
+        check_all_writable(self.grads[: self._n_contexts])
         dh = self.ns_loss.backward(dout)
         dh *= W.dtype.type(1 / self._n_contexts)
         write_rows(self.grads[0], contexts.reshape(-1), len(W), dh)

@@ -11,16 +11,19 @@ import json
 import os
 import sys
 import zipfile
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fastw2v import config
-from fastw2v._checks import validation
+from fastw2v._checks.ids import as_ids, as_native_ids
+from fastw2v._checks.numbers import as_below_one, as_int, check_generator
+from fastw2v._checks.sequences import as_sequence_dtype, check_text, check_trained_forward
 from fastw2v._files.atomic import replacing
 from fastw2v._files.npz import array_of, shape_of
-from fastw2v._rows.deferred import settle
+from fastw2v._rows.deferred import apply_all_pending
 from fastw2v.base_model import BaseModel, BookFileError
 from fastw2v.models._char_network import (
     CharDecoder,
@@ -110,17 +113,17 @@ class CharTranslator(BaseModel):
         rng: np.random.Generator | None = None,
     ) -> None:
         config.check()
-        self.source_characters = validation.alphabet("source_characters", source_characters)
-        target = validation.alphabet("target_characters", target_characters)
+        self.source_characters = _as_alphabet("source_characters", source_characters)
+        target = _as_alphabet("target_characters", target_characters)
         self.target_characters = sorted({*target, START, END})
-        self.hidden_size = validation.positive_int("hidden_size", hidden_size)
-        self.max_source_length = validation.positive_int("max_source_length", max_source_length)
-        self.max_target_length = validation.positive_int("max_target_length", max_target_length, 3)
+        self.hidden_size = as_int("hidden_size", hidden_size)
+        self.max_source_length = as_int("max_source_length", max_source_length)
+        self.max_target_length = as_int("max_target_length", max_target_length, 3)
         if embed_size is not None:
-            embed_size = validation.positive_int("embed_size", embed_size)
+            embed_size = as_int("embed_size", embed_size)
         self.embed_size = embed_size
         self.bidirectional, self.reverse = bool(bidirectional), bool(reverse)
-        dtype = validation.sequence_dtype("dtype", dtype)
+        dtype = as_sequence_dtype("dtype", dtype)
         shapes = weight_shapes(
             len(self.source_characters),
             len(self.target_characters),
@@ -129,7 +132,7 @@ class CharTranslator(BaseModel):
             self.bidirectional,
             attention,
         )
-        rng = validation.generator("rng", rng)
+        check_generator("rng", rng)
         weights = iter(initial_weights(shapes, dtype, rng))
         embedded = embed_size is not None
         self.encoder = CharEncoder(weights, embedded, self.bidirectional, self.reverse, dtype)
@@ -150,7 +153,7 @@ class CharTranslator(BaseModel):
 
         options: the constructor's keyword arguments.
         """
-        sources, targets = zip(*validation.text_pairs("pairs", pairs, START + END), strict=True)
+        sources, targets = zip(*_as_text_pairs("pairs", pairs, START + END), strict=True)
         lengths = {
             "max_source_length": max(map(len, sources)),
             "max_target_length": len(START) + max(map(len, targets)) + len(END),
@@ -171,11 +174,11 @@ class CharTranslator(BaseModel):
         Targets have the start mark before them and the end mark behind. -1 stands behind the ends
         of texts that are shorter than T.
         """
-        pairs = validation.text_pairs("pairs", pairs, START + END)
+        pairs = _as_text_pairs("pairs", pairs, START + END)
         sources, targets = zip(*pairs, strict=True)
         marked = [START + target + END for target in targets]
-        x = validation.char_ids("source", sources, self._source_ids, self.max_source_length)
-        t = validation.char_ids("target", marked, self._target_ids, self.max_target_length)
+        x = _as_char_ids("source", sources, self._source_ids, self.max_source_length)
+        t = _as_char_ids("target", marked, self._target_ids, self.max_target_length)
         return x, t
 
     def forward(self, sources: ArrayLike, targets: ArrayLike) -> Any:
@@ -190,13 +193,13 @@ class CharTranslator(BaseModel):
 
     def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns None."""
-        validation.after_training(self, self._trained)
+        check_trained_forward(self, self._trained)
         self.encoder.backward(*self.decoder.backward(self.loss_layer.backward(dout)))
 
     def _score(self, sources, targets, train):
         """(mean loss, how many characters are right, of how many)."""
-        xs, lengths = validation.padded_ids("sources", sources, len(self.source_characters))
-        ys, steps = validation.padded_ids("targets", targets, len(self.target_characters), 2)
+        xs, lengths = _as_padded_ids("sources", sources, len(self.source_characters))
+        ys, steps = _as_padded_ids("targets", targets, len(self.target_characters), 2)
         if len(xs) != len(ys):
             raise ValueError(
                 f"targets: expected {len(xs)} rows, one for each source, got {len(ys)}; pass what "
@@ -232,11 +235,11 @@ class CharTranslator(BaseModel):
         a bar on stderr. Each epoch adds a number to every list in `history`. Ctrl-C ends it
         between two steps.
         """
-        epochs = validation.positive_int("epochs", epochs, low=0)
+        epochs = as_int("epochs", epochs, low=0)
         x, t = self.pair_ids(pairs)
-        n_watched = int(len(x) * validation.below_one("validation_split", validation_split))
+        n_watched = int(len(x) * as_below_one("validation_split", validation_split))
         n = len(x) - n_watched
-        batch_size = min(validation.positive_int("batch_size", batch_size), n)
+        batch_size = min(as_int("batch_size", batch_size), n)
         trainer = Trainer(self, RMSprop(0.001, 0.9) if optimizer is None else optimizer)
         best, kept = np.inf, None
         from tqdm import tqdm
@@ -329,9 +332,9 @@ class CharTranslator(BaseModel):
 
     def decode(self, text: Any, beam_width: int = 1) -> Any:
         """As `translate`, but `Translation` tuples, with the logarithms of the probabilities."""
-        width = validation.positive_int("beam_width", beam_width)
-        texts = [text] if isinstance(text, str) else validation.text_list("text", text)
-        x = validation.char_ids("text", texts, self._source_ids, self.max_source_length)
+        width = as_int("beam_width", beam_width)
+        texts = [text] if isinstance(text, str) else _as_texts("text", text)
+        x = _as_char_ids("text", texts, self._source_ids, self.max_source_length)
         found = []
         size = _BATCH if width == 1 else 1
         for k in range(0, len(x), size):
@@ -352,17 +355,19 @@ class CharTranslator(BaseModel):
 
         The target may be empty: a translation may be.
         """
-        source = [validation.text("source", source)]
-        target = [START + validation.text("target", target) + END]
-        x = validation.char_ids("source", source, self._source_ids, self.max_source_length)
-        t = validation.char_ids("target", target, self._target_ids, self.max_target_length)
+        check_text("source", source)
+        source = [source]
+        check_text("target", target)
+        target = [START + target + END]
+        x = _as_char_ids("source", source, self._source_ids, self.max_source_length)
+        t = _as_char_ids("target", target, self._target_ids, self.max_target_length)
         loss, _, count = self._score(x, t, train=False)
         return -float(loss) * count
 
     def exact(self, pairs: Any, beam_width: int = 1) -> Any:
         """The share of sources whose translation is one of the targets that the pairs give them."""
         wanted = {}
-        for source, target in validation.text_pairs("pairs", pairs, START + END):
+        for source, target in _as_text_pairs("pairs", pairs, START + END):
             wanted.setdefault(source, set()).add(target)
         translations = self.translate(list(wanted), beam_width)
         right = sum(found in wanted[text] for text, found in zip(wanted, translations, strict=True))
@@ -373,8 +378,9 @@ class CharTranslator(BaseModel):
 
         With attention, the states that the next calls of `step` look at are kept too.
         """
-        texts = [validation.text("text", text)]
-        x = validation.char_ids("text", texts, self._source_ids, self.max_source_length)
+        check_text("text", text)
+        texts = [text]
+        x = _as_char_ids("text", texts, self._source_ids, self.max_source_length)
         h, c, *memory = self._read(x)
         self._memory = memory
         return h, c
@@ -384,7 +390,7 @@ class CharTranslator(BaseModel):
 
         id: of the character before, that of the start mark at first; h, c (1, H).
         """
-        ids = validation.as_ids("id", id, len(self.target_characters)).reshape(-1)
+        ids = as_ids("id", id, len(self.target_characters)).reshape(-1)
         if self.attention and self._memory is None:
             raise RuntimeError("step: nothing to look at; call encode(text) first")
         log_p, (h, c, *_) = self._next(ids, (h, c, *(self._memory or ())))
@@ -392,7 +398,7 @@ class CharTranslator(BaseModel):
 
     def _read(self, x):
         """The states that decoding starts from: h, c, and what attention looks at."""
-        xs, lengths = validation.padded_ids("text", x, len(self.source_characters))
+        xs, lengths = _as_padded_ids("text", x, len(self.source_characters))
         hs, h, c = self.encoder.forward(xs, lengths, train=False)
         return (h, c, with_mask(hs, lengths)) if self.attention else (h, c)
 
@@ -416,7 +422,7 @@ class CharTranslator(BaseModel):
         """
         settings = {"format": _FORMAT} | {name: getattr(self, name) for name in _SETTINGS}
         text = np.frombuffer(json.dumps(settings).encode("ascii"), np.uint8)
-        settle(*self.params)
+        apply_all_pending(*self.params)
         arrays = {f"param{k}": np.asarray(param) for k, param in enumerate(self.params)}
         with replacing(os.fspath(file_name)) as file:
             np.savez(file, settings=text, **arrays)
@@ -490,3 +496,106 @@ def _read_settings(archive):
             raise ValueError(f"setting {name} is {settings[name]!r:.40}")
     del settings["format"]
     return settings
+
+
+def _check_listed(name, things, what):
+    """Check a list, or another sequence."""
+    if not isinstance(things, Sequence):
+        raise TypeError(
+            f"{name}: expected a list of {what}, got {type(things).__name__}; pass a list"
+        )
+
+
+def _as_alphabet(name, characters):
+    """Different characters, a str or a list of them, sorted by code point."""
+    _check_listed(name, characters, "characters")
+    characters = list(characters)
+    for char in characters:
+        if not isinstance(char, str) or len(char) != 1:
+            raise ValueError(f"{name}: expected single characters, got {char!r}; pass a str")
+    if not characters:
+        raise ValueError(f"{name}: expected at least one character, got none; pass a str")
+    return sorted(set(characters))
+
+
+def _as_texts(name, texts):
+    """A list of at least one str."""
+    _check_listed(name, texts, "texts")
+    for k, one in enumerate(texts):
+        check_text(f"{name}[{k}]", one)
+    texts = list(texts)
+    if not texts:
+        raise ValueError(f"{name}: expected at least one text, got none; pass a str or a list")
+    return texts
+
+
+def _as_text_pairs(name, pairs, marks):
+    """(source, target) pairs of texts, at least one, without characters that are marks in them."""
+    _check_listed(name, pairs, "(source, target) pairs")
+    found = []
+    for k, pair in enumerate(pairs):
+        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+            raise ValueError(
+                f"{name}[{k}]: expected (source, target), got {pair!r:.60}; pass two texts"
+            )
+        for side, one in zip(("source", "target"), pair, strict=True):
+            place = f"{name}[{k}]: {side}"
+            check_text(place, one)
+            if not one:
+                raise ValueError(f"{place}: expected a text, got an empty one; leave the pair out")
+            if any(mark in one for mark in marks):
+                raise ValueError(
+                    f"{place}: expected no tab and no newline, which mark start and end, got "
+                    f"{one!r:.60}; take them out"
+                )
+        found.append((pair[0], pair[1]))
+    if not found:
+        raise ValueError(f"{name}: expected at least one pair, got none; pass (source, target)")
+    return found
+
+
+def _as_char_ids(name, texts, ids, max_length):
+    """The characters of texts as ids (N, T) int32, -1 behind the ends of the shorter ones."""
+    found = np.full((len(texts), max(map(len, texts))), -1, np.int32)
+    for k, one in enumerate(texts):
+        place = name if len(texts) == 1 else f"{name}[{k}]"
+        if not one:
+            raise ValueError(f"{place}: expected a text, got an empty one; leave it out")
+        if len(one) > max_length:
+            raise ValueError(
+                f"{place}: expected at most {max_length} characters, the most that this model was "
+                f"made for, got {len(one)}; shorten it, or train a model with longer texts"
+            )
+        try:
+            found[k, : len(one)] = [ids[char] for char in one]
+        except KeyError:
+            at = next(i for i, char in enumerate(one) if char not in ids)
+            raise ValueError(
+                f"{place}: character {one[at]!r} in {one.strip()!r:.60} is not among the "
+                f"{len(ids)} of this model's alphabet; leave it out, or train with texts that "
+                "have it"
+            ) from None
+    return found
+
+
+def _as_padded_ids(name, given, V, least=1):
+    """Ids (N, T) with -1 behind the end of each row: cut to the longest, with 0 for -1, lengths.
+
+    N and the length of each row, at least `least`, may not be 0.
+    """
+    ids = as_native_ids(name, given)
+    if ids.ndim != 2 or ids.size == 0:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T), neither of them 0, got {ids.shape}; pass what "
+            "pair_ids gives"
+        )
+    there = ids != -1
+    lengths = np.where(there.any(axis=1), ids.shape[1] - there[:, ::-1].argmax(axis=1), 0)
+    if lengths.min() < least:
+        raise ValueError(
+            f"{name}: expected at least {least} ids in each row before its -1, got "
+            f"{lengths.min()} in row {lengths.argmin()}; leave the row out"
+        )
+    behind = np.arange(ids.shape[1]) >= lengths[:, None]
+    ids = as_ids(name, np.where(behind, 0, ids), V, wrap=False, rows="characters")
+    return np.ascontiguousarray(ids[:, : lengths.max()]), lengths

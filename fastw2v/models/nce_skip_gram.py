@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastw2v import config, init
-from fastw2v._checks import validation
-from fastw2v._rows.deferred import Settled
+from fastw2v._checks.numbers import as_int
+from fastw2v._rows.deferred import UpToDate
 from fastw2v.base_model import BaseModel
 from fastw2v.candidate_sampling import NCELoss
 from fastw2v.layers import Embedding, has_own_methods
@@ -44,7 +44,7 @@ class NCESkipGram(BaseModel):
     True
     """
 
-    word_vecs: Any = Settled()
+    word_vecs: Any = UpToDate()
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class NCESkipGram(BaseModel):
         rng: np.random.Generator | None = None,
     ) -> None:
         config.check()
-        V = validation.positive_int("vocab_size", vocab_size)
-        D = validation.positive_int("embedding_size", embedding_size)
+        V = as_int("vocab_size", vocab_size)
+        D = as_int("embedding_size", embedding_size)
         self.embed = Embedding(init.uniform((V, D), rng=rng))
         W = init.truncated_normal((V, D), 1 / math.sqrt(D), rng=rng)
         self.loss_layer = NCELoss(W, np.zeros(V, np.float32), num_sampled, rng=rng)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import check_forward_ran
 from fastw2v.models.seq2seq import Decoder, Seq2seq, states_of
 
 __all__ = ["PeekyDecoder", "PeekySeq2seq"]
@@ -47,7 +47,8 @@ class PeekyDecoder(Decoder):
 
     def backward(self, dscore: ArrayLike) -> Any:
         """dscore (N, T, V) -> dh (N, H); the gradient of c is found as `lstm.dc`."""
-        H = validation.after_forward(self, self._h).shape[1]
+        check_forward_ran(self, self._h)
+        H = self._h.shape[1]
         dout = self.affine.backward(dscore)
         dx = self.lstm.backward(dout[:, :, H:])
         self.embed.backward(dx[:, :, H:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastw2v import config
-from fastw2v._checks import validation
+from fastw2v._checks.numbers import as_int, check_generator
 from fastw2v.models import _weights
 from fastw2v.models._language_model import LanguageModel
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeLSTM
@@ -40,10 +40,10 @@ class Rnnlm(LanguageModel):
         rng: np.random.Generator | None = None,
     ) -> None:
         config.check()
-        V = validation.positive_int("vocab_size", vocab_size)
-        D = validation.positive_int("wordvec_size", wordvec_size)
-        H = validation.positive_int("hidden_size", hidden_size)
-        rng = validation.generator("rng", rng)
+        V = as_int("vocab_size", vocab_size)
+        D = as_int("wordvec_size", wordvec_size)
+        H = as_int("hidden_size", hidden_size)
+        check_generator("rng", rng)
         embed = TimeEmbedding(_weights.table(V, D, rng))
         self.lstm_layer = TimeLSTM(*_weights.recurrent(D, H, 4, rng), stateful=True)
         self._hold(embed, self.lstm_layer, TimeAffine(*_weights.dense(H, V, rng)))

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.ids import as_ids, as_native_ids
+from fastw2v._checks.numbers import as_above_zero, as_int, check_generator
+from fastw2v._checks.sequences import check_iterable
 from fastw2v.functions import softmax
 from fastw2v.models.better_rnnlm import BetterRnnlm
 from fastw2v.models.rnnlm import Rnnlm
@@ -37,15 +39,16 @@ class _Writer:
 
         IndexError for a start_id outside the vocabulary; ValueError if skip_ids leave nothing.
         """
-        sample_size = validation.positive_int("sample_size", sample_size)
-        temperature = validation.above_zero("temperature", temperature)
-        choice = (validation.generator("rng", rng) or np.random).choice
-        word = validation.one_id("start_id", start_id)
-        skipped = set() if skip_ids is None else set(validation.id_list("skip_ids", skip_ids))
+        sample_size = as_int("sample_size", sample_size)
+        temperature = as_above_zero("temperature", temperature)
+        check_generator("rng", rng)
+        choice = (rng or np.random).choice
+        word = _as_one_id("start_id", start_id)
+        skipped = set() if skip_ids is None else set(_as_id_list("skip_ids", skip_ids))
         first, last = self.layers[0], self.layers[-1]
         if isinstance(first, TimeEmbedding) and isinstance(last, TimeAffine):
-            validation.as_ids("start_id", word, len(first.W))
-            validation.some_left("skip_ids", skipped, last.params[0].shape[1])
+            as_ids("start_id", word, len(first.W))
+            _check_some_left("skip_ids", skipped, last.params[0].shape[1])
         ids = [word]
         while len(ids) < sample_size:
             scores = np.asarray(self.predict(np.array([[word]]))).reshape(-1)
@@ -78,7 +81,7 @@ class RnnlmGen(_Writer, Rnnlm):
 
     def set_state(self, state: Any) -> None:
         """Go on from a state as `get_state` gave it."""
-        h, c = validation.state_pair("state", state)
+        h, c = _as_state_pair("state", state)
         self.lstm_layer.set_state(h, c)
 
 
@@ -101,6 +104,53 @@ class BetterRnnlmGen(_Writer, BetterRnnlm):
 
     def set_state(self, states: Any) -> None:
         """Go on from states as `get_state` gave them."""
-        pairs = validation.state_pairs("states", states, len(self.lstm_layers))
+        pairs = _as_state_pairs("states", states, len(self.lstm_layers))
         for layer, (h, c) in zip(self.lstm_layers, pairs, strict=True):
             layer.set_state(h, c)
+
+
+def _as_one_id(name, value):
+    """A single id, an int or an array of one, as int."""
+    ids = as_native_ids(name, value)
+    if ids.size != 1:
+        raise ValueError(f"{name}: expected one id, got shape {ids.shape}; pass an int")
+    return int(ids.reshape(-1)[0])
+
+
+def _as_id_list(name, ids):
+    """Ids in any number, as a list of ints."""
+    check_iterable(name, ids, "ids")
+    return (
+        as_native_ids(name, ids if isinstance(ids, np.ndarray) else list(ids)).reshape(-1).tolist()
+    )
+
+
+def _check_some_left(name, skipped, V):
+    """Check that not all ids from 0 to V - 1 are skipped: a draw would never end."""
+    if len(skipped) >= V and skipped.issuperset(range(V)):
+        raise ValueError(
+            f"{name}: expected to leave one of the {V} ids, got all of them; leave some out"
+        )
+
+
+def _as_state_pair(name, state):
+    """(h, c) of an LSTM."""
+    try:
+        h, c = state
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected (h, c), as get_state returns it, got {type(state).__name__}; pass "
+            "a pair of arrays (N, H)"
+        ) from None
+    return h, c
+
+
+def _as_state_pairs(name, states, n):
+    """[(h, c), ...] of n LSTMs."""
+    if not isinstance(states, (list, tuple)) or len(states) != n:
+        raise ValueError(
+            f"{name}: expected {n} pairs (h, c), as get_state returns them, got "
+            f"{len(states) if isinstance(states, (list, tuple)) else type(states).__name__}; "
+            "pass one for each LSTM"
+        )
+    return [_as_state_pair(f"{name}[{k}]", state) for k, state in enumerate(states)]

@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import check_forward_ran, check_shape, check_table
+from fastw2v._checks.ids import (
+    _FIND_BAD_ID,
+    as_ids,
+    as_ids_over_time,
+    as_native_ids,
+    as_targets_over_time,
+)
+from fastw2v._checks.numbers import as_int, check_generator
 from fastw2v._rows.row_grad import RowGradHolder
 from fastw2v.base_model import BaseModel
 from fastw2v.models import _weights
@@ -57,7 +65,8 @@ class Encoder(RowGradHolder):
 
     def backward(self, dh: ArrayLike, *, dc: ArrayLike | None = None) -> Any:
         """dh (N, H), and dc (N, H) if the decoder had c; gradients into `grads`, returns None."""
-        dhs = np.zeros_like(validation.after_forward(self, self.hs))
+        check_forward_ran(self, self.hs)
+        dhs = np.zeros_like(self.hs)
         dhs[:, -1] = dh
         self._backward(dhs, dc)
 
@@ -104,8 +113,8 @@ class Decoder(RowGradHolder):
         if embed_W is None:
             embed_W = _weights.table(V, D, rng)
         else:
-            validation.table("embed_W", embed_W)
-            validation.same_shape("embed_W", embed_W, (V, D), "vocab_size and wordvec_size")
+            check_table("embed_W", embed_W)
+            check_shape("embed_W", embed_W, (V, D), "vocab_size and wordvec_size")
         self.embed = TimeEmbedding(embed_W)
         self.lstm = TimeLSTM(*_weights.recurrent(self._width(D, H), H, 4, rng), stateful=True)
         self.affine = TimeAffine(*_weights.dense(self._reads * H, V, rng))
@@ -132,17 +141,17 @@ class Decoder(RowGradHolder):
         self, h: ArrayLike, start_id: Any, sample_size: int, *, c: ArrayLike | None = None
     ) -> Any:
         """A list of sample_size ids that follow start_id: always the likeliest. h is (1, H)."""
-        validation.one_row("h", h, "generate_batch")
+        _check_one_row("h", h, "generate_batch")
         return self.generate_batch(h, start_id, sample_size, c=c)[0].tolist()
 
     def generate_batch(
         self, h: ArrayLike, start_id: Any, sample_size: int, *, c: ArrayLike | None = None
     ) -> Any:
         """As `generate`, for N rows at once: ids (N, sample_size). start_id: one, or (N,)."""
-        ids = np.empty((len(h), validation.positive_int("sample_size", sample_size)), np.int64)
-        xs = validation.id_per_row("start_id", start_id, len(h))
+        ids = np.empty((len(h), as_int("sample_size", sample_size)), np.int64)
+        xs = _as_id_per_row("start_id", start_id, len(h))
         if isinstance(self.embed, TimeEmbedding):
-            validation.as_ids("start_id", xs, len(self.embed.W))
+            as_ids("start_id", xs, len(self.embed.W))
         self._begin(h, c)
         for t in range(ids.shape[1]):
             xs = self._scores(xs, train=False).argmax(axis=2)
@@ -230,7 +239,7 @@ class Seq2seq(BaseModel):
 
     def generate(self, xs: ArrayLike, start_id: Any, sample_size: int) -> Any:
         """The answer to one question (1, T): a list of sample_size ids, without start_id."""
-        validation.one_row("xs", xs, "generate_batch")
+        _check_one_row("xs", xs, "generate_batch")
         state, c = self._encode(xs, train=False)
         return self.decoder.generate(state, start_id, sample_size, **c)
 
@@ -242,10 +251,10 @@ class Seq2seq(BaseModel):
         batch_size questions are answered together, which bounds the memory that is needed.
         start_id: one for all, or (N,).
         """
-        validation.positive_int("batch_size", batch_size)
-        sample_size = validation.positive_int("sample_size", sample_size)
-        xs = validation.rows_of_ids("xs", xs)
-        starts = validation.id_per_row("start_id", start_id, len(xs))[:, 0]
+        as_int("batch_size", batch_size)
+        sample_size = as_int("sample_size", sample_size)
+        xs = _as_rows_of_ids("xs", xs)
+        starts = _as_id_per_row("start_id", start_id, len(xs))[:, 0]
         if not self._answers_together():
             rows = (self.generate(xs[n : n + 1], starts[n], sample_size) for n in range(len(xs)))
             return np.array(list(rows), np.int64).reshape(len(xs), sample_size)
@@ -269,8 +278,9 @@ class Seq2seq(BaseModel):
         >>> model.accuracy(questions, answers)
         1.0
         """
-        xs = validation.some_steps("xs", validation.rows_of_ids("xs", xs))
-        ts = validation.answers("ts", ts, len(xs))
+        _check_some_steps("xs", _as_rows_of_ids("xs", xs))
+        xs = _as_rows_of_ids("xs", xs)
+        ts = _as_answers("ts", ts, len(xs))
         guess = self.generate_batch(xs, ts[:, 0], ts.shape[1] - 1, batch_size=batch_size)
         return float((guess == ts[:, 1:]).all(axis=1).mean())
 
@@ -283,14 +293,15 @@ class Seq2seq(BaseModel):
 
     def _checked(self, xs, ts):
         """Both as ids that the layers will not refuse when some of them have run."""
-        xs = validation.ids_over_time("xs", xs, len(self.encoder.embed.W))
-        ts = validation.answers("ts", ts, len(xs))
+        xs = as_ids_over_time("xs", xs, len(self.encoder.embed.W))
+        ts = _as_answers("ts", ts, len(xs))
         n_words, V = len(self.decoder.embed.W), self.decoder.affine.params[0].shape[1]
-        if not validation.all_within(ts, min(n_words, V)):
-            validation.ids_over_time("ts", ts[:, :-1], n_words)
+        if not _all_within(ts, min(n_words, V)):
+            as_ids_over_time("ts", ts[:, :-1], n_words)
             shape = len(xs), ts.shape[1] - 1, V
-            validation.targets_over_time("ts", ts[:, 1:], shape, self.softmax.ignore_label)
-        return validation.some_steps("xs", xs), ts
+            as_targets_over_time("ts", ts[:, 1:], shape, self.softmax.ignore_label)
+        _check_some_steps("xs", xs)
+        return xs, ts
 
     def _is_plain(self):
         """Whether ids come in and scores go out through layers of ours, and nobody else's."""
@@ -323,9 +334,66 @@ def states_of(lstm: Any, xs: ArrayLike, train: bool) -> Any:
 
 def _sizes(vocab_size, wordvec_size, hidden_size, rng):
     config.check()
+    check_generator("rng", rng)
     return (
-        validation.positive_int("vocab_size", vocab_size),
-        validation.positive_int("wordvec_size", wordvec_size),
-        validation.positive_int("hidden_size", hidden_size),
-        validation.generator("rng", rng),
+        as_int("vocab_size", vocab_size),
+        as_int("wordvec_size", wordvec_size),
+        as_int("hidden_size", hidden_size),
+        rng,
     )
+
+
+def _check_one_row(name, x, instead):
+    """Check that there is one row: `instead` is the method that takes more."""
+    if np.ndim(x) < 2 or len(x) != 1:
+        raise ValueError(
+            f"{name}: expected one row, shape (1, ...), got {np.shape(x)}; use {instead} for more"
+        )
+
+
+def _as_id_per_row(name, ids, N):
+    """One id for all, or (N,), as (N, 1)."""
+    found = as_native_ids(name, ids)
+    if found.shape not in ((), (1,), (N,)):
+        raise ValueError(
+            f"{name}: expected one id, or shape (N,) = ({N},), got {found.shape}; pass one for "
+            "each row"
+        )
+    return np.broadcast_to(found.reshape(-1, 1), (N, 1))
+
+
+def _as_answers(name, ts, N):
+    """Answers (N, T) of at least the start mark and one id, to N questions."""
+    ts = as_native_ids(name, ts)
+    if ts.ndim != 2 or len(ts) != N or ts.shape[1] < 2:
+        raise ValueError(
+            f"{name}: expected answers of shape (N, T) with N = {N}, one for each question, and T "
+            f"of at least 2, the start mark and what follows it, got {ts.shape}; reshape it"
+        )
+    return ts
+
+
+def _check_some_steps(name, xs):
+    """`xs` (N, T), if there is a row and a step."""
+    if xs.size == 0:
+        raise ValueError(
+            f"{name}: expected shape (N, T), neither of them 0, got {xs.shape}; leave empty "
+            "batches out"
+        )
+
+
+def _as_rows_of_ids(name, xs):
+    """`xs` as ids (N, T), whatever they are."""
+    ids = as_native_ids(name, xs)
+    if ids.ndim != 2:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T), got {ids.shape}; for one sequence pass it as "
+            f"{name}[None, :]"
+        )
+    return ids
+
+
+def _all_within(ids, V):
+    """Whether all of the ids, as `any_ids` returns them, are in [0, V): for the usual case."""
+    at, negative = _FIND_BAD_ID[ids.dtype](ids.reshape(-1), V)
+    return at < 0 and not negative

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fastw2v import config, init
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import as_numbers, check_forward_ran
+from fastw2v._checks.numbers import as_int, as_number, check_one_of
+from fastw2v._checks.sequences import as_sequence_dtype
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import Affine
 from fastw2v.time_layers import TimeGRU, TimeLSTM, TimeRNN
@@ -50,10 +52,10 @@ class SequenceRegressor(BaseModel):
         rng: np.random.Generator | None = None,
     ) -> None:
         config.check()
-        validation.one_of("cell", cell, _CELLS)
-        D = validation.positive_int("input_size", input_size)
-        H = validation.positive_int("hidden_size", hidden_size)
-        dtype = validation.sequence_dtype("dtype", dtype)
+        check_one_of("cell", cell, _CELLS)
+        D = as_int("input_size", input_size)
+        H = as_int("hidden_size", hidden_size)
+        dtype = as_sequence_dtype("dtype", dtype)
         layer, gates = _CELLS[cell]
         draw = {"rng": rng, "dtype": dtype}
         kernel = init.random_normal((D, gates * H), **draw)
@@ -67,18 +69,18 @@ class SequenceRegressor(BaseModel):
 
     def predict(self, xs: ArrayLike, *, train: bool = False) -> Any:
         """y (N, 1) of sequences xs (N, T, D)."""
-        xs = validation.steps_to_read("xs", xs)
+        xs = _as_steps("xs", xs)
         self.rnn.forward(xs, train=train)
         return self.affine.forward(self.rnn.h)
 
     def forward(self, xs: ArrayLike, t: ArrayLike) -> Any:
         """The mean squared error of xs (N, T, D) and the values t, (N,) or (N, 1)."""
-        t = validation.numbers("t", t)
+        t = as_numbers("t", t)
         if t.ndim not in (1, 2) or t.size != len(t) or len(t) == 0:
             raise ValueError(
                 f"t: expected one value per sequence, shape (N,) or (N, 1), got {t.shape}; reshape"
             )
-        xs = validation.steps_to_read("xs", xs)
+        xs = _as_steps("xs", xs)
         if len(xs) != len(t):
             raise ValueError(
                 f"t: expected {len(xs)} values, one for each sequence of xs, got {len(t)}; "
@@ -90,7 +92,19 @@ class SequenceRegressor(BaseModel):
 
     def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns dxs (N, T, D)."""
-        error, (N, T, _) = validation.after_forward(self, self._state)
+        check_forward_ran(self, self._state)
+        error, (N, T, _) = self._state
         # forward: loss = mean of error^2
-        dh = self.affine.backward(error * (2 * validation.number("dout", dout) / N))
+        dh = self.affine.backward(error * (2 * as_number("dout", dout) / N))
         return self.rnn.backward(np.zeros((N, T, dh.shape[1]), dh.dtype), dh=dh)
+
+
+def _as_steps(name, xs):
+    """`xs` as an ndarray (N, T, D) of at least one step."""
+    xs = as_numbers(name, xs)
+    if xs.ndim != 3 or xs.shape[1] == 0:
+        raise ValueError(
+            f"{name}: expected shape (N, T, D) with T of at least 1, got {xs.shape}; a series of "
+            "single numbers is xs[:, :, None]"
+        )
+    return xs

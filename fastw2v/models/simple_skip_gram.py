@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastw2v import config, init
-from fastw2v._checks import validation
+from fastw2v._checks.ids import as_one_hot_contexts
+from fastw2v._checks.numbers import as_int, check_generator
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import MatMul, SoftmaxWithLoss
 
@@ -39,9 +40,9 @@ class SimpleSkipGram(BaseModel):
         self, vocab_size: int, hidden_size: int, *, rng: np.random.Generator | None = None
     ) -> None:
         config.check()
-        V = validation.positive_int("vocab_size", vocab_size)
-        H = validation.positive_int("hidden_size", hidden_size)
-        rng = validation.generator("rng", rng)
+        V = as_int("vocab_size", vocab_size)
+        H = as_int("hidden_size", hidden_size)
+        check_generator("rng", rng)
         W_in, W_out = init.word_vectors((V, H), rng), init.word_vectors((H, V), rng)
         self.in_layer, self.out_layer = MatMul(W_in), MatMul(W_out)
         self.loss_layer1, self.loss_layer2 = SoftmaxWithLoss(), SoftmaxWithLoss()
@@ -51,7 +52,7 @@ class SimpleSkipGram(BaseModel):
 
     def forward(self, contexts: ArrayLike, target: ArrayLike) -> Any:
         """The loss of one-hot contexts (N, 2, V) and target (N, V)."""
-        contexts = validation.one_hot_contexts("contexts", contexts, len(self.word_vecs))
+        contexts = as_one_hot_contexts("contexts", contexts, len(self.word_vecs))
         score = self.out_layer.forward(self.in_layer.forward(target))
         left = self.loss_layer1.forward(score, contexts[:, 0])
         return left + self.loss_layer2.forward(score, contexts[:, 1])

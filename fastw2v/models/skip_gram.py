@@ -8,17 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastw2v import config, init
-from fastw2v._checks.validation import (
-    as_float,
-    as_ids,
-    contexts_and_target,
-    positive_int,
-    row_per_word,
-    same_shape,
-    writable,
-)
+from fastw2v._checks.arrays import as_float, check_shape, check_writable
+from fastw2v._checks.ids import as_contexts_and_target, as_ids, check_row_per_word
+from fastw2v._checks.numbers import as_int
 from fastw2v._core.rollback import unchanged_on_error
-from fastw2v._rows.deferred import Settled
+from fastw2v._rows.deferred import UpToDate
 from fastw2v._rows.row_grad import RowGradHolder
 from fastw2v.layers import Embedding, has_own_methods
 from fastw2v.negative_sampling_layer import (
@@ -58,7 +52,7 @@ class SkipGram(RowGradHolder):
     >>> model.backward()
     """
 
-    word_vecs: Any = Settled()
+    word_vecs: Any = UpToDate()
 
     def __init__(
         self,
@@ -71,11 +65,11 @@ class SkipGram(RowGradHolder):
         rng: np.random.Generator | None = None,
     ) -> None:
         config.check()
-        V = positive_int("vocab_size", vocab_size)
-        H = positive_int("hidden_size", hidden_size)
-        C = 2 * positive_int("window_size", window_size)
+        V = as_int("vocab_size", vocab_size)
+        H = as_int("hidden_size", hidden_size)
+        C = 2 * as_int("window_size", window_size)
         sampler = UnigramSampler(corpus, 0.75, sample_size, rng=rng)
-        row_per_word("corpus", V, sampler.vocab_size, "the vocab_size")
+        check_row_per_word("corpus", V, sampler.vocab_size, "the vocab_size")
         W_in = init.word_vectors((V, H), rng=rng)
         W_out = init.word_vectors((V, H), rng=rng)
         self.in_layer = Embedding(W_in)
@@ -91,7 +85,7 @@ class SkipGram(RowGradHolder):
     def forward(self, contexts: ArrayLike, target: ArrayLike) -> Any:
         """The loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
         W = self.loss_layers[0].params[0]
-        contexts, words = contexts_and_target(contexts, target, len(W), len(self.loss_layers))
+        contexts, words = as_contexts_and_target(contexts, target, len(W), len(self.loss_layers))
         if isinstance(self.in_layer, Embedding):
             as_ids("target", words, len(self.in_layer.params[0]))
         if not self._is_fused(W):
@@ -107,7 +101,7 @@ class SkipGram(RowGradHolder):
             as_ids("contexts", contexts, n_words, rows="words of the corpus")
         with unchanged_on_error(self.in_layer):
             h = as_float("h", self.in_layer.forward(target), W.dtype)
-            same_shape("h", h, (len(contexts), W.shape[1]), "one row per target, as wide as W_out")
+            check_shape("h", h, (len(contexts), W.shape[1]), "one row per target, as wide as W_out")
             ids = self._draw(W, contexts)
             N, C, J = ids.shape
             ids = ids.reshape(N, C * J)
@@ -126,8 +120,10 @@ class SkipGram(RowGradHolder):
             V = len(first.params[0])
             if type(self.in_layer) is Embedding:
                 shape = self.in_layer.params[0].shape
-                grad = writable("grads[0]", self.in_layer.grads[0])
-                as_ids("idx", self.in_layer.idx, len(same_shape("grads[0]", grad, shape, "W_in's")))
+                check_writable("grads[0]", self.in_layer.grads[0])
+                grad = self.in_layer.grads[0]
+                check_shape("grads[0]", grad, shape, "W_in's")
+                as_ids("idx", self.in_layer.idx, len(grad))
             dh = fused_backward(self._state, first.sample_size + 1, dout, grads, V)
         else:
             dh = 0

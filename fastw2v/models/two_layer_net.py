@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastw2v import config
-from fastw2v._checks import validation
+from fastw2v._checks.numbers import as_int, check_generator
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import Affine, Sigmoid, SoftmaxWithLoss
 
@@ -42,8 +42,9 @@ class TwoLayerNet(BaseModel):
     ) -> None:
         config.check()
         sizes = {"input_size": input_size, "hidden_size": hidden_size, "output_size": output_size}
-        I, H, O = (validation.positive_int(name, size) for name, size in sizes.items())  # noqa: E741
-        normal = (validation.generator("rng", rng) or np.random).standard_normal
+        I, H, O = (as_int(name, size) for name, size in sizes.items())  # noqa: E741
+        check_generator("rng", rng)
+        normal = (rng or np.random).standard_normal
         self.layers = [
             Affine(0.01 * normal((I, H)), np.zeros(H)),
             Sigmoid(),

@@ -19,7 +19,17 @@ at the last state of each row. `recurrent_activation`: what stands in for the si
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import as_numbers, check_shape
+from fastw2v._checks.numbers import check_one_of
+from fastw2v._checks.sequences import (
+    as_recurrent_sizes,
+    as_row_lengths,
+    as_sequence,
+    as_sequence_dtype,
+    as_state,
+    as_state_gradient,
+    check_trained_forward,
+)
 
 from .functions import sigmoid
 from .layers import Affine, Embedding, SigmoidWithLoss, SoftmaxWithLoss
@@ -198,12 +208,12 @@ class OverTime:
     _states = ("h",)
 
     def __init__(self, Wx, Wh, b, stateful, dtype, go_backwards, options):
-        validation.recurrent_weights(Wx, Wh, b, self._n_gates)
+        as_recurrent_sizes(Wx, Wh, b, self._n_gates)
         self.params = [Wx, Wh, b]
         self.grads = [np.zeros_like(W) for W in self.params]
         self.layers = None
         self.stateful = stateful
-        self.dtype = validation.sequence_dtype("dtype", dtype)
+        self.dtype = as_sequence_dtype("dtype", dtype)
         self.go_backwards = go_backwards
         self._options = options
         self._there = self._shape = None
@@ -213,10 +223,10 @@ class OverTime:
 
     def forward(self, xs, *, lengths=None, train=True):
         Wx, Wh, b = self.params
-        D, H = validation.recurrent_weights(Wx, Wh, b, self._n_gates)
-        xs = validation.sequence("xs", xs, Wx)
+        D, H = as_recurrent_sizes(Wx, Wh, b, self._n_gates)
+        xs = as_sequence("xs", xs, Wx)
         N, T, _ = xs.shape
-        lengths = validation.row_lengths("lengths", lengths, N, T)
+        lengths = as_row_lengths("lengths", lengths, N, T)
         states = [self._start(name, N) for name in self._states]
         there = None if lengths is None else np.arange(T) < lengths[:, None]
 
@@ -248,17 +258,18 @@ class OverTime:
         state, H = getattr(self, name), self.params[1].shape[0]
         if not self.stateful or state is None:
             return np.zeros((N, H), self.dtype)
-        return validation.state(name, state, N, H)
+        return as_state(name, state, N, H)
 
     def _backward(self, dhs, **arriving):
         """dxs, from the gradients of hs and of the last states."""
-        layers = validation.after_training(self, self.layers)
+        check_trained_forward(self, self.layers)
+        layers = self.layers
         N, T, D, H = self._shape
-        dhs = validation.numbers("dhs", dhs)
-        validation.same_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
+        dhs = as_numbers("dhs", dhs)
+        check_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
         dstates = []
         for name, given in arriving.items():
-            given = validation.state_gradient(name, given, N, H)
+            given = as_state_gradient(name, given, N, H)
             dstates.append(np.zeros((N, H), self.dtype) if given is None else given.copy())
 
         dxs = np.empty((N, T, D), self.dtype)
@@ -309,7 +320,7 @@ class Gated(OverTime):
         go_backwards=False,
         recurrent_activation="sigmoid",
     ):
-        validation.one_of("recurrent_activation", recurrent_activation, RECURRENT_ACTIVATIONS)
+        check_one_of("recurrent_activation", recurrent_activation, RECURRENT_ACTIVATIONS)
         options = {"recurrent_activation": recurrent_activation}
         super().__init__(Wx, Wh, b, stateful, dtype, go_backwards, options)
 
@@ -374,9 +385,9 @@ class TimeBiLSTM:
         self.grads = self.forward_lstm.grads + self.backward_lstm.grads
 
     def forward(self, xs, *, lengths=None, train=True):
-        xs = validation.sequence("xs", xs, self.forward_lstm.params[0])
+        xs = as_sequence("xs", xs, self.forward_lstm.params[0])
         N, T, _ = xs.shape
-        lengths = validation.row_lengths("lengths", lengths, N, T)
+        lengths = as_row_lengths("lengths", lengths, N, T)
         for lstm in (self.forward_lstm, self.backward_lstm):  # before one of them has moved on
             for name in lstm._states:
                 lstm._start(name, N)
@@ -388,10 +399,10 @@ class TimeBiLSTM:
         return np.concatenate([first, reverse(second, there)], axis=2)
 
     def backward(self, dhs, *, dh=None, dc=None):
-        validation.after_training(self, self.forward_lstm.layers)
-        dhs = validation.numbers("dhs", dhs)
+        check_trained_forward(self, self.forward_lstm.layers)
+        dhs = as_numbers("dhs", dhs)
         N, T, _, H = self.forward_lstm._shape
-        validation.same_shape("dhs", dhs, (N, T, 2 * H), "N, T and 2 * H of forward's result")
+        check_shape("dhs", dhs, (N, T, 2 * H), "N, T and 2 * H of forward's result")
         dh, dc = ((None, None) if pair is None else pair for pair in (dh, dc))
         first = self.forward_lstm.backward(dhs[:, :, :H], dh=dh[0], dc=dc[0])
         second = reverse(dhs[:, :, H:], self._there)
@@ -433,7 +444,7 @@ class TimeEmbedding:
         self.grads = [np.zeros_like(W)]
         self.layers = None
         self.W = W
-        self.dtype = validation.sequence_dtype("dtype", dtype)
+        self.dtype = as_sequence_dtype("dtype", dtype)
 
     def forward(self, xs):
         xs = np.asarray(xs)
@@ -558,7 +569,7 @@ class TimeSigmoidWithLoss:
         self.params, self.grads = [], []
         self.layers = None
         self.xs_shape = None
-        self.dtype = validation.sequence_dtype("dtype", dtype)
+        self.dtype = as_sequence_dtype("dtype", dtype)
 
     def forward(self, xs, ts):
         self.xs_shape = xs.shape
@@ -580,7 +591,7 @@ class Simple_TimeSoftmaxWithLoss:
         self.params, self.grads = [], []
         self.layers = None
         self.cache = None
-        self.dtype = validation.sequence_dtype("dtype", dtype)
+        self.dtype = as_sequence_dtype("dtype", dtype)
 
     def forward(self, xs, ts):
         self.layers = [SoftmaxWithLoss() for _ in range(xs.shape[1])]

@@ -24,7 +24,8 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.numbers import check_one_of
+from fastw2v._checks.sequences import check_iterable
 from fastw2v._core import threads
 from fastw2v._kernels import _vocabulary
 from fastw2v.datasets.text import _check_readable
@@ -192,10 +193,10 @@ def text_files(
     corpus_file: Any, *, lines: bool = True, unicode_errors: str = "strict"
 ) -> TextFiles:
     """Check names of text files; nothing is read yet."""
-    validation.one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
+    check_one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
     if isinstance(corpus_file, str | os.PathLike):
         corpus_file = [corpus_file]
-    validation.iterable("corpus_file", corpus_file, "the name of a text file, or several")
+    check_iterable("corpus_file", corpus_file, "the name of a text file, or several")
     paths = tuple(os.fspath(path) for path in corpus_file)
     if not paths:
         raise ValueError("corpus_file: expected at least one file, got none; name a text file")
@@ -223,7 +224,7 @@ def check_sentences(sentences: Any) -> Any:
                 "sentence a row"
             )
         return sentences[None] if sentences.ndim == 1 else sentences
-    validation.iterable("sentences", sentences, "lists of words")
+    check_iterable("sentences", sentences, "lists of words")
     if iter(sentences) is sentences:
         raise TypeError(
             f"sentences: expected something that can be read more than once, got a "

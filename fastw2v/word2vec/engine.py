@@ -175,7 +175,7 @@ class Weights:
     touched_nodes: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
     _apart: list[np.ndarray] = field(default_factory=list)  # the tables, each stripe by stripe
 
-    def take_apart(self) -> None:
+    def split_stripes(self) -> None:
         """From here on the kernel works on copies, where each thread's columns are a table."""
         if not self._apart:
             self._apart = [_room_for_stripes(table) for table in self._tables()]
@@ -183,7 +183,7 @@ class Weights:
                 for here, there in _stripes(table, apart):
                     there[...] = here
 
-    def put_together(self) -> None:
+    def merge_stripes(self) -> None:
         """What was trained into `inputs`, `outputs` and `nodes`: before anybody looks at them."""
         if self._apart:
             for table, apart in zip(self._tables(), self._apart, strict=True):
@@ -207,16 +207,16 @@ class Weights:
         n_parts: int,
     ) -> np.ndarray:
         """Blocks [first, last) of ids; returns their numbers (last - first, 4). Tables are right
-        after `put_together`.
+        after `merge_stripes`.
 
         Columns: loss, pairs in it, all pairs, words that were not thinned out.
         """
         stats = np.zeros((last - first, _word2vec.n_stats()))
         ways = self.ways
         if self.batch and n_parts > 1:
-            self.take_apart()
+            self.split_stripes()
         else:
-            self.put_together()
+            self.merge_stripes()
         _word2vec.train(
             *(self._apart or self._tables()),
             stats,

@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.numbers import as_int, as_not_negative, as_number, as_whole, check_one_of
+from fastw2v._checks.sequences import check_iterable
 from fastw2v._core import threads
 from fastw2v._files import fw2v
 from fastw2v._files.atomic import check_writable
@@ -193,35 +194,34 @@ class Word2Vec:
         every: float = 600.0,
         interval: int | None = None,
     ) -> None:
-        check = validation
-        self.vector_size = check.positive_int("vector_size", vector_size)
-        self.window = check.at_most("window", check.positive_int("window", window), 2**31 - 1)
-        self.min_count = check.whole("min_count", 0 if min_count is None else min_count)
-        self.sg, self.hs = check.whole("sg", sg), check.whole("hs", hs)
-        self.cbow_mean = check.whole("cbow_mean", cbow_mean)
-        self.negative = check.at_most("negative", check.whole("negative", negative), 100_000)
+        self.vector_size = as_int("vector_size", vector_size)
+        self.window = as_int("window", window, high=2**31 - 1)
+        self.min_count = as_whole("min_count", 0 if min_count is None else min_count)
+        self.sg, self.hs = as_whole("sg", sg), as_whole("hs", hs)
+        self.cbow_mean = as_whole("cbow_mean", cbow_mean)
+        self.negative = as_whole("negative", negative, high=100_000)
         if not self.hs and not self.negative:
             raise ValueError(
                 "negative: expected 1 or more where hs is 0, got 0; pass negative=5 or hs=1"
             )
-        self.sample = check.not_negative("sample", sample)
-        self.ns_exponent = float(check.number("ns_exponent", ns_exponent))
+        self.sample = as_not_negative("sample", sample)
+        self.ns_exponent = float(as_number("ns_exponent", ns_exponent))
         if not abs(self.ns_exponent) <= 10:
             raise ValueError(
                 f"ns_exponent: expected a number from -10 to 10, got {ns_exponent}; pass e.g. 0.75"
             )
-        self.seed = check.whole("seed", seed)
-        self.epochs = check.positive_int("epochs", epochs)
+        self.seed = as_whole("seed", seed)
+        self.epochs = as_int("epochs", epochs)
         self.max_vocab_size = _optional_count("max_vocab_size", max_vocab_size)
         self.max_final_vocab = _optional_count("max_final_vocab", max_final_vocab)
         self.memory_limit = _optional_count("memory_limit", memory_limit, low=0)
-        self.workers = None if workers is None else check.positive_int("workers", workers)
-        check.one_of("cbow_grad", cbow_grad, _GRADS)
+        self.workers = None if workers is None else as_int("workers", workers)
+        check_one_of("cbow_grad", cbow_grad, _GRADS)
         self.cbow_grad = cbow_grad
         default = _ALPHA["skip-gram" if self.sg else cbow_grad]
-        self.alpha = default if alpha is None else check.not_negative("alpha", alpha)
-        self.min_alpha = check.not_negative("min_alpha", min_alpha)
-        check.one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
+        self.alpha = default if alpha is None else as_not_negative("alpha", alpha)
+        self.min_alpha = as_not_negative("min_alpha", min_alpha)
+        check_one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
         self.unicode_errors, self.running_text = unicode_errors, bool(running_text)
         self.sorted_vocab, self.shrink_windows = bool(sorted_vocab), bool(shrink_windows)
         self.compute_loss, self.comment = bool(compute_loss), _comment(comment)
@@ -313,7 +313,7 @@ class Word2Vec:
 
         Raises TypeError or ValueError for counts that are not whole numbers of 0 or more.
         """
-        n_sentences = validation.whole("corpus_count", corpus_count or 0)
+        n_sentences = as_whole("corpus_count", corpus_count or 0)
         counts = WordCounts(list(word_freq), _frequencies(word_freq), n_sentences)
         self._set_vocabulary(counts, update, trim_rule)
         self._corpus = self._schedule = None
@@ -443,10 +443,9 @@ class Word2Vec:
         goes_on = not given and self._schedule is not None and not self._schedule.done
         if goes_on and (epochs, start_alpha, end_alpha) == (None, None, None):
             return
-        epochs = self.epochs if epochs is None else validation.positive_int("epochs", epochs)
-        check = validation.not_negative
-        start = self.alpha if start_alpha is None else check("start_alpha", start_alpha)
-        end = self.min_alpha if end_alpha is None else check("end_alpha", end_alpha)
+        epochs = self.epochs if epochs is None else as_int("epochs", epochs)
+        start = self.alpha if start_alpha is None else as_not_negative("start_alpha", start_alpha)
+        end = self.min_alpha if end_alpha is None else as_not_negative("end_alpha", end_alpha)
         if given:
             source = source_of(
                 *(sentences, corpus_file),
@@ -539,8 +538,8 @@ class Word2Vec:
                 f"wv: expected a count for each of its {V} words, got shape {np.shape(counts)}; "
                 "words are added with build_vocab(sentences, update=True)"
             )
-        validation.positive_int("window", self.window)
-        validation.whole("negative", self.negative)
+        as_int("window", self.window)
+        as_whole("negative", self.negative)
 
     def _mode(self) -> int:
         mode = engine.SHRINK if self.shrink_windows else 0
@@ -603,7 +602,7 @@ class Word2Vec:
         if len(ids):
             weights = self._weights(hold=False)  # a callback may ask in the midst of a training
             weights.keep = engine._NO_COUNTS
-            key = engine.epoch_key(validation.whole("seed", seed), 0, 0)
+            key = engine.epoch_key(as_whole("seed", seed), 0, 0)
             blocks = -(-len(ids) // engine.BLOCK)
             weights.batch = 0
             sums.add(weights.train(ids, 0, blocks, engine.BLOCK, key, 0.0, 0.0, 1, self._parts()))
@@ -634,7 +633,7 @@ class Word2Vec:
         scores = self.syn1neg.astype(np.float64) @ hidden
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
-        best = np.argsort(-shares, kind="stable")[: validation.positive_int("topn", topn)]
+        best = np.argsort(-shares, kind="stable")[: as_int("topn", topn)]
         return [(self.wv.index_to_key[row], float(shares[row])) for row in best]
 
     def __repr__(self) -> str:
@@ -735,7 +734,7 @@ class Word2Vec:
         """
         model = cls.load(path)
         if workers is not None:
-            model.workers = validation.positive_int("workers", workers)
+            model.workers = as_int("workers", workers)
         schedule = model._schedule
         if schedule is None:
             raise ValueError(f"{path}: holds a model that was not being trained; use load")
@@ -762,7 +761,7 @@ class Word2Vec:
 
 
 def _optional_count(name: str, value: Any, low: int = 1) -> int | None:
-    return None if value is None else validation.whole(name, value, low=low)
+    return None if value is None else as_whole(name, value, low=low)
 
 
 def _comment(comment: Any) -> Any:
@@ -783,7 +782,9 @@ def _callbacks(callbacks: Any) -> list[Any]:
     """One object or several, each with a method that is called."""
     alone = any(hasattr(callbacks, name) for name in _CALLS)
     what = "objects with methods such as on_epoch_end"
-    found = [callbacks] if alone else list(validation.iterable("callbacks", callbacks, what))
+    if not alone:
+        check_iterable("callbacks", callbacks, what)
+    found = [callbacks] if alone else list(callbacks)
     for callback in found:
         if isinstance(callback, type) or not any(hasattr(callback, name) for name in _CALLS):
             got = f"the class {callback.__name__}" if isinstance(callback, type) else repr(callback)
@@ -796,8 +797,8 @@ def _callbacks(callbacks: Any) -> list[Any]:
 
 def _check_saving(checkpoint: Any, every: Any, interval: Any) -> None:
     if interval is not None:
-        validation.positive_int("interval", interval)
-    validation.not_negative("every", every)
+        as_int("interval", interval)
+    as_not_negative("every", every)
     if checkpoint is None:
         return
     if not isinstance(checkpoint, str | os.PathLike):
@@ -817,8 +818,7 @@ def _frequencies(word_freq: Any) -> np.ndarray:
     most = 2**53
     for word, count in word_freq.items():
         if type(count) is not int or not 0 <= count <= most:  # 2.0 and numpy's will do
-            name = f"word_freq[{word!r}]"
-            validation.at_most(name, validation.whole(name, count), most)
+            as_whole(f"word_freq[{word!r}]", count, high=most)
     return np.fromiter(word_freq.values(), np.int64, len(word_freq))
 
 

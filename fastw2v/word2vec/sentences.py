@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from fastw2v._checks import validation
+from fastw2v._checks.numbers import as_whole
 from fastw2v.word2vec.corpus import opened, text_files
 
 
@@ -40,7 +40,7 @@ class LineSentence:
                 "that are lists of words without a LineSentence around them"
             )
         self.source = source
-        self.limit = None if limit is None else validation.whole("limit", limit)
+        self.limit = None if limit is None else as_whole("limit", limit)
 
     def paths(self) -> list[str]:
         """The files."""

@@ -30,7 +30,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastw2v._checks import validation
+from fastw2v._checks.arrays import as_array
+from fastw2v._checks.ids import as_native_ids
+from fastw2v._checks.numbers import as_int, as_not_negative, as_whole
 from fastw2v._files import fw2v
 from fastw2v.word2vec import engine
 from fastw2v.word2vec.corpus import EncodedCorpus, Text, Vocabulary, WordCounts
@@ -179,14 +181,13 @@ def train_ids(
     V = len(model.wv)
     if not V:
         raise RuntimeError("train_ids: there is no vocabulary yet; call build_vocab first")
-    found = validation.id_row("ids", ids)
-    begin = validation.at_most("start", validation.whole("start", start), len(found))
+    found = _as_id_row("ids", ids)
+    begin = as_whole("start", start, high=len(found))
     if n_words is not None:
-        validation.positive_int("n_words", n_words)
-    key = validation.at_most("key", validation.whole("key", key), 2**64 - 1)
-    check = validation.not_negative
-    first = model.alpha if start_alpha is None else check("start_alpha", start_alpha)
-    last = first if end_alpha is None else check("end_alpha", end_alpha)
+        as_int("n_words", n_words)
+    key = as_whole("key", key, high=2**64 - 1)
+    first = model.alpha if start_alpha is None else as_not_negative("start_alpha", start_alpha)
+    last = first if end_alpha is None else as_not_negative("end_alpha", end_alpha)
     counts = [] if touched is None else list(touched)
     sizes = [V, V, V - 1][: 3 if model.hs else 2]
     if touched is not None and len(counts) < len(sizes):
@@ -195,9 +196,9 @@ def train_ids(
             f"{sizes[-1]} zeros for syn1"
         )
     for i, (count, size) in enumerate(zip(counts, sizes, strict=False)):
-        validation.touch_counts(f"touched[{i}]", count, size)
+        _check_touch_counts(f"touched[{i}]", count, size)
     stop = len(found) if n_words is None else _behind_words(found, begin, n_words)
-    shard = validation.encoded_ids("ids", found[begin:stop], V, begin)
+    shard = _as_encoded_ids("ids", found[begin:stop], V, begin)
     if not len(shard):
         return TrainedIds(float("nan"), stop)
     weights = model._weights()
@@ -220,7 +221,7 @@ def train_ids(
                 )
             )
     finally:
-        weights.put_together()
+        weights.merge_stripes()
         model._settle()
     return TrainedIds(sums.mean_loss, stop)
 
@@ -346,3 +347,47 @@ def _weighted_mean(tables: list[Any], touches: list[np.ndarray]) -> np.ndarray:
     for table, share in zip(tables, shares, strict=True):
         mean += share[:, None] * table
     return mean
+
+
+def _as_id_row(name: str, ids: object) -> np.ndarray:
+    """Integers (N,), N > 0; what they are is not looked at."""
+    given = as_array(name, ids)
+    if given.ndim != 1 or given.size == 0:
+        raise ValueError(
+            f"{name}: expected shape (N,) with N > 0, got {given.shape}; encode a text"
+        )
+    as_native_ids(name, given[:0])
+    return given
+
+
+def _as_encoded_ids(name: str, ids: np.ndarray, V: int, first: int = 0) -> np.ndarray:
+    """A part of an encoded corpus as int32: ids below V, -1 between sentences.
+
+    first: the position of the part, for the message.
+    """
+    if not len(ids):
+        return np.zeros(0, np.int32)
+    if ids.max() >= V:
+        at = int(np.argmax(ids >= V))
+        raise IndexError(
+            f"{name}: id {ids[at]} at position {first + at} is out of range for {V} words; use ids "
+            f"from 0 to {V - 1}"
+        )
+    if ids.min() < -1:
+        at = int(np.argmin(ids))
+        raise IndexError(
+            f"{name}: id {ids[at]} at position {first + at} is negative; only -1, the end of a "
+            "sentence, may be"
+        )
+    return np.ascontiguousarray(ids, np.int32)
+
+
+def _check_touch_counts(name: str, counts: object, V: int) -> np.ndarray:
+    """An array (V,) uint32 to be added to in place."""
+    if not isinstance(counts, np.ndarray) or counts.dtype != np.uint32:
+        got = counts.dtype if isinstance(counts, np.ndarray) else type(counts).__name__
+        raise TypeError(
+            f"{name}: expected a uint32 array, got {got}; pass np.zeros({V}, np.uint32)"
+        )
+    if counts.shape != (V,) or not counts.flags.carray:
+        raise ValueError(f"{name}: expected shape ({V},), writable, got {counts.shape}")

@@ -60,13 +60,13 @@ class Training:
                         *(self._after_slice, self._after_epoch, self._before_epoch),
                         self.interval_blocks,
                     )
-                self.weights.put_together()
+                self.weights.merge_stripes()
                 model._settle()
                 if self.checkpoint is not None:
                     model.save(self.checkpoint)
                 self._call("on_train_end")
         finally:
-            self.weights.put_together()
+            self.weights.merge_stripes()
             model._settle()
             model.total_train_time += time.perf_counter() - started
             if self.bar is not None:
@@ -92,7 +92,7 @@ class Training:
         for callback in self.callbacks:
             method = getattr(callback, name, None)
             if method is not None:
-                self.weights.put_together()
+                self.weights.merge_stripes()
                 stop = method(self.model) is True or stop
         return stop
 
@@ -111,7 +111,7 @@ class Training:
         schedule = self.schedule
         self._move_bar(schedule.sums.mean_loss)
         if self.checkpoint is not None and time.monotonic() - self.saved >= self.every:
-            self.weights.put_together()
+            self.weights.merge_stripes()
             self.model.save(self.checkpoint)
             self.saved = time.monotonic()
         stop = False

@@ -184,7 +184,7 @@ def test_batches_give_the_same_bits_for_any_parts(rng, mode, D):
         hs = not mode & FRESH
         weights = make(np.random.default_rng(1), D, mode, sample=0.05, batch=7, hs=hs)
         stats = weights.train(ids, 0, 38, 16, 5, 0.05, -1e-5, 1, n_parts)
-        weights.put_together()
+        weights.merge_stripes()
         results.append((weights.inputs, weights.outputs, weights.nodes, stats))
     for arrays in results[1:]:
         for array, expected in zip(arrays, results[0], strict=True):
@@ -220,7 +220,7 @@ def test_a_batch_has_its_scores_before_its_changes(rng, mode):
             else:
                 np.add.at(x, contexts, g[0] @ y / (len(contexts) if mode & SHARE else 1))
     weights.train(ids, 0, 3, 4, 3, 0.05, 0.0, 1, 2)
-    weights.put_together()
+    weights.merge_stripes()
     for name, table in tables.items():
         np.testing.assert_allclose(getattr(weights, name), table, rtol=1e-4, atol=1e-6)
 
@@ -325,7 +325,7 @@ def test_without_a_learning_rate_nothing_moves(rng):
         weights = make(rng, 8, SG | SHRINK, batch=batch)
         before = weights.inputs.copy(), weights.outputs.copy()
         stats = weights.train(corpus(rng), 0, 6, 100, 1, 0.0, 0.0, 1, 2)
-        weights.put_together()
+        weights.merge_stripes()
         assert_same_bits(weights.inputs, before[0])
         assert_same_bits(weights.outputs, before[1])
         assert stats[:, 0].sum() > 0
@@ -367,9 +367,9 @@ def test_stripes_are_copied_there_and_back(rng):
     for D in (5, 100, 270):
         weights = make(rng, D, SG)
         before = weights.inputs.copy(), weights.outputs.copy()
-        weights.take_apart()
+        weights.split_stripes()
         weights.inputs[...] = 0
-        weights.put_together()
+        weights.merge_stripes()
         assert_same_bits(weights.inputs, before[0])
         assert_same_bits(weights.outputs, before[1])
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import assert_same_bits
 
-from fastw2v._checks import validation
+from fastw2v._checks.ids import as_ids
 from fastw2v._core.products import product
 from fastw2v._kernels import _embedding, _embedding_dot, _neighbors, _optimizer
 from fastw2v.layers import Embedding, MatMul
@@ -70,12 +70,12 @@ def test_ids_beyond_32_bits(dtype):
     assert out.ravel().tolist() == [1, 2, 3, 4]
     _embedding.scatter_add(table, ids, out, None, 2)
     assert table[ids, 0].tolist() == [2, 4, 6, 8]
-    assert validation.as_ids("ids", np.array([-1, -V]), V).tolist() == [V - 1, 0]
+    assert as_ids("ids", np.array([-1, -V]), V).tolist() == [V - 1, 0]
     for bad in (V, -V - 1, 2**62, -(2**62)):
         with pytest.raises(IndexError, match=f"id {bad} at position 0 is out of range for {V}"):
-            validation.as_ids("ids", np.array([bad]), V)
+            as_ids("ids", np.array([bad]), V)
     narrow = np.array([2**31 - 1, -(2**31)], np.int32)
-    assert validation.as_ids("ids", narrow, V).tolist() == [2**31 - 1, V - 2**31]
+    assert as_ids("ids", narrow, V).tolist() == [2**31 - 1, V - 2**31]
 
 
 def test_layers(tables, rng, dtype):

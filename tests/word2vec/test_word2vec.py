@@ -150,7 +150,7 @@ def test_threads_share_the_columns_of_a_long_text(rng, kind):
         weights, ids = model._weights(), model._corpus.ids
         n_blocks = -(-len(ids) // 64)
         stats = weights.train(ids, 0, n_blocks, 64, 7, 0.05, 0.0, 1, n)
-        weights.put_together()
+        weights.merge_stripes()
         found.append((weights.inputs.copy(), weights.outputs.copy(), stats))
     for other in found[1:]:
         for mine, first in zip(other, found[0], strict=True):

@@ -1,0 +1,148 @@
+"""Checks and conversions of word ids, all made before the first write."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastw2v._checks.arrays import _array, as_numbers, check_shape
+from fastw2v._kernels import _embedding, specialise
+
+_IDS = (np.dtype(np.int32), np.dtype(np.int64))
+_FIND_BAD_ID = specialise(_embedding.find_bad_id)
+_WRAP_IDS = specialise(_embedding.wrap_ids)
+
+
+def as_ids(name, idx, V, wrap=True, rows="rows"):
+    """`idx` as a C-contiguous int32 or int64 array of its own shape, every id in [0, V).
+
+    Ids may be of any integer dtype, strided, read-only, a list or a scalar. With `wrap`, ids from
+    -V to -1 count from the end, as in numpy. Nothing is copied when nothing has to change. `rows`:
+    what there are V of, for the message.
+    """
+    ids = idx
+    if type(ids) is not np.ndarray or ids.dtype not in _IDS or not ids.flags.carray:
+        ids = as_native_ids(name, ids, V, wrap, rows)
+    flat = ids.reshape(-1)
+    at, negative = _FIND_BAD_ID[ids.dtype](flat, V)
+    if at >= 0 or (negative and not wrap):
+        if at < 0:
+            at = int(np.argmax(flat < 0))
+        _bad_id(name, ids, at, V, wrap, rows)
+    if negative:
+        wrapped = np.empty_like(flat)
+        _WRAP_IDS[ids.dtype](wrapped, flat, V)
+        ids = wrapped.reshape(ids.shape)
+    return ids
+
+
+def as_native_ids(name, idx, V=2**63 - 1, wrap=True, rows="rows"):
+    ids = _array(name, idx)
+    if ids.size == 0 and not isinstance(idx, np.ndarray):
+        return np.empty(ids.shape, np.int64)  # numpy makes float64 of an empty list
+    if ids.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name}: expected integer ids, got dtype {ids.dtype}; convert with .astype(np.int64)"
+        )
+    if ids.dtype == np.uint64 and ids.size and ids.max() >= V:
+        # Before the cast makes a negative id of it.
+        _bad_id(name, ids, int(np.argmax(ids.reshape(-1) >= V)), V, wrap, rows)
+    dtype = np.int32 if ids.dtype.itemsize < 4 or ids.dtype == np.int32 else np.int64
+    if ids.dtype == dtype and ids.flags.aligned:  # strided: a column of the contexts, say
+        return ids if ids.flags.c_contiguous else np.array(ids, order="C")
+    return np.require(ids, dtype, "CA")
+
+
+def _bad_id(name, ids, at, V, wrap, rows):
+    place = at if ids.ndim == 1 else tuple(int(i) for i in np.unravel_index(at, ids.shape))
+    where = f" at position {place}" if ids.ndim else ""
+    cure = f"use ids from {-V if wrap else 0} to {V - 1}" if V else "the table is empty"
+    raise IndexError(
+        f"{name}: id {ids.reshape(-1)[at]}{where} is out of range for {V} {rows}; {cure}"
+    )
+
+
+def as_any_ids(name, idx, ndim=None):
+    """`idx` as a C-contiguous int32 or int64 array, of this rank if given, whatever the ids are."""
+    ids = as_native_ids(name, idx)
+    if ndim is not None and ids.ndim != ndim:
+        raise ValueError(
+            f"{name}: expected {ndim} axis, got shape {ids.shape}; flatten it with .ravel()"
+        )
+    return ids
+
+
+def check_enough_words(name, corpus, N, T):
+    """Check that a corpus has one block of N rows of T ids and the id after it."""
+    if len(corpus) <= N * T:
+        raise ValueError(
+            f"{name}: expected more than batch_size * time_size = {N * T} ids, "
+            f"got {len(corpus)}; choose a smaller batch_size or time_size"
+        )
+
+
+def as_contexts_and_target(contexts, target, V, C):
+    """Ids contexts (N, C) in [0, V), and target (N,) of any size; N > 0."""
+    contexts = as_ids("contexts", contexts, V)
+    target = as_any_ids("target", target)
+    if target.ndim != 1 or len(target) == 0:
+        raise ValueError(
+            f"target: expected ids of shape (N,) with N > 0, got {target.shape}; pass one for "
+            "each row of contexts, and leave out empty batches"
+        )
+    check_shape("contexts", contexts, (len(target), C), "2 * window_size ids per target")
+    return contexts, target
+
+
+def check_row_per_word(name, V, n_words, what):
+    """Check that a table of V rows (`what`) has one for each of the words of the corpus `name`."""
+    if n_words > V:
+        raise ValueError(
+            f"{name}: expected ids below {V}, {what}, got ids up to {n_words - 1}; "
+            f"make it {n_words}, one row per word"
+        )
+
+
+def as_ids_over_time(name, xs, V):
+    """`xs` as ids (N, T) in [0, V); see `as_ids`."""
+    ids = as_ids(name, xs, V)
+    if ids.ndim != 2:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T), got {ids.shape}; for one sequence pass it as "
+            "xs[None, :]"
+        )
+    return ids
+
+
+def as_targets_over_time(name, ts, shape, ignore=None):
+    """Right classes of scores (N, T, V) as ids (N * T,) in [0, V), and -1 where they are `ignore`.
+
+    They come as ids (N, T) or (N * T,), or as one-hot rows in the shape of the scores.
+    """
+    N, T, V = shape
+    ts = np.asarray(ts)
+    if ts.shape == (N, T, V):
+        ids = as_numbers(name, ts).argmax(axis=2)
+    elif ts.shape in ((N, T), (N * T,)):
+        ids = as_native_ids(name, ts)
+    else:
+        raise ValueError(
+            f"{name}: expected ids of shape (N, T) = ({N}, {T}), or one-hot rows of shape "
+            f"{tuple(shape)}, got {ts.shape}; reshape it"
+        )
+    ignored = None if ignore is None else ids == ignore
+    if ignored is None or not ignored.any():
+        return as_ids(name, ids, V).reshape(-1)
+    checked = as_ids(name, np.where(ignored, 0, ids), V)
+    checked[ignored] = -1
+    return checked.reshape(-1)
+
+
+def as_one_hot_contexts(name, contexts, V):
+    """Contexts as one-hot vectors (N, 2, V)."""
+    contexts = as_numbers(name, contexts)
+    if contexts.ndim != 3 or contexts.shape[1:] != (2, V):
+        raise ValueError(
+            f"{name}: expected one-hot vectors of shape (N, 2, V) = (N, 2, {V}), got "
+            f"{contexts.shape}; make them with util.convert_one_hot(contexts, {V})"
+        )
+    return contexts

@@ -2,37 +2,51 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-def n_stats() -> int: ...
+SKIP_GRAM: int
+MEAN: int
+EXACT_GRADIENT: int
+SHRINK: int
+FRESH_NEGATIVES: int
+SHARED_NEGATIVES: int
+LINE: int
+N_STATS: int
+NEAR: int
+
+class Plan:
+    def __init__(
+        self,
+        inputs: NDArray[Any],
+        outputs: NDArray[Any],
+        nodes: NDArray[Any],
+        touched_in: NDArray[Any],
+        touched_out: NDArray[Any],
+        touched_nodes: NDArray[Any],
+        ids: NDArray[Any],
+        keep: NDArray[Any],
+        alias: NDArray[Any],
+        points: NDArray[Any],
+        codes: NDArray[Any],
+        ways: NDArray[Any],
+        near: NDArray[Any],
+        *,
+        window: int,
+        negative: int,
+        mode: int,
+        block: int,
+        batch: int,
+        ld: int,
+        apart: bool,
+    ) -> None: ...
+
 def stripes(ld: int) -> list[tuple[int, int, int]]: ...
-def most_near() -> int: ...
 def train(
-    W_in: NDArray[Any],
-    W_out: NDArray[Any],
-    W_nodes: NDArray[Any],
+    plan: Plan,
     stats: NDArray[Any],
-    touched_in: NDArray[Any],
-    touched_out: NDArray[Any],
-    touched_nodes: NDArray[Any],
-    ids: NDArray[Any],
-    keep: NDArray[Any],
-    alias: NDArray[Any],
-    points: NDArray[Any],
-    codes: NDArray[Any],
-    ways: NDArray[Any],
-    longest: int,
-    near: NDArray[Any],
-    window: int,
-    negative: int,
-    mode: int,
     key: int,
-    block: int,
     first: int,
     last: int,
     alpha: float,
     alpha_step: float,
     loss_every: int,
-    batch: int,
-    ld: int,
-    apart: bool,
     n_parts: int,
 ) -> None: ...

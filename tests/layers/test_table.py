@@ -660,18 +660,13 @@ def test_nothing_is_left_behind(name):
 every_kernel = pytest.mark.parametrize("name", kernel_calls.CALLS)
 
 
-def entry(name):
-    module, function = name.split(".")
-    return getattr(importlib.import_module(f"fastw2v._kernels.{module}"), function)
-
-
 def arrays_in(arguments):
     return [x for x in arguments if isinstance(x, np.ndarray)]
 
 
 @every_kernel
 def test_a_kernel_writes_to_its_outputs_only(name):
-    run, n_outputs = entry(name), 0
+    run, n_outputs = kernel_calls.entry(name), 0
     arguments = kernel_calls.CALLS[name](2)
     for at, x in enumerate(arguments):
         if not isinstance(x, np.ndarray):
@@ -689,7 +684,7 @@ def test_a_kernel_writes_to_its_outputs_only(name):
 
 @every_kernel
 def test_a_kernel_in_two_threads_is_the_same_kernel(name):
-    run = entry(name)
+    run = kernel_calls.entry(name)
     jobs = [kernel_calls.CALLS[name](2) for _ in range(3)]
     run(*jobs[0])
     assert in_threads(lambda: run(*jobs[1]), lambda: run(*jobs[2])) == []
@@ -701,5 +696,5 @@ def test_a_kernel_in_two_threads_is_the_same_kernel(name):
 
 @every_kernel
 def test_a_kernel_leaves_nothing_behind(name):
-    run, arguments = entry(name), kernel_calls.CALLS[name](2)
+    run, arguments = kernel_calls.entry(name), kernel_calls.CALLS[name](2)
     assert steady(lambda: run(*arguments), arrays_in(arguments)) == (True, True, True)

@@ -94,6 +94,7 @@ def test_stub_and_module_agree_on_names_and_arguments(noun):
         if isinstance(node, ast.FunctionDef)
     }
     values = {node.target.id for node in tree.body if isinstance(node, ast.AnnAssign)}
+    values |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     module = importlib.import_module(f"fastw2v._kernels.{noun}")
     public = {name for name in vars(module) if not name.startswith("_")}
     assert set(stub) | values == public

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 from conftest import assert_same_bits
-from corpora import FAST, SENTENCES, planted, same_model
+from corpora import FAST, SENTENCES, encoded, planted, same_model
 from fresh_interpreter import run
 
 from fastw2v._files import fw2v
@@ -21,6 +21,7 @@ from fastw2v.word2vec import (
     engine,
     train_ids,
 )
+from fastw2v.word2vec.weights import kernel_mode, lend_weights
 
 
 @pytest.fixture
@@ -147,11 +148,11 @@ def test_threads_share_the_columns_of_a_long_text(rng, kind):
     for n in (1, 2, 4, 2):
         model = Word2Vec(min_count=1, sample=0, vector_size=260, **kind, deterministic=True)
         model.build_vocab(corpus)
-        weights, ids = model._weights(), model._corpus.ids
+        ids = encoded(model, corpus).ids
         n_blocks = -(-len(ids) // 64)
-        stats = weights.train(ids, 0, n_blocks, 64, 7, 0.05, 0.0, 1, n)
-        weights.merge_stripes()
-        found.append((weights.inputs.copy(), weights.outputs.copy(), stats))
+        with lend_weights(model) as weights:
+            stats = weights.train(ids, 0, n_blocks, 64, 7, 0.05, 0.0, 1, n)
+        found.append((model.wv.vectors, model.syn1neg, stats))
     for other in found[1:]:
         for mine, first in zip(other, found[0], strict=True):
             np.testing.assert_array_equal(mine, first)
@@ -165,9 +166,9 @@ def test_one_batch_of_one_word_is_ordinary_training(rng):
     for deterministic in (False, True):
         model = Word2Vec(min_count=1, vector_size=20, seed=2, deterministic=deterministic)
         model.build_vocab(sentences)
-        weights = model._weights()
-        weights.batch = int(deterministic)
-        weights.train(model._corpus.ids, 0, 9, 64, 3, 0.1, 0.0, 1, 1)
+        with lend_weights(model) as weights:
+            weights.batch = int(deterministic)
+            weights.train(encoded(model, sentences).ids, 0, 9, 64, 3, 0.1, 0.0, 1, 1)
         models.append(model)
     np.testing.assert_allclose(models[0].wv.vectors, models[1].wv.vectors, rtol=1e-5, atol=1e-7)
 
@@ -374,27 +375,20 @@ def test_ctrl_c_keeps_what_was_learned_and_training_goes_on(rng):
     with pytest.raises(KeyboardInterrupt):
         model.train()
     timer.join()
-    done = model._schedule.progress
+    done = model.progress
     assert 0 < done < 1
     assert np.isfinite(model.wv.vectors).all()
+
+    class StopWhereTheOtherDid(CallbackAny2Vec):
+        def on_interval(self, model):
+            return model.progress >= done
+
+        on_epoch_end = on_interval
+
     short = Word2Vec(**settings, epochs=40)
     short.build_vocab(sentences)
-    short._set_schedule(None, None, None, None, None, None)
-    # As far as the other came, without being interrupted.
-    weights = short._weights()
-    schedule = short._schedule
-    engine.run(
-        schedule,
-        weights,
-        short._corpus.ids,
-        1,
-        lambda: schedule.progress >= done,
-        lambda: schedule.progress >= done,
-        lambda: None,
-        1,
-    )
-    short._settle()
-    assert schedule.progress == done
+    short.train(callbacks=[StopWhereTheOtherDid()], interval=1)
+    assert short.progress == done
     same_model(model, short)
 
 
@@ -460,7 +454,7 @@ def test_resume_after_a_kill_at_a_random_moment(tmp_path, rng):
     child.kill()
     child.wait(60)
     before = Word2Vec.load(path)
-    assert not before._schedule.done
+    assert before.progress < 1
     resumed = Word2Vec.resume(path)
     text = [[f"w{i * j % 101}" for i in range(1, 40)] for j in range(1, 60)]
     whole = Word2Vec(text, min_count=1, workers=1, epochs=400, seed=5, vector_size=20)
@@ -640,7 +634,8 @@ def test_two_threads_learn_as_much_as_one(rng):
 
 def test_who_shares_negatives(rng, tmp_path):
     def shared(model):
-        return bool(model._mode() & engine.SHARED), bool(model._mode() & engine.FRESH)
+        mode = kernel_mode(model)
+        return bool(mode & engine.SHARED), bool(mode & engine.FRESH)
 
     model = Word2Vec(planted(rng, 80), **FAST)
     found = {}

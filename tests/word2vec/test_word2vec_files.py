@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 from conftest import assert_same_bits
-from corpora import FAST, SENTENCES, planted, same_model
+from corpora import FAST, SENTENCES, encoded, planted, same_model
 
 import fastw2v
 from fastw2v import KeyedVectors, word2vec
@@ -16,9 +16,9 @@ from fastw2v.word2vec import (
     Word2Vec,
     count_words,
     encode,
+    saving,
+    shards,
 )
-from fastw2v.word2vec import model as word2vec_model
-from fastw2v.word2vec import shards as _w2v_shards
 
 # --- files ---------------------------------------------------------------------------------------
 
@@ -31,7 +31,7 @@ def test_save_and_load(rng, tmp_path, kind):
     for other in (Word2Vec.load(tmp_path / "model"), pickle.loads(pickle.dumps(model))):
         same_model(model, other)
         assert vars(other).keys() == vars(model).keys()
-        for name in word2vec_model._SETTINGS:
+        for name in saving.SETTINGS:
             assert getattr(other, name) == getattr(model, name)
         assert other.epoch_losses == model.epoch_losses
         assert other.corpus_total_words == model.corpus_total_words
@@ -135,7 +135,7 @@ def test_a_shard_is_trained_for_so_many_words(rng):
     sentences = planted(rng, 90)
     model = Word2Vec(**FAST)
     model.build_vocab(sentences)
-    ids = model._corpus.ids
+    ids = encoded(model, sentences).ids
     touched = np.zeros(30, np.uint32), np.zeros(30, np.uint32)
     before = model.wv.vectors.copy(), model.syn1neg.copy()
     loss, stop = word2vec.train_ids(model, ids, 100, start=13, key=3, touched=touched)
@@ -182,10 +182,11 @@ def test_a_shard_is_trained_for_so_many_words(rng):
 
 @pytest.mark.parametrize("most_at_once", [3, 100, 1 << 20])
 def test_a_driver_walks_a_shard_from_stop_to_stop(rng, monkeypatch, most_at_once):
-    monkeypatch.setattr(_w2v_shards, "_MOST_AT_ONCE", most_at_once)
+    monkeypatch.setattr(shards, "_MOST_AT_ONCE", most_at_once)
     model = Word2Vec(**FAST)
-    model.build_vocab(planted(rng, 40))
-    ids = model._corpus.ids.copy()
+    sentences = planted(rng, 40)
+    model.build_vocab(sentences)
+    ids = encoded(model, sentences).ids
     seen, stop = [], 0
     while stop < len(ids):
         begin, (loss, stop) = stop, word2vec.train_ids(model, ids, 77, start=stop)
@@ -230,7 +231,7 @@ def test_deltas_of_trees_and_of_other_models(rng, tmp_path):
     model.build_vocab(sentences)
     tables = [table.copy() for table in (model.wv.vectors, model.syn1neg, model.syn1)]
     touched = [np.zeros(len(table), np.uint32) for table in tables]
-    ids = model._corpus.ids
+    ids = encoded(model, sentences).ids
     with pytest.raises(ValueError, match="touched: expected 3 arrays for this model, got 2"):
         word2vec.train_ids(model, ids, touched=touched[:2])
     word2vec.train_ids(model, ids, touched=touched)
@@ -269,13 +270,13 @@ def test_merging_neither_diverges_for_frequent_rows_nor_stalls_for_rare_ones(rng
     model = Word2Vec(**FAST | {"workers": 1}, alpha=0.05)
     model.build_vocab(sentences)
     index = count_words(sentences).vocabulary()
-    shards = [encode(sentences[i::8], vocabulary=index).ids for i in range(7)]
-    shards.append(encode([["rare0", "rare1", "rare2"]] * 20, vocabulary=index).ids)
+    texts = [encode(sentences[i::8], vocabulary=index).ids for i in range(7)]
+    texts.append(encode([["rare0", "rare1", "rare2"]] * 20, vocabulary=index).ids)
     V = len(model.wv)
     for turn in range(20):
         before = model.wv.vectors.copy(), model.syn1neg.copy()
         deltas = []
-        for shard in shards:
+        for shard in texts:
             touched = np.zeros(V, np.uint32), np.zeros(V, np.uint32)
             word2vec.train_ids(model, shard, key=turn, touched=touched)
             deltas.append(word2vec.weight_delta(model, before, touched))

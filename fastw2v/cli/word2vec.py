@@ -27,8 +27,7 @@ class Trained(NamedTuple):
 
 def fit(args: argparse.Namespace, built: Corpus, progress: bool) -> Trained:
     """`fastw2v train` with the engine for whole corpora."""
-    from fastw2v.word2vec import Word2Vec
-    from fastw2v.word2vec.corpus import EncodedCorpus
+    from fastw2v.word2vec import EncodedCorpus, Word2Vec
 
     model = Word2Vec(
         vector_size=args.dim,
@@ -45,19 +44,16 @@ def fit(args: argparse.Namespace, built: Corpus, progress: bool) -> Trained:
     words = [built.id_to_word[row] for row in range(len(built.counts))]
     model.build_vocab_from_freq(dict(zip(words, built.counts.tolist(), strict=True)))
     n = len(built.corpus)
-    model._corpus = EncodedCorpus(built.corpus, n, n, 1)
+    corpus = EncodedCorpus(built.corpus, n, n, 1)
     started, interrupted = time.perf_counter(), False
     try:
-        model.train(progress=progress)
+        model.train(corpus_iterable=corpus, progress=progress)
     except KeyboardInterrupt:
         interrupted = True
     except FloatingPointError as error:
         raise _not_finite("--lr") from error
-    schedule = model._schedule
-    assert schedule is not None
     losses = [loss for loss in model.epoch_losses if loss == loss]
-    done = max(schedule.progress * schedule.epochs, 1e-9)
-    kept = round((schedule.words + schedule.sums.words) / done)
+    kept = round(model.words_trained / max(model.progress * model.epochs, 1e-9))
     seconds = time.perf_counter() - started
     return Trained(model.wv, losses[-1] if losses else None, seconds, kept, None, interrupted)
 

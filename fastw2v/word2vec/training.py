@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastw2v._core.interrupts import Interrupts
 from fastw2v._files import fw2v
-from fastw2v.trainer import _Interrupts
 from fastw2v.word2vec import engine
 from fastw2v.word2vec.corpus import END, EncodedCorpus
 
@@ -50,7 +50,7 @@ class Training:
         if self.checkpoint is not None:
             self._save_ids()
         self.weights = model._weights()
-        self.interrupts = _Interrupts()
+        self.interrupts = Interrupts()
         try:
             with self.interrupts:
                 self._open_bar()

@@ -72,7 +72,7 @@ class _Optimizer:
     _rule = ""  # its name in the kernels
     row_sparse: bool = False
     _replay: Replay | None = None  # deferred updates; None as long as there were none
-    _steps: dict[int, KnownStep] | None = None  # earlier dense steps, by place in the list
+    _steps: dict[int, KnownStep | None] | None = None  # to repeat, by place in the list
 
     def update(self, params: Sequence[NDArray[Any]], grads: Sequence[NDArray[Any]]) -> None:
         """Change each array of params in place by its gradient, which is only read.
@@ -92,6 +92,8 @@ class _Optimizer:
         states = self._made_states(params)
         if self._replay is None and self.row_sparse:
             self._replay = Replay(self._rule)
+        if self._steps is None:
+            self._steps = {}
         replay, tables = self._replay, [None] * len(grads)
         row_scalars = self._row_scalars(*scalars)
         if replay is not None:
@@ -106,8 +108,7 @@ class _Optimizer:
                 step.run(scalars)
             else:
                 mine = [arrays[i] for arrays in states]
-                update_whole(self._rule, w, mine, g, scalars, trusted)
-                self._remember(i, w, mine, g)
+                self._steps[i] = update_whole(self._rule, w, mine, g, scalars, trusted)
         if replay is not None:
             replay.end()
 
@@ -120,12 +121,13 @@ class _Optimizer:
         if self._replay is not None:
             self._replay.flush()
 
-    def _checked(self, params, grads):
-        """Return the gradients as arrays, and the known step of each parameter, or None for it."""
+    def _checked(
+        self, params: Sequence[NDArray[Any]], grads: Sequence[Any]
+    ) -> tuple[list[NDArray[Any]], list[KnownStep | None]]:
+        """Check everything; return the gradients as arrays, and for each its known step or None."""
         check_params_and_grads(params, grads)
-        grads, known = list(grads), []
+        grads, known = list(grads), [*map(self._known_step, range(len(params)), params, grads)]
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
-            known.append(self._known_step(i, w, g))
             if known[i] is not None:
                 continue
             check_parameter(f"params[{i}]", w)
@@ -140,8 +142,8 @@ class _Optimizer:
             self._check_states(params)
         return grads, known
 
-    def _known_step(self, i, w, g):
-        """Return the earlier step of place i if it had these arrays and today's states."""
+    def _known_step(self, i: int, w: Any, g: Any) -> KnownStep | None:
+        """Return the earlier step of place i if it had these arrays and the present states."""
         step = self._steps.get(i) if self._steps else None
         if step is None:
             return None
@@ -150,16 +152,7 @@ class _Optimizer:
             return None
         return step if step.is_of(w, [arrays[i] for arrays in lists], g) else None
 
-    def _remember(self, i, w, states, g):
-        """Keep a step for later ones with the same arrays."""
-        if self._steps is None:
-            self._steps = {}
-        self._steps.pop(i, None)
-        step = KnownStep.of(self._rule, w, states, g)
-        if step is not None:
-            self._steps[i] = step
-
-    def _check_states(self, params):
+    def _check_states(self, params: Sequence[NDArray[Any]]) -> None:
         """Check that the state arrays of earlier updates fit the parameters."""
         for name in self._states:
             arrays = getattr(self, name)
@@ -175,7 +168,7 @@ class _Optimizer:
                 if state.shape != w.shape:
                     check_shape(f"params[{i}]", w, state.shape, "that of the earlier updates")
 
-    def _made_states(self, params):
+    def _made_states(self, params: Sequence[NDArray[Any]]) -> list[list[NDArray[Any]]]:
         """Return the lists of state arrays, which begin as zeros, in the dtype of the step."""
         for name in self._states:
             arrays = getattr(self, name)
@@ -191,13 +184,13 @@ class _Optimizer:
         """Return the scalars of the next step as the rule's kernel takes them, the rate first."""
         raise NotImplementedError
 
-    def _row_scalars(self, lr, *rest):
+    def _row_scalars(self, *scalars: float) -> tuple[float, ...]:
         """Return the four scalars of the kernel that updates listed rows."""
-        return (lr, *rest, 0.0, 0.0, 0.0)[:4]
+        return (*scalars, 0.0, 0.0, 0.0)[:4]
 
-    def _idle_scalars(self, lr, *rest):
+    def _idle_scalars(self, *scalars: float) -> tuple[float, ...]:
         """Return the three scalars, beside the learning rate, of a step without gradient."""
-        return self._row_scalars(lr, *rest)[1:]
+        return self._row_scalars(*scalars)[1:]
 
     def __getstate__(self) -> dict[str, Any]:
         self.flush()
@@ -279,10 +272,12 @@ class Nesterov(_Optimizer):
     def _scalars(self) -> tuple[float, ...]:
         return as_number("lr", self.lr), as_number("momentum", self.momentum)
 
-    def _row_scalars(self, lr, momentum):
+    def _row_scalars(self, *scalars: float) -> tuple[float, ...]:
+        lr, momentum = scalars
         return lr, momentum, momentum * momentum, (1 + momentum) * lr
 
-    def _idle_scalars(self, lr, momentum):
+    def _idle_scalars(self, *scalars: float) -> tuple[float, ...]:
+        _, momentum = scalars
         return momentum, momentum * momentum, 0.0  # the learning rate multiplies zeros
 
 
@@ -334,7 +329,8 @@ class RMSprop(_Optimizer):
     def _scalars(self) -> tuple[float, ...]:
         return as_number("lr", self.lr), as_number("decay_rate", self.decay_rate), EPS
 
-    def _row_scalars(self, lr, decay_rate, eps):
+    def _row_scalars(self, *scalars: float) -> tuple[float, ...]:
+        lr, decay_rate, eps = scalars
         return lr, decay_rate, 1 - decay_rate, eps
 
 

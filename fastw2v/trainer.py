@@ -1,5 +1,6 @@
 """The two training loops of the book: mini-batches of samples, and one long text.
 
+    >>> import numpy as np
     >>> from fastw2v.models import SimpleRnnlm
     >>> from fastw2v.optimizer import SGD
     >>> from fastw2v.trainer import RnnlmTrainer

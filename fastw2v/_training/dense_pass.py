@@ -31,20 +31,20 @@ def update_whole(
     g: NDArray[Any],
     scalars: Sequence[float],
     trusted: bool,
-) -> None:
-    """Take one step of a parameter in place.
+) -> KnownStep | None:
+    """Take one step of a parameter in place; return it for later steps if it can be repeated.
 
-    g and states have the shape of w, states its `dtype_of`. scalars: as the kernel of the rule
-    takes them. trusted: whether the gradient's list of touched rows is trusted (see `RowGrad`).
+    g and states have the shape of w and its `dtype_of`. scalars: as the kernel of the rule takes
+    them. trusted: whether the gradient's list of touched rows is trusted (see `RowGrad`).
     """
     unpack(g)
     if trusted and rule not in MOVES_IDLE_ROWS and _update_listed(rule, w, states, g, scalars):
-        return
-    kernel = _KERNELS[rule][dtype_of(w)]
+        return None
+    kernel, arrays = _KERNELS[rule][dtype_of(w)], [w, *states, g]
     mark = None
     if is_tracked(g) and has_plain_rows(w):
         mark = touched(g, trusted)
-        rows = [w, *states, g]
+        rows = arrays
     else:
         g = np.asarray(g)
         if w.ndim == 2 and not has_plain_rows(w) and has_plain_rows(w.T):
@@ -54,11 +54,18 @@ def update_whole(
         rows = [as_rows(array) for array in (w, *states, g)]
         if rows[0] is None or any(row is None or not row.flags.carray for row in rows[1:-1]):
             _update_copies(kernel, w, states, g, scalars)
-            return
+            return None
     kernel(*rows, mark, *scalars, threads.parts(w.size * _NS[rule]))
+    return KnownStep(kernel, _NS[rule], arrays, rows) if all(map(_is_plain, arrays)) else None
 
 
-def _update_listed(rule, w, states, g, scalars):
+def _update_listed(
+    rule: str,
+    w: NDArray[Any],
+    states: list[NDArray[Any]],
+    g: NDArray[Any],
+    scalars: Sequence[float],
+) -> bool:
     """Take a step of the listed rows where that is enough; return whether it was taken."""
     listed = listed_gradient(g)
     if (
@@ -81,7 +88,13 @@ def _update_listed(rule, w, states, g, scalars):
     return True
 
 
-def _update_copies(kernel, w, states, g, scalars):
+def _update_copies(
+    kernel: Any,
+    w: NDArray[Any],
+    states: list[NDArray[Any]],
+    g: NDArray[Any],
+    scalars: Sequence[float],
+) -> None:
     """Take a step of arrays that no kernel takes, such as float16 or rows with gaps."""
     arrays = [w, *states]
     copies = [np.array(array, dtype_of(w), order="C").reshape(1, -1) for array in arrays]
@@ -92,45 +105,36 @@ def _update_copies(kernel, w, states, g, scalars):
 
 
 class KnownStep:
-    """The arrays of a step as a kernel takes them, for later steps with the same arrays.
+    """A step that can be repeated with the same arrays without new checks, as most steps are.
 
-    Most steps repeat an earlier one and need no new checks. It holds the arrays, so that their
-    identity is certain.
+    arrays: the parameter, its states and its gradient; rows: the same as the kernel takes them. It
+    holds the arrays, so that their identity is certain.
     """
 
-    __slots__ = ("g", "kernel", "ns", "rows", "states", "w")
+    __slots__ = ("arrays", "kernel", "ns", "rows")
 
-    @classmethod
-    def of(
-        cls, rule: str, w: NDArray[Any], states: list[NDArray[Any]], g: NDArray[Any]
-    ) -> KnownStep | None:
-        """Return the step of these arrays, or None where a kernel takes them only after checks."""
-        arrays = [w, *states, g]
-        plain = all(type(a) is np.ndarray and a.dtype == w.dtype for a in arrays)
-        whole = all(a.flags.c_contiguous and a.flags.aligned for a in arrays)
-        if not (plain and whole and w.dtype in FLOATS):
-            return None
-        step = cls()
-        step.w, step.g, step.states = w, g, states
-        step.rows = [as_rows(array) for array in arrays]
-        step.kernel, step.ns = _KERNELS[rule][w.dtype], _NS[rule]
-        return step
+    def __init__(self, kernel: Any, ns: float, arrays: list[Any], rows: list[Any]) -> None:
+        self.kernel, self.ns, self.arrays, self.rows = kernel, ns, arrays, rows
 
     def is_of(self, w: NDArray[Any], states: Sequence[Any], g: NDArray[Any]) -> bool:
-        """Return whether these are the arrays of the step, still writable."""
-        return (
-            self.w is w
-            and self.g is g
-            and w.flags.writeable
-            and all(
-                known is array and array.flags.writeable
-                for known, array in zip(self.states, states, strict=True)
-            )
+        """Return whether these are the arrays of the step, and still writable."""
+        *written, gradient = self.arrays
+        return gradient is g and all(
+            known is array and array.flags.writeable
+            for known, array in zip(written, (w, *states), strict=True)
         )
 
     def run(self, scalars: Sequence[float]) -> None:
         """Take the step again."""
-        self.kernel(*self.rows, None, *scalars, threads.parts(self.w.size * self.ns))
+        self.kernel(*self.rows, None, *scalars, threads.parts(self.arrays[0].size * self.ns))
+
+
+def _is_plain(array: NDArray[Any]) -> bool:
+    """Return whether a kernel takes an array, reshaped at most, for as long as it exists."""
+    flags = array.flags
+    return (
+        type(array) is np.ndarray and array.dtype in FLOATS and flags.c_contiguous and flags.aligned
+    )
 
 
 def dtype_of(w: NDArray[Any]) -> np.dtype[Any]:

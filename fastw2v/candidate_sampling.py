@@ -38,13 +38,8 @@ from fastw2v._core import threads
 from fastw2v._core.products import product
 from fastw2v._kernels import _activation, specialise
 from fastw2v._rows.deferred import apply_pending
-from fastw2v._rows.row_grad import (
-    RowGrad,
-    RowGradHolder,
-    check_all_writable,
-    vector_grad,
-    write_rows,
-)
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder, vector_grad
+from fastw2v._rows.writes import check_all_writable, write_rows
 from fastw2v.layers import has_own_methods, rows_of
 
 __all__ = [

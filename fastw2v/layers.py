@@ -37,7 +37,8 @@ from fastw2v._core import threads
 from fastw2v._core.products import column_sums, product
 from fastw2v._kernels import _activation, _embedding, _loss, specialise
 from fastw2v._rows.deferred import apply_all_pending, apply_pending
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder, write_rows
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder
+from fastw2v._rows.writes import write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 
 __all__ = [

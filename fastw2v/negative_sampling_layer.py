@@ -30,7 +30,8 @@ from fastw2v._core import random_keys, threads
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
 from fastw2v._rows.deferred import apply_pending
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_all_writable, clear, write_rows
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder
+from fastw2v._rows.writes import check_all_writable, clear, write_rows
 from fastw2v.layers import Embedding, SigmoidWithLoss, has_own_methods
 
 __all__ = ["EmbeddingDot", "NegativeSamplingLoss", "UnigramSampler"]

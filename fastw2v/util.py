@@ -19,7 +19,7 @@ from fastw2v._checks.sequences import check_array_list, check_text
 from fastw2v._core import threads
 from fastw2v._kernels import _corpus, _neighbors, specialise
 from fastw2v._rows.deferred import apply_all_pending
-from fastw2v.optimizer import clip_by_norm
+from fastw2v._training.clipping import clip_by_norm
 
 __all__ = [
     "analogy",

@@ -15,7 +15,8 @@ from fastw2v._core import threads
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._kernels import _embedding, specialise
 from fastw2v._rows.deferred import UpToDate, apply_pending
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_all_writable, clear, write_rows
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder
+from fastw2v._rows.writes import check_all_writable, clear, write_rows
 from fastw2v.layers import Embedding, has_own_methods
 from fastw2v.negative_sampling_layer import NegativeSamplingLoss, UnigramSampler
 

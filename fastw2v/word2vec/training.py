@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastw2v._checks.numbers import as_int
-from fastw2v.trainer import _Interrupts
+from fastw2v._core.interrupts import Interrupts
 from fastw2v.word2vec import engine
 from fastw2v.word2vec.callbacks import Callbacks
 from fastw2v.word2vec.corpus import EncodedCorpus
@@ -43,7 +43,8 @@ class Training:
             self.interval_blocks = max(1, round(positions / schedule.block))
         self.show_bar = progress
         self.bar: Any = None
-        self.interrupts = _Interrupts()
+<<<<<<< HEAD
+        self.interrupts = Interrupts()
 
     def run(self, n_parts: int) -> tuple[int, int]:
         """Train with n_parts threads; return (words trained on, words of the text) of this run.
@@ -53,6 +54,18 @@ class Training:
         """
         schedule = self.schedule
         words_before, progress_before = schedule.words + schedule.sums.words, schedule.progress
+=======
+        self.begun = self.schedule.progress
+
+    def run(self) -> tuple[int, int]:
+        model, schedule = self.model, self.schedule
+        n_parts = model._parts()
+        before, started = schedule.words, time.perf_counter()
+        if self.checkpoint is not None:
+            self._save_ids()
+        self.weights = model._weights()
+        self.interrupts = Interrupts()
+>>>>>>> room-optim
         try:
             with self.interrupts:
                 self._open_bar()

@@ -11,6 +11,7 @@ from own_model import OwnCBOW
 from fastw2v import RowGrad
 from fastw2v._rows import replay
 from fastw2v._rows.row_grad import is_tracked
+from fastw2v._training import deferral
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import Embedding
 from fastw2v.models import CBOW, SkipGram
@@ -125,7 +126,7 @@ def test_rows_wait_in_fits_of_copies_too(name, copier, monkeypatch):
     steps = []
     end = replay.Replay.end
     monkeypatch.setattr(replay.Replay, "end", lambda self: steps.append(end(self)))
-    monkeypatch.setattr(replay, "_FEWEST", 1)
+    monkeypatch.setattr(deferral, "_FEWEST", 1)
     results = []
     model = MAKERS[name]()
     for each in (model, copier(model)):

@@ -12,7 +12,7 @@ from gradcheck import assert_gradients, check_layer, check_loss_layer
 from implementations import COMPILED, both
 
 from fastw2v import RowGrad
-from fastw2v._rows.row_grad import touched
+from fastw2v._rows.writes import touched
 from fastw2v.dropin.book_names import SERVED
 
 N, T, D, H, V = 3, 4, 5, 2, 6

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from whole_models import weights_of
 
-from fastw2v import cli, datasets, text_model, trainer
+from fastw2v import cli, datasets, text_model
+from fastw2v._training.fit_loop import FitLoop
 from fastw2v.datasets import tokenize_lines
 from fastw2v.text_model import (
     TextModel,
@@ -158,14 +159,14 @@ def test_ctrl_c_leaves_the_best_weights(monkeypatch):
     epochs = train(made, ids, ids, epochs=5, batch_size=4, time_size=8, lr=1.0)
     next(epochs)
     best = weights_of(made.model)
-    step = trainer._Fit.step
+    step = FitLoop.step
 
     def interrupted(self, k, *batch):
         if k == 3:
             raise KeyboardInterrupt
         return step(self, k, *batch)
 
-    monkeypatch.setattr(trainer._Fit, "step", interrupted)
+    monkeypatch.setattr(FitLoop, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         next(epochs)
     assert weights_of(made.model) == best

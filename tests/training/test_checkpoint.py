@@ -12,11 +12,12 @@ import pytest
 from conftest import assert_same_bits
 
 from fastw2v._files import atomic
-from fastw2v._rows import replay
 from fastw2v._training import checkpoint as _checkpoint
+from fastw2v._training import deferral, fit_loop
+from fastw2v._training.fit_loop import FitLoop
 from fastw2v.models import CBOW, BetterRnnlm, NCESkipGram, Rnnlm, SkipGram
 from fastw2v.optimizer import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
-from fastw2v.trainer import RnnlmTrainer, Trainer, _Fit
+from fastw2v.trainer import RnnlmTrainer, Trainer
 from fastw2v.util import create_contexts_target
 
 V, H, WINDOW = 60, 12, 2
@@ -31,7 +32,7 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def any_size(monkeypatch):
-    monkeypatch.setattr(replay, "_FEWEST", 1)
+    monkeypatch.setattr(deferral, "_FEWEST", 1)
 
 
 def word2vec(model_class=CBOW, **options):
@@ -86,10 +87,8 @@ def kill_at(monkeypatch, n):
 
         return call
 
-    from fastw2v import trainer
-
-    monkeypatch.setattr(trainer._Fit, "step", dying(trainer._Fit.step))
-    monkeypatch.setattr(trainer, "clip_by_norm", dying(trainer.clip_by_norm))
+    monkeypatch.setattr(FitLoop, "step", dying(FitLoop.step))
+    monkeypatch.setattr(fit_loop, "clip_by_norm", dying(fit_loop.clip_by_norm))
     monkeypatch.setattr(atomic.os, "fsync", dying(atomic.os.fsync))
     monkeypatch.setattr(atomic.os, "replace", dying(atomic.os.replace))
     monkeypatch.setattr(_checkpoint.np, "savez", dying(_checkpoint.np.savez))
@@ -165,8 +164,8 @@ def test_a_process_that_ends_without_a_word(tmp_path):
         textwrap.dedent("""
         import os, sys
         import numpy as np
-        from fastw2v import trainer
         from fastw2v._files import atomic
+        from fastw2v._training.fit_loop import FitLoop
         from fastw2v.models import CBOW
         from fastw2v.optimizer import Adam
         from fastw2v.trainer import Trainer
@@ -186,7 +185,7 @@ def test_a_process_that_ends_without_a_word(tmp_path):
                     os._exit(9)
                 return function(*args, **kwargs)
             return call
-        trainer._Fit._update = leaving(trainer._Fit._update)
+        FitLoop._update = leaving(FitLoop._update)
         atomic.os.fsync = leaving(atomic.os.fsync)
         run.fit(contexts, corpus[1:601], 2, 20, eval_interval=None, checkpoint=path, every=5)
         np.savez(path + ".weights.npz", *model.params, *run.optimizer.m, *run.optimizer.v)
@@ -215,7 +214,7 @@ def test_ctrl_c_then_save_and_resume(tmp_path, capsys):
     for at in (1, 13, 20):
         np.random.seed(7)
         trainer = Trainer(word2vec(), Adam(0.01))
-        update, count = _Fit._update, itertools.count(1)
+        update, count = FitLoop._update, itertools.count(1)
 
         def interrupted(self, update=update, count=count, at=at):
             if next(count) == at:
@@ -223,7 +222,7 @@ def test_ctrl_c_then_save_and_resume(tmp_path, capsys):
             update(self)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_Fit, "_update", interrupted)
+            patch.setattr(FitLoop, "_update", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 fit(trainer)
         np.random.rand(5)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from fastw2v import RowGrad
 from fastw2v._kernels import _optimizer, specialise
 from fastw2v._rows import deferred, replay
+from fastw2v._training import deferral
 from fastw2v.base_model import BaseModel
 from fastw2v.candidate_sampling import NCELoss
 from fastw2v.keyed_vectors import KeyedVectors
@@ -49,7 +50,7 @@ def assert_all_same_bits(mine, theirs):
 
 @pytest.fixture(autouse=True)
 def any_size(monkeypatch):
-    monkeypatch.setattr(replay, "_FEWEST", 1)
+    monkeypatch.setattr(deferral, "_FEWEST", 1)
 
 
 @pytest.fixture
@@ -164,10 +165,10 @@ def test_only_where_all_code_that_reads_the_tables_is_ours(capsys, waited):
 
 
 def test_only_where_it_pays(capsys, waited, monkeypatch):
-    monkeypatch.setattr(replay, "_FEWEST", V + 1)
+    monkeypatch.setattr(deferral, "_FEWEST", V + 1)
     Trainer(CBOW(V, H, WINDOW, CORPUS), Adam()).fit(CONTEXTS[:50], TARGET[:50], 1, 10)
     assert waited == []
-    monkeypatch.setattr(replay, "_FEWEST", V)
+    monkeypatch.setattr(deferral, "_FEWEST", V)
     Trainer(CBOW(V, H, WINDOW, CORPUS), Adam()).fit(CONTEXTS[:50], TARGET[:50], 1, 10)
     assert waited == [2] * 5
 

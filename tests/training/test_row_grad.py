@@ -8,7 +8,8 @@ import pytest
 from conftest import assert_same_bits
 
 from fastw2v import RowGrad
-from fastw2v._rows import row_grad
+from fastw2v._rows import writes
+from fastw2v._rows.row_grad import is_tracked
 from fastw2v.layers import Embedding
 
 
@@ -208,7 +209,7 @@ def test_writes_that_are_seen(layer, write):
     write(grad)
     np.testing.assert_array_equal(np.asarray(grad), plain)
     assert rows_of(grad) == "all"
-    assert row_grad.touched(grad, trusted=True) is None
+    assert writes.touched(grad, trusted=True) is None
     backward_gives_what_numpy_gives(layer)
 
 
@@ -237,9 +238,9 @@ def test_writes_that_cannot_be_seen_are_made_right_by_mark_dirty(layer, write):
 def test_writes_that_cannot_be_seen_are_found_by_looking(layer, write):
     """What the optimizers do when they are called from a user's own loop."""
     grad = layer.grads[0]
-    assert row_grad.touched(grad, trusted=False) is not None
+    assert writes.touched(grad, trusted=False) is not None
     write(grad)
-    assert row_grad.touched(grad, trusted=False) is None
+    assert writes.touched(grad, trusted=False) is None
     backward_gives_what_numpy_gives(layer)
 
 
@@ -297,7 +298,7 @@ def test_views_share_the_list_and_are_not_tracked_themselves(layer):
     for view in (grad[2:], grad.T, grad.reshape(5, 40), grad.view(), grad[::2]):
         assert isinstance(view, RowGrad) and np.shares_memory(view, grad)
         assert view._tracker is grad._tracker
-        assert not row_grad.is_tracked(view)
+        assert not is_tracked(view)
 
 
 def test_too_many_rows_count_as_all(rng):
@@ -318,7 +319,7 @@ def test_add_into(rng, tracked, trusted):
         layer.backward(rng.standard_normal((2, 5)))
     total = a.grads[0] if tracked else np.array(a.grads[0])
     expected = np.array(total) + np.array(b.grads[0])
-    row_grad.add_into(total, b.grads[0], trusted)
+    writes.add_into(total, b.grads[0], trusted)
     assert_same_bits(np.asarray(total), expected)
     if tracked:
         assert rows_of(total) == [1, 3, 9]
@@ -327,10 +328,10 @@ def test_add_into(rng, tracked, trusted):
 
 def test_clear(layer):
     grad = layer.grads[0]
-    row_grad.clear(grad)
+    writes.clear(grad)
     assert not grad.any() and rows_of(grad) == []
     grad[5] = 1
-    row_grad.clear(grad)
+    writes.clear(grad)
     assert not grad.any() and rows_of(grad) == []
 
 

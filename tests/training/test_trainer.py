@@ -13,7 +13,7 @@ import pytest
 from conftest import assert_same_bits
 
 from fastw2v import RowGrad
-from fastw2v._rows import row_grad
+from fastw2v._rows import writes
 from fastw2v.layers import Affine, Embedding, SoftmaxWithLoss
 from fastw2v.optimizer import SGD, Adam
 from fastw2v.reference import trainer as reference
@@ -276,7 +276,7 @@ def test_a_readers_embedding_shares_its_table_with_ours():
         theirs = np.zeros((30, 4), "f")
         theirs[2] = 5
         fresh = RowGrad(W)
-        row_grad.add_into(fresh, ours.grads[0], trusted=False)
+        writes.add_into(fresh, ours.grads[0], trusted=False)
         params, grads = remove_duplicate([W, W], [fresh, theirs][::order])
         assert len(params) == 1
         np.testing.assert_array_equal(grads[0][:4, 0], [0, 1, 6, 0])

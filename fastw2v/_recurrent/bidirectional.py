@@ -71,20 +71,18 @@ class TimeBiLSTM:
         ours = _is_ours(first) and _is_ours(second)
         if ours:
             # Both are checked before one of them runs, so that an error changes nothing.
-            xs, lengths, starts = check_forward(first, xs, lengths)
-            _, _, second_starts = check_forward(second, xs, lengths)
+            checked = [check_forward(lstm, xs, lengths) for lstm in (first, second)]
+            xs, lengths, *_ = checked[0]
             self._kept = None
-            options: dict[str, Any] = {"train": train, "new": False}
-            left = run_forward(first, xs, lengths, starts, **options)
-            right = run_forward(second, xs, lengths, second_starts, turned=True, **options)
+            left = run_forward(first, *checked[0], train=train, new=False)
+            right = run_forward(second, *checked[1], train=train, new=False, turned=True)
             dtype = np.result_type(first.dtype, second.dtype)
         else:
             xs = as_sequence("xs", xs, self.params[0])
             lengths = as_row_lengths("lengths", lengths, *xs.shape[:2])
             self._kept = None
-            options = {"lengths": lengths, "train": train}
-            left = first.forward(xs, **options)
-            right = second.forward(reversed_rows(xs, lengths), **options)
+            left = first.forward(xs, lengths=lengths, train=train)
+            right = second.forward(reversed_rows(xs, lengths), lengths=lengths, train=train)
             dtype = np.result_type(left, right)
         H = left.shape[2]
         hs = np.empty((*xs.shape[:2], H + right.shape[2]), dtype)
@@ -117,11 +115,13 @@ class TimeBiLSTM:
             dxs = first.backward(left, dh=dh1, dc=dc1)
             back = second.backward(reversed_rows(right, lengths), dh=dh2, dc=dc2)
             return dxs + reversed_rows(back, lengths)
-        left, arriving = check_backward(first, left, {"dh": dh1, "dc": dc1})
-        right, second_arriving = check_backward(second, right, {"dh": dh2, "dc": dc2})
-        dxs = run_backward(first, left, arriving)
+        checked = [
+            check_backward(first, left, {"dh": dh1, "dc": dc1}),
+            check_backward(second, right, {"dh": dh2, "dc": dc2}),
+        ]
+        dxs = run_backward(first, *checked[0])
         dxs = dxs.astype(np.result_type(dxs, second.dtype), copy=False)
-        dxs += run_backward(second, right, second_arriving, turned=True)
+        dxs += run_backward(second, *checked[1], turned=True)
         return dxs
 
     def set_state(

@@ -82,14 +82,13 @@ class OverTime:
         lengths (N,): row n has only its first lengths[n] steps; the steps beyond are not read, and
         hs is 0 there. train=False keeps nothing for backward.
         """
-        xs, lengths, starts = check_forward(self, xs, lengths)
-        hs = run_forward(self, xs, lengths, starts, train=train)
+        checked = check_forward(self, xs, lengths)
+        hs = run_forward(self, *checked, train=train)
         return hs.astype(self.dtype, copy=False)
 
     def _backward(self, dhs: ArrayLike, **dstates: ArrayLike | None) -> NDArray[Any] | None:
         """Return dxs, from the gradients of hs and of the last states."""
-        dhs, arriving = check_backward(self, dhs, dstates)
-        return run_backward(self, dhs, arriving)
+        return run_backward(self, *check_backward(self, dhs, dstates))
 
     def reset_state(self) -> None:
         """Begin at zero in the next forward."""

@@ -58,8 +58,8 @@ _FEWEST_ROWS = 4  # of a call that is one of several
 
 def check_forward(
     layer: OverTime, xs: ArrayLike, lengths: ArrayLike | None
-) -> tuple[NDArray[Any], Lengths, list[NDArray[Any] | None]]:
-    """Return xs, lengths and the first states (None: zeros) as arrays that fit the layer."""
+) -> tuple[NDArray[Any], Lengths, list[NDArray[Any] | None], tuple[int, ...]]:
+    """Return the arguments of `run_forward`: all fits the layer, and nothing is changed."""
     kind = layer._kind
     Wx, Wh, b = layer.params
     _, H = as_recurrent_sizes(Wx, Wh, b, kind.n_gates)
@@ -67,12 +67,12 @@ def check_forward(
     N, T = xs.shape[:2]
     lengths = as_row_lengths("lengths", lengths, N, T)
     layer.dtype = as_sequence_dtype("dtype", layer.dtype)
-    _kernel_options(layer)
+    options = _kernel_options(layer)
     starts = []
     for name in kind.states:
         state = getattr(layer, name) if layer.stateful else None
         starts.append(None if state is None else as_state(name, state, N, H))
-    return xs, lengths, starts
+    return xs, lengths, starts, options
 
 
 def run_forward(
@@ -80,16 +80,18 @@ def run_forward(
     xs: NDArray[Any],
     lengths: Lengths,
     starts: list[NDArray[Any] | None],
+    options: tuple[int, ...],
     *,
     train: bool,
     new: bool = True,
     turned: bool = False,
 ) -> NDArray[Any]:
-    """Return hs (N, T, H) in the computing dtype, from the result of `check_forward`.
+    """Return hs (N, T, H) in the computing dtype, from the results of `check_forward`.
 
-    Sets the states of the layer, and keeps in its scratch what backward reads if `train`. hs is a
-    new array if `new` and the computing dtype is the layer's, else scratch. `turned` reads xs in
-    the order opposite to `go_backwards`.
+    xs, lengths (None: all rows have T steps), first states (None: zeros), options of the kernel.
+    The states of the layer are set, and the inputs of backward are kept in its scratch if `train`.
+    hs is a new array if `new` and the computing dtype is the layer's, else scratch. `turned` reads
+    xs in the order opposite to `go_backwards`.
     """
     kind, scratch = layer._kind, layer._scratch
     dtype = _computing_dtype(layer)
@@ -104,7 +106,6 @@ def run_forward(
         np.zeros((N, H), dtype) if state is None else np.array(state, dtype, order="C")
         for state in starts
     ]
-    options = _kernel_options(layer)
     layer._kept = None  # from here on its scratch is overwritten
 
     # The inputs, in the order in which they are read.
@@ -172,10 +173,10 @@ def check_backward(
 def run_backward(
     layer: OverTime, dhs: NDArray[Any], dstates: list[NDArray[Any]], *, turned: bool = False
 ) -> NDArray[Any] | None:
-    """Return dxs (N, T, D) in the order of xs, from the result of `check_backward`.
+    """Return dxs (N, T, D) in the order of xs, from the results of `check_backward`.
 
-    Writes the gradients of the weights, and sets those of the first states. None for an input
-    without a gradient. `turned`: dhs comes in the order opposite to that of hs.
+    The gradients of the weights are written and those of the first states set. The result is None
+    if the input has no gradient. `turned` says that dhs comes in the order opposite to that of hs.
     """
     kind, kept, scratch = layer._kind, layer._kept, layer._scratch
     xs, gates, lengths = kept["xs"], kept["gates"], kept["lengths"]

@@ -33,8 +33,9 @@ from fastw2v._checks.numbers import check_fraction, check_generator
 from fastw2v._checks.sequences import as_sequence_dtype
 from fastw2v._core import random_keys, threads
 from fastw2v._kernels import _activation, _loss, specialise
+from fastw2v._recurrent.bidirectional import TimeBiLSTM
 from fastw2v._recurrent.cells import GRU, LSTM, RNN
-from fastw2v._recurrent.over_time import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
+from fastw2v._recurrent.over_time import TimeGRU, TimeLSTM, TimeRNN
 from fastw2v._rows.row_grad import RowGrad, RowGradHolder
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 from fastw2v.layers import (

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastw2v import init
 from fastw2v._recurrent.one_hot import OneHotLSTM
-from fastw2v._recurrent.over_time import turn_round
+from fastw2v._recurrent.row_order import turn_round
 from fastw2v.attention_layer import TimeAttention
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeLSTM
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import assert_same_bits
 from golden import load
 
-from fastw2v._recurrent import over_time
+from fastw2v._recurrent import passes
 from fastw2v.time_layers import TimeGRU, TimeLSTM, TimeRNN
 
 N, T, D, H = 6, 400, 5, 40
@@ -96,7 +96,7 @@ def test_a_long_job_is_made_of_several_calls(rng, monkeypatch, cls, padded):
         return [hs, dxs, layer.h, layer.dh, *(grad.copy() for grad in layer.grads)]
 
     expected, calls = results(), []
-    specialise = over_time.specialise
+    specialise = passes.specialise
 
     def counting(entry):
         runs = specialise(entry)
@@ -105,8 +105,8 @@ def test_a_long_job_is_made_of_several_calls(rng, monkeypatch, cls, padded):
             for dtype, run in runs.items()
         }
 
-    monkeypatch.setattr(over_time, "specialise", counting)
-    monkeypatch.setattr(over_time, "_LONGEST_NS", 1)
+    monkeypatch.setattr(passes, "specialise", counting)
+    monkeypatch.setattr(passes, "_LONGEST_NS", 1)
     for mine, before in zip(results(), expected, strict=True):
         assert_same_bits(mine, before)
     assert len(calls) == 2 * (1 + 37 // 4)  # each with the call that tells the size of scratch

@@ -35,6 +35,7 @@ from fastw2v._checks.ids import as_any_ids, as_ids, as_native_ids
 from fastw2v._checks.numbers import as_int, as_number, check_generator
 from fastw2v._checks.sequences import check_methods
 from fastw2v._core import threads
+from fastw2v._core.fast_path import is_unmodified
 from fastw2v._core.products import product
 from fastw2v._kernels import _activation, specialise
 from fastw2v._rows.deferred import apply_pending
@@ -45,7 +46,7 @@ from fastw2v._rows.row_grad import (
     vector_grad,
     write_rows,
 )
-from fastw2v.layers import has_own_methods, rows_of
+from fastw2v.layers import rows_of
 
 __all__ = [
     "Candidates",
@@ -57,7 +58,7 @@ __all__ = [
 
 _EXP = specialise(_activation.exponential)
 _EXP_NS = 0.7  # serial nanoseconds per element; see `threads.parts`
-_SAMPLING = {"probability", "expected_count", "draw", "sample"}  # methods of the sampler
+_SAMPLING = ("probability", "expected_count", "draw", "sample")  # methods of the sampler
 _MOST_DRAWS = 1 << 20  # ids drawn at once while the last distinct ones are waited for
 
 
@@ -288,9 +289,8 @@ class _SampledLoss(RowGradHolder):
 
     def row_tables(self) -> Any:
         """The parameters that a step reads by rows only, in code of ours; see `_replay`."""
-        sampler = self.sampler
-        ours = type(self) in (NCELoss, SampledSoftmaxLoss) and not has_own_methods(self)
-        if ours and type(sampler) is LogUniformSampler and not vars(sampler).keys() & _SAMPLING:
+        ours = is_unmodified(self, NCELoss) or is_unmodified(self, SampledSoftmaxLoss)
+        if ours and is_unmodified(self.sampler, LogUniformSampler, _SAMPLING):
             return self.params
         return []
 

@@ -416,12 +416,6 @@ class Dropout:
         return np.asarray(dout * mask)
 
 
-def has_own_methods(layer: Any) -> Any:
-    """Whether somebody put another forward or backward into this one object."""
-    attributes = vars(layer)
-    return "forward" in attributes or "backward" in attributes
-
-
 class Embedding(RowGradHolder):
     """Rows of a table by id: ``out = W[idx]``.
 

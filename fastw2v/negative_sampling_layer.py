@@ -27,11 +27,12 @@ from fastw2v._checks.arrays import (
 from fastw2v._checks.ids import as_ids, as_native_ids, check_row_per_word
 from fastw2v._checks.numbers import as_int, as_number
 from fastw2v._core import random_keys, threads
+from fastw2v._core.fast_path import is_patched, is_unmodified
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
 from fastw2v._rows.deferred import apply_pending
 from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_all_writable, clear, write_rows
-from fastw2v.layers import Embedding, SigmoidWithLoss, has_own_methods
+from fastw2v.layers import Embedding, SigmoidWithLoss
 
 __all__ = ["EmbeddingDot", "NegativeSamplingLoss", "UnigramSampler"]
 
@@ -40,6 +41,8 @@ _DOT_BACKWARD = specialise(_embedding_dot.backward)
 _DRAW_DISTINCT = specialise(_sampler.draw_distinct)
 _LOSS = specialise(_negative_sampling.forward)
 _LOSS_BACKWARD = specialise(_negative_sampling.backward)
+
+_DRAW = ("get_negative_sample",)  # the method that a loss calls on its sampler
 
 # Serial nanoseconds, for `threads.parts`: per element read, per sample drawn.
 _NS = 0.15
@@ -76,7 +79,7 @@ class EmbeddingDot(RowGradHolder):
         ids = as_ids("idx", idx, W.shape[0])
         h = np.asarray(h) if W.dtype.itemsize < 4 else as_float("h", h, W.dtype)
         check_shape("h", h, (*ids.shape, W.shape[1]), "one row per id, as wide as W")
-        if not self._is_plain(W) or ids.ndim != 1:
+        if not self._may_fuse(W) or ids.ndim != 1:
             with unchanged_on_error(self):
                 rows = self.embed.forward(idx)
                 out = np.sum(rows * h, axis=1)
@@ -94,7 +97,7 @@ class EmbeddingDot(RowGradHolder):
         """The gradient of h (N, D) from dout (N,); adds dout[n] * h[n] up into grads[0]."""
         check_forward_ran(self, self.cache)
         h, rows = self.cache
-        if not self._is_plain(self.grads[0]) or h.ndim != 2:
+        if not self._may_fuse(self.grads[0]) or h.ndim != 2:
             column = np.asarray(dout).reshape(-1, 1)
             self.embed.backward(column * h)
             return column * rows
@@ -109,8 +112,10 @@ class EmbeddingDot(RowGradHolder):
         write_rows(grad, ids, len(grad), h, dout)
         return dh
 
-    def _is_plain(self, array):
-        return type(self.embed) is Embedding and has_plain_rows(array) and array.shape[1] > 0
+    def _may_fuse(self, array):
+        """Return whether the kernel may read or write this table in place of `embed`."""
+        plain = has_plain_rows(array) and array.shape[1] > 0
+        return plain and is_unmodified(self.embed, Embedding)
 
 
 class _Distribution:
@@ -212,11 +217,11 @@ class UnigramSampler:
     def is_like(self, other: Any) -> Any:
         """Whether another sampler draws from the same distribution and stream, in our own way."""
         return (
-            type(self) is type(other) is UnigramSampler
+            is_unmodified(self, UnigramSampler, _DRAW)
+            and is_unmodified(other, UnigramSampler, _DRAW)
             and self._words is other._words
             and (self.sample_size, self.replace) == (other.sample_size, other.replace)
             and self.rng is other.rng
-            and not ({"get_negative_sample"} & (vars(self).keys() | vars(other).keys()))
         )
 
 
@@ -293,7 +298,7 @@ class NegativeSamplingLoss(RowGradHolder):
                 f"target: expected ids of shape (N,) with N > 0, got {target.shape}; "
                 "leave out empty batches"
             )
-        if not self.is_fused(W):
+        if not self.may_fuse(W):
             with unchanged_on_error(self):
                 loss = self._forward_by_layers(h, target, self.negatives(target))
             self._state = None
@@ -311,7 +316,7 @@ class NegativeSamplingLoss(RowGradHolder):
     def backward(self, dout: ArrayLike = 1) -> Any:
         """The gradient of h (N, D); the gradient of W goes into `grads`."""
         W = self.params[0]
-        if self._state is None or np.ndim(dout) or not self.is_fused(W):
+        if self._state is None or np.ndim(dout) or not self.may_fuse(W):
             return self._backward_by_layers(dout)
         h, ids, y, e, _ = self._state
         if e is None:  # a fused model ran the forward of several layers in one go
@@ -338,18 +343,16 @@ class NegativeSamplingLoss(RowGradHolder):
 
     def reads_by_rows(self) -> Any:
         """Whether all code that reads W in a step is ours and asks for rows."""
-        return self.is_fused(self.params[0]) and self.draws_as_we_do()
+        return self.may_fuse(self.params[0]) and self.draws_as_we_do()
 
     def draws_as_we_do(self) -> Any:
         """Whether nobody replaced the sampler or its method."""
-        sampler = self.sampler
-        return type(sampler) is UnigramSampler and "get_negative_sample" not in vars(sampler)
+        return is_unmodified(self.sampler, UnigramSampler, _DRAW)
 
-    def is_fused(self, W: NDArray[Any]) -> Any:
+    def may_fuse(self, W: NDArray[Any]) -> Any:
         """Whether the kernel may stand for the layers: nothing of ours was replaced."""
         return (
-            type(self) is NegativeSamplingLoss
-            and not has_own_methods(self)
+            is_unmodified(self, NegativeSamplingLoss)
             and has_plain_rows(W)
             and W.shape[1] > 0
             and len(self.params) == self.sample_size + 1
@@ -359,7 +362,7 @@ class NegativeSamplingLoss(RowGradHolder):
 
     def __getstate__(self):
         state = super().__getstate__()
-        if self._state is not None and self.is_fused(self.params[0]):
+        if self._state is not None and self.may_fuse(self.params[0]):
             state["_layers"] = state["_made"] = None  # made and filled again when asked for
         return state
 
@@ -368,12 +371,11 @@ class NegativeSamplingLoss(RowGradHolder):
         return (
             (*losses, *dots) == self._made
             and len(dots) == len(self.grads)
-            and not any(map(has_own_methods, self._made))
+            and not any(map(is_patched, self._made))
             and all(
-                type(dot.embed) is Embedding
+                is_unmodified(dot.embed, Embedding)
                 and dot.embed.params[0] is W
                 and dot.embed.grads[0] is grad
-                and not has_own_methods(dot.embed)
                 for dot, grad in zip(dots, self.grads, strict=True)
             )
         )

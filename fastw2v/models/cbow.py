@@ -12,11 +12,12 @@ from fastw2v._checks.arrays import check_forward_ran, check_shape, has_plain_row
 from fastw2v._checks.ids import as_contexts_and_target, as_ids, check_row_per_word
 from fastw2v._checks.numbers import as_int
 from fastw2v._core import threads
+from fastw2v._core.fast_path import is_patched, is_unmodified
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._kernels import _embedding, specialise
 from fastw2v._rows.deferred import UpToDate, apply_pending
 from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_all_writable, clear, write_rows
-from fastw2v.layers import Embedding, has_own_methods
+from fastw2v.layers import Embedding
 from fastw2v.negative_sampling_layer import NegativeSamplingLoss, UnigramSampler
 
 __all__ = ["CBOW"]
@@ -101,7 +102,7 @@ class CBOW(RowGradHolder):
         """The loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
         W = self.params[0]
         contexts, target = as_contexts_and_target(contexts, target, len(W), self._n_contexts)
-        if not self._is_fused(W):
+        if not self._may_fuse(W):
             with unchanged_on_error(self.in_layers, self.ns_loss):
                 h = 0
                 for i, layer in enumerate(self.in_layers):
@@ -124,7 +125,7 @@ class CBOW(RowGradHolder):
     def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns None."""
         W = self.params[0]
-        if not self._is_fused(W):
+        if not self._may_fuse(W):
             dh = self.ns_loss.backward(dout) * (1 / len(self.in_layers))
             for layer in self.in_layers:
                 layer.backward(dh)
@@ -141,22 +142,21 @@ class CBOW(RowGradHolder):
 
     def row_tables(self) -> Any:
         """The tables that a step reads by rows only, in code of ours; see `_replay`."""
-        if self._is_fused(self.params[0]) and self.ns_loss.reads_by_rows():
+        if self._may_fuse(self.params[0]) and self.ns_loss.reads_by_rows():
             return [self.params[0], self.ns_loss.params[0]]
         return []
 
     def __getstate__(self):
         state = super().__getstate__()
-        if self._contexts is not None and self._is_fused(self.params[0]):
+        if self._contexts is not None and self._may_fuse(self.params[0]):
             state["_in_layers"] = state["_made"] = None  # made and filled again when asked for
         return state
 
-    def _is_fused(self, W):
+    def _may_fuse(self, W):
         """Whether the kernel may stand for the Embeddings: nothing of ours was replaced."""
         C = self._n_contexts
         return (
-            type(self) is CBOW
-            and not has_own_methods(self)
+            is_unmodified(self, CBOW)
             and has_plain_rows(W)
             and all(param is W for param in self.params[:C])
             and (self._in_layers is None or self._layers_are_ours(W))
@@ -164,6 +164,6 @@ class CBOW(RowGradHolder):
 
     def _layers_are_ours(self, W):
         return tuple(self._in_layers) == self._made and all(
-            layer.params[0] is W and layer.grads[0] is grad and not has_own_methods(layer)
+            layer.params[0] is W and layer.grads[0] is grad and not is_patched(layer)
             for layer, grad in zip(self._in_layers, self.grads, strict=False)
         )

@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 
 from fastw2v import config, init
 from fastw2v._checks.numbers import as_int
+from fastw2v._core.fast_path import is_unmodified
 from fastw2v._rows.deferred import UpToDate
 from fastw2v.base_model import BaseModel
 from fastw2v.candidate_sampling import NCELoss
-from fastw2v.layers import Embedding, has_own_methods
+from fastw2v.layers import Embedding
 
 __all__ = ["NCESkipGram"]
 
@@ -71,8 +72,7 @@ class NCESkipGram(BaseModel):
 
     def row_tables(self) -> Any:
         """The parameters that a step reads by rows only, in code of ours; see `_replay`."""
-        ours = type(self) is NCESkipGram and not has_own_methods(self)
-        if ours and type(self.embed) is Embedding and not has_own_methods(self.embed):
+        if is_unmodified(self, NCESkipGram) and is_unmodified(self.embed, Embedding):
             return [*self.embed.params, *self.loss_layer.row_tables()]
         return []
 

@@ -11,10 +11,11 @@ from fastw2v import config, init
 from fastw2v._checks.arrays import as_float, check_shape, check_writable
 from fastw2v._checks.ids import as_contexts_and_target, as_ids, check_row_per_word
 from fastw2v._checks.numbers import as_int
+from fastw2v._core.fast_path import is_unmodified
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._rows.deferred import UpToDate
 from fastw2v._rows.row_grad import RowGradHolder
-from fastw2v.layers import Embedding, has_own_methods
+from fastw2v.layers import Embedding
 from fastw2v.negative_sampling_layer import (
     NegativeSamplingLoss,
     UnigramSampler,
@@ -88,7 +89,7 @@ class SkipGram(RowGradHolder):
         contexts, words = as_contexts_and_target(contexts, target, len(W), len(self.loss_layers))
         if isinstance(self.in_layer, Embedding):
             as_ids("target", words, len(self.in_layer.params[0]))
-        if not self._is_fused(W):
+        if not self._may_fuse(W):
             with unchanged_on_error(self.in_layer, self.loss_layers):
                 h = self.in_layer.forward(target)
                 loss = 0
@@ -115,7 +116,7 @@ class SkipGram(RowGradHolder):
     def backward(self, dout: ArrayLike = 1) -> Any:
         """Gradients into `grads`; returns None."""
         first = self.loss_layers[0]
-        if self._state is not None and np.ndim(dout) == 0 and self._is_fused(first.params[0]):
+        if self._state is not None and np.ndim(dout) == 0 and self._may_fuse(first.params[0]):
             grads = [grad for layer in self.loss_layers for grad in layer.grads]
             V = len(first.params[0])
             if type(self.in_layer) is Embedding:
@@ -148,22 +149,20 @@ class SkipGram(RowGradHolder):
     def row_tables(self) -> Any:
         """The tables that a step reads by rows only, in code of ours; see `_replay`."""
         if (
-            type(self.in_layer) is Embedding
-            and not has_own_methods(self.in_layer)
-            and self._is_fused(self.loss_layers[0].params[0])
+            is_unmodified(self.in_layer, Embedding)
+            and self._may_fuse(self.loss_layers[0].params[0])
             and all(layer.reads_by_rows() for layer in self.loss_layers)
         ):
             return [self.in_layer.params[0], self.loss_layers[0].params[0]]
         return []
 
-    def _is_fused(self, W):
+    def _may_fuse(self, W):
         """Whether one kernel may stand for the loss layers: nothing of ours was replaced."""
         return (
-            type(self) is SkipGram
-            and not has_own_methods(self)
+            is_unmodified(self, SkipGram)
             and tuple(self.loss_layers) == self._made
             and all(
-                layer.is_fused(W) and layer.sample_size == self.loss_layers[0].sample_size
+                layer.may_fuse(W) and layer.sample_size == self.loss_layers[0].sample_size
                 for layer in self.loss_layers
             )
         )

@@ -16,9 +16,9 @@ from fastw2v._core.fast_path import is_defined_in, is_patched, is_unmodified, me
 from fastw2v.base_model import BaseModel
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeSoftmaxWithLoss
 
-__all__ = ["LanguageModel", "loss_of", "states_kept"]
+__all__ = ["MODELS", "LanguageModel", "loss_of", "states_kept"]
 
-_MODELS = "fastw2v.models"  # where a method has to be written for it to be one of ours
+MODELS = "fastw2v.models"  # where a method has to be written for it to be one of ours
 
 
 class LanguageModel(BaseModel):
@@ -97,7 +97,7 @@ class LanguageModel(BaseModel):
 
     def row_tables(self) -> Any:
         """The embedding, if code of ours reads it, by rows only; see `_replay`."""
-        ours = is_defined_in(type(self), _MODELS) and all(
+        ours = is_defined_in(type(self), MODELS) and all(
             is_defined_in(type(thing), "fastw2v") and not is_patched(thing)
             for thing in (self, *self.layers, self.loss_layer)
         )
@@ -112,10 +112,10 @@ class LanguageModel(BaseModel):
     def _ends_are_ours(self):
         """Whether ids come in and scores go out through layers of ours, and nobody else's."""
         return (
-            method_is_from(self, "predict", _MODELS)
+            method_is_from(self, "predict", MODELS)
             and is_unmodified(self.layers[0], TimeEmbedding)
             and is_unmodified(self.layers[-1], TimeAffine)
-            and type(self.loss_layer) is TimeSoftmaxWithLoss
+            and is_unmodified(self.loss_layer, TimeSoftmaxWithLoss)
         )
 
 

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from fastw2v import config
 from fastw2v._checks.arrays import check_forward_ran, check_shape, check_table
 from fastw2v._checks.ids import (
-    _FIND_BAD_ID,
     as_ids,
     as_ids_over_time,
     as_native_ids,
@@ -21,13 +20,16 @@ from fastw2v._checks.ids import (
 )
 from fastw2v._checks.numbers import as_int, check_generator
 from fastw2v._core.fast_path import is_unmodified, method_is_from
+from fastw2v._kernels import _embedding, specialise
 from fastw2v._rows.row_grad import RowGradHolder
 from fastw2v.base_model import BaseModel
 from fastw2v.models import _weights
-from fastw2v.models._language_model import _MODELS, loss_of
+from fastw2v.models._language_model import MODELS, loss_of
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeLSTM, TimeSoftmaxWithLoss
 
 __all__ = ["Decoder", "Encoder", "Seq2seq"]
+
+_FIND_BAD_ID = specialise(_embedding.find_bad_id)
 
 
 class Encoder(RowGradHolder):
@@ -288,11 +290,8 @@ class Seq2seq(BaseModel):
     def _encode(self, xs, train):
         """What the encoder gives the decoder: by position, and by keyword."""
         xs = np.asarray(xs)
-        options = (
-            {}
-            if train or not method_is_from(self.encoder, "forward", _MODELS)
-            else {"train": False}
-        )
+        ours = method_is_from(self.encoder, "forward", MODELS)  # a user's takes no `train`
+        options = {"train": False} if ours and not train else {}
         state = self.encoder.forward(xs[:, ::-1] if self.reverse else xs, **options)
         return state, {"c": self.encoder.c} if self.hand_over_c else {}
 
@@ -312,21 +311,21 @@ class Seq2seq(BaseModel):
         """Whether ids come in and scores go out through layers of ours, and nobody else's."""
         encoder, decoder = self.encoder, self.decoder
         return (
-            method_is_from(encoder, "forward", _MODELS)
-            and method_is_from(decoder, "forward", _MODELS)
+            method_is_from(encoder, "forward", MODELS)
+            and method_is_from(decoder, "forward", MODELS)
             and is_unmodified(encoder.embed, TimeEmbedding)
             and is_unmodified(decoder.embed, TimeEmbedding)
             and is_unmodified(decoder.affine, TimeAffine)
-            and type(self.softmax) is TimeSoftmaxWithLoss
+            and is_unmodified(self.softmax, TimeSoftmaxWithLoss)
         )
 
     def _answers_together(self):
         """Whether nobody has put another `generate` in the place of ours."""
         decoder = self.decoder
         return (
-            method_is_from(self, "generate", _MODELS)
+            method_is_from(self, "generate", MODELS)
             and isinstance(decoder, Decoder)
-            and method_is_from(decoder, "generate", _MODELS)
+            and method_is_from(decoder, "generate", MODELS)
         )
 
 

@@ -119,7 +119,7 @@ class SkipGram(RowGradHolder):
         if self._state is not None and np.ndim(dout) == 0 and self._may_fuse(first.params[0]):
             grads = [grad for layer in self.loss_layers for grad in layer.grads]
             V = len(first.params[0])
-            if type(self.in_layer) is Embedding:
+            if is_unmodified(self.in_layer, Embedding):
                 shape = self.in_layer.params[0].shape
                 check_writable("grads[0]", self.in_layer.grads[0])
                 grad = self.in_layer.grads[0]

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastw2v._checks.ids import as_ids_over_time, as_targets_over_time
+from fastw2v._core.fast_path import is_defined_in, is_patched, is_unmodified, method_is_from
 from fastw2v.base_model import BaseModel
-from fastw2v.layers import has_own_methods
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeSoftmaxWithLoss
 
-__all__ = ["LanguageModel", "is_ours", "is_own", "loss_of", "states_kept"]
+__all__ = ["MODELS", "LanguageModel", "loss_of", "states_kept"]
+
+MODELS = "fastw2v.models"  # where a method has to be written for it to be one of ours
 
 
 class LanguageModel(BaseModel):
@@ -49,7 +51,7 @@ class LanguageModel(BaseModel):
 
     def _loss(self, ts, xs, *options):
         """Loss of the scores self.predict(xs, *options); nothing has changed if it raises."""
-        ours = self._is_plain()
+        ours = self._ends_are_ours()
         if ours:
             V = self.layers[-1].params[0].shape[1]
             xs = as_ids_over_time("xs", xs, len(self.layers[0].W))
@@ -83,8 +85,8 @@ class LanguageModel(BaseModel):
         """Whether the loss layer holds scores that nobody else has, for a layer that reads them."""
         return (
             self._memory is not None
-            and self._is_plain()
-            and not has_own_methods(self.loss_layer)
+            and self._ends_are_ours()
+            and not is_patched(self.loss_layer)
             and self.loss_layer.holds(self._memory)
         )
 
@@ -95,11 +97,11 @@ class LanguageModel(BaseModel):
 
     def row_tables(self) -> Any:
         """The embedding, if code of ours reads it, by rows only; see `_replay`."""
-        ours = type(self).__module__.startswith("fastw2v.models.") and all(
-            type(layer).__module__.startswith("fastw2v.") and not has_own_methods(layer)
-            for layer in (self, *self.layers, self.loss_layer)
+        ours = is_defined_in(type(self), MODELS) and all(
+            is_defined_in(type(thing), "fastw2v") and not is_patched(thing)
+            for thing in (self, *self.layers, self.loss_layer)
         )
-        if not (ours and self._is_plain()):
+        if not (ours and self._ends_are_ours()):
             return []
         embed, *others = self.layers
         if embed.W is not embed.params[0]:
@@ -107,30 +109,19 @@ class LanguageModel(BaseModel):
         dense = [W for layer in others for W in layer.params]
         return [] if any(np.may_share_memory(embed.W, W) for W in dense) else [embed.W]
 
-    def _is_plain(self):
+    def _ends_are_ours(self):
         """Whether ids come in and scores go out through layers of ours, and nobody else's."""
         return (
-            is_own(self, "predict")
-            and is_ours(self.layers[0], TimeEmbedding)
-            and is_ours(self.layers[-1], TimeAffine)
-            and type(self.loss_layer) is TimeSoftmaxWithLoss
+            method_is_from(self, "predict", MODELS)
+            and is_unmodified(self.layers[0], TimeEmbedding)
+            and is_unmodified(self.layers[-1], TimeAffine)
+            and is_unmodified(self.loss_layer, TimeSoftmaxWithLoss)
         )
-
-
-def is_own(thing: Any, name: Any) -> Any:
-    """Whether the method `name` of a model or of its parts is ours, not a reader's."""
-    module = str(getattr(getattr(type(thing), name), "__module__", ""))
-    return module.startswith("fastw2v.models.") and name not in vars(thing)
-
-
-def is_ours(layer: Any, kind: Any) -> Any:
-    """Whether a layer is of exactly this class, and has no methods of its own."""
-    return type(layer) is kind and not has_own_methods(layer)
 
 
 def loss_of(loss_layer: Any, score: ArrayLike, ts: ArrayLike, owned: Any) -> Any:
     """loss_layer.forward(score, ts); `owned`: nobody else will write to the scores."""
-    if owned and is_ours(loss_layer, TimeSoftmaxWithLoss):
+    if owned and is_unmodified(loss_layer, TimeSoftmaxWithLoss):
         return loss_layer.forward(score, ts, copy=False)
     return loss_layer.forward(score, ts)
 

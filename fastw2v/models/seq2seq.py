@@ -13,20 +13,23 @@ from numpy.typing import ArrayLike, NDArray
 from fastw2v import config
 from fastw2v._checks.arrays import check_forward_ran, check_shape, check_table
 from fastw2v._checks.ids import (
-    _FIND_BAD_ID,
     as_ids,
     as_ids_over_time,
     as_native_ids,
     as_targets_over_time,
 )
 from fastw2v._checks.numbers import as_int, check_generator
+from fastw2v._core.fast_path import is_unmodified, method_is_from
+from fastw2v._kernels import _embedding, specialise
 from fastw2v._rows.row_grad import RowGradHolder
 from fastw2v.base_model import BaseModel
 from fastw2v.models import _weights
-from fastw2v.models._language_model import is_ours, is_own, loss_of
+from fastw2v.models._language_model import MODELS, loss_of
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeLSTM, TimeSoftmaxWithLoss
 
 __all__ = ["Decoder", "Encoder", "Seq2seq"]
+
+_FIND_BAD_ID = specialise(_embedding.find_bad_id)
 
 
 class Encoder(RowGradHolder):
@@ -223,7 +226,7 @@ class Seq2seq(BaseModel):
 
     def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any:
         """Questions xs (N, T), answers ts (N, T') with the start mark -> the mean loss."""
-        ours = self._is_plain()
+        ours = self._ends_are_ours()
         if ours:
             xs, ts = self._checked(xs, ts)
         decoder_xs, decoder_ts = ts[:, :-1], ts[:, 1:]
@@ -287,7 +290,8 @@ class Seq2seq(BaseModel):
     def _encode(self, xs, train):
         """What the encoder gives the decoder: by position, and by keyword."""
         xs = np.asarray(xs)
-        options = {} if train or not is_own(self.encoder, "forward") else {"train": False}
+        ours = method_is_from(self.encoder, "forward", MODELS)  # a user's takes no `train`
+        options = {"train": False} if ours and not train else {}
         state = self.encoder.forward(xs[:, ::-1] if self.reverse else xs, **options)
         return state, {"c": self.encoder.c} if self.hand_over_c else {}
 
@@ -303,31 +307,31 @@ class Seq2seq(BaseModel):
         _check_some_steps("xs", xs)
         return xs, ts
 
-    def _is_plain(self):
+    def _ends_are_ours(self):
         """Whether ids come in and scores go out through layers of ours, and nobody else's."""
         encoder, decoder = self.encoder, self.decoder
         return (
-            is_own(encoder, "forward")
-            and is_own(decoder, "forward")
-            and is_ours(encoder.embed, TimeEmbedding)
-            and is_ours(decoder.embed, TimeEmbedding)
-            and is_ours(decoder.affine, TimeAffine)
-            and type(self.softmax) is TimeSoftmaxWithLoss
+            method_is_from(encoder, "forward", MODELS)
+            and method_is_from(decoder, "forward", MODELS)
+            and is_unmodified(encoder.embed, TimeEmbedding)
+            and is_unmodified(decoder.embed, TimeEmbedding)
+            and is_unmodified(decoder.affine, TimeAffine)
+            and is_unmodified(self.softmax, TimeSoftmaxWithLoss)
         )
 
     def _answers_together(self):
         """Whether nobody has put another `generate` in the place of ours."""
         decoder = self.decoder
         return (
-            is_own(self, "generate")
+            method_is_from(self, "generate", MODELS)
             and isinstance(decoder, Decoder)
-            and is_own(decoder, "generate")
+            and method_is_from(decoder, "generate", MODELS)
         )
 
 
 def states_of(lstm: Any, xs: ArrayLike, train: bool) -> Any:
     """lstm.forward(xs); train=False, if it is ours, keeps nothing for backward."""
-    if train or not is_ours(lstm, TimeLSTM):
+    if train or not is_unmodified(lstm, TimeLSTM):
         return lstm.forward(xs)
     return lstm.forward(xs, train=False)
 

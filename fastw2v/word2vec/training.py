@@ -43,7 +43,6 @@ class Training:
             self.interval_blocks = max(1, round(positions / schedule.block))
         self.show_bar = progress
         self.bar: Any = None
-<<<<<<< HEAD
         self.interrupts = Interrupts()
 
     def run(self, n_parts: int) -> tuple[int, int]:
@@ -54,18 +53,6 @@ class Training:
         """
         schedule = self.schedule
         words_before, progress_before = schedule.words + schedule.sums.words, schedule.progress
-=======
-        self.begun = self.schedule.progress
-
-    def run(self) -> tuple[int, int]:
-        model, schedule = self.model, self.schedule
-        n_parts = model._parts()
-        before, started = schedule.words, time.perf_counter()
-        if self.checkpoint is not None:
-            self._save_ids()
-        self.weights = model._weights()
-        self.interrupts = Interrupts()
->>>>>>> room-optim
         try:
             with self.interrupts:
                 self._open_bar()

@@ -58,7 +58,7 @@ LOSS = lambda: after(NegativeSamplingLoss(W, CORPUS), np.ones((2, 4)), [0, 1])  
 NUMBER = "expected a number, got"
 REAL = "expected real numbers, got dtype"
 RAGGED = "expected an array, or lists of equal length, got list"
-FITS = "that numpy stretches with it, got"
+FITS = "that broadcasts with it, got"
 
 CASES = {
     TypeError: [

@@ -49,7 +49,7 @@ def by_layers(layer):
         pass
 
     layer.loss_layers[2] = Own()
-    assert not layer.is_fused(layer.params[0])
+    assert not layer.may_fuse(layer.params[0])
     return layer
 
 

@@ -424,7 +424,7 @@ def rewritten(path, **changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"param0": np.ones((4, 16), "f")}, r"expected shape \(3, 16\) for array 0, as its sett"),
+        ({"param0": np.ones((4, 16), "f")}, r"expected shape \(3, 16\) for array 0 by its sett"),
         ({"settings": lambda s: s | {"hidden_size": 5}}, r"expected shape \(3, 20\) for array 0"),
         ({"settings": lambda s: s | {"attention": True}}, r"expected shape \(8, 5\) for array 6"),
         ({"settings": lambda s: s | {"hidden_size": "big"}}, "setting hidden_size is 'big'"),
@@ -434,9 +434,9 @@ def rewritten(path, **changes):
         ({"settings": lambda s: []}, "no settings of"),
         ({"settings": lambda s: s | {"more": 1}}, r"settings \['more'\] missing or unknown"),
         ({"settings": None}, "expected a file that CharTranslator.save wrote, got a dam"),
-        ({"param7": None}, "expected 8 arrays, as its settings say, got 7"),
+        ({"param7": None}, "expected 8 arrays by its settings, got 7"),
         ({"param3": None}, "got a damaged or foreign one"),
-        ({"param8": np.ones(2)}, "expected 8 arrays, as its settings say, got 9"),
+        ({"param8": np.ones(2)}, "expected 8 arrays by its settings, got 9"),
         ({"param1": np.array(["a"])}, "got a damaged or foreign one"),
     ],
 )
@@ -537,7 +537,7 @@ CASES = [
     (
         lambda: small({"attention": True}).step(0, np.zeros((1, 4)), np.zeros((1, 4))),
         RuntimeError,
-        r"step: nothing to look at; call encode\(text\) first",
+        r"step: no states to attend to; call encode\(text\) first",
     ),
 ]
 

@@ -313,7 +313,7 @@ CASES = [
     (
         lambda: from_keras("Bidirectional", FINE * 2, go_backwards=True),
         ValueError,
-        "go_backwards: a Bidirectional reads both ways",
+        "go_backwards: expected False for a Bidirectional",
     ),
     (lambda: from_keras("Embedding", FINE), ValueError, r"expected 1 arrays \(embeddings\), got 3"),
     (lambda: from_keras("Dense", FINE[2:]), ValueError, "expected kernel with 2 axes"),

@@ -228,7 +228,7 @@ def test_words_it_does_not_know():
     made = small()
     assert made.ids(["the", "zebra"]).tolist() == [WORDS.index("the"), WORDS.index("<unk>")]
     for words, error, message in [
-        (["a", "a", "<unk>"], ValueError, r"words\[1\]: 'a' stands there twice"),
+        (["a", "a", "<unk>"], ValueError, r"words\[1\]: 'a' is listed twice"),
         (["a", 3, "<unk>"], TypeError, r"words\[1\]: expected str, got int"),
         (["a"], ValueError, "words: expected '<unk>' among the words"),
         (3, TypeError, "words: expected words, got int"),

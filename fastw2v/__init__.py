@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastw2v._core import lazy_modules
 from fastw2v._core.build_info import build_info
+from fastw2v._core.moved_modules import forward_old_names
 from fastw2v._core.threads import get_num_threads, set_num_threads
 from fastw2v._rows.row_grad import RowGrad
 from fastw2v._version import __version__
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
     from fastw2v.dropin import install, load_ipython_extension, uninstall, unload_ipython_extension
     from fastw2v.keyed_vectors import KeyedVectors
     from fastw2v.word2vec import Word2Vec
+
+forward_old_names()
 
 _DROPIN = ("install", "uninstall", "load_ipython_extension", "unload_ipython_extension")
 

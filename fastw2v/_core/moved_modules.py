@@ -50,4 +50,4 @@ class _Forwarding:
 
 def forward_old_names() -> None:
     """Append the finder to `sys.meta_path`."""
-    sys.meta_path.append(_Forwarding())  # type: ignore[arg-type]
+    sys.meta_path.append(_Forwarding())

@@ -170,7 +170,7 @@ def _train(args: argparse.Namespace) -> int:
         seconds = time.perf_counter() - started
         text_model.save(output)
         sample = text_model.write(_SHOWN)
-    report = {
+    report: dict[str, Any] = {
         "output": os.path.abspath(output),
         "interrupted": interrupted,
         "words": len(ids),

@@ -22,7 +22,9 @@ _MACHINERY = {
 _IMPORT = {"importlib._bootstrap", "importlib._bootstrap_external"}
 
 
-def add_run_parser(subparsers: argparse._SubParsersAction) -> argparse.ArgumentParser:
+def add_run_parser(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
     """Add `run [--models] SCRIPT [ARGS...]`; the script gets all arguments after SCRIPT."""
     parser = subparsers.add_parser(
         "run",

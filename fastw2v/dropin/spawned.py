@@ -44,7 +44,7 @@ def _change(spawn: types.ModuleType, models: bool) -> None:
     original = spawn.get_preparation_data
 
     def get_preparation_data(name: str) -> dict[str, object]:
-        data = original(name)
+        data: dict[str, object] = original(name)
         script = data.pop("init_main_from_path", None)
         if script is not None:
             os.environ[_VARIABLE] = json.dumps([script, models])

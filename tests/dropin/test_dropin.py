@@ -1133,7 +1133,7 @@ class TestInstall:
         )
         assert printed == [
             "1 imported before fastw2v.install(): ch04, ch04.cbow, common, common.layers, "
-            "common.np, train; names taken from them stay as they were: restart, or import them "
+            "common.np, train; names taken from them keep their values; restart, or import them "
             "again",
             "True False",
             "True True",

@@ -153,7 +153,7 @@ def test_each_kernel_has_its_source_stub_test_and_bench():
     table = {noun.removeprefix("_") for noun in kernel_nouns()}
     assert nouns("src_pyx/_*.pyx", "_") == table
     assert nouns("fastw2v/_kernels/_*.pyi", "_") == table
-    # What the CPU can do has nothing to compute: tests/test_build.py covers it.
+    # What the CPU can do has nothing to compute: test_build.py covers it.
     assert table - {"cpu"} <= nouns("tests/kernels/test_*.py", "test_")
     assert table - {"cpu"} <= nouns("bench/bench_*.py", "bench_")
     assert nouns("tests/kernels/test_*.py", "test_") <= table

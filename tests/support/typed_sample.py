@@ -1,4 +1,4 @@
-"""What a user's own file may look like; tests/test_typing.py has mypy --strict read it."""
+"""A user's own file, which tests/package/test_typing.py checks with mypy --strict."""
 
 from __future__ import annotations
 

@@ -188,6 +188,10 @@ cdef class Plan:
             with nogil:
                 job.room = min(window, longest_sentence(job.ids, job.N))
 
+    def __reduce__(self):
+        """Refuse a copy, which would share neither the arrays nor what happens to them."""
+        raise TypeError("Plan: cannot be copied or pickled; make one of the arrays that it is for")
+
 
 cdef int check_made(const job_t* job, bint made) except -1:
     """Raise MemoryError unless the memory of all parts could be allocated."""

@@ -1,6 +1,7 @@
 from typing import Any
 
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 SKIP_GRAM: int
 MEAN: int
@@ -12,9 +13,10 @@ LINE: int
 N_STATS: int
 NEAR: int
 
+@disjoint_base
 class Plan:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         inputs: NDArray[Any],
         outputs: NDArray[Any],
         nodes: NDArray[Any],
@@ -36,7 +38,8 @@ class Plan:
         batch: int,
         ld: int,
         apart: bool,
-    ) -> None: ...
+    ) -> Plan: ...
+    def __reduce__(self) -> Any: ...
 
 def stripes(ld: int) -> list[tuple[int, int, int]]: ...
 def train(

@@ -1,7 +1,9 @@
 """Training on blocks of ids against the plain numpy twin, which draws the same."""
 
+import copy
 import gc
 import itertools
+import pickle
 import weakref
 
 import numpy as np
@@ -388,6 +390,13 @@ def test_a_plan_is_made_once_and_again_when_something_is_replaced(rng):
     plan = weights._plan_for(ids, 16)
     weights.keep = np.full(V, 2**31, np.uint32)
     assert weights._plan_for(ids, 16) is not plan
+
+
+def test_a_plan_cannot_be_copied(rng):
+    plan = make(rng, 8, MEAN)._plan_for(corpus(rng), 16)
+    for make_copy in (copy.copy, pickle.dumps):
+        with pytest.raises(TypeError, match="Plan: cannot be copied or pickled"):
+            make_copy(plan)
 
 
 def test_a_plan_keeps_its_arrays_alive(rng):

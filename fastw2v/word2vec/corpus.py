@@ -132,8 +132,7 @@ def as_corpus_of(V: int, corpus: EncodedCorpus) -> EncodedCorpus:
 class IdWriter:
     """A writer of ids, which go to memory up to a limit in bytes and to a temporary file beyond it.
 
-    If an exception such as Ctrl-C or a full disk ends the `with` before `finish`, the temporary
-    file is removed.
+    The temporary file is removed if an exception, Ctrl-C included, ends the `with` before `finish`.
     """
 
     def __init__(self, memory_limit: int | None) -> None:

@@ -61,7 +61,7 @@ def write_model(fname: Path, model: Word2Vec, schedule: engine.Schedule | None) 
 
 
 def read_model(fname: Path, make: type[Model]) -> tuple[Model, engine.Schedule | None]:
-    """Read what `write_model` wrote: the model, made by a class, and the schedule.
+    """Read a file of `write_model`; return the model, an object of class `make`, and its schedule.
 
     Raises ValueError, naming the damage, if the file is not a model or damaged.
     """

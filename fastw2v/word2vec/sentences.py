@@ -36,10 +36,12 @@ class LineSentence:
     ) -> None:
         named = isinstance(source, str | os.PathLike)
         if not named and not (self.takes_streams and hasattr(source, "seek")):
-            what = "a file name or an open file" if self.takes_streams else "the name of a folder"
+            expected = (
+                "a file name or an open file" if self.takes_streams else "the name of a folder"
+            )
             raise TypeError(
-                f"source: expected {what}, got {type(source).__name__}; pass a str, and sentences "
-                "that are lists of words without a LineSentence around them"
+                f"source: expected {expected}, got {type(source).__name__}; pass a str, "
+                "and pass sentences that are lists of words without LineSentence"
             )
         self.source = source
         self.limit = None if limit is None else as_whole("limit", limit)

@@ -16,11 +16,11 @@ from fastw2v.word2vec.saving import Checkpoint, check_checkpoint
 
 
 class Training:
-    """A training of lent weights on a corpus, from where its schedule is to the end.
+    """One run of `Word2Vec.train`, from the present state of its schedule to the end.
 
-    lent        gives the weights on entry and takes them back on exit, see `lend_weights`
-    schedule    the state of the training; the run moves it on
-    interval    words of text between two calls of `on_interval`, or None
+    lent        context manager that lends the weights of the model, see `lend_weights`
+    schedule    state of the training, which the run advances
+    interval    number of words of the text between two calls of `on_interval`, or None
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Training:
         self.interrupts = Interrupts()
 
     def run(self, n_parts: int) -> tuple[int, int]:
-        """Train with n_parts threads; return (words trained on, words of the text) of this run.
+        """Train with n_parts threads; return (words after subsampling, words of the text).
 
-        The schedule is right and the weights are returned after an exception too, KeyboardInterrupt
-        and those of callbacks included.
+        An exception, whether KeyboardInterrupt or of a callback, leaves a schedule and weights
+        from which another run can continue.
         """
         schedule = self.schedule
         words_before, progress_before = schedule.words + schedule.sums.words, schedule.progress

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
-import zipfile
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastw2v._checks.arrays import check_writable
+from fastw2v._files import npz
 from fastw2v._files.atomic import replacing
 from fastw2v._files.book_pickle import BookFileError, load_book_pickle
-from fastw2v._files.npz import array_of, shape_of
 from fastw2v._rows.deferred import apply_all_pending
 from fastw2v._rows.row_grad import RowGradHolder
 
@@ -65,11 +64,11 @@ class BaseModel(RowGradHolder):
         name = self._file_name(file_name)
         params = self._own_params()
         apply_all_pending(*params)
+        if name.endswith(".npz"):
+            npz.write(name, {f"param{i}": np.asarray(p) for i, p in enumerate(params)})
+            return
         with replacing(name) as file:
-            if name.endswith(".npz"):
-                np.savez(file, **{f"param{i}": np.asarray(p) for i, p in enumerate(params)})
-            else:
-                pickle.dump([np.asarray(p).astype(np.float16) for p in params], file, protocol=4)
+            pickle.dump([np.asarray(p).astype(np.float16) for p in params], file, protocol=4)
 
     def load_params(self, file_name: str | os.PathLike[str] | None = None) -> None:
         """Copy the arrays of a file into the existing arrays of `params`.
@@ -178,25 +177,9 @@ def _read_pickle(name, check):
     return arrays
 
 
-def _read_archive(name, check):
-    """The arrays of an .npz. No array is read before `check` has seen all shapes."""
-    with _told_as_damage(name):
-        archive = zipfile.ZipFile(name)
-    with archive:
-        members = archive.namelist()
-        with _told_as_damage(name):
-            shapes = [shape_of(archive, member, packed=True) for member in members]
-        check(shapes)
-        with _told_as_damage(name):
-            return [array_of(archive, member, packed=True) for member in members]
-
-
-@contextmanager
-def _told_as_damage(name):
-    try:
-        yield
-    except Exception as error:  # zipfile, zlib and numpy each have several of their own
-        raise BookFileError(
-            f"{name}: expected an .npz archive of number arrays, got a damaged or foreign one "
-            f"({error}); save it again with save_params"
-        ) from error
+def _read_archive(name: str, check: Callable[[list[tuple[int, ...]]], None]) -> list[np.ndarray]:
+    """Read the arrays of an .npz; no array is read before `check` has seen all shapes."""
+    kind, cure = "an .npz archive of number arrays", "save it again with save_params"
+    with npz.Archive(name, kind, cure, packed=True, error=BookFileError) as archive:
+        check([archive.header(member).shape for member in archive.names])
+        return [archive.array(member) for member in archive.names]

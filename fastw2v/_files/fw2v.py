@@ -35,18 +35,13 @@ class Content(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
-def is_container(name: str | os.PathLike[str]) -> bool:
-    """Whether a file starts as ours do, of whatever version."""
-    if not os.path.isfile(name):
-        return False
-    with open(name, "rb") as stream:
-        return stream.read(7) == MAGIC[:7]
+def starts_as_fw2v(start: bytes) -> bool:
+    """Tell whether a file starts as those of any version of this format do."""
+    return start.startswith(MAGIC[:7])
 
 
-def refuse_gensims(name: str | os.PathLike[str]) -> None:
-    """Raise ValueError if a file is what gensim's `save` writes: a pickle of one of its classes."""
-    with open(name, "rb") as stream:
-        start = stream.read(256)
+def refuse_gensims(name: str | os.PathLike[str], start: bytes) -> None:
+    """Raise ValueError if `start`, 256 bytes, begins a pickle that gensim's `save` wrote."""
     if start[:1] == b"\x80" and b"gensim." in start:
         raise ValueError(
             f"{name}: was saved by gensim, which alone can open it; load it there, then "
@@ -100,8 +95,8 @@ def read(name: str | os.PathLike[str], kind: str | None, mmap: str | None = "c")
     size = os.path.getsize(name)
     with open(name, "rb") as stream:
         start = stream.read(16)
-        if start[:7] != MAGIC[:7]:
-            refuse_gensims(name)
+        if not starts_as_fw2v(start):
+            refuse_gensims(name, start + stream.read(240))
             raise ValueError(f"{name}: is not a fastw2v file; it starts with {start[:8]!r}")
         if start[:8] != MAGIC and len(start) > 7:
             raise ValueError(

@@ -17,15 +17,14 @@ import io
 import os
 import re
 import shutil
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, BinaryIO, NoReturn, cast
 
 import numpy as np
 
 from fastw2v._checks.numbers import as_int, check_one_of
 from fastw2v._files.atomic import replacing
+from fastw2v._files.text import check_readable, open_lines, open_unpacked
 from fastw2v._kernels import _vectors
 
 MAX_WORD_BYTES = 4096
@@ -36,7 +35,6 @@ _BLOCK_VALUES = 1 << 18
 _READ_BYTES = 1 << 20
 _FAST_BYTES = 1 << 25
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-_GZIP = b"\x1f\x8b"
 _HEADER = re.compile(rb"([+-]?\d+)[ \t]+([+-]?\d+)[ \t]*\r?\n?")
 _FOREIGN = (
     (b"PK\x03\x04", "a zip or .npz archive"),
@@ -48,66 +46,51 @@ _FOREIGN = (
 )
 
 
-def is_pickle(name: str | os.PathLike[str]) -> bool:
-    """Whether the file starts as pickles of protocol 2 and later do, which no UTF-8 text does."""
-    if not os.path.isfile(name):  # what is read from a pipe is gone
-        return False
-    with open(name, "rb") as stream:
-        return stream.read(2) in _PICKLES
+def starts_as_pickle(start: bytes) -> bool:
+    """Tell whether a file starts as pickles of protocols 2 to 5 do; no UTF-8 text does."""
+    return start.startswith(_PICKLES)
 
 
 def read(
     name: str | os.PathLike[str],
     *,
-    binary: bool | None,
-    header: bool | None,
-    limit: int | None,
-    unicode_errors: str,
-    dtype: np.dtype,
-    fast: bool = True,
-) -> tuple[list[str], np.ndarray]:
-    """Words and their vectors (V, D).
+    binary: bool | None = None,
+    header: bool | None = None,
+    limit: int | None = None,
+    unicode_errors: str = "strict",
+    dtype: np.dtype[Any] = np.dtype(np.float32),  # noqa: B008 (immutable)
+) -> tuple[dict[str, int], np.ndarray]:
+    """Read the words, {word: row}, and their vectors (V, D).
 
-    With `fast`, a sound binary file is read in compiled code, and nobody has looked whether a word
-    stands twice: read again without it, to be told where.
+    binary, header: None finds out from the content. Compiled code reads a sound binary file; if
+    it meets a word twice, the file is read again row by row, to report where.
     """
     check_one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
     if dtype.kind != "f":
         raise TypeError(f"datatype: expected a float type, got {dtype}; use numpy.float32")
     if limit is not None:
         as_int("limit", limit)
-    if os.path.isdir(name):
-        raise IsADirectoryError(f"{name}: is a folder; name a file of word vectors")
-    if not os.path.exists(name):
-        raise FileNotFoundError(f"{name}: no such file; check the name and the current folder")
-    with _opened(name) as (stream, size):
-        reader = _Reader(name, stream, size, limit, unicode_errors, dtype, fast)
-        return reader.read(binary, header)
+    check_readable(name, "word vectors")
+    for fast in (True, False):
+        with open_unpacked(name) as stream:
+            _refuse_foreign(name, stream.peek(8)[:8])
+            # The size of a pipe, or of gzip data, says nothing about the number of rows.
+            plain = isinstance(stream.raw, io.FileIO) and os.path.isfile(name)
+            size = os.fstat(stream.fileno()).st_size if plain else None
+            reader = _Reader(name, stream, size, limit, unicode_errors, dtype, fast)
+            words, table = reader.read(binary, header)
+        rows = dict(zip(words, range(len(words)), strict=True))
+        if len(rows) == len(words):
+            break
+    return rows, table
 
 
-@contextmanager
-def _opened(name: str | os.PathLike[str]) -> Iterator[tuple[io.BufferedReader, int | None]]:
-    """The unpacked stream and its size; None where only the end will tell."""
-    with open(name, "rb") as raw:
-        start = raw.peek(8)[:8]
-        if not start:
-            raise ValueError(f"{name}: the file is empty; expected word vectors")
-        for mark, kind in _FOREIGN:
-            if start.startswith(mark):
-                raise ValueError(f"{name}: is {kind}, expected word2vec text or binary")
-        if start[:2] in _PICKLES:
-            raise ValueError(f"{name}: is a pickle; open it with KeyedVectors.load")
-        if not start.startswith(_GZIP):
-            regular = os.path.isfile(name)
-            yield raw, os.fstat(raw.fileno()).st_size if regular else None
-            return
-        with gzip.open(raw) as packed, io.BufferedReader(cast(Any, packed)) as stream:
-            try:
-                yield stream, None
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise ValueError(
-                    f"{name}: the gzip data is damaged ({error}); get the file again"
-                ) from error
+def _refuse_foreign(name: str | os.PathLike[str], start: bytes) -> None:
+    for mark, kind in _FOREIGN:
+        if start.startswith(mark):
+            raise ValueError(f"{name}: is {kind}, expected word2vec text or binary")
+    if starts_as_pickle(start):
+        raise ValueError(f"{name}: is a pickle; open it with KeyedVectors.load")
 
 
 class _Reader:
@@ -339,7 +322,7 @@ class _Reader:
         row = len(self.rows) + 1
         first = self.rows.setdefault(text, row)
         if first != row:
-            self._fail_row(f"{text!r} stands in row {first} already", "remove one of them")
+            self._fail_row(f"{text!r} is listed in row {first} already", "remove one of them")
 
 
 class _Table:
@@ -402,10 +385,10 @@ def _parse_numbers(fields: Sequence[bytes]) -> np.ndarray | None:
 
 
 def read_counts(name: str | os.PathLike[str]) -> dict[str, int]:
-    """Lines `word count`."""
+    """Read a file of lines `word count`."""
     counts = {}
-    with open(name, encoding="utf-8") as stream:
-        for number, line in enumerate(stream, 1):
+    with open_lines(name) as lines:
+        for number, line in enumerate(lines, 1):
             word, _, count = line.rstrip("\n").rpartition(" ")
             fits = count.isdecimal() and len(count) < 20 and int(count) < 1 << 63
             if not word or not fits:

@@ -10,25 +10,22 @@ parts: words of equal count stand in the order of their first appearance.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 import tempfile
 import weakref
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._checks.sequences import check_iterable
 from fastw2v._core import threads
+from fastw2v._files.text import check_readable, open_utf8
 from fastw2v._kernels import _vocabulary
-from fastw2v.datasets.text import _check_readable
 
 END = -1
 NEVER = -2  # what a word that is left out is mapped to
@@ -37,7 +34,6 @@ _PIECE = 1 << 23
 _BATCH = 1 << 16  # words of Python sentences that are numbered at once
 _LEAST_PART = 1 << 16
 _MARK = b"\xef\xbb\xbf"
-_FOREIGN = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 Key = str | int
 
 
@@ -201,7 +197,7 @@ def text_files(
     if not paths:
         raise ValueError("corpus_file: expected at least one file, got none; name a text file")
     for path in paths:
-        _check_readable(path)
+        check_readable(path)
     return TextFiles(paths, lines, unicode_errors)
 
 
@@ -237,33 +233,11 @@ def check_sentences(sentences: Any) -> Any:
 # ---- files
 
 
-@contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
-    """The unpacked bytes of a text file; gzip is seen from its first bytes."""
-    with open(path, "rb") as raw:
-        start = raw.peek(4)[:4]
-        if start[:2] in _FOREIGN:
-            raise ValueError(
-                f"{path}: byte 0: the file is {_FOREIGN[start[:2]]}, expected UTF-8; "
-                "save it as UTF-8"
-            )
-        if start[:2] != b"\x1f\x8b":
-            yield raw
-            return
-        with gzip.open(raw) as unpacked:
-            try:
-                yield cast(BinaryIO, unpacked)
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise ValueError(
-                    f"{path}: the gzip data is damaged ({error}); get the file again"
-                ) from error
-
-
 def _pieces(path: str) -> Iterator[tuple[int, bytes]]:
     """(byte in the file, piece): pieces end behind white space, the last one at the end."""
     at = 0
     held: list[bytes] = []  # what stands behind the last blank so far
-    with opened(path) as stream:
+    with open_utf8(path) as stream:
         while True:
             data = stream.read(_PIECE)
             if at == 0 and not held and data.startswith(_MARK):

@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any
 
 from fastw2v._checks.numbers import as_whole
-from fastw2v.word2vec.corpus import opened, text_files
+from fastw2v._files.text import open_utf8
+from fastw2v.word2vec.corpus import text_files
 
 
 class LineSentence:
@@ -61,7 +62,7 @@ class LineSentence:
         for path in self.paths():
             if left == 0:
                 return
-            with opened(path) as stream:
+            with open_utf8(path) as stream:
                 for words in _words(path, islice(stream, left)):
                     left = None if left is None else left - 1
                     yield words

@@ -1,4 +1,4 @@
-"""BaseModel: what every model of the book inherits. Parameters in and out of files."""
+"""BaseModel, the base class of every model of the book: parameters in and out of files."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["BaseModel", "BookFileError", "load_book_pickle"]
 
 
 class BaseModel(RowGradHolder):
-    """Base of models: `params`, `grads`, and files of parameters.
+    """Base class of models, with `params`, `grads` and files of parameters.
 
-    A subclass sets `params` and `grads` (lists of arrays, same order) and writes `forward` and
-    `backward`. In copies and pickles a weight that is the transpose of another is so again.
+    A subclass sets `params` and `grads` (lists of arrays, same order) and defines `forward` and
+    `backward`. Copies and pickles keep a weight that is the transpose of another tied to it.
 
     >>> import tempfile
     >>> class Line(BaseModel):
@@ -55,11 +55,11 @@ class BaseModel(RowGradHolder):
         )
 
     def save_params(self, file_name: str | os.PathLike[str] | None = None) -> None:
-        """Write `params` to a file, as a whole or not at all.
+        """Write `params` to a file, which appears when it is complete.
 
         file_name: None means `<ClassName>.pkl` in the current folder. A name ending in `.npz`
-        gives a numpy archive with the arrays in their own dtype; any other name a pickled list of
-        float16 arrays in the order of `params`, which the book's own code reads too.
+        gives a numpy archive with the arrays in their own dtype; any other name gives a pickled
+        list of float16 arrays in the order of `params`, which the book's own code reads too.
         """
         name = self._file_name(file_name)
         params = self._own_params()
@@ -73,8 +73,8 @@ class BaseModel(RowGradHolder):
     def load_params(self, file_name: str | os.PathLike[str] | None = None) -> None:
         """Copy the arrays of a file into the existing arrays of `params`.
 
-        file_name: as in `save_params`. The file is judged by the number and the shapes of its
-        arrays, whatever class wrote it; all are checked before the first is written.
+        file_name: as in `save_params`. The number and the shapes of the arrays must fit, whatever
+        class wrote the file; all are checked before the first is written.
         OSError `No file: NAME` when it is missing, ValueError when it does not fit.
         """
         name = self._file_name(file_name)
@@ -128,7 +128,7 @@ class BaseModel(RowGradHolder):
 
 
 def _tied(params):
-    """Pairs of places in a list of weights, of which the second is the transpose of the first."""
+    """List pairs of places in a list of weights; the second weight is the first's transpose."""
     if not isinstance(params, list):
         return []
     views = {}
@@ -143,7 +143,7 @@ def _tied(params):
 
 
 def _memory(array):
-    """What two arrays have in common that are the same view of the same memory."""
+    """Return a key that is equal for two arrays if they are the same view of the same memory."""
     return array.__array_interface__["data"][0], array.dtype, array.shape, array.strides
 
 
@@ -166,12 +166,12 @@ def _exchange(thing, old, new, seen=None):
 
 
 def _read_pickle(name, check):
-    """The arrays of a pickled list, after `check` has seen their shapes."""
+    """Read the arrays of a pickled list; `check` sees their shapes before they are returned."""
     arrays = load_book_pickle(name)
     if type(arrays) not in (list, tuple) or any(type(a) is not np.ndarray for a in arrays):
         raise BookFileError(
             f"{name}: expected a list of arrays, got a {type(arrays).__name__} of other things; "
-            "load_params reads what save_params wrote"
+            "load a file that save_params wrote"
         )
     check([array.shape for array in arrays])
     return arrays

@@ -57,9 +57,7 @@ class KeyedVectors:
         self.expandos: dict[str, np.ndarray] = {}
 
     @classmethod
-    def from_words(
-        cls, words: Iterable[Key], vectors: ArrayLike | Sequence[Sequence[float]]
-    ) -> KeyedVectors:
+    def from_words(cls, words: Iterable[Key], vectors: ArrayLike) -> KeyedVectors:
         """Join V different words to their vectors (V, D).
 
         A float array is kept without a copy; anything else is converted to float32.

@@ -19,10 +19,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import math
 import os
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -32,8 +30,7 @@ import numpy as np
 from fastw2v._checks.ids import as_any_ids, as_ids, check_enough_words
 from fastw2v._checks.numbers import as_above_zero, as_int, check_one_of
 from fastw2v._checks.sequences import check_iterable
-from fastw2v._files.atomic import replacing
-from fastw2v._files.npz import array_of
+from fastw2v._files import npz
 from fastw2v._rows.deferred import apply_all_pending
 from fastw2v.datasets.text import EOS
 from fastw2v.models import BetterRnnlmGen, RnnlmGen
@@ -47,7 +44,6 @@ UNK = "<unk>"
 KINDS = {"rnnlm": RnnlmGen, "better": BetterRnnlmGen}
 _FORMAT = "fastw2v text model 1"
 _META = "meta"
-_META_LIMIT = 1 << 28  # bytes of JSON, words and all
 
 _NO_BLANK_BEFORE = frozenset(".,;:!?%)]}\u2019\u201d\u3001\u3002")
 _NO_BLANK_AFTER = frozenset("([{\u2018\u201c")
@@ -194,12 +190,9 @@ class TextModel:
             "dropout": self.dropout,
             "words": self.words,
         }
-        text = json.dumps(meta, ensure_ascii=False).encode("utf-8", "surrogatepass")
         saved = self._saved()
         apply_all_pending(*saved)
-        arrays = {f"param{i}": np.asarray(p) for i, p in enumerate(saved)}
-        with replacing(path) as file:
-            np.savez(file, **{_META: np.frombuffer(text, np.uint8)}, **arrays)
+        npz.write(path, {f"param{i}": np.asarray(p) for i, p in enumerate(saved)}, {_META: meta})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TextModel:
@@ -216,25 +209,19 @@ class TextModel:
         """
         if not os.path.exists(path):
             raise FileNotFoundError(f"{path}: no such file; check the name and the current folder")
-        try:
-            return cls._load(path)
-        except (OSError, MemoryError):
-            raise
-        except Exception as error:  # zipfile, numpy and json each have several of their own
-            raise ValueError(
-                f"{path}: expected a model that `fastw2v lm-train` or TextModel.save wrote, got a "
-                f"damaged file or one of another kind ({error}); train and save it again"
-            ) from error
+        expected = "a model that `fastw2v lm-train` or TextModel.save wrote"
+        with (
+            npz.Archive(path, expected, "train and save it again") as archive,
+            archive.damage_reported(),
+        ):
+            return cls._load(archive)
 
     @classmethod
-    def _load(cls, path: str | os.PathLike[str]) -> TextModel:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(f"{_META}.npy").file_size > _META_LIMIT:
-                raise ValueError("too many words")
-            meta = json.loads(_array(archive, _META).tobytes().decode("utf-8", "surrogatepass"))
-            if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
-                raise ValueError(f"its format is not {_FORMAT!r}")
-            params = [_array(archive, f"param{i}") for i in range(len(archive.namelist()) - 1)]
+    def _load(cls, archive: npz.Archive) -> TextModel:
+        meta = archive.json(_META)
+        if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
+            raise ValueError(f"its format is not {_FORMAT!r}")
+        params = [archive.array(f"param{i}") for i in range(len(archive.names) - 1)]
         kind, V, H = meta["kind"], len(meta["words"]), meta["size"]
         if [p.shape for p in params] != _shapes(kind, V, H):  # before the model is allocated
             raise ValueError("the shapes of its arrays do not match its settings")
@@ -277,13 +264,6 @@ def _shapes(kind: str, V: int, H: int) -> list[tuple[int, ...]]:
     if kind == "better":
         return [(V, H), *lstm, *lstm, (V,)]
     return [(V, H), *lstm, (H, V), (V,)]
-
-
-def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    array = array_of(archive, f"{name}.npy")
-    if array.dtype.kind not in "fu":
-        raise ValueError(f"{name} holds {array.dtype}")
-    return array
 
 
 class Epoch(NamedTuple):

@@ -5,14 +5,11 @@ Everything is streamed: a file larger than the memory costs 4 bytes per word it 
 
 from __future__ import annotations
 
-import codecs
-import gzip
 import os
 import re
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,14 +17,12 @@ from fastw2v._checks.arrays import as_array
 from fastw2v._checks.ids import as_any_ids, as_ids
 from fastw2v._checks.numbers import as_int, as_not_negative, check_one_of
 from fastw2v._checks.sequences import check_iterable
+from fastw2v._files.text import check_readable, read_pieces
 
 _WORD = re.compile(r"[^\W\d_]\w*(?:['\u2019][^\W\d_]+)*")
 # For language models: a blank line, a word or number, one mark however often it is repeated.
 _TOKEN = re.compile(r"\n[^\S\n]*\n\s*|\w+(?:['\u2019]\w+)*|([^\w\s])\1*")
 EOS = "<eos>"
-_PIECE = 1 << 20
-_GZIP = b"\x1f\x8b"
-_FOREIGN_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 class Corpus(NamedTuple):
@@ -136,8 +131,8 @@ def read_text(
     if not names:
         raise ValueError("paths: expected at least one file, got none; name a text file")
     for name in names:
-        _check_readable(name)
-    return (piece for name in names for piece in _read_pieces(name))
+        check_readable(name)
+    return (piece for name in names for piece in read_pieces(name))
 
 
 def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
@@ -221,74 +216,3 @@ def subsample(
     keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
     draw = np.random.random_sample if rng is None else np.random.default_rng(rng).random
     return corpus[draw(len(corpus)) < keep[corpus]]
-
-
-def _check_readable(name: str | os.PathLike[str]) -> None:
-    if os.path.isdir(name):
-        raise IsADirectoryError(f"{name}: is a folder; name the text files in it")
-    if not os.path.exists(name):
-        raise FileNotFoundError(f"{name}: no such file; check the name and the current folder")
-    if os.path.isfile(name) and os.path.getsize(name) == 0:
-        raise ValueError(f"{name}: the file is empty; give a file that holds text")
-
-
-def _read_pieces(name: str | os.PathLike[str]) -> Iterator[str]:
-    with open(name, "rb") as raw:
-        start = raw.peek(4)[:4]
-        if start[:2] != _GZIP:
-            yield from _decode_pieces(name, raw)
-            return
-        with gzip.open(raw) as unpacked:
-            try:
-                yield from _decode_pieces(name, cast(BinaryIO, unpacked))
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise ValueError(
-                    f"{name}: the gzip data is damaged ({error}); get the file again"
-                ) from error
-
-
-def _decode_pieces(name: str | os.PathLike[str], stream: BinaryIO) -> Iterator[str]:
-    """Decode in steps; hold back what stands after the last white space of a step."""
-    offset = 0  # of the first byte of `data` in the file
-    undecoded = b""
-    unfinished: list[str] = []
-    while True:
-        more = stream.read(_PIECE)
-        data = undecoded + more
-        if offset == 0:
-            if data[:2] in _FOREIGN_MARKS:
-                raise ValueError(
-                    f"{name}: byte 0: the file is {_FOREIGN_MARKS[data[:2]]}, expected UTF-8; "
-                    "save it as UTF-8"
-                )
-            if data.startswith(codecs.BOM_UTF8):
-                data, offset = data[3:], 3
-        zero = data.find(b"\0")
-        if zero >= 0:
-            raise ValueError(
-                f"{name}: byte {offset + zero}: a zero byte, so this is not a text file; "
-                "give UTF-8 text"
-            )
-        try:
-            text, used = codecs.utf_8_decode(data, "strict", not more)
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{name}: byte {offset + error.start}: 0x{data[error.start]:02x} is not UTF-8; "
-                "save the file as UTF-8"
-            ) from error
-        offset += used
-        undecoded = data[used:]
-        cut = _after_last_blank(text)
-        if cut:
-            yield "".join(unfinished) + text[:cut]
-            unfinished = []
-        unfinished.append(text[cut:])
-        if not more:
-            break
-    rest = "".join(unfinished)
-    if rest:
-        yield rest
-
-
-def _after_last_blank(text: str) -> int:
-    return max(text.rfind(" "), text.rfind("\n"), text.rfind("\t")) + 1

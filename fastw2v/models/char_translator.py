@@ -6,11 +6,8 @@ sequence to sequence model that comes with Keras; attention as in the book's cha
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import sys
-import zipfile
 from collections.abc import Sequence
 from typing import Any, NamedTuple, overload
 
@@ -21,8 +18,8 @@ from fastw2v import config
 from fastw2v._checks.ids import as_ids
 from fastw2v._checks.numbers import as_below_one, as_int, check_generator
 from fastw2v._checks.sequences import as_sequence_dtype, check_text, check_trained_forward
+from fastw2v._files import npz
 from fastw2v._files.atomic import replacing
-from fastw2v._files.npz import array_of, shape_of
 from fastw2v._rows.deferred import apply_all_pending
 from fastw2v.base_model import BaseModel, BookFileError
 from fastw2v.models._char_ids import (
@@ -446,11 +443,9 @@ class CharTranslator(BaseModel):
         The file is replaced as a whole or not at all. `save_params` writes only the arrays.
         """
         settings = {"format": _FORMAT} | {name: getattr(self, name) for name in _SETTINGS}
-        text = np.frombuffer(json.dumps(settings).encode("ascii"), np.uint8)
         apply_all_pending(*self.params)
         arrays = {f"param{k}": np.asarray(param) for k, param in enumerate(self.params)}
-        with replacing(os.fspath(file_name)) as file:
-            np.savez(file, settings=text, **arrays)
+        npz.write(file_name, arrays, {"settings": settings})
 
     @classmethod
     def load(cls, file_name: str | os.PathLike[str]) -> CharTranslator:
@@ -463,30 +458,29 @@ class CharTranslator(BaseModel):
         name = os.fspath(file_name)
         if not os.path.exists(name):
             raise FileNotFoundError(f"No file: {name}")
-        with _told_as_damage(name):
-            archive = zipfile.ZipFile(name)
-        with archive:
-            with _told_as_damage(name):
-                settings = _read_settings(archive)
-                members = [f"param{k}.npy" for k in range(len(archive.namelist()) - 1)]
-                shapes = [shape_of(archive, member) for member in members]
+        expected = "a file that CharTranslator.save wrote"
+        cure = "train the model and save it again"
+        with npz.Archive(name, expected, cure, error=BookFileError) as archive:
+            with archive.damage_reported():
+                settings = _checked_settings(archive.json("settings"))
+            members = [f"param{k}" for k in range(len(archive.names) - 1)]
+            shapes = [archive.header(member).shape for member in members]
             n_characters = (len(settings[f"{side}_characters"]) for side in ("source", "target"))
             names = ("hidden_size", "embed_size", "bidirectional", "attention")
             sizes = weight_shapes(*n_characters, *(settings[name] for name in names))
-            expected = [shape for _, shape in sizes]
-            for k, (shape, wanted) in enumerate(zip(shapes, expected, strict=False)):
+            wanted_shapes = [shape for _, shape in sizes]
+            for k, (shape, wanted) in enumerate(zip(shapes, wanted_shapes, strict=False)):
                 if shape != wanted:
                     raise BookFileError(
                         f"{name}: expected shape {wanted} for array {k} by its settings, got "
                         f"{shape}; train the model and save it again"
                     )
-            if len(shapes) != len(expected):
+            if len(shapes) != len(wanted_shapes):
                 raise BookFileError(
-                    f"{name}: expected {len(expected)} arrays by its settings, got "
+                    f"{name}: expected {len(wanted_shapes)} arrays by its settings, got "
                     f"{len(shapes)}; train the model and save it again"
                 )
-            with _told_as_damage(name):
-                arrays = [array_of(archive, member) for member in members]
+            arrays = [archive.array(member) for member in members]
         dtype = np.float64 if arrays[0].dtype == np.float64 else np.float32
         model = cls(**settings, dtype=dtype, rng=np.random.default_rng(0))
         for param, array in zip(model.params, arrays, strict=True):
@@ -494,21 +488,8 @@ class CharTranslator(BaseModel):
         return model
 
 
-@contextlib.contextmanager
-def _told_as_damage(name):
-    try:
-        yield
-    except Exception as error:  # zipfile, zlib, json and numpy each have several of their own
-        raise BookFileError(
-            f"{name}: expected a file that CharTranslator.save wrote, got a damaged or foreign one "
-            f"({error}); train the model and save it again"
-        ) from error
-
-
-def _read_settings(archive):
-    """Return the settings in an archive of `save` after a check of their types."""
-    raw = array_of(archive, "settings.npy")
-    settings = json.loads(raw.astype(np.uint8).tobytes().decode("ascii"))
+def _checked_settings(settings: Any) -> dict[str, Any]:
+    """Return the constructor's arguments that `save` wrote; ValueError for any other value."""
     kinds = {"format": str, "embed_size": (int, type(None))}
     kinds |= dict.fromkeys(("source_characters", "target_characters"), list)
     kinds |= dict.fromkeys(("hidden_size", "max_source_length", "max_target_length"), int)

@@ -11,17 +11,14 @@ of equal count are ordered by their first appearance.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 import tempfile
 import weakref
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import repeat
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +27,8 @@ from fastw2v._checks.arrays import as_array
 from fastw2v._checks.ids import as_native_ids
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._checks.sequences import check_iterable
+from fastw2v._files.text import check_readable, open_utf8
 from fastw2v._kernels import _vocabulary
-from fastw2v.datasets.text import _check_readable
 from fastw2v.word2vec.vocabulary import Vocabulary as Vocabulary  # pickles of 0.1 name it here
 from fastw2v.word2vec.vocabulary import WordCounts
 
@@ -41,7 +38,6 @@ _PIECE = 1 << 23  # bytes of a file, or ids, that are handled at a time
 _BATCH = 1 << 16  # words of Python sentences that are numbered at a time
 _LEAST_PART = 1 << 16  # bytes of a piece for each thread
 _MARK = b"\xef\xbb\xbf"
-_FOREIGN = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 Key = str | int
 Sentences = Iterable[Iterable[Key]]
 
@@ -217,37 +213,18 @@ def as_text_files(
     if not paths:
         raise ValueError("corpus_file: expected at least one file, got none; name a text file")
     for path in paths:
-        _check_readable(path)
+        check_readable(path)
     return TextFiles(paths, lines, unicode_errors)
 
 
-@contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
-    """Open the unpacked bytes of a text file; its first bytes tell whether it is gzip data."""
-    with open(path, "rb") as raw:
-        start = raw.peek(4)[:4]
-        if start[:2] in _FOREIGN:
-            raise ValueError(
-                f"{path}: byte 0: the file is {_FOREIGN[start[:2]]}, expected UTF-8; "
-                "save it as UTF-8"
-            )
-        if start[:2] != b"\x1f\x8b":
-            yield raw
-            return
-        with gzip.open(raw) as unpacked:
-            try:
-                yield cast(BinaryIO, unpacked)
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise ValueError(
-                    f"{path}: the gzip data is damaged ({error}); get the file again"
-                ) from error
+# ---- files
 
 
 def _pieces(path: str) -> Iterator[tuple[int, bytes]]:
     """Yield (byte in the file, piece). Pieces end behind white space, or with the file."""
     at = 0
     held: list[bytes] = []  # text behind the last blank so far
-    with opened(path) as stream:
+    with open_utf8(path) as stream:
         while True:
             data = stream.read(_PIECE)
             if at == 0 and not held and data.startswith(_MARK):

@@ -9,7 +9,8 @@ from typing import Any
 
 from fastw2v._checks.numbers import as_whole
 from fastw2v._core import threads
-from fastw2v.word2vec.corpus import FileText, SentenceText, Text, as_text_files, opened
+from fastw2v._files.text import open_utf8
+from fastw2v.word2vec.corpus import FileText, SentenceText, Text, as_text_files
 
 
 class LineSentence:
@@ -65,7 +66,7 @@ class LineSentence:
         for path in self.paths():
             if left == 0:
                 return
-            with opened(path) as stream:
+            with open_utf8(path) as stream:
                 for words in _words(path, islice(stream, left)):
                     left = None if left is None else left - 1
                     yield words

@@ -80,7 +80,8 @@ class _Saved:
         >>> again.current_epoch, again.optimizer.iter
         (1, 5)
         """
-        trainer, trainer._position = _checkpoint.load(path, cls, model)
+        trainer, position = _checkpoint.load(path, cls, model)
+        trainer._position = position
         return trainer
 
 
@@ -145,30 +146,30 @@ class Trainer(_Saved):
         ValueError for x and t of different lengths, or settings out of range; TypeError for
         settings of another type, or a model or an optimizer without the methods that fit calls.
         """
-        x, t = as_array("x", x), as_array("t", t)
-        _check_fit(self, x, t, batch_size, max_epoch, max_grad, eval_interval)
+        samples, targets = as_array("x", x), as_array("t", t)
+        _check_fit(self, samples, targets, batch_size, max_epoch, max_grad, eval_interval)
         self.eval_interval = eval_interval
-        max_iters = len(x) // batch_size
+        max_iters = len(samples) // batch_size
         if max_iters == 0 and max_epoch > 0:
             warnings.warn(
-                f"batch_size: expected at most the {len(x)} rows of x, got {batch_size}, so there "
-                "is no whole batch to train on; take a smaller one",
+                f"batch_size: expected at most the {len(samples)} rows of x, got {batch_size}, so "
+                "there is no whole batch to train on; take a smaller one",
                 UserWarning,
                 stacklevel=2,
             )
         arguments = {"batch_size": batch_size, "max_grad": max_grad, "eval_interval": eval_interval}
-        saves = SavePoints(self, (x, t), checkpoint, every, arguments)
+        saves = SavePoints(self, (samples, targets), checkpoint, every, arguments)
         epochs, first = saves.start.get("epochs", 0), saves.start.get("k", 0)
-        order = saves.start.get("order", np.arange(len(x)))
+        order = saves.start.get("order", np.arange(len(samples)))
         n_steps = max(0, max_epoch - epochs) * max_iters - first
         with FitLoop(self, max_grad, eval_interval, n_steps, batch_size, progress) as loop:
             loop.resume_from(saves.start)
             for epoch in range(epochs, max_epoch):
                 if first == 0:
-                    order = order[np.random.permutation(len(x))]
+                    order = order[np.random.permutation(len(samples))]
                 for k in range(first, max_iters):
                     rows = order[k * batch_size : (k + 1) * batch_size]
-                    average = loop.step(k, x[rows], t[rows])
+                    average = loop.step(k, samples[rows], targets[rows])
                     if average is not None:
                         loop.line(self.current_epoch, k, max_iters, "loss", average)
                         self.loss_list.append(average)
@@ -262,13 +263,14 @@ class RnnlmTrainer(_Saved):
         The readers begin len(x) // batch_size apart, and continue at the start when the text ends.
         ValueError for a text without ids.
         """
-        as_int("time_idx", self.time_idx, low=0)
-        if len(x) == 0:
+        time_idx = as_int("time_idx", self.time_idx, low=0)
+        ids, following = np.asarray(x), np.asarray(t)
+        if len(ids) == 0:
             raise ValueError("x: expected at least one id, got none; pass a longer text")
-        starts = np.arange(batch_size) * (len(x) // batch_size)
-        places = (starts[:, None] + (self.time_idx + np.arange(time_size))) % len(x)
-        self.time_idx += time_size
-        return np.asarray(x)[places].astype(np.int32), np.asarray(t)[places].astype(np.int32)
+        starts = np.arange(batch_size) * (len(ids) // batch_size)
+        places = (starts[:, None] + (time_idx + np.arange(time_size))) % len(ids)
+        self.time_idx = time_idx + time_size
+        return ids[places].astype(np.int32), following[places].astype(np.int32)
 
     def fit(
         self,
@@ -290,15 +292,15 @@ class RnnlmTrainer(_Saved):
         nor the state of the model are reset. The lines are those of `Trainer.fit` with
         exp(average loss); the other arguments and the errors are as there.
         """
-        xs, ts = as_array("xs", xs), as_array("ts", ts)
-        _check_fit(self, xs, ts, batch_size, max_epoch, max_grad, eval_interval)
+        ids, following = as_array("xs", xs), as_array("ts", ts)
+        _check_fit(self, ids, following, batch_size, max_epoch, max_grad, eval_interval)
         as_int("time_size", time_size)
         self.eval_interval = eval_interval
         words = batch_size * time_size
-        max_iters = len(xs) // words
+        max_iters = len(ids) // words
         if max_iters == 0 and max_epoch > 0:
             warnings.warn(
-                f"xs: expected at least batch_size * time_size = {words} ids, got {len(xs)}, so "
+                f"xs: expected at least batch_size * time_size = {words} ids, got {len(ids)}, so "
                 "there is no whole batch to train on; take smaller ones",
                 UserWarning,
                 stacklevel=2,
@@ -309,17 +311,17 @@ class RnnlmTrainer(_Saved):
             "max_grad": max_grad,
             "eval_interval": eval_interval,
         }
-        saves = SavePoints(self, (xs, ts), checkpoint, every, arguments)
+        saves = SavePoints(self, (ids, following), checkpoint, every, arguments)
         epochs, first = saves.start.get("epochs", 0), saves.start.get("k", 0)
         if not saves.start:
             self.time_idx = 0
-            self.ppl_list = []
+        self.ppl_list = [*(self.ppl_list or ())] if saves.start else []
         n_steps = max(0, max_epoch - epochs) * max_iters - first
         with FitLoop(self, max_grad, eval_interval, n_steps, words, progress) as loop:
             loop.resume_from(saves.start)
             for epoch in range(epochs, max_epoch):
                 for k in range(first, max_iters):
-                    batch = self.get_batch(xs, ts, batch_size, time_size)
+                    batch = self.get_batch(ids, following, batch_size, time_size)
                     average = loop.step(k, *batch)
                     if average is not None:
                         perplexity = float(np.exp(average))

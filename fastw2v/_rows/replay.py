@@ -79,7 +79,7 @@ class Table:
         self.array = weakref.ref(W, lambda _: TABLES.pop(key, None))
         self.replay, self.states = replay, states
         # The kernels take two states, and a vector as a matrix of one column.
-        self.kernel_states = [as_table(state) for state in states] + [None] * (2 - len(states))
+        self.kernel_states = [*map(as_table, states), None, None][:2]
         self.applied = np.full(len(W) if replay.defers else 0, replay.n_steps, np.int64)
         self.rows = self.since = np.empty(0, np.int64)
 
@@ -154,7 +154,7 @@ class Replay:
         self.tables: list[Table | None] = []  # one place for each parameter
         self.params: list[int] = []  # ids of these parameters
         self.n_steps = 0  # that all rows have to be brought to
-        self.scalars: tuple[float, ...] | None = None
+        self.scalars: tuple[float, ...] = ()
         self.rates = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
         self.low = self.high = 0.0  # of these learning rates
         self.may_defer = True  # in the present step

@@ -36,6 +36,7 @@ __all__ = [
     "is_tracked",
     "mark_dirty",
     "shares_memory",
+    "tracker_of",
     "vector_grad",
     "verify_list",
 ]
@@ -88,7 +89,9 @@ class Tracker:
         if self.turn is not turn:
             self.dense = True
 
-    def open(self, grad: RowGrad, ids: NDArray[Any], D: int) -> tuple[object, tuple, NDArray[Any]]:
+    def open(
+        self, grad: NDArray[Any], ids: NDArray[Any], D: int
+    ) -> tuple[object, tuple, NDArray[Any]]:
         """Begin to overwrite the rows; return a token, the target of the kernel, and its ids."""
         turn = self.begin()
         rows = as_table(grad)
@@ -202,10 +205,10 @@ class RowGrad(np.ndarray):
     def __format__(self, spec: str) -> str:
         return format(_plain(self), spec)
 
-    def __copy__(self) -> NDArray[Any]:
+    def __copy__(self) -> NDArray[Any]:  # type: ignore[override]
         return _plain(self).copy()
 
-    def __deepcopy__(self, memo: Any) -> NDArray[Any]:
+    def __deepcopy__(self, memo: Any) -> NDArray[Any]:  # type: ignore[override]
         # copy.deepcopy(grad) begins with an empty memo: then only the caller holds the copy.
         return _tracked_copy(self) if memo and self._whole else _plain(self).copy()
 
@@ -456,20 +459,25 @@ def is_row_grad(grad: Any) -> bool:
     return type(grad) is RowGrad and grad._whole and len(grad._tracker.mark) == len(grad)
 
 
-def is_tracked(grad: Any) -> bool:
-    """Return whether `grad` is a whole RowGrad through which all writes to its memory go.
+def tracker_of(grad: Any) -> Tracker | None:
+    """Return the list of a whole RowGrad through which all writes to its memory go, else None.
 
     Other code may hold the plain array that a RowGrad was made of, see `adopt`.
     """
     if not (type(grad) is RowGrad and grad._whole):
-        return False
+        return None
     tracker = grad._tracker
     if len(tracker.mark) != len(grad):
-        return False
+        return None
     if tracker.adopted and sys.getrefcount(grad.base) > 2:  # the RowGrad's and the argument's
         tracker.dense = True
-        return False
-    return True
+        return None
+    return tracker
+
+
+def is_tracked(grad: Any) -> bool:
+    """Return whether `grad` is a whole RowGrad through which all writes to its memory go."""
+    return tracker_of(grad) is not None
 
 
 def is_clear(grad: Any) -> bool:
@@ -481,7 +489,7 @@ def is_clear(grad: Any) -> bool:
     return tracker.n_rows == 0 and not tracker.dense and (packed is None or packed.n_rows == 0)
 
 
-def verify_list(grad: RowGrad) -> bool:
+def verify_list(grad: Any) -> bool:
     """Return whether all rows outside the list are zero; if not, count all rows as touched."""
     tracker = grad._tracker
     if not tracker.dense:

@@ -19,11 +19,13 @@ from fastw2v._kernels import _embedding, specialise
 from fastw2v._rows.row_grad import (
     NS,
     RowGrad,
+    Tracker,
     as_table,
     is_clear,
     is_tracked,
     mark_dirty,
     shares_memory,
+    tracker_of,
     verify_list,
 )
 
@@ -82,7 +84,7 @@ def write_rows(
         x = x.copy()
     N, D = x.shape
     n_parts = threads.parts((ids.size + N) * D * NS / _SPLIT_LATE)
-    tracker = grad._tracker if is_tracked(grad) else None  # before another view of its memory
+    tracker = tracker_of(grad)  # before another view of its memory exists
     if tracker is not None and (tracker.packed is not None or has_plain_rows(as_table(grad))):
         lists = tracker.packed or tracker
         turn, target, numbers = lists.open(grad, ids, D)
@@ -103,11 +105,10 @@ def clear(grad: NDArray[Any]) -> None:
     """Set grad to zero, at the cost of its listed rows where it has a list."""
     if is_clear(grad):
         return
-    if not is_tracked(grad):
+    tracker = tracker_of(grad)
+    if tracker is None:
         grad.view(np.ndarray)[...] = 0
-        return
-    tracker = grad._tracker
-    if packed_rows(grad) is not None:
+    elif tracker.packed is not None and tracker.packed.used:
         tracker.packed.n_rows = 0
     elif tracker.dense:
         grad.view(np.ndarray)[...] = 0
@@ -127,9 +128,10 @@ def touched(grad: NDArray[Any], trusted: bool) -> NDArray[np.uint8] | None:
     Unless `trusted`, every row outside the list is read first, because other code may have written
     to it in a way that the gradient cannot observe.
     """
-    if not is_tracked(grad) or grad._tracker.dense:
+    tracker = tracker_of(grad)
+    if tracker is None or tracker.dense:
         return None
-    return grad._tracker.mark if trusted or verify_list(grad) else None
+    return tracker.mark if trusted or verify_list(grad) else None
 
 
 def listed_gradient(grad: NDArray[Any]) -> Listed | None:
@@ -137,12 +139,11 @@ def listed_gradient(grad: NDArray[Any]) -> Listed | None:
 
     The list is trusted: see `RowGrad`.
     """
-    if not is_tracked(grad):
+    tracker = tracker_of(grad)
+    if tracker is None:
         return None
-    packed = packed_rows(grad)
-    if packed is not None:
-        return packed
-    tracker = grad._tracker
+    if tracker.packed is not None and tracker.packed.used:
+        return tracker.packed.listed()
     return None if tracker.dense else (tracker.rows, tracker.n_rows, as_table(grad), False)
 
 
@@ -151,19 +152,19 @@ def add_into(grad: NDArray[Any], other: NDArray[Any], trusted: bool) -> None:
     unpack(grad)
     unpack(other)
     mark = touched(other, trusted) if other.dtype == grad.dtype else None
+    theirs = None if mark is None else tracker_of(other)
     whole = is_tracked(grad) or type(grad) is np.ndarray
-    if mark is None or not whole or grad.shape != other.shape or not has_plain_rows(grad):
+    if theirs is None or not whole or grad.shape != other.shape or not has_plain_rows(grad):
         grad += other
         return
-    theirs = other._tracker
     if theirs.n_rows == 0:
         return
     check_writable("grads", grad)
     n_parts = threads.parts(theirs.n_rows * grad.shape[1] * NS)
     _ADD_ROWS[grad.dtype](grad, other, theirs.rows, theirs.n_rows, n_parts)
-    if not is_tracked(grad) or grad._tracker.dense:
+    mine = tracker_of(grad)
+    if mine is None or mine.dense:
         return
-    mine = grad._tracker
     n_rows = _embedding.merge_marks(
         mine.mark, mine.rows, mine.n_rows, mine.stamp, theirs.rows, theirs.n_rows
     )
@@ -190,7 +191,9 @@ class Packed:
         self.rows = np.empty(0, np.int64)
         self.values: NDArray[Any] = np.empty((0, 1))
 
-    def open(self, grad: RowGrad, ids: NDArray[Any], D: int) -> tuple[None, tuple, NDArray[Any]]:
+    def open(
+        self, grad: NDArray[Any], ids: NDArray[Any], D: int
+    ) -> tuple[object, tuple, NDArray[Any]]:
         """Begin to overwrite the rows; return no token, the target of the kernel, and its ids."""
         if not self.used:
             clear(grad)
@@ -205,9 +208,13 @@ class Packed:
         lists = self.mark, self.fresh, self.first, self.rows, 0, 2
         return None, (self.values[: self.n_rows], *lists), local
 
-    def close(self, turn: None, n_rows: int) -> None:
+    def close(self, turn: object, n_rows: int) -> None:
         """Clear the marks, so that the next write finds no rows to clear."""
         self.mark[: self.n_rows] = 0
+
+    def listed(self) -> Listed:
+        """Return the rows as the kernels take them."""
+        return self.rows, self.n_rows, self.values, True
 
 
 def begin_packing(grad: RowGrad) -> None:
@@ -224,30 +231,31 @@ def begin_packing(grad: RowGrad) -> None:
 
 def end_packing(grad: RowGrad) -> None:
     """Write packed rows into the gradient's own memory, and so all later ones."""
-    _unpack(grad)
+    _unpack(grad, grad._tracker)
     grad._tracker.packed = None
 
 
 def unpack(grad: NDArray[Any]) -> None:
     """Write the rows of a packed gradient into its own memory; leave other gradients alone."""
-    if is_tracked(grad):
-        _unpack(grad)
+    tracker = tracker_of(grad)
+    if tracker is not None:
+        _unpack(grad, tracker)
 
 
 def packed_rows(grad: NDArray[Any]) -> Listed | None:
-    """Return (rows, n_rows, values (n_rows, D), True) of a tracked gradient that is packed."""
-    packed = grad._tracker.packed
-    if packed is None or not packed.used:
+    """Return the rows of a gradient that is tracked and packed, else None."""
+    tracker = tracker_of(grad)
+    if tracker is None or tracker.packed is None or not tracker.packed.used:
         return None
-    return packed.rows, packed.n_rows, packed.values, True
+    return tracker.packed.listed()
 
 
-def _unpack(grad: NDArray[Any]) -> None:
-    tracker, listed = grad._tracker, packed_rows(grad)
-    if listed is None:
+def _unpack(grad: NDArray[Any], tracker: Tracker) -> None:
+    packed = tracker.packed
+    if packed is None or not packed.used:
         return
     tracker.packed = None
-    rows, n, values, _ = listed
+    rows, n, values, _ = packed.listed()
     if not n:
         return
     as_table(grad)[rows[:n]] = values[:n]

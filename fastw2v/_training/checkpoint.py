@@ -54,7 +54,8 @@ def save(
     for state in optimizer._states:
         for i, array in enumerate(getattr(optimizer, state) or ()):
             arrays[f"{state}{i}"] = array
-    generators, hidden = {}, []
+    generators: dict[str, Any] = {}
+    hidden: list[list[str]] = []
     for path, part in _parts(trainer.model):
         if isinstance(part, np.random.Generator):
             generators[path] = _plain(part.bit_generator.state)

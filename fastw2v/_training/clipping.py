@@ -36,25 +36,27 @@ def clip_by_norm(grads: Sequence[NDArray[Any]], max_norm: float, trusted: bool) 
     max_norm = as_number("max_norm", max_norm)
     if max_norm < 0:
         raise ValueError(f"max_norm: expected 0 or more, got {max_norm}; pass a positive number")
-    prepared, total = [], 0.0
+    prepared: list[tuple[NDArray[Any] | None, NDArray[np.uint8] | None]] = []
+    total = 0.0
     for i, g in enumerate(grads):
-        packed = packed_rows(g) if trusted and is_tracked(g) else None
+        packed = packed_rows(g) if trusted else None
         if packed is not None:
             numbers, n, values, _ = packed
-            rows = values[:n]
+            values = values[:n]
             if g.ndim == 1:
-                total += _sum_squares_of_few(rows[:, 0], numbers[:n])
+                total += _sum_squares_of_few(values[:, 0], numbers[:n])
             else:
                 order = np.argsort(numbers[:n])
-                total += _SUM_SQUARES_OF_ROWS[rows.dtype](rows, numbers, order)
-            prepared.append((rows, None))
+                total += _SUM_SQUARES_OF_ROWS[values.dtype](values, numbers, order)
+            prepared.append((values, None))
             continue
+        rows: NDArray[Any] | None
+        mark: NDArray[np.uint8] | None
         if type(g) is np.ndarray and g.dtype in FLOATS and g.flags.carray:
             rows, mark = g if g.ndim == 2 else g.reshape(1, -1), None
         else:
             check_weights(f"grads[{i}]", g, None)
-            rows = g.T if g.ndim == 2 and not has_plain_rows(g) else g
-            rows = as_rows(rows)
+            rows = as_rows(g.T if g.ndim == 2 and not has_plain_rows(g) else g)
             mark = touched(g, trusted) if rows is g and g.ndim == 2 and is_tracked(g) else None
         prepared.append((rows, mark))
         if rows is None:

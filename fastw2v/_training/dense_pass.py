@@ -44,7 +44,7 @@ def update_whole(
     mark = None
     if is_tracked(g) and has_plain_rows(w):
         mark = touched(g, trusted)
-        rows = arrays
+        rows: list[NDArray[Any] | None] = [*arrays]
     else:
         g = np.asarray(g)
         if w.ndim == 2 and not has_plain_rows(w) and has_plain_rows(w.T):
@@ -77,7 +77,7 @@ def _update_listed(
     ):
         return False
     rows, n_rows, values, packed = listed
-    kernel_states = [as_table(state) for state in states] + [None] * (2 - len(states))
+    kernel_states = [*map(as_table, states), None, None][:2]
     row_scalars = (*scalars, 0.0, 0.0, 0.0)[:4]
     table = as_table(w)
     n_parts = threads.parts(n_rows * table.shape[1] * _NS[rule])

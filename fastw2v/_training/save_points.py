@@ -37,7 +37,7 @@ class SavePoints:
             check_writable(checkpoint)
         self.trainer, self.data, self.checkpoint, self.every = trainer, data, checkpoint, every
         self.arguments = arguments
-        self.known: dict[str, Any] | None = None
+        self.known: dict[str, Any] = {}  # by which the fit is recognised, once it is needed
         position, trainer._position = trainer._position or {}, None
         if position.get("random") is None:  # it belongs to an earlier fit of this process
             position = {}
@@ -66,7 +66,7 @@ class SavePoints:
         stopped = loop.interrupts.pending
         if k == max_iters or not (stopped or (due and self.checkpoint is not None)):
             return
-        if self.known is None:
+        if not self.known:
             self._identify()
         self.trainer._position = {
             "epochs": epochs,
@@ -83,4 +83,5 @@ class SavePoints:
             self.trainer._position = None
 
     def _identify(self) -> None:
+        """Note the data and the arguments; reading the data takes time, so only where needed."""
         self.known = {"data": fingerprint(*self.data), **self.arguments}

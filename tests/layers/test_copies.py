@@ -122,7 +122,7 @@ def test_parts_of_a_copy_have_its_arrays(copier):
 
 @copiers
 @pytest.mark.parametrize("name", ["CBOW", "SkipGram"])
-def test_rows_wait_in_fits_of_copies_too(name, copier, monkeypatch):
+def test_fits_of_copies_defer_rows_too(name, copier, monkeypatch):
     steps = []
     end = replay.Replay.end
     monkeypatch.setattr(replay.Replay, "end", lambda self: steps.append(end(self)))

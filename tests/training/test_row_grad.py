@@ -1,4 +1,4 @@
-"""RowGrad: a plain array to look at, which sees the writes it promises to see."""
+"""RowGrad: it reads as a plain array and observes the writes it promises to observe."""
 
 import copy
 import pickle
@@ -23,13 +23,13 @@ def layer(rng):
 
 
 def rows_of(grad):
-    """The rows that the list names, or "all"."""
+    """Return the rows that the list names, or "all"."""
     tracker = grad._tracker
     return "all" if tracker.dense else sorted(tracker.rows[: tracker.n_rows].tolist())
 
 
 def backward_gives_what_numpy_gives(layer):
-    """The next backward must leave no trace of what was written before it."""
+    """Check that the next backward leaves no trace of earlier writes."""
     layer.forward([7])
     layer.backward(np.full((1, 5), 2.0))
     expected = np.zeros((40, 5), np.float32)
@@ -202,7 +202,7 @@ SEEN = [
 
 
 @pytest.mark.parametrize("write", SEEN, ids=lambda write: write.__name__)
-def test_writes_that_are_seen(layer, write):
+def test_writes_that_are_observed(layer, write):
     grad = layer.grads[0]
     plain = np.array(grad)
     write(plain)
@@ -225,7 +225,7 @@ if not np.from_dlpack(np.zeros(1)).flags.writeable:  # numpy 2.0
 
 
 @pytest.mark.parametrize("write", UNSEEN.values(), ids=UNSEEN)
-def test_writes_that_cannot_be_seen_are_made_right_by_mark_dirty(layer, write):
+def test_mark_dirty_covers_writes_that_are_not_observed(layer, write):
     grad = layer.grads[0]
     write(grad)
     assert rows_of(grad) == [1, 3]
@@ -235,8 +235,8 @@ def test_writes_that_cannot_be_seen_are_made_right_by_mark_dirty(layer, write):
 
 
 @pytest.mark.parametrize("write", UNSEEN.values(), ids=UNSEEN)
-def test_writes_that_cannot_be_seen_are_found_by_looking(layer, write):
-    """What the optimizers do when they are called from a user's own loop."""
+def test_writes_that_are_not_observed_are_found_by_reading_all_rows(layer, write):
+    """The optimizers do this when a user's own loop calls them."""
     grad = layer.grads[0]
     assert writes.touched(grad, trusted=False) is not None
     write(grad)
@@ -245,7 +245,7 @@ def test_writes_that_cannot_be_seen_are_found_by_looking(layer, write):
 
 
 def test_scaling_keeps_the_list(layer):
-    """The clipping of a reader's own loop: rows of zeros stay zero."""
+    """Clipping in a user's own loop keeps rows of zeros."""
     grad = layer.grads[0]
     grad *= 0.5
     grad /= np.float32(2)
@@ -312,7 +312,7 @@ def test_too_many_rows_count_as_all(rng):
 
 @pytest.mark.parametrize("tracked", [False, True])
 @pytest.mark.parametrize("trusted", [False, True])
-def test_add_into(rng, tracked, trusted):
+def test_add_into_merges_the_lists(rng, tracked, trusted):
     a, b = (Embedding(np.ones((40, 5), np.float32)) for _ in range(2))
     for layer, ids in ((a, [1, 3]), (b, [3, 9])):
         layer.forward(ids)
@@ -326,7 +326,7 @@ def test_add_into(rng, tracked, trusted):
         backward_gives_what_numpy_gives(a)
 
 
-def test_clear(layer):
+def test_clear_empties_the_list(layer):
     grad = layer.grads[0]
     writes.clear(grad)
     assert not grad.any() and rows_of(grad) == []

@@ -43,7 +43,7 @@ def as_float(name: str, x: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
     """Return `x` as a C-contiguous native array of `dtype`; `x` itself if it is one already."""
     if type(x) is np.ndarray and x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned:
         return x
-    return np.require(as_numbers(name, x), dtype, "CA")
+    return np.require(as_numbers(name, x), dtype, ["C", "A"])
 
 
 def as_native(name: str, x: ArrayLike) -> tuple[NDArray[Any], np.dtype[Any]]:

@@ -77,7 +77,7 @@ def as_native_ids(
     dtype = np.int32 if ids.dtype.itemsize < 4 or ids.dtype == np.int32 else np.int64
     if ids.dtype == dtype and ids.flags.aligned:  # perhaps strided: a column of the contexts, say
         return ids if ids.flags.c_contiguous else np.array(ids, order="C")
-    return np.require(ids, dtype, "CA")
+    return np.require(ids, dtype, ["C", "A"])
 
 
 def _raise_bad_id(name: str, ids: NDArray[Any], at: int, V: int, wrap: bool, rows: str) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers as number_types
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ def check_fraction(name: str, value: Any) -> None:
         raise ValueError(f"{name}: expected a number from 0 to 1, got {value!r}; pass e.g. 0.5")
 
 
-def check_one_of(name: str, value: object, choices: Sequence[str]) -> None:
+def check_one_of(name: str, value: object, choices: Collection[str]) -> None:
     """Check that a value is one of the choices."""
     if value not in choices:
         expected = " or ".join(repr(choice) for choice in choices)

@@ -96,7 +96,7 @@ class OverTime:
 
     @property
     def layers(self) -> list[Any] | None:
-        """The steps of the last forward as cells (RNN, GRU or LSTM) with its arrays; None before."""
+        """The steps of the last forward as cells, RNN, GRU or LSTM; None before."""
         kept, kind = self._kept, self._kind
         if kept is None:
             return None

@@ -54,6 +54,7 @@ def product(
         return _numpys(a, b, out, accumulate, bias)
 
     # The kernel writes contiguous rows: those of `out`, or of its transpose.
+    target: NDArray[Any] | None
     if out is None:
         target = out = np.empty((a.shape[0], b.shape[1]), _FLOAT32)
     else:

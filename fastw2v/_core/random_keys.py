@@ -13,7 +13,7 @@ def key(rng: np.random.Generator | np.random.RandomState | int | None = None) ->
     key for each call. TypeError for anything else.
     """
     if rng is None:
-        bits = np.random.get_bit_generator()
+        bits = np.random.get_bit_generator()  # type: ignore[attr-defined]
     elif isinstance(rng, np.random.Generator):
         bits = rng.bit_generator
     elif isinstance(rng, np.random.RandomState):

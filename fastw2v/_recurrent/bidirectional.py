@@ -104,7 +104,8 @@ class TimeBiLSTM:
         dh, dc: pairs of gradients (N, H) that arrive at the last h and c of each row, or None.
         """
         check_trained_forward(self, self._kept)
-        shape, H, lengths, ours = self._kept
+        kept: Any = self._kept
+        shape, H, lengths, ours = kept
         dhs = as_numbers("dhs", dhs)
         check_shape("dhs", dhs, shape, "N, T and 2 * H of forward's result")
         dh1, dh2 = _as_pair("dh", dh)
@@ -112,14 +113,14 @@ class TimeBiLSTM:
         first, second = self.forward_lstm, self.backward_lstm
         left, right = dhs[:, :, :H], dhs[:, :, H:]
         if not ours:
-            dxs = first.backward(left, dh=dh1, dc=dc1)
+            forth = first.backward(left, dh=dh1, dc=dc1)
             back = second.backward(reversed_rows(right, lengths), dh=dh2, dc=dc2)
-            return dxs + reversed_rows(back, lengths)
+            return forth + reversed_rows(back, lengths)
         checked = [
             check_backward(first, left, {"dh": dh1, "dc": dc1}),
             check_backward(second, right, {"dh": dh2, "dc": dc2}),
         ]
-        dxs = run_backward(first, *checked[0])
+        dxs: Any = run_backward(first, *checked[0])
         dxs = dxs.astype(np.result_type(dxs, second.dtype), copy=False)
         dxs += run_backward(second, *checked[1], turned=True)
         return dxs

@@ -16,7 +16,6 @@ from fastw2v import config
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._checks.sequences import as_recurrent_sizes, as_sequence_dtype
 from fastw2v._core.scratch import Scratch
-from fastw2v._recurrent.cells import GRU, LSTM, RNN
 from fastw2v._recurrent.kinds import (
     GRU_CELL,
     LSTM_CELL,
@@ -86,8 +85,8 @@ class OverTime:
         hs = run_forward(self, *checked, train=train)
         return hs.astype(self.dtype, copy=False)
 
-    def _backward(self, dhs: ArrayLike, **dstates: ArrayLike | None) -> NDArray[Any] | None:
-        """Return dxs, from the gradients of hs and of the last states."""
+    def _backward(self, dhs: ArrayLike, **dstates: ArrayLike | None) -> Any:
+        """Return dxs, or None for input without a gradient, from those of hs and last states."""
         return run_backward(self, *check_backward(self, dhs, dstates))
 
     def reset_state(self) -> None:
@@ -96,8 +95,8 @@ class OverTime:
             setattr(self, name, None)
 
     @property
-    def layers(self) -> list[RNN] | list[GRU] | list[LSTM] | None:
-        """The steps of the last forward as cells, with the arrays it kept; None before."""
+    def layers(self) -> list[Any] | None:
+        """The steps of the last forward as cells, RNN, GRU or LSTM; None before."""
         kept, kind = self._kept, self._kind
         if kept is None:
             return None
@@ -150,7 +149,7 @@ class TimeRNN(OverTime):
     ) -> None:
         super().__init__(Wx, Wh, b, stateful, dtype, go_backwards)
 
-    def set_state(self, h: ArrayLike | None) -> None:
+    def set_state(self, h: NDArray[Any] | None) -> None:
         """Start the next forward, if stateful, from h (N, H); None is zero."""
         self.h = h
 
@@ -204,7 +203,7 @@ class TimeGRU(_Gated):
     __module__ = "fastw2v.time_layers"
     _kind = GRU_CELL
 
-    def set_state(self, h: ArrayLike | None) -> None:
+    def set_state(self, h: NDArray[Any] | None) -> None:
         """Start the next forward, if stateful, from h (N, H); None is zero."""
         self.h = h
 
@@ -253,7 +252,7 @@ class TimeLSTM(_Gated):
     c: NDArray[Any] | None
     dc: NDArray[Any] | None
 
-    def set_state(self, h: ArrayLike | None, c: ArrayLike | None = None) -> None:
+    def set_state(self, h: NDArray[Any] | None, c: NDArray[Any] | None = None) -> None:
         """Start the next forward, if stateful, from h and c (N, H); None is zero."""
         self.h, self.c = h, c
 

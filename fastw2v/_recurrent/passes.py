@@ -152,7 +152,7 @@ def check_backward(
 ) -> tuple[NDArray[Any], list[NDArray[Any]]]:
     """Return dhs as an array, and the gradients of the last states as new arrays (N, H)."""
     check_trained_forward(layer, layer._kept)
-    kept = layer._kept
+    kept: Any = layer._kept
     N, T, width = kept["gates"].shape
     dtype = kept["gates"].dtype
     H = width // layer._kind.n_gates
@@ -178,7 +178,8 @@ def run_backward(
     The gradients of the weights are written and those of the first states set. The result is None
     if the input has no gradient. `turned` says that dhs comes in the order opposite to that of hs.
     """
-    kind, kept, scratch = layer._kind, layer._kept, layer._scratch
+    kind, scratch = layer._kind, layer._scratch
+    kept: Any = layer._kept
     xs, gates, lengths = kept["xs"], kept["gates"], kept["lengths"]
     N, T, width = gates.shape
     dtype = gates.dtype

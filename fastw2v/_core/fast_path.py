@@ -1,4 +1,4 @@
-"""Whether the fast path may run: objects of our own classes whose methods are the original ones.
+"""Questions that decide whether the fast path may run: is an object of our class, unmodified?
 
 One kernel call may compute several layers at once. That is correct only while these layers compute
 exactly the formulas of their classes. Users may subclass a layer, or assign another method to one

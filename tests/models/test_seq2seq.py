@@ -399,7 +399,7 @@ BAD = [
     (X, [[8.5, 1, 2]] * 2, TypeError, "ts: expected integer ids, got dtype float64"),
     ([["a"]] * 2, T, TypeError, "xs: expected integer ids, got dtype <U1"),
     (X[:1], T, ValueError, r"ts: expected answers of shape .N, T. with N = 1, .* got \(2, 4\)"),
-    (X, [[8], [8]], ValueError, r"ts: expected .* and T of at least 2, the start mark and what"),
+    (X, [[8], [8]], ValueError, r"ts: expected .* and T of at least 2, the start mark and an id"),
     (X, [8, 1], ValueError, r"ts: expected answers of shape .N, T. .* got \(2,\)"),
     (X[0], T, ValueError, r"xs: expected ids of shape .N, T., got \(7,\)"),
     (np.zeros((2, 0), int), T, ValueError, r"xs: expected shape .N, T., neither of them 0"),

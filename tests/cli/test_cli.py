@@ -1,4 +1,4 @@
-"""The command line: arguments, streams, exit codes. Training is a stand-in that notes its calls;
+"""The command line: arguments, streams, exit codes. Training is a stand-in that records its calls;
 test_cli_training.py really trains.
 """
 
@@ -27,7 +27,7 @@ LAYERS = ("--engine", "layers")
 
 @pytest.fixture
 def training(monkeypatch):
-    """Modules in the shape of ours; `.calls` is what was asked of them."""
+    """Replace our modules by stand-ins, and record the calls of them."""
     calls = types.SimpleNamespace(during_fit=lambda model: None)
 
     class Model:
@@ -89,7 +89,7 @@ def vectors(folder):
 
 
 def fails(capsys, *argv):
-    """The one line on stderr of a job that fails."""
+    """Return the one line on stderr of a job that fails."""
     assert cli.main(argv) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -366,7 +366,7 @@ def test_train_refuses_before_it_works(folder, training, capsys):
 
 @pytest.fixture
 def clone(folder, monkeypatch):
-    """A clone of the source, reduced to the folders by which it is recognised."""
+    """Make a clone of the source, reduced to the folders by which it is recognised."""
     root = folder / "clone"
     for part in ("src_pyx", "fastw2v", "examples"):
         (root / part).mkdir(parents=True)

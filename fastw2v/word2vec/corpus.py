@@ -217,9 +217,6 @@ def as_text_files(
     return TextFiles(paths, lines, unicode_errors)
 
 
-# ---- files
-
-
 def _pieces(path: str) -> Iterator[tuple[int, bytes]]:
     """Yield (byte in the file, piece). Pieces end behind white space, or with the file."""
     at = 0

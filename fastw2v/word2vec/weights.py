@@ -132,13 +132,13 @@ def kernel_mode(model: Word2Vec) -> int:
     if shared is None:
         shared = model.corpus_total_words >= _SHARING
     if model.sg:
-        return mode | engine.SKIP_GRAM | (0 if shared else engine.FRESH)
+        return mode | engine.SKIP_GRAM | (0 if shared else engine.FRESH_NEGATIVES)
     mode |= engine.MEAN if model.cbow_mean else 0
-    mode |= engine.SHARED if shared else 0
+    mode |= engine.SHARED_NEGATIVES if shared else 0
     # The exact gradient of a mean is divided among the contexts; word2vec.c and gensim hand each
     # of them all of it. With a sum it is the other way round: gensim divides, the exact one not.
     share = bool(model.cbow_mean) == (model.cbow_grad == "exact")
-    return mode | (engine.SHARE if share else 0)
+    return mode | (engine.EXACT_GRADIENT if share else 0)
 
 
 def block_size(model: Word2Vec, n: int) -> int:

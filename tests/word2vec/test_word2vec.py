@@ -704,7 +704,7 @@ def test_two_threads_learn_as_much_as_one(rng):
 def test_long_texts_share_negatives_by_default(rng, tmp_path):
     def shared(model):
         mode = kernel_mode(model)
-        return bool(mode & engine.SHARED), bool(mode & engine.FRESH)
+        return bool(mode & engine.SHARED_NEGATIVES), bool(mode & engine.FRESH_NEGATIVES)
 
     model = Word2Vec(planted(rng, 80), **FAST)
     found = {}

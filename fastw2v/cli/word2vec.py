@@ -27,7 +27,8 @@ class Trained(NamedTuple):
 
 def fit(args: argparse.Namespace, built: Corpus, progress: bool) -> Trained:
     """`fastw2v train` with the engine for whole corpora."""
-    from fastw2v.word2vec import EncodedCorpus, Word2Vec
+    from fastw2v.word2vec import Word2Vec
+    from fastw2v.word2vec.corpus import EncodedCorpus
 
     model = Word2Vec(
         vector_size=args.dim,

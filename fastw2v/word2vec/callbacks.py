@@ -69,7 +69,7 @@ class Callbacks:
                     "CallbackAny2Vec"
                 )
 
-    def define(self, name: str) -> bool:
+    def has(self, name: str) -> bool:
         """Tell whether any callback has a method of this name."""
         return any(hasattr(callback, name) for callback in self.found)
 

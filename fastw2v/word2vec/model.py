@@ -232,7 +232,7 @@ class Word2Vec:
             # An exception would leave the caller without the model.
             warnings.warn(
                 f"Word2Vec: stopped by Ctrl-C in epoch {self.epochs_done + 1} of {self.epochs}; "
-                "the model keeps the training so far, call model.train() to continue it",
+                "the training so far is kept, call model.train() to continue it",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -377,8 +377,8 @@ class Word2Vec:
                     It is rounded to blocks of the text (8192 words, fewer in a short text), and
                     each epoch counts anew
 
-        Ctrl-C ends the training within half a second with KeyboardInterrupt, and the model keeps
-        the training so far. Raises FloatingPointError if training diverges, because the learning
+        Ctrl-C ends the training within half a second with KeyboardInterrupt, and the training so
+        far is kept. Raises FloatingPointError if training diverges, because the learning
         rate is too large.
         """
         if not len(self.wv):

@@ -294,8 +294,8 @@ def merge_deltas(
     """Set a model to `before` plus the merged changes of several trainings that started there.
 
     Each row is changed by the mean of its changes, weighted by the number of updates in each
-    training. A row of a single training so gets its whole change, and a row that all trainings
-    updated equally often the plain mean. Sums would diverge for frequent rows, and plain means
+    training. A row that one training updated gets its whole change, and a row that all trainings
+    updated equally often gets the plain mean. Sums would diverge for frequent rows, and plain means
     would slow down rare ones.
 
     Raises ValueError, with the model unchanged, if the deltas do not fit it or are not finite.

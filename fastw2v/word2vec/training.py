@@ -38,7 +38,7 @@ class Training:
         self.callbacks, self.checkpoint = callbacks, checkpoint
         self.n_raw_words = schedule.epochs * corpus.n_raw_words  # of all epochs
         self.interval_blocks: int | None = None
-        if interval is not None and callbacks.define("on_interval"):
+        if interval is not None and callbacks.has("on_interval"):
             positions = interval * schedule.n / max(1, corpus.n_raw_words)
             self.interval_blocks = max(1, round(positions / schedule.block))
         self.show_bar = progress
@@ -94,7 +94,7 @@ class Training:
         return self._call("on_epoch_end")
 
     def _call(self, name: str) -> bool:
-        if self.callbacks.define(name):
+        if self.callbacks.has(name):
             self.weights.merge_stripes()
         return self.callbacks.call(name)
 

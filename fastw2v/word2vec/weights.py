@@ -135,8 +135,8 @@ def kernel_mode(model: Word2Vec) -> int:
         return mode | engine.SKIP_GRAM | (0 if shared else engine.FRESH_NEGATIVES)
     mode |= engine.MEAN if model.cbow_mean else 0
     mode |= engine.SHARED_NEGATIVES if shared else 0
-    # The exact gradient of a mean is divided among the contexts; word2vec.c and gensim hand each
-    # of them all of it. With a sum it is the other way round: gensim divides, the exact one not.
+    # The exact gradient of a mean is divided among the contexts, while word2vec.c and gensim give
+    # each of them all of it. The exact gradient of a sum is not divided, while gensim's is.
     share = bool(model.cbow_mean) == (model.cbow_grad == "exact")
     return mode | (engine.EXACT_GRADIENT if share else 0)
 

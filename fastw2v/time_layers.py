@@ -363,7 +363,7 @@ class TimeSoftmaxWithLoss:
         return dx.reshape(shape).astype(dtype, copy=False)
 
     def backward_in_place(self) -> NDArray[Any]:
-        """Return backward() after a forward with copy=False, read-only, in the memory of the scores.
+        """Return backward() after a forward with copy=False, read-only, in memory of the scores.
 
         It is for models that own their scores and pass the result to a layer that only reads it.
         """

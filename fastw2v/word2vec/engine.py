@@ -69,9 +69,6 @@ __all__ = [
     "run",
 ]
 
-# The former names of the flags, until their last caller has changed.
-SHARE, FRESH, SHARED = EXACT_GRADIENT, FRESH_NEGATIVES, SHARED_NEGATIVES
-
 SLICE_SECONDS = 0.1
 
 

@@ -1,6 +1,6 @@
-"""Files to words, words to ids.
+"""Text files to words, and words to ids.
 
-Everything is streamed: a file larger than the memory costs 4 bytes per word it holds.
+Everything is streamed: a file larger than the memory takes 4 bytes per word it holds.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from fastw2v._checks.sequences import check_iterable
 from fastw2v._files.text import check_readable, read_pieces
 
 _WORD = re.compile(r"[^\W\d_]\w*(?:['\u2019][^\W\d_]+)*")
-# For language models: a blank line, a word or number, one mark however often it is repeated.
+# For language models: a blank line, a word or number, or a mark, repeated or not.
 _TOKEN = re.compile(r"\n[^\S\n]*\n\s*|\w+(?:['\u2019]\w+)*|([^\w\s])\1*")
 EOS = "<eos>"
 
 
 class Corpus(NamedTuple):
-    """What `build_corpus` returns.
+    """A text as ids, and the numbering of its words: the result of `build_corpus`.
 
     corpus (M,) int32 ids, word_to_id {str: int}, id_to_word {int: str}, counts (V,) int64.
     """
@@ -40,14 +40,13 @@ class Corpus(NamedTuple):
 def tokenize(text: str | Iterable[str], *, split: str = "words") -> Iterator[str]:
     """Cut text into words.
 
-    split="words": lower-case; a word begins with a letter, goes on with letters, digits and
-    underscores, and may hold apostrophes between letters (`don't`). Numbers and punctuation
-    are dropped: with them, half of a word's neighbours are digits and brackets.
-    split="blanks": what stands between white space, unchanged. For text that was cut into
-    words before: Penn Treebank files with their `<eos>`, languages written without blanks.
+    split="words": lower-case words of letters, digits and underscores, which begin with a letter
+    and may hold apostrophes between letters (`don't`). Numbers and punctuation are dropped, as they
+    would be half of the neighbours of words.
+    split="blanks": unchanged pieces between white space. It suits text that is cut into words, as
+    Penn Treebank files with their `<eos>`, and languages written without blanks.
 
-    `text` is one string or an iterable of pieces, such as `read_text` gives, none of which
-    ends inside a word.
+    text: one string, or an iterable of pieces that do not end inside a word, as of `read_text`.
 
     >>> list(tokenize("The first 10 bytes aren't sent: see send_bytes()."))
     ['the', 'first', 'bytes', "aren't", 'sent', 'see', 'send_bytes']
@@ -63,13 +62,12 @@ def tokenize(text: str | Iterable[str], *, split: str = "words") -> Iterator[str
 
 
 def tokenize_lines(text: str | Iterable[str], *, split: str = "words") -> Iterator[str]:
-    """Cut text into words, marks and `<eos>`, for language models: what was cut can be written.
+    """Cut text into words, marks and `<eos>`, from which a language model can write text.
 
-    split="words": lower-case words and numbers, and each punctuation mark by itself (once, where
-    it is repeated); `<eos>` stands for the blank lines between paragraphs.
-    split="blanks": what stands between white space, unchanged; `<eos>` stands for the end of each
-    line that holds something. For text that was cut into words before, such as Penn Treebank's and
-    WikiText's.
+    split="words": lower-case words and numbers, and each punctuation mark by itself (repeated marks
+    once); `<eos>` represents the blank lines between paragraphs.
+    split="blanks": unchanged pieces between white space; `<eos>` represents the end of each line
+    that is not blank. It suits text that is cut into words, as Penn Treebank and WikiText are.
 
     `text` as for `tokenize`.
 
@@ -85,7 +83,7 @@ def tokenize_lines(text: str | Iterable[str], *, split: str = "words") -> Iterat
 
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:
-    begun = False  # whether the line has held something so far
+    begun = False  # whether the line has a word so far
     for piece in pieces:
         for line in piece.splitlines(keepends=True):
             words = line.split()
@@ -99,7 +97,7 @@ def _lines(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _paragraphs(pieces: Iterable[str]) -> Iterator[str]:
-    held = ""  # white space at the end of a piece: more of it may follow
+    held = ""  # white space at the end of a piece, which the next piece may continue
     begun = False
     for piece in pieces:
         whole = held + piece
@@ -120,11 +118,11 @@ def read_text(
 ) -> Iterator[str]:
     """Read UTF-8 text files one after the other, in pieces that end at white space.
 
-    Gzip files are recognised by their first bytes, whatever they are called; a byte order
-    mark is dropped. A missing file, a folder, or an empty file is reported before anything is read.
+    Gzip files are recognised by their first bytes, not by their names; a byte order mark is
+    dropped. A missing file, a folder, or an empty file is reported before anything is read.
 
     Raises OSError if a file cannot be read, ValueError if it is empty or is not UTF-8 text;
-    the message tells the file, the byte (counted after unpacking) and what to do.
+    the message names the file, the byte (counted after unpacking) and the cure.
     """
     names: list[str | os.PathLike[str]]
     names = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
@@ -136,10 +134,10 @@ def read_text(
 
 
 def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
-    """Number the words that occur at least min_count times.
+    """Assign ids to the words that occur at least min_count times.
 
-    Id 0 is the most frequent word; words of equal count stand in the order of their first
-    appearance. Rarer words are left out of the corpus, so the words around them move together.
+    Id 0 is the most frequent word; words of equal count are in the order of their first appearance.
+    Rarer words are left out of the corpus, so the words around them become neighbours.
 
     Raises ValueError if nothing is left.
 
@@ -189,13 +187,13 @@ def subsample(
 ) -> np.ndarray:
     """Drop most of the occurrences of the most frequent words.
 
-    An occurrence of a word with the share f = count / total of the text stays with probability
+    An occurrence of a word with the share f = count / total of the text is kept with probability
 
         min(1, sqrt(threshold / f) + threshold / f)
 
     the rule of Mikolov's word2vec program, which differs from the one printed in the paper
-    (Mikolov et al. 2013, "Distributed Representations of Words and Phrases"). The window then
-    reaches further, past the words that tell little. threshold 0 keeps everything.
+    (Mikolov et al. 2013, "Distributed Representations of Words and Phrases"). Windows then reach
+    further, as frequent words no longer fill them. threshold 0 keeps everything.
 
     corpus (M,) ids, counts (V,) -> (M',) ids of the same dtype. rng: a Generator or a seed;
     None draws from numpy's global stream.

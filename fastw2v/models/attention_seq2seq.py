@@ -131,5 +131,7 @@ class AttentionSeq2seq(Seq2seq):
     [(2, 3), (2, 3)]
     """
 
+    encoder: AttentionEncoder
+    decoder: AttentionDecoder
     _encoder_class = AttentionEncoder
     _decoder_class = AttentionDecoder

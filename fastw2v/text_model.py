@@ -117,7 +117,9 @@ class TextModel:
         check_one_of("kind", kind, tuple(KINDS))
         self.kind, self.size, self.dropout = kind, size, dropout
         options = (dropout,) if kind == "better" else ()
-        self.model = KINDS[kind](len(self.words), size, size, *options, rng=rng)
+        self.model: RnnlmGen | BetterRnnlmGen = KINDS[kind](
+            len(self.words), size, size, *options, rng=rng
+        )
         self.word_to_id = {word: i for i, word in enumerate(self.words)}
 
     def ids(self, tokens: Iterable[str]) -> np.ndarray:

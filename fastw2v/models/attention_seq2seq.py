@@ -88,7 +88,12 @@ class AttentionDecoder(Decoder):
         return denc_hs
 
     def generate(
-        self, enc_hs: ArrayLike, start_id: int, sample_size: int, *, c: ArrayLike | None = None
+        self,
+        enc_hs: ArrayLike,
+        start_id: ArrayLike,
+        sample_size: int,
+        *,
+        c: ArrayLike | None = None,
     ) -> list[int]:
         """Return sample_size ids that follow start_id. enc_hs is (1, T_enc, H)."""
         return super().generate(enc_hs, start_id, sample_size, c=c)
@@ -101,7 +106,7 @@ class AttentionDecoder(Decoder):
         *,
         c: ArrayLike | None = None,
     ) -> NDArray[np.int64]:
-        """Generate for N rows at once: ids (N, sample_size). start_id: one for all, or (N,)."""
+        """Generate for N rows at once ids (N, sample_size). start_id: one for all, or (N,)."""
         return super().generate_batch(enc_hs, start_id, sample_size, c=c)
 
     def _begin(self, enc_hs, c):
@@ -131,5 +136,7 @@ class AttentionSeq2seq(Seq2seq):
     [(2, 3), (2, 3)]
     """
 
+    encoder: AttentionEncoder
+    decoder: AttentionDecoder
     _encoder_class = AttentionEncoder
     _decoder_class = AttentionDecoder

@@ -78,6 +78,7 @@ class PeekySeq2seq(Seq2seq):
     >>> model.backward()
     """
 
+    decoder: PeekyDecoder
     _decoder_class = PeekyDecoder
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastw2v._checks.ids import as_ids, as_native_ids
 from fastw2v._checks.numbers import as_above_zero, as_int, check_generator
@@ -27,7 +27,7 @@ class _Writer:
 
     def generate(
         self,
-        start_id: int,
+        start_id: ArrayLike,
         skip_ids: Iterable[int] | None = None,
         sample_size: int = 100,
         *,

@@ -149,7 +149,7 @@ class Decoder(RowGradHolder):
         return self.lstm.dh
 
     def generate(
-        self, h: ArrayLike, start_id: int, sample_size: int, *, c: ArrayLike | None = None
+        self, h: ArrayLike, start_id: ArrayLike, sample_size: int, *, c: ArrayLike | None = None
     ) -> list[int]:
         """Return sample_size ids after start_id, the likeliest one at each step. h is (1, H)."""
         _check_one_row("h", h, "generate_batch")
@@ -158,7 +158,7 @@ class Decoder(RowGradHolder):
     def generate_batch(
         self, h: NDArray[Any], start_id: ArrayLike, sample_size: int, *, c: ArrayLike | None = None
     ) -> NDArray[np.int64]:
-        """Generate for N rows at once: ids (N, sample_size). start_id: one for all, or (N,)."""
+        """Generate for N rows at once ids (N, sample_size). start_id: one for all, or (N,)."""
         ids = np.empty((len(h), as_int("sample_size", sample_size)), np.int64)
         xs = _as_id_per_row("start_id", start_id, len(h))
         if isinstance(self.embed, TimeEmbedding):
@@ -249,7 +249,7 @@ class Seq2seq(BaseModel):
         into_c = {"dc": self.decoder.lstm.dc} if self.hand_over_c else {}
         return self.encoder.backward(dstate, **into_c)
 
-    def generate(self, xs: ArrayLike, start_id: int, sample_size: int) -> list[int]:
+    def generate(self, xs: ArrayLike, start_id: ArrayLike, sample_size: int) -> list[int]:
         """Return the answer to one question (1, T): sample_size ids, without start_id."""
         _check_one_row("xs", xs, "generate_batch")
         state, c = self._encode(xs, train=False)

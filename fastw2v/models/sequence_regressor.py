@@ -61,7 +61,7 @@ class SequenceRegressor(BaseModel):
         kernel = init.random_normal((D, gates * H), **draw)
         recurrent = init.orthogonal((H, gates * H), **draw)
         bias = (init.unit_forget_bias if cell == "lstm" else init.zeros)(gates * H, dtype=dtype)
-        self.rnn = layer(kernel, recurrent, bias, dtype=dtype)
+        self.rnn: TimeRNN | TimeLSTM | TimeGRU = layer(kernel, recurrent, bias, dtype=dtype)
         self.affine = Affine(init.glorot_uniform((H, 1), **draw), np.zeros(1, dtype))
         self.params = self.rnn.params + self.affine.params
         self.grads = self.rnn.grads + self.affine.grads

@@ -33,7 +33,6 @@ from fastw2v.word2vec.schedule import (
     planned_block_size,
 )
 from fastw2v.word2vec.tables import (
-    _NO_COUNTS,
     HuffmanWays,
     Weights,
     alias_table,
@@ -52,7 +51,6 @@ __all__ = [
     "SHARED_NEGATIVES",
     "SHRINK",
     "SKIP_GRAM",
-    "_NO_COUNTS",
     "HuffmanWays",
     "Schedule",
     "Sums",

@@ -43,7 +43,7 @@ def tolerance(dtype):
 
 
 def by_layers(layer):
-    """Make the loss go layer by layer: one of its layers is somebody else's."""
+    """Make the loss run layer by layer, by replacing one of its layers."""
 
     class Own(SigmoidWithLoss):
         pass

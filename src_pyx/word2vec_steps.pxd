@@ -23,7 +23,7 @@ cdef extern from "word2vec_simd.h" nogil:
     void scores "fw_w2v_scores"(float* s, float** x, Py_ssize_t M, float** y, Py_ssize_t J,
                                 Py_ssize_t n) noexcept
     void update "fw_w2v_update"(float** x, Py_ssize_t M, float** y, Py_ssize_t J, const float* g,
-                                Py_ssize_t n, float* wait) noexcept
+                                Py_ssize_t n, float* sums) noexcept
     void mean "fw_w2v_mean"(float* h, float** x, Py_ssize_t M, float scale, Py_ssize_t n) noexcept
     void scores_of "fw_w2v_scores_of"(float* s, const float* h, float** y, Py_ssize_t J,
                                       Py_ssize_t n) noexcept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from fastw2v.text_model import TextModel
 from fastw2v.time_layers import TimeEmbedding, TimeLSTM, TimeSoftmaxWithLoss
 from fastw2v.trainer import RnnlmTrainer, Trainer
 from fastw2v.util import clip_grads, create_contexts_target, most_similar, preprocess
+
+if TYPE_CHECKING:
+    from typing_extensions import assert_type
 
 
 class Mine(BaseModel):
@@ -82,3 +85,20 @@ def others(corpus: NDArray[np.int32], path: str) -> None:
     fastw2v.set_num_threads(2)
     threads: int = fastw2v.get_num_threads()
     print(threads, fastw2v.build_info()["isa"], fastw2v.layers.MatMul(np.eye(2)).params)
+
+
+def neighbours(vectors: KeyedVectors) -> None:
+    """`assert_type` fails for Any, which an annotated variable would accept."""
+    assert_type(vectors.most_similar("a"), list[tuple[str, float]])
+    assert_type(vectors.most_similar(["a", ("b", 0.5)], [np.ones(3)]), list[tuple[str, float]])
+    assert_type(vectors.most_similar("a", topn=None), np.ndarray)
+    assert_type(vectors.most_similar_many(["a", "b"]), list[list[tuple[str, float]]])
+    assert_type(vectors.similar_by_word("a"), list[tuple[str, float]])
+    assert_type(vectors.similar_by_vector(np.ones(3), None), np.ndarray)
+    assert_type(vectors.most_similar_cosmul(["a"], ["b"]), list[tuple[str, float]])
+    assert_type(vectors["a"], np.ndarray)
+    assert_type(vectors.vectors, np.ndarray)
+    assert_type(vectors.similarity("a", "b"), float)
+    assert_type(vectors.doesnt_match(["a", "b"]), str)
+    assert_type(vectors.get_index("a"), int)
+    assert_type(vectors.get_vecattr("a", "count"), int | float | str)

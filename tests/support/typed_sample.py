@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,10 @@ from fastw2v.util import clip_grads, create_contexts_target, most_similar, prepr
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 Ids: TypeAlias = NDArray[np.integer[Any]]
+
+
+if TYPE_CHECKING:
+    from typing_extensions import assert_type
 
 
 class Mine(BaseModel):
@@ -164,3 +168,20 @@ def probabilities(scores: Floats) -> Floats:
 
 def initial(shape: tuple[int, int]) -> Floats:
     return glorot_uniform(shape, rng=0)
+
+
+def neighbours(vectors: KeyedVectors) -> None:
+    """`assert_type` fails for Any, which an annotated variable would accept."""
+    assert_type(vectors.most_similar("a"), list[tuple[str, float]])
+    assert_type(vectors.most_similar(["a", ("b", 0.5)], [np.ones(3)]), list[tuple[str, float]])
+    assert_type(vectors.most_similar("a", topn=None), np.ndarray)
+    assert_type(vectors.most_similar_many(["a", "b"]), list[list[tuple[str, float]]])
+    assert_type(vectors.similar_by_word("a"), list[tuple[str, float]])
+    assert_type(vectors.similar_by_vector(np.ones(3), None), np.ndarray)
+    assert_type(vectors.most_similar_cosmul(["a"], ["b"]), list[tuple[str, float]])
+    assert_type(vectors["a"], np.ndarray)
+    assert_type(vectors.vectors, np.ndarray)
+    assert_type(vectors.similarity("a", "b"), float)
+    assert_type(vectors.doesnt_match(["a", "b"]), str)
+    assert_type(vectors.get_index("a"), int)
+    assert_type(vectors.get_vecattr("a", "count"), int | float | str)

@@ -8,13 +8,10 @@ states of the random generators. A file is replaced as a whole or not at all.
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import warnings
-import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,8 +21,7 @@ from fastw2v import optimizer as optimizers
 from fastw2v._checks.arrays import check_writable
 from fastw2v._checks.numbers import as_number
 from fastw2v._core.build_info import build_info
-from fastw2v._files.atomic import replacing
-from fastw2v._files.npz import array_of, header_of
+from fastw2v._files import npz
 from fastw2v._rows.deferred import apply_all_pending
 
 __all__ = ["fingerprint", "load", "save"]
@@ -89,9 +85,7 @@ def save(
         "generators": generators,
         "hidden": hidden,
     }
-    text = np.frombuffer(json.dumps(about).encode("ascii"), np.uint8)
-    with replacing(os.fspath(name)) as file:
-        np.savez(file, about=text, **arrays)
+    npz.write(name, arrays, {"about": about})
 
 
 def load(
@@ -105,14 +99,12 @@ def load(
     name = os.fspath(name)
     if not os.path.exists(name):
         raise FileNotFoundError(f"No file: {name}")
-    with _reporting_damage(name, trainer_class):
-        archive = zipfile.ZipFile(name)
-    with archive:
-        with _reporting_damage(name, trainer_class):
-            damaged = archive.testzip()  # of all of it, before anything is changed
-            if damaged is not None:
-                raise ValueError(f"{damaged} is damaged")
-            about = json.loads(bytes(array_of(archive, "about.npy")))
+    expected = f"a file that {trainer_class.__name__}.save wrote"
+    cure = "train from the beginning, or take an earlier copy"
+    with npz.Archive(name, expected, cure) as archive:
+        archive.verify()  # all of it, before anything is changed
+        with archive.damage_reported():
+            about = archive.json("about")
             if about["format"] != _FORMAT:
                 raise ValueError(f"format {about['format']}")
             kinds = {"trainer": str(about["trainer"]), "model": str(about["model"])}
@@ -124,16 +116,16 @@ def load(
                     "the same kind"
                 )
         params, parts = _own_memory(model.params), dict(_parts(model))
-        with _reporting_damage(name, trainer_class):
-            shapes = [header_of(archive, f"param{i}.npy") for i in range(_count(archive, "param"))]
+        with archive.damage_reported():
+            headers = [archive.header(f"param{i}") for i in range(_count(archive, "param"))]
             needed = {*about["generators"], *(path for path, _ in about["hidden"])}
-        _check_params(name, shapes, params)
+        _check_params(name, headers, params)
         if missing := sorted(needed - parts.keys()):
             raise ValueError(
                 f"model: expected it to have {missing[0]}, as the model saved in {name}, got none; "
                 "build it with the same arguments and the same kind of rng"
             )
-        with _reporting_damage(name, trainer_class):
+        with archive.damage_reported():
             optimizer = _optimizer(archive, about, params)
             trainer = trainer_class(model, optimizer)
             counters = _counters(about["counters"], trainer)
@@ -143,7 +135,7 @@ def load(
             level = str(about["level"])
         apply_all_pending(*params)
         for i, W in enumerate(params):
-            W[...] = array_of(archive, f"param{i}.npy")
+            W[...] = archive.array(f"param{i}")
     for path, letter, array in hidden:
         setattr(parts[path], letter, array)
     for path, state in generators:
@@ -162,36 +154,21 @@ def load(
     return trainer, position
 
 
-@contextmanager
-def _reporting_damage(name: str, trainer_class: type[Any]) -> Iterator[None]:
-    """Report any error of reading an archive as that of a damaged or foreign file."""
-    try:
-        yield
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # zipfile, numpy and json each have several of their own
-        raise ValueError(
-            f"{name}: expected a file that {trainer_class.__name__}.save wrote, got a damaged or "
-            f"foreign one ({type(error).__name__}: {error}); train from the beginning, or take "
-            "an earlier copy"
-        ) from error
-
-
-def _count(archive: zipfile.ZipFile, what: str) -> int:
-    """Return the number of arrays what0.npy, what1.npy and so on."""
-    names = set(archive.namelist())
-    return next(i for i in itertools.count() if f"{what}{i}.npy" not in names)
+def _count(archive: npz.Archive, what: str) -> int:
+    """Return the number of arrays named what0, what1 and so on."""
+    names = set(archive.names)
+    return next(i for i in itertools.count() if f"{what}{i}" not in names)
 
 
 def _check_params(
-    name: str, shapes: list[tuple[tuple[int, ...], np.dtype[Any]]], params: list[NDArray[Any]]
+    name: str, headers: list[tuple[tuple[int, ...], np.dtype[Any]]], params: list[NDArray[Any]]
 ) -> None:
-    if len(shapes) != len(params):
+    if len(headers) != len(params):
         raise ValueError(
-            f"{name}: expected {len(params)} weights, got {len(shapes)}; build the model with the "
+            f"{name}: expected {len(params)} weights, got {len(headers)}; build the model with the "
             "arguments it was saved with"
         )
-    for i, ((shape, dtype), W) in enumerate(zip(shapes, params, strict=True)):
+    for i, ((shape, dtype), W) in enumerate(zip(headers, params, strict=True)):
         check_writable(f"params[{i}]", W)
         if (shape, dtype) != (W.shape, W.dtype):
             raise ValueError(
@@ -200,7 +177,7 @@ def _check_params(
             )
 
 
-def _optimizer(archive: zipfile.ZipFile, about: dict[str, Any], params: list[NDArray[Any]]) -> Any:
+def _optimizer(archive: npz.Archive, about: dict[str, Any], params: list[NDArray[Any]]) -> Any:
     """Return the saved optimizer, with its settings and its state arrays."""
     if about["optimizer"] not in optimizers.__all__:
         raise ValueError(f"no optimizer {about['optimizer']}")
@@ -213,7 +190,7 @@ def _optimizer(archive: zipfile.ZipFile, about: dict[str, Any], params: list[NDA
     for state in about["states"]:
         if state not in optimizer._states:
             raise ValueError(f"optimizer state {state}")
-        arrays = [array_of(archive, f"{state}{i}.npy") for i in range(_count(archive, state))]
+        arrays = [archive.array(f"{state}{i}") for i in range(_count(archive, state))]
         found = [(array.shape, array.dtype.kind) for array in arrays]
         if found != [(W.shape, "f") for W in params]:
             raise ValueError(f"optimizer state {state} is of other weights")
@@ -233,11 +210,11 @@ def _counters(saved: dict[str, Any], trainer: Any) -> dict[str, Any]:
     return counters
 
 
-def _hidden(archive: zipfile.ZipFile, saved: Any) -> list[tuple[str, str, NDArray[Any]]]:
+def _hidden(archive: npz.Archive, saved: Any) -> list[tuple[str, str, NDArray[Any]]]:
     """Return (path of a layer, attribute, array) for each hidden state."""
     hidden = []
     for i, (path, letter) in enumerate(saved):
-        array = array_of(archive, f"hidden{i}.npy")
+        array = archive.array(f"hidden{i}")
         if letter not in ("h", "c") or array.dtype.kind != "f":
             raise ValueError(f"hidden state {letter} of {array.dtype}")
         hidden.append((path, letter, array))
@@ -254,13 +231,12 @@ def _generators(saved: dict[str, Any], parts: dict[str, Any]) -> list[tuple[str,
     return generators
 
 
-def _position(archive: zipfile.ZipFile, about: dict[str, Any]) -> dict[str, Any]:
+def _position(archive: npz.Archive, about: dict[str, Any]) -> dict[str, Any]:
     """Return the position of the fit and its random state; between two fits the latter alone."""
     position = {key: _filled(value) for key, value in about["position"].items()}
-    for member in archive.namelist():
+    for member in archive.names:
         if member.startswith("position_"):
-            key = member.removeprefix("position_").removesuffix(".npy")
-            position[key] = array_of(archive, member)
+            position[member.removeprefix("position_")] = archive.array(member)
     position["random"] = _filled(about["random"])
     np.random.RandomState().set_state(position["random"])
     return position

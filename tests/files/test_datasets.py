@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastw2v import datasets
+from fastw2v._files import text as text_files
 from fastw2v.datasets import (
     build_corpus,
     builtin,
@@ -21,7 +22,6 @@ from fastw2v.datasets import (
     subsample,
     tokenize,
 )
-from fastw2v.datasets import text as text_module
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_pieces_never_cut_a_word_or_a_character(tmp_path_factory, text, piece):
     path = tmp_path_factory.mktemp("pieces") / "text"
     path.write_bytes(text.encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_module, "_PIECE", piece)
+        patch.setattr(text_files, "_STEP_BYTES", piece)
         pieces = list(read_text(path))
     assert "".join(pieces) == text
     assert list(tokenize(pieces, split="blanks")) == text.split()
@@ -104,7 +104,7 @@ def test_bad_files_name_file_byte_and_cure(tmp_path, content, message):
 
 
 def test_byte_of_an_error_beyond_the_first_piece(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_module, "_PIECE", 7)
+    monkeypatch.setattr(text_files, "_STEP_BYTES", 7)
     path = tmp_path / "long.txt"
     path.write_bytes("語 ".encode() * 20 + b"\xff")
     with pytest.raises(ValueError, match="byte 80: 0xff"):

@@ -33,7 +33,7 @@ def test_lines_are_pairs(file):
 def test_pieces_may_end_inside_a_line(file, monkeypatch):
     expected = [(f"number {k}", f"番号 {k}") for k in range(40)]
     path = file("".join(f"{a}\t{b}\n" for a, b in expected))
-    monkeypatch.setattr("fastw2v.datasets.text._PIECE", 7)
+    monkeypatch.setattr("fastw2v._files.text._STEP_BYTES", 7)
     assert read_pairs(path) == expected
 
 

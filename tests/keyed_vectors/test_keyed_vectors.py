@@ -4,9 +4,7 @@ import gzip
 import os
 import pickle
 import stat
-import sys
 import tracemalloc
-import types
 
 import numpy as np
 import pytest
@@ -15,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fastw2v import _kernels
+from fastw2v._files import book_pickle as book_pickle_reader
 from fastw2v._files import word2vec_format as file_format
-from fastw2v.keyed_vectors import KeyedVectors
-from fastw2v.keyed_vectors import vectors as search
+from fastw2v.keyed_vectors import KeyedVectors, search
+from fastw2v.keyed_vectors import vectors as vectors_module
 
 WORDS = ["sun", "größer", "日本", "a_b"]
 TABLE = np.array(
@@ -86,7 +85,7 @@ def test_empty_vectors():
 def test_from_words_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match="words: expected one word for each of the 2 rows, got 1"):
         KeyedVectors.from_words(["a"], np.ones((2, 2)))
-    with pytest.raises(ValueError, match="words: 'a' stands for row 0 and for row 2"):
+    with pytest.raises(ValueError, match="words: 'a' is listed for row 0 and for row 2"):
         KeyedVectors.from_words(["a", "b", "a"], np.ones((3, 2)))
     with pytest.raises(TypeError, match="words: expected str, got int for row 1"):
         KeyedVectors.from_words(["a", 1], np.ones((2, 2)))
@@ -186,7 +185,7 @@ def test_words_are_written_by_falling_count(tmp_path):
     vectors.save_word2vec_format(path, sort_attr="none")
     assert path.read_bytes() == b"3 1\na 1.0\nb 2.0\nc 3.0\n"
     for wrong, error, message in (
-        ({"fvocab": counts, "sort_attr": "none"}, ValueError, "no 'none' to be written, there are"),
+        ({"fvocab": counts, "sort_attr": "none"}, ValueError, "words with 'none' to write, got"),
         ({"total_vec": 2}, ValueError, "total_vec: expected at least 3, got 2"),
         ({"prefix": None}, TypeError, "prefix: expected str"),
         ({"prefix": "a "}, ValueError, "'a a' of row 0 is empty or holds white space"),
@@ -395,22 +394,22 @@ ONE = FLOATS[0].tobytes()
         (b"5 999999999\na 1\n", "the header says 5 rows of 999999999 numbers"),
         (b"999999999999 300\na 1 2\n", "which take .* bytes or more, but only 6 follow"),
         (b"1000000 300\na " + ONE, "which take .* bytes or more, but only 10 follow"),
-        (b"2 2\na 1 2\nb 3 4\nc 5 6\n", "row 3, byte 16: goes on after the last row"),
+        (b"2 2\na 1 2\nb 3 4\nc 5 6\n", "row 3, byte 16: data follows the last row"),
         (b"2 2\na 1 2\nbxxxxxxxx 4\n", "row 2, byte 10: expected a word and 2 numbers, got 1"),
         (b"2 2\na 1 2\nb 3 4 5\n", "row 2, byte 10: expected a word and 2 numbers, got 3"),
         (b"2 2\na 1 2\nb 0 4 5\n", "row 2, byte 10: expected a word and 2 numbers, got 3"),
         (b"2 2\na 1 2\nb 3 x4\n", "row 2, byte 10: 'x4' is not a number"),
         (b"2 2\na 1 q2\nb 3 4\n", "row 1, byte 4: 'q2' is not a number"),
         (b"2 2\na 1 2\nb 3 1_0\n", "row 2, byte 10: '1_0' is not a number"),
-        (b"2 2\na 1 2\na 3 4\n", "row 2, byte 10: 'a' stands in row 1 already"),
+        (b"2 2\na 1 2\na 3 4\n", "row 2, byte 10: 'a' is listed in row 1 already"),
         (b"2 2\na 1 2\nb nan 4\n", "row 2, byte 10: holds nan, expected finite"),
         (b"2 2\na 1 2\nb 3 -1e99\n", "row 2, byte 10: holds -inf, expected finite"),
         (b"2 2\na 1 2.00000000000\n", "row 2, byte 22: ends before row 2"),
         (b"a 1 2\n\nb 3 4\n", "row 2, byte 6: the line is empty"),
         (b"a 1 2\nb 3\n", "row 2, byte 6: expected a word and 2 numbers, got 1"),
         (b"2 2\na " + ONE + b"bcdef " + ONE[:4], "row 2, byte 14: ends before row 2"),
-        (b"2 2\na " + ONE + b"b " + ONE + b"c ", "row 3, byte 24: goes on after the last row"),
-        (b"2 2\na " + ONE + b"a " + ONE, "row 2, byte 14: 'a' stands in row 1 already"),
+        (b"2 2\na " + ONE + b"b " + ONE + b"c ", "row 3, byte 24: data follows the last row"),
+        (b"2 2\na " + ONE + b"a " + ONE, "row 2, byte 14: 'a' is listed in row 1 already"),
         (b"2 2\na " + ONE + b" " + ONE + b"b", "row 2, byte 14: the word is empty"),
         (b"1 2\na \0\0\xc0\x7f\0\0\0\0", "row 1, byte 4: holds nan"),
         (b"1 2\na" + b"\1" * 5000 + b" " + ONE, "row 1, byte 4: no blank within 4096 bytes"),
@@ -506,20 +505,17 @@ def test_missing_file_and_folder(tmp_path):
 
 @pytest.fixture
 def book_pickle(tmp_path, monkeypatch):
-    """A function that stores `content` as ch04/train.py does, and its file's name.
+    """Return a function that stores `content` as ch04/train.py does and returns the file's name.
 
-    The unpickler has tests of its own; here it only has to be the one that is asked.
+    Its attribute `asked` lists the names that the reader of book pickles was called with.
     """
     asked = []
 
     def load_book_pickle(name):
         asked.append(name)
-        with open(name, "rb") as stream:
-            return pickle.load(stream)
+        return book_pickle_reader.load_book_pickle(name)
 
-    module = types.ModuleType("fastw2v.base_model")
-    module.load_book_pickle = load_book_pickle
-    monkeypatch.setitem(sys.modules, "fastw2v.base_model", module)
+    monkeypatch.setattr(vectors_module, "load_book_pickle", load_book_pickle)
     path = tmp_path / "cbow_params.pkl"
 
     def store(**content):

@@ -125,7 +125,7 @@ def test_adding_and_setting(ours, theirs):
     assert ours.get_vecattr("w2", "count") == theirs.get_vecattr("w2", "count")
     before = ours.vectors.copy()
     for keys, rows, message in (
-        (["q", "q"], new[:2], "stands for row 0 and for row 1"),
+        (["q", "q"], new[:2], "is listed for row 0 and for row 1"),
         (["q"], np.ones((1, 21)), "expected shape"),
         (["q", "r"], new, "expected one word for each of the 3 rows"),
     ):
@@ -303,8 +303,8 @@ def test_our_own_format_is_not_trusted(ours, tmp_path):
         (whole.replace(b"<f4", b"|O8", 1), "header is damaged"),
         (whole.replace(b"[300, 20]", b"[301, 20]", 1), "301|do not fit|cut off"),
         (whole.replace(b"[300, 20]", b"[-30, 20]", 1), "header is damaged"),
-        (whole.replace(b"w299", b"w298", 1), "a word stands twice"),
-        (whole.replace(b"KeyedVectors", b"OtherContent", 1), "holds a OtherContent"),
+        (whole.replace(b"w299", b"w298", 1), "a word is listed twice"),
+        (whole.replace(b"KeyedVectors", b"OtherContent", 1), "got a OtherContent"),
     ):
         assert content != whole
         path.write_bytes(content)

@@ -38,7 +38,7 @@ from fastw2v.text_model import TextModel
 from fastw2v.trainer import Trainer
 from fastw2v.util import create_contexts_target
 from fastw2v.word2vec import WeightDelta, weight_delta
-from fastw2v.word2vec.training import read_ids
+from fastw2v.word2vec.saving import read_ids
 
 BOOK = DATA / "book_files"
 ERRORS = (OSError, ValueError)  # what a reader may raise for a file, and nothing else

@@ -72,7 +72,7 @@ class _Optimizer:
     _rule = ""  # its name in the kernels
     row_sparse: bool = False
     _replay: Replay | None = None  # deferred updates; None as long as there were none
-    _steps: dict[int, KnownStep | None] | None = None  # to repeat, by place in the list
+    _steps: Any = None  # the KnownStep of each place in the list, or None for it, in a dict
 
     def update(self, params: Sequence[NDArray[Any]], grads: Sequence[NDArray[Any]]) -> None:
         """Change each array of params in place by its gradient, which is only read.
@@ -89,21 +89,21 @@ class _Optimizer:
         """Take one step. trusted: whether the gradients' lists of rows are trusted: `RowGrad`."""
         grads, known = self._checked(params, grads)
         scalars = self._scalars()
-        states = self._made_states(params)
+        if None in known:
+            self._make_states(params)
+        states = [getattr(self, name) for name in self._states]
         if self._replay is None and self.row_sparse:
             self._replay = Replay(self._rule)
-        if self._steps is None:
-            self._steps = {}
         replay, tables = self._replay, [None] * len(grads)
-        row_scalars = self._row_scalars(*scalars)
-        if replay is not None:
-            idle_scalars = self._idle_scalars(*scalars)
-            tables = replay.begin(params, grads, states, scalars[0], idle_scalars)
+        if replay is None:
+            apply_all_pending(*params)  # of other optimizers
+        else:
+            row_scalars, idle_scalars = self._row_scalars(*scalars), self._idle_scalars(*scalars)
+            tables = replay.begin(params, grads, states, row_scalars, idle_scalars)
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
             table, step = tables[i], known[i]
-            if table is not None and table.update(w, g, row_scalars):
+            if table is not None and table.update(w, g):
                 continue
-            apply_all_pending(w)
             if step is not None:
                 step.run(scalars)
             else:
@@ -145,12 +145,15 @@ class _Optimizer:
     def _known_step(self, i: int, w: Any, g: Any) -> KnownStep | None:
         """Return the earlier step of place i if it had these arrays and the present states."""
         step = self._steps.get(i) if self._steps else None
-        if step is None:
+        if step is None or step.w is not w or step.g is not g or not w.flags.writeable:
             return None
-        lists = [getattr(self, name) for name in self._states]
-        if any(arrays is None or len(arrays) <= i for arrays in lists):
-            return None
-        return step if step.is_of(w, [arrays[i] for arrays in lists], g) else None
+        for name, state in zip(self._states, step.states, strict=True):
+            arrays = getattr(self, name)
+            if arrays is None or len(arrays) <= i or arrays[i] is not state:
+                return None
+            if not state.flags.writeable:
+                return None
+        return step
 
     def _check_states(self, params: Sequence[NDArray[Any]]) -> None:
         """Check that the state arrays of earlier updates fit the parameters."""
@@ -168,17 +171,18 @@ class _Optimizer:
                 if state.shape != w.shape:
                     check_shape(f"params[{i}]", w, state.shape, "that of the earlier updates")
 
-    def _made_states(self, params: Sequence[NDArray[Any]]) -> list[list[NDArray[Any]]]:
-        """Return the lists of state arrays, which begin as zeros, in the dtype of the step."""
+    def _make_states(self, params: Sequence[NDArray[Any]]) -> None:
+        """Make the state arrays of zeros at the first step; give them the dtype of the step."""
+        if self._steps is None:
+            self._steps = {}
         for name in self._states:
             arrays = getattr(self, name)
             if arrays is None:
                 arrays = [np.zeros_like(w, dtype_of(w), subok=False) for w in params]
                 setattr(self, name, arrays)
             for i, w in enumerate(params):
-                if arrays[i].dtype != w.dtype and arrays[i].dtype != dtype_of(w):
+                if arrays[i].dtype != dtype_of(w):
                     arrays[i] = arrays[i].astype(dtype_of(w))
-        return [getattr(self, name) for name in self._states]
 
     def _scalars(self) -> tuple[float, ...]:
         """Return the scalars of the next step as the rule's kernel takes them, the rate first."""

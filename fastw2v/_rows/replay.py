@@ -102,7 +102,7 @@ class Table:
         n_parts = threads.parts(work * W.shape[1] * _NS)
         _REPLAY[W.dtype](
             replay.rule, W, *self.kernel_states, self.applied, self.rows, self.since, n_rows,
-            replay.rates[W.dtype], replay.low, replay.high, replay.n_steps, *replay.scalars,
+            replay.rates[W.dtype], replay.low, replay.high, replay.n_steps, *replay.idle_scalars,
             n_parts,
         )  # fmt: skip
 
@@ -114,7 +114,7 @@ class Table:
                 self.apply_pending(np.arange(start, min(start + _BLOCK, len(self.applied))))
 
     @_locked
-    def update(self, W: NDArray[Any], grad: NDArray[Any], scalars: Sequence[float]) -> bool:
+    def update(self, W: NDArray[Any], grad: NDArray[Any]) -> bool:
         """Take the present step for the rows that the gradient lists, and defer it for the others.
 
         Return False if the step cannot be deferred: the caller then updates the whole table, whose
@@ -136,8 +136,9 @@ class Table:
         W = as_table(W)
         n_parts = threads.parts(n_rows * W.shape[1] * _NS)
         _UPDATE[W.dtype](
-            replay.rule, W, *self.kernel_states, g, packed, rows, n_rows, *scalars, n_parts
-        )
+            replay.rule, W, *self.kernel_states, g, packed, rows, n_rows, *replay.row_scalars,
+            n_parts,
+        )  # fmt: skip
         return True
 
 
@@ -154,7 +155,8 @@ class Replay:
         self.tables: list[Table | None] = []  # one place for each parameter
         self.params: list[int] = []  # ids of these parameters
         self.n_steps = 0  # that all rows have to be brought to
-        self.scalars: tuple[float, ...] = ()
+        self.row_scalars: tuple[float, ...] = ()  # of the present step
+        self.idle_scalars: tuple[float, ...] = ()  # of all pending steps
         self.rates = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
         self.low = self.high = 0.0  # of these learning rates
         self.may_defer = True  # in the present step
@@ -165,13 +167,14 @@ class Replay:
         params: Sequence[NDArray[Any]],
         grads: Sequence[NDArray[Any]],
         states: Sequence[Sequence[NDArray[Any]]],
-        lr: float,
-        scalars: tuple[float, ...],
+        row_scalars: tuple[float, ...],
+        idle_scalars: tuple[float, ...],
     ) -> list[Table | None]:
         """Begin a step; return the table of each parameter, or None where rows are not deferred.
 
-        states: the lists of state arrays. scalars: the three that a step without gradient takes
-        beside the learning rate.
+        states: the lists of state arrays. row_scalars: the four of a step of rows with gradient,
+        the learning rate first; idle_scalars: the three, beside the rate, of one without gradient.
+        Parameters without a table are up to date then.
         """
         key = [id(W) for W in params]
         if key != self.params:
@@ -195,19 +198,22 @@ class Replay:
             if suits:
                 table = Table(self, W, mine)
             self.tables[i] = table
-            if table is not None and self.defers and TABLES.get(key[i]) is not table:
+            if table is None:
+                apply_all_pending(W)
+            elif self.defers and TABLES.get(key[i]) is not table:
                 apply_all_pending(W)  # another optimizer's steps come first
                 TABLES[key[i]] = table
-        self._note_step(lr, scalars)
+        self.row_scalars = row_scalars
+        self._note_step(row_scalars[0], idle_scalars)
         return self.tables
 
     def _note_step(self, lr: float, scalars: tuple[float, ...]) -> None:
         """Keep what a later replay of this step needs, and decide whether it may be deferred."""
         if not self.defers:
             return
-        if scalars != self.scalars or self.n_steps == _HISTORY:
+        if scalars != self.idle_scalars or self.n_steps == _HISTORY:
             self._restart()
-            self.scalars = scalars
+            self.idle_scalars = scalars
         if self.n_steps == len(self.rates[np.dtype(np.float64)]):
             for kind, rates in self.rates.items():
                 self.rates[kind] = np.concatenate([rates, np.zeros(max(1024, len(rates)), kind)])

@@ -55,8 +55,9 @@ def update_whole(
         if rows[0] is None or any(row is None or not row.flags.carray for row in rows[1:-1]):
             _update_copies(kernel, w, states, g, scalars)
             return None
-    kernel(*rows, mark, *scalars, threads.parts(w.size * _NS[rule]))
-    return KnownStep(kernel, _NS[rule], arrays, rows) if all(map(_is_plain, arrays)) else None
+    ns = w.size * _NS[rule]
+    kernel(*rows, mark, *scalars, threads.parts(ns))
+    return KnownStep(kernel, ns, arrays, rows) if all(map(_is_plain, arrays)) else None
 
 
 def _update_listed(
@@ -107,26 +108,19 @@ def _update_copies(
 class KnownStep:
     """A step that can be repeated with the same arrays without new checks, as most steps are.
 
-    arrays: the parameter, its states and its gradient; rows: the same as the kernel takes them. It
-    holds the arrays, so that their identity is certain.
+    w, states, g: the arrays, which it holds so that their identity is certain. rows: the same as
+    the kernel takes them. ns: serial nanoseconds of the pass.
     """
 
-    __slots__ = ("arrays", "kernel", "ns", "rows")
+    __slots__ = ("g", "kernel", "ns", "rows", "states", "w")
 
     def __init__(self, kernel: Any, ns: float, arrays: list[Any], rows: list[Any]) -> None:
-        self.kernel, self.ns, self.arrays, self.rows = kernel, ns, arrays, rows
-
-    def is_of(self, w: NDArray[Any], states: Sequence[Any], g: NDArray[Any]) -> bool:
-        """Return whether these are the arrays of the step, and still writable."""
-        *written, gradient = self.arrays
-        return gradient is g and all(
-            known is array and array.flags.writeable
-            for known, array in zip(written, (w, *states), strict=True)
-        )
+        self.kernel, self.ns, self.rows = kernel, ns, rows
+        self.w, *self.states, self.g = arrays
 
     def run(self, scalars: Sequence[float]) -> None:
         """Take the step again."""
-        self.kernel(*self.rows, None, *scalars, threads.parts(self.arrays[0].size * self.ns))
+        self.kernel(*self.rows, None, *scalars, threads.parts(self.ns))
 
 
 def _is_plain(array: NDArray[Any]) -> bool:

@@ -53,7 +53,7 @@ REVEALED = {
     "Word2Vec(vector_size=8).syn1neg": "ndarray",
     "Word2Vec.load('model')": "Word2Vec",
     "Word2Vec(vector_size=8).epoch_losses": "list[float]",
-    "KeyedVectors(8).most_similar('a')": "list[tuple[Any, float]]",
+    "KeyedVectors(8).most_similar('a')": "list[tuple[str, float]]",
     "KeyedVectors(8)['a']": "ndarray",
     "KeyedVectors(8).vectors": "ndarray",
     "KeyedVectors(8).key_to_index": "dict[",

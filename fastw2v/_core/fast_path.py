@@ -30,7 +30,7 @@ def is_unmodified(thing: object, kind: type, methods: Iterable[str] = STEP) -> b
     """Return whether `thing` is exactly a `kind`, no subclass, and none of `methods` is patched."""
     if type(thing) is not kind:
         return False
-    attributes = vars(thing)
+    attributes = thing.__dict__
     for name in methods:  # noqa: SIM110  # a generator would cost more than the question
         if name in attributes:
             return False
@@ -39,7 +39,7 @@ def is_unmodified(thing: object, kind: type, methods: Iterable[str] = STEP) -> b
 
 def is_patched(thing: object, methods: Iterable[str] = STEP) -> bool:
     """Return whether one of `methods` was assigned to this one object."""
-    attributes = vars(thing)
+    attributes = thing.__dict__
     for name in methods:  # noqa: SIM110
         if name in attributes:
             return True
@@ -58,7 +58,7 @@ def is_defined_in(kind: type, package: str) -> bool:
 
 def method_is_from(thing: object, name: str, package: str) -> bool:
     """Return whether method `name` of an object, perhaps inherited, was written in `package`."""
-    if name in vars(thing):
+    if name in thing.__dict__:
         return False
     module = getattr(getattr(type(thing), name), "__module__", "")
     return f"{module}.".startswith(f"{package}.")

@@ -1,4 +1,4 @@
-"""What a training of word2vec is: its tables, its text, its settings.
+"""A training of word2vec as the kernel sees it: tables, text, settings.
 
 V words, N ids of the corpus, END = -1 between sentences. A block is a fixed number of positions of
 the corpus. Tables have rows of `ld` floats. A stripe of columns is a job of its own, a copy whose

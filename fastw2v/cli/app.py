@@ -25,7 +25,11 @@ environment: FASTW2V_NUM_THREADS threads to use (else OMP_NUM_THREADS, else all 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line `argv` (None: that of the process) and return the exit code."""
+    """Run the command line `argv` (None: that of the process) and return the exit code.
+
+    >>> main(["similar", "no_such_file", "word"])  # one line on stderr says why
+    1
+    """
     try:
         args = _parser().parse_args(argv)
     except SystemExit as stop:  # --help, --version, wrong usage

@@ -25,7 +25,7 @@ from fastw2v.datasets import sequence
 from fastw2v.datasets.builtin import builtin_corpus, builtin_text
 from fastw2v.datasets.pairs import kanji_numbers, kanji_numeral, read_pairs
 from fastw2v.datasets.skip_grams import NumberedWords, build_vocab, skip_gram_batches
-from fastw2v.datasets.skip_grams import Vocabulary as Vocabulary  # its name up to version 0.1
+from fastw2v.datasets.skip_grams import Vocabulary  # the name of NumberedWords up to version 0.1
 from fastw2v.datasets.text import (
     Corpus,
     build_corpus,
@@ -38,6 +38,7 @@ from fastw2v.datasets.text import (
 __all__ = [
     "Corpus",
     "NumberedWords",
+    "Vocabulary",
     "build_corpus",
     "build_vocab",
     "builtin_corpus",

@@ -24,7 +24,12 @@ _LEAST_WORDS = 10_000
 
 
 def builtin_corpus() -> list[str]:
-    """Return the words of `builtin_text`, for `build_corpus`, within a few seconds."""
+    """Return the words of `builtin_text`, for `build_corpus`, within a few seconds.
+
+    >>> words = builtin_corpus()
+    >>> len(words) > 100_000, "list" in words
+    (True, True)
+    """
     return list(tokenize(builtin_text()))
 
 
@@ -33,6 +38,9 @@ def builtin_text() -> str:
 
     Files that cannot be read or parsed are left out. If the standard library comes without sources
     (some frozen or embedded Pythons), the topics that can be imported are used.
+
+    >>> "list" in builtin_text()
+    True
 
     Raises FileNotFoundError if there are fewer than about 10,000 words.
     """

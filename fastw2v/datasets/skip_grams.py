@@ -23,6 +23,10 @@ class NumberedWords(NamedTuple):
     """The words of a text as ids, and the numbering: the result of `build_vocab`.
 
     ids (M,) int32, counts (V,) int64, word_to_id {str: int}, id_to_word {int: str}.
+
+    >>> text = build_vocab("to be or not to be".split(), 3)
+    >>> isinstance(text, NumberedWords), text.id_to_word[1], text.counts.tolist()
+    (True, 'to', [2, 2, 2])
     """
 
     ids: np.ndarray[Any, np.dtype[np.int32]]

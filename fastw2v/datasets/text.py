@@ -29,6 +29,10 @@ class Corpus(NamedTuple):
     """A text as ids, and the numbering of its words: the result of `build_corpus`.
 
     corpus (M,) int32 ids, word_to_id {str: int}, id_to_word {int: str}, counts (V,) int64.
+
+    >>> text = build_corpus(["to", "be", "or", "not", "to", "be"])
+    >>> isinstance(text, Corpus), text.corpus.tolist(), text.counts.tolist()
+    (True, [0, 1, 2, 3, 0, 1], [2, 2, 1, 1])
     """
 
     corpus: np.ndarray[Any, np.dtype[np.int32]]
@@ -123,6 +127,11 @@ def read_text(
 
     Raises OSError if a file cannot be read, ValueError if it is empty or is not UTF-8 text;
     the message names the file, the byte (counted after unpacking) and the cure.
+
+    >>> with open("words.txt", "w") as file:
+    ...     _ = file.write("to be or not to be")
+    >>> "".join(read_text("words.txt"))
+    'to be or not to be'
     """
     names: list[str | os.PathLike[str]]
     names = [paths] if isinstance(paths, str | os.PathLike) else list(paths)

@@ -52,6 +52,10 @@ class EncodedCorpus:
     ids (N,) int32 holds the ids of words and -1 between sentences, in memory or mapped from a
     file. n_words is the number of words among the ids; n_raw_words and n_sentences describe the
     text they were made from.
+
+    >>> corpus = EncodedCorpus(np.array([1, 0, -1], np.int32), 2, 3, 1)
+    >>> corpus.n_words, corpus.n_raw_words, corpus.n_sentences
+    (2, 3, 1)
     """
 
     ids: NDArray[np.int32]

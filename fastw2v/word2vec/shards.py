@@ -146,6 +146,10 @@ class TrainedIds(NamedTuple):
     """The result of `train_ids`: the mean loss per pair, NaN without a pair, and the position.
 
     stop is the position behind the last word that was trained on, the `start` of the next call.
+
+    >>> loss, stop = TrainedIds(loss=0.5, stop=3)
+    >>> stop
+    3
     """
 
     loss: float

@@ -27,7 +27,8 @@ import numpy as np
 
 import harness
 from fastw2v import models, optimizer, trainer
-from fastw2v._rows import replay
+from fastw2v._training import deferral
+from fastw2v._training.fit_loop import FitLoop
 from harness import Row, Task
 
 H, WINDOW, N, K = 100, 5, 100, 5
@@ -68,14 +69,15 @@ class Ours:
         np.random.seed(6)
         self.model = models.CBOW(V, H, WINDOW, self.words.corpus())
         self.optimizer = optimizer.Adam()
-        fewest, replay._FEWEST = replay._FEWEST, 1 << 60 if every_row else replay._FEWEST
+        fewest = deferral._FEWEST
+        deferral._FEWEST = 1 << 60 if every_row else fewest
         try:
             run = trainer.Trainer(self.model, self.optimizer)
             # What `fit` does around its steps; here they are asked for one by one.
-            self.fit = trainer._Fit(run, None, None, 0, 1, False)
+            self.fit = FitLoop(run, None, None, 0, 1, False)
             self.fit.__enter__()
         finally:
-            replay._FEWEST = fewest
+            deferral._FEWEST = fewest
         for _ in range(0, warm_up, 100):
             self.step(*self.words.batches(min(warm_up, 100)))
         self.first = float(self.fit.last_loss)

@@ -1,21 +1,21 @@
-"""fastw2v: the layers of Deep Learning from Scratch 2, compiled.
+"""The layers of Deep Learning from Scratch 2, compiled, and word2vec for whole corpora.
 
-| name | what it is |
+| name | content |
 |---|---|
 | `layers`, `functions`, `negative_sampling_layer` | the book's layers |
-| `time_layers`, `attention_layer` | those for sequences (N, T, ...) |
+| `time_layers`, `attention_layer` | the book's layers for sequences (N, T, ...) |
 | `candidate_sampling` | NCE and sampled softmax |
 | `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
-| `Word2Vec`, `KeyedVectors` | word vectors for whole corpora, in gensim's shape |
-| `word2vec` | the steps that `Word2Vec` is made of |
+| `Word2Vec`, `KeyedVectors` | word vectors for whole corpora, with gensim's interface |
+| `word2vec` | the steps of `Word2Vec`, for corpora in several parts |
 | `models` | the book's models, NCESkipGram, SequenceRegressor, CharTranslator |
-| `text_model` | language models with their words |
+| `text_model` | language models with their vocabulary |
 | `keras` | weights from and to Keras, a summary of a model |
 | `datasets`, `init`, `keyed_vectors` | text, initial weights, word vectors and their files |
-| `reference` | the same in plain numpy: what every result is compared with |
-| `install`, `uninstall` | serve the book's imports (`common.layers`, ...) from here |
-| `set_num_threads`, `get_num_threads`, `build_info` | the machine |
-| `RowGrad` | the gradient of a table, which knows its touched rows |
+| `reference` | the same in plain numpy, with which every result is compared |
+| `install`, `uninstall` | the drop-in, which serves the book's imports (`common.layers`, ...) |
+| `set_num_threads`, `get_num_threads`, `build_info` | threads, and facts about this build |
+| `RowGrad` | the gradient of a table, with a list of its touched rows |
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastw2v._core import lazy_modules
 from fastw2v._core.build_info import build_info
+from fastw2v._core.moved_modules import forward_old_names
 from fastw2v._core.threads import get_num_threads, set_num_threads
 from fastw2v._rows.row_grad import RowGrad
 from fastw2v._version import __version__
@@ -69,11 +70,13 @@ if TYPE_CHECKING:
     from fastw2v.keyed_vectors import KeyedVectors
     from fastw2v.word2vec import Word2Vec
 
+forward_old_names()
+
 _DROPIN = ("install", "uninstall", "load_ipython_extension", "unload_ipython_extension")
 
 
 def __getattr__(name: str) -> Any:
-    # Most programs need few of the modules, and never the import machinery.
+    # Most programs need few of the modules, and few need the drop-in.
     if name in _DROPIN:
         from fastw2v import dropin
 

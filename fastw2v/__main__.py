@@ -1,4 +1,4 @@
-"""`python -m fastw2v` is the command `fastw2v`."""
+"""The command `fastw2v` as `python -m fastw2v`."""
 
 import sys
 

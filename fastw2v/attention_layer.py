@@ -1,10 +1,10 @@
-"""Layers of ch08.attention_layer: encoder states weighted by how much they resemble the decoder's.
+"""Layers of ch08.attention_layer: sums of encoder states, weighted by similarity to the decoder's.
 
     weights   a[n, t] = softmax over t of hs[n, t] . h[n]
     sum       out[n]  = sum over t of a[n, t] * hs[n, t]
 
 The scores are not scaled. hs (N, T, H) are the states of the encoder, h (N, H) is a state of the
-decoder. Dtypes are promoted as numpy does. ValueError for shapes that do not fit, TypeError for
+decoder. Dtypes promote as numpy does. ValueError for shapes that do not fit, TypeError for dtypes
 other than real numbers.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config
 from fastw2v._checks.arrays import as_numbers, check_forward_ran, check_shape
@@ -24,7 +24,9 @@ __all__ = ["Attention", "AttentionWeight", "TimeAttention", "WeightSum"]
 
 
 class WeightSum:
-    """out (N, H) = sum over t of a[:, t] * hs[:, t], for hs (N, T, H) and a (N, T).
+    """Weighted sum of states: out (N, H) = sum over t of a[:, t] * hs[:, t].
+
+    hs is (N, T, H) and a (N, T).
 
     >>> import numpy as np
     >>> from fastw2v.attention_layer import WeightSum
@@ -38,19 +40,20 @@ class WeightSum:
 
     def __init__(self) -> None:
         config.check()
-        self.params, self.grads = [], []
-        self.cache = None
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
+        self.cache: Any = None  # (hs, the other argument with a third dimension)
 
-    def forward(self, hs: ArrayLike, a: ArrayLike) -> Any:
-        """hs (N, T, H), a (N, T) -> (N, H)."""
+    def forward(self, hs: ArrayLike, a: ArrayLike) -> NDArray[Any]:
+        """Return the weighted sum (N, H) of hs (N, T, H) with the weights a (N, T)."""
         hs = as_attended("hs", hs, least=0)
         a = as_numbers("a", a)
         check_shape("a", a, hs.shape[:2], "N and T of hs")
         self.cache = (hs, a[:, :, None])
         return batched_product(a[:, None, :], hs)[:, 0]
 
-    def backward(self, dc: ArrayLike) -> Any:
-        """dc (N, H) -> dhs (N, T, H), da (N, T)."""
+    def backward(self, dc: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return dhs (N, T, H) and da (N, T) from dc (N, H)."""
         check_forward_ran(self, self.cache)
         hs, weights = self.cache
         dc = as_numbers("dc", dc)
@@ -60,9 +63,10 @@ class WeightSum:
 
 
 class AttentionWeight:
-    """a (N, T) = softmax over t of hs[:, t] . h, for hs (N, T, H) and h (N, H).
+    """Weights of attention: a (N, T) = softmax over t of hs[:, t] . h.
 
-    `softmax` is the layer that makes the weights, its `out` holds them.
+    hs is (N, T, H) and h (N, H). `softmax` is the layer that computes the weights; its `out` holds
+    them.
 
     >>> import numpy as np
     >>> from fastw2v.attention_layer import AttentionWeight
@@ -76,12 +80,13 @@ class AttentionWeight:
 
     def __init__(self) -> None:
         config.check()
-        self.params, self.grads = [], []
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
         self.softmax = Softmax()
-        self.cache = None
+        self.cache: Any = None  # (hs, the other argument with a third dimension)
 
-    def forward(self, hs: ArrayLike, h: ArrayLike) -> Any:
-        """hs (N, T, H), h (N, H) -> a (N, T)."""
+    def forward(self, hs: ArrayLike, h: ArrayLike) -> NDArray[Any]:
+        """Return the weights a (N, T) of hs (N, T, H) for h (N, H)."""
         hs = as_attended("hs", hs)
         h = as_numbers("h", h)
         N, _, H = hs.shape
@@ -90,8 +95,8 @@ class AttentionWeight:
         self.cache = (hs, h[:, None, :])
         return a
 
-    def backward(self, da: ArrayLike) -> Any:
-        """da (N, T) -> dhs (N, T, H), dh (N, H)."""
+    def backward(self, da: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return dhs (N, T, H) and dh (N, H) from da (N, T)."""
         check_forward_ran(self, self.cache)
         hs, each = self.cache
         da = as_numbers("da", da)
@@ -102,7 +107,7 @@ class AttentionWeight:
 
 
 class Attention:
-    """out (N, H): the states hs (N, T, H), summed with the weights that h (N, H) gives them.
+    """Attention of one decoder state: out (N, H) is the sum of hs (N, T, H), weighted by h (N, H).
 
     `attention_weight` holds the weights (N, T) of the last forward.
 
@@ -120,20 +125,21 @@ class Attention:
 
     def __init__(self) -> None:
         config.check()
-        self.params, self.grads = [], []
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
         self.attention_weight_layer = AttentionWeight()
         self.weight_sum_layer = WeightSum()
-        self.attention_weight = None
+        self.attention_weight: NDArray[Any] | None = None
 
-    def forward(self, hs: ArrayLike, h: ArrayLike) -> Any:
-        """hs (N, T, H), h (N, H) -> (N, H)."""
+    def forward(self, hs: ArrayLike, h: ArrayLike) -> NDArray[Any]:
+        """Return the weighted sum (N, H) of hs (N, T, H) for h (N, H)."""
         a = self.attention_weight_layer.forward(hs, h)
         out = self.weight_sum_layer.forward(hs, a)
         self.attention_weight = a.copy()
         return out
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """dout (N, H) -> dhs (N, T, H), dh (N, H)."""
+    def backward(self, dout: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return dhs (N, T, H) and dh (N, H) from dout (N, H)."""
         dhs, da = self.weight_sum_layer.backward(dout)
         dhs_of_weight, dh = self.attention_weight_layer.backward(da)
         return dhs + dhs_of_weight, dh
@@ -155,13 +161,14 @@ class TimeAttention:
 
     def __init__(self) -> None:
         config.check()
-        self.params, self.grads = [], []
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
         self._softmax = Softmax()
-        self._state = None  # the states of the last forward and the weights (N, T_dec, T_enc)
-        self._weights = None  # the same, given away
+        self._state: Any = None  # hs_enc and hs_dec of the last forward, weights (N, T_dec, T_enc)
+        self._weights: list[NDArray[Any]] | None = None  # copies of the weights, which users hold
 
-    def forward(self, hs_enc: ArrayLike, hs_dec: ArrayLike) -> Any:
-        """hs_enc (N, T_enc, H), hs_dec (N, T_dec, H) -> (N, T_dec, H)."""
+    def forward(self, hs_enc: ArrayLike, hs_dec: ArrayLike) -> NDArray[Any]:
+        """Return weighted sums (N, T_dec, H) of hs_enc (N, T_enc, H) for hs_dec (N, T_dec, H)."""
         hs_enc = as_attended("hs_enc", hs_enc)
         hs_dec = as_attended("hs_dec", hs_dec, least=0)
         (N, T_enc, H), T_dec = hs_enc.shape, hs_dec.shape[1]
@@ -172,8 +179,8 @@ class TimeAttention:
         self._state, self._weights = (hs_enc, hs_dec, weights), None
         return batched_product(weights, hs_enc)
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """dout (N, T_dec, H) -> dhs_enc (N, T_enc, H), dhs_dec (N, T_dec, H)."""
+    def backward(self, dout: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return dhs_enc (N, T_enc, H) and dhs_dec (N, T_dec, H) from dout (N, T_dec, H)."""
         check_forward_ran(self, self._state)
         hs_enc, hs_dec, weights = self._state
         dout = as_numbers("dout", dout)
@@ -187,14 +194,15 @@ class TimeAttention:
         return dhs_enc, batched_product(ds, hs_enc)
 
     @property
-    def attention_weights(self) -> Any:
+    def attention_weights(self) -> list[NDArray[Any]] | None:
+        """The weights (N, T_enc) of each step of the last forward; None before."""
         if self._weights is None and self._state is not None:
             self._weights = [a.copy() for a in self._state[2].swapaxes(0, 1)]
         return self._weights
 
     @property
-    def layers(self) -> Any:
-        """An Attention for each step of the decoder, as after the last forward."""
+    def layers(self) -> list[Attention] | None:
+        """The steps of the last forward as Attentions, one per step of the decoder; None before."""
         if self._state is None:
             return None
         hs_enc, hs_dec, _ = self._state

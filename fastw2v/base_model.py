@@ -1,19 +1,18 @@
-"""BaseModel: what every model of the book inherits. Parameters in and out of files."""
+"""BaseModel, the base class of every model of the book: parameters in and out of files."""
 
 from __future__ import annotations
 
 import os
 import pickle
-import zipfile
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastw2v._checks.arrays import check_writable
+from fastw2v._files import npz
 from fastw2v._files.atomic import replacing
 from fastw2v._files.book_pickle import BookFileError, load_book_pickle
-from fastw2v._files.npz import array_of, shape_of
 from fastw2v._rows.deferred import apply_all_pending
 from fastw2v._rows.row_grad import RowGradHolder
 
@@ -21,10 +20,10 @@ __all__ = ["BaseModel", "BookFileError", "load_book_pickle"]
 
 
 class BaseModel(RowGradHolder):
-    """Base of models: `params`, `grads`, and files of parameters.
+    """Base class of models, with `params`, `grads` and files of parameters.
 
-    A subclass sets `params` and `grads` (lists of arrays, same order) and writes `forward` and
-    `backward`. In copies and pickles a weight that is the transpose of another is so again.
+    A subclass sets `params` and `grads` (lists of arrays, same order) and defines `forward` and
+    `backward`. Copies and pickles keep a weight that is the transpose of another tied to it.
 
     >>> import tempfile
     >>> class Line(BaseModel):
@@ -56,26 +55,26 @@ class BaseModel(RowGradHolder):
         )
 
     def save_params(self, file_name: str | os.PathLike[str] | None = None) -> None:
-        """Write `params` to a file, as a whole or not at all.
+        """Write `params` to a file, which appears when it is complete.
 
         file_name: None means `<ClassName>.pkl` in the current folder. A name ending in `.npz`
-        gives a numpy archive with the arrays in their own dtype; any other name a pickled list of
-        float16 arrays in the order of `params`, which the book's own code reads too.
+        gives a numpy archive with the arrays in their own dtype; any other name gives a pickled
+        list of float16 arrays in the order of `params`, which the book's own code reads too.
         """
         name = self._file_name(file_name)
         params = self._own_params()
         apply_all_pending(*params)
+        if name.endswith(".npz"):
+            npz.write(name, {f"param{i}": np.asarray(p) for i, p in enumerate(params)})
+            return
         with replacing(name) as file:
-            if name.endswith(".npz"):
-                np.savez(file, **{f"param{i}": np.asarray(p) for i, p in enumerate(params)})
-            else:
-                pickle.dump([np.asarray(p).astype(np.float16) for p in params], file, protocol=4)
+            pickle.dump([np.asarray(p).astype(np.float16) for p in params], file, protocol=4)
 
     def load_params(self, file_name: str | os.PathLike[str] | None = None) -> None:
         """Copy the arrays of a file into the existing arrays of `params`.
 
-        file_name: as in `save_params`. The file is judged by the number and the shapes of its
-        arrays, whatever class wrote it; all are checked before the first is written.
+        file_name: as in `save_params`. The number and the shapes of the arrays must fit, whatever
+        class wrote the file; all are checked before the first is written.
         OSError `No file: NAME` when it is missing, ValueError when it does not fit.
         """
         name = self._file_name(file_name)
@@ -129,7 +128,7 @@ class BaseModel(RowGradHolder):
 
 
 def _tied(params):
-    """Pairs of places in a list of weights, of which the second is the transpose of the first."""
+    """List pairs of places in a list of weights; the second weight is the first's transpose."""
     if not isinstance(params, list):
         return []
     views = {}
@@ -144,7 +143,7 @@ def _tied(params):
 
 
 def _memory(array):
-    """What two arrays have in common that are the same view of the same memory."""
+    """Return a key that is equal for two arrays if they are the same view of the same memory."""
     return array.__array_interface__["data"][0], array.dtype, array.shape, array.strides
 
 
@@ -167,36 +166,20 @@ def _exchange(thing, old, new, seen=None):
 
 
 def _read_pickle(name, check):
-    """The arrays of a pickled list, after `check` has seen their shapes."""
+    """Read the arrays of a pickled list; `check` sees their shapes before they are returned."""
     arrays = load_book_pickle(name)
     if type(arrays) not in (list, tuple) or any(type(a) is not np.ndarray for a in arrays):
         raise BookFileError(
             f"{name}: expected a list of arrays, got a {type(arrays).__name__} of other things; "
-            "load_params reads what save_params wrote"
+            "load a file that save_params wrote"
         )
     check([array.shape for array in arrays])
     return arrays
 
 
-def _read_archive(name, check):
-    """The arrays of an .npz. No array is read before `check` has seen all shapes."""
-    with _told_as_damage(name):
-        archive = zipfile.ZipFile(name)
-    with archive:
-        members = archive.namelist()
-        with _told_as_damage(name):
-            shapes = [shape_of(archive, member, packed=True) for member in members]
-        check(shapes)
-        with _told_as_damage(name):
-            return [array_of(archive, member, packed=True) for member in members]
-
-
-@contextmanager
-def _told_as_damage(name):
-    try:
-        yield
-    except Exception as error:  # zipfile, zlib and numpy each have several of their own
-        raise BookFileError(
-            f"{name}: expected an .npz archive of number arrays, got a damaged or foreign one "
-            f"({error}); save it again with save_params"
-        ) from error
+def _read_archive(name: str, check: Callable[[list[tuple[int, ...]]], None]) -> list[np.ndarray]:
+    """Read the arrays of an .npz; no array is read before `check` has seen all shapes."""
+    kind, cure = "an .npz archive of number arrays", "save it again with save_params"
+    with npz.Archive(name, kind, cure, packed=True, error=BookFileError) as archive:
+        check([archive.header(member).shape for member in archive.names])
+        return [archive.array(member) for member in archive.names]

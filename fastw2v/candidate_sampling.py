@@ -1,12 +1,12 @@
-"""Losses over V classes that look at a few sampled ones: NCE and sampled softmax.
+"""Losses over V classes that score only a few sampled ones: NCE and sampled softmax.
 
     P(k) = log((k + 2) / (k + 1)) / log(R + 1),  k = 0 ... R - 1                     (log-uniform)
-    score(x, w) = x . W[w] + b[w] - log(how often w is expected among the candidates)
+    score(x, w) = x . W[w] + b[w] - log(expected count of w among the candidates)
 
-`NCELoss` asks for the right class and for each candidate whether it is the right one;
-`SampledSoftmaxLoss` asks which of them is. One set of K candidates serves the whole batch.
-(Gutmann and Hyvarinen 2010; Mnih and Teh 2012; Jean et al., arXiv 1412.2007; the log-uniform law
-is Zipf's for ids that are sorted by falling frequency, as `datasets.build_vocab` sorts them.)
+`NCELoss` classifies each class as true or sampled; `SampledSoftmaxLoss` chooses the true class
+among the candidates. One set of K candidates serves the whole batch (Gutmann and Hyvarinen 2010;
+Mnih and Teh 2012; Jean et al., arXiv 1412.2007). The log-uniform law is Zipf's law for ids that are
+sorted by descending frequency, as `datasets.build_vocab` sorts them.
 
 N batch, D width, V classes, K candidates, R the sampler's range of ids.
 """
@@ -14,10 +14,10 @@ N batch, D width, V classes, K candidates, R the sampler's range of ids.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config
@@ -35,17 +35,13 @@ from fastw2v._checks.ids import as_any_ids, as_ids, as_native_ids
 from fastw2v._checks.numbers import as_int, as_number, check_generator
 from fastw2v._checks.sequences import check_methods
 from fastw2v._core import threads
+from fastw2v._core.fast_path import is_unmodified
 from fastw2v._core.products import product
 from fastw2v._kernels import _activation, specialise
 from fastw2v._rows.deferred import apply_pending
-from fastw2v._rows.row_grad import (
-    RowGrad,
-    RowGradHolder,
-    check_all_writable,
-    vector_grad,
-    write_rows,
-)
-from fastw2v.layers import has_own_methods, rows_of
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder, vector_grad
+from fastw2v._rows.writes import check_all_writable, write_rows
+from fastw2v.layers import rows_of
 
 __all__ = [
     "Candidates",
@@ -57,33 +53,34 @@ __all__ = [
 
 _EXP = specialise(_activation.exponential)
 _EXP_NS = 0.7  # serial nanoseconds per element; see `threads.parts`
-_SAMPLING = {"probability", "expected_count", "draw", "sample"}  # methods of the sampler
-_MOST_DRAWS = 1 << 20  # ids drawn at once while the last distinct ones are waited for
+_SAMPLING = ("probability", "expected_count", "draw", "sample")  # methods of the sampler
+_MOST_DRAWS = 1 << 20  # upper bound on the ids of one round of draws
 
 
 class Candidates(NamedTuple):
-    """What a sampler gives for a batch of N right classes.
+    """Result of a sampler for a batch of N true classes.
 
-    sampled (K,) ids; true_expected_count (N, 1) and sampled_expected_count (K,): how often each of
-    the classes is expected among the K. No gradient flows into these numbers.
+    `sampled` (K,) holds ids. `true_expected_count` (N, 1) and `sampled_expected_count` (K,) hold
+    the expected count of each class among the K candidates. No gradient flows into these numbers.
 
     >>> Candidates(np.array([0, 3]), np.array([[0.5]]), np.array([0.9, 0.4])).sampled
     array([0, 3])
     """
 
-    sampled: np.ndarray
-    true_expected_count: np.ndarray
-    sampled_expected_count: np.ndarray
+    sampled: NDArray[np.integer[Any]]
+    true_expected_count: NDArray[np.float64]
+    sampled_expected_count: NDArray[np.float64]
 
 
 class LogUniformSampler:
-    """Draws ids 0 ... range_max - 1, id k with P(k) = log((k + 2) / (k + 1)) / log(range_max + 1).
+    """Sampler of ids 0 ... range_max - 1 with P(k) = log((k + 2) / (k + 1)) / log(range_max + 1).
 
-    unique: draw until `num_sampled` different ids are found and count the tries; else take the
-    first `num_sampled` draws as they come. All of these may be assigned later. rng: None draws from
-    numpy's global stream (so `np.random.seed` rules), a `numpy.random.Generator` from its own.
+    unique: True draws until `num_sampled` distinct ids are found and counts the draws; False takes
+    the first `num_sampled` draws. These attributes may be assigned later. rng: None draws from
+    numpy's global stream, which `np.random.seed` controls; a `numpy.random.Generator` draws from
+    its own.
 
-    ValueError if more different ids are wanted than there are.
+    ValueError is raised if `num_sampled` distinct ids do not exist.
 
     >>> import numpy as np
     >>> from fastw2v.candidate_sampling import LogUniformSampler
@@ -112,38 +109,38 @@ class LogUniformSampler:
         self.rng = rng
         self._sizes()
 
-    def probability(self, ids: ArrayLike) -> Any:
-        """P of each of the ids, in their shape, float64. IndexError outside [0, range_max)."""
+    def probability(self, ids: ArrayLike) -> NDArray[np.float64]:
+        """Return P of each id, in the shape of `ids`. IndexError outside [0, range_max)."""
         range_max = self._sizes()[0]
         return _probability(as_ids("ids", ids, range_max, wrap=False, rows="ids"), range_max)
 
-    def expected_count(self, ids: ArrayLike, tries: Any) -> Any:
-        """How often each id is expected among the candidates that so many draws led to, float64.
+    def expected_count(self, ids: ArrayLike, tries: int) -> NDArray[np.float64]:
+        """Return the expected count of each id among the candidates that `tries` draws gave.
 
-        P * num_sampled if every draw counted, so always without `unique`; otherwise the probability
-        that the id came at all, 1 - (1 - P)^tries.
+        It is P * num_sampled if every draw was kept, so always without `unique`. Otherwise it is
+        the probability that the id was drawn at least once, 1 - (1 - P)^tries.
         """
         tries = as_int("tries", tries, low=self._sizes()[1])
         return self._expected(self.probability(ids), tries)
 
-    def draw(self) -> Any:
-        """(ids (num_sampled,) int64 in the order they came, number of draws that it took)."""
+    def draw(self) -> tuple[NDArray[np.int64], int]:
+        """Return ids (num_sampled,) in the order of their draws, and the number of draws."""
         range_max, K = self._sizes()
         if not self.unique:
             return self._ids(range_max, K), K
-        # A third more than needed is enough in most draws of the tutorial's size.
+        # A third more draws than ids are enough for most batches of the tutorial's size.
         found, tries, n = np.empty(0, np.int64), 0, K + K // 3 + 8
         while True:
             drawn = self._ids(range_max, n)
             candidates = np.concatenate([found, drawn])
             first = np.sort(np.unique(candidates, return_index=True)[1])[:K]
             if len(first) == K:
-                # Places before len(found) belong to earlier rounds.
+                # Positions below len(found) are those of earlier rounds.
                 return candidates[first], tries + int(first[-1]) + 1 - len(found)
             found, tries, n = candidates[first], tries + n, min(2 * n, _MOST_DRAWS)
 
-    def sample(self, true_classes: Any) -> Any:
-        """`Candidates` for right classes (N,) or (N, 1), ids in [0, range_max)."""
+    def sample(self, true_classes: ArrayLike) -> Candidates:
+        """Draw `Candidates` for true classes (N,) or (N, 1), ids in [0, range_max)."""
         p = self.probability(_as_label_column("true_classes", true_classes))
         ids, tries = self.draw()
         p = np.concatenate([p, _probability(ids, self.range_max)])
@@ -157,7 +154,7 @@ class LogUniformSampler:
         return -np.expm1(tries * np.log1p(-p))
 
     def _ids(self, range_max, n):
-        """n independent draws: the inverse of the cumulated P, log(k + 1) / log(R + 1)."""
+        """Draw n independent ids by inverting the cumulated P, log(k + 1) / log(R + 1)."""
         u = np.random.random_sample(n) if self.rng is None else self.rng.random(n)
         ids = np.exp(u * math.log1p(range_max)).astype(np.int64) - 1
         return np.minimum(ids, range_max - 1, out=ids)  # exp may round up to R + 1
@@ -167,7 +164,7 @@ class LogUniformSampler:
         K = as_int("num_sampled", self.num_sampled)
         if self.unique and range_max < K:
             raise ValueError(
-                f"num_sampled: expected at most range_max = {range_max} different ids, got {K}; "
+                f"num_sampled: expected at most range_max = {range_max} distinct ids, got {K}; "
                 "take fewer, or unique=False"
             )
         return range_max, K
@@ -177,10 +174,10 @@ def _probability(ids, range_max):
     return np.log1p(1.0 / (ids + 1.0)) / math.log1p(range_max)
 
 
-def sigmoid_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Any:
-    """max(x, 0) - x z + log(1 + exp(-|x|)) of each x and z: the cross entropy of sigmoid(x) and z.
+def sigmoid_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.floating[Any]]:
+    """Return the cross entropy of sigmoid(x) and z, max(x, 0) - x z + log(1 + exp(-|x|)).
 
-    logits of any shape, labels of 0 and 1 (or between) that numpy stretches to it.
+    logits: x, of any shape. labels: z, from 0 to 1, of a shape that broadcasts to that of x.
 
     >>> from fastw2v.candidate_sampling import sigmoid_cross_entropy
     >>> sigmoid_cross_entropy([0.0, -3.0, 1000.0], [1, 0, 1]).round(4)
@@ -194,7 +191,7 @@ def sigmoid_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Any:
 
 
 def _exp_of_minus_abs(x):
-    """exp(-|x|) of a contiguous array."""
+    """Return exp(-|x|) of a contiguous array."""
     e = np.abs(x)
     np.negative(e, out=e)
     flat = e.reshape(-1)
@@ -203,9 +200,7 @@ def _exp_of_minus_abs(x):
 
 
 class _SampledLoss(RowGradHolder):
-    """What the two losses share: the scores forward, and the way back from their gradient."""
-
-    _removes_hits = False
+    """Base of the two losses: their scores, and the backward pass from the scores' gradient."""
 
     def __init__(
         self,
@@ -213,8 +208,8 @@ class _SampledLoss(RowGradHolder):
         b: NDArray[Any],
         num_sampled: int,
         sampler: Any,
-        remove_accidental_hits: Any,
-        rng: Generator | None,
+        remove_accidental_hits: bool,
+        rng: np.random.Generator | None,
     ) -> None:
         config.check()
         check_table("W", W)
@@ -222,35 +217,44 @@ class _SampledLoss(RowGradHolder):
         if sampler is None:
             sampler = LogUniformSampler(len(W), num_sampled, rng=rng)
         check_methods("sampler", sampler, ("sample",))
-        self.params = [W, b]
-        self.grads = [RowGrad(W), vector_grad(b)]
+        self.params: list[NDArray[Any]] = [W, b]
+        self.grads: list[NDArray[Any]] = [RowGrad(W), vector_grad(b)]
         self.sampler = sampler
         self.remove_accidental_hits = remove_accidental_hits
-        self.sampled = self.true_expected_count = self.sampled_expected_count = None
-        self.logits = None
+        self.sampled: NDArray[np.integer[Any]] | None = None
+        self.true_expected_count: NDArray[np.float64] | None = None
+        self.sampled_expected_count: NDArray[np.float64] | None = None
+        self.logits: NDArray[np.floating[Any]] | None = None
         self._state = None
 
     @property
-    def num_sampled(self) -> Any:
+    def num_sampled(self) -> int:
+        """Number K of candidates, as the sampler has it."""
         return self.sampler.num_sampled
 
     @num_sampled.setter
-    def num_sampled(self, value: Any) -> None:
+    def num_sampled(self, value: int) -> None:
         self.sampler.num_sampled = value
 
     @property
-    def labels(self) -> Any:
-        """1 for the right class, which stands first, 0 for the candidates: (N, 1 + K)."""
+    def labels(self) -> NDArray[np.floating[Any]] | None:
+        """Labels (N, 1 + K) of the last forward: 1 for the true class, which is first, else 0."""
         if self.logits is None:
             return None
         labels = np.zeros_like(self.logits)
         labels[:, 0] = 1
         return labels
 
-    def forward(self, x: ArrayLike, labels: ArrayLike, *, sampled_values: Any = None) -> Any:
-        """The loss, a float64 scalar, of x (N, D) and the right classes (N,) or (N, 1).
+    def forward(
+        self,
+        x: ArrayLike,
+        labels: ArrayLike,
+        *,
+        sampled_values: Candidates | Sequence[ArrayLike] | None = None,
+    ) -> np.float64:
+        """Return the loss, a float64 scalar, of x (N, D) and the true classes (N,) or (N, 1).
 
-        sampled_values: `Candidates`, or three such arrays, in the place of a draw.
+        sampled_values: `Candidates`, or three arrays like its fields, to use instead of a draw.
         """
         W, b = self.params
         check_table("params[0]", W)
@@ -274,7 +278,7 @@ class _SampledLoss(RowGradHolder):
         logits[:, 0] = np.einsum("nd,nd->n", x, rows[:N]) + offset[:N]
         logits[:, 1:] = product(x, rows[N:].T, bias=offset[N:])
         if self.remove_accidental_hits:
-            # So low that its exponential is 0, and still a number.
+            # Finite, but low enough that its exponential is 0.
             logits[:, 1:][labels[:, None] == sampled] = np.finfo(W.dtype).min / 2
         loss, dlogits = self._loss(logits)
         self.sampled, self.true_expected_count, self.sampled_expected_count = (
@@ -286,16 +290,15 @@ class _SampledLoss(RowGradHolder):
         self._state = (x, ids, rows, dlogits)
         return loss
 
-    def row_tables(self) -> Any:
-        """The parameters that a step reads by rows only, in code of ours; see `_replay`."""
-        sampler = self.sampler
-        ours = type(self) in (NCELoss, SampledSoftmaxLoss) and not has_own_methods(self)
-        if ours and type(sampler) is LogUniformSampler and not vars(sampler).keys() & _SAMPLING:
+    def row_tables(self) -> list[NDArray[Any]]:
+        """Return the parameters whose updates may be deferred: a step reads only rows of them."""
+        ours = is_unmodified(self, NCELoss) or is_unmodified(self, SampledSoftmaxLoss)
+        if ours and is_unmodified(self.sampler, LogUniformSampler, _SAMPLING):
             return self.params
         return []
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """dx (N, D); the gradients of W and b go into `grads`, row by row."""
+    def backward(self, dout: ArrayLike = 1) -> NDArray[np.floating[Any]]:
+        """Return dx (N, D); write the gradients of W and b into `grads`, row by row."""
         check_forward_ran(self, self._state)
         x, ids, rows, dlogits = self._state
         scale = as_number("dout", dout) / len(x)
@@ -320,21 +323,65 @@ class _SampledLoss(RowGradHolder):
         return dx
 
 
+def _as_label_column(name, labels):
+    """Return true classes (N,) or (N, 1), N > 0, as integers (N,)."""
+    ids = as_native_ids(name, labels)
+    if ids.size == 0 or ids.shape not in ((ids.size,), (ids.size, 1)):
+        raise ValueError(
+            f"{name}: expected ids of shape (N,) or (N, 1), one true class per row and N > 0, "
+            f"got {ids.shape}; reshape it"
+        )
+    return ids.reshape(-1)
+
+
+def _check_class_bias(name, b, W):
+    """Check that b is a vector with one number per row of W, of W's dtype."""
+    check_weights(name, b, 1)
+    check_shape(name, b, (len(W),), "one number per row of W")
+    if b.dtype != W.dtype:
+        raise TypeError(
+            f"{name}: expected {W.dtype}, the dtype of W, got {b.dtype}; convert with .astype"
+        )
+
+
+def _as_candidates(name, values, N, V):
+    """Return the fields of `Candidates`: ids (K,), expected counts (N, 1) and (K,), float64."""
+    try:
+        sampled, true_count, count = values
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected (sampled, true_expected_count, sampled_expected_count), got "
+            f"{type(values).__name__}; pass the result of sampler.sample(labels)"
+        ) from None
+    sampled = as_ids(f"{name}[0]", as_any_ids(f"{name}[0]", sampled, 1), V, False, "classes")
+    counts = []
+    for k, (given, shape) in enumerate(((true_count, (N, 1)), (count, sampled.shape)), 1):
+        given = as_float(f"{name}[{k}]", given, np.float64)
+        check_shape(f"{name}[{k}]", given, shape, "one expected count per class")
+        if not (given > 0).all():
+            raise ValueError(
+                f"{name}[{k}]: expected counts above 0, got {given[~(given > 0)][0]}; "
+                "leave classes that cannot be sampled out of the candidates"
+            )
+        counts.append(given)
+    return sampled, *counts
+
+
 class NCELoss(_SampledLoss):
-    """Noise contrastive estimation: is this class the right one, asked of 1 + K classes.
+    """Noise contrastive estimation: 1 + K classes, each classified as true or sampled.
 
-    loss = mean over n of the sum over the classes of `sigmoid_cross_entropy` of the score, with 1
-    for the right class and 0 for the candidates (Gutmann and Hyvarinen 2010).
+    loss = mean over n of the sum over the classes of `sigmoid_cross_entropy` of the score, with
+    label 1 for the true class and 0 for the candidates (Gutmann and Hyvarinen 2010).
 
-    W (V, D) and b (V,) are the caller's own arrays; the gradients are row-tracked, so a step
-    costs the same for any V. sampler: a `LogUniformSampler` over V with `num_sampled` if None, or
-    anything with `sample(labels)` that gives `Candidates`. remove_accidental_hits: leave a
-    candidate out of the rows whose right class it is.
+    W (V, D) and b (V,) are the caller's own arrays. Their gradients list the rows that were
+    written, so the cost of a step does not depend on V. sampler: None makes a `LogUniformSampler`
+    over V with `num_sampled`; any object whose `sample(labels)` returns `Candidates` will do.
+    remove_accidental_hits: leave a candidate out of the rows whose true class it is.
 
-    Of the last forward: `sampled` (K,), `true_expected_count` (N, 1), `sampled_expected_count`
-    (K,), `logits` and `labels` (N, 1 + K), the right class first.
+    The last forward sets `sampled` (K,), `true_expected_count` (N, 1), `sampled_expected_count`
+    (K,), `logits` and `labels` (N, 1 + K), with the true class first.
 
-    IndexError for labels outside [0, V), ValueError for shapes that do not fit.
+    The layer raises IndexError for labels outside [0, V) and ValueError for shapes that do not fit.
 
     >>> import numpy as np
     >>> from fastw2v.candidate_sampling import NCELoss
@@ -363,7 +410,7 @@ class NCELoss(_SampledLoss):
     def _loss(self, logits):
         e = _exp_of_minus_abs(logits)
         losses = np.maximum(logits, 0)
-        losses[:, 0] = np.maximum(-logits[:, 0], 0)  # not max(x, 0) - x: inf - inf is no number
+        losses[:, 0] = np.maximum(-logits[:, 0], 0)  # not max(x, 0) - x, as inf - inf is nan
         losses += np.log1p(e)
         # sigmoid(x) = 1 / (1 + e) for x > 0, e / (1 + e) else
         d = np.where(logits > 0, logits.dtype.type(1), e)
@@ -374,10 +421,10 @@ class NCELoss(_SampledLoss):
 
 
 class SampledSoftmaxLoss(_SampledLoss):
-    """Softmax over the right class and K candidates: mean over n of -log p(right class).
+    """Softmax over the true class and K candidates: the mean over n of -log p(true class).
 
-    As `NCELoss` in everything else, except that accidental hits are removed unless asked otherwise
-    (Jean et al., arXiv 1412.2007, section 3).
+    Everything else is as in `NCELoss`, except that accidental hits are removed by default (Jean et
+    al., arXiv 1412.2007, section 3).
 
     >>> import numpy as np
     >>> from fastw2v.candidate_sampling import SampledSoftmaxLoss
@@ -411,47 +458,3 @@ class SampledSoftmaxLoss(_SampledLoss):
         e /= sums
         e[:, 0] -= 1
         return np.float64(losses.mean(dtype=np.float64)), e
-
-
-def _as_label_column(name, labels):
-    """Right classes (N,) or (N, 1), N > 0, as integers (N,)."""
-    ids = as_native_ids(name, labels)
-    if ids.size == 0 or ids.shape not in ((ids.size,), (ids.size, 1)):
-        raise ValueError(
-            f"{name}: expected ids of shape (N,) or (N, 1), one right class per row and N > 0, "
-            f"got {ids.shape}; reshape it"
-        )
-    return ids.reshape(-1)
-
-
-def _check_class_bias(name, b, W):
-    """`b`, if it is a vector with one number per row of W, of W's dtype."""
-    check_weights(name, b, 1)
-    check_shape(name, b, (len(W),), "one number per row of W")
-    if b.dtype != W.dtype:
-        raise TypeError(
-            f"{name}: expected {W.dtype}, the dtype of W, got {b.dtype}; convert with .astype"
-        )
-
-
-def _as_candidates(name, values, N, V):
-    """The three arrays of sampled classes: ids (K,), expected counts (N, 1) and (K,), float64."""
-    try:
-        sampled, true_count, count = values
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{name}: expected (sampled, true_expected_count, sampled_expected_count), got "
-            f"{type(values).__name__}; pass what sampler.sample(labels) gives"
-        ) from None
-    sampled = as_ids(f"{name}[0]", as_any_ids(f"{name}[0]", sampled, 1), V, False, "classes")
-    counts = []
-    for k, (given, shape) in enumerate(((true_count, (N, 1)), (count, sampled.shape)), 1):
-        given = as_float(f"{name}[{k}]", given, np.float64)
-        check_shape(f"{name}[{k}]", given, shape, "one expected count per class")
-        if not (given > 0).all():
-            raise ValueError(
-                f"{name}[{k}]: expected counts above 0, got {given[~(given > 0)][0]}; "
-                "a class that cannot be sampled has no place among the candidates"
-            )
-        counts.append(given)
-    return sampled, *counts

@@ -1,7 +1,7 @@
-"""The book's GPU switch, which has nothing to switch here: fastw2v computes on the CPU.
+"""The book's GPU switch. It must remain off, as fastw2v computes on the CPU.
 
-`common.config.GPU` is this module's `GPU`. Setting it to True is not an error by itself; the next
-import of a served module, or the next constructor of a layer, refuses and names the line to
+`common.config.GPU` is this module's `GPU`. Setting it to True raises no error by itself; the next
+import of a served module, or the next constructor of a layer, raises one that names the line to
 remove. Constructors call `check()`, which costs one global look-up.
 """
 
@@ -15,18 +15,18 @@ _where = ""
 
 
 def set_gpu(value: object, where: str = "") -> None:
-    """Set the switch; `where` tells the line that did it, for the message of `check`.
+    """Set the switch; `where` names the line that did so, for the error message of `check`.
 
     >>> set_gpu(False)
     >>> check()
     """
     global GPU, _where
-    GPU = value  # type: ignore[assignment]  # the reader's own value, and read back as such
+    GPU = value  # type: ignore[assignment]  # any value of the user's, returned unchanged
     _where = where
 
 
 def check() -> None:
-    """Raise RuntimeError if somebody switched the GPU mode on.
+    """Raise RuntimeError if the GPU mode was switched on.
 
     >>> check()
     >>> set_gpu(True, "line 3 of train.py")

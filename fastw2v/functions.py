@@ -1,4 +1,4 @@
-"""Functions of common.functions, and `scatter_add`. Results are new arrays."""
+"""Functions of the book's common.functions, and `scatter_add`. Results are new arrays."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from fastw2v._rows.row_grad import shares_memory
 
 __all__ = ["GPU", "cross_entropy_error", "np", "relu", "scatter_add", "sigmoid", "softmax"]
 
-GPU: bool = False  # star imports of the book's files give this name and np, and scripts use them
+GPU: bool = False  # star imports from the book's files give scripts this name and np
 
-# Serial nanoseconds per element, for the decision whether threads pay.
+# Serial nanoseconds per element, from which `threads.parts` decides whether threads pay.
 _NS = {np.dtype(np.float32): 0.7, np.dtype(np.float64): 4.0}
 _TINY = 1e-7
 
 
-def sigmoid(x: ArrayLike) -> Any:
-    """1 / (1 + exp(-x)) for each element, of any shape.
+def sigmoid(x: ArrayLike) -> NDArray[np.floating[Any]]:
+    """Return 1 / (1 + exp(-x)) of each element, for x of any shape.
 
-    float32 and float64 keep their dtype, integers become what `np.exp` makes of them. In float32
-    the result is within 2 ulp of the exact value. TypeError for other than real numbers.
+    float32 and float64 keep their dtype; integers are converted as `np.exp` converts them. In
+    float32 the result is within 2 ulp of the exact value. A scalar gives a scalar. TypeError is
+    raised for values that are not real numbers.
 
     >>> from fastw2v.functions import sigmoid
     >>> sigmoid([0.0, -1000.0, 1000.0])
@@ -48,8 +49,8 @@ def sigmoid(x: ArrayLike) -> Any:
     return out if out.ndim else out[()]
 
 
-def relu(x: ArrayLike) -> Any:
-    """max(0, x) for each element, of any shape and real dtype; NaN stays NaN.
+def relu(x: ArrayLike) -> NDArray[Any]:
+    """Return max(0, x) of each element, for x of any shape and real dtype; NaN stays NaN.
 
     >>> from fastw2v.functions import relu
     >>> relu([-2.0, 3.0])
@@ -65,10 +66,11 @@ def relu(x: ArrayLike) -> Any:
     return out if out.ndim else out[()]
 
 
-def softmax(x: ArrayLike) -> Any:
-    """exp(x) / sum exp(x) over the last axis of (V,) or (N, V), shifted by the row's maximum.
+def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
+    """Return exp(x) / sum exp(x) over the last axis of (V,) or (N, V).
 
-    Input of another rank comes back unchanged, as in the book. ValueError if V is 0.
+    Each row is shifted by its maximum, so exp does not overflow. Input of another rank is returned
+    unchanged, as in the book. ValueError is raised if V is 0.
 
     >>> from fastw2v.functions import softmax
     >>> softmax([[0.0, 0.0], [1000.0, 0.0]])
@@ -88,11 +90,12 @@ def softmax(x: ArrayLike) -> Any:
     return out.reshape(x.shape).astype(dtype, copy=False)
 
 
-def cross_entropy_error(y: ArrayLike, t: ArrayLike) -> Any:
-    """Mean of -log(y[n, t[n]] + 1e-7) over the rows of probabilities y, (N, V) or (V,).
+def cross_entropy_error(y: ArrayLike, t: ArrayLike) -> np.floating[Any]:
+    """Return the mean of -log(y[n, t[n]] + 1e-7) over the rows of probabilities y (N, V) or (V,).
 
-    t holds N ids, or one-hot rows in the shape of y. ValueError for shapes that do not fit or no
-    rows at all, TypeError for ids that are not integers, IndexError for ids outside [-V, V).
+    t holds N ids, or one-hot rows in the shape of y. The function raises ValueError for shapes that
+    do not fit and for empty batches, TypeError for ids that are not integers, and IndexError for
+    ids outside [-V, V).
 
     >>> import numpy as np
     >>> from fastw2v.functions import cross_entropy_error
@@ -107,13 +110,13 @@ def cross_entropy_error(y: ArrayLike, t: ArrayLike) -> Any:
     return dtype.type(-np.log(picked + _TINY).mean())
 
 
-def scatter_add(dW: NDArray[Any], idx: ArrayLike, dout: ArrayLike) -> Any:
+def scatter_add(dW: NDArray[Any], idx: ArrayLike, dout: ArrayLike) -> None:
     """Add rows to rows of a table, in place: np.add.at(dW, idx, dout), compiled.
 
-    dW (V, D); idx ids of any shape, a single one too, negative ones count from the end; dout any
-    shape that numpy stretches to idx.shape + (D,). An id that occurs several times gets the sum.
-    TypeError for ids that are not integers, IndexError for ids outside [-V, V), ValueError for
-    shapes that do not fit and for a read-only dW; nothing has been added then.
+    dW is (V, D). idx holds ids of any shape, also a single one; negative ids count from the end.
+    dout may have any shape that broadcasts to idx.shape + (D,). Rows of repeated ids add up. The
+    function raises TypeError for ids that are not integers, IndexError for ids outside [-V, V), and
+    ValueError for shapes that do not fit and for a read-only dW, always before it adds anything.
 
     >>> import numpy as np
     >>> from fastw2v.functions import scatter_add
@@ -142,9 +145,9 @@ def scatter_add(dW: NDArray[Any], idx: ArrayLike, dout: ArrayLike) -> Any:
 
 
 def _rows_for_kernel(dW):
-    """Whether a kernel may write: plain memory, contiguous rows that do not overlap.
+    """Return whether a kernel may write: plain memory, contiguous rows that do not overlap.
 
-    Subclasses keep book of writes made through numpy, so they are left to numpy.
+    Subclasses track writes made through numpy, so numpy writes to them.
     """
     if type(dW) is not np.ndarray or dW.ndim != 2 or not dW.flags.aligned:
         return False

@@ -1,17 +1,18 @@
-"""Initialisers of weights: functions of a shape that return a fresh array.
+"""Initialisers of weights: functions that take a shape and return a new array.
 
-Each takes `rng=` (None: numpy's global stream, so `np.random.seed` rules; a Generator, a
-RandomState or an int) and `dtype=` (float32). Numbers are drawn in float64 and then rounded.
+Each takes `rng=` and `dtype=` (float32). rng is None for numpy's global stream, which
+`np.random.seed` controls, or a Generator, a RandomState or an int, the seed of a new Generator.
+Numbers are drawn in float64 and then rounded.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from fastw2v._checks.numbers import as_not_negative, check_generator
 
@@ -27,19 +28,21 @@ __all__ = [
     "zeros",
 ]
 
+Shape: TypeAlias = int | Sequence[int]
+RandomSource: TypeAlias = np.random.Generator | np.random.RandomState | int | None
 
 _BLOCK = 1 << 20  # numbers drawn at a time
 
 
 def uniform(
-    shape: Any,
-    low: Any = -1.0,
+    shape: Shape,
+    low: float = -1.0,
     high: float = 1.0,
     *,
-    rng: np.random.Generator | None = None,
+    rng: RandomSource = None,
     dtype: DTypeLike = np.float32,
-) -> Any:
-    """Evenly distributed between `low` and `high`.
+) -> NDArray[np.floating[Any]]:
+    """Return numbers drawn uniformly between `low` and `high`.
 
     >>> W = uniform((1000, 50), rng=0)
     >>> W.dtype, bool(abs(W).max() <= 1)
@@ -51,14 +54,14 @@ def uniform(
 
 
 def random_normal(
-    shape: Any,
+    shape: Shape,
     stddev: float = 0.05,
     mean: float = 0.0,
     *,
-    rng: np.random.Generator | None = None,
+    rng: RandomSource = None,
     dtype: DTypeLike = np.float32,
-) -> Any:
-    """Normally distributed.
+) -> NDArray[np.floating[Any]]:
+    """Return normally distributed numbers.
 
     >>> random_normal((2, 3), rng=0).shape
     (2, 3)
@@ -69,16 +72,16 @@ def random_normal(
 
 
 def truncated_normal(
-    shape: Any,
+    shape: Shape,
     stddev: float = 0.05,
     mean: float = 0.0,
     *,
-    rng: np.random.Generator | None = None,
+    rng: RandomSource = None,
     dtype: DTypeLike = np.float32,
-) -> Any:
-    """Normally distributed; values beyond two `stddev` are drawn again.
+) -> NDArray[np.floating[Any]]:
+    """Return normally distributed numbers, redrawn while they are beyond two `stddev`.
 
-    The numbers kept have a standard deviation of 0.88 times `stddev`.
+    The result has a standard deviation of 0.88 times `stddev`.
 
     >>> W = truncated_normal((1000, 128), stddev=1 / 128**0.5, rng=0)
     >>> bool(abs(W).max() <= 2 / 128**0.5)
@@ -106,11 +109,12 @@ def truncated_normal(
 
 
 def glorot_uniform(
-    shape: Any, *, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
-) -> Any:
-    """Uniform within sqrt(6 / (fan_in + fan_out)), Glorot and Bengio 2010, formula 16.
+    shape: Shape, *, rng: RandomSource = None, dtype: DTypeLike = np.float32
+) -> NDArray[np.floating[Any]]:
+    """Return numbers uniform within +-sqrt(6 / (fan_in + fan_out)).
 
-    shape: (fan_in, fan_out); axes before the last two multiply both, as in a convolution.
+    shape: (fan_in, fan_out); axes before the last two multiply both, as in a convolution. The
+    formula is number 16 of Glorot and Bengio 2010.
 
     >>> W = glorot_uniform((20, 40), rng=0)
     >>> bool(abs(W).max() <= 0.1**0.5)
@@ -123,17 +127,17 @@ def glorot_uniform(
 
 
 def orthogonal(
-    shape: Any,
+    shape: Shape,
     gain: float = 1.0,
     *,
-    rng: np.random.Generator | None = None,
+    rng: RandomSource = None,
     dtype: DTypeLike = np.float32,
-) -> Any:
-    """`gain` times a matrix with orthonormal columns, or rows where these are fewer.
+) -> NDArray[np.floating[Any]]:
+    """Return `gain` times a matrix with orthonormal columns, or rows where these are fewer.
 
-    shape: (M, N); axes before the last are taken together as M. The Q of a QR decomposition of
-    normal numbers, with the signs that make R's diagonal positive: evenly spread over all
-    orthogonal matrices (Mezzadri 2007).
+    shape: (M, N); axes before the last are merged into M. The matrix is the Q of a QR decomposition
+    of normal numbers, with the signs that make R's diagonal positive, so it is uniformly
+    distributed over all orthogonal matrices (Mezzadri 2007).
 
     >>> Q = orthogonal((3, 3), rng=0, dtype=np.float64)
     >>> bool(np.allclose(Q @ Q.T, np.eye(3)))
@@ -147,9 +151,9 @@ def orthogonal(
 
 
 def zeros(
-    shape: Any, *, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
-) -> Any:
-    """Zeros; `rng` is not asked.
+    shape: Shape, *, rng: RandomSource = None, dtype: DTypeLike = np.float32
+) -> NDArray[np.floating[Any]]:
+    """Return zeros; `rng` is ignored.
 
     >>> zeros(3)
     array([0., 0., 0.], dtype=float32)
@@ -158,12 +162,12 @@ def zeros(
 
 
 def unit_forget_bias(
-    shape: Any, *, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
-) -> Any:
-    """The bias of an LSTM that remembers at first: 1 for the forget gate, 0 for the others.
+    shape: Shape, *, rng: RandomSource = None, dtype: DTypeLike = np.float32
+) -> NDArray[np.floating[Any]]:
+    """Return the bias of an LSTM that remembers at first: 1 for the forget gate, 0 for the others.
 
-    shape: 4H or (4H,). The gates stand in the book's order f, g, i, o, so the first H are 1.
-    `rng` is not asked.
+    shape: 4H or (4H,). The gates are in the book's order f, g, i, o, so the first H are 1. `rng` is
+    ignored.
 
     >>> unit_forget_bias(8)
     array([1., 1., 0., 0., 0., 0., 0., 0.], dtype=float32)
@@ -175,15 +179,15 @@ def unit_forget_bias(
 
 
 def scaled_normal(
-    shape: Any,
-    divisor: Any,
+    shape: Shape,
+    divisor: float,
     *,
-    rng: np.random.Generator | None = None,
+    rng: RandomSource = None,
     dtype: DTypeLike = np.float32,
-) -> Any:
-    """Standard normal numbers divided by `divisor`: how the book's chapters 5 to 8 begin.
+) -> NDArray[np.floating[Any]]:
+    """Return standard normal numbers divided by `divisor`, as in the book's chapters 5 to 8.
 
-    They are divided in float64 and then rounded, as the book does, so that the same seed gives the
+    The numbers are divided in float64 and then rounded, as in the book, so the same seed gives the
     same bits.
 
     >>> W = scaled_normal((1000, 50), 50**0.5, rng=0)
@@ -196,11 +200,11 @@ def scaled_normal(
     return _in_blocks(shape, dtype, lambda n: draw(n) / divisor)
 
 
-def word_vectors(shape: Any, rng: Generator | None = None) -> Any:
-    """What the book's CBOW and SkipGram begin with: 0.01 * randn, float32.
+def word_vectors(shape: Shape, rng: RandomSource = None) -> NDArray[np.float32]:
+    """Return the initial word vectors of the book's CBOW and SkipGram: 0.01 * randn, float32.
 
-    The numbers are rounded to float32 before they are scaled, as the book does, so that the same
-    seed gives the same bits.
+    The numbers are rounded to float32 before they are scaled, as in the book, so the same seed
+    gives the same bits.
 
     >>> word_vectors((2, 3), np.random.default_rng(0)).dtype
     dtype('float32')
@@ -210,10 +214,10 @@ def word_vectors(shape: Any, rng: Generator | None = None) -> Any:
 
 
 def _in_blocks(shape, dtype, numbers):
-    """An array of that shape, filled by calls of numbers(n).
+    """Return an array of this shape, filled block by block by calls of numbers(n).
 
-    A large table then takes its own memory and no more, although the numbers come in float64; the
-    generators give the same ones in one call or in many.
+    A large table then needs no float64 copy of itself. The generators give the same numbers in one
+    call or in many.
     """
     W = np.empty(_as_shape("shape", shape), dtype)
     flat = W.reshape(-1)
@@ -224,7 +228,7 @@ def _in_blocks(shape, dtype, numbers):
 
 
 def _source(rng):
-    """Something with numpy's `uniform` and `standard_normal`."""
+    """Return an object with numpy's methods `uniform` and `standard_normal`."""
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         return np.random.default_rng(int(rng))
     check_generator("rng", rng)
@@ -232,7 +236,7 @@ def _source(rng):
 
 
 def _as_shape(name, shape, ndim=0):
-    """The shape of an array, an int or a sequence of ints, with at least `ndim` axes."""
+    """Return an int or a sequence of ints as a shape, a tuple with at least `ndim` axes."""
     axes = (shape,) if hasattr(shape, "__index__") else shape
     try:
         axes = tuple(axes)
@@ -249,7 +253,7 @@ def _as_shape(name, shape, ndim=0):
 
 
 def _as_gate_shape(name, shape, n):
-    """The shape (n * H,) of a bias of n gates."""
+    """Return the shape (n * H,) of a bias of n gates."""
     shape = _as_shape(name, shape)
     if len(shape) != 1 or shape[0] % n:
         raise ValueError(f"{name}: expected ({n} * H,) for {n} gates, got {shape}; pass {n} * H")

@@ -1,40 +1,51 @@
 """Weights to and from the layout of Keras, and a summary of a model as Keras prints one.
 
-| Keras | here | what has to move |
+| Keras | here | difference |
 |---|---|---|
-| `SimpleRNN` | `TimeRNN` | nothing |
+| `SimpleRNN` | `TimeRNN` | none |
 | `LSTM` | `TimeLSTM` | the gates i, f, c, o become f, g, i, o in all three arrays |
-| `GRU(reset_after=False)` | `TimeGRU` | the sign of z: Keras keeps z of the old state, we 1 - z |
-| `Bidirectional(LSTM)` | `TimeBiLSTM` | each half as an LSTM |
-| `Embedding` | `TimeEmbedding` | nothing |
-| `Dense` | `Affine` | nothing; its activation is a layer of its own here |
+| `GRU(reset_after=False)` | `TimeGRU` | the sign of z: old states count z in Keras, 1 - z here |
+| `Bidirectional(LSTM)` | `TimeBiLSTM` | each half is converted as an LSTM |
+| `Embedding` | `TimeEmbedding` | none |
+| `Dense` | `Affine` | none; the activation is a separate layer here |
 
 Keras itself is not needed: weights are lists of arrays, in the order of `layer.get_weights()`.
-`hs` of a layer over time is what Keras gives with return_sequences=True, `layer.h` (and `.c`) what
-it gives as the last output and state.
+The result `hs` of a layer over time is that of Keras with return_sequences=True; `layer.h` (and
+`.c`) are its last output and state.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TextIO
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from fastw2v import layers, time_layers
 from fastw2v._checks.arrays import as_numbers, check_shape
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._checks.sequences import check_array_list
 from fastw2v._recurrent.cells import RECURRENT_ACTIVATIONS
 from fastw2v._rows.deferred import apply_all_pending
-from fastw2v._training.summary import count_params, summary
-from fastw2v.layers import Affine, MatMul
-from fastw2v.time_layers import TimeBiLSTM, TimeEmbedding, TimeGRU, TimeLSTM, TimeRNN
+from fastw2v.candidate_sampling import NCELoss, SampledSoftmaxLoss
+from fastw2v.layers import Affine, Embedding, MatMul
+from fastw2v.negative_sampling_layer import EmbeddingDot, NegativeSamplingLoss
+from fastw2v.time_layers import (
+    GRU,
+    LSTM,
+    RNN,
+    TimeAffine,
+    TimeBiLSTM,
+    TimeEmbedding,
+    TimeGRU,
+    TimeLSTM,
+    TimeRNN,
+)
 
 __all__ = ["count_params", "from_keras", "summary", "to_keras"]
 
-# kind -> (blocks of H columns, arrays in a layer with a bias)
+# kind -> number of blocks of H columns, one for each gate
 _RECURRENT = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}
 _KINDS = (*_RECURRENT, "Bidirectional", "Embedding", "Dense")
 
@@ -44,28 +55,28 @@ _KINDS = (*_RECURRENT, "Bidirectional", "Embedding", "Dense")
 
 def from_keras(
     layer: Any,
-    weights: Any = None,
+    weights: Sequence[ArrayLike] | None = None,
     *,
     stateful: bool = False,
     go_backwards: bool = False,
     recurrent_activation: str = "sigmoid",
-    reset_after: Any = None,
+    reset_after: bool | None = None,
     dtype: DTypeLike | None = None,
-) -> Any:
-    """One of our layers with the weights of a Keras layer.
+) -> TimeRNN | TimeLSTM | TimeGRU | TimeBiLSTM | TimeEmbedding | Affine:
+    """Return one of our layers with the weights of a Keras layer.
 
-    layer: a Keras layer that has weights, all else is read from it; or the name of its class,
-    "SimpleRNN", "LSTM", "GRU", "Bidirectional", "Embedding" or "Dense", with `weights` a list as
-    get_weights() gives it (without the bias if the layer has none: ours gets zeros). The arrays are
-    copied, float64 stays, all else becomes float32.
+    layer: a Keras layer that has weights; its settings are read from it. Or the name of its class,
+    "SimpleRNN", "LSTM", "GRU", "Bidirectional", "Embedding" or "Dense", together with `weights`, a
+    list like that of get_weights(); if the layer has no bias, ours gets zeros. The arrays are
+    copied; float64 is kept, and other dtypes become float32.
 
     stateful, go_backwards, dtype: as in `TimeLSTM`. recurrent_activation: "sigmoid", or the hard
     sigmoid of Keras 2, "hard_sigmoid_keras2", or that of Keras 3, "hard_sigmoid_keras3".
 
-    ValueError, which says what to do, for what our layers do not compute: a GRU with
-    reset_after=True (which Keras takes by default), a Bidirectional of other cells than LSTM or
-    merged otherwise than by concatenation, other activations than tanh in a recurrent layer, and
-    a Dense layer's activation. Dropout is left out: it belongs to training.
+    ValueError, with a cure, is raised for layers that have no counterpart here: a GRU with
+    reset_after=True (the default of Keras), a Bidirectional of cells other than LSTM or with a
+    merge_mode other than concatenation, a recurrent layer with an activation other than tanh, and a
+    Dense layer with an activation. Dropout is ignored, as it applies to training only.
 
     >>> import numpy as np
     >>> from fastw2v.keras import from_keras, to_keras
@@ -102,12 +113,12 @@ def from_keras(
     return Affine(kernel, bias)
 
 
-def to_keras(layer: Any) -> Any:
-    """The weights of one of our layers as a list for set_weights() of the Keras layer.
+def to_keras(layer: Any) -> list[NDArray[Any]]:
+    """Return the weights of one of our layers as a list for set_weights() of the Keras layer.
 
-    Takes TimeRNN, TimeLSTM, TimeGRU (for reset_after=False), TimeBiLSTM, the cells RNN, LSTM, GRU,
-    TimeEmbedding, Embedding, TimeAffine, Affine, MatMul (Dense without a bias). The arrays are
-    fresh. TypeError for anything else.
+    layer: a TimeRNN, TimeLSTM, TimeGRU (for reset_after=False) or TimeBiLSTM, a cell RNN, LSTM or
+    GRU, a TimeEmbedding, Embedding, TimeAffine, Affine, or MatMul (Dense without a bias). The
+    arrays are new. TypeError is raised for anything else.
 
     >>> import numpy as np
     >>> from fastw2v.keras import to_keras
@@ -120,11 +131,11 @@ def to_keras(layer: Any) -> Any:
         return to_keras(layer.forward_lstm) + to_keras(layer.backward_lstm)
     apply_all_pending(*getattr(layer, "params", ()))
     copies = [np.array(array, order="C") for array in getattr(layer, "params", ())]
-    if isinstance(layer, TimeLSTM | time_layers.LSTM):
+    if isinstance(layer, TimeLSTM | LSTM):
         return [_regrouped(array, (2, 0, 1, 3)) for array in copies]  # f g i o -> i f c o
-    if isinstance(layer, TimeGRU | time_layers.GRU):
+    if isinstance(layer, TimeGRU | GRU):
         return [_with_other_z(array) for array in copies]
-    simple = TimeRNN, time_layers.RNN, TimeEmbedding, layers.Embedding, Affine, MatMul
+    simple = TimeRNN, RNN, TimeEmbedding, Embedding, Affine, MatMul
     if isinstance(layer, simple):
         return copies
     raise TypeError(
@@ -172,7 +183,8 @@ def _bidirectional(name, weights, options, dtype):
         )
     if options["go_backwards"]:
         raise ValueError(
-            "go_backwards: a Bidirectional reads both ways, expected False, got True; leave it out"
+            "go_backwards: expected False for a Bidirectional, which reads both ways, got True; "
+            "leave it out"
         )
     halves = [_recurrent("LSTM", name, half, options, dtype) for half in (weights[:n], weights[n:])]
     return TimeBiLSTM(
@@ -194,13 +206,13 @@ def _refuse_reset_after(weights, reset_after):
 
 
 def _regrouped(array, order):
-    """The four blocks of columns in another order."""
+    """Return the four blocks of columns in another order."""
     blocks = np.split(array, 4, axis=-1)
     return np.concatenate([blocks[k] for k in order], axis=-1)
 
 
 def _with_other_z(array):
-    """sigmoid(-a) = 1 - sigmoid(a), for all three kinds of sigmoid."""
+    """Return weights that compute 1 - z, as sigmoid(-a) = 1 - sigmoid(a) for all three sigmoids."""
     array = array.copy()
     array[..., : array.shape[-1] // 3] *= -1
     return array
@@ -241,7 +253,7 @@ def _shapes(name, weights, parts, optional=0):
 
 
 def _read(layer, weights, options):
-    """(kind, weights, options) of a Keras layer, by its get_config() and get_weights()."""
+    """Return (kind, weights, options) of a Keras layer from its get_config() and get_weights()."""
     kind = type(layer).__name__
     if kind not in _KINDS or not hasattr(layer, "get_config"):
         raise TypeError(
@@ -296,7 +308,145 @@ def _expect(config, kind, setting, value, cure):
 
 
 def _keras_major(layer):
-    """The version of the package that the layer's class comes from: 2 or 3."""
+    """Return the major version, 2 or 3, of the package that defines the layer's class."""
     package = sys.modules.get(type(layer).__module__.partition(".")[0])
     version = str(getattr(package, "__version__", "3"))
     return 2 if version.startswith(("1.", "2.")) else 3
+
+
+# Summary ------------------------------------------------------------------------------------------
+
+
+def _columns(layer):
+    return np.shape(layer.params[0])[1]
+
+
+def _units(layer):
+    return len(layer.params[1])
+
+
+# Layers that are listed as one, and the shapes of their outputs for N rows of T steps.
+_OUTPUTS = (
+    (TimeEmbedding, lambda layer: f"(N, T, {_columns(layer)})"),
+    (Embedding, lambda layer: f"(N, {_columns(layer)})"),
+    (TimeBiLSTM, lambda layer: f"(N, T, {2 * _units(layer)})"),
+    (
+        (TimeRNN, TimeLSTM, TimeGRU),
+        lambda layer: f"(N, T, {_units(layer)})",
+    ),
+    (
+        (RNN, LSTM, GRU),
+        lambda layer: f"(N, {_units(layer)})",
+    ),
+    (TimeAffine, lambda layer: f"(N, T, {_columns(layer)})"),
+    ((Affine, MatMul), lambda layer: f"(N, {_columns(layer)})"),
+    (EmbeddingDot, lambda layer: "(N,)"),
+    (
+        (NegativeSamplingLoss, NCELoss, SampledSoftmaxLoss),
+        lambda layer: "()",
+    ),
+)
+
+
+def summary(model: Any, *, file: TextIO | None = None) -> None:
+    """Print the layers of a model with their output shapes and numbers of parameters.
+
+    model: one layer, or any model whose attributes hold its layers, also one of your own. In
+    shapes, N is the batch size and T the number of steps. Weights that several layers share are
+    counted once, at the first of these layers. file: a stream to print to instead of stdout.
+
+    >>> from fastw2v.keras import summary
+    >>> from fastw2v.models import SequenceRegressor
+    >>> summary(SequenceRegressor("lstm", input_size=1, hidden_size=20))
+    SequenceRegressor
+    Layer (type)       Output shape  Params
+    ---------------------------------------
+    rnn (TimeLSTM)     (N, T, 20)     1,760
+    affine (Affine)    (N, 1)            21
+    ---------------------------------------
+    Total                             1,781
+    """
+    rows, seen = [], []
+    for name, layer in _layers_of(model):
+        own, shared = _count(layer, seen)
+        if not own and not shared:
+            continue
+        title = f"{name} ({type(layer).__name__})" if name else type(layer).__name__
+        rows.append((title, _output(layer), f"{own:,}" if own else "shared"))
+    own, _ = _count(model, seen)
+    if own:
+        rows.append(("of the model itself", "", f"{own:,}"))
+    rows.insert(0, ("Layer (type)", "Output shape", "Params"))
+    rows.append(("Total", "", f"{count_params(model):,}"))
+    widths = [max(len(row[k]) for row in rows) for k in range(3)]
+    lines = [f"{a:{widths[0]}}    {b:{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+    rule = "-" * len(lines[0])
+    print(type(model).__name__, lines[0], rule, *lines[1:-1], rule, lines[-1], sep="\n", file=file)
+
+
+def count_params(model: Any) -> int:
+    """Return the number of parameters of a model or a layer, with shared ones counted once.
+
+    >>> from fastw2v.keras import count_params
+    >>> from fastw2v.models import SequenceRegressor
+    >>> count_params(SequenceRegressor("rnn", input_size=1, hidden_size=20))    # 440 + 21
+    461
+    """
+    return _count(model, [])[0]
+
+
+def _count(layer, seen):
+    """Return (size of arrays not in `seen`, size of those in it); add the new arrays to `seen`."""
+    own = shared = 0
+    mine = []
+    for array in getattr(layer, "params", None) or ():
+        if _is_among(array, mine):
+            continue
+        mine.append(array)
+        if _is_among(array, seen):
+            shared += array.size
+        else:
+            own += array.size
+            seen.append(array)
+    return own, shared
+
+
+def _is_among(array, others):
+    """Return whether one of the others is this array, or its transpose in the same memory."""
+    return any(
+        array is other or (array.size == other.size > 0 and np.may_share_memory(array, other))
+        for other in others
+    )
+
+
+def _output(layer):
+    return next((shape(layer) for kinds, shape in _OUTPUTS if isinstance(layer, kinds)), "")
+
+
+def _layers_of(model, path=""):
+    """Return [(name, layer)] for layers with parameters, in the order of the model's attributes.
+
+    Each layer is listed once; one that is in a list and in an attribute has the attribute's name.
+    """
+    if any(isinstance(model, kinds) for kinds, _ in _OUTPUTS):
+        return [(path, model)]
+    attributes = {k: v for k, v in vars(model).items() if not k.startswith("_")}
+    if hasattr(type(model), "in_layers"):  # a property of CBOW, which makes them when asked
+        attributes = {"in_layers": model.in_layers} | attributes
+    names, order = {}, {}
+    for name, value in attributes.items():
+        for k, item in enumerate(value if isinstance(value, list | tuple) else ()):
+            if _is_layer(item):
+                names.setdefault(id(item), f"{name}[{k}]")
+                order.setdefault(id(item), item)
+        if _is_layer(value):
+            names[id(value)] = name
+            order.setdefault(id(value), value)
+    found = []
+    for key, layer in order.items():
+        found += _layers_of(layer, f"{path}.{names[key]}" if path else names[key])
+    return found or [(path, model)]
+
+
+def _is_layer(thing):
+    return bool(getattr(thing, "params", None)) and hasattr(thing, "forward")

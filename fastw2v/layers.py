@@ -1,8 +1,8 @@
-"""Layers of common.layers.
+"""Layers of the book's common.layers.
 
 A layer has two lists of arrays, `params` and `grads`. The arrays in `params` are the caller's own;
-`backward` writes into the arrays of `grads` and never exchanges them. What `forward` and `backward`
-return is new and the caller's; what they are given is never written to.
+`backward` writes into the arrays of `grads` and never replaces them. Results of `forward` and
+`backward` are new arrays that belong to the caller; no method writes to its arguments.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ from fastw2v._core import threads
 from fastw2v._core.products import column_sums, product
 from fastw2v._kernels import _activation, _embedding, _loss, specialise
 from fastw2v._rows.deferred import apply_all_pending, apply_pending
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder, write_rows
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder
+from fastw2v._rows.writes import write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 
 __all__ = [
@@ -60,17 +61,17 @@ _GATHER_NS = 0.05  # serial nanoseconds per element copied; see `threads.parts`
 
 
 def _matrix(x):
-    """View of (..., D) as (N, D)."""
+    """Return a view of (..., D) as (N, D)."""
     if x.ndim == 2:
         return x
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 class MatMul:
-    """x @ W for x (N, D) and W (D, H); x may also be (D,) or (N, T, D).
+    """Dense layer without bias: x @ W for x (N, D) and W (D, H); x may also be (D,) or (N, T, D).
 
-    Dtypes are promoted as numpy does; gradients are cast to the dtype of `grads`. ValueError for
-    shapes that do not fit, TypeError for other than real numbers.
+    Dtypes are promoted by numpy's rules, and gradients are cast to the dtype of `grads`. The layer
+    raises ValueError for shapes that do not fit and TypeError for values that are not real numbers.
 
     >>> import numpy as np
     >>> from fastw2v.layers import MatMul
@@ -87,12 +88,12 @@ class MatMul:
     def __init__(self, W: NDArray[Any]) -> None:
         config.check()
         check_weights("W", W, 2)
-        self.params = [W]
-        self.grads = [np.zeros_like(W, subok=False)]
-        self.x = None
+        self.params: list[NDArray[Any]] = [W]
+        self.grads: list[NDArray[Any]] = [np.zeros_like(W, subok=False)]
+        self.x: NDArray[Any] | None = None
 
-    def forward(self, x: ArrayLike) -> Any:
-        """x (..., D) -> x @ W (..., H)."""
+    def forward(self, x: ArrayLike) -> NDArray[Any]:
+        """Return x @ W (..., H) for x (..., D)."""
         apply_all_pending(self.params[0])
         W = np.asarray(self.params[0])
         x = as_features("x", x, W)
@@ -100,8 +101,8 @@ class MatMul:
         self.x = x
         return out.reshape(*x.shape[:-1], W.shape[1])
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """dout (..., H) -> dx (..., D); writes dW = x.T @ dout, summed over all leading axes."""
+    def backward(self, dout: ArrayLike) -> NDArray[Any]:
+        """Return dx (..., D) for dout (..., H); write dW = x.T @ dout, summed over leading axes."""
         x, dout, W, dW = _dense_backward(self, dout)
         # forward: out = x @ W
         dx = product(_matrix(dout), W.T).reshape(x.shape)
@@ -110,9 +111,9 @@ class MatMul:
 
 
 class Affine:
-    """x @ W + b for x (N, D), W (D, H), b (H,); x may also be (D,) or (N, T, D).
+    """Dense layer: x @ W + b for x (N, D), W (D, H), b (H,); x may also be (D,) or (N, T, D).
 
-    Dtypes and errors as in `MatMul`.
+    Dtypes and errors are those of `MatMul`.
 
     >>> import numpy as np
     >>> from fastw2v.layers import Affine
@@ -129,12 +130,12 @@ class Affine:
         config.check()
         check_weights("W", W, 2)
         check_bias("b", b, W.shape[1])
-        self.params = [W, b]
-        self.grads = [np.zeros_like(W, subok=False), np.zeros_like(b, subok=False)]
-        self.x = None
+        self.params: list[NDArray[Any]] = [W, b]
+        self.grads: list[NDArray[Any]] = [np.zeros_like(each, subok=False) for each in (W, b)]
+        self.x: NDArray[Any] | None = None
 
-    def forward(self, x: ArrayLike, *, out: Any = None) -> Any:
-        """x (..., D) -> x @ W + b (..., H), written into `out` if given."""
+    def forward(self, x: ArrayLike, *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return x @ W + b (..., H) for x (..., D), written into `out` if given."""
         apply_all_pending(*self.params)
         W, b = map(np.asarray, self.params)
         x = as_features("x", x, W)
@@ -147,8 +148,8 @@ class Affine:
         self.x = x
         return out.reshape(shape)
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """dout (..., H) -> dx (..., D); writes dW = x.T @ dout and db = sum of dout."""
+    def backward(self, dout: ArrayLike) -> NDArray[Any]:
+        """Return dx (..., D) for dout (..., H); write dW = x.T @ dout and db = sum of dout."""
         x, dout, W, dW = _dense_backward(self, dout)
         db = self.grads[1]
         check_bias("grads[1]", db, W.shape[1])
@@ -161,7 +162,7 @@ class Affine:
 
 
 def _dense_backward(layer, dout):
-    """(x, dout, W, dW) of a dense layer, all fitting."""
+    """Return (x, dout, W, dW) of a dense layer after checking that their shapes fit."""
     check_forward_ran(layer, layer.x)
     x = layer.x
     apply_all_pending(layer.params[0])
@@ -174,8 +175,19 @@ def _dense_backward(layer, dout):
     return x, dout, W, dW
 
 
+def _check_result_memory(name, out, shape):
+    """Check that a result of this shape can be written into `out` directly."""
+    check_writable(name, out)
+    check_shape(name, out, shape, "that of the result")
+    if out.dtype not in FLOATS or not out.flags.c_contiguous:
+        raise ValueError(
+            f"{name}: expected contiguous float32 or float64, got {out.dtype}"
+            f"{'' if out.flags.c_contiguous else ' with gaps'}; pass np.empty(shape, np.float32)"
+        )
+
+
 class Sigmoid:
-    """1 / (1 + exp(-x)) for each element; the result is kept as `out`.
+    """Logistic function 1 / (1 + exp(-x)) of each element; the result is kept as `out`.
 
     >>> import numpy as np
     >>> from fastw2v.layers import Sigmoid
@@ -188,16 +200,17 @@ class Sigmoid:
 
     def __init__(self) -> None:
         config.check()
-        self.params, self.grads = [], []
-        self.out = None
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
+        self.out: NDArray[np.floating[Any]] | None = None
 
-    def forward(self, x: ArrayLike) -> Any:
-        """x of any shape -> sigmoid(x) of the same."""
+    def forward(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return sigmoid(x) for x of any shape."""
         self.out = np.asarray(sigmoid(x))
         return self.out.copy()
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """dout, of a shape that fits -> dout * (1 - out) * out."""
+    def backward(self, dout: ArrayLike) -> NDArray[Any]:
+        """Return dout * (1 - out) * out for a dout that broadcasts with out."""
         check_forward_ran(self, self.out)
         out = np.asarray(self.out)
         dout = as_numbers("dout", dout)
@@ -211,6 +224,17 @@ class Sigmoid:
         dx = np.empty(out.shape, out.dtype)
         run(dx.reshape(-1), dout.reshape(-1), out.reshape(-1), threads.parts(out.size * 0.3))
         return dx
+
+
+def _check_fits_with(name, x, shape, why):
+    """Check that numpy can broadcast `x` and an array of this shape to a common shape."""
+    try:
+        np.broadcast_shapes(x.shape, shape)
+    except ValueError:
+        raise ValueError(
+            f"{name}: expected shape {tuple(shape)} ({why}) or one that broadcasts with it, "
+            f"got {x.shape}; pass the matching array"
+        ) from None
 
 
 class Softmax:
@@ -227,16 +251,17 @@ class Softmax:
 
     def __init__(self) -> None:
         config.check()
-        self.params, self.grads = [], []
-        self.out = None
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
+        self.out: NDArray[np.floating[Any]] | None = None
 
-    def forward(self, x: ArrayLike) -> Any:
-        """x (N, V) -> probabilities (N, V)."""
+    def forward(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return the probabilities (N, V) of scores x (N, V)."""
         self.out = np.asarray(softmax(x))
         return self.out.copy()
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """dout (N, V) -> out * dout - out * (sum over V of out * dout)."""
+    def backward(self, dout: ArrayLike) -> NDArray[Any]:
+        """Return out * dout - out * (sum over V of out * dout) for dout (N, V)."""
         check_forward_ran(self, self.out)
         out = np.asarray(self.out)
         dout = as_numbers("dout", dout)
@@ -254,10 +279,11 @@ class Softmax:
 
 
 class SoftmaxWithLoss:
-    """Softmax and cross entropy: the mean of -log(softmax(x)[n, t[n]] + 1e-7).
+    """Softmax with cross entropy loss: the mean of -log(softmax(x)[n, t[n]] + 1e-7).
 
-    `y` keeps the probabilities, `t` the ids. ValueError for shapes that do not fit or no rows at
-    all, TypeError for ids that are not integers, IndexError for ids outside [-V, V).
+    `y` keeps the probabilities and `t` the ids. The layer raises ValueError for shapes that do not
+    fit and for empty batches, TypeError for ids that are not integers, and IndexError for ids
+    outside [-V, V).
 
     >>> import numpy as np
     >>> from fastw2v.layers import SoftmaxWithLoss
@@ -271,12 +297,13 @@ class SoftmaxWithLoss:
 
     def __init__(self) -> None:
         config.check()
-        self.params, self.grads = [], []
-        self.y = None
-        self.t = None
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
+        self.y: NDArray[np.floating[Any]] | None = None
+        self.t: NDArray[Any] | None = None
 
-    def forward(self, x: ArrayLike, t: ArrayLike) -> Any:
-        """x (N, V) or (V,), t ids (N,) or one-hot in the shape of x -> loss."""
+    def forward(self, x: ArrayLike, t: ArrayLike) -> np.floating[Any]:
+        """Return the loss of scores x (N, V) or (V,) for t: ids (N,), or one-hot like x."""
         x, dtype = as_native("x", x)
         rows = as_score_rows("x", x)
         N, V = rows.shape
@@ -288,8 +315,8 @@ class SoftmaxWithLoss:
         self.y, self.t = y.reshape(x.shape).astype(dtype, copy=False), t
         return dtype.type(loss)
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """dout a number, or an array that fits y -> dx = (y - onehot(t)) * dout / N."""
+    def backward(self, dout: ArrayLike = 1) -> NDArray[np.floating[Any]]:
+        """Return dx = (y - onehot(t)) * dout / N for a number dout, or an array that fits y."""
         check_forward_ran(self, self.y)
         y, dtype = as_native("y", self.y)
         rows = as_score_rows("y", y)
@@ -310,10 +337,11 @@ class SoftmaxWithLoss:
 
 
 class SigmoidWithLoss:
-    """Sigmoid and cross entropy of yes or no: the mean of -log(p of the right answer + 1e-7).
+    """Sigmoid with binary cross entropy loss: the mean of -log(p of the correct label + 1e-7).
 
-    `y` keeps sigmoid(x), `t` the answers, `loss` the loss. ValueError for shapes that do not fit
-    or no rows at all, TypeError for answers that are not integers, IndexError for other than 0, 1.
+    `y` keeps sigmoid(x), `t` the labels and `loss` the loss. The layer raises ValueError for shapes
+    that do not fit and for empty batches, TypeError for labels that are not integers, and
+    IndexError for labels other than 0 and 1.
 
     >>> import numpy as np
     >>> from fastw2v.layers import SigmoidWithLoss
@@ -326,13 +354,14 @@ class SigmoidWithLoss:
 
     def __init__(self) -> None:
         config.check()
-        self.params, self.grads = [], []
-        self.loss = None
-        self.y = None
-        self.t = None
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
+        self.loss: np.floating[Any] | None = None
+        self.y: NDArray[np.floating[Any]] | None = None
+        self.t: NDArray[Any] | None = None
 
-    def forward(self, x: ArrayLike, t: ArrayLike) -> Any:
-        """x (N,) or (N, 1), t (N,) of 0 and 1, or one-hot (N, 2) -> loss."""
+    def forward(self, x: ArrayLike, t: ArrayLike) -> np.floating[Any]:
+        """Return the loss of x (N,) or (N, 1) for t: (N,) of 0 and 1, or one-hot (N, 2)."""
         x, dtype = as_native("x", x)
         N = _as_score_count("x", x)
         t = _as_yes_or_no("t", t, N)
@@ -344,15 +373,15 @@ class SigmoidWithLoss:
         self.loss = dtype.type(loss)
         return self.loss
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """dout a number, or an array -> dx = (y - t) * dout / N, in numpy's dtype for that."""
+    def backward(self, dout: ArrayLike = 1) -> NDArray[np.floating[Any]]:
+        """Return dx = (y - t) * dout / N, promoted by numpy's rules, for a number or array dout."""
         check_forward_ran(self, self.y)
         y = as_numbers("y", self.y)
         N = _as_score_count("y", y)
         t = _as_yes_or_no("t", self.t, N)
         ids = as_ids("t", t, 2, wrap=False)
         array = as_numbers("dout", dout)
-        # A Python number as dout is weak in numpy's promotion, an array of one element is not.
+        # A Python number is weak in numpy's promotion; an array of one element is not.
         dtype = np.result_type(y, t, dout if isinstance(dout, (int, float)) else array)
         _check_fits_with("dout", array, y.shape, "that of x")
         dout = array
@@ -367,11 +396,30 @@ class SigmoidWithLoss:
         return dx.astype(dtype, copy=False)
 
 
+def _as_score_count(name, x):
+    """Return N of scores (N,) or (N, 1); N may not be 0."""
+    if x.size == 0 or x.shape not in ((x.size,), (x.size, 1)):
+        raise ValueError(
+            f"{name}: expected shape (N,) or (N, 1), N not 0, got {x.shape}; reshape it"
+        )
+    return x.size
+
+
+def _as_yes_or_no(name, t, N):
+    """Return labels 0 and 1 of N scores as (N,); one-hot rows (N, 2) are converted."""
+    t = as_numbers(name, t)
+    if t.shape == (N, 2):
+        return t.argmax(axis=1)
+    if t.size == N and (t.ndim <= 1 or t.shape == (N, 1)):
+        return t.reshape(N)
+    raise ValueError(f"{name}: expected shape ({N},) to match x, got {t.shape}; reshape it")
+
+
 class Dropout:
-    """Sets a random part of x to zero in training; at test time x is scaled instead.
+    """Dropout: a random part of x becomes zero in training; at test time x is scaled instead.
 
     The mask is drawn from numpy's global stream, or from `rng` (a numpy.random.Generator), and
-    kept as `mask`. `dropout_ratio`, the part that is dropped, may be assigned at any time.
+    kept as `mask`. `dropout_ratio`, the share of dropped elements, may be assigned at any time.
 
     >>> import numpy as np
     >>> from fastw2v.layers import Dropout
@@ -384,16 +432,17 @@ class Dropout:
         self, dropout_ratio: float = 0.5, *, rng: np.random.Generator | None = None
     ) -> None:
         config.check()
-        self.params, self.grads = [], []
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
         check_fraction("dropout_ratio", dropout_ratio)
         self.dropout_ratio = dropout_ratio
-        self.mask = None
+        self.mask: NDArray[np.bool_] | None = None
         check_generator("rng", rng)
         self._rng = rng
-        self._test_scale = None  # what the last forward multiplied by, if it used no mask
+        self._test_scale = None  # the factor of the last forward, if it used no mask
 
-    def forward(self, x: ArrayLike, train_flg: bool = True) -> Any:
-        """x of any shape -> x * mask in training, else x * (1 - dropout_ratio)."""
+    def forward(self, x: ArrayLike, train_flg: bool = True) -> NDArray[Any]:
+        """Return x * mask in training, else x * (1 - dropout_ratio), for x of any shape."""
         x = as_numbers("x", x)
         check_fraction("dropout_ratio", self.dropout_ratio)
         ratio = self.dropout_ratio
@@ -405,8 +454,8 @@ class Dropout:
         self._test_scale = None
         return np.asarray(x * self.mask)
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """dout -> dout * mask, or times 1 - dropout_ratio if the last forward was a test."""
+    def backward(self, dout: ArrayLike) -> NDArray[Any]:
+        """Return dout * mask, or dout * (1 - dropout_ratio) after a forward at test time."""
         dout = as_numbers("dout", dout)
         if self._test_scale is not None:
             return np.asarray(dout * self._test_scale)
@@ -416,14 +465,8 @@ class Dropout:
         return np.asarray(dout * mask)
 
 
-def has_own_methods(layer: Any) -> Any:
-    """Whether somebody put another forward or backward into this one object."""
-    attributes = vars(layer)
-    return "forward" in attributes or "backward" in attributes
-
-
 class Embedding(RowGradHolder):
-    """Rows of a table by id: ``out = W[idx]``.
+    """Rows of a table, looked up by id: ``out = W[idx]``.
 
     W (V, D) is the caller's own array. The gradient ``grads[0]`` (V, D) is a `RowGrad`.
 
@@ -445,15 +488,15 @@ class Embedding(RowGradHolder):
     def __init__(self, W: NDArray[Any]) -> None:
         config.check()
         check_table("W", W)
-        self.params = [W]
-        self.grads = [RowGrad(W)]
-        self.idx = None
+        self.params: list[NDArray[Any]] = [W]
+        self.grads: list[NDArray[Any]] = [RowGrad(W)]
+        self.idx: ArrayLike | None = None
 
-    def forward(self, idx: ArrayLike) -> Any:
-        """W[idx]: ids of any shape give an array of that shape + (D,).
+    def forward(self, idx: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return W[idx], of shape idx.shape + (D,), for ids of any shape.
 
-        Negative ids count from the end. IndexError names an id that is out of range, TypeError
-        says that ids are not integers.
+        Negative ids count from the end. The method raises IndexError for an id that is out of
+        range, which it names, and TypeError for ids that are not integers.
         """
         check_table("params[0]", self.params[0])
         W = self.params[0]
@@ -462,14 +505,14 @@ class Embedding(RowGradHolder):
         self.idx = idx
         return out
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """grads[0] = 0, then grads[0][idx[n]] += dout[n]; repeated ids add up. Returns None."""
+    def backward(self, dout: ArrayLike) -> None:
+        """Clear grads[0], then add dout[n] to grads[0][idx[n]]; repeated ids add up."""
         check_forward_ran(self, self.idx)
         write_table_gradient(self.grads[0], "idx", self.idx, dout)
 
 
-def rows_of(W: NDArray[Any], ids: ArrayLike) -> Any:
-    """W[ids], a new array, for ids that `as_ids` has checked."""
+def rows_of(W: NDArray[Any], ids: NDArray[np.integer[Any]]) -> NDArray[np.floating[Any]]:
+    """Return W[ids], a new array, for ids that `as_ids` has checked."""
     apply_pending(W, ids)
     if not has_plain_rows(W):
         return np.array(W[ids])
@@ -479,51 +522,10 @@ def rows_of(W: NDArray[Any], ids: ArrayLike) -> Any:
     return out
 
 
-def write_table_gradient(grad: Any, name: Any, idx: ArrayLike, dout: ArrayLike) -> Any:
-    """grad = 0, then grad[idx[n]] += dout[n]; `name` is what messages call idx."""
+def write_table_gradient(grad: NDArray[Any], name: str, idx: ArrayLike, dout: ArrayLike) -> None:
+    """Clear grad (V, D), then add dout[n] to grad[idx[n]]; error messages call idx `name`."""
     check_writable("grads[0]", grad)
     ids = as_ids(name, idx, grad.shape[0])
     dout = as_float("dout", dout, grad.dtype)
     check_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
     write_rows(grad, ids.reshape(-1), len(grad), dout.reshape(ids.size, grad.shape[1]))
-
-
-def _as_score_count(name, x):
-    """N of scores (N,) or (N, 1); N may not be 0."""
-    if x.size == 0 or x.shape not in ((x.size,), (x.size, 1)):
-        raise ValueError(
-            f"{name}: expected shape (N,) or (N, 1), N not 0, got {x.shape}; reshape it"
-        )
-    return x.size
-
-
-def _as_yes_or_no(name, t, N):
-    """Answers 0 and 1 to N scores, as N numbers; one-hot rows (N, 2) become such numbers."""
-    t = as_numbers(name, t)
-    if t.shape == (N, 2):
-        return t.argmax(axis=1)
-    if t.size == N and (t.ndim <= 1 or t.shape == (N, 1)):
-        return t.reshape(N)
-    raise ValueError(f"{name}: expected shape ({N},) to match x, got {t.shape}; reshape it")
-
-
-def _check_fits_with(name, x, shape, why):
-    """`x`, if numpy can stretch it and an array of this shape to one shape."""
-    try:
-        np.broadcast_shapes(x.shape, shape)
-    except ValueError:
-        raise ValueError(
-            f"{name}: expected shape {tuple(shape)} ({why}) or one that numpy stretches with it, "
-            f"got {x.shape}; pass the matching array"
-        ) from None
-
-
-def _check_result_memory(name, out, shape):
-    """`out`, if a result of this shape can be written into it as it is."""
-    check_writable(name, out)
-    check_shape(name, out, shape, "that of the result")
-    if out.dtype not in FLOATS or not out.flags.c_contiguous:
-        raise ValueError(
-            f"{name}: expected contiguous float32 or float64, got {out.dtype}"
-            f"{'' if out.flags.c_contiguous else ' with gaps'}; pass np.empty(shape, np.float32)"
-        )

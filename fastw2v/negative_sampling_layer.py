@@ -1,4 +1,4 @@
-"""The sampled loss of word2vec: a word against a few others instead of against all V.
+"""Negative sampling, the loss of word2vec: a word against a few sampled ones, not against all V.
 
     loss = L(h . W[target], 1) + sum over k of L(h . W[negative_k], 0)
     L(s, t) = mean over the batch of -log(p + 1e-7),  p = sigmoid(s) for t = 1, 1 - sigmoid(s) else
@@ -27,11 +27,13 @@ from fastw2v._checks.arrays import (
 from fastw2v._checks.ids import as_ids, as_native_ids, check_row_per_word
 from fastw2v._checks.numbers import as_int, as_number
 from fastw2v._core import random_keys, threads
+from fastw2v._core.fast_path import is_patched, is_unmodified
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
 from fastw2v._rows.deferred import apply_pending
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_all_writable, clear, write_rows
-from fastw2v.layers import Embedding, SigmoidWithLoss, has_own_methods
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder
+from fastw2v._rows.writes import check_all_writable, clear, write_rows
+from fastw2v.layers import Embedding, SigmoidWithLoss
 
 __all__ = ["EmbeddingDot", "NegativeSamplingLoss", "UnigramSampler"]
 
@@ -41,6 +43,8 @@ _DRAW_DISTINCT = specialise(_sampler.draw_distinct)
 _LOSS = specialise(_negative_sampling.forward)
 _LOSS_BACKWARD = specialise(_negative_sampling.backward)
 
+_DRAW = ("get_negative_sample",)  # the method that a loss calls on its sampler
+
 # Serial nanoseconds, for `threads.parts`: per element read, per sample drawn.
 _NS = 0.15
 _DRAW_NS = 8
@@ -49,8 +53,8 @@ _DRAW_NS = 8
 class EmbeddingDot(RowGradHolder):
     """Dot products with rows of a table: ``out[n] = h[n] . W[idx[n]]``.
 
-    W (V, D) is the caller's own array; h (N, D), idx (N,), out (N,). `embed` is the layer that
-    gathers the rows, `cache` the pair (h, rows) of the last forward.
+    W (V, D) is the caller's own array; h is (N, D), idx and out are (N,). The layer `embed` gathers
+    the rows, and `cache` keeps the pair (h, rows) of the last forward.
 
     >>> import numpy as np
     >>> from fastw2v.negative_sampling_layer import EmbeddingDot
@@ -65,18 +69,18 @@ class EmbeddingDot(RowGradHolder):
     def __init__(self, W: NDArray[Any]) -> None:
         config.check()
         self.embed = Embedding(W)
-        self.params = self.embed.params
-        self.grads = self.embed.grads
-        self.cache = None
+        self.params: list[NDArray[Any]] = self.embed.params
+        self.grads: list[NDArray[Any]] = self.embed.grads
+        self.cache: tuple[NDArray[Any], NDArray[Any]] | None = None
 
-    def forward(self, h: ArrayLike, idx: ArrayLike) -> Any:
-        """The dot products (N,) of h (N, D) with the rows W[idx]."""
+    def forward(self, h: ArrayLike, idx: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return the dot products (N,) of h (N, D) with the rows W[idx]."""
         check_table("params[0]", self.params[0])
         W = self.params[0]
         ids = as_ids("idx", idx, W.shape[0])
         h = np.asarray(h) if W.dtype.itemsize < 4 else as_float("h", h, W.dtype)
         check_shape("h", h, (*ids.shape, W.shape[1]), "one row per id, as wide as W")
-        if not self._is_plain(W) or ids.ndim != 1:
+        if not self._may_fuse(W) or ids.ndim != 1:
             with unchanged_on_error(self):
                 rows = self.embed.forward(idx)
                 out = np.sum(rows * h, axis=1)
@@ -90,11 +94,11 @@ class EmbeddingDot(RowGradHolder):
         self.cache = (h, rows)
         return out
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """The gradient of h (N, D) from dout (N,); adds dout[n] * h[n] up into grads[0]."""
+    def backward(self, dout: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return dh (N, D) for dout (N,); clear grads[0], then add dout[n] * h[n] to row idx[n]."""
         check_forward_ran(self, self.cache)
         h, rows = self.cache
-        if not self._is_plain(self.grads[0]) or h.ndim != 2:
+        if not self._may_fuse(self.grads[0]) or h.ndim != 2:
             column = np.asarray(dout).reshape(-1, 1)
             self.embed.backward(column * h)
             return column * rows
@@ -109,12 +113,14 @@ class EmbeddingDot(RowGradHolder):
         write_rows(grad, ids, len(grad), h, dout)
         return dh
 
-    def _is_plain(self, array):
-        return type(self.embed) is Embedding and has_plain_rows(array) and array.shape[1] > 0
+    def _may_fuse(self, array):
+        """Return whether the kernel may read or write this table in place of `embed`."""
+        plain = has_plain_rows(array) and array.shape[1] > 0
+        return plain and is_unmodified(self.embed, Embedding)
 
 
 class _Distribution:
-    """Probabilities p (V,), read-only, and the table to draw by. Samplers share one, copies too."""
+    """Probabilities p (V,), read-only, and their alias table, which copies of a sampler share."""
 
     def __init__(self, p):
         p.flags.writeable = False
@@ -124,18 +130,18 @@ class _Distribution:
         self.n_possible = int(np.count_nonzero(p))
 
     def __reduce__(self):
-        return _Distribution, (self.p,)  # the rest follows from it
+        return _Distribution, (self.p,)  # everything else is computed from p
 
 
 class UnigramSampler:
-    """Draws words in proportion to their count in a corpus to some power.
+    """Sampler of words with probability proportional to count ** power.
 
-    corpus: ids of any shape in which each of 0 .. V-1 occurs. Readable and assignable:
-    `sample_size`, and `word_p` (V,), float64, the probability of each word (an assignment is
-    normalised and copied; the array itself is read-only). `vocab_size` is V.
+    corpus: ids of any shape; each id from 0 to V - 1 has to occur. `sample_size` and `word_p` may
+    be read and assigned. `word_p` (V,), float64, holds the probability of each word. The array is
+    read-only; an assigned one is copied and normalised. `vocab_size` is V.
 
-    rng: None draws from numpy's global stream (so `np.random.seed` rules), a
-    `numpy.random.Generator` from its own. `replace=True`: see `get_negative_sample`.
+    rng: None draws from numpy's global stream, which `np.random.seed` controls; a
+    `numpy.random.Generator` draws from its own. replace: see `get_negative_sample`.
 
     >>> import numpy as np
     >>> from fastw2v.negative_sampling_layer import UnigramSampler
@@ -146,7 +152,7 @@ class UnigramSampler:
 
     def __init__(
         self,
-        corpus: Any,
+        corpus: ArrayLike,
         power: float,
         sample_size: int,
         *,
@@ -167,22 +173,24 @@ class UnigramSampler:
         self.word_p = weights
 
     @property
-    def word_p(self) -> Any:
+    def word_p(self) -> NDArray[np.float64]:
+        """Probability of each word, (V,), read-only."""
         return self._words.p
 
     @word_p.setter
-    def word_p(self, p: Any) -> None:
+    def word_p(self, p: ArrayLike) -> None:
         self._words = _Distribution(_as_probabilities("word_p", p))
         self.vocab_size = len(self._words.p)
 
-    def get_negative_sample(self, target: ArrayLike) -> NDArray[Any]:
-        """`sample_size` words for each word of target (N,): int32 (N, sample_size).
+    def get_negative_sample(self, target: ArrayLike) -> NDArray[np.int32]:
+        """Draw `sample_size` words for each word of target (N,): int32 (N, sample_size).
 
-        The words of a row are distinct and never the target: draws without replacement in
-        proportion to `word_p` without the target's share. With `replace=True` they are
-        independent draws from `word_p`; repetitions and the target itself are possible then.
+        The words of a row are distinct and never the target: they are drawn without replacement in
+        proportion to `word_p`, from which the target is left out. With `replace=True` they are
+        independent draws from `word_p`, so a row may repeat words and contain its target.
 
-        ValueError if fewer than `sample_size` words are left, IndexError for a bad target.
+        The method raises ValueError if fewer than `sample_size` words are left, and IndexError for
+        a target outside the vocabulary.
         """
         K = as_int("sample_size", self.sample_size, low=0)
         target = as_ids("target", target, self.vocab_size, rows="words of the corpus")
@@ -196,7 +204,7 @@ class UnigramSampler:
         if self.replace:
             _sampler.draw(out.reshape(-1), words.alias_table, random_keys.key(self.rng), n_parts)
             return out
-        # A target that is never drawn takes nothing away from what is left.
+        # A target of probability zero does not reduce the number of words that can be drawn.
         if words.n_possible <= K and target.size:
             left = words.n_possible - int(words.p[target].any())
             if left < K:
@@ -209,29 +217,69 @@ class UnigramSampler:
         _DRAW_DISTINCT[target.dtype](out, words.alias_table, words.p, target, key, n_parts)
         return out
 
-    def is_like(self, other: Any) -> Any:
-        """Whether another sampler draws from the same distribution and stream, in our own way."""
+    def is_like(self, other: object) -> bool:
+        """Return whether both are unmodified samplers of one distribution, size and stream."""
         return (
-            type(self) is type(other) is UnigramSampler
+            is_unmodified(self, UnigramSampler, _DRAW)
+            and is_unmodified(other, UnigramSampler, _DRAW)
             and self._words is other._words
             and (self.sample_size, self.replace) == (other.sample_size, other.replace)
             and self.rng is other.rng
-            and not ({"get_negative_sample"} & (vars(self).keys() | vars(other).keys()))
         )
 
 
+def _as_word_counts(name, corpus):
+    """Return how often each id occurs, (V,) int64, for ids from 0 to V - 1 without gaps."""
+    ids = as_native_ids(name, corpus).reshape(-1)
+    if ids.size == 0:
+        raise ValueError(f"{name}: expected at least one word id, got none; pass a longer text")
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0:
+        raise ValueError(f"{name}: expected ids from 0 on, got {low}; number the words from 0")
+    if high < ids.size:  # otherwise there are gaps, and counts up to `high` might not fit in memory
+        counts = np.bincount(ids, minlength=high + 1)
+        if counts.all():
+            return counts
+        missing = int(np.argmin(counts))
+    else:
+        present = np.unique(ids)
+        missing = int(np.argmax(present != np.arange(present.size)))
+    raise ValueError(
+        f"{name}: expected every id from 0 to {high} to occur, but id {missing} does not; number "
+        "the words without gaps, as util.preprocess does"
+    )
+
+
+def _as_probabilities(name, p):
+    """Return weights as a read-only float64 array (V,) that sums to 1."""
+    p = np.array(as_numbers(name, p), np.float64)
+    if p.ndim != 1 or p.size == 0:
+        raise ValueError(
+            f"{name}: expected one probability per word, shape (V,), got {p.shape}; flatten it"
+        )
+    if not (np.isfinite(p).all() and (p >= 0).all() and p.any()):
+        raise ValueError(
+            f"{name}: expected finite numbers of at least 0, not all 0; "
+            f"got {p[~(np.isfinite(p) & (p >= 0))][:1] if p.any() else 'only zeros'}; correct them"
+        )
+    p /= p.max()  # the sum of huge weights would overflow
+    p /= p.sum()
+    p.flags.writeable = False
+    return p
+
+
 class NegativeSamplingLoss(RowGradHolder):
-    """The loss of h (N, D) against target words as 1 and `sample_size` sampled words each as 0.
+    """Loss of h (N, D): target words are labelled 1, and `sample_size` sampled words each 0.
 
     W (V, D) is the caller's own array. `params` and `grads` have sample_size + 1 entries, all for
-    the one W. `sampler` is asked for the negatives at every forward: another one, or another
-    `get_negative_sample`, may be put in its place. `loss_layers` and `embed_dot_layers` are the
-    sample_size + 1 layers the loss is made of; layer 0 is the target's. They are computed in one
-    go, with the sum of their gradients in the first array, unless one of them was replaced.
+    the one W. Each forward asks `sampler` for the negatives; the sampler, or its method
+    `get_negative_sample`, may be replaced. `loss_layers` and `embed_dot_layers` are the
+    sample_size + 1 layers that make up the loss, with the target's first. One kernel computes all
+    of them, and puts the sum of their gradients into the first array, unless a user replaced one.
 
-    corpus: ids without gaps, to count words in, or a `UnigramSampler`, whose sample_size counts
-    then. W may have rows for words that do not occur in it; these cannot be targets. rng: where the
-    sampler draws from; None is numpy's global stream.
+    corpus: ids without gaps, in which words are counted, or a `UnigramSampler`, whose sample_size
+    is taken then. W may have rows for words that do not occur in the corpus; these cannot be
+    targets. rng: the generator of the sampler; None is numpy's global stream.
 
     >>> import numpy as np
     >>> from fastw2v.negative_sampling_layer import NegativeSamplingLoss
@@ -246,7 +294,7 @@ class NegativeSamplingLoss(RowGradHolder):
     def __init__(
         self,
         W: NDArray[Any],
-        corpus: Any,
+        corpus: ArrayLike | UnigramSampler,
         power: float = 0.75,
         sample_size: int = 5,
         *,
@@ -261,30 +309,32 @@ class NegativeSamplingLoss(RowGradHolder):
         else:
             self.sampler = UnigramSampler(corpus, power, sample_size, rng=rng)
         check_row_per_word("corpus", len(W), self.sampler.vocab_size, "the rows of W")
-        self.params = [W] * (self.sample_size + 1)
-        self.grads = [RowGrad(W) for _ in self.params]
-        self._layers = None  # (loss_layers, embed_dot_layers) once somebody has asked for them
+        self.params: list[NDArray[Any]] = [W] * (self.sample_size + 1)
+        self.grads: list[NDArray[Any]] = [RowGrad(W) for _ in self.params]
+        self._layers = None  # (loss_layers, embed_dot_layers), made when first asked for
         self._made = None  # the same layers, to notice when one was replaced
-        self._state = None  # what a fused forward keeps: h, ids, y, e, losses
+        self._state = None  # kept by a fused forward: h, ids, y, e, losses
 
     @property
-    def loss_layers(self) -> Any:
+    def loss_layers(self) -> list[SigmoidWithLoss]:
+        """Loss layers, one for the target and one for each negative."""
         return self._real_layers()[0]
 
     @loss_layers.setter
-    def loss_layers(self, layers: Any) -> None:
+    def loss_layers(self, layers: list[Any]) -> None:
         self._layers = (layers, self._real_layers()[1])
 
     @property
-    def embed_dot_layers(self) -> Any:
+    def embed_dot_layers(self) -> list[EmbeddingDot]:
+        """Layers of scores, one for the target and one for each negative."""
         return self._real_layers()[1]
 
     @embed_dot_layers.setter
-    def embed_dot_layers(self, layers: Any) -> None:
+    def embed_dot_layers(self, layers: list[Any]) -> None:
         self._layers = (self._real_layers()[0], layers)
 
-    def forward(self, h: ArrayLike, target: ArrayLike) -> Any:
-        """The loss, a float64 scalar, of h (N, D) and the target ids (N,)."""
+    def forward(self, h: ArrayLike, target: ArrayLike) -> np.floating[Any]:
+        """Return the loss, a float64 scalar, of h (N, D) and the target ids (N,)."""
         check_table("params[0]", self.params[0])
         W = self.params[0]
         target = as_ids("target", target, len(W))
@@ -293,7 +343,7 @@ class NegativeSamplingLoss(RowGradHolder):
                 f"target: expected ids of shape (N,) with N > 0, got {target.shape}; "
                 "leave out empty batches"
             )
-        if not self.is_fused(W):
+        if not self.may_fuse(W):
             with unchanged_on_error(self):
                 loss = self._forward_by_layers(h, target, self.negatives(target))
             self._state = None
@@ -308,18 +358,18 @@ class NegativeSamplingLoss(RowGradHolder):
         self.keep(h, ids, y, e, losses)
         return np.float64(losses.sum())
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """The gradient of h (N, D); the gradient of W goes into `grads`."""
+    def backward(self, dout: ArrayLike = 1) -> NDArray[np.floating[Any]]:
+        """Return the gradient of h (N, D); write the gradient of W into `grads`."""
         W = self.params[0]
-        if self._state is None or np.ndim(dout) or not self.is_fused(W):
+        if self._state is None or np.ndim(dout) or not self.may_fuse(W):
             return self._backward_by_layers(dout)
         h, ids, y, e, _ = self._state
-        if e is None:  # a fused model ran the forward of several layers in one go
+        if e is None:  # SkipGram computed the forward of several losses in one call
             e = np.einsum("nj,njd->nd", y.T - (np.arange(len(y)) == 0), W[ids], dtype=W.dtype)
         return fused_backward((h, ids, y, e), len(y), dout, self.grads, len(W))
 
-    def negatives(self, target: ArrayLike) -> Any:
-        """What the sampler gives for target (N,), checked: ids (N, sample_size)."""
+    def negatives(self, target: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+        """Ask the sampler for the negatives of target (N,); return them checked, (N, K)."""
         name = "sampler.get_negative_sample(target)"
         negative = as_ids(name, self.sampler.get_negative_sample(target), len(self.params[0]))
         shape = (len(target), self.sample_size)
@@ -330,26 +380,34 @@ class NegativeSamplingLoss(RowGradHolder):
             )
         return negative[:, : self.sample_size]
 
-    def keep(self, h: ArrayLike, ids: ArrayLike, y: ArrayLike, e: Any, losses: Any) -> Any:
-        """Remember a fused forward: its columns of y (K+1, N), e (N, D) or None, losses (K+1,)."""
+    def keep(
+        self,
+        h: NDArray[Any],
+        ids: NDArray[Any],
+        y: NDArray[Any],
+        e: NDArray[Any] | None,
+        losses: NDArray[np.float64],
+    ) -> None:
+        """Keep the results of `fused_forward` for this loss: y (K+1, N), e (N, D), losses (K+1,).
+
+        e is None where one call computed several losses; backward then computes it from W.
+        """
         self._state = (h, ids, y, e, losses)
         if self._layers is not None:
             self._fill_layers()
 
-    def reads_by_rows(self) -> Any:
-        """Whether all code that reads W in a step is ours and asks for rows."""
-        return self.is_fused(self.params[0]) and self.draws_as_we_do()
+    def reads_by_rows(self) -> bool:
+        """Return whether a step reads W through kernels of this module only, row by row."""
+        return self.may_fuse(self.params[0]) and self.draws_as_we_do()
 
-    def draws_as_we_do(self) -> Any:
-        """Whether nobody replaced the sampler or its method."""
-        sampler = self.sampler
-        return type(sampler) is UnigramSampler and "get_negative_sample" not in vars(sampler)
+    def draws_as_we_do(self) -> bool:
+        """Return whether the sampler is an unmodified `UnigramSampler`."""
+        return is_unmodified(self.sampler, UnigramSampler, _DRAW)
 
-    def is_fused(self, W: NDArray[Any]) -> Any:
-        """Whether the kernel may stand for the layers: nothing of ours was replaced."""
+    def may_fuse(self, W: NDArray[Any]) -> bool:
+        """Return whether one kernel may compute all layers: none of them was replaced."""
         return (
-            type(self) is NegativeSamplingLoss
-            and not has_own_methods(self)
+            is_unmodified(self, NegativeSamplingLoss)
             and has_plain_rows(W)
             and W.shape[1] > 0
             and len(self.params) == self.sample_size + 1
@@ -359,8 +417,8 @@ class NegativeSamplingLoss(RowGradHolder):
 
     def __getstate__(self):
         state = super().__getstate__()
-        if self._state is not None and self.is_fused(self.params[0]):
-            state["_layers"] = state["_made"] = None  # made and filled again when asked for
+        if self._state is not None and self.may_fuse(self.params[0]):
+            state["_layers"] = state["_made"] = None  # made again, and filled, when asked for
         return state
 
     def _layers_are_ours(self, W):
@@ -368,12 +426,11 @@ class NegativeSamplingLoss(RowGradHolder):
         return (
             (*losses, *dots) == self._made
             and len(dots) == len(self.grads)
-            and not any(map(has_own_methods, self._made))
+            and not any(map(is_patched, self._made))
             and all(
-                type(dot.embed) is Embedding
+                is_unmodified(dot.embed, Embedding)
                 and dot.embed.params[0] is W
                 and dot.embed.grads[0] is grad
-                and not has_own_methods(dot.embed)
                 for dot, grad in zip(dots, self.grads, strict=True)
             )
         )
@@ -393,7 +450,7 @@ class NegativeSamplingLoss(RowGradHolder):
         return self._layers
 
     def _fill_layers(self):
-        """Give the layers what they would hold had they run one by one."""
+        """Set the attributes of the layers as if they had run one by one."""
         h, ids, y, _, losses = self._state
         for j, (loss, dot) in enumerate(zip(*self._layers, strict=True)):
             loss.loss, loss.y = np.float64(losses[j]), y[j].copy()
@@ -420,16 +477,18 @@ class NegativeSamplingLoss(RowGradHolder):
 # The fused computation, also of several losses that share h and W (skip-gram).
 
 
-def id_dtype(W: NDArray[Any]) -> Any:
-    """The smaller integer type that holds every id of the table."""
+def id_dtype(W: NDArray[Any]) -> type[np.int32 | np.int64]:
+    """Return the smaller integer type that holds every id of the table."""
     return np.int32 if len(W) < 2**31 else np.int64
 
 
-def fused_forward(W: NDArray[Any], h: ArrayLike, ids: ArrayLike, group: Any) -> Any:
-    """h (N, D), ids (N, J): each `group` columns a target and its negatives.
+def fused_forward(
+    W: NDArray[Any], h: NDArray[Any], ids: NDArray[Any], group: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
+    """Compute losses of h (N, D) and ids (N, J); each `group` columns are a target and negatives.
 
-    Returns y (J, N), the sigmoids of the scores; e (N, D), what backward needs of W; and the
-    losses (J,) of the columns, float64.
+    Returns the sigmoids y (J, N) of the scores; the sum e (N, D) over rows of W, from which
+    backward computes dh; and the losses (J,) of the columns, float64.
     """
     apply_pending(W, ids)
     N, J = ids.shape
@@ -441,9 +500,13 @@ def fused_forward(W: NDArray[Any], h: ArrayLike, ids: ArrayLike, group: Any) -> 
 
 
 def fused_backward(
-    state: Any, group: Any, dout: ArrayLike, grads: list[NDArray[Any]], V: Any
-) -> Any:
-    """dh (N, D); the gradient of W (V, D) goes into grads[0], and the others become zero."""
+    state: tuple[NDArray[Any], ...],
+    group: int,
+    dout: ArrayLike,
+    grads: list[NDArray[Any]],
+    V: int,
+) -> NDArray[Any]:
+    """Return dh (N, D); write the gradient of W (V, D) into grads[0] and clear the others."""
     h, ids, y, e = state
     check_all_writable(grads)
     ids = as_ids("ids of the last forward", ids, V)
@@ -455,43 +518,3 @@ def fused_backward(
     for other in grads[1:]:
         clear(other)
     return dh
-
-
-def _as_word_counts(name, corpus):
-    """How often each id occurs, (V,) int64, checked to be 0 .. V-1 without gaps."""
-    ids = as_native_ids(name, corpus).reshape(-1)
-    if ids.size == 0:
-        raise ValueError(f"{name}: expected at least one word id, got none; pass a longer text")
-    low, high = int(ids.min()), int(ids.max())
-    if low < 0:
-        raise ValueError(f"{name}: expected ids from 0 on, got {low}; number the words from 0")
-    if high < ids.size:  # else there must be gaps, and counting up to `high` might not fit memory
-        counts = np.bincount(ids, minlength=high + 1)
-        if counts.all():
-            return counts
-        missing = int(np.argmin(counts))
-    else:
-        present = np.unique(ids)
-        missing = int(np.argmax(present != np.arange(present.size)))
-    raise ValueError(
-        f"{name}: expected every id from 0 to {high} to occur, but id {missing} does not; number "
-        "the words without gaps, as util.preprocess does"
-    )
-
-
-def _as_probabilities(name, p):
-    """Weights as a read-only float64 array (V,) that sums to 1."""
-    p = np.array(as_numbers(name, p), np.float64)
-    if p.ndim != 1 or p.size == 0:
-        raise ValueError(
-            f"{name}: expected one probability per word, shape (V,), got {p.shape}; flatten it"
-        )
-    if not (np.isfinite(p).all() and (p >= 0).all() and p.any()):
-        raise ValueError(
-            f"{name}: expected finite numbers of at least 0, not all 0; "
-            f"got {p[~(np.isfinite(p) & (p >= 0))][:1] if p.any() else 'only zeros'}; correct them"
-        )
-    p /= p.max()  # the sum of huge ones would overflow
-    p /= p.sum()
-    p.flags.writeable = False
-    return p

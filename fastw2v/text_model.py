@@ -1,4 +1,4 @@
-"""Language models with their words: text in, text out, one file.
+"""Language models together with their words: they read text, write text, and save to one file.
 
 >>> import numpy as np
 >>> from fastw2v.datasets import tokenize_lines
@@ -19,10 +19,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import math
 import os
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -32,8 +30,7 @@ import numpy as np
 from fastw2v._checks.ids import as_any_ids, as_ids, check_enough_words
 from fastw2v._checks.numbers import as_above_zero, as_int, check_one_of
 from fastw2v._checks.sequences import check_iterable
-from fastw2v._files.atomic import replacing
-from fastw2v._files.npz import array_of
+from fastw2v._files import npz
 from fastw2v._rows.deferred import apply_all_pending
 from fastw2v.datasets.text import EOS
 from fastw2v.models import BetterRnnlmGen, RnnlmGen
@@ -47,7 +44,6 @@ UNK = "<unk>"
 KINDS = {"rnnlm": RnnlmGen, "better": BetterRnnlmGen}
 _FORMAT = "fastw2v text model 1"
 _META = "meta"
-_META_LIMIT = 1 << 28  # bytes of JSON, words and all
 
 _NO_BLANK_BEFORE = frozenset(".,;:!?%)]}\u2019\u201d\u3001\u3002")
 _NO_BLANK_AFTER = frozenset("([{\u2018\u201c")
@@ -56,10 +52,11 @@ _NO_BLANK_AFTER = frozenset("([{\u2018\u201c")
 def vocabulary(
     tokens: Iterable[str], *, min_count: int = 1, max_size: int | None = None
 ) -> list[str]:
-    """The words of a text, most frequent first: what a `TextModel` knows. It has `<unk>`.
+    """Return the words of a text, most frequent first, for a `TextModel`; `<unk>` is among them.
 
-    Words that occur less than min_count times, and those beyond max_size (`<unk>` included), are
-    left out: `<unk>` stands for them. Equal counts stand in the order of appearance.
+    Words that occur less than min_count times are left out, and so are the rarest words beyond
+    max_size, which counts `<unk>` too. `<unk>` takes their place and their counts. Words with equal
+    counts keep the order of their first appearance.
 
     >>> vocabulary("a b a c a b".split(), min_count=2)
     ['a', 'b', '<unk>']
@@ -69,7 +66,7 @@ def vocabulary(
         as_int("max_size", max_size, low=2)
     counts = Counter(tokens)
     if not counts:
-        raise ValueError("tokens: expected words, got none; give a text that holds some")
+        raise ValueError("tokens: expected words, got none; pass a text that has some")
     rare = sum(n for word, n in counts.items() if n < min_count)
     kept = {word: n for word, n in counts.items() if n >= min_count and word != UNK}
     words = sorted(kept, key=kept.__getitem__, reverse=True)[: (max_size or len(kept) + 1) - 1]
@@ -80,9 +77,9 @@ def vocabulary(
 
 
 def unigram_perplexity(train_ids: np.ndarray, ids: np.ndarray, V: int) -> float:
-    """The perplexity of ids (M,) under the shares that words have in train_ids.
+    """Return the perplexity of ids (M,) under the relative frequencies of words in train_ids.
 
-    Words that train_ids lack count as one occurrence, or the result would be infinite.
+    Words absent from train_ids count as one occurrence, as the result would be infinite otherwise.
 
     >>> round(unigram_perplexity(np.array([0, 1, 0, 1]), np.array([0, 1, 1]), 2), 6)
     2.0
@@ -93,12 +90,12 @@ def unigram_perplexity(train_ids: np.ndarray, ids: np.ndarray, V: int) -> float:
 
 
 class TextModel:
-    """A language model, its words, and a file of both.
+    """Language model and its vocabulary, saved to one file.
 
-    words: V different ones, `<unk>` among them, as `vocabulary` gives them. kind: "rnnlm" or
-    "better", for `models.RnnlmGen` and `models.BetterRnnlmGen`, found as `model`. size: of the
-    word vectors and of the hidden states. dropout: for "better" only. rng: None draws the weights
-    from numpy's global stream.
+    words: V distinct words, `<unk>` among them, as `vocabulary` returns them. kind: "rnnlm" or
+    "better", which makes `model` a `models.RnnlmGen` or a `models.BetterRnnlmGen`. size: dimension
+    of the word vectors and of the hidden states. dropout: used by "better" only. rng: None draws
+    the weights from numpy's global stream.
 
     >>> text_model = TextModel(["the", "cat", "<unk>"], kind="rnnlm", size=8)
     >>> text_model.ids(["cat", "the", "dog"])
@@ -116,23 +113,25 @@ class TextModel:
         *,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self.words = _as_different_words("words", words, UNK)
+        self.words = _as_distinct_words("words", words, UNK)
         check_one_of("kind", kind, tuple(KINDS))
         self.kind, self.size, self.dropout = kind, size, dropout
         options = (dropout,) if kind == "better" else ()
-        self.model = KINDS[kind](len(self.words), size, size, *options, rng=rng)
+        self.model: RnnlmGen | BetterRnnlmGen = KINDS[kind](
+            len(self.words), size, size, *options, rng=rng
+        )
         self.word_to_id = {word: i for i, word in enumerate(self.words)}
 
     def ids(self, tokens: Iterable[str]) -> np.ndarray:
-        """Words as ids (M,) int32; `<unk>` for those it does not know."""
+        """Return words as ids (M,) int32; unknown words get the id of `<unk>`."""
         check_iterable("tokens", tokens, "words")
         get, unknown = self.word_to_id.get, self.word_to_id[UNK]
         return np.fromiter((get(token, unknown) for token in tokens), np.int32)
 
     def perplexity(self, ids: np.ndarray, batch_size: int = 10, time_size: int = 35) -> float:
-        """exp of the mean loss, as `util.eval_perplexity`, from a state of zero and in silence.
+        """Return exp of the mean loss of ids (M,), as `util.eval_perplexity` does, without output.
 
-        Where ids (M,) are too few for that, with smaller batches.
+        The state starts at zero. Batches are smaller where there are too few ids for batch_size.
         """
         ids = as_any_ids("ids", ids, ndim=1)
         check_enough_words("ids", ids, 1, 1)
@@ -152,13 +151,13 @@ class TextModel:
         skip: Sequence[str] = (UNK,),
         rng: np.random.Generator | None = None,
     ) -> str:
-        """A text of n_words words: those of `start`, and what comes after them.
+        """Return a text of n_words words: those of `start`, and drawn words that continue it.
 
-        start: words, or a str of words between blanks; None begins at the start of a line. skip:
-        words that are not written. temperature: below 1 likely words become likelier. rng: None
+        start: words, or a str of words separated by blanks; None starts a new line. skip: words
+        that are never written. temperature: values below 1 make likely words more likely. rng: None
         draws from numpy's global stream.
 
-        ValueError names a word of `start` or `skip` that is not known.
+        ValueError is raised for an unknown word in `start`, which it names.
         """
         n_words = as_int("n_words", n_words)
         given = start.split() if isinstance(start, str) else list(start or ())
@@ -169,7 +168,7 @@ class TextModel:
         model.reset_state()
         if len(known) > 1:
             model.predict(np.array([known[:-1]]))
-        hidden = 0 if given else 1  # the start that nobody gave is not shown
+        hidden = 0 if given else 1  # the default start is not shown
         n_new = max(n_words - len(given), 0) + 1
         ids = model.generate(known[-1], skipped, n_new, temperature=temperature, rng=rng)
         model.reset_state()
@@ -185,7 +184,7 @@ class TextModel:
         return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write words and weights to one file, an .npz archive without pickle."""
+        """Write words and weights to one file, an .npz archive without pickled objects."""
         meta = {
             "format": _FORMAT,
             "kind": self.kind,
@@ -193,16 +192,15 @@ class TextModel:
             "dropout": self.dropout,
             "words": self.words,
         }
-        text = json.dumps(meta, ensure_ascii=False).encode("utf-8", "surrogatepass")
         saved = self._saved()
         apply_all_pending(*saved)
-        arrays = {f"param{i}": np.asarray(p) for i, p in enumerate(saved)}
-        with replacing(path) as file:
-            np.savez(file, **{_META: np.frombuffer(text, np.uint8)}, **arrays)
+        npz.write(path, {f"param{i}": np.asarray(p) for i, p in enumerate(saved)}, {_META: meta})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TextModel:
-        """Read what `save` wrote. OSError if there is no such file, ValueError if it is another.
+        """Read a file that `save` wrote.
+
+        OSError is raised if there is no such file, ValueError if it is damaged or of another kind.
 
         >>> import tempfile
         >>> text_model = TextModel(["the", "cat", "<unk>"], kind="rnnlm", size=8)
@@ -213,29 +211,23 @@ class TextModel:
         """
         if not os.path.exists(path):
             raise FileNotFoundError(f"{path}: no such file; check the name and the current folder")
-        try:
-            return cls._load(path)
-        except (OSError, MemoryError):
-            raise
-        except Exception as error:  # zipfile, numpy and json each have several of their own
-            raise ValueError(
-                f"{path}: expected a model that `fastw2v lm-train` or TextModel.save wrote, got a "
-                f"damaged or another file ({error}); train and save it again"
-            ) from error
+        expected = "a model that `fastw2v lm-train` or TextModel.save wrote"
+        with (
+            npz.Archive(path, expected, "train and save it again") as archive,
+            archive.damage_reported(),
+        ):
+            return cls._load(archive)
 
     @classmethod
-    def _load(cls, path: str | os.PathLike[str]) -> TextModel:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(f"{_META}.npy").file_size > _META_LIMIT:
-                raise ValueError("too many words")
-            meta = json.loads(_array(archive, _META).tobytes().decode("utf-8", "surrogatepass"))
-            if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
-                raise ValueError(f"its format is not {_FORMAT!r}")
-            params = [_array(archive, f"param{i}") for i in range(len(archive.namelist()) - 1)]
+    def _load(cls, archive: npz.Archive) -> TextModel:
+        meta = archive.json(_META)
+        if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
+            raise ValueError(f"its format is not {_FORMAT!r}")
+        params = [archive.array(f"param{i}") for i in range(len(archive.names) - 1)]
         kind, V, H = meta["kind"], len(meta["words"]), meta["size"]
-        if [p.shape for p in params] != _shapes(kind, V, H):  # before as much memory is asked for
-            raise ValueError("its arrays have other shapes than it says")
-        # Weights that are written over; the global stream is not the place to draw them from.
+        if [p.shape for p in params] != _shapes(kind, V, H):  # before the model is allocated
+            raise ValueError("the shapes of its arrays do not match its settings")
+        # The weights are overwritten, so they are not drawn from the global stream.
         made = cls(meta["words"], kind, H, meta["dropout"], rng=np.random.default_rng(0))
         for layer in getattr(made.model, "drop_layers", ()):
             layer._rng = None
@@ -244,28 +236,40 @@ class TextModel:
         return made
 
     def _saved(self) -> list[np.ndarray]:
-        """The weights, the tied one once."""
+        """Return the weights; a tied one is listed once."""
         params = self.model.params
         return [p for i, p in enumerate(params) if self.kind != "better" or i != 7]
 
 
+def _as_distinct_words(name: str, words: Iterable[str], wanted: str) -> list[str]:
+    """Return distinct strings, `wanted` among them, as a list."""
+    check_iterable(name, words, "words")
+    words = list(words)
+    seen = set()
+    for k, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(f"{name}[{k}]: expected str, got {type(word).__name__}; pass words")
+        if word in seen:
+            raise ValueError(f"{name}[{k}]: {word!r} is listed twice; pass each word once")
+        seen.add(word)
+    if wanted not in seen:
+        raise ValueError(
+            f"{name}: expected {wanted!r} among the words, to represent unknown ones, got none; "
+            "add it"
+        )
+    return words
+
+
 def _shapes(kind: str, V: int, H: int) -> list[tuple[int, ...]]:
-    """Of the arrays of a file, in their order."""
+    """Return the shapes of the arrays of a file, in their order."""
     lstm = [(H, 4 * H), (H, 4 * H), (4 * H,)]
     if kind == "better":
         return [(V, H), *lstm, *lstm, (V,)]
     return [(V, H), *lstm, (H, V), (V,)]
 
 
-def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    array = array_of(archive, f"{name}.npy")
-    if array.dtype.kind not in "fu":
-        raise ValueError(f"{name} holds {array.dtype}")
-    return array
-
-
 class Epoch(NamedTuple):
-    """What `train` tells after each pass over the text.
+    """Report of `train` after each pass over the text.
 
     >>> Epoch(1, 300.5, 250.0, 20.0, True).improved
     True
@@ -275,7 +279,7 @@ class Epoch(NamedTuple):
     train_perplexity: float
     valid_perplexity: float
     lr: float
-    improved: bool  # whether the validation text was never predicted better
+    improved: bool  # whether this is the lowest validation perplexity so far
 
 
 def train(
@@ -290,11 +294,11 @@ def train(
     max_grad: float = 0.25,
     progress: bool = False,
 ) -> Iterator[Epoch]:
-    """Train on ids (M,), an `Epoch` after each pass; in the end the model has its best weights.
+    """Train on ids (M,), yield an `Epoch` after each pass, and leave the best weights in the model.
 
-    SGD, gradients clipped to max_grad. After a pass that did not improve the perplexity of
-    valid_ids the learning rate is quartered, as in chapter 6. However it ends, by Ctrl-C too, the
-    weights are those of the best pass, if there was one. progress: a bar on stderr.
+    The optimizer is SGD, with gradients clipped to max_grad. The learning rate is quartered after a
+    pass that did not improve the perplexity of valid_ids, as in chapter 6. The model ends with the
+    weights of its best pass, also after Ctrl-C. progress: show a bar on stderr.
 
     >>> text_model = TextModel(["a", "b", "<unk>"], kind="rnnlm", size=8)
     >>> ids = text_model.ids(["a", "b"] * 40)
@@ -312,7 +316,9 @@ def train(
         for number in range(1, epochs + 1):
             model.reset_state()
             rate = optimizer.lr
-            with contextlib.redirect_stdout(io.StringIO()):  # the lines are how losses are noted
+            with contextlib.redirect_stdout(
+                io.StringIO()
+            ):  # `fit` records losses only for lines that it prints
                 trainer.fit(
                     *(ids[:-1], ids[1:], 1, batch_size, time_size, max_grad),
                     eval_interval=1,
@@ -334,7 +340,7 @@ def train(
 
 
 def join_words(words: Iterable[str]) -> str:
-    """Words and marks as a text; `<eos>` ends a line.
+    """Join words and punctuation marks into a text; `<eos>` ends a line.
 
     >>> join_words(["it", "is", "(", "now", ")", "7", "!", "<eos>", "go", "."])
     'it is (now) 7!\\ngo.'
@@ -349,21 +355,3 @@ def join_words(words: Iterable[str]) -> str:
         else:
             line += " " + word
     return "\n".join([*lines, line]) if line else "\n".join(lines)
-
-
-def _as_different_words(name, words, wanted):
-    """Different strings, `wanted` among them, as a list."""
-    check_iterable(name, words, "words")
-    words = list(words)
-    seen = set()
-    for k, word in enumerate(words):
-        if not isinstance(word, str):
-            raise TypeError(f"{name}[{k}]: expected str, got {type(word).__name__}; pass words")
-        if word in seen:
-            raise ValueError(f"{name}[{k}]: {word!r} stands there twice; give each word once")
-        seen.add(word)
-    if wanted not in seen:
-        raise ValueError(
-            f"{name}: expected {wanted!r} among the words, for those it does not know; add it"
-        )
-    return words

@@ -1,11 +1,11 @@
 """Layers of common.time_layers: cells of one step, and layers over sequences (N, T, ...).
 
-What holds for `layers` holds here: `params` are the caller's own arrays, `backward` writes into
-the arrays of `grads`, results are new, arguments are never written to. N batch, T time, D input
-width, H hidden units, V vocabulary.
+As in `layers`, `params` are the caller's own arrays, `backward` writes into the arrays of `grads`,
+results are new, and arguments are never written to. N batch, T time, D input width, H hidden units,
+V vocabulary.
 
-Sequences and their gradients are float32, as in the book, unless `dtype=np.float64` is given;
-TimeAffine, TimeDropout, TimeSoftmaxWithLoss and the cells promote as numpy does.
+Sequences and their gradients are float32, as in the book, unless `dtype=np.float64` is given.
+TimeAffine, TimeDropout, TimeSoftmaxWithLoss and the cells promote dtypes as numpy does.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ from fastw2v._checks.numbers import check_fraction, check_generator
 from fastw2v._checks.sequences import as_sequence_dtype
 from fastw2v._core import random_keys, threads
 from fastw2v._kernels import _activation, _loss, specialise
+from fastw2v._recurrent.bidirectional import TimeBiLSTM
 from fastw2v._recurrent.cells import GRU, LSTM, RNN
-from fastw2v._recurrent.over_time import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
+from fastw2v._recurrent.over_time import TimeGRU, TimeLSTM, TimeRNN
 from fastw2v._rows.row_grad import RowGrad, RowGradHolder
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 from fastw2v.layers import (
@@ -113,24 +114,24 @@ class TimeEmbedding(RowGradHolder):
         self.params = [W]
         self.grads = [RowGrad(W)]
         self.W = W
-        self._xs = None
+        self._xs: Any = None  # ids of the last forward
 
-    def forward(self, xs: ArrayLike) -> Any:
-        """Ids (N, T) -> (N, T, D)."""
+    def forward(self, xs: ArrayLike) -> NDArray[Any]:
+        """Return the rows (N, T, D) of ids (N, T)."""
         check_table("W", self.W)
         W = self.W
         ids = as_ids_over_time("xs", xs, W.shape[0])
         self._xs = xs
         return rows_of(W, ids).astype(self.dtype, copy=False)
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """grads[0] = 0, then grads[0][xs[n, t]] += dout[n, t]. Returns None."""
+    def backward(self, dout: ArrayLike) -> None:
+        """Write grads[0] = 0, then grads[0][xs[n, t]] += dout[n, t]; ids have no gradient."""
         check_forward_ran(self, self._xs)
         write_table_gradient(self.grads[0], "xs", self._xs, dout)
 
     @property
-    def layers(self) -> Any:
-        """An Embedding for each step, as after the last forward; they share the gradient."""
+    def layers(self) -> list[Embedding] | None:
+        """The steps of the last forward as Embeddings that share the gradient; None before."""
         if self._xs is None:
             return None
         steps = []
@@ -142,7 +143,7 @@ class TimeEmbedding(RowGradHolder):
 
 
 class TimeAffine(Affine):
-    """x @ W + b at each step of x (N, T, D): one product over all N * T rows.
+    """The affine map x @ W + b at each step of x (N, T, D), one product over all N * T rows.
 
     W (D, H), b (H,) are the caller's own arrays; W may be the transpose of an embedding table.
     Dtypes and errors as in `MatMul`.
@@ -159,14 +160,14 @@ class TimeAffine(Affine):
             [ 9., 12.]]])
     """
 
-    def forward(self, x: ArrayLike, *, out: Any = None) -> Any:
-        """x (N, T, D) -> (N, T, H), written into `out` if given."""
+    def forward(self, x: ArrayLike, *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return x @ W + b (N, T, H) from x (N, T, D), written into `out` if given."""
         x = _as_features_over_time("x", x, np.asarray(self.params[0]))
         return super().forward(x, out=out)
 
 
 class Simple_TimeAffine:
-    """`TimeAffine` with its gradients in `dW` and `db`, and without lists of parameters.
+    """A `TimeAffine` with its gradients in `dW` and `db`, and without lists of parameters.
 
     >>> import numpy as np
     >>> from fastw2v.time_layers import Simple_TimeAffine
@@ -184,21 +185,22 @@ class Simple_TimeAffine:
         check_weights("W", W, 2)
         check_bias("b", b, W.shape[1])
         self.W, self.b = W, b
-        self.dW = self.db = None
-        self._whole = None
+        self.dW: NDArray[Any] | None = None
+        self.db: NDArray[Any] | None = None
+        self._whole: TimeAffine | None = None
 
-    def forward(self, xs: ArrayLike) -> Any:
-        """xs (N, T, D) -> (N, T, H)."""
+    def forward(self, xs: ArrayLike) -> NDArray[Any]:
+        """Return xs @ W + b (N, T, H) from xs (N, T, D)."""
         xs = _as_features_over_time("xs", xs, np.asarray(self.W))
         whole = TimeAffine(self.W, self.b)
         out = whole.forward(xs)
         self._whole = whole
         return out
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """dout (N, T, H) -> dxs (N, T, D); `dW` and `db` become new arrays."""
+    def backward(self, dout: ArrayLike) -> NDArray[Any]:
+        """Return dxs (N, T, D) from dout (N, T, H); `dW` and `db` become new arrays."""
         check_forward_ran(self, self._whole)
-        whole = self._whole
+        whole: Any = self._whole
         if self.dW is whole.grads[0]:
             whole.grads = [np.zeros_like(grad) for grad in whole.grads]
         dxs = whole.backward(dout)
@@ -206,8 +208,8 @@ class Simple_TimeAffine:
         return dxs
 
     @property
-    def layers(self) -> Any:
-        """An Affine for each step, as after the last forward."""
+    def layers(self) -> list[Affine] | None:
+        """The steps of the last forward as Affines; None before."""
         if self._whole is None:
             return None
         steps = []
@@ -219,11 +221,11 @@ class Simple_TimeAffine:
 
 
 class TimeDropout:
-    """Sets a random part of xs to zero in training, and scales the rest by 1 / (1 - ratio).
+    """Dropout over sequences: zeros at random in training, the rest scaled by 1 / (1 - ratio).
 
-    `train_flg` False passes xs through. The mask, of zeros and that number, is drawn from numpy's
-    global stream, or from `rng` (a numpy.random.Generator), and kept as `mask`; `dropout_ratio`,
-    the part that is dropped, and `train_flg` may be assigned at any time.
+    With `train_flg` False, xs passes unchanged. The mask of zeros and that factor is drawn from
+    numpy's global stream, or from `rng` (a numpy.random.Generator), and kept as `mask`.
+    `dropout_ratio`, the fraction that becomes zero, and `train_flg` may be assigned at any time.
 
     >>> import numpy as np
     >>> from fastw2v.time_layers import TimeDropout
@@ -239,17 +241,18 @@ class TimeDropout:
         self, dropout_ratio: float = 0.5, *, rng: np.random.Generator | None = None
     ) -> None:
         config.check()
-        self.params, self.grads = [], []
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
         check_fraction("dropout_ratio", dropout_ratio)
         self.dropout_ratio = dropout_ratio
-        self.mask = None
+        self.mask: NDArray[np.float32] | None = None
         self.train_flg = True
         check_generator("rng", rng)
         self._rng = rng
-        self._passed = None  # whether the last forward passed xs through
+        self._passed: bool | None = None  # whether the last forward returned xs unchanged
 
-    def forward(self, xs: ArrayLike) -> Any:
-        """xs of any shape -> xs * mask in training, else a copy of xs."""
+    def forward(self, xs: ArrayLike) -> NDArray[Any]:
+        """Return xs * mask in training, else a copy of xs; xs has any shape."""
         xs = as_numbers("xs", xs)
         self._passed = not self.train_flg
         if self._passed:
@@ -267,8 +270,8 @@ class TimeDropout:
         self.mask = mask
         return out
 
-    def backward(self, dout: ArrayLike) -> Any:
-        """dout -> dout * mask, or a copy of dout if the last forward passed xs through."""
+    def backward(self, dout: ArrayLike) -> NDArray[Any]:
+        """Return dout * mask, or a copy of dout if the last forward returned xs unchanged."""
         dout = as_numbers("dout", dout)
         if self._passed:
             return dout.copy()
@@ -282,9 +285,10 @@ class TimeDropout:
 class TimeSoftmaxWithLoss:
     """Softmax and cross entropy at each step: the mean of -log(softmax(xs)[n, t, ts[n, t]]).
 
-    Targets equal to `ignore_label`, -1 unless another is assigned, count for nothing; the loss is
-    NaN and the gradient zero if none counts. Computed as log(sum of exp) minus the score, so that
-    it is finite where softmax rounds to 0. `cache` holds (ids, softmax, which count, shape of xs).
+    Targets equal to `ignore_label`, -1 unless another is assigned, are left out of the mean; if
+    none remains, the loss is NaN and the gradient zero. The loss is computed as log(sum of exp)
+    minus the score, so that it is finite where softmax rounds to 0. `cache` holds (ids, softmax,
+    which targets are in the mean, shape of xs).
     ValueError for shapes that do not fit, TypeError for ids that are not integers, IndexError for
     ids outside [-V, V).
 
@@ -300,23 +304,27 @@ class TimeSoftmaxWithLoss:
 
     def __init__(self) -> None:
         config.check()
-        self.params, self.grads = [], []
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
         self.ignore_label = -1
-        self._state = None
-        self._cache = None  # assigned by a subclass that has its own forward
+        # (kept rows, what they are, top and sum of exp of each row, ids, count, shape, dtype). The
+        # rows are "exp" of scores less their top, "scores" themselves, or the "gradient".
+        self._state: Any = None
+        self._cache: Any = None  # assigned by a subclass that has its own forward
 
-    def forward(self, xs: ArrayLike, ts: ArrayLike, *, copy: bool = True) -> Any:
-        """xs (N, T, V), ts ids (N, T) or one-hot in the shape of xs -> loss.
+    def forward(self, xs: ArrayLike, ts: ArrayLike, *, copy: bool = True) -> np.float64:
+        """Return the loss of scores xs (N, T, V) and targets ts.
 
-        `copy=False` keeps xs itself for backward instead of as much memory again: the caller
-        promises not to write to it until the last backward.
+        `ts` has ids (N, T), or one-hot rows in the shape of xs. `copy=False` keeps xs itself for
+        backward instead of a second array of its size; the caller then must not write to xs until
+        the last backward.
         """
         x, dtype = as_native("xs", xs)
         _check_scores_over_time("xs", x)
         N, T, V = x.shape
         ids = as_targets_over_time("ts", ts, x.shape, self.ignore_label)
         rows = x.reshape(N * T, V)
-        e = self._scratch(rows) if copy else None
+        e = self._reusable(rows) if copy else None
         losses, tops, sums = np.empty(N * T), np.empty(N * T, x.dtype), np.empty(N * T)
         run = _CROSS_ENTROPY[x.dtype, ids.dtype]
         n_parts = threads.parts(x.size * _NS[x.dtype] * 1.3)
@@ -327,8 +335,8 @@ class TimeSoftmaxWithLoss:
         self._cache = None
         return np.float64(total / count if count else np.nan)
 
-    def _scratch(self, rows):
-        """An array like `rows` that nobody else holds: that of the last forward if it fits."""
+    def _reusable(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return an array like `rows` that only this layer holds, the last forward's if it fits."""
         if self._state is not None:
             kept, what, *_ = self._state
             if what == "exp" and kept.shape == rows.shape and kept.dtype == rows.dtype:
@@ -336,8 +344,8 @@ class TimeSoftmaxWithLoss:
             self._state = None  # frees it before the new one is made
         return np.empty_like(rows)
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """dout a number -> dxs = (softmax(xs) - onehot(ts)) * dout / count, in the shape of xs."""
+    def backward(self, dout: ArrayLike = 1) -> NDArray[Any]:
+        """Return dxs = (softmax(xs) - onehot(ts)) * dout / count (N, T, V); dout is a number."""
         dout = as_numbers("dout", dout)
         if self._cache is not None:
             return self._backward_of_cache(dout)
@@ -354,15 +362,15 @@ class TimeSoftmaxWithLoss:
                 dx *= dout
         return dx.reshape(shape).astype(dtype, copy=False)
 
-    def backward_in_place(self) -> Any:
-        """backward() after a forward with copy=False: written over the scores, and so read-only.
+    def backward_in_place(self) -> NDArray[Any]:
+        """Return backward() after a forward with copy=False, read-only, in the scores' memory.
 
-        For models that own their scores, and hand the result to a layer that only reads it.
+        It is for models that own their scores and pass the result to a layer that only reads it.
         """
         check_forward_ran(self, self._state)
         kept, what, *others, dtype = self._state
         if self._cache is not None or what == "exp" or kept.dtype != dtype:
-            return self.backward()  # nothing that could be written over
+            return self.backward()  # there is no array that it may overwrite
         if what == "scores":
             self._write_gradient(kept, 1.0)
             self._state = (kept, "gradient", *others, dtype)
@@ -370,12 +378,12 @@ class TimeSoftmaxWithLoss:
         dx.flags.writeable = False
         return dx
 
-    def holds(self, scores: ArrayLike) -> Any:
-        """Whether backward needs the memory of `scores`, which came with copy=False."""
+    def holds(self, scores: NDArray[Any]) -> bool:
+        """Return whether backward needs the memory of `scores`, given with copy=False."""
         return self._state is not None and np.may_share_memory(self._state[0], scores)
 
-    def _write_gradient(self, dx, dout):
-        """dx = (softmax - onehot) * dout / count, which may be written over the scores."""
+    def _write_gradient(self, dx: NDArray[Any], dout: float) -> None:
+        """Write (softmax - onehot) * dout / count into dx, which may be the scores themselves."""
         kept, what, tops, sums, ids, count, *_ = self._state
         # forward: loss = mean of -log softmax(x)[t]
         scale = dout / max(count, 1)
@@ -383,7 +391,8 @@ class TimeSoftmaxWithLoss:
         n_parts = threads.parts(dx.size * _NS[dx.dtype])
         run(dx, tops, sums, kept, ids, what == "exp", scale, n_parts)
 
-    def _backward_of_cache(self, dout):
+    def _backward_of_cache(self, dout: NDArray[Any]) -> NDArray[Any]:
+        """Return the gradient from a `cache` that a subclass has assigned."""
         ids, ys, counts, shape = self._cache
         dx = np.array(ys)
         dx[np.arange(len(ids)), ids] -= 1
@@ -392,7 +401,8 @@ class TimeSoftmaxWithLoss:
         return dx.reshape(shape)
 
     @property
-    def cache(self) -> Any:
+    def cache(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, ...]] | None:
+        """Ids, softmax, which targets are in the mean, and the shape of xs; None before forward."""
         if self._cache is not None or self._state is None:
             return self._cache
         kept, what, _, sums, ids, count, shape, dtype = self._state
@@ -413,9 +423,10 @@ class TimeSoftmaxWithLoss:
 
 
 class TimeSigmoidWithLoss:
-    """Sigmoid and cross entropy of yes or no at each step of xs (N, T): the mean over all.
+    """Sigmoid and binary cross entropy at each step of scores xs (N, T): the mean over all steps.
 
-    As `SigmoidWithLoss`, with its 1e-7 inside the logarithm. `dtype` is that of the gradient.
+    The loss is that of `SigmoidWithLoss`, with 1e-7 inside the logarithm. `dtype` is that of the
+    gradient.
 
     >>> import numpy as np
     >>> from fastw2v.time_layers import TimeSigmoidWithLoss
@@ -428,13 +439,14 @@ class TimeSigmoidWithLoss:
 
     def __init__(self, *, dtype: DTypeLike | None = None) -> None:
         config.check()
-        self.params, self.grads = [], []
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
         self.dtype = as_sequence_dtype("dtype", dtype)
-        self.xs_shape = None
-        self._whole = None
+        self.xs_shape: Any = None  # (N, T) of the last forward
+        self._whole: Any = None
 
-    def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any:
-        """xs (N, T), ts (N, T) of 0 and 1 -> loss."""
+    def forward(self, xs: ArrayLike, ts: ArrayLike) -> np.floating[Any]:
+        """Return the loss of scores xs (N, T) and targets ts (N, T) of 0 and 1."""
         xs = as_numbers("xs", xs)
         ts = as_ids("ts", ts, 2, wrap=False)
         if xs.ndim != 2 or xs.size == 0:
@@ -447,15 +459,15 @@ class TimeSigmoidWithLoss:
         self.xs_shape, self._whole = xs.shape, whole
         return loss
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """dout a number -> dxs = (sigmoid(xs) - ts) * dout / (N * T), (N, T)."""
+    def backward(self, dout: ArrayLike = 1) -> NDArray[Any]:
+        """Return dxs = (sigmoid(xs) - ts) * dout / (N * T) (N, T); dout is a number."""
         check_forward_ran(self, self._whole)
         whole = self._whole
         return whole.backward(dout).reshape(self.xs_shape).astype(self.dtype, copy=False)
 
     @property
-    def layers(self) -> Any:
-        """A SigmoidWithLoss for each step, as after the last forward."""
+    def layers(self) -> list[SigmoidWithLoss] | None:
+        """The steps of the last forward as SigmoidWithLoss; None before."""
         if self._whole is None:
             return None
         y, t = self._whole.y.reshape(self.xs_shape), self._whole.t.reshape(self.xs_shape)
@@ -471,7 +483,7 @@ class TimeSigmoidWithLoss:
 class Simple_TimeSoftmaxWithLoss:
     """`SoftmaxWithLoss` at each step, without a label to ignore: the mean over all steps.
 
-    It has the 1e-7 inside the logarithm. `dtype` is that of the gradient.
+    The loss has 1e-7 inside the logarithm. `dtype` is that of the gradient.
 
     >>> import numpy as np
     >>> from fastw2v.time_layers import Simple_TimeSoftmaxWithLoss
@@ -484,12 +496,16 @@ class Simple_TimeSoftmaxWithLoss:
 
     def __init__(self, *, dtype: DTypeLike | None = None) -> None:
         config.check()
-        self.params, self.grads = [], []
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
         self.dtype = as_sequence_dtype("dtype", dtype)
-        self._state = None
+        self._state: Any = None  # the layer over all N * T rows, and xs
 
-    def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any:
-        """xs (N, T, V), ts ids (N, T) or one-hot in the shape of xs -> loss."""
+    def forward(self, xs: ArrayLike, ts: ArrayLike) -> np.floating[Any]:
+        """Return the loss of scores xs (N, T, V) and targets ts.
+
+        `ts` has ids (N, T), or one-hot rows in the shape of xs.
+        """
         xs = as_numbers("xs", xs)
         if xs.ndim != 3 or xs.size == 0:
             raise ValueError(
@@ -501,15 +517,15 @@ class Simple_TimeSoftmaxWithLoss:
         self._state = (whole, xs)
         return loss
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """dout a number -> dxs = (softmax(xs) - onehot(ts)) * dout / (N * T), as xs."""
+    def backward(self, dout: ArrayLike = 1) -> NDArray[Any]:
+        """Return dxs = (softmax(xs) - onehot(ts)) * dout / (N * T) (N, T, V); dout is a number."""
         check_forward_ran(self, self._state)
         whole, xs = self._state
         return whole.backward(dout).reshape(xs.shape).astype(self.dtype, copy=False)
 
     @property
-    def layers(self) -> Any:
-        """A SoftmaxWithLoss for each step, as after the last forward."""
+    def layers(self) -> list[SoftmaxWithLoss] | None:
+        """The steps of the last forward as SoftmaxWithLoss; None before."""
         if self._state is None:
             return None
         whole, xs = self._state
@@ -522,20 +538,21 @@ class Simple_TimeSoftmaxWithLoss:
         return steps
 
     @property
-    def cache(self) -> Any:
+    def cache(self) -> tuple[list[SoftmaxWithLoss] | None, NDArray[Any]] | None:
+        """The `layers` and xs of the last forward; None before."""
         return None if self._state is None else (self.layers, self._state[1])
 
 
-def _as_features_over_time(name, x, W):
-    """`x` as an ndarray (N, T, D) that fits W (D, H)."""
+def _as_features_over_time(name: str, x: ArrayLike, W: NDArray[Any]) -> NDArray[Any]:
+    """Return `x` as an ndarray (N, T, D) that fits W (D, H)."""
     x = as_features(name, x, W)
     if x.ndim != 3:
         raise ValueError(f"{name}: expected shape (N, T, {W.shape[0]}), got {x.shape}; reshape it")
     return x
 
 
-def _check_scores_over_time(name, x):
-    """`x`, if it is (N, T, V) with V > 0."""
+def _check_scores_over_time(name: str, x: NDArray[Any]) -> None:
+    """Check that `x` is (N, T, V) with V > 0."""
     if x.ndim != 3 or x.shape[2] == 0:
         raise ValueError(
             f"{name}: expected scores of shape (N, T, V) with V > 0, got {x.shape}; reshape it"

@@ -1,13 +1,13 @@
-"""The book's common.util: corpus, counts, similarities, evaluation; and `nearest`, fast and quiet.
+"""The book's common.util (corpus, counts, similarities, evaluation) and `nearest`, a fast search.
 
-V words of vocabulary, N words of corpus, D numbers of a word vector, w words of window a side.
+V words of vocabulary, N words of corpus, D dimensions of a word vector, w words of window a side.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,7 @@ from fastw2v._checks.sequences import check_array_list, check_text
 from fastw2v._core import threads
 from fastw2v._kernels import _corpus, _neighbors, specialise
 from fastw2v._rows.deferred import apply_all_pending
-from fastw2v.optimizer import clip_by_norm
+from fastw2v._training.clipping import clip_by_norm
 
 __all__ = [
     "analogy",
@@ -39,15 +39,15 @@ __all__ = [
     "to_gpu",
 ]
 
-_CALL_NS = 200_000_000  # serial nanoseconds of one call of a kernel: Ctrl-C waits until its end
-_ROWS_AT_ONCE = 4096  # rows of a table that are worked on together, to bound temporary memory
+_CALL_NS = 200_000_000  # serial nanoseconds of a kernel call, whose end Ctrl-C waits for
+_ROWS_AT_ONCE = 4096  # rows of a table in one step, which bounds temporary memory
 
 
-def preprocess(text: Any) -> tuple[NDArray[Any], dict[str, int], dict[int, str]]:
-    """Words of a text as ids, in order of first appearance.
+def preprocess(text: str) -> tuple[NDArray[Any], dict[str, int], dict[int, str]]:
+    """Turn the words of a text into ids, in order of first appearance.
 
-    Lower-cases, sets full stops off as words and splits at single blanks only, as the book does:
-    two blanks make an empty word, a newline is part of a word.
+    The text is lower-cased, full stops become words and only single blanks separate words, as in
+    the book. Two blanks make an empty word, and a newline is part of a word.
     Returns corpus (N,) int64, word_to_id, id_to_word (dicts).
 
     >>> corpus, word_to_id, id_to_word = preprocess("You say goodbye and I say hello.")
@@ -64,8 +64,10 @@ def preprocess(text: Any) -> tuple[NDArray[Any], dict[str, int], dict[int, str]]
     return corpus, word_to_id, id_to_word
 
 
-def create_contexts_target(corpus: Any, window_size: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The words around each word that has a full window, and that word.
+def create_contexts_target(
+    corpus: ArrayLike, window_size: int = 1
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the words around each word that has a full window, and that word.
 
     corpus: (N,) integer ids. Returns contexts (M, 2w) and target (M,) with M = N - 2w, in the
     dtype of the corpus; a corpus without a full window gives M = 0.
@@ -85,8 +87,8 @@ def create_contexts_target(corpus: Any, window_size: int = 1) -> tuple[NDArray[A
     return contexts.astype(dtype, copy=False), target.astype(dtype, copy=False)
 
 
-def convert_one_hot(corpus: Any, vocab_size: int) -> Any:
-    """One-hot int32 vectors of ids: shape (N,) becomes (N, V), shape (N, C) becomes (N, C, V).
+def convert_one_hot(corpus: ArrayLike, vocab_size: int) -> NDArray[np.int32]:
+    """Turn ids into one-hot int32 vectors: shape (N,) into (N, V), shape (N, C) into (N, C, V).
 
     IndexError for an id outside the vocabulary.
 
@@ -101,8 +103,8 @@ def convert_one_hot(corpus: Any, vocab_size: int) -> Any:
     return out
 
 
-def create_co_matrix(corpus: Any, vocab_size: int, window_size: int = 1) -> Any:
-    """How often each word stands within `window_size` places of each other: (V, V) int32.
+def create_co_matrix(corpus: ArrayLike, vocab_size: int, window_size: int = 1) -> NDArray[np.int32]:
+    """Count how often two words occur within `window_size` places of each other: (V, V) int32.
 
     corpus: (N,) integer ids below vocab_size; IndexError names one that is not.
     OverflowError when a count does not fit 32 bits.
@@ -118,7 +120,7 @@ def create_co_matrix(corpus: Any, vocab_size: int, window_size: int = 1) -> Any:
     C = np.zeros((V, V), np.int32)
     ns = len(ids) * (2 + 4 * w)
     n_parts = threads.parts(ns)
-    n_calls = 1 + 3 * ns // (n_parts * _CALL_NS)  # counts of a large matrix are far apart
+    n_calls = 1 + 3 * ns // (n_parts * _CALL_NS)  # large matrices miss the caches
     bounds = _equal_shares(ids, V, n_parts * n_calls)
     count = specialise(_corpus.cooccurrence)[ids.dtype]
     calls = [bounds[k : k + n_parts + 1] for k in range(0, len(bounds) - 1, n_parts)]
@@ -130,7 +132,7 @@ def create_co_matrix(corpus: Any, vocab_size: int, window_size: int = 1) -> Any:
     return C
 
 
-def _equal_shares(ids, V, n_parts):
+def _equal_shares(ids: NDArray[Any], V: int, n_parts: int) -> NDArray[np.int64]:
     """Cut the words into n_parts ranges of about the same number of occurrences."""
     if n_parts == 1:
         return np.array([0, V])
@@ -141,12 +143,12 @@ def _equal_shares(ids, V, n_parts):
     return np.concatenate(([0], cuts, [V])).astype(np.int64)
 
 
-def ppmi(C: ArrayLike, verbose: bool = False, eps: float = 1e-8) -> Any:
-    """Positive pointwise mutual information of a co-occurrence matrix: (V, V) float32.
+def ppmi(C: ArrayLike, verbose: bool = False, eps: float = 1e-8) -> NDArray[np.float32]:
+    """Compute the positive pointwise mutual information of co-occurrences: (V, V) float32.
 
     max(0, log2(C_ij * total / (S_i * S_j) + eps)) with S the column sums (Church and Hanks 1990),
-    in double; a word that never occurs has 0 everywhere. verbose=True prints the book's progress
-    lines, about a hundred.
+    in double; a word that never occurs has 0 everywhere. verbose=True prints the progress as the
+    book does, in about a hundred lines.
 
     >>> C = create_co_matrix(np.array([0, 1, 2, 3, 4, 1, 5, 6]), 7)
     >>> ppmi(C).round(3)[0]
@@ -164,17 +166,31 @@ def ppmi(C: ArrayLike, verbose: bool = False, eps: float = 1e-8) -> Any:
         counts = np.ascontiguousarray(C[row : row + rows])
         kernel(block, counts, sums, row, total, eps, threads.parts(block.size))
         if verbose:
-            # The book prints at every `step` entries; several may lie in one block.
+            # The book prints after every `step` entries, which may be several times in a block.
             for entries in range(done + step, (row + len(block)) * V + 1, step):
                 print(f"{100 * entries / (V * V):.1f}% done")
                 done = entries
     return out
 
 
-def cos_similarity(x: ArrayLike, y: ArrayLike, eps: float = 1e-8) -> Any:
-    """Cosine of the angle between two vectors (D,); `eps` is added to both lengths.
+def _as_square_counts(name: str, C: ArrayLike) -> NDArray[Any]:
+    """Return a square matrix of counts or weights in a dtype of the kernels (`count_t`)."""
+    C = as_numbers(name, C)
+    if C.ndim != 2 or C.shape[0] != C.shape[1]:
+        raise ValueError(
+            f"{name}: expected a square matrix (V, V), got shape {C.shape}; "
+            "pass the result of create_co_matrix"
+        )
+    dtype = C.dtype.newbyteorder("=")
+    if dtype not in (*_IDS, *FLOATS):
+        dtype = np.dtype(np.float64 if C.dtype.kind == "f" else np.int64)
+    return C.astype(dtype, copy=False)
 
-    Floats are computed in their own dtype, integers in float64.
+
+def cos_similarity(x: ArrayLike, y: ArrayLike, eps: float = 1e-8) -> Any:
+    """Compute the cosine of the angle between two vectors (D,); `eps` is added to both lengths.
+
+    The arithmetic is in the dtype of floats, and in float64 for integers.
 
     >>> float(round(cos_similarity(np.array([1.0, 1.0]), np.array([1.0, 0.0])), 6))
     0.707107
@@ -185,29 +201,29 @@ def cos_similarity(x: ArrayLike, y: ArrayLike, eps: float = 1e-8) -> Any:
     return np.dot(_unit(x, eps), _unit(y, eps))
 
 
-def _long_integers(x):
-    """The same array; small integers as int64, whose squares fit."""
+def _long_integers(x: ArrayLike) -> NDArray[Any]:
+    """Return an array of floats as it is, and one of integers in int64, where squares fit."""
     x = np.asarray(x)
     return x.astype(np.int64) if x.dtype.kind in "biu" else x
 
 
-def _unit(x, eps):
-    """x / (|x| + eps) along the last axis, in numpy's arithmetic for the dtype of x."""
+def _unit(x: NDArray[Any], eps: float) -> NDArray[Any]:
+    """Return x / (|x| + eps) along the last axis, in numpy's arithmetic for the dtype of x."""
     return x / (np.sqrt(np.sum(x**2, axis=-1, keepdims=x.ndim > 1)) + eps)
 
 
 def most_similar(
-    query: Any,
+    query: str,
     word_to_id: Mapping[str, int],
     id_to_word: Mapping[int, str],
     word_matrix: ArrayLike,
     top: int = 5,
-) -> Any:
+) -> None:
     """Print the `top` words nearest to `query` by cosine; an unknown word is reported.
 
     word_matrix: (V or more, D), floats or integers, one row for each id of id_to_word.
     The scores are computed in the dtype of the matrix and in the order of the book's loop, so
-    that the digits agree; `nearest` returns results instead, and faster.
+    that the digits agree. `nearest` is faster and returns its results.
 
     >>> text = "You say goodbye and I say hello."
     >>> corpus, word_to_id, id_to_word = preprocess(text)
@@ -242,20 +258,20 @@ def most_similar(
 
 
 def analogy(
-    a: ArrayLike,
-    b: NDArray[Any],
-    c: ArrayLike,
+    a: str,
+    b: str,
+    c: str,
     word_to_id: Mapping[str, int],
     id_to_word: Mapping[int, str],
     word_matrix: ArrayLike,
     top: int = 5,
-    answer: Any = None,
-) -> Any:
+    answer: str | None = None,
+) -> None:
     """Print the `top` words that are to `c` as `b` is to `a`; an unknown word is reported.
 
-    word_matrix: (V or more, D). The score is the product of a row, as long as it is, with
-    b - a + c made a unit vector. NaN scores and a, b, c are left out. The score of `answer`,
-    when given, is printed first.
+    word_matrix: (V or more, D). The score is the product of a row, which is not normalised, with
+    the unit vector of b - a + c. NaN scores and a, b, c are left out. The score of `answer`, if
+    given, is printed first.
 
     >>> words = ["man", "king", "woman", "queen"]
     >>> word_to_id = {word: i for i, word in enumerate(words)}
@@ -291,17 +307,30 @@ def analogy(
             return
 
 
-def nearest(matrix: ArrayLike, queries: ArrayLike, k: int = 10, exclude: Any = None) -> Any:
-    """The `k` rows nearest to each query by cosine: (ids, scores), best first.
+def _as_word_rows(name: str, matrix: ArrayLike, V: int) -> NDArray[Any]:
+    """Return an array with a row for each of V words, and perhaps more rows."""
+    matrix = np.asarray(matrix)
+    if matrix.ndim != 2 or len(matrix) < V:
+        raise ValueError(
+            f"{name}: expected shape ({V}, D), one row for each id of id_to_word, "
+            f"got {matrix.shape}; pass the matrix that belongs to this vocabulary"
+        )
+    return matrix
+
+
+def nearest(
+    matrix: ArrayLike, queries: ArrayLike, k: int = 10, exclude: ArrayLike | None = None
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Find the `k` rows nearest to each query by cosine: (ids, scores), best first.
 
     matrix:  (V, D) floats (float16 and integers are converted).
     queries: (D,) or (Q, D) vectors.
-    exclude: ids that are never listed: (E,) for all queries, or (Q, E) for each its own, where
-             -1 stands for none.
+    exclude: ids that are never listed: (E,) for all queries, or (Q, E) with a row for each query,
+             which -1 fills up.
     Returns ids int64 and scores in the matrix's dtype, of shape (k,) or (Q, k) with k at most V.
-    Equal scores stand in order of id. A zero row or query scores 0; rows with NaN or infinity are
-    never listed. Places for which no row is left hold id -1 and score -inf.
-    The results are the same bits for any number of threads.
+    Equal scores are in order of id. A zero row or query scores 0; rows with NaN or infinity are
+    never listed. Where no row is left, the id is -1 and the score -inf.
+    The results are bit-identical for any number of threads.
 
     >>> vectors = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 3.0], [-1.0, 0.0]])
     >>> ids, scores = nearest(vectors, vectors[0], k=2, exclude=[0])
@@ -339,10 +368,33 @@ def nearest(matrix: ArrayLike, queries: ArrayLike, k: int = 10, exclude: Any = N
     return (ids[0], scores[0]) if np.ndim(queries) == 1 else (ids, scores)
 
 
-def normalize(x: ArrayLike) -> Any:
-    """Divide a vector (D,), or each row of (N, D), by its length: in place, and returns x.
+def _as_queries(name: str, queries: ArrayLike, D: int) -> NDArray[np.float64]:
+    """Return vectors (D,) or (Q, D) as float64 (Q, D)."""
+    queries = as_numbers(name, queries)
+    if queries.ndim not in (1, 2) or queries.shape[-1] != D:
+        raise ValueError(
+            f"{name}: expected shape ({D},) or (Q, {D}), got {queries.shape}; "
+            "they must be as wide as the matrix"
+        )
+    return np.ascontiguousarray(np.atleast_2d(queries), np.float64)
 
-    A zero row becomes NaN; arrays of other ranks come back as they are.
+
+def _as_excluded_ids(name: str, exclude: ArrayLike | None, Q: int) -> NDArray[np.int64]:
+    """Return ids (E,) for all queries, ids (Q, E), or None, as int64 (Q, E)."""
+    if exclude is None:
+        return np.empty((Q, 0), np.int64)
+    ids = np.atleast_1d(as_any_ids(name, exclude)).astype(np.int64, copy=False)
+    if ids.ndim > 2 or (ids.ndim == 2 and len(ids) != Q):
+        raise ValueError(
+            f"{name}: expected shape (E,) or ({Q}, E), got {ids.shape}; give one row per query"
+        )
+    return np.ascontiguousarray(np.broadcast_to(ids, (Q, ids.shape[-1])))
+
+
+def normalize(x: NDArray[Any]) -> NDArray[Any]:
+    """Divide a vector (D,), or each row of (N, D), by its length, in place; return x.
+
+    A zero row becomes NaN; arrays of other ranks are returned unchanged.
 
     >>> normalize(np.array([[3.0, 4.0], [0.0, 2.0]]))
     array([[0.6, 0.8],
@@ -356,7 +408,21 @@ def normalize(x: ArrayLike) -> Any:
     return x
 
 
-def clip_grads(grads: list[NDArray[Any]], max_norm: float) -> Any:
+def _check_float_in_place(name: str, x: object) -> None:
+    """Check that an array can be divided in place."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy array to divide in place, got {type(x).__name__}; "
+            "make one with np.array(...)"
+        )
+    if x.dtype.kind not in "fc":
+        raise TypeError(
+            f"{name}: expected floats to divide in place, got dtype {x.dtype}; "
+            "pass a copy made with .astype(np.float32)"
+        )
+
+
+def clip_grads(grads: list[NDArray[Any]], max_norm: float) -> None:
     """Scale all gradients, in place, so that their common norm is at most about `max_norm`.
 
     The factor is max_norm / (norm + 1e-6), used when below 1. The norm is summed in double.
@@ -370,12 +436,14 @@ def clip_grads(grads: list[NDArray[Any]], max_norm: float) -> Any:
     clip_by_norm(grads, max_norm, trusted=False)
 
 
-def eval_perplexity(model: Any, corpus: Any, batch_size: int = 10, time_size: int = 35) -> Any:
-    """Perplexity of a language model on a corpus (N,): exp of the mean loss of its blocks.
+def eval_perplexity(
+    model: Any, corpus: ArrayLike, batch_size: int = 10, time_size: int = 35
+) -> np.floating[Any]:
+    """Compute the perplexity of a language model on a corpus (N,): exp of its mean loss.
 
-    `batch_size` readers start (N - 1) // batch_size words apart and read `time_size` ids a block.
-    Calls model.forward(xs, ts, train_flg=False), or forward(xs, ts) where that is a TypeError,
-    and leaves the model's state as the reading left it. Prints its progress on one line.
+    The `batch_size` rows start (N - 1) // batch_size words apart; a block has `time_size` ids of
+    each. The loss is model.forward(xs, ts, train_flg=False), or forward(xs, ts) where that is a
+    TypeError. The model keeps the state after the last block. The progress is printed on one line.
 
     >>> class Guess:
     ...     def forward(self, xs, ts):
@@ -390,15 +458,21 @@ def eval_perplexity(model: Any, corpus: Any, batch_size: int = 10, time_size: in
     return np.exp(loss)
 
 
-def _show_block(block, blocks):
+def _show_block(block: int, blocks: int) -> None:
     if block == 0:
         print("evaluating perplexity ...")
     sys.stdout.write(f"\r{block} / {blocks}")
     sys.stdout.flush()
 
 
-def mean_loss(model: Any, corpus: Any, batch_size: int, time_size: int, show: Any = None) -> Any:
-    """The mean loss that `eval_perplexity` is made of; show(block, blocks) is told each block."""
+def mean_loss(
+    model: Any,
+    corpus: ArrayLike,
+    batch_size: int,
+    time_size: int,
+    show: Callable[[int, int], None] | None = None,
+) -> Any:
+    """Compute the mean loss of `eval_perplexity`; show(block, blocks) is called for each block."""
     corpus = as_any_ids("corpus", corpus, ndim=1)
     N = as_int("batch_size", batch_size)
     T = as_int("time_size", time_size)
@@ -421,17 +495,17 @@ def mean_loss(model: Any, corpus: Any, batch_size: int, time_size: int, show: An
 
 def eval_seq2seq(
     model: Any,
-    question: ArrayLike,
-    correct: ArrayLike,
-    id_to_char: Any,
+    question: NDArray[Any],
+    correct: NDArray[Any],
+    id_to_char: Mapping[int, str],
     verbose: bool = False,
     is_reverse: bool = False,
-) -> Any:
-    """1 if the model answers `question` with `correct`, else 0; compared as text.
+) -> int:
+    """Return 1 if the model answers `question` with `correct`, else 0; compared as text.
 
-    question: (1, T) ids; correct: ids, of which the first is the start mark. Asks
+    question: (1, T) ids; correct: ids, of which the first is the start mark. The answer is
     model.generate(question, start_id, number of the other ids). verbose=True prints question,
-    right answer and guess; is_reverse turns the printed question round.
+    right answer and guess; is_reverse reverses the printed question.
 
     >>> class Parrot:
     ...     def generate(self, xs, start_id, sample_size):
@@ -452,18 +526,18 @@ def eval_seq2seq(
     return 1 if guess == correct else 0
 
 
-def _text(ids, id_to_char):
+def _text(ids: Any, id_to_char: Mapping[int, str]) -> str:
     return "".join(id_to_char[int(i)] for i in ids)
 
 
-def _mark(right):
-    if sys.platform == "win32":  # its consoles show neither the colours nor the boxes
+def _mark(right: bool) -> str:
+    if sys.platform == "win32":  # consoles there show neither colours nor boxes
         return "O" if right else "X"
     return "\033[92m☑\033[0m" if right else "\033[91m☒\033[0m"
 
 
-def to_cpu(x: ArrayLike) -> Any:
-    """The array as it is: fastw2v computes on the CPU, and there is nothing to bring back.
+def to_cpu(x: ArrayLike) -> NDArray[Any]:
+    """Return the array as it is; fastw2v computes on the CPU only.
 
     >>> x = np.zeros(3)
     >>> to_cpu(x) is x
@@ -472,8 +546,8 @@ def to_cpu(x: ArrayLike) -> Any:
     return x if isinstance(x, np.ndarray) else np.asarray(x)
 
 
-def to_gpu(x: ArrayLike) -> Any:
-    """Raises RuntimeError: there is no GPU mode.
+def to_gpu(x: ArrayLike) -> NoReturn:
+    """Raise RuntimeError, as there is no GPU mode.
 
     >>> to_gpu(np.zeros(3))
     Traceback (most recent call last):
@@ -481,65 +555,3 @@ def to_gpu(x: ArrayLike) -> Any:
     RuntimeError: to_gpu: fastw2v has no GPU mode; remove the call and `config.GPU = True`
     """
     raise RuntimeError("to_gpu: fastw2v has no GPU mode; remove the call and `config.GPU = True`")
-
-
-def _as_square_counts(name, C):
-    """A square matrix of counts or weights, in a dtype of the kernels (`count_t`)."""
-    C = as_numbers(name, C)
-    if C.ndim != 2 or C.shape[0] != C.shape[1]:
-        raise ValueError(
-            f"{name}: expected a square matrix (V, V), got shape {C.shape}; "
-            "pass what create_co_matrix returns"
-        )
-    dtype = C.dtype.newbyteorder("=")
-    if dtype not in (*_IDS, *FLOATS):
-        dtype = np.dtype(np.float64 if C.dtype.kind == "f" else np.int64)
-    return C.astype(dtype, copy=False)
-
-
-def _as_word_rows(name, matrix, V):
-    """A matrix with a row for each of V words, and perhaps more rows."""
-    matrix = np.asarray(matrix)
-    if matrix.ndim != 2 or len(matrix) < V:
-        raise ValueError(
-            f"{name}: expected shape ({V}, D), one row for each id of id_to_word, "
-            f"got {matrix.shape}; pass the matrix that belongs to this vocabulary"
-        )
-    return matrix
-
-
-def _check_float_in_place(name, x):
-    """Check that an array can be divided in place."""
-    if not isinstance(x, np.ndarray):
-        raise TypeError(
-            f"{name}: expected a numpy array to divide in place, got {type(x).__name__}; "
-            "make one with np.array(...)"
-        )
-    if x.dtype.kind not in "fc":
-        raise TypeError(
-            f"{name}: expected floats to divide in place, got dtype {x.dtype}; "
-            "pass a copy made with .astype(np.float32)"
-        )
-
-
-def _as_queries(name, queries, D):
-    """Vectors (D,) or (Q, D) as float64 (Q, D)."""
-    queries = as_numbers(name, queries)
-    if queries.ndim not in (1, 2) or queries.shape[-1] != D:
-        raise ValueError(
-            f"{name}: expected shape ({D},) or (Q, {D}), got {queries.shape}; "
-            "they must be as wide as the matrix"
-        )
-    return np.ascontiguousarray(np.atleast_2d(queries), np.float64)
-
-
-def _as_excluded_ids(name, exclude, Q):
-    """Ids (E,) for all queries, (Q, E) for each its own, or None: as int64 (Q, E)."""
-    if exclude is None:
-        return np.empty((Q, 0), np.int64)
-    ids = np.atleast_1d(as_any_ids(name, exclude)).astype(np.int64, copy=False)
-    if ids.ndim > 2 or (ids.ndim == 2 and len(ids) != Q):
-        raise ValueError(
-            f"{name}: expected shape (E,) or ({Q}, E), got {ids.shape}; give one row per query"
-        )
-    return np.ascontiguousarray(np.broadcast_to(ids, (Q, ids.shape[-1])))

@@ -19,7 +19,7 @@ from common_types cimport count_t, index_t
 
 
 cdef inline int add_one(int32_t* count) noexcept nogil:
-    """Count one more; a full counter stays as it is and gives 1."""
+    """Count one more; return 1 if the counter is full, which leaves it unchanged."""
     if count[0] == INT32_MAX:
         return 1
     count[0] += 1
@@ -37,7 +37,7 @@ cdef void contexts_range(index_t* contexts, index_t* target, const index_t* corp
 
 cdef int cooccurrence_rows(int32_t* C, Py_ssize_t V, const index_t* corpus, Py_ssize_t N,
                            Py_ssize_t w, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """Count the neighbours of words [first, last); 1 if a counter was full."""
+    """Count the neighbours of words [first, last); return 1 if a counter was full."""
     cdef Py_ssize_t n, m, begin, end
     cdef int32_t* row
     cdef int full = 0
@@ -67,7 +67,7 @@ cdef void ppmi_range(float* out, const count_t* C, const double* sums, Py_ssize_
             if expected == 0:
                 out[i * V + j] = 0          # a word that never occurs
             elif counts[j] == 0:
-                out[i * V + j] = of_zero    # nearly all entries: no logarithm for them
+                out[i * V + j] = of_zero    # nearly all entries, which need no logarithm
             else:
                 bits = log2(<double> counts[j] * total / expected + eps)
                 out[i * V + j] = <float> bits if bits > 0 else 0
@@ -78,7 +78,7 @@ def contexts_target(index_t[:, ::1] contexts,   # OUT (M, 2w)
                     const index_t[::1] corpus,  # IN  (M + 2w,)
                     Py_ssize_t window,
                     Py_ssize_t n_parts):
-    """The words around each position that has a full window, and the word at it."""
+    """List the words around each position that has a full window, and the word at it."""
     cdef Py_ssize_t M = target.shape[0], p
     if M == 0 or window == 0:
         return
@@ -92,9 +92,9 @@ def cooccurrence(int32_t[:, ::1] C,             # OUT (V, V), added to
                  const index_t[::1] corpus,     # IN  (N,)
                  Py_ssize_t window,
                  const int64_t[::1] bounds):    # IN  (n_parts + 1,) part p owns rows from bounds[p]
-    """Add the counts of all pairs; True if one did not fit 32 bits (it stays at the largest).
+    """Add the counts of all pairs; return whether one did not fit 32 bits and is cut off there.
 
-    Each row has one owner, who reads the whole corpus: no two parts write to one counter.
+    Each row has one owner, which reads the whole corpus, so no two parts write to one counter.
     """
     cdef Py_ssize_t N = corpus.shape[0], V = C.shape[0], n_parts = bounds.shape[0] - 1, p
     cdef Py_ssize_t full = 0
@@ -114,7 +114,7 @@ def ppmi(float[:, ::1] out,             # OUT (R, V) rows row .. row+R-1 of the 
          double total,
          double eps,
          Py_ssize_t n_parts):
-    """Positive pointwise mutual information of a block of rows, in double."""
+    """Compute positive pointwise mutual information of a block of rows, in double."""
     cdef Py_ssize_t R = out.shape[0], V = out.shape[1], p
     cdef float of_zero = 0
     if R == 0 or V == 0:
@@ -129,7 +129,10 @@ def ppmi(float[:, ::1] out,             # OUT (R, V) rows row .. row+R-1 of the 
 
 def count_ids(int64_t[::1] counts,      # OUT (V,), added to
               const index_t[::1] ids):  # IN  (N,)
-    """counts[ids[n]] += 1. Serial: one pass over the ids costs less than it takes to split them."""
+    """Add 1 to counts[ids[n]] for each n, on one thread.
+
+    One pass over the ids costs less than splitting them.
+    """
     cdef Py_ssize_t n
     with nogil:
         for n in range(ids.shape[0]):
@@ -138,7 +141,7 @@ def count_ids(int64_t[::1] counts,      # OUT (V,), added to
 
 def one_hot(int32_t[:, ::1] out,        # OUT (N, V), zero before
             const index_t[::1] ids):    # IN  (N,)
-    """out[n, ids[n]] = 1."""
+    """Set out[n, ids[n]] to 1."""
     cdef Py_ssize_t n
     with nogil:
         for n in range(ids.shape[0]):

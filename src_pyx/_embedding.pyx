@@ -5,7 +5,7 @@ V table rows, D row width, N rows of input, C ids for each of them (C = 1: one i
     gather_mean     out[n]        = (W[idx[n, 0]] + ... + W[idx[n, C-1]]) / C
     scatter_add     dW[idx[n, c]] += coef[n, c] * x[n]        repeated ids add up, in order of n, c
     overwrite_rows  dW            = 0, then the same sum, touching only rows that are not zero
-A missing coef stands for ones. Tables may have a row stride wider than D.
+A coef of None means ones. Tables may have a row stride wider than D.
 
 overwrite_rows needs to know which rows are not zero. `mark[v]` is 0 for rows that are zero and a
 stamp, 1 or 2, for the others, which `rows[:n_rows]` lists; `fresh` receives the new list. Callers
@@ -74,7 +74,7 @@ cdef void gather_mean_range(real_t* out, const real_t* W, Py_ssize_t ld, const i
 
 cdef inline void add_scaled(real_t* row, const real_t* x, const real_t* coef, Py_ssize_t i,
                             Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """row += coef[i] * x over columns [lo, hi). (1 * x is x to the bit.)"""
+    """Add coef[i] * x to row over columns [lo, hi); without coef, 1 * x has the bits of x."""
     cdef Py_ssize_t d
     cdef real_t scale = 1
     if coef != NULL:
@@ -89,7 +89,7 @@ cdef inline void add_scaled(real_t* row, const real_t* x, const real_t* coef, Py
 
 cdef inline void set_scaled(real_t* row, const real_t* x, const real_t* coef, Py_ssize_t i,
                             Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """row = 0 + coef[i] * x: the same bits as add_scaled on a cleared row, -0.0 included."""
+    """Set row to 0 + coef[i] * x, the bits of add_scaled on a cleared row, -0.0 included."""
     cdef Py_ssize_t d
     cdef real_t scale = 1, zero = 0
     if coef != NULL:
@@ -114,7 +114,7 @@ cdef void scatter_columns(real_t* dW, Py_ssize_t ld, const index_t* idx, const r
                           const real_t* coef, const uint8_t* first,
                           Py_ssize_t N, Py_ssize_t C, Py_ssize_t D,
                           Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """The sum over columns [lo, hi). first[i] says that id i meets its row first: set, not add."""
+    """Scatter over columns [lo, hi); where first[i], id i is the first of its row and sets it."""
     cdef Py_ssize_t n, _c, i = 0, total = N * C
     cdef real_t* row
     cdef const real_t* source
@@ -135,7 +135,7 @@ cdef void scatter_columns(real_t* dW, Py_ssize_t ld, const index_t* idx, const r
 cdef void clear_columns(real_t* dW, Py_ssize_t ld, const int64_t* rows, Py_ssize_t n_rows,
                         const uint8_t* mark, uint8_t stale,
                         Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Zero columns [lo, hi) of those listed rows whose mark is `stale`."""
+    """Clear columns [lo, hi) of those listed rows whose mark is `stale`."""
     cdef Py_ssize_t i
     for i in range(n_rows):
         if i + AHEAD < n_rows:
@@ -150,8 +150,10 @@ cdef Py_ssize_t overwrite_in_one(real_t* dW, Py_ssize_t ld, uint8_t* mark, int64
                                  uint8_t stamp, const index_t* idx, const real_t* x,
                                  const real_t* coef, Py_ssize_t N, Py_ssize_t C,
                                  Py_ssize_t D) noexcept nogil:
-    """All of overwrite_rows on one thread: a row is marked when it is written, so no row is
-    looked up twice. Returns how many rows were touched."""
+    """Run overwrite_rows on one thread; return the number of touched rows.
+
+    A row is marked when it is written, so no row is looked up twice.
+    """
     cdef Py_ssize_t n, _c, i = 0, total = N * C, n_fresh = 0
     cdef Py_ssize_t width = D * <Py_ssize_t> sizeof(real_t)
     cdef uint8_t new = 3 - stamp
@@ -180,7 +182,7 @@ cdef Py_ssize_t overwrite_in_one(real_t* dW, Py_ssize_t ld, uint8_t* mark, int64
 
 
 cdef inline Py_ssize_t column(Py_ssize_t p, Py_ssize_t n_parts, Py_ssize_t D) noexcept nogil:
-    """First column of part p: cuts fall on multiples of COLUMNS."""
+    """Return the first column of part p; cuts fall on multiples of COLUMNS."""
     cdef Py_ssize_t cut = part_begin(p, n_parts, (D + COLUMNS - 1) // COLUMNS) * COLUMNS
     return cut if cut < D else D
 
@@ -189,7 +191,7 @@ def gather(real_t[:, ::1] out,              # OUT (N, D)
            const real_t[:, :] W,            # IN  (V, D) rows contiguous
            const index_t[::1] idx,          # IN  (N,)
            Py_ssize_t n_parts):
-    """out[n] = W[idx[n]]."""
+    """Set out[n] to W[idx[n]]."""
     cdef Py_ssize_t N = out.shape[0], D = out.shape[1], ld, p
     if N == 0 or D == 0:
         return
@@ -204,7 +206,7 @@ def gather_mean(real_t[:, ::1] out,         # OUT (N, D)
                 const real_t[:, :] W,       # IN  (V, D) rows contiguous
                 const index_t[:, ::1] idx,  # IN  (N, C), C > 0
                 Py_ssize_t n_parts):
-    """out[n] = mean over c of W[idx[n, c]], summed in order of c."""
+    """Set out[n] to the mean over c of W[idx[n, c]], summed in order of c."""
     cdef Py_ssize_t N = out.shape[0], D = out.shape[1], C = idx.shape[1], ld, p
     if N == 0 or D == 0:
         return
@@ -220,7 +222,7 @@ def scatter_add(real_t[:, :] dW,            # OUT (V, D) rows contiguous, added 
                 const real_t[:, ::1] x,     # IN  (N, D)
                 const real_t[::1] coef,     # IN  (N * C,) or None
                 Py_ssize_t n_parts):
-    """dW[idx[n, c]] += coef[n, c] * x[n]."""
+    """Add coef[n, c] * x[n] to dW[idx[n, c]]."""
     cdef Py_ssize_t N = x.shape[0], D = x.shape[1], C, ld, p
     cdef const real_t* scale = NULL
     if N == 0 or D == 0 or idx.shape[0] == 0:
@@ -246,11 +248,11 @@ def overwrite_rows(real_t[:, :] dW,         # OUT (V, D) rows contiguous
                    const real_t[:, ::1] x,  # IN  (N, D)
                    const real_t[::1] coef,  # IN  (N * C,) or None
                    Py_ssize_t n_parts):
-    """dW = 0, then dW[idx[n, c]] += coef[n, c] * x[n]; returns the length of the new list.
+    """Clear dW, add coef[n, c] * x[n] to dW[idx[n, c]]; return the length of the new list.
 
-    Rows of the new list are marked 3 - stamp, so that old and new are told apart without a pass
-    over either. -1: more rows than `fresh` holds were touched; dW is right then, but mark and
-    lists are not.
+    Rows of the new list are marked 3 - stamp, so that old and new ones are told apart without a
+    pass over either list. The result is -1 if more rows were touched than `fresh` holds: dW is
+    right then, but mark and lists are not.
     """
     cdef Py_ssize_t N = x.shape[0], D = x.shape[1], total = idx.shape[0], C, ld, p, i
     cdef Py_ssize_t capacity = fresh.shape[0], n_fresh = 0
@@ -296,7 +298,7 @@ def add_rows(real_t[:, :] dW,               # OUT (V, D) rows contiguous, added 
              const int64_t[::1] rows,       # IN  (R,) distinct
              Py_ssize_t n_rows,
              Py_ssize_t n_parts):
-    """dW[r] += other[r] for the listed rows."""
+    """Add other[r] to dW[r] for the listed rows."""
     cdef Py_ssize_t D = dW.shape[1], ld, ld_other, p
     if n_rows == 0 or D == 0:
         return
@@ -322,7 +324,7 @@ def merge_marks(uint8_t[::1] mark,          # OUT (V,)
                 uint8_t stamp,              # mark of the rows in the list
                 const int64_t[::1] others,  # IN  rows to be listed too
                 Py_ssize_t n_others):
-    """List more rows; returns the new length, or -1 when they do not fit."""
+    """List more rows; return the new length, or -1 if they do not fit."""
     cdef Py_ssize_t i, capacity = rows.shape[0]
     with nogil:
         for i in range(n_others):
@@ -337,16 +339,16 @@ def merge_marks(uint8_t[::1] mark,          # OUT (V,)
 
 
 def keep_pages_small(char[::1] memory):
-    """Ask the system not to fill in 2 MB where one row is written; the bytes stay what they are."""
+    """Ask the system not to back one written row with a page of 2 MB; the bytes do not change."""
     if memory.shape[0]:
         fw_small_pages(&memory[0], memory.shape[0])
 
 
-def pack_ids(int32_t[::1] slot,         # OUT (V,) place in the list of a row that is in it
-             int64_t[::1] rows,         # OUT (n,) the rows, in the order in which they come
+def pack_ids(int32_t[::1] slot,         # OUT (V,) the place of a listed row in the list
+             int64_t[::1] rows,         # OUT (n,) the rows, in order of first occurrence
              const index_t[::1] ids,    # IN  (n,)
              int32_t[::1] local):       # OUT (n,) rows[local[i]] = ids[i]
-    """Number the different ids; returns how many there are.
+    """Number the different ids; return how many there are.
 
     A slot counts only if the list has its row in that place, so it need not be cleared.
     """
@@ -369,7 +371,7 @@ def pack_ids(int32_t[::1] slot,         # OUT (V,) place in the list of a row th
 def unlisted_rows_are_zero(const real_t[:, :] dW,       # IN (V, D) rows contiguous
                            const uint8_t[::1] mark,     # IN (V,)
                            Py_ssize_t n_parts):
-    """Whether every row with mark 0 is zero throughout (NaN counts as not zero)."""
+    """Tell whether every row with mark 0 is all zeros; NaN counts as not zero."""
     cdef Py_ssize_t V = dW.shape[0], D = dW.shape[1], ld, p, found = 0
     if V == 0 or D == 0:
         return True
@@ -383,7 +385,7 @@ def unlisted_rows_are_zero(const real_t[:, :] dW,       # IN (V, D) rows contigu
 
 cdef Py_ssize_t nonzero_rows(const real_t* dW, Py_ssize_t ld, const uint8_t* mark, Py_ssize_t D,
                              Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """1 if an unlisted row of [lo, hi) holds anything but zeros."""
+    """Return 1 if an unlisted row of [lo, hi) is not all zeros, else 0."""
     cdef Py_ssize_t v, d
     cdef int other
     cdef const real_t* row
@@ -393,14 +395,14 @@ cdef Py_ssize_t nonzero_rows(const real_t* dW, Py_ssize_t ld, const uint8_t* mar
         row = dW + v * ld
         other = 0
         for d in range(D):
-            other |= row[d] != 0        # no early exit inside a row: it would stop vectors
+            other |= row[d] != 0        # an early exit inside a row would prevent vectors
         if other:
             return 1
     return 0
 
 
 def find_bad_id(const index_t[::1] idx, Py_ssize_t V):
-    """(position of the first id outside [-V, V) or -1, whether any id is negative)."""
+    """Return the position of the first id outside [-V, V), or -1, and whether any is negative."""
     cdef Py_ssize_t i, at = -1
     cdef index_t low, high
     if idx.shape[0] == 0:
@@ -419,7 +421,7 @@ def find_bad_id(const index_t[::1] idx, Py_ssize_t V):
 
 
 def wrap_ids(index_t[::1] out, const index_t[::1] idx, Py_ssize_t V):
-    """out[i] = idx[i], plus V where it is negative: numpy's rule."""
+    """Set out[i] to idx[i], plus V where it is negative, as numpy does."""
     cdef Py_ssize_t i
     with nogil:
         for i in range(idx.shape[0]):

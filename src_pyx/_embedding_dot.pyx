@@ -37,7 +37,7 @@ def forward(real_t[::1] out,            # OUT (N,)
             const real_t[:, :] W,       # IN  (V, D) rows contiguous
             const index_t[::1] idx,     # IN  (N,)
             Py_ssize_t n_parts):
-    """out[n] = h[n] . W[idx[n]], and the gathered rows, which backward needs."""
+    """Compute out[n] = h[n] . W[idx[n]], and keep the gathered rows for backward."""
     cdef Py_ssize_t N = h.shape[0], D = h.shape[1], ld, p
     if N == 0:
         return
@@ -55,7 +55,7 @@ def backward(real_t[:, ::1] dh,         # OUT (N, D)
              const real_t[::1] dout,    # IN  (N,)
              const real_t[:, ::1] rows,  # IN  (N, D)
              Py_ssize_t n_parts):
-    """dh[n] = dout[n] * rows[n]."""
+    """Compute dh[n] = dout[n] * rows[n]."""
     cdef Py_ssize_t N = rows.shape[0], D = rows.shape[1], p
     if N == 0 or D == 0:
         return

@@ -6,12 +6,12 @@
 A and B may have any strides, so A B^T and A^T B are products with exchanged strides.
 
 K is cut into pieces that depend on K alone. Each piece is one chain of multiply-adds, the pieces
-are added to C in order, the bias comes last: nothing else decides the bits of an element (see
+are added to C in order, and the bias comes last. Nothing else decides the bits of an element (see
 common_gemm.pxd). A part owns a rectangle of C, and all of K for it.
 
 Panels of B are packed, some at a time, so that they stay in the second level cache while all rows
-of A meet them. For few rows that does not pay: then B is read in place, panel after panel, and for
-one row line after line. A is read in place if its rows are contiguous, else it is packed as well.
+of A meet them. For few rows packing does not pay: B is read in place then, panel after panel, and
+for one row line after line. A is read in place if its rows are contiguous, else it is packed, too.
 """
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange
@@ -32,7 +32,7 @@ cdef enum:
     K_PIECE = 384           # rows of a packed panel: 48 KB of it on v4, 24 KB on v3
     PANELS = 8              # panels packed at a time
     PACKED_ROWS = 960       # rows of A packed at a time
-    IN_PLACE_ROWS = 120     # up to so many rows of A, B is read in place
+    IN_PLACE_ROWS = 120     # rows of A up to which B is read in place
     SUMS = 1024             # columns added up at a time: 8 KB of sums
     FEW = 8                 # rows of them read at once
     CUT = 32                # columns of a part are a multiple of it
@@ -51,20 +51,23 @@ cdef inline Py_ssize_t n_pieces(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
 
 
 cdef inline Py_ssize_t even_piece(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
-    """Size of the pieces of n, n > 0, if they are as few and as equal as they can be."""
+    """Return the size of the fewest and most equal pieces of n, n > 0."""
     return n_pieces(n, n_pieces(n, most))
 
 
 cdef inline bint in_place(const real_t* B, const Plan* plan, Py_ssize_t j) noexcept nogil:
-    """Whether panel j of B can be read where it is: its rows are whole vectors."""
+    """Tell whether panel j of B can be read in place, as its rows are whole vectors."""
     cdef Py_ssize_t NR = panel_columns(B), n = plan.N - j * NR
     return plan.b_in_place and (n >= NR or n == NR // 2)
 
 
 cdef void cut_into_parts(Plan* plan, Py_ssize_t tiles, Py_ssize_t panels, Py_ssize_t NR,
                          Py_ssize_t n_parts) noexcept nogil:
-    """The rectangles for which the largest part has the fewest tiles, counted in halves: the last
-    panel may be half a one. If nothing else decides, columns are cut, so that B is read once."""
+    """Cut C into the rectangles for which the largest part has the fewest tiles.
+
+    Tiles are counted in halves, as the last panel may be half a one. Among equal cuts the one of
+    columns is taken, so that B is read once.
+    """
     cdef Py_ssize_t m, n, halves, size, least = -1
     for m in range(1, min(n_parts, tiles) + 1):
         if n_parts % m:
@@ -78,7 +81,7 @@ cdef void cut_into_parts(Plan* plan, Py_ssize_t tiles, Py_ssize_t panels, Py_ssi
 
 cdef void pack_tiles(real_t* to, const real_t* A, Py_ssize_t rs, Py_ssize_t cs,
                      Py_ssize_t rows, Py_ssize_t K) noexcept nogil:
-    """Rows of A as tiles one after the other, each (K, TILE_ROWS)."""
+    """Pack rows of A as tiles one after the other, each (K, TILE_ROWS)."""
     cdef Py_ssize_t i = 0, k, r
     while i < rows:
         if rs == 1 and i + TILE_ROWS <= rows:
@@ -96,7 +99,7 @@ cdef void block(real_t* C, const real_t* A, Py_ssize_t a_rs, Py_ssize_t a_cs, Py
                 const real_t* B, const real_t* packed, const real_t* bias, bint accumulate,
                 const Plan* plan, Py_ssize_t rows, Py_ssize_t K,
                 Py_ssize_t j_lo, Py_ssize_t j_hi) noexcept nogil:
-    """Some rows of C, panels [j_lo, j_hi), one piece of K. Tiles of A are a_step elements apart."""
+    """Multiply some rows, panels [j_lo, j_hi), one piece of K; tiles of A are a_step apart."""
     cdef Py_ssize_t NR = panel_columns(B), i = 0, j, height, n
     cdef const real_t* added
     cdef real_t* out
@@ -120,7 +123,7 @@ cdef void rectangle(real_t* C, const real_t* A, const real_t* B, const real_t* b
                     bint accumulate, const Plan* plan, real_t* scratch,
                     Py_ssize_t i_lo, Py_ssize_t i_hi,
                     Py_ssize_t j_lo, Py_ssize_t j_hi) noexcept nogil:
-    """Rows [i_lo, i_hi) of C, panels [j_lo, j_hi)."""
+    """Compute rows [i_lo, i_hi) of C, panels [j_lo, j_hi)."""
     cdef Py_ssize_t NR = panel_columns(B), i = i_lo, rows, j, last, k, K, a_step
     cdef Py_ssize_t a_rs = plan.a_rs, a_cs = plan.a_cs
     cdef real_t* packed_b = scratch + plan.mc * plan.kc
@@ -165,7 +168,7 @@ cdef void rectangle(real_t* C, const real_t* A, const real_t* B, const real_t* b
 
 
 cdef Py_ssize_t make_plan(Plan* plan, const real_t* any_pointer, Py_ssize_t n_parts) noexcept nogil:
-    """Fill in what follows from sizes and strides; returns the elements of scratch of a part."""
+    """Derive the cut from sizes and strides; return the elements of scratch per part."""
     cdef Py_ssize_t NR = panel_columns(any_pointer), panels = n_panels(any_pointer, plan.N)
     cdef Py_ssize_t tiles = n_pieces(plan.M, TILE_ROWS)
     cut_into_parts(plan, tiles, panels, NR, n_parts)
@@ -187,7 +190,7 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
             const real_t[:] bias,       # IN  (N,) contiguous, or None
             bint accumulate,
             Py_ssize_t n_parts):
-    """C = [C +] A B [+ bias]."""
+    """Compute C = [C +] A B [+ bias]."""
     cdef const real_t* added = NULL
     cdef const real_t* a
     cdef const real_t* b
@@ -223,7 +226,7 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
 cdef void products_range(real_t* C, const real_t* A, const real_t* B, bint accumulate,
                          const Plan* plan, real_t* scratch, Py_ssize_t c_step, Py_ssize_t a_step,
                          Py_ssize_t b_step, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Products [lo, hi) of a batch, a whole one after the other."""
+    """Compute products [lo, hi) of a batch, one after the other."""
     cdef Py_ssize_t n, panels = n_panels(A, plan.N)
     for n in range(lo, hi):
         rectangle(C + n * c_step, A + n * a_step, B + n * b_step, <const real_t*> NULL,
@@ -235,7 +238,7 @@ def products(real_t[:, :, :] C,         # OUT (batch, M, N) rows contiguous
              const real_t[:, :, :] B,   # IN  (batch, K, N)
              bint accumulate,
              Py_ssize_t n_parts):
-    """C[i] = [C[i] +] A[i] B[i] for each i."""
+    """Compute C[i] = [C[i] +] A[i] B[i] for each i."""
     cdef const real_t* a
     cdef const real_t* b
     cdef Py_ssize_t size = sizeof(real_t), batch = C.shape[0], p, part_size
@@ -265,7 +268,7 @@ def products(real_t[:, :, :] C,         # OUT (batch, M, N) rows contiguous
 
 cdef void column_sums_range(real_t* out, const real_t* A, Py_ssize_t ld, Py_ssize_t M,
                             Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Columns [lo, hi): a strip of SUMS of them from top to bottom, FEW rows at a time.
+    """Sum columns [lo, hi) in strips of SUMS, from top to bottom, FEW rows at a time.
 
     A strip is wide enough for each row of it to be read as a stream; FEW rows share one load and
     one store of the sums.
@@ -300,7 +303,7 @@ cdef void column_sums_range(real_t* out, const real_t* A, Py_ssize_t ld, Py_ssiz
 def column_sums(real_t[::1] out,            # OUT (N,)
                 const real_t[:, :] A,       # IN  (M, N) rows contiguous
                 Py_ssize_t n_parts):
-    """out = A summed over its rows."""
+    """Sum A over its rows."""
     cdef Py_ssize_t M = A.shape[0], N = A.shape[1], p, columns
     if M == 0 or N == 0:
         for p in range(N):
@@ -315,10 +318,10 @@ def column_sums(real_t[::1] out,            # OUT (N,)
                               min(N, CUT * part_begin(p + 1, n_parts, columns)))
 
 
-def only_registers(float[::1] out,      # OUT (n_parts,) whatever comes out
+def only_registers(float[::1] out,      # OUT (n_parts,) results without meaning
                    Py_ssize_t n,
                    Py_ssize_t n_parts):
-    """n multiply-adds of float32 without any memory: no product of as many can be faster."""
+    """Run n multiply-adds of float32 in registers, a lower bound of the time of any product."""
     cdef Py_ssize_t p, lanes = FLOAT_COLUMNS // 2
     with nogil:
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
@@ -326,7 +329,7 @@ def only_registers(float[::1] out,      # OUT (n_parts,) whatever comes out
 
 
 def fused():
-    """Whether the tile is made of fused multiply-adds of wide vectors."""
+    """Tell whether the tile is made of fused multiply-adds of wide vectors."""
     return bool(TILE_FMA)
 
 

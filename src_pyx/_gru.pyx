@@ -4,16 +4,16 @@ N rows, T steps, H units. Columns of the gates in the book's order, each H wide;
 works on h_prev before the product:
     z, r = sigmoid(x Wx + b + h_prev Wh), their columns
     h~ = tanh(x Wxh + bh + (r * h_prev) Whh);   h = (1 - z) * h_prev + z * h~
-and backward, with dh what arrives at h:
+and backward, dh being the gradient that arrives at h:
     da_h~ = dh * z * (1 - h~^2);    d(r * h_prev) = da_h~ Whh^T
     da_z = dh * (h~ - h_prev) * z (1 - z),  da_r = d(r * h_prev) * h_prev * r (1 - r)
     dh_prev = dh * (1 - z) + d(r * h_prev) * r + [da_z | da_r] Wzr^T
-forward gets x Wx + b of all steps in `gates` and leaves z | r | h~ there; backward writes da
-elsewhere, so it may be called again. What follows from da (dWx, dWh, db, dx) are products over all
-steps at once, and the caller's.
+forward gets x Wx + b of all steps in `gates` and leaves z | r | h~ there. backward writes da
+elsewhere, so it may be called again. The caller computes dWx, dWh, db and dx from da, as products
+over all steps at once.
 
-A step has two products, the second one of what comes from the first: two turns. Row n has steps
-0 .. lengths[n] - 1. Beyond them h stays as it is, hs and da are zero.
+A step has two turns: the second product multiplies the result of the first. Row n has steps
+0 .. lengths[n] - 1. After them h does not change, and hs and da are zero.
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
@@ -22,9 +22,9 @@ from libc.string cimport memcpy, memset
 from common_gemm cimport multiply, pack, packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
-from common_recurrent cimport (Share, block_of, copy_rows, gate, gate_slope, in_place,
-                               multiply_gates, n_blocks, n_loops, pack_gates, present, pull, put,
-                               row_stride, share, take)
+from common_recurrent cimport (HARD_KERAS2, HARD_KERAS3, SIGMOID, Share, block_of, copy_rows, gate,
+                               gate_slope, in_place, multiply_gates, n_blocks, n_loops, pack_gates,
+                               present, pull, put, row_stride, share, take)
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
@@ -37,9 +37,13 @@ cdef extern from "recurrent_simd.h" nogil:
                                const float* dh, const float* a, const float* h_prev,
                                Py_ssize_t H, int kind, Py_ssize_t n) noexcept
 
+# Values of `kind`, for _lstm too.
+ACTIVATIONS = {"sigmoid": SIGMOID, "hard_sigmoid_keras2": HARD_KERAS2,
+               "hard_sigmoid_keras3": HARD_KERAS3}
+
 
 def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
-    """Elements of scratch that forward and backward need for N rows."""
+    """Return the elements of scratch that forward and backward need for N rows."""
     cdef Py_ssize_t H = Wh.shape[0]
     cdef const real_t* none = NULL
     return 3 * packed_size(none, H, H) + N * (row_stride(2 * H) + row_stride(H) + 2 * H)
@@ -49,7 +53,7 @@ def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
 
 cdef void cell_reset(real_t* inner, real_t* gates, const real_t* h, Py_ssize_t H, int kind,
                      Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """One row in one step, units [begin, end): z and r from their pre-activations, r * h_prev."""
+    """Compute z, r and r * h_prev of one row in one step, units [begin, end)."""
     cdef real_t z[LANES]
     cdef real_t r[LANES]
     cdef real_t old[LANES]
@@ -74,7 +78,7 @@ cdef void cell_reset(real_t* inner, real_t* gates, const real_t* h, Py_ssize_t H
 
 cdef void cell_update(real_t* hs, real_t* h, real_t* gates, Py_ssize_t H,
                       Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """h~ from its pre-activation, then h, in place of h_prev."""
+    """Compute h~ from its pre-activation, then h in place of h_prev."""
     cdef real_t z[LANES]
     cdef real_t candidate[LANES]
     cdef real_t new[LANES]
@@ -102,7 +106,7 @@ cdef void forward_range(real_t* hs, real_t* gates, real_t* before, real_t* reset
                         const real_t* packed_candidate, const real_t* Wh, Py_ssize_t ldw,
                         const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
                         int kind, bint by_units, Share part) noexcept nogil:
-    """Turn 2 t makes z, r and r * h_prev of step t, turn 2 t + 1 what depends on them.
+    """Run forward over a share; step t has turns 2 t (z, r, r * h_prev) and 2 t + 1 (h~, h).
 
     `states` (N, H) is h, `inner` (N, H) is r * h_prev. Each turn multiplies one of them and writes
     to the other.
@@ -145,7 +149,7 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
             int kind,                       # activation of the gates z, r
             bint by_units,
             Py_ssize_t n_parts):
-    """All steps; h is that after each row's last step."""
+    """Run all steps; h becomes that after each row's last step."""
     cdef Py_ssize_t N = hs.shape[0], T = hs.shape[1], H = hs.shape[2], k, p
     cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t), rs, cs
     cdef real_t* packed
@@ -186,7 +190,7 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
 cdef void candidate_backward(real_t* da, real_t* inner, real_t* dh, const real_t* dhs,
                              const real_t* gates, Py_ssize_t H,
                              Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """One row in one step, units [begin, end): dh += dhs, and da of h~."""
+    """Add dhs to dh and compute da of h~, one row in one step, units [begin, end)."""
     cdef real_t into_h[LANES]
     cdef real_t more[LANES]
     cdef real_t z[LANES]
@@ -215,7 +219,7 @@ cdef void candidate_backward(real_t* da, real_t* inner, real_t* dh, const real_t
 cdef void gates_backward(real_t* da, real_t* outer, real_t* flow, const real_t* dreset,
                          const real_t* dh, const real_t* gates, const real_t* h_prev,
                          Py_ssize_t H, int kind, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """da of z and r, and what of dh_prev does not come through Wzr."""
+    """Compute da of z and r, and the part of dh_prev that does not come through Wzr."""
     cdef real_t z[LANES]
     cdef real_t r[LANES]
     cdef real_t candidate[LANES]
@@ -258,10 +262,10 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
                          Py_ssize_t ldo, real_t* inner, Py_ssize_t ldi, const real_t* packed,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
                          int kind, bint by_units, Share part) noexcept nogil:
-    """Step t has turns 2 (T - 1 - t), da of h~, and the next, da of z and r.
+    """Run backward over a share; step t has turn 2 (T - 1 - t), da of h~, and the next, of z, r.
 
-    The last turn, t = -1, is what reaches the first state. `inner` (N, H) holds da of h~, `outer`
-    (N, 2H) that of z | r: each turn multiplies one of them and writes to the other.
+    The last turn, t = -1, computes the gradient of the first state. `inner` (N, H) holds da of h~,
+    `outer` (N, 2H) that of z | r: each turn multiplies one of them and writes to the other.
     """
     cdef Py_ssize_t begin = part.begin, end = part.end, block, k, t, n, at
     cdef size_t width = (end - begin) * sizeof(real_t)
@@ -305,7 +309,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
              int kind,
              bint by_units,
              Py_ssize_t n_parts):
-    """All steps from the last to the first; dh is then that of the first state."""
+    """Run all steps from the last to the first; dh becomes the gradient of the first state."""
     cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
     cdef Py_ssize_t ldo = row_stride(2 * H), ldi = row_stride(H), size = sizeof(real_t), rs, cs
     cdef real_t* packed
@@ -325,7 +329,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
     with nogil:
         pack(packed, &Wh[0, 0], cs, rs, 2 * H, H)
         pack(packed + 2 * packed_size(packed, H, H), &Wh[0, 2 * H], cs, rs, H, H)
-        # The products run over all rows; of those without a step nobody reads the result.
+        # The products run over all rows; results of rows without a step are not read.
         memset(outer, 0, N * (ldo + ldi + 2 * H) * sizeof(real_t))
         for k in range(n_loops(2 * T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):

@@ -1,16 +1,16 @@
 """Cross entropy after softmax or sigmoid, forward and backward.
 
-N rows, V scores in each; t the right answers.
+N rows of V scores; t the labels.
     softmax_with_loss   y = softmax(x),  loss = mean_n -log(y[n, t[n]] + 1e-7)
     sigmoid_with_loss   y = sigmoid(x),  loss = mean_n -log((y[n] if t[n] else one - y[n]) + 1e-7)
-    backward            dx = (y - right answer as 0 and 1) * scale,   scale = dout / N
+    backward            dx = (y - one-hot label) * scale,   scale = dout / N
     cross_entropy       as softmax_with_loss without the 1e-7, over the rows with t[n] >= 0 only:
                         loss[n] = log(sum_v e[n, v]) + top[n] - x[n, t[n]],  e = exp(x - top[n])
-Losses are double: one for each row, added in the order of the rows, so that the split into parts
-cannot be seen. Callers have mapped the ids t into [0, V), or t into {0, 1}; nothing here raises.
+Losses are double, one per row, added in the order of the rows, so that results do not depend on
+the number of parts. Callers have mapped the ids t into [0, V), or t into {0, 1}; nothing raises.
 
 cross_entropy reads x from memory once: the pass for the maximum leaves a row in the cache for the
-pass that takes exponentials and their sum. Rows that do not count are not looked at.
+pass of exponentials and their sum. Rows that do not count are not read.
 """
 from cython.parallel cimport prange
 from libc.math cimport log
@@ -23,7 +23,7 @@ from common_types cimport index_t, real_t
 cdef double TINY = 1e-7     # keeps the logarithm of 0 finite
 
 cdef enum:
-    TILE = 512              # exponentials added up in real_t before their sum goes on in double
+    TILE = 512              # exponentials added in real_t before their sum is added in double
 
 
 cdef void softmax_range(real_t* y, double* losses, const real_t* x, const index_t* t,
@@ -38,7 +38,7 @@ cdef void softmax_backward_range(real_t* dx, const real_t* y, const index_t* t, 
                                  Py_ssize_t V, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     # forward: loss = mean -log softmax(x)[t]
     cdef Py_ssize_t n, v, right
-    cdef real_t one = 1         # a literal would be double, and the sum too
+    cdef real_t one = 1         # a literal would make the sum double
     for n in range(lo, hi):
         for v in range(n * V, (n + 1) * V):
             dx[v] = y[v] * scale
@@ -78,7 +78,7 @@ cdef void cross_entropy_range(double* losses, real_t* tops, double* sums, real_t
             continue
         row = x + n * V
         if V <= TILE:
-            # A short row in whole vectors: more of its first element, then zeros, change nothing.
+            # A short row fills whole vectors; copies of an element, then zeros, change nothing.
             width = (V + LANES - 1) // LANES * LANES
             memcpy(&tile[0], row, V * sizeof(real_t))
             for j in range(V, width):
@@ -140,7 +140,7 @@ cdef void cross_entropy_backward_range(real_t* dx, const real_t* tops, const dou
                 for v in range(width):
                     out[at + v] = tile[v] * factor
                 at += width
-        # In double: close to 1, y has lost in real_t what y - 1 is made of.
+        # In real_t, y - 1 would lose its digits where y is close to 1.
         out[<Py_ssize_t> t[n]] = <real_t> ((<double> right / sums[n] - 1) * scale)
 
 
@@ -157,7 +157,7 @@ def softmax_with_loss_forward(real_t[:, ::1] y,         # OUT (N, V)
                               const real_t[:, ::1] x,   # IN  (N, V)
                               const index_t[::1] t,     # IN  (N,)
                               Py_ssize_t n_parts):
-    """y = softmax(x); returns the mean of the losses, NaN for N = 0."""
+    """Compute y = softmax(x); return the mean of the losses, NaN for N = 0."""
     cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p
     cdef double loss
     if N == 0 or V == 0:
@@ -175,7 +175,7 @@ def softmax_with_loss_backward(real_t[:, ::1] dx,       # OUT (N, V)
                                const index_t[::1] t,    # IN  (N,)
                                double scale,
                                Py_ssize_t n_parts):
-    """dx = (y - onehot(t)) * scale."""
+    """Compute dx = (y - onehot(t)) * scale."""
     cdef Py_ssize_t N = y.shape[0], V = y.shape[1], p
     cdef real_t factor = <real_t> scale
     if N == 0 or V == 0:
@@ -193,9 +193,9 @@ def cross_entropy_forward(double[::1] losses,           # OUT (N,) 0 for rows th
                           const real_t[:, ::1] x,       # IN  (N, V)
                           const index_t[::1] t,         # IN  (N,) negative: the row does not count
                           Py_ssize_t n_parts):
-    """Returns the sum of the losses. tops, sums and x, or e, are what backward needs.
+    """Compute the losses; return their sum. Backward needs tops, sums, and x or e.
 
-    Of rows that do not count, nothing but their loss is written.
+    Rows that do not count get a loss and nothing else.
     """
     cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p, n
     cdef real_t* kept = NULL
@@ -218,10 +218,10 @@ def cross_entropy_backward(real_t[:, ::1] dx,           # OUT (N, V)
                            const double[::1] sums,      # IN  (N,)
                            const real_t[:, ::1] x,      # IN  (N, V) forward's x, or its e
                            const index_t[::1] t,        # IN  (N,) negative: the row does not count
-                           bint is_e,                   # which of the two x is
+                           bint is_e,                   # whether x is e
                            double scale,
                            Py_ssize_t n_parts):
-    """dx = (softmax(x) - onehot(t)) * scale in the rows that count, else 0; dx may be x itself."""
+    """Compute dx = (softmax(x) - onehot(t)) * scale, 0 in rows that do not count; dx may be x."""
     cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p
     if N == 0 or V == 0:
         return
@@ -237,7 +237,7 @@ def sigmoid_with_loss_forward(real_t[::1] y,            # OUT (N,)
                               const real_t[::1] x,      # IN  (N,)
                               const index_t[::1] t,     # IN  (N,) 0 or 1
                               Py_ssize_t n_parts):
-    """y = sigmoid(x); returns the mean of the losses, NaN for N = 0."""
+    """Compute y = sigmoid(x); return the mean of the losses, NaN for N = 0."""
     cdef Py_ssize_t N = x.shape[0], p
     cdef double loss
     if N == 0:
@@ -255,7 +255,7 @@ def sigmoid_with_loss_backward(real_t[::1] dx,          # OUT (N,)
                                const index_t[::1] t,    # IN  (N,) 0 or 1
                                double scale,
                                Py_ssize_t n_parts):
-    """dx = (y - t) * scale."""
+    """Compute dx = (y - t) * scale."""
     cdef Py_ssize_t N = y.shape[0], p
     cdef real_t factor = <real_t> scale
     if N == 0:

@@ -1,13 +1,13 @@
-"""The negative-sampling loss, fused: positives and negatives of a row in one go.
+"""The negative-sampling loss, fused: positives and negatives of a row in one pass.
 
-N rows, D their width, J ids a row in groups of K + 1: a target (label 1), then its K negatives
-(label 0). CBOW has one group a row; skip-gram has one for each context word.
+N rows of width D, J ids per row in groups of K + 1: a target (label 1), then its K negatives
+(label 0). CBOW has one group per row; skip-gram has one for each context word.
     forward     y[j, n] = sigmoid(h[n] . W[ids[n, j]])
                 loss_j  = mean over n of -log(p + 1e-7),  p = y for label 1, 1 - y for label 0
                 e[n]    = sum_j (y[j, n] - label_j) * W[ids[n, j]]
     backward    coef[n, j] = (y[j, n] - label_j) * scale,  dh[n] = e[n] * scale,  scale = dout / N
-The gradient of W is the scatter-add of coef[n, j] * h[n]: `_embedding.overwrite_rows`. e is taken
-in forward, where the rows of W are in the nearest cache and still what the loss was made from.
+The gradient of W is the scatter-add of coef[n, j] * h[n]: `_embedding.overwrite_rows`. Forward
+computes e while the rows of W are in the nearest cache and have the values of the loss.
 """
 from cython.parallel cimport prange
 from libc.math cimport log
@@ -18,7 +18,7 @@ from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
 cdef enum:
-    # Rows of one block: its rows of W stay in the nearest cache, and a product of so many
+    # Rows of one block. Its rows of W stay in the nearest cache, and a product of ROWS
     # probabilities, each above 1e-7, stays far above the smallest double.
     ROWS = 8
 
@@ -27,7 +27,7 @@ cdef void forward_block(real_t* y, real_t* e, double* logs, const real_t* h, con
                         Py_ssize_t ld, const index_t* ids, Py_ssize_t N, Py_ssize_t J,
                         Py_ssize_t group, Py_ssize_t D,
                         Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Rows [lo, hi) of one block; logs[j] = sum over its rows of log(p + 1e-7)."""
+    """Compute rows [lo, hi) of one block; logs[j] = sum over its rows of log(p + 1e-7)."""
     cdef Py_ssize_t n, j, d
     cdef real_t p, share, tiny = <real_t> 1e-7
     cdef double product
@@ -41,7 +41,7 @@ cdef void forward_block(real_t* y, real_t* e, double* logs, const real_t* h, con
             y[j * N + n] = dot(h + n * D, W + <Py_ssize_t> ids[n * J + j] * ld, D)
     for j in range(J):
         sigmoid_run(y + j * N + lo, y + j * N + lo, hi - lo)
-        # One logarithm for the block: log a + log b = log(a b).
+        # One logarithm serves the block, as log a + log b = log(a b).
         product = 1
         for n in range(lo, hi):
             p = y[j * N + n] if j % group == 0 else 1 - y[j * N + n]
@@ -61,7 +61,7 @@ cdef void forward_block(real_t* y, real_t* e, double* logs, const real_t* h, con
 
 
 def n_blocks(Py_ssize_t N):
-    """Number of rows of the scratch `logs` that `forward` needs."""
+    """Return the number of rows of the scratch `logs` that `forward` needs."""
     return (N + ROWS - 1) // ROWS
 
 
@@ -74,7 +74,7 @@ def forward(real_t[:, ::1] y,               # OUT (J, N)
             const index_t[:, ::1] ids,      # IN  (N, J) targets in columns 0, group, 2 group, ...
             Py_ssize_t group,
             Py_ssize_t n_parts):
-    """Scores, their sigmoids, the loss of each column, and what backward needs of W. D > 0."""
+    """Compute sigmoids y of the scores, the loss of each column, and e for backward. D > 0."""
     cdef Py_ssize_t N = y.shape[1], J = y.shape[0], D = h.shape[1], ld, k, j
     cdef Py_ssize_t blocks = (N + ROWS - 1) // ROWS
     cdef double total
@@ -112,7 +112,7 @@ def backward(real_t[:, ::1] coef,           # OUT (N, J)
              const real_t[:, ::1] y,        # IN  (J, N)
              const real_t[:, ::1] e,        # IN  (N, D)
              double scale, Py_ssize_t group, Py_ssize_t n_parts):
-    """Coefficients of the scatter-add into dW, and the gradient of h."""
+    """Compute the coefficients of the scatter-add into dW, and the gradient of h."""
     cdef Py_ssize_t N = y.shape[1], J = y.shape[0], D = e.shape[1], p
     if N == 0:
         return

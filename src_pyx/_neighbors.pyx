@@ -3,10 +3,10 @@
 V table rows, D row width, Q queries, k rows wanted for each, E rows excluded for each.
     row_norms   out[v] = |W[v]|                                            in double
     nearest     score(q, v) = W[v] . queries[q] / norms[v],  queries of length one
-The k best of each query, by falling score and then rising id. A zero row scores 0, a row or query
-with NaN or infinity is never listed. Places left over hold id -1 and score -inf.
+The k best rows of each query are listed by descending score, then ascending id. A zero row scores
+0; a row or query with NaN or infinity is never listed. Empty places hold id -1 and score -inf.
 
-Every part finds the k best among its own rows, then the parts' lists are merged: the order above
+Every part finds the k best among its own rows, then the parts' lists are merged. The order above
 has no ties, so the result does not depend on the cut. Callers have checked shapes.
 """
 from cython.parallel cimport prange
@@ -19,12 +19,12 @@ from common_parallel cimport part_begin, use_pool
 from common_types cimport real_t
 
 cdef enum:
-    BLOCK = 64      # rows that stay in the cache while all queries look at them
+    BLOCK = 64      # rows that stay in the cache while all queries read them
     LANES = 8       # partial sums of a norm
 
 
 cdef double row_norm(const real_t* x, Py_ssize_t D) noexcept nogil:
-    """|x|, in double; scaled by the largest element where the squares leave its range."""
+    """Return |x| in double, scaled by the largest element where squares leave its range."""
     cdef double lane[LANES]
     cdef double total = 0, top = 0
     cdef Py_ssize_t i = 0
@@ -65,7 +65,7 @@ cdef void scan_range(real_t* scores, int64_t* ids, Py_ssize_t k,
                      const real_t* queries, Py_ssize_t Q, Py_ssize_t D,
                      const int64_t* exclude, Py_ssize_t E,
                      Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """The k best rows of [lo, hi) for each query, as heaps."""
+    """Find the k best rows of [lo, hi) for each query, as heaps."""
     cdef Py_ssize_t first = lo, last, q, v
     cdef real_t score
     for q in range(Q):
@@ -86,7 +86,7 @@ cdef void scan_range(real_t* scores, int64_t* ids, Py_ssize_t k,
 def row_norms(double[::1] out,              # OUT (V,)
               const real_t[:, :] W,         # IN  (V, D) rows contiguous
               Py_ssize_t n_parts):
-    """out[v] = |W[v]|."""
+    """Compute out[v] = |W[v]|."""
     cdef Py_ssize_t V = W.shape[0], D = W.shape[1], ld, p
     if V == 0:
         return
@@ -116,7 +116,7 @@ def nearest(int64_t[:, ::1] ids,                # OUT (Q, k)
             const real_t[:, ::1] queries,       # IN  (Q, D) rows of length one, or zero
             const int64_t[:, ::1] exclude,      # IN  (Q, E) ids never listed for that query
             Py_ssize_t n_parts):
-    """The k best rows for each query."""
+    """Find the k best rows for each query."""
     cdef Py_ssize_t Q = ids.shape[0], k = ids.shape[1], V = W.shape[0], D = W.shape[1]
     cdef Py_ssize_t E = exclude.shape[1], ld, p, q, i
     cdef const int64_t* never = &ids[0, 0] if Q and k else NULL    # not read when E is 0

@@ -2,14 +2,14 @@
 
 V table rows, D row width, Q queries, k rows wanted for each, E rows excluded for each.
     rank    score(q, v) = W[v] . queries[q] / |W[v]|,  queries of length one
-The k best of each query by falling score and then rising id. A zero row scores 0, a row or query
-with NaN or infinity is never listed. Places left over hold id -1 and score -inf.
+The k best rows of each query are listed by descending score, then ascending id. A zero row scores
+0; a row or query with NaN or infinity is never listed. Empty places hold id -1 and score -inf.
 
-Lengths are taken while the row is in the cache, so that nothing has to be kept that a change of the
-table would make wrong. Few queries are multiplied one by one with each row; many are packed (see
+Lengths are computed while the row is in the cache, so no stored length can be out of date when the
+table has changed. Few queries are multiplied one by one with each row; many are packed (see
 common_gemm.pxd), and a block of rows is multiplied with all of them at a time.
 
-Every part finds the k best among its own rows, then the parts' lists are merged: the order has no
+Every part finds the k best among its own rows, then the parts' lists are merged. The order has no
 ties, so the result does not depend on the cut. Callers have checked shapes; queries and excluded
 ids are as in `_neighbors`. Only lack of memory raises here.
 """
@@ -29,16 +29,16 @@ cdef extern from "ranking_simd.h" nogil:
                                   Py_ssize_t ld, const float* query, Py_ssize_t D) noexcept
 
 cdef enum:
-    FEW = 6             # so many queries are cheaper without packing
-    ROWS = 120          # of a block: a multiple of the rows of every tile
+    FEW = 6             # queries up to which packing costs more
+    ROWS = 120          # rows of a block, a multiple of the rows of every tile
     LANES = 16          # queries whose scores are compared at once
 
 
 cdef inline real_t reciprocal_length(const real_t* row, Py_ssize_t D,
                                      real_t squares) noexcept nogil:
-    """1 / |row|; 0 for a row of zeros, NaN for one with NaN or infinity.
+    """Return 1 / |row|, 0 for a row of zeros, NaN for one with NaN or infinity.
 
-    Squares that leave the range of the type are taken again in double, scaled.
+    Squares that leave the range of the type are computed again in double, scaled.
     """
     cdef real_t one = 1
     cdef double top = 0, total = 0, each
@@ -57,7 +57,7 @@ cdef inline real_t reciprocal_length(const real_t* row, Py_ssize_t D,
 
 
 cdef inline bint far_below(float product, float squares, float worst) noexcept nogil:
-    """Whether a row is surely not among the best so far, without its length."""
+    """Tell whether a row is surely not among the best so far, without its length."""
     return (worst > 0 and 1e-30 < squares < 1e30
             and (product <= 0 or product * product < <float> 0.9999 * worst * worst * squares))
 
@@ -85,7 +85,7 @@ cdef void few_range(real_t* scores, int64_t* ids, Py_ssize_t k, const real_t* W,
     cdef float squares[4]
     cdef float last[8]
     if real_t is float and Q == 1:
-        # By place in the part, not in the table: but a row gets the same sums alone or in a four.
+        # Fours are cut by place in the part, yet a row has the same sums alone and in a four.
         while v < hi:
             if v + 4 <= hi:
                 rank_rows(products, squares, W + v * ld, ld, queries, D)
@@ -111,7 +111,10 @@ cdef void many_range(real_t* scores, int64_t* ids, Py_ssize_t k, const real_t* W
                      const real_t* packed, Py_ssize_t Q, Py_ssize_t D, const int64_t* exclude,
                      Py_ssize_t E, real_t* block, real_t* worst, Py_ssize_t lo,
                      Py_ssize_t hi) noexcept nogil:
-    """block (ROWS, Q + LANES) takes products, worst (Q + LANES,) the roots of the heaps."""
+    """Rank rows for all queries at once, block by block.
+
+    block (ROWS, Q + LANES) takes products, worst (Q + LANES,) the roots of the heaps.
+    """
     cdef Py_ssize_t first = lo, n, r, q, j, ldb = Q + LANES
     cdef real_t scale
     cdef real_t* row
@@ -147,7 +150,7 @@ def rank(int64_t[:, ::1] ids,               # OUT (Q, k)
          const real_t[:, ::1] queries,      # IN  (Q, D) rows of length one, or zero
          const int64_t[:, ::1] exclude,     # IN  (Q, E) ids never listed for that query
          Py_ssize_t n_parts):
-    """The k best rows for each query."""
+    """Find the k best rows for each query."""
     cdef Py_ssize_t Q = ids.shape[0], k = ids.shape[1], V = W.shape[0], D = W.shape[1]
     cdef Py_ssize_t E = exclude.shape[1], ld, p, q, i, size
     cdef const int64_t* never = &ids[0, 0] if Q and k else NULL    # not read when E is 0
@@ -162,7 +165,7 @@ def rank(int64_t[:, ::1] ids,               # OUT (Q, k)
     ld = W.strides[0] // <Py_ssize_t> sizeof(real_t)
     if E:
         never = &exclude[0, 0]
-    size = (ROWS + 1) * (Q + LANES)         # of a part: its block, and the roots of its heaps
+    size = (ROWS + 1) * (Q + LANES)         # a part has a block and the roots of its heaps
     if Q > FEW:
         packed = <real_t*> aligned_alloc(packed_size(&queries[0, 0], D, Q) * sizeof(real_t))
         blocks = <real_t*> aligned_alloc(n_parts * size * sizeof(real_t))
@@ -174,7 +177,7 @@ def rank(int64_t[:, ::1] ids,               # OUT (Q, k)
         if Q > FEW:
             pack(packed, &queries[0, 0], 1, D, D, Q)
             for i in range(n_parts * size):
-                blocks[i] = 0               # behind Q: compared, never listed
+                blocks[i] = 0               # columns after Q are compared, never listed
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             for q in range(Q):
                 clear_heap(&part_scores[p, q, 0], &part_ids[p, q, 0], k)

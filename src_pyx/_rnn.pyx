@@ -2,13 +2,13 @@
 
 N rows, T steps, H units.
     a = x Wx + b + h_prev Wh;   h = tanh(a)
-and backward, with dh what arrives at h:
+and backward, dh being the gradient that arrives at h:
     da = dh * (1 - h^2);        dh_prev = da Wh^T
-forward gets x Wx + b of all steps in `kept` and leaves h there, because `hs` is the user's to write
-into; backward writes da elsewhere, so it may be called again. What follows from da (dWx, dWh, db,
-dx) are products over all steps at once, and the caller's.
+forward gets x Wx + b of all steps in `kept` and leaves h there, because users may write into `hs`.
+backward writes da elsewhere, so it may be called again. The caller computes dWx, dWh, db and dx
+from da, as products over all steps at once.
 
-Row n has steps 0 .. lengths[n] - 1. Beyond them h stays as it is, hs and da are zero.
+Row n has steps 0 .. lengths[n] - 1. After them h does not change, and hs and da are zero.
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
@@ -32,7 +32,10 @@ cdef void forward_range(real_t* hs, real_t* kept, real_t* before, real_t* states
                         const real_t* packed, const real_t* Wh, Py_ssize_t ldw,
                         const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
                         bint by_units, Share part) noexcept nogil:
-    """A turn is a step; `states` (2, N, H) holds h before and after it, in turn."""
+    """Run forward over a share; a turn is a step.
+
+    states (2, N, H) holds h before and after a step, in turn.
+    """
     cdef Py_ssize_t begin = part.begin, block, t, n, at
     cdef size_t width = (part.end - begin) * sizeof(real_t)
     cdef const real_t* h_from
@@ -58,7 +61,7 @@ cdef void forward_range(real_t* hs, real_t* kept, real_t* before, real_t* states
 
 
 def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
-    """Elements of scratch that forward and backward need for N rows."""
+    """Return the elements of scratch that forward and backward need for N rows."""
     cdef Py_ssize_t H = Wh.shape[0]
     cdef const real_t* none = NULL
     return packed_size(none, H, H) + N * (2 * row_stride(H) + H)
@@ -73,7 +76,7 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
             const int64_t[::1] lengths,     # IN  (N,) or None
             bint by_units,
             Py_ssize_t n_parts):
-    """All steps; h is that after each row's last step."""
+    """Run all steps; h becomes that after each row's last step."""
     cdef Py_ssize_t N = hs.shape[0], T = hs.shape[1], H = hs.shape[2], k, p
     cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
     cdef Py_ssize_t rs_w = Wh.strides[0] // size, cs_w = Wh.strides[1] // size
@@ -107,7 +110,7 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
 
 cdef void cell_backward(real_t* da, real_t* da_to, const real_t* dh, const real_t* dhs,
                         const real_t* h, Py_ssize_t n) noexcept nogil:
-    """One row in one step, n units; the gradient at h is dh + dhs."""
+    """Run one row back through one step, n units; the gradient at h is dh + dhs."""
     cdef real_t into_h[LANES]
     cdef real_t more[LANES]
     cdef real_t y[LANES]
@@ -133,7 +136,10 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
                          real_t* flow, real_t* turn, Py_ssize_t ld, const real_t* packed,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
                          bint by_units, Share part) noexcept nogil:
-    """Turn k is step T - 1 - k, the last one what reaches the first state; `turn` (2, N, H)."""
+    """Run backward over a share; turn k is step T - 1 - k.
+
+    The last turn computes the gradient of the first state. turn (2, N, H) is scratch.
+    """
     cdef Py_ssize_t begin = part.begin, block, k, t, n, at
     cdef size_t width = (part.end - begin) * sizeof(real_t)
     cdef const real_t* da_from
@@ -167,7 +173,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
              const int64_t[::1] lengths,    # IN  (N,) or None
              bint by_units,
              Py_ssize_t n_parts):
-    """All steps from the last to the first; dh is then that of the first state."""
+    """Run all steps from the last to the first; dh becomes the gradient of the first state."""
     cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
     cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
     cdef real_t* packed

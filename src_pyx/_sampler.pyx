@@ -5,10 +5,9 @@ V words, p their weights (any scale), N rows, K ids a row.
     draw            out[k]    ~ p
     draw_distinct   out[n, k] ~ p over all words but target[n], out[n, 0], ..., out[n, k-1]
 The second law is that of numpy's choice(replace=False) with p[target] = 0, order included. It is
-reached by drawing from p and rejecting what is excluded: a draw, given that it was accepted, has
-just that law.
+reached by drawing from p and rejecting excluded words: an accepted draw has just that law.
 
-Draw k of `draw` depends on (key, k), row n of `draw_distinct` on (key, n), on nothing else.
+Draw k of `draw` depends on (key, k) alone, row n of `draw_distinct` on (key, n) alone.
 Callers have checked that p is finite and >= 0 with a positive sum, that V < 2^31, and that each
 row can be filled: K words beside its target have p > 0. Only lack of memory raises here.
 """
@@ -25,32 +24,32 @@ from common_types cimport index_t
 
 cdef enum:
     BLOCK = 64          # draws whose cells are known before the first of them is looked up
-    NEAR = 1 << 16      # a table of so many words stays in a core's own cache: no prefetch
-    LINEAR = 16         # so many picks a row are compared one by one; more are hashed
+    NEAR = 1 << 16      # words of a table that stays in a core's own cache, without prefetch
+    LINEAR = 16         # picks of a row up to which they are compared; more are hashed
     ROWS = 16           # rows whose first LINEAR cells are known before the first is looked up
     MISSES = 64         # rejections in a row before a pick is made by a pass over p
     FREE = -1           # empty slot of the hash table
     SPAN = 64           # words that the pass over p sums at once
-    LANES = 16          # in so many partial sums
+    LANES = 16          # partial sums of a span
 
 
 # ---- the alias table
 
 cdef inline uint64_t one() noexcept nogil:
-    """Mass of one bucket. (An enum constant of 2^32 is no standard C.)"""
+    """Return the mass of one bucket; standard C has no enum constant of 2^32."""
     return <uint64_t> 1 << 32
 
 
 cdef void scale_weights(uint64_t* w, const double* p, Py_ssize_t V) noexcept nogil:
-    """w[v] = p[v] / sum(p) * V * 2^32, rounded so that they add up to exactly V * 2^32.
+    """Round w[v] = p[v] / sum(p) * V * 2^32 so that the sum is exactly V * 2^32.
 
-    What is cut off one word is carried to the next: every w is less than 1 off, zeros stay zero.
+    The rest of one word is carried to the next. So every w is less than 1 off, and zeros are exact.
     """
     cdef double total = 0, lost = 0, carry = 0.5, share, before
     cdef double size = <double> V * <double> one()
     cdef uint64_t given = 0
     cdef Py_ssize_t v, top = 0
-    # Compensated (Neumaier 1974), because an error in the sum comes back times V * 2^32.
+    # The sum is compensated (Neumaier 1974), as its error would be multiplied by V * 2^32.
     for v in range(V):
         before = total
         total = before + p[v]
@@ -66,7 +65,7 @@ cdef void scale_weights(uint64_t* w, const double* p, Py_ssize_t V) noexcept nog
         given += w[v]
         if w[v] > w[top]:
             top = v
-    # Nothing is left up to V of about 2^20; beyond, less than the rounding of the largest share.
+    # Up to V of about 2^20 nothing is left; beyond, less than the rounding of the largest share.
     w[top] += <uint64_t> V * one() - given
 
 
@@ -83,10 +82,10 @@ cdef inline Py_ssize_t next_heavy(const uint64_t* w, Py_ssize_t v, Py_ssize_t V)
 
 
 cdef void fill_table(uint32_t* table, const uint64_t* w, Py_ssize_t V) noexcept nogil:
-    """Vose 1991 in integers, with two sweeps over w in place of his two work lists.
+    """Build the table as Vose 1991, in integers, two sweeps over w in place of his work lists.
 
-    A light word fills its bucket up from the heavy word at hand. That word gives until no more
-    than one bucket is left of it; then it takes its own, filled up from the next heavy word.
+    A light word fills its bucket up from the current heavy word, which gives until one bucket or
+    less is left of it; then it takes its own, filled up from the next heavy word.
     """
     cdef Py_ssize_t light = next_light(w, 0, V), heavy = next_heavy(w, 0, V), following
     cdef uint64_t left = w[heavy]
@@ -99,8 +98,8 @@ cdef void fill_table(uint32_t* table, const uint64_t* w, Py_ssize_t V) noexcept 
             continue
         following = next_heavy(w, heavy + 1, V)
         if left == one() or following == V:
-            table[2 * heavy] = 0                    # 2^32 does not fit, and need not: both
-            table[2 * heavy + 1] = <uint32_t> heavy     # sides of the coin are the same word
+            table[2 * heavy] = 0                    # 2^32 does not fit: both sides
+            table[2 * heavy + 1] = <uint32_t> heavy     # of the coin are the same word
             left = w[following] if following < V else 0
         else:
             table[2 * heavy] = <uint32_t> left
@@ -111,7 +110,7 @@ cdef void fill_table(uint32_t* table, const uint64_t* w, Py_ssize_t V) noexcept 
 
 def build_alias(uint32_t[:, ::1] table,     # OUT (V, 2)
                 const double[::1] p):       # IN  (V,)
-    """Alias table of the weights p, exact to 2^-32 of a bucket. A word with p = 0 never comes."""
+    """Build the alias table of p, exact to 2^-32 of a bucket; p = 0 is never drawn."""
     cdef Py_ssize_t V = p.shape[0]
     cdef uint64_t* w
     if V == 0:
@@ -129,7 +128,7 @@ def build_alias(uint32_t[:, ::1] table,     # OUT (V, 2)
 
 cdef inline void fill_cells(uint64_t* cells, uint64_t V, uint64_t stream, uint64_t k,
                             Py_ssize_t n) noexcept nogil:
-    """The cells of draws k, ..., k + n - 1. Nothing but arithmetic: runs in vector registers."""
+    """Compute the cells of draws k, ..., k + n - 1 in vector registers."""
     cdef Py_ssize_t i
     for i in range(n):
         cells[i] = cell_of(bits_of(stream, k + <uint64_t> i), V)
@@ -154,7 +153,7 @@ def draw(int32_t[::1] out,                  # OUT (N,)
          const uint32_t[:, ::1] table,      # IN  (V, 2)
          uint64_t key,
          Py_ssize_t n_parts):
-    """Independent ids, each by the weights of the table."""
+    """Draw independent ids, each by the weights of the table."""
     cdef Py_ssize_t N = out.shape[0], V = table.shape[0], p
     cdef uint64_t stream = row_stream(key, 0)
     if N == 0:
@@ -168,13 +167,13 @@ def draw(int32_t[::1] out,                  # OUT (N,)
 # ---- distinct, without the target
 
 cdef inline size_t slot_of(int32_t id, int shift) noexcept nogil:
-    """Fibonacci hashing: the high bits of a product with 2^64 / golden ratio."""
+    """Return the Fibonacci hash: the high bits of a product with 2^64 / golden ratio."""
     return <size_t> ((<uint64_t> <uint32_t> id * <uint64_t> 0x9E3779B97F4A7C15ULL) >> shift)
 
 
 cdef inline bint is_excluded(int32_t id, int64_t target, const int32_t* picks, Py_ssize_t k,
                              const int32_t* seen, int shift) noexcept nogil:
-    """Whether id is the target or one of the k picks (which `seen` holds unless it is NULL)."""
+    """Tell whether id is the target or one of the k picks (in `seen` unless that is NULL)."""
     cdef Py_ssize_t i
     cdef size_t slot, mask
     if id == target:
@@ -203,9 +202,9 @@ cdef inline void remember(int32_t* seen, int shift, int32_t id) noexcept nogil:
 cdef double open_span(double* span, const double* p, Py_ssize_t lo, Py_ssize_t V, int64_t target,
                       const int32_t* picks, Py_ssize_t k,
                       const int32_t* seen, int shift) noexcept nogil:
-    """Copy p[lo : lo + SPAN] to span with the excluded words at zero; returns the sum.
+    """Copy p[lo : lo + SPAN] to span with the excluded words at zero; return the sum.
 
-    In LANES partial sums: one after the other the additions would wait for each other.
+    LANES partial sums are added at once, as additions in a chain wait for each other.
     """
     cdef double lane[LANES]
     cdef double total = 0
@@ -236,7 +235,7 @@ cdef double open_span(double* span, const double* p, Py_ssize_t lo, Py_ssize_t V
 cdef int32_t pick_by_pass(const double* p, Py_ssize_t V, uint64_t bits, int64_t target,
                           const int32_t* picks, Py_ssize_t k,
                           const int32_t* seen, int shift) noexcept nogil:
-    """One pick from p with the excluded words at zero: sum them up, walk to a share of the sum."""
+    """Pick from p with the excluded words at zero: sum, then walk to a share of the sum."""
     cdef double span[SPAN]
     cdef double total = 0, reached = 0, here, goal
     cdef Py_ssize_t s = 0, i, n_spans = (V + SPAN - 1) // SPAN
@@ -251,7 +250,7 @@ cdef int32_t pick_by_pass(const double* p, Py_ssize_t V, uint64_t bits, int64_t 
         if reached + here > goal:
             break
         reached += here
-    # Rounding inside the span may leave the goal out of reach: then it is its last open word.
+    # Rounding inside the span may put the goal out of reach; then its last open word is picked.
     for i in range(SPAN):
         if span[i] > 0:
             id = <int32_t> (s * SPAN + i)
@@ -264,7 +263,7 @@ cdef int32_t pick_by_pass(const double* p, Py_ssize_t V, uint64_t bits, int64_t 
 cdef void distinct_row(int32_t* picks, Py_ssize_t K, const uint32_t* table, const double* p,
                        Py_ssize_t V, int64_t target, uint64_t stream, const uint64_t* cells,
                        int32_t* seen, int shift) noexcept nogil:
-    """Row n. cells[j * ROWS] are the cells of its first min(K, LINEAR) draws."""
+    """Fill row n; cells[j * ROWS] are the cells of its first min(K, LINEAR) draws."""
     cdef Py_ssize_t k, used = 0, known = K if K < LINEAR else LINEAR
     cdef uint64_t cell
     cdef int _miss
@@ -297,7 +296,7 @@ cdef void distinct_range(int32_t* out, Py_ssize_t K, const uint32_t* table, cons
     cdef Py_ssize_t n, r, j, known = K if K < LINEAR else LINEAR
     for n in range(lo, hi):
         r = (n - lo) % ROWS
-        if r == 0:                      # rows past hi too: a fixed count makes whole vectors
+        if r == 0:                      # rows after hi too, as a fixed count makes whole vectors
             for j in range(ROWS):
                 streams[j] = row_stream(key, <uint64_t> (n + j))
             for j in range(known):
@@ -310,7 +309,7 @@ cdef void distinct_range(int32_t* out, Py_ssize_t K, const uint32_t* table, cons
 
 cdef inline void fill_column(uint64_t* cells, uint64_t V, const uint64_t* streams,
                              uint64_t k) noexcept nogil:
-    """The cells of draw k in ROWS rows."""
+    """Compute the cells of draw k in ROWS rows."""
     cdef Py_ssize_t r
     for r in range(ROWS):
         cells[r] = cell_of(bits_of(streams[r], k), V)
@@ -322,7 +321,7 @@ def draw_distinct(int32_t[:, ::1] out,              # OUT (N, K)
                   const index_t[::1] target,        # IN  (N,)
                   uint64_t key,
                   Py_ssize_t n_parts):
-    """A row of K distinct ids for each target, never the target itself."""
+    """Draw K distinct ids for each target, never the target itself."""
     cdef Py_ssize_t N = out.shape[0], K = out.shape[1], V = p.shape[0], part
     cdef size_t slots = 0
     cdef int shift = 64
@@ -330,7 +329,7 @@ def draw_distinct(int32_t[:, ::1] out,              # OUT (N, K)
     if N == 0 or K == 0:
         return
     if K > LINEAR:
-        while slots < 4 * <size_t> K:       # at most a quarter full: hardly ever a second probe
+        while slots < 4 * <size_t> K:       # at most a quarter full, which needs few second probes
             shift -= 1
             slots = <size_t> 1 << (64 - shift)
         seen = <int32_t*> malloc(n_parts * slots * sizeof(int32_t))
@@ -348,7 +347,7 @@ def draw_distinct(int32_t[:, ::1] out,              # OUT (N, K)
 
 def random_bits(uint64_t[:, ::1] out,       # OUT (N, K)
                 uint64_t key):
-    """out[n, k] = the 64 bits of draw k in row n, as every kernel here sees them."""
+    """Set out[n, k] to the 64 bits of draw k in row n, as all kernels see them."""
     cdef Py_ssize_t n, k
     with nogil:
         for n in range(out.shape[0]):

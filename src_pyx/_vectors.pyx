@@ -1,8 +1,8 @@
 """Rows of word2vec's binary format: a word, a blank, D little-endian float32.
 
-    split_rows      a piece of a file into words and numbers, row after row
-A line feed before a word, which some programs write behind every row, is passed over. Nothing here
-raises: the caller looks at the counts that come back.
+    split_rows      cuts a piece of a file into words and numbers, row after row
+Some programs write a line feed after every row; one before a word is skipped. Nothing here raises:
+the caller checks the counts that are returned.
 """
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memchr, memcpy
@@ -15,11 +15,10 @@ def split_rows(float[:, ::1] table,         # OUT (R, D)
                int64_t[::1] ends,           # OUT (R,) where these line feeds are
                const uint8_t[::1] data,     # IN  (N,) a piece of the file
                Py_ssize_t longest):         # bytes of the longest word
-    """(rows read, bytes used, whether a row stopped it that is no row).
+    """Split rows; return (rows read, bytes used, whether an invalid row stopped it).
 
-    Stops before a row that is not whole. A row is none if its word is empty or longer than
-    `longest`, holds a line feed, or if one of its numbers is not finite; the numbers are then in
-    the table, to be shown.
+    It stops before an incomplete row. A row is invalid if its word is empty, longer than `longest`
+    or holds a line feed, or if one of its numbers is not finite; the table then shows the numbers.
     """
     cdef int64_t N = data.shape[0], at = 0, start, n_text = 0, n
     cdef Py_ssize_t R = table.shape[0], D = table.shape[1], row = 0, d
@@ -50,7 +49,7 @@ def split_rows(float[:, ::1] table,         # OUT (R, D)
                 bad = True
                 break
             spoilt = 0
-            for d in range(D):          # exponents of all ones; as whole numbers it vectorises
+            for d in range(D):          # a test of exponents as whole numbers vectorises
                 spoilt |= (bits_of(numbers[d]) & 0x7f800000U) == 0x7f800000U
             if spoilt:
                 bad = True

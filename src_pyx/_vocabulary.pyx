@@ -1,19 +1,19 @@
 """Words of a text in bytes: counted, and turned into ids.
 
-A word is what stands between white space, that of Python's str.split in UTF-8; its bytes are not
-looked at further. A sentence ends at a line feed.
+A word is a run of bytes between white space, that of Python's str.split in UTF-8. A sentence ends
+at a line feed.
 
-    open_counter    n_parts hash tables, in a capsule that frees them
-    count           the words of a piece of text into them: part p of the text into table p
-    merge           all tables into the first; returns (words, bytes of their text)
-    read            text, counts and first positions of the words of the first table
-    encode          text to ids: ids[word], END at a line feed
+    open_counter    makes n_parts hash tables, in a capsule that frees them
+    count           counts the words of a piece of text, part p of it in table p
+    merge           adds all tables to the first; returns (words, bytes of their text)
+    read            copies text, counts and first positions of the words of the first table
+    encode          turns text into ids: ids[word], END at a line feed
 
 A piece of text ends at the text's end or after a blank byte (`after_last_blank`); it is cut into
-parts behind blank bytes, so no word is ever in two parts. Tables know for each word how often it
-came and where first: an order made of these does not depend on the cut.
+parts after blank bytes, so no word is ever in two parts. Tables hold the count and the first
+position of each word; an order made of these does not depend on the cut.
 
-Nothing raises but for lack of memory; `count` and `merge` return False then.
+Without memory `open_counter` raises MemoryError, and `count` and `merge` return False.
 """
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from cython.parallel cimport prange
@@ -24,15 +24,17 @@ from libc.string cimport memcmp, memcpy, memmove, memset
 from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 
+cpdef enum:
+    END = -1                # between two sentences
+    NEVER = -2              # id of a word that is not in the vocabulary
+
 cdef enum:
     FREE = -1               # empty slot
-    END = -1                # between two sentences
-    NEVER = -2              # id of a word that is left out
     FIRST_SLOTS = 1 << 12
     FIRST_BYTES = 1 << 15
     AT_ONCE = 16            # words looked up together
 
-# What a byte can be: part of a word, a blank, a line feed, the first of a blank of several bytes.
+# Kinds of bytes: part of a word, a blank, a line feed, the first of a blank of several bytes.
 cdef enum:
     LETTER = 0
     BLANK = 1
@@ -42,7 +44,7 @@ cdef enum:
 cdef struct word_t:
     uint64_t hash
     int64_t count
-    int64_t first           # byte of the whole text where it first stands
+    int64_t first           # byte of the whole text where it first occurs
     int64_t offset          # of its bytes in `text`, which a line feed follows
     int32_t length
 
@@ -67,7 +69,7 @@ cdef uint8_t kind_of[256]
 
 
 cdef int set_kinds():
-    """The blanks of str.split; those beyond ASCII begin with C2, E1, E2 or E3 in UTF-8."""
+    """Return the kind of a byte; blanks beyond ASCII begin with C2, E1, E2 or E3 in UTF-8."""
     cdef int c
     memset(kind_of, LETTER, 256)
     for c in (9, 11, 12, 13, 28, 29, 30, 31, 32):
@@ -79,7 +81,7 @@ cdef int set_kinds():
 
 
 cdef inline int wide_blank(const uint8_t* at, int64_t n) noexcept nogil:
-    """Bytes of the blank beyond ASCII that stands here, 0 if none does; n bytes are left."""
+    """Return the bytes of the blank beyond ASCII here, 0 if there is none; n bytes are left."""
     if at[0] == 0xC2:
         return 2 if n >= 2 and (at[1] == 0x85 or at[1] == 0xA0) else 0
     if n < 3:
@@ -94,7 +96,7 @@ cdef inline int wide_blank(const uint8_t* at, int64_t n) noexcept nogil:
 
 
 cdef inline uint64_t hash_of(const uint8_t* word, int64_t n) noexcept nogil:
-    """Eight bytes at a time, each mixed by a product and a fold."""
+    """Hash eight bytes at a time, each mixed by a product and a fold."""
     cdef uint64_t h = <uint64_t> n * <uint64_t> 0x9E3779B97F4A7C15ULL, eight
     cdef int64_t i = 0
     while i + 8 <= n:
@@ -113,9 +115,9 @@ cdef inline uint64_t hash_of(const uint8_t* word, int64_t n) noexcept nogil:
 
 cdef inline int64_t next_word(const uint8_t* data, int64_t i, int64_t n, bint* line_ended,
                               int64_t* start) noexcept nogil:
-    """The end of the next word from i on, and its start; start = n where none is left.
+    """Return the end of the next word from i on, and set its start; start = n if none is left.
 
-    line_ended tells whether a line feed stood before it; it stops there: then start = end.
+    It stops at a line feed before the word: line_ended is True then, and start = end.
     """
     cdef int kind, wide
     line_ended[0] = False
@@ -145,10 +147,10 @@ cdef inline int64_t next_word(const uint8_t* data, int64_t i, int64_t n, bint* l
 
 cdef int next_words(spot_t* spots, const table_t* t, const uint8_t* data, int64_t* i,
                     int64_t n) noexcept nogil:
-    """The next words and line ends from i on, at most AT_ONCE of them; 0 where none is left.
+    """List the next words and line ends from i on, at most AT_ONCE; return how many.
 
-    What their look-up will read is asked for, one step of all of them after the other: a large
-    table answers ten at once as fast as one.
+    The memory that their look-ups read is prefetched for all of them step by step: a large table
+    answers ten look-ups at once as fast as one.
     """
     cdef int found = 0, k
     cdef int64_t mask = t.n_slots - 1
@@ -219,7 +221,7 @@ cdef void free_table(table_t* t) noexcept nogil:
 
 cdef inline int64_t find(const table_t* t, const uint8_t* word, int64_t length, uint64_t h,
                          int64_t* slot) noexcept nogil:
-    """The number of a word, or FREE; `slot` is where it is or would be."""
+    """Return the number of a word, or FREE; `slot` is its place, filled or not."""
     cdef int64_t mask = t.n_slots - 1, at = <int64_t> h & mask
     cdef const word_t* w
     while t.slots[at] != FREE:
@@ -233,7 +235,7 @@ cdef inline int64_t find(const table_t* t, const uint8_t* word, int64_t length, 
 
 cdef bint append(table_t* t, const uint8_t* word, int64_t length, uint64_t h, int64_t slot,
                  int64_t first) noexcept nogil:
-    """A new word, not yet counted; False without memory or beyond 2^31 words."""
+    """Add a word with count 0; return False without memory or beyond 2^31 words."""
     cdef void* block
     cdef word_t* w
     if t.n_words == t.max_words:
@@ -303,7 +305,7 @@ cdef bint merge_tables(table_t* into, const table_t* other) noexcept nogil:
 
 
 cdef int64_t cut(const uint8_t* data, int64_t at, int64_t n) noexcept nogil:
-    """The first place from `at` on that is the start, the end, or behind a blank byte."""
+    """Return the first place from `at` on that is the start, the end, or after a blank byte."""
     if at <= 0:
         return 0
     while at < n and kind_of[data[at - 1]] != BLANK and kind_of[data[at - 1]] != LINE_END:
@@ -316,7 +318,7 @@ cdef int64_t cut(const uint8_t* data, int64_t at, int64_t n) noexcept nogil:
 cdef int64_t encode_range(int32_t* out, const table_t* t, const int32_t* ids,
                           const uint8_t* data, int64_t lo, int64_t hi,
                           bint lines) noexcept nogil:
-    """Ids of the words that begin in [lo, hi); never two END in a row. Returns how many."""
+    """Encode the words that begin in [lo, hi), with no two END in a row; return the length."""
     cdef int64_t i = lo, w, slot, n = 0
     cdef spot_t spots[AT_ONCE]
     cdef const spot_t* spot
@@ -352,7 +354,7 @@ cdef void close(object capsule) noexcept:
 
 
 def open_counter(Py_ssize_t n_tables):
-    """Empty tables, for as many parts."""
+    """Make n_tables empty tables, one per part."""
     cdef counter_t* c = <counter_t*> calloc(1, sizeof(counter_t))
     cdef int64_t p
     cdef bint made = c != NULL
@@ -374,7 +376,7 @@ def open_counter(Py_ssize_t n_tables):
 
 
 def after_last_blank(const uint8_t[::1] data):      # IN  (N,)
-    """How many bytes stand before the place behind the last blank byte."""
+    """Return the number of bytes up to and including the last blank byte."""
     cdef int64_t i = data.shape[0]
     with nogil:
         while i > 0 and kind_of[data[i - 1]] != BLANK and kind_of[data[i - 1]] != LINE_END:
@@ -387,7 +389,7 @@ def count(object counter,
           const uint8_t[::1] data,          # IN  (N,)
           int64_t base,                     # bytes of the whole text before it
           Py_ssize_t n_parts):              # not above the number of tables
-    """Count the words of a piece of text; False without memory."""
+    """Count the words of a piece of text; return False without memory."""
     cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
     cdef int64_t N = data.shape[0]
     cdef Py_ssize_t p, failed = 0
@@ -402,7 +404,7 @@ def count(object counter,
 
 
 def merge(object counter):
-    """Empty all tables into the first; (its words, bytes of their text), or False."""
+    """Move all counts to the first table; return (words, bytes of their text), or False."""
     cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
     cdef int64_t p
     cdef bint merged = True
@@ -421,7 +423,7 @@ def read(object counter,
          int64_t[::1] counts,               # OUT (words,)
          int64_t[::1] firsts,               # OUT (words,)
          int64_t[::1] offsets):             # OUT (words,) of each word in text
-    """What the first table holds, in the order that words were found."""
+    """Copy the content of the first table, in the order in which words were found."""
     cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
     cdef int64_t w
     if c.tables.n_words == 0:
@@ -440,7 +442,7 @@ def encode(int32_t[::1] out,                # OUT (N + n_parts,) the first of th
            const uint8_t[::1] data,         # IN  (N,)
            bint lines,                      # whether a line feed ends a sentence
            Py_ssize_t n_parts):
-    """Ids of the words of a piece of text, END where sentences end; returns how many."""
+    """Encode a piece of text, END where sentences end; return the number of ids."""
     cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
     cdef int64_t N = data.shape[0], total = 0, at, n
     cdef int64_t* filled
@@ -451,7 +453,7 @@ def encode(int32_t[::1] out,                # OUT (N + n_parts,) the first of th
     if filled == NULL:
         raise MemoryError(f"encode: no memory for {n_parts} counts")
     with nogil:
-        # A part writes no more ids than it has bytes: its place in `out` is its place in the text.
+        # A part writes no more ids than it has bytes, so its place in the text is one in `out`.
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             filled[p] = encode_range(&out[0] + cut(&data[0], part_begin(p, n_parts, N), N),
                                      c.tables, &ids[0], &data[0],

@@ -11,19 +11,19 @@ from libc.stdint cimport uint32_t, uint64_t
 
 
 cdef inline uint64_t cell_of(uint64_t bits, uint64_t V) noexcept nogil:
-    """The cell of 64 random bits, V < 2^32: (bits * V) >> 32, exact.
+    """Return the cell of 64 random bits, V < 2^32: (bits * V) >> 32, exact.
 
-    Two products of 32 by 32 bits: unlike the one of 64 by 64 they exist in vector registers.
+    Vector registers have products of 32 by 32 bits, which are used twice, and none of 64 by 64.
     The sum cannot overflow: (2^32 - 1) V + V = 2^32 V.
     """
     return (bits >> 32) * V + (((bits & 0xFFFFFFFFU) * V) >> 32)
 
 
 cdef inline uint32_t id_of(const uint32_t* table, uint64_t cell) noexcept nogil:
-    """The id of a cell.
+    """Return the id of a cell.
 
-    Both halves of the entry are read whatever the coin says, and blended by a mask: the coin is
-    no branch that a CPU could predict.
+    Both halves of the entry are read and blended by a mask, since no CPU could predict a branch on
+    the coin.
     """
     cdef uint32_t bucket = <uint32_t> (cell >> 32)
     cdef const uint32_t* entry = table + 2 * <size_t> bucket

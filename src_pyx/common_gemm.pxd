@@ -18,12 +18,12 @@ full speed (`aligned_alloc`); any address is correct.
 
 Bits. An element is the chain of multiply-adds over k = 0 .. K - 1 from zero (fused on levels v3 and
 v4), then `accumulate` adds it to what `out` held, then `bias` is added. Nothing else decides: not
-where in a tile it lies, nor the rows and columns beside it, nor strides. Padding never reaches an
-element, so NaN and infinities come out where they belong. Whoever cuts K into pieces (accumulate
-from the second on) must cut it by its size alone.
+its place in a tile, nor the rows and columns beside it, nor strides. Padding never reaches an
+element, so NaN and infinities come out where they belong. A caller that cuts K into pieces
+(accumulate from the second on) must cut it by its size alone.
 
-Nothing here allocates but `aligned_alloc`, nothing raises, all of it runs without the GIL. The tiles
-are compiled into the module of _gemm; another one calls `use_tiles()` once, at its end.
+Only `aligned_alloc` allocates, nothing raises, and all of it runs without the GIL. The tiles are
+compiled into the module of _gemm; each other module calls `use_tiles()` once, at its end.
 """
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
@@ -65,37 +65,37 @@ cdef extern from "gemm_tile.h" nogil:
 
 
 cdef inline int use_tiles() except -1:
-    """Let the products of this module run in the tiles of _gemm, of the same level."""
+    """Run the products of this module in the tiles of _gemm, which are of the same level."""
     from fastw2v._kernels import _gemm
     fw_use_tiles(PyCapsule_GetPointer(_gemm._tiles, "fastw2v._kernels._gemm._tiles"))
     return 0
 
 
 cdef inline Py_ssize_t tile_rows() noexcept nogil:
-    """Most rows of a tile: MR."""
+    """Return MR, the most rows of a tile."""
     return TILE_ROWS
 
 
 cdef inline Py_ssize_t panel_columns(const real_t* any_pointer) noexcept nogil:
-    """Columns of a panel: NR. The argument only tells the type; it may be NULL."""
+    """Return NR, the columns of a panel; the argument only tells the type and may be NULL."""
     return FLOAT_COLUMNS if real_t is float else DOUBLE_COLUMNS
 
 
 cdef inline Py_ssize_t n_panels(const real_t* any_pointer, Py_ssize_t N) noexcept nogil:
-    """Panels of a matrix with N columns."""
+    """Return the number of panels of a matrix with N columns."""
     cdef Py_ssize_t NR = panel_columns(any_pointer)
     return (N + NR - 1) // NR
 
 
 cdef inline Py_ssize_t packed_size(const real_t* any_pointer,
                                    Py_ssize_t K, Py_ssize_t N) noexcept nogil:
-    """Elements of a packed (K, N): its panels lie at multiples of K * NR."""
+    """Return the elements of a packed (K, N); its panels lie at multiples of K * NR."""
     return n_panels(any_pointer, N) * K * panel_columns(any_pointer)
 
 
 cdef inline void pack_rows(real_t* to, const real_t* B, Py_ssize_t step,
                            Py_ssize_t K, Py_ssize_t n) noexcept nogil:
-    """n columns of B, whose rows are contiguous and `step` apart; across panels if n > NR."""
+    """Pack n columns of B, whose rows are contiguous and `step` apart; across panels if n > NR."""
     if real_t is float:
         fw_pack_rows_float(to, B, step, K, n)
     else:
@@ -104,7 +104,7 @@ cdef inline void pack_rows(real_t* to, const real_t* B, Py_ssize_t step,
 
 cdef inline void pack_turned(real_t* to, const real_t* B, Py_ssize_t step,
                              Py_ssize_t K, Py_ssize_t n) noexcept nogil:
-    """n <= NR columns of B, which are contiguous and `step` apart."""
+    """Pack n <= NR columns of B, which are contiguous and `step` apart."""
     if real_t is float:
         fw_pack_turned_float(to, B, step, K, n)
     else:
@@ -114,10 +114,10 @@ cdef inline void pack_turned(real_t* to, const real_t* B, Py_ssize_t step,
 cdef inline void pack_columns(real_t* panel, Py_ssize_t offset, Py_ssize_t width,
                               const real_t* B, Py_ssize_t rs, Py_ssize_t cs,
                               Py_ssize_t K, Py_ssize_t n_valid) noexcept nogil:
-    """Columns [offset, offset + width) of one panel: the first n_valid from B, zeros after them.
+    """Pack columns [offset, offset + width) of a panel: n_valid from B, zeros after them.
 
     B points to row 0 of the first of these columns; element (k, j) lies at B[k * rs + j * cs].
-    n_valid may be anything: below 0 all are zeros, above width the rest is left alone.
+    n_valid may be any number: below 0 all are zeros; above width the rest is not written.
     """
     cdef Py_ssize_t NR = panel_columns(B), k, j
     cdef real_t* to = panel + offset
@@ -139,7 +139,7 @@ cdef inline void pack_columns(real_t* panel, Py_ssize_t offset, Py_ssize_t width
 cdef inline void pack_range(real_t* packed, const real_t* B, Py_ssize_t rs, Py_ssize_t cs,
                             Py_ssize_t K, Py_ssize_t N,
                             Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Panels [lo, hi) of B (K, N), each to its place."""
+    """Pack panels [lo, hi) of B (K, N), each to its place."""
     cdef Py_ssize_t NR = panel_columns(B), j = lo, whole = N // NR if N // NR < hi else hi
     if cs == 1 and lo < whole:
         pack_rows(packed + lo * K * NR, B + lo * NR, rs, K, (whole - lo) * NR)
@@ -151,7 +151,7 @@ cdef inline void pack_range(real_t* packed, const real_t* B, Py_ssize_t rs, Py_s
 
 cdef inline void pack(real_t* packed, const real_t* B, Py_ssize_t rs, Py_ssize_t cs,
                       Py_ssize_t K, Py_ssize_t N) noexcept nogil:
-    """All panels of B (K, N), element (k, j) at B[k * rs + j * cs]."""
+    """Pack all panels of B (K, N), element (k, j) at B[k * rs + j * cs]."""
     pack_range(packed, B, rs, cs, K, N, 0, n_panels(B, N))
 
 
@@ -159,7 +159,7 @@ cdef inline void tile(real_t* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n
                       const real_t* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
                       const real_t* panel, Py_ssize_t K,
                       bint accumulate, const real_t* bias) noexcept nogil:
-    """out[r, j] = [out[r, j] +] sum_k a[r, k] panel[k, j] [+ bias[j]], r < rows <= MR, j < n <= NR.
+    """Compute out = [out +] a panel [+ bias] for rows <= MR rows and n <= NR columns.
 
     `out` may be a matrix (ldo its row stride) or a buffer of TILE_SIZE elements (ldo = NR); its
     columns j >= n are not touched. `bias` is NULL for none. K = 0 gives zeros.
@@ -175,11 +175,11 @@ cdef inline void tile_in_place(real_t* out, Py_ssize_t ldo, Py_ssize_t rows, Py_
                                const real_t* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
                                const real_t* b, Py_ssize_t ldb, Py_ssize_t K,
                                bint accumulate, const real_t* bias) noexcept nogil:
-    """`tile` on columns of B where they lie, rows ldb apart; to go from left to right through B.
+    """Run `tile` on columns of B in place, rows ldb apart, from left to right through B.
 
     Reads NR elements of each row if n > NR / 2, else NR / 2, whatever n is.
     """
-    cdef Py_ssize_t ahead = 2 * panel_columns(b)    # the same rows: memory likes long runs of them
+    cdef Py_ssize_t ahead = 2 * panel_columns(b)    # the same rows, as memory streams long runs
     if real_t is float:
         fw_tile_float(out, ldo, rows, n, a, a_rs, a_cs, b, ldb, ahead, K, accumulate, bias)
     else:
@@ -189,7 +189,7 @@ cdef inline void tile_in_place(real_t* out, Py_ssize_t ldo, Py_ssize_t rows, Py_
 cdef inline void multiply_row(real_t* out, Py_ssize_t N, const real_t* a, Py_ssize_t a_cs,
                               const real_t* B, Py_ssize_t ldb, Py_ssize_t K,
                               bint accumulate, const real_t* bias) noexcept nogil:
-    """out (N,) = [out +] a (K,) B [+ bias (N,)], B where it lies, rows ldb apart."""
+    """Compute out (N,) = [out +] a (K,) B [+ bias (N,)], B in place, rows ldb apart."""
     if real_t is float:
         fw_row_float(out, N, a, a_cs, B, ldb, K, accumulate, bias)
     else:
@@ -200,9 +200,9 @@ cdef inline void multiply(real_t* out, Py_ssize_t ldo, Py_ssize_t M, Py_ssize_t 
                           const real_t* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
                           const real_t* packed, Py_ssize_t K,
                           bint accumulate, const real_t* bias) noexcept nogil:
-    """out (M, N) = [out +] A (M, K) B [+ bias (N,)], B packed by `pack`; rows of out contiguous.
+    """Compute out (M, N) = [out +] A (M, K) B [+ bias (N,)], B packed, rows of out contiguous.
 
-    For sizes where A and the result fit the cache; the panels come from memory once.
+    It suits sizes where A and the result fit the cache; the panels come from memory once.
     """
     cdef Py_ssize_t MR = tile_rows(), NR = panel_columns(packed), j = 0, i, rows, n
     while j < N:

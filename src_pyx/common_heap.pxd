@@ -1,7 +1,7 @@
 """The k best of many scores, as a heap that has its worst entry at the root.
 
-The order is by falling score and then rising id: it has no ties, so a result does not depend on the
-order in which entries came. NaN is never better than anything.
+The order is by descending score, then ascending id. It has no ties, so a result does not depend on
+the order in which entries came. NaN is never better than anything.
 """
 from libc.math cimport INFINITY
 from libc.stdint cimport INT64_MAX, int64_t
@@ -15,7 +15,7 @@ cdef inline bint better(real_t score, int64_t v, real_t other, int64_t w) noexce
 
 cdef inline void sink(real_t* scores, int64_t* ids, Py_ssize_t k,
                       real_t score, int64_t v) noexcept nogil:
-    """Put (score, v) in the place of the root."""
+    """Replace the root by (score, v)."""
     cdef Py_ssize_t at = 0, child = 1
     while child < k:
         if child + 1 < k and better(scores[child], ids[child], scores[child + 1], ids[child + 1]):
@@ -31,7 +31,7 @@ cdef inline void sink(real_t* scores, int64_t* ids, Py_ssize_t k,
 
 
 cdef inline void clear_heap(real_t* scores, int64_t* ids, Py_ssize_t k) noexcept nogil:
-    """Entries worse than every row."""
+    """Fill the heap with entries worse than every row."""
     cdef Py_ssize_t i
     for i in range(k):
         scores[i] = <real_t> -INFINITY
@@ -39,7 +39,7 @@ cdef inline void clear_heap(real_t* scores, int64_t* ids, Py_ssize_t k) noexcept
 
 
 cdef inline void sort_heap(real_t* scores, int64_t* ids, Py_ssize_t k) noexcept nogil:
-    """Best first; empty places get id -1."""
+    """Sort the heap, best first; empty places get id -1."""
     cdef Py_ssize_t n = k
     cdef real_t score
     cdef int64_t v

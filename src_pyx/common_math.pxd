@@ -3,9 +3,9 @@
 The build forbids reassociation, so a plain sum would run one element at a time. `dot` and `total`
 therefore add in LANES partial sums, in the same order on every level and for every length.
 
-exp, sigmoid and tanh of float are our own, because libm's do not vectorise: no branch, no call, no
-table. They work on runs of numbers: vectors where there are fused multiply-adds (math_simd.h), else
-the loops below, which compilers turn into vectors.
+exp, sigmoid and tanh of float are written here, without branch, call or table, because those of
+libm do not vectorise. They work on runs of numbers: in vectors where there are fused multiply-adds
+(math_simd.h), else in the loops below, which compilers turn into vectors.
     exp(x) = m * 2^n,   n = round(x / ln 2),   m = exp(x - n ln 2) in [0.70, 1.42]
     sigmoid(x) = 1 / (1 + exp(-x)) = 2^-n / (m + 2^-n),   m and n those of exp(-x)
     tanh(x) = e / (e + 2),   e = exp(2 x) - 1 = 2^n m - 1
@@ -13,7 +13,7 @@ the loops below, which compilers turn into vectors.
 product; and sigmoid, which never forms exp(-x), has a tail below -88.7, where that overflows.
 Largest errors over all 2^32 floats, in ulp (tools/ulp_check.py): exp 1.01, sigmoid 1.50 and tanh
 1.73 in vectors, exp 0.78, sigmoid 1.55 and tanh 1.40 in the loops. NaN stays NaN, the infinities
-give their limits. double takes libm's exp and tanh, and 1 / (1 + exp(-x)) as it stands.
+give their limits. double uses libm's exp and tanh, and 1 / (1 + exp(-x)) as it is.
 """
 from libc.math cimport exp as exp_double
 from libc.math cimport tanh as tanh_double
@@ -43,7 +43,7 @@ cdef enum:
 
 
 cdef inline real_t dot(const real_t* a, const real_t* b, Py_ssize_t n) noexcept nogil:
-    """Sum of a[i] * b[i]: lane j adds elements j, j + 16, ...; then the lanes by halves."""
+    """Return the sum of a[i] * b[i]: lane j adds elements j, j + 16, ...; then halves of lanes."""
     cdef real_t lane[LANES]
     cdef Py_ssize_t i = 0
     cdef int j, half
@@ -65,7 +65,7 @@ cdef inline real_t dot(const real_t* a, const real_t* b, Py_ssize_t n) noexcept 
 
 
 cdef inline real_t total(const real_t* a, Py_ssize_t n) noexcept nogil:
-    """Sum of a[i], in the order of `dot`."""
+    """Return the sum of a[i], in the order of `dot`."""
     cdef real_t lane[LANES]
     cdef Py_ssize_t i = 0
     cdef int j, half
@@ -87,7 +87,7 @@ cdef inline real_t total(const real_t* a, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline real_t largest(const real_t* a, Py_ssize_t n) noexcept nogil:
-    """The largest a[i], n > 0; NaN if a[0] is, other NaNs are passed over."""
+    """Return the largest a[i], n > 0; NaN if a[0] is NaN, other NaNs are ignored."""
     cdef real_t lane[LANES]
     cdef Py_ssize_t i = 0
     cdef int j, half
@@ -111,12 +111,12 @@ cdef inline real_t largest(const real_t* a, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline float power_of_two(int32_t n) noexcept nogil:
-    """2^n for -126 <= n <= 127, put together from its bits."""
+    """Return 2^n for -126 <= n <= 127, made from its bits."""
     return float_of((<uint32_t> (n + 127)) << 23)
 
 
 cdef inline float reduced_exp(float x, int32_t* n, float* rest) noexcept nogil:
-    """m without its last rounding: exp(x) = (m + rest) * 2^n for |x| < 200, NaN for NaN."""
+    """Return m without its last rounding: exp(x) = (m + rest) * 2^n, |x| < 200, NaN for NaN."""
     cdef float inverse_ln2 = 1.44269504
     cdef float round_up = 12582912.0            # 1.5 * 2^23: adding it rounds to a whole number
     cdef float ln2_high = 0.693145751953125     # 15 bits: its product with n is exact
@@ -163,9 +163,12 @@ cdef inline float sigmoid_float(float x) noexcept nogil:
 
 
 cdef inline float tanh_float(float x) noexcept nogil:
-    """e / (e + 2), where e = e^2x - 1 comes as two numbers without cancellation: 2^n m - 1, which
-    is exact, and 2^n rest. What their sum and the denominator round away is put right afterwards.
-    The sign is put back last, so that of zero too."""
+    """Return tanh(x) = e / (e + 2), e = exp(2 x) - 1.
+
+    e is the sum of two numbers without cancellation, 2^n m - 1, which is exact, and 2^n rest. The
+    rounding errors of their sum and of the denominator are corrected afterwards. The sign is
+    restored last, that of zero too.
+    """
     cdef float most = 20.0, one = 1, two = 2    # beyond it the result is 1
     cdef float magnitude = float_of(bits_of(x) & 0x7fffffffu)
     cdef float m, rest, scale, high, e, below, lost_e, lost_below, y
@@ -184,7 +187,7 @@ cdef inline float tanh_float(float x) noexcept nogil:
 
 
 cdef inline void exp_run(real_t* out, const real_t* x, Py_ssize_t n) noexcept nogil:
-    """out[i] = exp(x[i]); here and below out may be x."""
+    """Compute out[i] = exp(x[i]); here and below out may be x."""
     cdef Py_ssize_t i
     if real_t is double:
         for i in range(n):
@@ -221,7 +224,7 @@ cdef inline void tanh_run(real_t* out, const real_t* x, Py_ssize_t n) noexcept n
 
 
 cdef inline void softmax_row(real_t* out, const real_t* x, Py_ssize_t V) noexcept nogil:
-    """out = exp(x - max x) / sum of these, V > 0."""
+    """Compute out = exp(x - max x) / sum of these, V > 0."""
     cdef Py_ssize_t v
     cdef real_t top = largest(x, V), norm
     for v in range(V):

@@ -15,7 +15,7 @@ cdef extern from *:
 
 
 cdef inline void prefetch_row(const void* row, Py_ssize_t n_bytes) noexcept nogil:
-    """Ask for the lines of a row, up to 512 bytes; the hardware follows a longer one by itself."""
+    """Ask for the lines of a row, up to 512 bytes; hardware prefetches the rest of a longer one."""
     cdef const char* start = <const char*> row
     cdef Py_ssize_t at = 0
     while at < n_bytes and at < 512:

@@ -1,7 +1,7 @@
-"""How work is cut into parts, and the threads that compute them.
+"""The cut of work into parts, and the threads that compute them.
 
-Parts, never thread numbers, decide what is computed where: a kernel is a loop over a range and a
-`prange` over the parts. Each kernel module calls `use_pool()` once, at its end; see pool.h.
+Parts, never thread numbers, decide where a result is computed. A kernel is a loop over a range and
+a `prange` over the parts. Each kernel module calls `use_pool()` once, at its end; see pool.h.
 """
 from cpython.pycapsule cimport PyCapsule_Import
 
@@ -28,9 +28,9 @@ cdef inline int use_pool() except -1:
 
 
 cdef inline Py_ssize_t part_begin(Py_ssize_t p, Py_ssize_t n_parts, Py_ssize_t n) noexcept nogil:
-    """First item of part p when n items are cut into n_parts nearly equal parts.
+    """Return the first item of part p when n items are cut into n_parts nearly equal parts.
 
-    Part p is [part_begin(p), part_begin(p + 1)). Written as quotient and remainder: p * n would
+    Part p is [part_begin(p), part_begin(p + 1)). Quotient and remainder avoid p * n, which would
     overflow for huge n.
     """
     cdef Py_ssize_t size = n // n_parts, rest = n % n_parts

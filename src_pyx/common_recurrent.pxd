@@ -1,25 +1,25 @@
-"""What the recurrent kernels share: activations over runs, and how the work is cut.
+"""The activations of the recurrent kernels, and the cut of their work.
 
 A step multiplies the states of N rows by the recurrent weights and then runs element by element.
 It is cut in one of two ways, which give the same bits:
 
-    by rows     a part owns some rows and takes them through all steps without waiting for anybody.
-                The packed weights go round in each core's own cache, so they have to fit there.
+    by rows     a part owns some rows and takes them through all steps without waiting for others.
+                Each core reads all packed weights again and again, so its cache has to hold them.
     by units    a part owns some units of all rows; a parallel loop for each turn. Each core reads
                 only its share of the weights.
 
-A turn is what needs all units of the turn before and nothing else: a step, or where a cell has two
-products one after the other, half of it. Kernels are ranges over a `Share`, which is what one part
-does in one parallel loop:
+A turn needs all units of the turn before and nothing else. It is a step, or half a step where a
+cell has two products one after the other. Kernels are ranges over a `Share`, the work of one part
+in one parallel loop:
 
     for k in range(n_loops(turns, by_units)):
         for p in prange(n_parts, ...):
             x_range(..., share(k, p, n_parts, turns, N, H, by_units, packed))
 
-By rows, a part takes no more rows at once than a tile has through all its turns: their states stay
-in the first level cache (`block_of`). Cells work on LANES units at a time, in arrays of the stack:
-nothing a loop reads there can be what it writes, and the compiler knows its length. float32 has
-them in registers where there are wide vectors (recurrent_simd.h).
+By rows, a part takes no more rows at once than a tile has through all its turns, so that their
+states stay in the first level cache (`block_of`). Cells work on LANES units at a time, in arrays of
+the stack: these cannot overlap the output of a loop, and the compiler knows their length. For
+float32 they are registers where there are wide vectors (recurrent_simd.h).
 
 States that the next turn multiplies lie in a buffer of their own, with rows of `row_stride`
 elements: in the sequences themselves the rows of a step may be a multiple of 4 KB apart, and then
@@ -34,7 +34,7 @@ from common_math cimport LANES, sigmoid_run
 from common_parallel cimport part_begin
 from common_types cimport real_t
 
-# What stands in for the sigmoid of the gates, the numbers that Python passes.
+# The activation of the gates; _gru.pyx exports these numbers.
 cdef enum Gate:
     SIGMOID, HARD_KERAS2, HARD_KERAS3
 
@@ -45,28 +45,28 @@ cdef struct Share:
 
 
 cdef inline Py_ssize_t row_stride(Py_ssize_t n) noexcept nogil:
-    """Whole cache lines, and no multiple of 1 KB: elements of n states."""
+    """Return the elements from row to row of n states: whole lines, no multiple of 1 KB."""
     cdef Py_ssize_t stride = (n + 15) // 16 * 16
     return stride + 16 if stride % 128 == 0 else stride
 
 
 cdef inline Py_ssize_t first_unit(Py_ssize_t p, Py_ssize_t n_parts, const real_t* any_pointer,
                                   Py_ssize_t H) noexcept nogil:
-    """First unit of part p by units: a multiple of the panel's width, or H."""
+    """Return the first unit of part p by units, a multiple of the panel's width, or H."""
     cdef Py_ssize_t u = (part_begin(p, n_parts, n_panels(any_pointer, H))
                          * panel_columns(any_pointer))
     return u if u < H else H
 
 
 cdef inline Py_ssize_t n_loops(Py_ssize_t turns, bint by_units) noexcept nogil:
-    """Parallel loops, one after the other, that make all turns."""
+    """Return the number of parallel loops, one after the other, that run all turns."""
     return turns if by_units else 1
 
 
 cdef inline Share share(Py_ssize_t k, Py_ssize_t p, Py_ssize_t n_parts, Py_ssize_t turns,
                         Py_ssize_t N, Py_ssize_t H, bint by_units,
                         const real_t* any_pointer) noexcept nogil:
-    """What part p does in parallel loop k."""
+    """Return the share of part p in parallel loop k."""
     cdef Share part
     if by_units:
         part.first, part.last = k, k + 1
@@ -81,13 +81,13 @@ cdef inline Share share(Py_ssize_t k, Py_ssize_t p, Py_ssize_t n_parts, Py_ssize
 
 
 cdef inline Py_ssize_t n_blocks(Share part, bint by_units) noexcept nogil:
-    """Blocks of rows that a part takes through its turns one after the other."""
+    """Return the number of blocks of rows that a part takes through its turns in order."""
     cdef Py_ssize_t rows = part.hi - part.lo
     return 1 if by_units else (rows + tile_rows() - 1) // tile_rows()
 
 
 cdef inline Share block_of(Share part, Py_ssize_t block, bint by_units) noexcept nogil:
-    """The share of a part that one of its blocks is."""
+    """Return one block of a share as a share of its own."""
     cdef Share one = part
     cdef Py_ssize_t n = n_blocks(part, by_units), rows = part.hi - part.lo
     one.lo = part.lo + part_begin(block, n, rows)
@@ -96,13 +96,13 @@ cdef inline Share block_of(Share part, Py_ssize_t block, bint by_units) noexcept
 
 
 cdef inline bint present(const int64_t* lengths, Py_ssize_t n, Py_ssize_t t) noexcept nogil:
-    """Whether row n has step t; NULL: all have all."""
+    """Tell whether row n has step t; lengths NULL means that every row has all steps."""
     return lengths == NULL or t < lengths[n]
 
 
 cdef inline void copy_rows(real_t* out, Py_ssize_t ldo, const real_t* x, Py_ssize_t ldx,
                            Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    """out[r, :n] = x[r, :n] for rows ldo and ldx elements apart."""
+    """Copy out[r, :n] = x[r, :n] for rows ldo and ldx elements apart."""
     cdef Py_ssize_t r
     for r in range(rows):
         memcpy(out + r * ldo, x + r * ldx, n * sizeof(real_t))
@@ -110,10 +110,10 @@ cdef inline void copy_rows(real_t* out, Py_ssize_t ldo, const real_t* x, Py_ssiz
 
 cdef inline void pack_gates(real_t* packed, const real_t* W, Py_ssize_t rs, Py_ssize_t cs,
                             Py_ssize_t H, Py_ssize_t n_gates, bint by_units) noexcept nogil:
-    """W (H, n_gates * H), packed into n_gates * packed_size(H, H) elements or less.
+    """Pack W (H, n_gates * H) into n_gates * packed_size(H, H) elements or less.
 
-    By units each gate's columns are packed for themselves, so that a unit's gates are found at
-    whole panels; by rows all columns are one matrix, without the half-filled panels in between.
+    By units each gate's columns are packed separately, so that a unit's gates lie in whole panels.
+    By rows all columns are one matrix, without half-filled panels in between.
     """
     cdef Py_ssize_t g
     if not by_units:
@@ -124,7 +124,7 @@ cdef inline void pack_gates(real_t* packed, const real_t* W, Py_ssize_t rs, Py_s
 
 
 cdef inline bint in_place(Py_ssize_t N, Py_ssize_t cs) noexcept nogil:
-    """Whether forward reads the weights where they lie: for few rows, packing costs more."""
+    """Tell whether forward reads the weights in place, as packing costs more for few rows."""
     return N <= 2 and cs == 1
 
 
@@ -132,9 +132,9 @@ cdef inline void multiply_gates(real_t* out, Py_ssize_t ldo, const real_t* h, Py
                                 const real_t* packed, const real_t* W, Py_ssize_t ldw,
                                 Py_ssize_t H, Py_ssize_t n_gates, bint by_units,
                                 Share part) noexcept nogil:
-    """out (N, n_gates * H) += h (N, H) W, rows and units (of each gate) of the part.
+    """Add h (N, H) W to out (N, n_gates * H), rows and units (of each gate) of the part.
 
-    W is packed; or NULL in place of `packed` says that it is to be read in place, rows ldw apart.
+    W is packed; if `packed` is NULL it is read in place, rows ldw apart.
     """
     cdef Py_ssize_t rows = part.hi - part.lo, g, n, at
     cdef const real_t* none = NULL
@@ -161,7 +161,7 @@ cdef inline void multiply_gates(real_t* out, Py_ssize_t ldo, const real_t* h, Py
 cdef inline void pull(real_t* dh, real_t* flow, const real_t* da, Py_ssize_t ld,
                       const real_t* packed, Py_ssize_t K, const int64_t* lengths, Py_ssize_t H,
                       Py_ssize_t t, bint accumulate, Share part) noexcept nogil:
-    """dh (N, H) = [flow +] da W^T of step t, where a row has that step.
+    """Compute dh (N, H) = [flow +] da W^T of step t, where a row has that step.
 
     da (N, K) has rows ld elements apart, flow (N, H) is scratch, packed is W^T (K, H).
     """
@@ -175,7 +175,7 @@ cdef inline void pull(real_t* dh, real_t* flow, const real_t* da, Py_ssize_t ld,
 
 
 cdef inline void take(real_t* to, const real_t* x, Py_ssize_t n) noexcept nogil:
-    """n <= LANES elements into an array of LANES, zeros after them."""
+    """Copy n <= LANES elements into an array of LANES, zeros after them."""
     if n == LANES:
         memcpy(to, x, LANES * sizeof(real_t))
     else:
@@ -184,7 +184,7 @@ cdef inline void take(real_t* to, const real_t* x, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline void put(real_t* to, const real_t* x, Py_ssize_t n) noexcept nogil:
-    """The first n <= LANES elements of an array of LANES."""
+    """Copy the first n <= LANES elements of an array of LANES."""
     if n == LANES:
         memcpy(to, x, LANES * sizeof(real_t))
     else:
@@ -192,7 +192,7 @@ cdef inline void put(real_t* to, const real_t* x, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline void gate(real_t* x, int kind) noexcept nogil:
-    """The gates' activation of LANES elements, in place."""
+    """Apply the gates' activation to LANES elements in place."""
     cdef Py_ssize_t i
     cdef real_t zero = 0, one = 1, y
     cdef real_t slope = <real_t> 0.2, middle = <real_t> 0.5, three = 3, six = 6
@@ -212,7 +212,7 @@ cdef inline void gate(real_t* x, int kind) noexcept nogil:
 
 
 cdef inline void gate_slope(real_t* out, const real_t* y, int kind) noexcept nogil:
-    """The derivative of the gates' activation, from its value, of LANES elements."""
+    """Compute the derivative of the gates' activation of LANES elements from its values."""
     cdef Py_ssize_t i
     cdef real_t zero = 0, one = 1, slope
     if kind == SIGMOID:

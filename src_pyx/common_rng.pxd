@@ -14,10 +14,10 @@ cdef inline uint64_t mix(uint64_t z) noexcept nogil:
 
 
 cdef inline uint64_t row_stream(uint64_t key, uint64_t n) noexcept nogil:
-    """The stream of row n: to be handed to `draw`."""
+    """Return the stream of row n, an argument of `draw`."""
     return mix(key + (n + 1) * <uint64_t> 0x9E3779B97F4A7C15ULL)
 
 
 cdef inline uint64_t draw(uint64_t stream, uint64_t k) noexcept nogil:
-    """64 random bits: draw k of a row's stream."""
+    """Return the 64 random bits of draw k of a row's stream."""
     return mix(stream + (k + 1) * <uint64_t> 0x9E3779B97F4A7C15ULL)

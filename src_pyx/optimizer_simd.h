@@ -127,7 +127,7 @@ static inline int fw_adam_faded_safely(__m512 m_first, __m512 v_first, __m512 m_
     return safe == 0xffff;
 }
 
-/* What a replay needs to know. may_stop, slower, tiny: see `settled` in _optimizer.pyx. */
+/* What a replay needs to know. may_stop, slower, tiny: see `settled` in optimizer_replay.pxd. */
 typedef struct {
     const float *lr;
     ptrdiff_t to;
@@ -135,7 +135,7 @@ typedef struct {
     int may_stop, slower;
 } fw_adam_plan;
 
-enum { FW_LOOK = 16 }; /* steps between two looks whether anything still changes */
+enum { FW_LOOK = 16 }; /* steps between two checks whether the weights are final */
 
 /* Whether no later step can move w, after step k with the quotient q: the rule of `settled`. While
    steps become smaller, the bound of all later ones comes from the last one; a thousandth more is

@@ -1,10 +1,10 @@
-/* The threads behind prange on Linux with GCC: a pool that nobody has to wait for.
+/* The threads behind prange on Linux with GCC: a pool whose callers never wait for a sleeping helper.
 
    GNU OpenMP hands each thread its share in advance and waits at the end until all have come. With
    a neighbour on one of the cores, or a BLAS that spins there, each parallel loop then lasts until
    the scheduler gets round to the helper: milliseconds, where the work takes microseconds. Here
-   the shares lie on a heap, and whoever is awake takes the next one; the caller takes those that
-   no helper has come for, and waits only for a share that a helper is in the middle of.
+   any thread that is awake takes the next share; the caller takes those that no helper has taken,
+   and waits only for shares that helpers are computing.
    Helpers are hired when a job has shares for them, and dismissed when fw_pool_keep says so.
    A forked child starts with an empty pool and makes threads of its own when it needs them.
 
@@ -18,8 +18,8 @@
 typedef void (*fw_pool_t)(void (*share)(void *, unsigned), void *context, unsigned n);
 
 /* static void fw_pool_keep(unsigned n), where the pool is: jobs have no more than n shares from now
-   on, so helpers beyond n - 1 go home. (They come back for a job that has more after all.) And the
-   system may be asked for threads again, if it has refused one. */
+   on, so helpers beyond n - 1 are dismissed; a job that has more after all hires them again. The
+   system may be asked for threads again if it has refused one. */
 
 #if defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && defined(_OPENMP) && \
     !defined(FASTW2V_PORTABLE)
@@ -36,7 +36,7 @@ typedef void (*fw_pool_t)(void (*share)(void *, unsigned), void *context, unsign
 #include <time.h>
 
 #define FW_MOST_HELPERS 255
-/* After the system has refused a thread, so many jobs do with those there are. */
+/* Jobs that run with the existing threads after the system has refused one. */
 #define FW_JOBS_UNTIL_NEXT_TRY 4096
 /* A helper that had a share of the last job looks out for the next one this long before it sleeps:
    waking up can take a tenth of a millisecond. One that came too late sleeps at once; then the
@@ -49,10 +49,10 @@ static struct {
     pthread_mutex_t lock;       /* guards the fields below */
     pthread_cond_t posted, finished;
     unsigned generation;        /* number of the job; also read without the lock, while spinning */
-    unsigned next, n;           /* shares [next, n) lie on the heap */
-    unsigned active;            /* shares that helpers are in the middle of */
+    unsigned next, n;           /* shares [next, n) are not taken yet */
+    unsigned active;            /* shares that helpers are computing */
     unsigned helpers, sleeping;
-    unsigned wanted;            /* helpers beyond this number go home */
+    unsigned wanted;            /* helpers beyond this number are dismissed */
     unsigned refused;           /* jobs to come before the system is asked for a thread again */
     void (*share)(void *, unsigned);
     void *context;
@@ -118,7 +118,7 @@ static void *fw_help(void *unused) {
     return 0;
 }
 
-/* With the lock held: as many helpers as n shares can use. Fewer, if the system gives no more. */
+/* With the lock held: hire the helpers that n shares can use, or fewer if the system refuses. */
 static void fw_hire(unsigned n) {
     sigset_t all, before;
     pthread_attr_t detached;
@@ -145,7 +145,7 @@ static void fw_hire(unsigned n) {
     pthread_sigmask(SIG_SETMASK, &before, 0);
 }
 
-/* With the lock held: wake as many as n shares can use. Helpers that are awake come by themselves. */
+/* With the lock held: wake the helpers that n shares can use and that do not spin already. */
 static void fw_wake(unsigned n) {
     unsigned k;
     if (fw_pool.helpers < n)
@@ -157,7 +157,7 @@ static void fw_wake(unsigned n) {
 
 static void fw_pool_run(void (*share)(void *, unsigned), void *context, unsigned n) {
     unsigned i;
-    if (pthread_mutex_trylock(&fw_pool.busy)) {     /* somebody else's job has the helpers */
+    if (pthread_mutex_trylock(&fw_pool.busy)) {     /* another caller's job has the helpers */
         for (i = 0; i < n; i++) share(context, i);
         return;
     }
@@ -246,7 +246,7 @@ __attribute__((visibility("hidden"))) void GOMP_parallel(void (*function)(void *
         for (i = 0; i < loop.n; i++) fw_share(&loop, i);
 }
 
-/* It stands before each loop, for the initial value of the loop variable, which nobody reads. */
+/* GCC calls it before each loop, for an initial value of the loop variable that is not read. */
 __attribute__((visibility("hidden"))) void GOMP_barrier(void) {}
 __attribute__((visibility("hidden"))) int omp_get_thread_num(void) { return (int)fw_share_number; }
 __attribute__((visibility("hidden"))) int omp_get_num_threads(void) { return (int)fw_n_shares; }

@@ -4,7 +4,7 @@
    name, elsewhere (and in portable builds, FW_FMA 0) products are rounded before they are added.
    MADD(a, b, c) is a * b + c.
    GATHER(p, step) puts a vector together from pieces of 16 bytes at p, p + step, p + 2 step ...;
-   TURN exchanges rows and columns of the squares that the pieces of so many vectors form. */
+   TURN transposes the squares that the pieces of several vectors form. */
 #ifndef FASTW2V_SIMD_H
 #define FASTW2V_SIMD_H
 

@@ -131,10 +131,10 @@ static inline void fw_w2v_scores(float *s, float *const *x, ptrdiff_t M, float *
     }
 }
 
-/* One vector of columns of TN outputs and all inputs. Between the first and the last group of outputs
-   the sums of the inputs wait in `wait`. */
+/* One vector of columns of TN outputs and all inputs. Between the first and the last group
+   of outputs, `sums` holds the sums of the inputs. */
 FW_INLINE void fw_update_columns(float *const *x, ptrdiff_t M, float *const *y, const float *g,
-                                 ptrdiff_t J, ptrdiff_t d, float *wait, int first, int last, int TN) {
+                                 ptrdiff_t J, ptrdiff_t d, float *sums, int first, int last, int TN) {
     fw_float_vector old[FW_TN], sum[FW_TN];
     ptrdiff_t m;
     int j;
@@ -142,29 +142,29 @@ FW_INLINE void fw_update_columns(float *const *x, ptrdiff_t M, float *const *y, 
     for (j = 0; j < TN; j++) old[j] = sum[j] = FW_FLOAT_LOAD(y[j] + d);
     for (m = 0; m < M; m++) {
         const fw_float_vector xv = FW_FLOAT_LOAD(x[m] + d);
-        fw_float_vector dx = first ? xv : FW_FLOAT_LOAD(wait + m * FW_FLOAT_LANES);
+        fw_float_vector dx = first ? xv : FW_FLOAT_LOAD(sums + m * FW_FLOAT_LANES);
 #pragma GCC unroll 6
         for (j = 0; j < TN; j++) {
             const fw_float_vector each = FW_FLOAT_ALL(g[m * J + j]);
             dx = FW_FLOAT_MADD(each, old[j], dx);
             sum[j] = FW_FLOAT_MADD(each, xv, sum[j]);
         }
-        FW_FLOAT_STORE(last ? x[m] + d : wait + m * FW_FLOAT_LANES, dx);
+        FW_FLOAT_STORE(last ? x[m] + d : sums + m * FW_FLOAT_LANES, dx);
     }
 #pragma GCC unroll 6
     for (j = 0; j < TN; j++) FW_FLOAT_STORE(y[j] + d, sum[j]);
 }
 
 #define FW_COLUMNS(first, last, TN) \
-    fw_update_columns(x, M, y + j, g + j, J, d, wait, first, last, TN)
+    fw_update_columns(x, M, y + j, g + j, J, d, sums, first, last, TN)
 #define FW_FEW(TN)                                                                         \
     case TN:                                                                               \
         for (d = 0; d < n; d += FW_FLOAT_LANES) FW_COLUMNS(1, 1, TN);                      \
         break;
 
-/* `wait` has room for M vectors; it is used where J > 6. */
+/* `sums` has room for M vectors; it is used where J > 6. */
 static inline void fw_w2v_update(float *const *x, ptrdiff_t M, float *const *y, ptrdiff_t J,
-                                 const float *g, ptrdiff_t n, float *wait) {
+                                 const float *g, ptrdiff_t n, float *sums) {
     ptrdiff_t d, j = 0;
     if (J <= FW_TN) {
         switch (J) {

@@ -1,9 +1,9 @@
-"""Damaged files for every reader, as many as you like: python tools/fuzz.py [READER ...]
+"""Fuzzing of all readers with any number of damaged files: python tools/fuzz.py [READER ...]
 
-Each file is one of the whole ones of tests/readers.py with a few changes. A reader may read it or
-refuse it with OSError or ValueError; anything else (another error, more than five seconds, memory
-beyond a small multiple of the file, a crash, a program run, a file written) is kept as a file in
-tests/data/fuzz, where the tests read it again from then on.
+Each file is one of the whole files of tests/support/readers.py with a few changes. A reader may
+read it or refuse it with OSError or ValueError. A file that causes anything else (another error,
+more than five seconds, memory beyond a small multiple of the file, a crash, a program run, a file
+written) is kept in tests/data/fuzz, and the tests read it from then on.
 
     python tools/fuzz.py --count 1000000            all readers
     python tools/fuzz.py pairs --seconds 60 --seed 7
@@ -29,7 +29,7 @@ import traceback
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "support"))
 
 if GUIDED := "--atheris" in sys.argv:  # our modules are compiled with counters when first imported
     import atheris
@@ -41,7 +41,7 @@ else:
 
 FINDS = TESTS / "data" / "fuzz"
 ROOM = 1 << 29  # address space beside what the process has once everything is imported
-MEASURED = 50  # one file in so many has its allocations measured
+MEASURED = 50  # the memory of one file in fifty is measured
 
 
 def limit_memory():
@@ -53,7 +53,7 @@ def limit_memory():
 
 
 def where(error):
-    """The place a find is known by: the innermost line of ours, and the kind of error."""
+    """Return the key of a find: the innermost line of fastw2v, and the kind of error."""
     cause = error.__cause__ or error
     frames = [f for f in traceback.extract_tb(cause.__traceback__) if "fastw2v" in f.filename]
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
@@ -61,7 +61,7 @@ def where(error):
 
 
 def fuzz(name, count, seconds, seed, folder):
-    """Counts of what became of the files of one reader."""
+    """Give damaged files to one reader; return counts of the outcomes."""
     files = readers.whole_files(name, folder)
     found = collections.Counter()
     limit_memory()
@@ -75,9 +75,9 @@ def fuzz(name, count, seconds, seed, folder):
 
 
 def fuzz_guided(name, count, seconds, seed, folder):
-    """The same, where a file that reaches new lines joins those that are changed.
+    """Fuzz one reader; a file that reaches new lines joins the files that are changed.
 
-    In a child, as libFuzzer ends its process.
+    A child process does the work, as libFuzzer ends its process.
     """
     counts = Path(folder, "counts")
     child = os.fork()
@@ -108,7 +108,7 @@ def guide(name, count, seconds, seed, folder, counts):
     def change(data, limit, seed):
         rng = random.Random(seed)
         if data and rng.random() < 0.7:
-            # An archive that is none any more, in whatever way, has no members to damage.
+            # A file that is no archive any more has no members to damage.
             with contextlib.suppress(Exception):
                 return readers.damage(name, rng, [data, data, rng.choice(files)])[:limit]
         return atheris.Mutate(data, limit)

@@ -1,16 +1,36 @@
-"""Checks and conversions of arrays: dtype, shape, layout, whether they can be written."""
+"""Checks and conversions of arrays: dtype, shape, memory layout, write access."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def as_numbers(name, x):
-    """`x` as a plain ndarray of bool, int or float."""
+# Any array -----------------------------------------------------------------------------------
+
+
+def as_array(name: str, x: ArrayLike) -> NDArray[Any]:
+    """Return `x` as an array of any dtype."""
+    if type(x) is np.ndarray:
+        return x
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: expected an array, or lists of equal length, got {type(x).__name__} "
+            f"({error}); pad the short ones or leave them out"
+        ) from None
+
+
+def as_numbers(name: str, x: ArrayLike) -> NDArray[Any]:
+    """Return `x` as a plain ndarray of bool, int or float."""
     if type(x) is not np.ndarray:
-        x = _array(name, x)
+        x = as_array(name, x)
     if x.dtype.kind not in "biuf":
         raise TypeError(
             f"{name}: expected real numbers, got dtype {x.dtype}; "
@@ -19,25 +39,92 @@ def as_numbers(name, x):
     return x
 
 
-def _array(name, x):
+def as_float(name: str, x: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
+    """Return `x` as a C-contiguous native array of `dtype`; `x` itself if it is one already."""
+    if type(x) is np.ndarray and x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned:
+        return x
+    return np.require(as_numbers(name, x), dtype, ["C", "A"])
+
+
+def as_native(name: str, x: ArrayLike) -> tuple[NDArray[Any], np.dtype[Any]]:
+    """Return `x` as float32 or float64 for a kernel, and the dtype of the result by np.exp's rule.
+
+    float16, and the small integers that numpy converts to float16, are computed in float32.
+    """
+    x = as_numbers(name, x)
+    dtype = x.dtype
+    if dtype not in FLOATS:
+        dtype = np.exp.resolve_dtypes((dtype, None))[-1]
+        if dtype.itemsize > 8:
+            raise TypeError(f"{name}: expected float32 or float64, got {dtype}; use astype")
+    return as_float(name, x, FLOATS[dtype.itemsize == 8]), dtype
+
+
+def as_broadcast(name: str, x: NDArray[Any], shape: Sequence[int], why: str) -> NDArray[Any]:
+    """Return `x` broadcast to this shape; `why` says in the message where the shape comes from."""
     try:
-        return np.asarray(x)
-    except ValueError as error:
+        return np.broadcast_to(x, shape)
+    except ValueError:
         raise ValueError(
-            f"{name}: expected an array, or lists of equal length, got {type(x).__name__} "
-            f"({error}); fill the short ones up or leave them out"
+            f"{name}: expected shape {tuple(shape)} ({why}) or one that broadcasts to it, "
+            f"got {x.shape}; reshape it"
         ) from None
 
 
-def as_float(name, x, dtype):
-    """`x` as a C-contiguous native array of `dtype`; itself when it is one already."""
-    if type(x) is np.ndarray and x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned:
-        return x
-    return np.require(as_numbers(name, x), dtype, "CA")
+def check_shape(name: str, x: NDArray[Any], shape: Sequence[int], why: str) -> None:
+    """Check the shape of an array; `why` says in the message where the shape comes from."""
+    if x.shape != tuple(shape):
+        raise ValueError(
+            f"{name}: expected shape {tuple(shape)} ({why}), got {x.shape}; pass the matching array"
+        )
 
 
-def check_table(name, W):
-    """Check that `W` is a 2-d floating-point array, and return it."""
+# Weights and tables --------------------------------------------------------------------------
+
+
+def check_writable(name: str, x: object) -> None:
+    """Check that `x` is an array and can be written to."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy array, got {type(x).__name__}; make one with np.array(...)"
+        )
+    if not x.flags.writeable:
+        raise ValueError(f"{name}: expected a writable array, got a read-only one; pass a copy")
+
+
+def check_parameter(name: str, w: NDArray[Any]) -> None:
+    """Check that an optimizer can update `w`: a writable floating-point array."""
+    check_writable(name, w)
+    if w.dtype.kind != "f":
+        raise TypeError(
+            f"{name}: expected floating-point numbers, got dtype {w.dtype}; "
+            "convert with .astype(np.float32)"
+        )
+
+
+def check_weights(name: str, W: object, ndim: int | None) -> None:
+    """Check that `W` is an array of numbers with `ndim` dimensions (None: any number of them).
+
+    Lists are refused, because a layer keeps the caller's own array instead of a copy.
+    """
+    if not isinstance(W, np.ndarray):
+        raise TypeError(
+            f"{name}: expected a numpy array, got {type(W).__name__}; make one with np.array(...)"
+        )
+    as_numbers(name, W)
+    if ndim is not None and W.ndim != ndim:
+        raise ValueError(f"{name}: expected {ndim} dimensions, got shape {W.shape}; reshape it")
+
+
+def check_bias(name: str, b: NDArray[Any], H: int) -> None:
+    """Check that `b` is an array of H numbers, of shape (H,) or (1, H)."""
+    check_weights(name, b, None)
+    if b.size != H or b.shape[-1:] != (H,):
+        raise ValueError(f"{name}: expected shape ({H},) to match W, got {b.shape}; reshape it")
+
+
+def check_table(name: str, W: object) -> None:
+    """Check that `W` is a floating-point array (V, D)."""
     if not isinstance(W, np.ndarray):
         raise TypeError(
             f"{name}: expected a numpy array (V, D), got {type(W).__name__}; use np.asarray"
@@ -53,8 +140,8 @@ def check_table(name, W):
         )
 
 
-def has_plain_rows(W):
-    """Whether the kernels can take `W` (R, C) as it is: native floats, each row contiguous."""
+def has_plain_rows(W: NDArray[Any]) -> bool:
+    """Return whether kernels can take `W` (R, C) as it is: native floats, each row contiguous."""
     size = W.itemsize
     return (
         W.ndim == 2
@@ -65,114 +152,8 @@ def has_plain_rows(W):
     )
 
 
-def check_shape(name, x, shape, why):
-    """Check the shape of an array: `why` says where the expected one comes from."""
-    if x.shape != tuple(shape):
-        raise ValueError(
-            f"{name}: expected shape {tuple(shape)} ({why}), got {x.shape}; pass the matching array"
-        )
-
-
-def check_forward_ran(layer, value):
-    """Check that forward has run: `value` is what it keeps for backward."""
-    if value is None:
-        raise RuntimeError(
-            f"{type(layer).__name__}.backward: nothing to go back through; call forward first"
-        )
-
-
-def check_writable(name, x):
-    """Check that what is about to be written to is an array, and not a read-only one."""
-    if not isinstance(x, np.ndarray):
-        raise TypeError(
-            f"{name}: expected a numpy array, got {type(x).__name__}; make one with np.array(...)"
-        )
-    if not x.flags.writeable:
-        raise ValueError(f"{name}: expected a writable array, got a read-only one; pass a copy")
-
-
-def as_native(name, x):
-    """(`x` as float32 or float64 for a kernel, dtype of the result), by the rule of np.exp.
-
-    float16, and the small integers that numpy makes float16 of, are computed in float32.
-    """
-    x = as_numbers(name, x)
-    dtype = x.dtype
-    if dtype not in FLOATS:
-        dtype = np.exp.resolve_dtypes((dtype, None))[-1]
-        if dtype.itemsize > 8:
-            raise TypeError(f"{name}: expected float32 or float64, got {dtype}; use astype")
-    return as_float(name, x, FLOATS[dtype.itemsize == 8]), dtype
-
-
-def check_weights(name, W, ndim):
-    """`W`, if it is an array of numbers with so many axes (None: any); layers keep it, no copy."""
-    if not isinstance(W, np.ndarray):
-        raise TypeError(
-            f"{name}: expected a numpy array, got {type(W).__name__}; make one with np.array(...)"
-        )
-    as_numbers(name, W)
-    if ndim is not None and W.ndim != ndim:
-        raise ValueError(f"{name}: expected {ndim} dimensions, got shape {W.shape}; reshape it")
-
-
-def check_bias(name, b, H):
-    """`b`, if it is an array of H numbers, shape (H,) or (1, H)."""
-    check_weights(name, b, None)
-    if b.size != H or b.shape[-1:] != (H,):
-        raise ValueError(f"{name}: expected shape ({H},) to match W, got {b.shape}; reshape it")
-
-
-def as_features(name, x, W):
-    """`x` as an ndarray (..., D) whose last axis fits W (D, H)."""
-    x = as_numbers(name, x)
-    if W.ndim != 2:
-        raise ValueError(f"W: expected shape (D, H), got {W.shape}; reshape params[0]")
-    if x.ndim == 0 or x.shape[-1] != W.shape[0]:
-        raise ValueError(
-            f"{name}: expected shape (..., {W.shape[0]}) to match W of shape {W.shape}, "
-            f"got {x.shape}; reshape or transpose it"
-        )
-    return x
-
-
-def as_score_rows(name, x):
-    """View of scores as (N, V): one row (V,), or N of them; neither may be zero."""
-    if x.ndim not in (1, 2) or x.size == 0:
-        raise ValueError(
-            f"{name}: expected shape (N, V) or (V,), none of them 0, got {x.shape}; reshape it"
-        )
-    return x.reshape(1, -1) if x.ndim == 1 else x
-
-
-def as_classes(name, t, shape):
-    """Answers to scores of this shape, (N, V) or (V,), as N numbers; one-hot rows become ids."""
-    t = as_numbers(name, t)
-    V = shape[-1]
-    N = 1 if len(shape) == 1 else shape[0]
-    if t.shape == tuple(shape):
-        return t.reshape(N, V).argmax(axis=1)
-    if t.ndim <= 1 and t.size == N:
-        return t.reshape(N)
-    raise ValueError(
-        f"{name}: expected {N} ids, shape ({N},), or one-hot rows of shape {tuple(shape)}, "
-        f"got shape {t.shape}; reshape it"
-    )
-
-
-def as_broadcast(name, x, shape, why):
-    """`x` as numpy would stretch it to this shape."""
-    try:
-        return np.broadcast_to(x, shape)
-    except ValueError:
-        raise ValueError(
-            f"{name}: expected shape {tuple(shape)} ({why}) or one that numpy stretches to it, "
-            f"got {x.shape}"
-        ) from None
-
-
-def as_search_table(name, matrix):
-    """A table (V, D), D > 0, that `nearest` can scan: native, rows contiguous, perhaps strided."""
+def as_search_table(name: str, matrix: ArrayLike) -> NDArray[Any]:
+    """Return a table (V, D), D > 0, that `nearest` can scan: native floats, rows contiguous."""
     matrix = as_numbers(name, matrix)
     if matrix.ndim != 2 or matrix.shape[1] == 0:
         raise ValueError(
@@ -190,16 +171,52 @@ def as_search_table(name, matrix):
     return rows if plain else np.ascontiguousarray(rows)
 
 
-def check_parameter(name, w):
-    """Check an array that an optimizer is about to change."""
-    check_writable(name, w)
-    if w.dtype.kind != "f":
-        raise TypeError(
-            f"{name}: expected floating-point numbers, got dtype {w.dtype}; "
-            "convert with .astype(np.float32)"
+# Inputs and targets of layers ----------------------------------------------------------------
+
+
+def check_forward_ran(layer: object, value: object) -> None:
+    """Check that forward has run: `value`, which it keeps for backward, is not None."""
+    if value is None:
+        raise RuntimeError(
+            f"{type(layer).__name__}.backward: nothing to go back through; call forward first"
         )
 
 
-def as_array(name, x):
-    """`x` as an array of any dtype."""
-    return x if type(x) is np.ndarray else _array(name, x)
+def as_features(name: str, x: ArrayLike, W: NDArray[Any]) -> NDArray[Any]:
+    """Return `x` as an ndarray (..., D) whose last dimension fits W (D, H)."""
+    x = as_numbers(name, x)
+    if W.ndim != 2:
+        raise ValueError(f"W: expected shape (D, H), got {W.shape}; reshape params[0]")
+    if x.ndim == 0 or x.shape[-1] != W.shape[0]:
+        raise ValueError(
+            f"{name}: expected shape (..., {W.shape[0]}) to match W of shape {W.shape}, "
+            f"got {x.shape}; reshape or transpose it"
+        )
+    return x
+
+
+def as_score_rows(name: str, x: NDArray[Any]) -> NDArray[Any]:
+    """Return scores (N, V), or (V,) of one row, as a view (N, V); neither N nor V may be 0."""
+    if x.ndim not in (1, 2) or x.size == 0:
+        raise ValueError(
+            f"{name}: expected shape (N, V) or (V,), none of them 0, got {x.shape}; reshape it"
+        )
+    return x.reshape(1, -1) if x.ndim == 1 else x
+
+
+def as_classes(name: str, t: ArrayLike, shape: Sequence[int]) -> NDArray[Any]:
+    """Return the targets of scores of this shape, (N, V) or (V,), as N numbers.
+
+    Targets of the shape of the scores are one-hot rows and become ids.
+    """
+    t = as_numbers(name, t)
+    V = shape[-1]
+    N = 1 if len(shape) == 1 else shape[0]
+    if t.shape == tuple(shape):
+        return t.reshape(N, V).argmax(axis=1)
+    if t.ndim <= 1 and t.size == N:
+        return t.reshape(N)
+    raise ValueError(
+        f"{name}: expected {N} ids, shape ({N},), or one-hot rows of shape {tuple(shape)}, "
+        f"got shape {t.shape}; reshape it"
+    )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-from fastw2v._checks.arrays import _array, as_numbers, check_shape
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastw2v._checks.arrays import as_array, as_numbers, check_shape
 from fastw2v._kernels import _embedding, specialise
 
 _IDS = (np.dtype(np.int32), np.dtype(np.int64))
@@ -12,12 +16,17 @@ _FIND_BAD_ID = specialise(_embedding.find_bad_id)
 _WRAP_IDS = specialise(_embedding.wrap_ids)
 
 
-def as_ids(name, idx, V, wrap=True, rows="rows"):
-    """`idx` as a C-contiguous int32 or int64 array of its own shape, every id in [0, V).
+# Ids of any shape ----------------------------------------------------------------------------
+
+
+def as_ids(
+    name: str, idx: ArrayLike, V: int, wrap: bool = True, rows: str = "rows"
+) -> NDArray[Any]:
+    """Return `idx` as a C-contiguous int32 or int64 array of its own shape, every id in [0, V).
 
     Ids may be of any integer dtype, strided, read-only, a list or a scalar. With `wrap`, ids from
-    -V to -1 count from the end, as in numpy. Nothing is copied when nothing has to change. `rows`:
-    what there are V of, for the message.
+    -V to -1 count from the end, as in numpy. Nothing is copied unless something has to change.
+    `rows` is the plural noun that the message uses for the V things.
     """
     ids = idx
     if type(ids) is not np.ndarray or ids.dtype not in _IDS or not ids.flags.carray:
@@ -27,7 +36,7 @@ def as_ids(name, idx, V, wrap=True, rows="rows"):
     if at >= 0 or (negative and not wrap):
         if at < 0:
             at = int(np.argmax(flat < 0))
-        _bad_id(name, ids, at, V, wrap, rows)
+        _raise_bad_id(name, ids, at, V, wrap, rows)
     if negative:
         wrapped = np.empty_like(flat)
         _WRAP_IDS[ids.dtype](wrapped, flat, V)
@@ -35,34 +44,11 @@ def as_ids(name, idx, V, wrap=True, rows="rows"):
     return ids
 
 
-def as_native_ids(name, idx, V=2**63 - 1, wrap=True, rows="rows"):
-    ids = _array(name, idx)
-    if ids.size == 0 and not isinstance(idx, np.ndarray):
-        return np.empty(ids.shape, np.int64)  # numpy makes float64 of an empty list
-    if ids.dtype.kind not in "iu":
-        raise TypeError(
-            f"{name}: expected integer ids, got dtype {ids.dtype}; convert with .astype(np.int64)"
-        )
-    if ids.dtype == np.uint64 and ids.size and ids.max() >= V:
-        # Before the cast makes a negative id of it.
-        _bad_id(name, ids, int(np.argmax(ids.reshape(-1) >= V)), V, wrap, rows)
-    dtype = np.int32 if ids.dtype.itemsize < 4 or ids.dtype == np.int32 else np.int64
-    if ids.dtype == dtype and ids.flags.aligned:  # strided: a column of the contexts, say
-        return ids if ids.flags.c_contiguous else np.array(ids, order="C")
-    return np.require(ids, dtype, "CA")
+def as_any_ids(name: str, idx: ArrayLike, ndim: int | None = None) -> NDArray[Any]:
+    """Return `idx` as a C-contiguous int32 or int64 array with `ndim` dimensions (None: any).
 
-
-def _bad_id(name, ids, at, V, wrap, rows):
-    place = at if ids.ndim == 1 else tuple(int(i) for i in np.unravel_index(at, ids.shape))
-    where = f" at position {place}" if ids.ndim else ""
-    cure = f"use ids from {-V if wrap else 0} to {V - 1}" if V else "the table is empty"
-    raise IndexError(
-        f"{name}: id {ids.reshape(-1)[at]}{where} is out of range for {V} {rows}; {cure}"
-    )
-
-
-def as_any_ids(name, idx, ndim=None):
-    """`idx` as a C-contiguous int32 or int64 array, of this rank if given, whatever the ids are."""
+    The ids themselves may be any numbers.
+    """
     ids = as_native_ids(name, idx)
     if ndim is not None and ids.ndim != ndim:
         raise ValueError(
@@ -71,39 +57,44 @@ def as_any_ids(name, idx, ndim=None):
     return ids
 
 
-def check_enough_words(name, corpus, N, T):
-    """Check that a corpus has one block of N rows of T ids and the id after it."""
-    if len(corpus) <= N * T:
-        raise ValueError(
-            f"{name}: expected more than batch_size * time_size = {N * T} ids, "
-            f"got {len(corpus)}; choose a smaller batch_size or time_size"
+def as_native_ids(
+    name: str, idx: ArrayLike, V: int = 2**63 - 1, wrap: bool = True, rows: str = "rows"
+) -> NDArray[Any]:
+    """Return `idx` as a C-contiguous int32 or int64 array, without a check of its range.
+
+    Only ids too large for int64 are refused; `V`, `wrap` and `rows` are for that message.
+    """
+    ids = as_array(name, idx)
+    if ids.size == 0 and not isinstance(idx, np.ndarray):
+        return np.empty(ids.shape, np.int64)  # numpy makes float64 of an empty list
+    if ids.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name}: expected integer ids, got dtype {ids.dtype}; convert with .astype(np.int64)"
         )
+    if ids.dtype == np.uint64 and ids.size and ids.max() >= V:
+        # The cast below would make negative ids of these.
+        _raise_bad_id(name, ids, int(np.argmax(ids.reshape(-1) >= V)), V, wrap, rows)
+    dtype = np.int32 if ids.dtype.itemsize < 4 or ids.dtype == np.int32 else np.int64
+    if ids.dtype == dtype and ids.flags.aligned:  # perhaps strided: a column of the contexts, say
+        return ids if ids.flags.c_contiguous else np.array(ids, order="C")
+    return np.require(ids, dtype, ["C", "A"])
 
 
-def as_contexts_and_target(contexts, target, V, C):
-    """Ids contexts (N, C) in [0, V), and target (N,) of any size; N > 0."""
-    contexts = as_ids("contexts", contexts, V)
-    target = as_any_ids("target", target)
-    if target.ndim != 1 or len(target) == 0:
-        raise ValueError(
-            f"target: expected ids of shape (N,) with N > 0, got {target.shape}; pass one for "
-            "each row of contexts, and leave out empty batches"
-        )
-    check_shape("contexts", contexts, (len(target), C), "2 * window_size ids per target")
-    return contexts, target
+def _raise_bad_id(name: str, ids: NDArray[Any], at: int, V: int, wrap: bool, rows: str) -> NoReturn:
+    """Raise the IndexError for the id at place `at` of the flattened ids."""
+    place = at if ids.ndim == 1 else tuple(int(i) for i in np.unravel_index(at, ids.shape))
+    where = f" at position {place}" if ids.ndim else ""
+    cure = f"use ids from {-V if wrap else 0} to {V - 1}" if V else "the table is empty"
+    raise IndexError(
+        f"{name}: id {ids.reshape(-1)[at]}{where} is out of range for {V} {rows}; {cure}"
+    )
 
 
-def check_row_per_word(name, V, n_words, what):
-    """Check that a table of V rows (`what`) has one for each of the words of the corpus `name`."""
-    if n_words > V:
-        raise ValueError(
-            f"{name}: expected ids below {V}, {what}, got ids up to {n_words - 1}; "
-            f"make it {n_words}, one row per word"
-        )
+# Ids over time -------------------------------------------------------------------------------
 
 
-def as_ids_over_time(name, xs, V):
-    """`xs` as ids (N, T) in [0, V); see `as_ids`."""
+def as_ids_over_time(name: str, xs: ArrayLike, V: int) -> NDArray[Any]:
+    """Return `xs` as ids (N, T) in [0, V); see `as_ids`."""
     ids = as_ids(name, xs, V)
     if ids.ndim != 2:
         raise ValueError(
@@ -113,10 +104,12 @@ def as_ids_over_time(name, xs, V):
     return ids
 
 
-def as_targets_over_time(name, ts, shape, ignore=None):
-    """Right classes of scores (N, T, V) as ids (N * T,) in [0, V), and -1 where they are `ignore`.
+def as_targets_over_time(
+    name: str, ts: ArrayLike, shape: Sequence[int], ignore: int | None = None
+) -> NDArray[Any]:
+    """Return the targets of scores (N, T, V) as ids (N * T,) in [0, V), and -1 for `ignore`.
 
-    They come as ids (N, T) or (N * T,), or as one-hot rows in the shape of the scores.
+    `ts` has ids of shape (N, T) or (N * T,), or one-hot rows in the shape of the scores.
     """
     N, T, V = shape
     ts = np.asarray(ts)
@@ -137,8 +130,47 @@ def as_targets_over_time(name, ts, shape, ignore=None):
     return checked.reshape(-1)
 
 
-def as_one_hot_contexts(name, contexts, V):
-    """Contexts as one-hot vectors (N, 2, V)."""
+# A corpus, contexts and targets --------------------------------------------------------------
+
+
+def check_enough_words(name: str, corpus: Sequence[int] | NDArray[Any], N: int, T: int) -> None:
+    """Check that a corpus has one block of N rows of T ids and the id after it."""
+    if len(corpus) <= N * T:
+        raise ValueError(
+            f"{name}: expected more than batch_size * time_size = {N * T} ids, "
+            f"got {len(corpus)}; choose a smaller batch_size or time_size"
+        )
+
+
+def check_row_per_word(name: str, V: int, n_words: int, what: str) -> None:
+    """Check that a table of V rows has one for each word of the corpus `name`.
+
+    `what` describes V in the message.
+    """
+    if n_words > V:
+        raise ValueError(
+            f"{name}: expected ids below {V}, {what}, got ids up to {n_words - 1}; "
+            f"make it {n_words}, one row per word"
+        )
+
+
+def as_contexts_and_target(
+    contexts: ArrayLike, target: ArrayLike, V: int, C: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return ids contexts (N, C) in [0, V) and target (N,), any numbers; N > 0."""
+    contexts = as_ids("contexts", contexts, V)
+    target = as_any_ids("target", target)
+    if target.ndim != 1 or len(target) == 0:
+        raise ValueError(
+            f"target: expected ids of shape (N,) with N > 0, got {target.shape}; pass one for "
+            "each row of contexts, and leave out empty batches"
+        )
+    check_shape("contexts", contexts, (len(target), C), "2 * window_size ids per target")
+    return contexts, target
+
+
+def as_one_hot_contexts(name: str, contexts: ArrayLike, V: int) -> NDArray[Any]:
+    """Return contexts as an array of one-hot vectors (N, 2, V)."""
     contexts = as_numbers(name, contexts)
     if contexts.ndim != 3 or contexts.shape[1:] != (2, V):
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers as number_types
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,9 @@ def as_int(name: str, value: Any, low: int = 1, high: int | None = None) -> int:
 
 
 def as_whole(name: str, value: Any, low: int = 0, high: int | None = None) -> int:
-    """Return a whole number as an int, also one written as 0.0 or True.
+    """Return a whole number as an int, even if it is written as 0.0 or True.
 
-    Scripts for gensim pass such values.
+    Scripts for gensim pass booleans and whole floats.
     """
     if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
@@ -48,7 +48,7 @@ def as_not_negative(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}; pass 0 or more")
     if not (math.isfinite(value) and float(value) >= 0):
-        raise ValueError(f"{name}: expected 0 or more, got {value}")
+        raise ValueError(f"{name}: expected 0 or more, got {value}; pass e.g. 1.0")
     return float(value)
 
 
@@ -76,7 +76,7 @@ def check_fraction(name: str, value: Any) -> None:
         raise ValueError(f"{name}: expected a number from 0 to 1, got {value!r}; pass e.g. 0.5")
 
 
-def check_one_of(name: str, value: object, choices: Sequence[str]) -> None:
+def check_one_of(name: str, value: object, choices: Collection[str]) -> None:
     """Check that a value is one of the choices."""
     if value not in choices:
         expected = " or ".join(repr(choice) for choice in choices)
@@ -84,7 +84,7 @@ def check_one_of(name: str, value: object, choices: Sequence[str]) -> None:
 
 
 def check_generator(name: str, rng: object) -> None:
-    """Check that `rng` is None, for numpy's global stream, or one of numpy's generators."""
+    """Check that `rng` is None, which means numpy's global stream, or one of numpy's generators."""
     if rng is not None and not isinstance(rng, (np.random.Generator, np.random.RandomState)):
         raise TypeError(
             f"{name}: expected None or a numpy.random.Generator, got {type(rng).__name__}; "

@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastw2v._checks.arrays import FLOATS, as_numbers, check_bias, check_shape, check_weights
 from fastw2v._checks.ids import as_native_ids
 
+# Objects and lists ---------------------------------------------------------------------------
 
-def check_text(name, value):
-    """`value`, if it is a str."""
+
+def check_text(name: str, value: object) -> None:
+    """Check that a value is a str."""
     if not isinstance(value, str):
         raise TypeError(f"{name}: expected str, got {type(value).__name__}; decode or join it")
 
 
-def check_params_and_grads(params, grads):
-    """Check two lists, or other sequences, of equal length."""
-    n = [_length(name, arrays) for name, arrays in (("params", params), ("grads", grads))]
-    if n[0] != n[1]:
+def check_iterable(name: str, things: object, what: str) -> None:
+    """Check that `things` can be iterated over; `what` describes its items in the message."""
+    if not hasattr(things, "__iter__"):
+        raise TypeError(
+            f"{name}: expected {what}, got {type(things).__name__}; pass a list of them"
+        )
+
+
+def check_methods(name: str, thing: object, wanted: Sequence[str]) -> None:
+    """Check that an object has all the wanted methods."""
+    missing = [method for method in wanted if not callable(getattr(thing, method, None))]
+    if missing:
+        raise TypeError(
+            f"{name}: expected an object with {' and '.join(wanted)}, got "
+            f"{type(thing).__name__} without {missing[0]}; write that method"
+        )
+
+
+def check_params_and_grads(params: object, grads: object) -> None:
+    """Check that parameters and gradients are two lists, or other sequences, of equal length."""
+    n_params, n_grads = _length("params", params), _length("grads", grads)
+    if n_params != n_grads:
         raise ValueError(
-            f"grads: expected {n[0]} arrays, one per parameter, got {n[1]}; "
+            f"grads: expected {n_params} arrays, one per parameter, got {n_grads}; "
             "pass both lists of the same layers"
         )
 
 
-def _length(name, arrays):
+def check_array_list(name: str, arrays: object) -> None:
+    """Check that `arrays` is a list, or another sequence; its items may be anything."""
+    _length(name, arrays)
+
+
+def _length(name: str, arrays: Any) -> int:
+    """Return the number of arrays in a sequence; refuse anything else, a single array included."""
     try:
         iter(arrays)
         return len(arrays)
@@ -35,31 +65,11 @@ def _length(name, arrays):
         ) from None
 
 
-def check_array_list(name, arrays):
-    """Check a list, or another sequence, of whatever."""
-    _length(name, arrays)
+# Recurrent layers ----------------------------------------------------------------------------
 
 
-def check_methods(name, thing, wanted):
-    """Check that an object has these methods, as a trainer is about to call them."""
-    missing = [method for method in wanted if not callable(getattr(thing, method, None))]
-    if missing:
-        raise TypeError(
-            f"{name}: expected an object with {' and '.join(wanted)}, got "
-            f"{type(thing).__name__} without {missing[0]}; write that method"
-        )
-
-
-def check_iterable(name, things, what):
-    """Check that there is something to go through: `what` says what it gives."""
-    if not hasattr(things, "__iter__"):
-        raise TypeError(
-            f"{name}: expected {what}, got {type(things).__name__}; pass a list of them"
-        )
-
-
-def as_sequence_dtype(name, dtype):
-    """The dtype of sequences, float32 or float64; None, the book's, is float32."""
+def as_sequence_dtype(name: str, dtype: DTypeLike | None) -> np.dtype[Any]:
+    """Return the dtype of sequences, float32 or float64; None is float32, as in the book."""
     try:
         return FLOATS[FLOATS.index(np.dtype(np.float32 if dtype is None else dtype))]
     except (TypeError, ValueError):
@@ -68,8 +78,13 @@ def as_sequence_dtype(name, dtype):
         ) from None
 
 
-def as_recurrent_sizes(Wx, Wh, b, n_gates):
-    """(D, H) of the weights of a cell: Wx (D, n * H), Wh (H, n * H), b (n * H,) for n gates."""
+def as_recurrent_sizes(
+    Wx: NDArray[Any], Wh: NDArray[Any], b: NDArray[Any], n_gates: int
+) -> tuple[int, int]:
+    """Return (D, H) of the weights of a cell with n gates.
+
+    Wx is (D, n * H), Wh (H, n * H) and b (n * H,).
+    """
     check_weights("Wx", Wx, 2)
     check_weights("Wh", Wh, 2)
     D, H = Wx.shape[0], Wh.shape[0]
@@ -87,8 +102,8 @@ def as_recurrent_sizes(Wx, Wh, b, n_gates):
     return D, H
 
 
-def as_sequence(name, xs, Wx):
-    """`xs` as an ndarray (N, T, D) that fits Wx (D, ...)."""
+def as_sequence(name: str, xs: ArrayLike, Wx: NDArray[Any]) -> NDArray[Any]:
+    """Return `xs` as an ndarray (N, T, D) that fits Wx (D, ...)."""
     xs = as_numbers(name, xs)
     D = Wx.shape[0]
     if xs.ndim != 3 or xs.shape[2] != D:
@@ -99,29 +114,8 @@ def as_sequence(name, xs, Wx):
     return xs
 
 
-def as_state(name, h, N, H):
-    """`h` as an ndarray (N, H): what a step or a sequence starts from."""
-    h = as_numbers(name, h)
-    if h.shape != (N, H):
-        raise ValueError(
-            f"{name}: expected a state of shape (N, H) = ({N}, {H}), one row per row of the input, "
-            f"got {h.shape}; call reset_state() before a batch of another size, or set_state() "
-            "with one of this shape"
-        )
-    return h
-
-
-def as_state_gradient(name, dh, N, H):
-    """`dh` as an ndarray (N, H), or None: the gradient that arrives at a last state."""
-    if dh is None:
-        return None
-    dh = as_numbers(name, dh)
-    check_shape(name, dh, (N, H), "N and H of the last state")
-    return dh
-
-
-def as_row_lengths(name, given, N, T):
-    """How many of the T steps each of the N rows has, (N,) int64; None stands for all T."""
+def as_row_lengths(name: str, given: ArrayLike | None, N: int, T: int) -> NDArray[np.int64] | None:
+    """Return the number of steps of each of N rows as (N,) int64, from 0 to T; None means all T."""
     if given is None:
         return None
     found = as_native_ids(name, given)
@@ -139,8 +133,29 @@ def as_row_lengths(name, given, N, T):
     return found.astype(np.int64, copy=False)
 
 
-def check_trained_forward(layer, value):
-    """Check that forward has run with train=True: `value` is what it keeps for backward."""
+def as_state(name: str, h: ArrayLike, N: int, H: int) -> NDArray[Any]:
+    """Return the first state of a step or a sequence as an ndarray (N, H)."""
+    h = as_numbers(name, h)
+    if h.shape != (N, H):
+        raise ValueError(
+            f"{name}: expected a state of shape (N, H) = ({N}, {H}), one row per row of the input, "
+            f"got {h.shape}; call reset_state() before a batch of another size, or set_state() "
+            "with one of this shape"
+        )
+    return h
+
+
+def as_state_gradient(name: str, dh: ArrayLike | None, N: int, H: int) -> NDArray[Any] | None:
+    """Return the gradient that arrives at a last state as an ndarray (N, H); None stays None."""
+    if dh is None:
+        return None
+    dh = as_numbers(name, dh)
+    check_shape(name, dh, (N, H), "N and H of the last state")
+    return dh
+
+
+def check_trained_forward(layer: object, value: object) -> None:
+    """Check that forward has run with train=True: `value`, kept for backward, is not None."""
     if value is None:
         raise RuntimeError(
             f"{type(layer).__name__}.backward: nothing to go back through; call forward first, "
@@ -148,8 +163,11 @@ def check_trained_forward(layer, value):
         )
 
 
-def as_attended(name, hs, least=1):
-    """`hs` as an ndarray (N, T, H) of at least so many steps."""
+# Attention -----------------------------------------------------------------------------------
+
+
+def as_attended(name: str, hs: ArrayLike, least: int = 1) -> NDArray[Any]:
+    """Return states as an ndarray (N, T, H) of at least `least` steps."""
     hs = as_numbers(name, hs)
     if hs.ndim != 3 or hs.shape[1] < least:
         more = f" with T of at least {least}" if least else ""

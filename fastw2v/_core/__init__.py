@@ -1,1 +1,1 @@
-"""Threads, random keys, products, scratch memory: services that know no layer, file or text."""
+"""Services that know no layer, file or text: threads, random keys, products, scratch memory."""

@@ -1,4 +1,4 @@
-"""What was installed and what of it is in use."""
+"""A description of the installation and of the parts of it that are in use."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fastw2v._version import __version__
 
 
 def build_info() -> dict[str, Any]:
-    """Return a dict: version, compiler, levels, OpenMP, pool, threads, Python, numpy.
+    """Return a dict of version, compiler, levels, OpenMP, pool, threads, Python and numpy.
 
-    ``isa`` is the level in use, ``levels`` are those built, ``cpu_level`` is the best that this CPU
-    runs, and ``unbuilt_level`` is that one if it was not built, else None. An installation from
-    source gains it when it is repeated with ``FASTW2V_LEVELS`` set to it.
+    ``isa`` is the instruction-set level in use, ``levels`` are those built, and ``cpu_level`` is
+    the best that this CPU runs. ``unbuilt_level`` is ``cpu_level`` if that level was not built,
+    else None. To build it, install from source with ``FASTW2V_LEVELS`` set to it.
 
     >>> import fastw2v
     >>> sorted(fastw2v.build_info())        # doctest: +NORMALIZE_WHITESPACE

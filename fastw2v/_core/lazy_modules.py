@@ -1,14 +1,18 @@
-"""Modules as attributes of their package (PEP 562), imported when somebody asks for one."""
+"""Modules as attributes of their package (PEP 562), each imported at its first use."""
+
+from __future__ import annotations
 
 import sys
+from types import ModuleType
 
 __all__ = ["submodule", "submodules"]
 
-# Import machinery is imported in the functions: it would take most of the time of this package.
+# The import machinery is imported in the functions: at module level it would take most of the time
+# that importing this package takes.
 
 
-def submodule(package, name):
-    """The public module `name` of a package, for its `__getattr__`."""
+def submodule(package: str, name: str) -> ModuleType:
+    """Import and return the public module `name` of a package, for the package's `__getattr__`."""
     from importlib.util import find_spec
 
     fullname = f"{package}.{name}"
@@ -18,8 +22,8 @@ def submodule(package, name):
     return sys.modules[fullname]
 
 
-def submodules(package):
-    """The names of all public modules of a package, for its `__dir__`."""
+def submodules(package: str) -> list[str]:
+    """Return the names of all public modules of a package, for the package's `__dir__`."""
     from pkgutil import iter_modules
 
     names = (module.name for module in iter_modules(sys.modules[package].__path__))

@@ -1,11 +1,16 @@
 """Matrix products of all layers: one entry, the compiled kernel where it is the fastest.
 
-float32 runs on our own kernel wherever it has wide vectors with fused multiply-adds; then the
-result has the same bits for any number of threads, and no BLAS keeps threads of its own waiting
-beside ours. Everything else is numpy's.
+float32 runs on the package's own kernel wherever it has wide vectors with fused multiply-adds. The
+result is then bit-identical for any number of threads, and no BLAS keeps threads of its own
+waiting beside those of the package. Everything else is numpy's.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from fastw2v._core import threads
 from fastw2v._kernels import _gemm, specialise
@@ -19,40 +24,66 @@ _SUMS = specialise(_gemm.column_sums)
 _OWN = _gemm.fused()
 _NS = 0.02  # serial nanoseconds per multiply-add; see `threads.parts`
 _OUT_NS = 0.3  # and per element of the result
-_SUM_NS = 0.1  # per element of what is added up
-_LONGEST_NS = 2e8  # of a call, serially: between two calls Ctrl-C gets its turn
-_LARGEST = 1 << 26  # bytes of its result, for which the system may have to find memory
+_SUM_NS = 0.1  # per element of a sum
+_LONGEST_NS = 2e8  # serial nanoseconds of one call: between two calls Ctrl-C gets its turn
+_LARGEST = 1 << 26  # bytes of the result of one call, for which the system may have to find memory
 _FEWEST_ROWS = 64  # of a call that is one of several
 
 
-def product(a, b, out=None, *, accumulate=False, bias=None):
-    """a (M, K) @ b (K, N) [+ bias (N,)], dtypes promoted as numpy does.
+def product(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    out: NDArray[Any] | None = None,
+    *,
+    accumulate: bool = False,
+    bias: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Return a (M, K) @ b (K, N) [+ bias (N,)], dtypes promoted as numpy does.
 
-    Written into `out`, in its dtype, if given, or with `accumulate` added to it. The shapes have
-    been checked; strides may be any, and `out` may overlap a, b and bias.
+    The result is written into `out`, in its dtype, if given, or added to it with `accumulate`. The
+    caller has checked the shapes; strides may be any, and `out` may overlap a, b and bias.
 
     >>> import numpy as np
     >>> from fastw2v._core.products import product
     >>> product(np.array([[1, 2]]), np.array([[3], [4]]), bias=np.array([0.5]))
     array([[11.5]])
     """
-    if _OWN and a.dtype == _FLOAT32 and b.dtype == _FLOAT32:
-        fits = bias is None or bias.dtype == _FLOAT32
-        if fits and a.flags.aligned and b.flags.aligned:
-            if out is None:
-                out = np.empty((a.shape[0], b.shape[1]), _FLOAT32)
-                return _multiply(a, b, out, accumulate, bias)
-            if _is_target(out, a, b, bias):
-                if _has_rows(out):
-                    return _multiply(a, b, out, accumulate, bias)
-                if bias is None and _has_rows(out.T):
-                    _multiply(b.T, a.T, out.T, accumulate, None)
-                    return out
-    return _numpys(a, b, out, accumulate, bias)
+    if not (_OWN and a.dtype == _FLOAT32 and b.dtype == _FLOAT32):
+        return _numpys(a, b, out, accumulate, bias)
+    if not (a.flags.aligned and b.flags.aligned and (bias is None or bias.dtype == _FLOAT32)):
+        return _numpys(a, b, out, accumulate, bias)
+
+    # The kernel writes contiguous rows: those of `out`, or of its transpose.
+    target: NDArray[Any] | None
+    if out is None:
+        target = out = np.empty((a.shape[0], b.shape[1]), _FLOAT32)
+    else:
+        target = _kernel_target(out, a, b, bias)
+        if target is None:
+            return _numpys(a, b, out, accumulate, bias)
+        if target is not out:
+            a, b = b.T, a.T
+    if bias is not None and not (bias.flags.c_contiguous and bias.flags.aligned):
+        bias = bias.copy()
+
+    # A long product is done some rows after the other.
+    M, N = target.shape
+    ns = M * N * (a.shape[1] * _NS + _OUT_NS)
+    pieces = min(int(max(ns / _LONGEST_NS, out.nbytes / _LARGEST)), M // _FEWEST_ROWS)
+    if pieces < 2:
+        _RUN(target, a, b, bias, accumulate, threads.parts(ns))
+        return out
+    n_parts = threads.parts(ns / pieces)
+    for k in range(pieces):
+        rows = slice(M * k // pieces, M * (k + 1) // pieces)
+        _RUN(target[rows], a[rows], b, bias, accumulate, n_parts)
+    return out
 
 
-def batched_product(a, b, onto=None):
-    """a (N, M, K) @ b (N, K, L), a product for each n; added to `onto` (N, M, L) if given.
+def batched_product(
+    a: NDArray[Any], b: NDArray[Any], onto: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Return a (N, M, K) @ b (N, K, L), a product for each n; added to `onto` (N, M, L) if given.
 
     >>> import numpy as np
     >>> from fastw2v._core.products import batched_product
@@ -68,15 +99,15 @@ def batched_product(a, b, onto=None):
             n_parts = threads.parts(out.size * (a.shape[2] * _NS + _OUT_NS))
             _RUN_BATCH(out, a, b, onto is not None, min(n_parts, max(len(out), 1)))
             return out
-    out = _matmul(a, b)
+    result = _matmul(a, b)
     if onto is None:
-        return out
-    onto += out
+        return result
+    onto += result
     return onto
 
 
-def column_sums(a):
-    """The sums over the rows of a (M, N), added in double: (N,) in a's dtype if that is a float.
+def column_sums(a: NDArray[Any]) -> NDArray[Any]:
+    """Return the sums over the rows of a (M, N), added in double: (N,) in a's dtype if a float.
 
     >>> import numpy as np
     >>> from fastw2v._core.products import column_sums
@@ -93,25 +124,15 @@ def column_sums(a):
     return out
 
 
-def _multiply(a, b, out, accumulate, bias):
-    if bias is not None and not (bias.flags.c_contiguous and bias.flags.aligned):
-        bias = bias.copy()
-    M, N = out.shape
-    ns = M * N * (a.shape[1] * _NS + _OUT_NS)
-    pieces = min(int(max(ns / _LONGEST_NS, out.nbytes / _LARGEST)), M // _FEWEST_ROWS)
-    if pieces < 2:
-        _RUN(out, a, b, bias, accumulate, threads.parts(ns))
-        return out
-    n_parts = threads.parts(ns / pieces)
-    for k in range(pieces):
-        rows = slice(M * k // pieces, M * (k + 1) // pieces)
-        _RUN(out[rows], a[rows], b, bias, accumulate, n_parts)
-    return out
+def _kernel_target(
+    out: NDArray[Any], a: NDArray[Any], b: NDArray[Any], bias: NDArray[Any] | None
+) -> NDArray[Any] | None:
+    """Return `out` or its transpose, whichever has contiguous rows, if a kernel may write to it.
 
-
-def _is_target(out, a, b, bias):
-    """Whether a kernel may write into it: float32, not behind a subclass's back, no overlap."""
-    return (
+    That takes float32, no subclass that watches its writes, and no overlap with a, b and bias. A
+    bias is added along rows, so that it rules out the transpose.
+    """
+    if not (
         type(out) is np.ndarray
         and out.dtype == _FLOAT32
         and out.flags.aligned
@@ -119,24 +140,35 @@ def _is_target(out, a, b, bias):
         and not np.may_share_memory(out, a)
         and not np.may_share_memory(out, b)
         and (bias is None or not np.may_share_memory(out, bias))
-    )
+    ):
+        return None
+    if _has_rows(out):
+        return out
+    return out.T if bias is None and _has_rows(out.T) else None
 
 
-def _has_rows(x):
-    """Whether its rows are contiguous, and each starts after the one before."""
+def _has_rows(x: NDArray[Any]) -> bool:
+    """Return whether the rows of x are contiguous and do not overlap."""
     return (x.shape[1] < 2 or x.strides[1] == x.itemsize) and (
         x.shape[0] < 2 or abs(x.strides[0]) >= x.shape[1] * x.itemsize
     )
 
 
-def _numpys(a, b, out, accumulate, bias):
+def _numpys(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    out: NDArray[Any] | None,
+    accumulate: bool,
+    bias: NDArray[Any] | None,
+) -> NDArray[Any]:
+    """Return the same as `product`, computed by numpy."""
     if out is None:
         out = _matmul(a, b)
         if bias is None:
             return out
         return np.add(out, bias, out=out if np.result_type(out, bias) == out.dtype else None)
     dtype = a.dtype if a.dtype == b.dtype else np.result_type(a, b)
-    if dtype.kind in "biu":  # sums of small integers would wrap round before they get there
+    if dtype.kind in "biu":  # sums of small integers would overflow before they reach `out`
         dtype = np.result_type(dtype, out)
         a = a.astype(dtype)
     added = bias is None or (bias.dtype == dtype and not np.may_share_memory(out, bias))
@@ -150,8 +182,12 @@ def _numpys(a, b, out, accumulate, bias):
     return out
 
 
-def _matmul(a, b, out=None):
-    # OpenBLAS's small products for AVX-512 compute in lanes that nobody reads, too, and what lies
-    # there by chance raises the flag of an invalid operation: numpy would warn of finite numbers.
+def _matmul(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return np.matmul(a, b) without its warnings of invalid operations.
+
+    OpenBLAS's small products for AVX-512 also compute in lanes that hold no part of a or b. The
+    numbers left there may raise the flag of an invalid operation, and numpy would then warn
+    although all inputs are finite.
+    """
     with np.errstate(invalid="ignore"):
         return np.matmul(a, b, out=out)

@@ -1,16 +1,19 @@
-"""Random keys for the kernels. A kernel never sees a generator, only one 64-bit integer a call."""
+"""Random keys for the kernels: a kernel gets one 64-bit integer per call, and no generator."""
+
+from __future__ import annotations
 
 import numpy as np
 
 
-def key(rng=None):
+def key(rng: np.random.Generator | np.random.RandomState | int | None = None) -> int:
     """Draw one 64-bit key.
 
-    rng: None takes numpy's global stream, so `np.random.seed` rules; a `numpy.random.Generator`
-    or `RandomState` gives its own; an int is used as it is (the same key each call).
+    None draws from numpy's global stream, so that `np.random.seed` determines it; a
+    `numpy.random.Generator` or `RandomState` draws from its own. An int is used as it is, the same
+    key for each call. TypeError for anything else.
     """
     if rng is None:
-        bits = np.random.get_bit_generator()
+        bits = np.random.get_bit_generator()  # type: ignore[attr-defined]
     elif isinstance(rng, np.random.Generator):
         bits = rng.bit_generator
     elif isinstance(rng, np.random.RandomState):

@@ -1,6 +1,10 @@
-"""An error leaves layers as they were, also when it comes after some of them have run."""
+"""Rollback of layers: an error leaves them as they were, even if some of them have already run."""
+
+from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -8,12 +12,12 @@ __all__ = ["unchanged_on_error"]
 
 
 @contextlib.contextmanager
-def unchanged_on_error(*layers):
-    """If the block raises, give layers, and the layers they hold, the attributes they had before.
+def unchanged_on_error(*layers: Any) -> Iterator[None]:
+    """Restore the attributes of layers, and of the layers they hold, if the block raises.
 
     Arrays are not copied: forward binds new ones and writes into none.
     """
-    before = {}
+    before: dict[int, tuple[Any, dict[str, Any]]] = {}
     _remember(layers, before)
     try:
         yield
@@ -24,7 +28,8 @@ def unchanged_on_error(*layers):
         raise
 
 
-def _remember(thing, before):
+def _remember(thing: Any, before: dict[int, tuple[Any, dict[str, Any]]]) -> None:
+    """Add to `before` the attributes of each layer that `thing` is or holds, by the layer's id."""
     if isinstance(thing, (list, tuple)):
         if not (thing and isinstance(thing[0], (int, np.integer))):  # ids, not layers
             for item in thing:

@@ -1,8 +1,12 @@
-"""Memory that a layer keeps for itself from call to call."""
+"""Memory that a layer keeps from call to call."""
+
+from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 __all__ = ["Scratch"]
 
@@ -10,9 +14,9 @@ _LINE = 64  # bytes; vectors and packed panels start at a cache line
 
 
 class Scratch:
-    """Arrays by name, at a cache line, not set to anything; each grows when a call needs more.
+    """Uninitialised arrays by name, each aligned to a cache line and grown when a call needs more.
 
-    Nothing of it is ever handed to a user. Copies and pickles of the layer get an empty one.
+    No array of it is ever given to a user. Copies and pickles of the layer get an empty Scratch.
 
     >>> scratch = Scratch()
     >>> a = scratch.take("gates", (3, 4), np.float32)
@@ -20,11 +24,11 @@ class Scratch:
     True
     """
 
-    def __init__(self):
-        self._blocks = {}
+    def __init__(self) -> None:
+        self._blocks: dict[str, NDArray[np.uint8]] = {}
 
-    def take(self, name, shape, dtype):
-        """An array of that shape; it shares its memory with what the name gave before."""
+    def take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return an array of this shape, in the memory that the name had before if it is enough."""
         dtype = np.dtype(dtype)
         n_bytes = math.prod(shape) * dtype.itemsize
         block = self._blocks.get(name)
@@ -34,8 +38,8 @@ class Scratch:
             block = self._blocks[name] = raw[start : start + n_bytes]
         return block[:n_bytes].view(dtype).reshape(shape)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[Scratch], tuple[()]]:
         return Scratch, ()
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Scratch:
         return Scratch()

@@ -1,7 +1,7 @@
-"""How many threads a kernel may use: the one place where that is decided.
+"""The number of threads that kernels use, decided here and nowhere else.
 
-`set_num_threads`, else FASTW2V_NUM_THREADS, else OMP_NUM_THREADS, else the CPUs this process may
-use (affinity and container quota). Results never depend on the number: see `parts`.
+The number is that of `set_num_threads`, else FASTW2V_NUM_THREADS, else OMP_NUM_THREADS, else the
+number of CPUs that this process may use (affinity and container quota). Results never depend on it.
 """
 
 from __future__ import annotations
@@ -10,23 +10,22 @@ import math
 import os
 import warnings
 from pathlib import Path
-from typing import Any
 
 from fastw2v._kernels import _cpu
 
-# Nanoseconds. A helper of our own pool is awake between the kernels of a training step, and the
-# caller does what it does not come for; OpenMP's threads are waited for. Measured on a CBOW step
-# with two threads: 0.82 ms with 50,000 and 0.67 ms with 10,000.
+# Nanoseconds. A helper thread of the package's own pool is awake between the kernels of a training
+# step, and the caller does the parts that no helper takes; OpenMP's threads have to be waited for.
+# A CBOW step with two threads was measured at 0.82 ms with 50,000 and at 0.67 ms with 10,000.
 _DEFAULT_SERIAL_BELOW = 10_000 if _cpu.own_pool() else 50_000
 
-_num_threads = None  # None: not asked for yet
-_serial_below = _DEFAULT_SERIAL_BELOW
+_num_threads: int | None = None  # None: not determined yet
+_serial_below: float = _DEFAULT_SERIAL_BELOW
 _used_pool = False  # whether any kernel call of this process was cut into parts
 _pool_lost = False  # True in a forked child whose parent had used the pool
 
 
 def get_num_threads() -> int:
-    """Number of threads that kernels use.
+    """Return the number of threads that kernels use.
 
     >>> import fastw2v
     >>> fastw2v.get_num_threads() >= 1
@@ -39,12 +38,14 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n: int) -> None:
-    """Let kernels use `n` threads (at least 1) from now on, in the whole process.
+    """Let kernels use `n` threads (1 to 1024) from now on, in the whole process.
 
-    The results are the same bits for every n. Threads that a smaller n has no use for come to an
-    end. A forked child starts with one thread. Where the threads are OpenMP's
-    (`build_info()["pool"]`), it stays at one if its parent had used several, because OpenMP cannot
-    start again there: a RuntimeWarning says so.
+    Results are bit-identical for every n. Threads that a smaller n leaves without work end. A
+    forked child starts with one thread. It keeps that one if the threads are OpenMP's
+    (`build_info()["pool"]`) and its parent had used several, because OpenMP cannot start threads
+    again there; a RuntimeWarning says so.
+
+    TypeError if `n` is not a whole number, ValueError if it is out of range.
 
     >>> import fastw2v
     >>> before = fastw2v.get_num_threads()
@@ -72,11 +73,11 @@ def set_num_threads(n: int) -> None:
     _cpu.keep_threads(n)
 
 
-def serial_below(ns: Any = None) -> Any:
+def serial_below(ns: float | None = None) -> float:
     """Set the estimated work in nanoseconds below which a call stays on one thread.
 
-    None restores the default; 0 cuts every call into parts (tests do that). Returns the value
-    that was in force.
+    None restores the default; 0 cuts every call into parts, as tests do. Returns the previous
+    value.
     """
     global _serial_below
     before = _serial_below
@@ -84,8 +85,8 @@ def serial_below(ns: Any = None) -> Any:
     return before
 
 
-def parts(ns: Any) -> Any:
-    """Into how many parts to cut a call of about `ns` nanoseconds of serial work."""
+def parts(ns: float) -> int:
+    """Return the number of parts for a call of about `ns` nanoseconds of serial work."""
     global _used_pool
     if ns < _serial_below:
         return 1
@@ -95,10 +96,10 @@ def parts(ns: Any) -> Any:
     return n
 
 
-def claim(n: int) -> Any:
-    """The parts to cut a long job into when somebody asked for `n` threads by an argument.
+def claim(n: int) -> int:
+    """Return the number of parts for a long job whose caller asked for `n` threads by an argument.
 
-    One where OpenMP cannot start threads again (see `set_num_threads`).
+    It is 1 where OpenMP cannot start threads again; see `set_num_threads`.
     """
     global _used_pool
     if n > 1 and _pool_lost:
@@ -108,7 +109,8 @@ def claim(n: int) -> Any:
     return n
 
 
-def _from_environment():
+def _from_environment() -> int | None:
+    """Return the number of threads from the environment, or None; ignore a bad OMP_NUM_THREADS."""
     for name in ("FASTW2V_NUM_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(name, "").split(",")[0].strip()
         if not text:
@@ -120,7 +122,8 @@ def _from_environment():
     return None
 
 
-def _usable_cpus():
+def _usable_cpus() -> int:
+    """Return the number of CPUs that affinity and container quota allow, at least 1."""
     if hasattr(os, "process_cpu_count"):  # Python 3.13
         cpus = os.process_cpu_count() or 1
     elif hasattr(os, "sched_getaffinity"):
@@ -131,8 +134,8 @@ def _usable_cpus():
     return max(1, min(cpus, math.ceil(quota))) if quota else cpus
 
 
-def _cgroup_quota(root="/sys/fs/cgroup"):
-    """CPUs a container may use, or None. Version 2 of the interface first, then version 1."""
+def _cgroup_quota(root: str | Path = "/sys/fs/cgroup") -> float | None:
+    """Return the CPUs a container may use, or None; try version 2 of cgroups, then version 1."""
     try:
         limit, period = Path(root, "cpu.max").read_text().split()
     except (OSError, ValueError):
@@ -148,9 +151,9 @@ def _cgroup_quota(root="/sys/fs/cgroup"):
     return share if share > 0 else None
 
 
-def _after_fork():
-    # The child has only the forking thread; a team of threads started by OpenMP before the fork
-    # is gone, and waiting for it would never end. Our own pool starts anew.
+def _after_fork() -> None:
+    # The child has only the forking thread. OpenMP would wait forever for threads that it started
+    # before the fork; the package's own pool starts new ones.
     global _num_threads, _pool_lost
     _num_threads = 1
     _pool_lost = _pool_lost or bool(_used_pool and _cpu.openmp() and not _cpu.own_pool())

@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, whatever happens in between."""
+"""Atomic replacement: a file has its old content or its new content, never a part of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 
 def check_writable(name: str | os.PathLike[str]) -> None:
-    """Raise OSError if `replacing(name)` could not work; for jobs that save at their end."""
+    """Raise OSError if `replacing(name)` would fail; for jobs that save only at their end."""
     folder = os.path.dirname(os.path.realpath(name))
     if os.path.isdir(name):
         raise IsADirectoryError(f"{name}: is a folder; give the name of a file")
@@ -24,11 +24,11 @@ def check_writable(name: str | os.PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def replacing(name: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A binary stream whose content becomes the file `name` when the block ends without error.
+    """Open a binary stream whose content becomes the file `name` if the block ends without error.
 
-    Written to a temporary file in the same folder, flushed to the disk, then renamed: killed at
-    any byte, the file `name` is what it was before. An existing file keeps its mode; a link
-    keeps pointing to the file that is replaced.
+    The stream writes a temporary file in the same folder, which is flushed to the disk and then
+    renamed. A process killed at any byte leaves the file `name` unchanged. An existing file keeps
+    its mode; a link keeps pointing to the file that is replaced.
     """
     check_writable(name)
     if _is_special(name):
@@ -54,12 +54,12 @@ def replacing(name: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def _is_special(name: str | os.PathLike[str]) -> bool:
-    """A device or a pipe, which no file may replace."""
+    """Tell whether a name is that of a device or a pipe, which a file must not replace."""
     return os.path.exists(name) and not os.path.isfile(name)
 
 
 def _sync_folder(folder: str) -> None:
-    """Make the rename itself durable, where folders can be opened (not on Windows)."""
+    """Make the rename itself durable; Windows cannot open folders, and needs no call."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -1,10 +1,10 @@
-"""Reads the pickles that the book's scripts write, and runs nothing that a file may hold.
+"""A reader of the pickles that the book's scripts write, which runs no code of a file.
 
-The pickle module would carry out whatever a file says. Here its opcodes (listed by pickletools)
-drive a small machine that knows lists, dicts, tuples, text, bytes, numbers and numpy arrays of
-numbers. The few names a file may mention are looked up in a table by exact module and name and
-stand for functions of this module: nothing is imported, no attribute is read, and no allocation
-is made on the word of a file, so that memory stays proportional to the file's size.
+The pickle module would execute any call that a file asks for. Here its opcodes (listed by
+pickletools) drive a small machine that knows lists, dicts, tuples, text, bytes, numbers and numpy
+arrays of numbers. The few names that a file may mention are keys of a table of functions of this
+module, by exact module and name. Nothing is imported and no attribute is read. No size is believed
+before the bytes are there, so memory stays proportional to the size of the file.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 _DTYPES = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}
-_KEYS = (str, int, np.integer)  # what hashes without recursion
+_KEYS = (str, int, np.integer)  # types that hash without recursion
 _MOST_DIMENSIONS = 32
-_HIGHEST_STACK = 1_000_000  # picklers empty it every thousand items
-_MOST_OPEN = 100  # lists, dicts and tuples begun and not ended
+_HIGHEST_STACK = 1_000_000  # picklers empty the stack every thousand items
+_MOST_OPEN = 100  # lists, dicts and tuples that have begun and not ended
 
 
 class BookFileError(pickle.UnpicklingError, ValueError):
@@ -30,12 +30,12 @@ class BookFileError(pickle.UnpicklingError, ValueError):
 
 
 def load_book_pickle(path: str | os.PathLike[str]) -> Any:
-    """The content of a pickle made of lists, dicts, tuples, str, bytes, numbers and float arrays.
+    """Read a pickle made of lists, dicts, tuples, str, bytes, numbers and arrays of numbers.
 
-    path: what `save_params` or ch04's train.py wrote (pickle protocols 2 to 5).
-    Arrays are fresh and writable, of the dtype and memory order saved, in native byte order.
+    path: a file that `save_params` or ch04's train.py wrote (pickle protocols 2 to 5).
+    Arrays are new and writable; they have the dtype and memory order saved, and native byte order.
     OSError for a file that cannot be read, BookFileError (a ValueError and an UnpicklingError)
-    for anything else in it; code in the file is never run.
+    for a file with any other content. Code in the file is never run.
 
     >>> import pickle, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -55,20 +55,20 @@ def load_book_pickle(path: str | os.PathLike[str]) -> Any:
         reason = str(error) or type(error).__name__
         raise BookFileError(
             f"{os.fspath(path)}: expected a pickle of arrays as save_params writes it, "
-            f"got one that stops making sense at byte {machine.at} ({reason}); "
+            f"got one that could not be parsed past byte {machine.at} ({reason}); "
             "nothing of it was run. Save it again with save_params"
         ) from error
 
 
 class _Name:
-    """A name of the allow-list, as it stands on the machine's stack."""
+    """A name of the allow-list on the machine's stack; `call` is its function, if it has one."""
 
     def __init__(self, call=None):
         self.call = call
 
 
 class _Dtype:
-    """numpy.dtype('f2', False, True), and the byte order that follows."""
+    """A dtype that the file builds: numpy.dtype('f2', False, True), then its byte order."""
 
     def __init__(self, machine, code, align=False, copy=True):
         if type(code) is not str or code not in _DTYPES:
@@ -92,7 +92,7 @@ def _dtype_of(thing):
 
 
 def _check_shape(shape, dtype, n_bytes):
-    """Python's integers do not overflow, so a shape that fits the bytes is a shape that fits."""
+    """Check that a shape needs exactly n_bytes; Python's integers do not overflow."""
     if type(shape) is not tuple or len(shape) > _MOST_DIMENSIONS:
         raise ValueError("an array without a shape")
     if any(type(n) is not int or n < 0 for n in shape):
@@ -102,7 +102,7 @@ def _check_shape(shape, dtype, n_bytes):
 
 
 def _reconstruct(machine, kind, shape, code):
-    """An empty array; the BUILD opcode that follows gives it shape and content."""
+    """Make an empty array; the BUILD opcode that follows gives it shape and content."""
     if kind is not _NDARRAY or shape != (0,) or code not in (b"b", "b"):
         raise ValueError("an array of another kind")
     array = np.empty(0, np.int8)
@@ -119,7 +119,7 @@ def _fill(machine, array, state):
     dtype = _dtype_of(dtype)
     _check_shape(shape, dtype, len(raw))
     machine.spend(len(raw))
-    # numpy may keep large bytes as the array's memory: give it a copy that nobody else holds.
+    # numpy may keep large bytes as the array's memory, so it gets a copy without other references.
     array.__setstate__((1, shape, dtype, bool(is_fortran), bytes(bytearray(raw))))
 
 
@@ -129,7 +129,7 @@ def _frombuffer(machine, raw, dtype, shape, order, axes=None):
     dtype = _dtype_of(dtype)
     _check_shape(shape, dtype, len(raw))
     machine.spend(len(raw))
-    native = dtype.newbyteorder("=")  # what numpy makes of the other ways to write an array
+    native = dtype.newbyteorder("=")  # as numpy does for the other forms of a saved array
     flat = np.frombuffer(bytearray(raw), dtype).astype(native, copy=False)
     if order == "K" and axes is not None:
         if type(axes) not in (tuple, list) or any(type(axis) is not int for axis in axes):
@@ -148,7 +148,7 @@ def _scalar(machine, dtype, raw):
 
 
 def _encode(machine, text, encoding="latin1"):
-    """How protocol 2 writes bytes."""
+    """Return the bytes that protocol 2 writes as text."""
     if type(text) is not str or encoding not in ("latin1", "latin-1"):
         raise ValueError("text in an unknown encoding")
     machine.spend(len(text))
@@ -156,7 +156,7 @@ def _encode(machine, text, encoding="latin1"):
 
 
 def _no_bytes(machine):
-    """How protocol 2 writes b''."""
+    """Return b'', which protocol 2 writes as a call of bytes."""
     return b""
 
 
@@ -177,16 +177,16 @@ _NAMES = {
 
 
 class _Machine:
-    """The stack, marks and memo of the pickle format."""
+    """A machine for the opcodes, with the stack, the marks and the memo of the pickle format."""
 
     def __init__(self, n_bytes):
         self.stack, self.marks, self.memo = [], [], []
         self.unfilled = {}  # arrays between their creation and their content
         self.at = 0
-        self.room = 2 * n_bytes  # protocol 2 holds an array as text and makes bytes of it first
+        self.room = 2 * n_bytes  # protocol 2 writes an array as text, which becomes bytes first
 
     def spend(self, n_bytes):
-        """Content is in the file once; bytes used again and again would grow without limit."""
+        """Count bytes that become content; the memo may give the same bytes any number of times."""
         self.room -= n_bytes
         if self.room < 0:
             raise ValueError("more content than the file has bytes")
@@ -269,7 +269,7 @@ class _Machine:
         self.memo.append(self.stack[-1])
 
     def put(self, index):
-        # Picklers count on from 0; a list that grew to any index would be the file's to size.
+        # Picklers count up from 0; with any index, the file would decide the length of the list.
         if index > len(self.memo):
             raise ValueError("a memo entry far beyond the others")
         self.memo[index : index + 1] = [self.stack[-1]]
@@ -309,7 +309,7 @@ class _Machine:
 
 
 def _value(thing):
-    """Names and dtypes are parts of arrays, nothing to be handed out."""
+    """Return an object of the stack; ValueError for names and dtypes, which only arrays use."""
     if type(thing) in (_Name, _Dtype):
         raise ValueError("a name or a dtype by itself")
     return thing

@@ -1,12 +1,12 @@
-"""Our own file format: some facts and some arrays, which can be mapped instead of read.
+"""The fw2v file format: a dict of facts and a dict of arrays, which can be mapped.
 
     bytes 0-7    FASTW2V and the version, 1
     bytes 8-15   length of the header, little-endian
     header       JSON: kind, facts, and for each array its dtype, shape and place in the file
     arrays       little-endian, C order, each at a multiple of 64 bytes
 
-A file is not trusted: every place is checked against the file's size before anything is mapped,
-and only plain numbers can be in an array.
+A file is not trusted. Every place is checked against the size of the file before anything is
+mapped, and arrays hold plain numbers only.
 """
 
 from __future__ import annotations
@@ -28,25 +28,20 @@ _MAX_HEADER = 1 << 28
 
 
 class Content(NamedTuple):
-    """What a file holds: its kind, a dict of facts, a dict of arrays."""
+    """The content of a file: its kind, a dict of facts and a dict of arrays."""
 
     kind: str
     facts: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
 
-def is_container(name: str | os.PathLike[str]) -> bool:
-    """Whether a file starts as ours do, of whatever version."""
-    if not os.path.isfile(name):
-        return False
-    with open(name, "rb") as stream:
-        return stream.read(7) == MAGIC[:7]
+def starts_as_fw2v(start: bytes) -> bool:
+    """Tell whether a file starts as those of any version of this format do."""
+    return start.startswith(MAGIC[:7])
 
 
-def refuse_gensims(name: str | os.PathLike[str]) -> None:
-    """Raise ValueError if a file is what gensim's `save` writes: a pickle of one of its classes."""
-    with open(name, "rb") as stream:
-        start = stream.read(256)
+def refuse_gensims(name: str | os.PathLike[str], start: bytes) -> None:
+    """Raise ValueError if `start`, 256 bytes, begins a pickle that gensim's `save` wrote."""
     if start[:1] == b"\x80" and b"gensim." in start:
         raise ValueError(
             f"{name}: was saved by gensim, which alone can open it; load it there, then "
@@ -61,9 +56,9 @@ def write(
     facts: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
 ) -> None:
-    """Write a file, which appears under its name when it is complete."""
+    """Write a file; it appears under its name when it is complete."""
     places: dict[str, Any] = {}
-    at = 0  # from the first array on: how long the header gets is not known yet
+    at = 0  # from the first array, as the length of the header is not known yet
     for key, array in arrays.items():
         dtype = array.dtype.newbyteorder("<").str
         if dtype not in _DTYPES:
@@ -80,7 +75,7 @@ def write(
 
 
 def _write_array(stream: Any, array: np.ndarray, dtype: str) -> None:
-    """In blocks of rows: rows may be padded, and a whole copy may not fit."""
+    """Write an array in blocks of rows; its rows may be padded, and a whole copy may not fit."""
     if array.ndim == 0 or array.size == 0:
         stream.write(array.astype(dtype).tobytes())
         return
@@ -91,18 +86,23 @@ def _write_array(stream: Any, array: np.ndarray, dtype: str) -> None:
 
 
 def read(name: str | os.PathLike[str], kind: str | None, mmap: str | None = "c") -> Content:
-    """Open a file; kind None takes any.
+    """Open a file of a kind, or of any kind if `kind` is None.
 
-    mmap: "c" maps arrays so that changes stay in this process, "r" read-only, None reads them.
+    mmap: "c" maps arrays so that changes stay in this process; "r" maps them read-only; None reads
+    them.
 
-    Raises ValueError if it is no such file or damaged, OSError if it cannot be read.
+    Raises ValueError if the file is damaged or of another format or kind, OSError if it cannot be
+    read.
     """
     size = os.path.getsize(name)
     with open(name, "rb") as stream:
         start = stream.read(16)
-        if start[:7] != MAGIC[:7]:
-            refuse_gensims(name)
-            raise ValueError(f"{name}: is not a fastw2v file; it starts with {start[:8]!r}")
+        if not starts_as_fw2v(start):
+            refuse_gensims(name, start + stream.read(240))
+            raise ValueError(
+                f"{name}: expected a fastw2v file, got one that starts with {start[:8]!r}; "
+                "check the name"
+            )
         if start[:8] != MAGIC and len(start) > 7:
             raise ValueError(
                 f"{name}: was written in version {start[7]} of the format, this fastw2v reads "
@@ -116,7 +116,10 @@ def read(name: str | os.PathLike[str], kind: str | None, mmap: str | None = "c")
         header = _header(name, stream.read(length))
     first = -(-(16 + length) // _ALIGN) * _ALIGN
     if kind is not None and header["kind"] != kind:
-        raise ValueError(f"{name}: holds a {header['kind']}, expected a {kind}")
+        raise ValueError(
+            f"{name}: expected a {kind}, got a {header['kind']}; load it with the class "
+            "that saved it"
+        )
     arrays = {}
     for key, (dtype, shape, at) in header["arrays"].items():
         n = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
@@ -156,7 +159,7 @@ def _array(name: Any, dtype: str, shape: list[int], at: int, n: int, mmap: str |
 
 
 def pack_words(words: Sequence[Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Words as facts and arrays of a file; they are all str or all int."""
+    """Return words, all str or all int, as facts and arrays of a file."""
     if words and isinstance(words[0], int):
         return {"words": "int"}, {"words": np.array(words, np.int64)}
     encoded = [word.encode("utf-8", "surrogatepass") for word in words]
@@ -168,7 +171,7 @@ def pack_words(words: Sequence[Any]) -> tuple[dict[str, Any], dict[str, np.ndarr
 
 
 def unpack_words(name: Any, content: Content) -> list[Any]:
-    """The words that `pack_words` packed."""
+    """Return the words that `pack_words` packed; ValueError, with the file's name, for damage."""
     try:
         if content.facts["words"] == "int":
             return _numbers(content, "words", "i").tolist()
@@ -186,7 +189,7 @@ def unpack_words(name: Any, content: Content) -> list[Any]:
 
 
 def _numbers(content: Content, key: str, kind: str) -> np.ndarray:
-    """An array (N,) of that kind of integers."""
+    """Return an array (N,) of the content that holds integers of one kind, "i" or "u"."""
     array = content.arrays[key]
     if array.ndim != 1 or array.dtype.kind != kind:
         raise ValueError(f"{key} has shape {array.shape} and dtype {array.dtype}")
@@ -208,5 +211,5 @@ def check_finite(name: Any, what: str, table: np.ndarray) -> None:
 
 
 def optional(arrays: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray]:
-    """Those of the arrays that are there."""
+    """Return the arrays that are not None."""
     return {key: array for key, array in arrays.items() if array is not None}

@@ -1,12 +1,12 @@
-"""The word2vec file formats.
+"""Reader and writer of the word2vec file formats.
 
     header   V D newline                      (optional in text, which is then GloVe's format)
     text     word blank number ... number newline
     binary   word blank, D little-endian float32, sometimes a newline
 
-A file is not trusted. What it is follows from its first bytes; the header's V x D has to fit
-into the size of the file before anything is allocated; of a gzip file, whose size says nothing,
-the table grows with the rows read. Errors name row (from 1) and byte (after unpacking).
+A file is not trusted. Its first bytes tell its kind. V x D of the header must fit the size of the
+file before anything is allocated; for a gzip file, whose size says nothing, the table grows with
+the rows read. Errors name the row (from 1) and the byte (after unpacking).
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ import io
 import os
 import re
 import shutil
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, BinaryIO, NoReturn, cast
 
 import numpy as np
 
 from fastw2v._checks.numbers import as_int, check_one_of
 from fastw2v._files.atomic import replacing
+from fastw2v._files.text import check_readable, open_lines, open_unpacked
 from fastw2v._kernels import _vectors
 
 MAX_WORD_BYTES = 4096
@@ -36,7 +35,6 @@ _BLOCK_VALUES = 1 << 18
 _READ_BYTES = 1 << 20
 _FAST_BYTES = 1 << 25
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-_GZIP = b"\x1f\x8b"
 _HEADER = re.compile(rb"([+-]?\d+)[ \t]+([+-]?\d+)[ \t]*\r?\n?")
 _FOREIGN = (
     (b"PK\x03\x04", "a zip or .npz archive"),
@@ -48,70 +46,55 @@ _FOREIGN = (
 )
 
 
-def is_pickle(name: str | os.PathLike[str]) -> bool:
-    """Whether the file starts as pickles of protocol 2 and later do, which no UTF-8 text does."""
-    if not os.path.isfile(name):  # what is read from a pipe is gone
-        return False
-    with open(name, "rb") as stream:
-        return stream.read(2) in _PICKLES
+def starts_as_pickle(start: bytes) -> bool:
+    """Tell whether a file starts as pickles of protocols 2 to 5 do; no UTF-8 text does."""
+    return start.startswith(_PICKLES)
 
 
 def read(
     name: str | os.PathLike[str],
     *,
-    binary: bool | None,
-    header: bool | None,
-    limit: int | None,
-    unicode_errors: str,
-    dtype: np.dtype,
-    fast: bool = True,
-) -> tuple[list[str], np.ndarray]:
-    """Words and their vectors (V, D).
+    binary: bool | None = None,
+    header: bool | None = None,
+    limit: int | None = None,
+    unicode_errors: str = "strict",
+    dtype: np.dtype[Any] = np.dtype(np.float32),  # noqa: B008 (immutable)
+) -> tuple[dict[str, int], np.ndarray]:
+    """Read the words, {word: row}, and their vectors (V, D).
 
-    With `fast`, a sound binary file is read in compiled code, and nobody has looked whether a word
-    stands twice: read again without it, to be told where.
+    binary, header: None finds out from the content. Compiled code reads a sound binary file; if
+    it meets a word twice, the file is read again row by row, to report where.
     """
     check_one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
     if dtype.kind != "f":
         raise TypeError(f"datatype: expected a float type, got {dtype}; use numpy.float32")
     if limit is not None:
         as_int("limit", limit)
-    if os.path.isdir(name):
-        raise IsADirectoryError(f"{name}: is a folder; name a file of word vectors")
-    if not os.path.exists(name):
-        raise FileNotFoundError(f"{name}: no such file; check the name and the current folder")
-    with _opened(name) as (stream, size):
-        reader = _Reader(name, stream, size, limit, unicode_errors, dtype, fast)
-        return reader.read(binary, header)
+    check_readable(name, "word vectors")
+    for fast in (True, False):
+        with open_unpacked(name) as stream:
+            _refuse_foreign(name, stream.peek(8)[:8])
+            # The size of a pipe, or of gzip data, says nothing about the number of rows.
+            plain = isinstance(stream.raw, io.FileIO) and os.path.isfile(name)
+            size = os.fstat(stream.fileno()).st_size if plain else None
+            reader = _Reader(name, stream, size, limit, unicode_errors, dtype, fast)
+            words, table = reader.read(binary, header)
+        rows = dict(zip(words, range(len(words)), strict=True))
+        if len(rows) == len(words):
+            break
+    return rows, table
 
 
-@contextmanager
-def _opened(name: str | os.PathLike[str]) -> Iterator[tuple[io.BufferedReader, int | None]]:
-    """The unpacked stream and its size; None where only the end will tell."""
-    with open(name, "rb") as raw:
-        start = raw.peek(8)[:8]
-        if not start:
-            raise ValueError(f"{name}: the file is empty; expected word vectors")
-        for mark, kind in _FOREIGN:
-            if start.startswith(mark):
-                raise ValueError(f"{name}: is {kind}, expected word2vec text or binary")
-        if start[:2] in _PICKLES:
-            raise ValueError(f"{name}: is a pickle; open it with KeyedVectors.load")
-        if not start.startswith(_GZIP):
-            regular = os.path.isfile(name)
-            yield raw, os.fstat(raw.fileno()).st_size if regular else None
-            return
-        with gzip.open(raw) as packed, io.BufferedReader(cast(Any, packed)) as stream:
-            try:
-                yield stream, None
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise ValueError(
-                    f"{name}: the gzip data is damaged ({error}); get the file again"
-                ) from error
+def _refuse_foreign(name: str | os.PathLike[str], start: bytes) -> None:
+    for mark, kind in _FOREIGN:
+        if start.startswith(mark):
+            raise ValueError(f"{name}: is {kind}, expected word2vec text or binary")
+    if starts_as_pickle(start):
+        raise ValueError(f"{name}: is a pickle; open it with KeyedVectors.load")
 
 
 class _Reader:
-    """One pass over a file."""
+    """A single pass over an open file."""
 
     def __init__(
         self,
@@ -175,7 +158,7 @@ class _Reader:
         self._fail(f"row {n + 1}, byte {self.offset}: {what}", cure)
 
     def _check_header(self, rows: bytes, dim: bytes) -> tuple[int, int]:
-        # Lengths first: int() of a million digits takes its time.
+        # Lengths first, as int() of a million digits is slow.
         if len(rows) > 13 or len(dim) > 13:
             self._fail("byte 0: the header's numbers are too long", "this is no word2vec file")
         n_rows, n_dim = int(rows), int(dim)
@@ -200,7 +183,7 @@ class _Reader:
             )
 
     def _looks_like_text(self, dim: int) -> bool:
-        """Whether what follows the header is a row of text, whole and sound or not."""
+        """Tell whether a row of text follows the header; the row may be cut off or damaged."""
         sample = self.stream.peek(MAX_WORD_BYTES)
         line, newline, _ = sample.partition(b"\n")
         fields = line.split()
@@ -227,7 +210,7 @@ class _Reader:
                 break
             if line.strip():
                 if len(self.rows) == declared:
-                    self._fail_row("goes on after the last row", "the header's count is wrong")
+                    self._fail_row("data follows the last row", "correct the count in the header")
                 if len(line) > longest:
                     self._fail_row(
                         f"the line is longer than {longest} bytes", "this is no text of vectors"
@@ -241,7 +224,7 @@ class _Reader:
     def _text_row(self, line: bytes, dim: int, table: _Table) -> None:
         fields = line.split()
         n_word = len(fields) - dim
-        # Some files of the world have words with blanks; a number there is a number too many.
+        # Some published files have words with blanks; a number among them is a number too many.
         if n_word < 1 or any(_parse_numbers([f]) is not None for f in fields[1:n_word]):
             self._fail_row(
                 f"expected a word and {dim} numbers, got {len(fields) - 1} numbers",
@@ -279,12 +262,12 @@ class _Reader:
             self.offset += end - begin
             at = end
         if not self._at_limit() and (data[at:] + self.stream.read(2)).strip(b"\n"):
-            self._fail_row("goes on after the last row", "the header's count is wrong")
+            self._fail_row("data follows the last row", "correct the count in the header")
 
     def _whole_rows(self, declared: int, dim: int, table: _Table) -> tuple[bytes, int]:
-        """Read rows in compiled code as long as nothing is wrong; what is left of the data.
+        """Read rows in compiled code up to the first fault; return the unused data and 0.
 
-        Whatever is not a plain row stops it: then rows are read one by one, with all the messages.
+        The rows from a fault on are read one by one, with exact messages.
         """
         wanted = declared if self.limit is None else min(declared, self.limit)
         if table.whole is None or self.dtype != np.float32 or self.unicode_errors != "strict":
@@ -292,7 +275,7 @@ class _Reader:
         data, done, start = b"", 0, self.offset
         blobs: list[str] = []
         while done < wanted:
-            # No more than there can be: a reader takes memory for all that it is asked for.
+            # A stream allocates as many bytes as it is asked for, so ask for what can be there.
             most = (wanted - done) * (MAX_WORD_BYTES + 2 + 4 * dim)
             data += self.stream.read(min(_FAST_BYTES, most))
             rows = min(wanted - done, len(data) // (4 * dim + 2) + 1)
@@ -316,7 +299,7 @@ class _Reader:
             self.words = words
             return data, 0
         self.rows = {word: row for row, word in enumerate(words, 1)}
-        if len(self.rows) != done:  # one stands twice: row by row, to tell where
+        if len(self.rows) != done:  # a word twice: read row by row, to report where
             self.stream.seek(start)
             self.rows, self.offset, table.n_done = {}, start, 0
             return b"", 0
@@ -339,16 +322,16 @@ class _Reader:
         row = len(self.rows) + 1
         first = self.rows.setdefault(text, row)
         if first != row:
-            self._fail_row(f"{text!r} stands in row {first} already", "remove one of them")
+            self._fail_row(f"{text!r} is listed in row {first} already", "remove one of them")
 
 
 class _Table:
-    """Rows as they come: into an array of known size, or into blocks that are joined."""
+    """Rows in the order of reading: in an array of known size, or in blocks that are joined."""
 
     def __init__(self, reader: _Reader, dim: int, declared: int | None) -> None:
         self.reader = reader
         self.block_rows = max(1, _BLOCK_VALUES // dim)
-        # Only a size that was checked against the file's is believed.
+        # A declared size counts only if it was checked against the size of the file.
         known = declared is not None and reader.size is not None
         rows = min(declared or 0, reader.limit or declared or 0)
         self.whole = np.empty((rows, dim), reader.dtype) if known else None
@@ -392,20 +375,20 @@ class _Table:
 
 
 def _parse_numbers(fields: Sequence[bytes]) -> np.ndarray | None:
-    """(len(fields),) float64, or None if one is not a number."""
+    """Return the numbers (len(fields),) in float64, or None if one of the fields is none."""
     try:
         numbers = np.array(list(map(float, fields)))
     except ValueError:
         return None
-    # Python reads 1_000 as a number; files do not.
+    # Python reads 1_000 as a number, which it is in no file.
     return None if any(b"_" in field for field in fields) else numbers
 
 
 def read_counts(name: str | os.PathLike[str]) -> dict[str, int]:
-    """Lines `word count`."""
+    """Read a file of lines `word count`."""
     counts = {}
-    with open(name, encoding="utf-8") as stream:
-        for number, line in enumerate(stream, 1):
+    with open_lines(name) as lines:
+        for number, line in enumerate(lines, 1):
             word, _, count = line.rstrip("\n").rpartition(" ")
             fits = count.isdecimal() and len(count) < 20 and int(count) < 1 << 63
             if not word or not fits:
@@ -424,7 +407,7 @@ def write_counts(
     *,
     append: bool = False,
 ) -> None:
-    """Lines `word count`."""
+    """Write a file of lines `word count`."""
     with replacing(name) as stream:
         if append:
             _copy_old(name, stream)
@@ -445,15 +428,17 @@ def write(
 ) -> None:
     """Write words and their vectors (V, D); gzip if the name ends in .gz.
 
-    order: of the rows, if not their own. declared: the number of rows the header gives. append:
-    behind the content of the file, if there is one.
+    order: the rows in the order of writing; None keeps their own. declared: the number of rows that
+    the header gives. append: write behind the content of the file, if there is one.
     """
     if binary and not header and not append:
-        raise ValueError("write_header: a binary file needs its header; use text without one")
+        raise ValueError(
+            "write_header: a binary file needs its header, got False; use text without one"
+        )
     if append and header and os.path.isfile(name) and os.path.getsize(name):
         raise ValueError(
-            f"write_header: expected False where rows are appended to {name}, got True, and a "
-            "second header would stand amid the rows; pass write_header=False"
+            f"write_header: expected False where rows are appended to {name}, got True, which "
+            "puts a second header between rows; pass write_header=False"
         )
     encoded = [_encode_word(word, row) for row, word in enumerate(words)]
     if order is not None:
@@ -510,7 +495,7 @@ def _write_rows(
                 b"%s %s\n" % (word, row.tobytes()) for word, row in zip(rows, block, strict=True)
             )
         else:
-            # As str, float32 has the fewest digits that give it back.
+            # str of a float32 has the fewest digits from which it can be read back.
             digits = block.astype(str)
             stream.writelines(
                 b"%s %s\n" % (word, " ".join(row).encode("ascii"))

@@ -1,21 +1,57 @@
-"""The compiled kernels, in the best version this CPU can run.
+"""The compiled kernels, at the best instruction-set level that this CPU runs.
 
-Every kernel is built once per instruction-set level into a folder of that name; ``_cyutility``
-beside them is Cython's own code, which all of them share. Importing this
-package puts one of the folders in front of its ``__path__``, so that a kernel has the same name,
-``fastw2v._kernels._embedding``, whichever level is in use. ``FASTW2V_ISA`` chooses another level.
+Every kernel is built once per level into a folder of that name; ``_cyutility`` beside them is
+Cython's own code, which all of them share. Importing this package puts one of the folders in front
+of its ``__path__``, so that a kernel has the same name, ``fastw2v._kernels._embedding``, at any
+level. ``FASTW2V_ISA`` chooses another level.
 """
 
+from __future__ import annotations
+
 import os
+import sys
+from collections.abc import Callable
 from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fastw2v._kernels import _cpu
+_HERE = Path(__file__).parent
+
+
+def _has_kernels(folder: Path) -> bool:
+    """Return whether a folder holds kernels that were compiled for this Python."""
+    return any((folder / f"_cpu{suffix}").is_file() for suffix in EXTENSION_SUFFIXES)
+
+
+def _check_that_kernels_are_here() -> None:
+    """Raise ImportError, with its cause and cures, in a source folder that was not compiled."""
+    if _has_kernels(_HERE):
+        return
+    root = _HERE.parents[1]
+    compile_here = f"to compile in this folder: pip install -e {root}"
+    for entry in sys.path:
+        folder = Path(entry or ".").resolve() / "fastw2v"
+        if folder != _HERE.parent and _has_kernels(folder / "_kernels"):
+            raise ImportError(
+                f"fastw2v was imported from the source folder {root}, which holds no compiled "
+                f"kernels and hides the installed package {folder}. To use the installed one: "
+                "cd to another folder; or python -P (PYTHONSAFEPATH=1) from Python 3.11 on; or "
+                f"pytest instead of python -m pytest. Or, {compile_here}"
+            )
+    raise ImportError(
+        f"fastw2v was imported from the folder {root}, which holds no kernels compiled for this "
+        f"Python. To install it: pip install {root}, then cd to another folder. Or, {compile_here}"
+    )
+
+
+_check_that_kernels_are_here()
+
+from fastw2v._kernels import _cpu  # noqa: E402  (Python's own message would name a circular import)
 
 LEVELS = ("baseline", "v3", "v4")
-_HERE = Path(__file__).parent
 _C_NAMES = {
     "float": np.dtype(np.float32),
     "double": np.dtype(np.float64),
@@ -24,24 +60,24 @@ _C_NAMES = {
 }
 
 
-def built_levels():
-    """The levels present in this installation, lowest first."""
+def built_levels() -> list[str]:
+    """Return the levels present in this installation, lowest first."""
     return [level for level in LEVELS if any((_HERE / level).glob("_embedding.*"))]
 
 
-def usable_levels():
-    """Those of them that this CPU can run."""
+def usable_levels() -> list[str]:
+    """Return the built levels that this CPU runs, lowest first."""
     best = LEVELS.index(_cpu.level())
     return [level for level in built_levels() if LEVELS.index(level) <= best]
 
 
-def unbuilt_level():
+def unbuilt_level() -> str | None:
     """Return the level that this CPU would run if it had been built, or None if it was."""
     best = _cpu.level()
     return None if best in built_levels() else best
 
 
-def _choose():
+def _choose() -> str:
     usable = usable_levels()
     asked = os.environ.get("FASTW2V_ISA", "").strip()
     if asked:
@@ -54,26 +90,26 @@ def _choose():
         )
     if not usable:
         raise ImportError(
-            "fastw2v._kernels: no compiled kernels beside this file; "
-            "install the package (pip install .) instead of importing the source tree"
+            f"fastw2v: expected compiled kernels in {_HERE}, got none that this CPU runs; "
+            "install the package again (pip install --force-reinstall)"
         )
     return usable[-1]
 
 
 LEVEL = _choose()
-# A level built for the CPU holds only what gains from it; text kernels stay in the baseline.
+# A level holds only the kernels that gain from it; the text kernels stay in the baseline.
 for _folder in dict.fromkeys(("baseline", LEVEL)):
     __path__.insert(0, str(_HERE / _folder))
 
 
 @cache
-def specialise(fused):
-    """The specialisations of a fused kernel by dtype: {(float32, int32): function, ...}.
+def specialise(fused: Any) -> dict[Any, Callable[..., Any]]:
+    """Return the specialisations of a fused kernel by dtype: {(float32, int32): function, ...}.
 
-    Cython's own dispatcher looks at every argument at every call; one look into this dict costs a
+    Cython's own dispatcher inspects every argument at every call; a look-up in this dict costs a
     tenth of that. A kernel that is fused over one type alone has the bare dtype as key.
     """
-    table = {}
+    table: dict[Any, Callable[..., Any]] = {}
     for signature in fused.__signatures__:
         dtypes = tuple(_C_NAMES[name] for name in signature.split("|"))
         table[dtypes if len(dtypes) > 1 else dtypes[0]] = fused[signature]

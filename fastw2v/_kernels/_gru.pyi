@@ -2,6 +2,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+ACTIVATIONS: dict[str, int]
+
 def scratch_size(Wh: NDArray[Any], N: int) -> int: ...
 def forward(
     hs: NDArray[Any],

@@ -2,6 +2,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+BLOCK: int
 RULES: dict[str, int]
 
 def sgd(

@@ -2,6 +2,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+END: int
+NEVER: int
+
 def open_counter(n_tables: int) -> Any: ...
 def after_last_blank(data: Any) -> int: ...
 def count(counter: Any, lines: NDArray[Any], data: Any, base: int, n_parts: int) -> bool: ...

@@ -1,8 +1,9 @@
 """Recurrent cells, and the layers that run them over time.
 
-The names here are those under which older pickles look the layers up.
+Older pickles look up the layers over time here; newer ones name fastw2v.time_layers.
 """
 
-from fastw2v._recurrent.over_time import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
+from fastw2v._recurrent.bidirectional import TimeBiLSTM
+from fastw2v._recurrent.over_time import TimeGRU, TimeLSTM, TimeRNN
 
 __all__ = ["TimeBiLSTM", "TimeGRU", "TimeLSTM", "TimeRNN"]

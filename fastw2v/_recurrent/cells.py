@@ -1,11 +1,12 @@
-"""RNN, LSTM and GRU: one step of a recurrent network, at N rows.
+"""RNN, LSTM and GRU: one step of a recurrent network for N rows.
 
-A layer over time hands them out as its `layers`; a loop over time of one's own is made of them.
-Dtypes promote as numpy does. N batch, D input width, H hidden units.
+They are the `layers` of a layer over time, and the parts of a loop over time that users write
+themselves. Dtypes promote as numpy does. N batch, D input width, H hidden units.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,24 +20,31 @@ from fastw2v._core.products import column_sums, product
 from fastw2v._rows.deferred import apply_all_pending
 from fastw2v.functions import sigmoid
 
+__all__ = ["GRU", "LSTM", "RECURRENT_ACTIVATIONS", "RNN"]
 
-def _cut_off(y, slope):
-    """Derivative of a line that is cut off at 0 and 1, from its value y."""
+
+def _clipped_slope(y: NDArray[Any], slope: float) -> NDArray[Any]:
+    """Return the derivative of a line clipped to [0, 1], as a function of its value y."""
     return ((y > 0) & (y < 1)) * y.dtype.type(slope)
 
 
 # name -> (the function, its derivative as a function of its value)
-RECURRENT_ACTIVATIONS: Any = {
+RECURRENT_ACTIVATIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "sigmoid": (sigmoid, lambda y: y * (1 - y)),
-    "hard_sigmoid_keras2": (lambda a: np.clip(0.2 * a + 0.5, 0, 1), lambda y: _cut_off(y, 0.2)),
-    "hard_sigmoid_keras3": (lambda a: np.clip(a + 3, 0, 6) / 6, lambda y: _cut_off(y, 1 / 6)),
+    "hard_sigmoid_keras2": (
+        lambda a: np.clip(0.2 * a + 0.5, 0, 1),
+        lambda y: _clipped_slope(y, 0.2),
+    ),
+    "hard_sigmoid_keras3": (lambda a: np.clip(a + 3, 0, 6) / 6, lambda y: _clipped_slope(y, 1 / 6)),
 }
 
 
 class _Cell:
-    """What RNN, LSTM and GRU share: weights, gradients and checks."""
+    """The weights, gradients and checks of RNN, LSTM and GRU."""
 
-    _n_gates = 0
+    _n_gates = 0  # columns of the weights, in units of H
+
+    cache: Any  # arrays of the last forward: x, h_prev and those that backward reads; None before
 
     def __init__(self, Wx: NDArray[Any], Wh: NDArray[Any], b: NDArray[Any]) -> None:
         config.check()
@@ -45,8 +53,10 @@ class _Cell:
         self.grads = [np.zeros_like(W, subok=False) for W in self.params]
         self.cache = None
 
-    def _inputs(self, x, **states):
-        """(x, states, Wx, Wh, b), all fitting."""
+    def _check_forward(
+        self, x: ArrayLike, **states: ArrayLike
+    ) -> tuple[NDArray[Any], list[NDArray[Any]], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return (x, states, Wx, Wh, b) as arrays that fit each other."""
         apply_all_pending(*self.params)
         Wx, Wh, b = map(np.asarray, self.params)
         _, H = as_recurrent_sizes(Wx, Wh, b, self._n_gates)
@@ -59,8 +69,11 @@ class _Cell:
             found.append(given)
         return x, found, Wx, Wh, b
 
-    def _arriving(self, **gradients):
-        """Gradients (N, H); a number stands for equal entries, as in loops that begin with 0."""
+    def _check_backward(self, **gradients: ArrayLike) -> list[Any]:
+        """Return the gradients (N, H) that arrive at forward's results.
+
+        A number means that all entries are equal to it; loops over time begin with 0.
+        """
         check_forward_ran(self, self.cache)
         shape = self.cache[1].shape
         found = []
@@ -75,16 +88,30 @@ class _Cell:
             check_writable(f"grads[{k}]", grad)
         return found
 
-    def _write_gradients(self, x, h_prev, da):
-        """Of Wx, Wh and b, where da is the gradient of a = x Wx + h_prev Wh + b."""
+    def _write_gradients(self, x: NDArray[Any], h_prev: NDArray[Any], da: NDArray[Any]) -> None:
+        """Write the gradients of Wx, Wh and b from that of a = x Wx + h_prev Wh + b."""
         dWx, dWh, db = self.grads
         product(x.T, da, out=dWx)
         product(h_prev.T, da, out=dWh)
         db[...] = column_sums(da)
 
 
-def _pre_activation(x, h_prev, Wx, Wh, b):
-    """x Wx + h_prev Wh + b, in numpy's dtype."""
+def _as_step_input(name: str, x: ArrayLike, Wx: NDArray[Any]) -> NDArray[Any]:
+    """Return `x` as an ndarray (N, D) that fits Wx (D, ...)."""
+    x = as_numbers(name, x)
+    D = Wx.shape[0]
+    if x.ndim != 2 or x.shape[1] != D:
+        raise ValueError(
+            f"{name}: expected shape (N, D) with D = {D} to match Wx of shape {Wx.shape}, "
+            f"got {x.shape}; reshape or transpose it"
+        )
+    return x
+
+
+def _pre_activation(
+    x: NDArray[Any], h_prev: NDArray[Any], Wx: NDArray[Any], Wh: NDArray[Any], b: NDArray[Any]
+) -> NDArray[Any]:
+    """Return x Wx + h_prev Wh + b, in numpy's dtype."""
     a = product(x, Wx)
     for term in (product(h_prev, Wh), b.reshape(-1)):
         if term.dtype == a.dtype:
@@ -94,8 +121,8 @@ def _pre_activation(x, h_prev, Wx, Wh, b):
     return a
 
 
-def _blocks(gates, n):
-    """The n blocks of H columns of gates (N, n * H)."""
+def _blocks(gates: NDArray[Any], n: int) -> list[NDArray[Any]]:
+    """Return the n blocks of H columns of gates (N, n * H)."""
     H = gates.shape[1] // n
     return [gates[:, k * H : (k + 1) * H] for k in range(n)]
 
@@ -103,8 +130,8 @@ def _blocks(gates, n):
 class RNN(_Cell):
     """One step of a simple recurrent network: h = tanh(x Wx + h_prev Wh + b).
 
-    Wx (D, H), Wh (H, H), b (H,) are the caller's own arrays. Dtypes are promoted as numpy does.
-    ValueError for shapes that do not fit, TypeError for other than real numbers.
+    Wx (D, H), Wh (H, H), b (H,) are the caller's own arrays. Dtypes promote as numpy does.
+    ValueError for shapes that do not fit, TypeError for dtypes other than real numbers.
 
     >>> import numpy as np
     >>> from fastw2v.time_layers import RNN
@@ -118,16 +145,19 @@ class RNN(_Cell):
 
     _n_gates = 1
 
-    def forward(self, x: ArrayLike, h_prev: ArrayLike) -> Any:
-        """x (N, D), h_prev (N, H) -> h (N, H)."""
-        x, (h_prev,), Wx, Wh, b = self._inputs(x, h_prev=h_prev)
+    def forward(self, x: ArrayLike, h_prev: ArrayLike) -> NDArray[Any]:
+        """Return h (N, H) from x (N, D) and h_prev (N, H)."""
+        x, (h_prev,), Wx, Wh, b = self._check_forward(x, h_prev=h_prev)
         h = np.tanh(_pre_activation(x, h_prev, Wx, Wh, b))
         self.cache = (x, h_prev, h)
         return h.copy()
 
-    def backward(self, dh_next: ArrayLike) -> Any:
-        """dh (N, H) -> dx (N, D), dh_prev (N, H); writes the gradients of the weights."""
-        (dh_next,) = self._arriving(dh_next=dh_next)
+    def backward(self, dh_next: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return dx (N, D) and dh_prev (N, H) from dh (N, H).
+
+        The gradients of the weights are written into `grads`.
+        """
+        (dh_next,) = self._check_backward(dh_next=dh_next)
         x, h_prev, h = self.cache
         Wx, Wh, _ = map(np.asarray, self.params)
         # forward: h = tanh(a)
@@ -137,6 +167,8 @@ class RNN(_Cell):
 
 
 class _GatedCell(_Cell):
+    """A cell with gates, and a choice of their activation."""
+
     def __init__(
         self,
         Wx: NDArray[Any],
@@ -153,11 +185,11 @@ class _GatedCell(_Cell):
 class LSTM(_GatedCell):
     """One step of a long short-term memory.
 
-    With f, g, i, o the four blocks of H columns of x Wx + h_prev Wh + b, f, i, o passed through
-    the sigmoid and g through tanh: c = f * c_prev + g * i, h = o * tanh(c). Wx (D, 4H), Wh
-    (H, 4H), b (4H,). `recurrent_activation` names what stands in for the sigmoid:
-    "hard_sigmoid_keras2", max(0, min(1, 0.2 a + 0.5)), or "hard_sigmoid_keras3",
-    max(0, min(1, (a + 3) / 6)). Dtypes and errors as in `RNN`.
+    f, g, i, o are the four blocks of H columns of x Wx + h_prev Wh + b, f, i, o after the sigmoid
+    and g after tanh; c = f * c_prev + g * i; h = o * tanh(c). Wx (D, 4H), Wh (H, 4H), b (4H,).
+    `recurrent_activation` replaces the sigmoid by "hard_sigmoid_keras2",
+    max(0, min(1, 0.2 a + 0.5)), or "hard_sigmoid_keras3", max(0, min(1, (a + 3) / 6)). Dtypes and
+    errors as in `RNN`.
 
     >>> import numpy as np
     >>> from fastw2v.time_layers import LSTM
@@ -171,9 +203,11 @@ class LSTM(_GatedCell):
 
     _n_gates = 4
 
-    def forward(self, x: ArrayLike, h_prev: ArrayLike, c_prev: ArrayLike) -> Any:
-        """x (N, D), h_prev and c_prev (N, H) -> h, c (N, H)."""
-        x, (h_prev, c_prev), Wx, Wh, b = self._inputs(x, h_prev=h_prev, c_prev=c_prev)
+    def forward(
+        self, x: ArrayLike, h_prev: ArrayLike, c_prev: ArrayLike
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return h and c (N, H) from x (N, D), h_prev and c_prev (N, H)."""
+        x, (h_prev, c_prev), Wx, Wh, b = self._check_forward(x, h_prev=h_prev, c_prev=c_prev)
         gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
         a = _pre_activation(x, h_prev, Wx, Wh, b)
         gates = gate(a)
@@ -184,9 +218,14 @@ class LSTM(_GatedCell):
         self.cache = (x, h_prev, c_prev, i, f, g, o, c)
         return o * np.tanh(c), c.copy()
 
-    def backward(self, dh_next: ArrayLike, dc_next: ArrayLike) -> Any:
-        """dh, dc (N, H) -> dx (N, D), dh_prev, dc_prev; writes the gradients of the weights."""
-        dh_next, dc_next = self._arriving(dh_next=dh_next, dc_next=dc_next)
+    def backward(
+        self, dh_next: ArrayLike, dc_next: ArrayLike
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return dx (N, D), dh_prev and dc_prev (N, H) from dh and dc (N, H).
+
+        The gradients of the weights are written into `grads`.
+        """
+        dh_next, dc_next = self._check_backward(dh_next=dh_next, dc_next=dc_next)
         x, h_prev, c_prev, i, f, g, o, c = self.cache
         Wx, Wh, _ = map(np.asarray, self.params)
         _, slope = RECURRENT_ACTIVATIONS[self.recurrent_activation]
@@ -212,8 +251,8 @@ class GRU(_GatedCell):
 
     z, r = sigmoid of the first two blocks of H columns of x Wx + h_prev Wh + b;
     h~ = tanh(x Wxh + (r * h_prev) Whh + bh) with the third ones; h = (1 - z) * h_prev + z * h~.
-    Wx (D, 3H), Wh (H, 3H), b (3H,). After backward the gradients also stand as `dWx`, `dWh`, `db`.
-    `recurrent_activation` as in `LSTM`; dtypes and errors as in `RNN`.
+    Wx (D, 3H), Wh (H, 3H), b (3H,). After backward `dWx`, `dWh`, `db` hold the gradients
+    too. `recurrent_activation` as in `LSTM`; dtypes and errors as in `RNN`.
 
     >>> import numpy as np
     >>> from fastw2v.time_layers import GRU
@@ -236,11 +275,13 @@ class GRU(_GatedCell):
         recurrent_activation: str = "sigmoid",
     ) -> None:
         super().__init__(Wx, Wh, b, recurrent_activation=recurrent_activation)
-        self.dWx = self.dWh = self.db = None
+        self.dWx: NDArray[Any] | None = None
+        self.dWh: NDArray[Any] | None = None
+        self.db: NDArray[Any] | None = None
 
-    def forward(self, x: ArrayLike, h_prev: ArrayLike) -> Any:
-        """x (N, D), h_prev (N, H) -> h (N, H)."""
-        x, (h_prev,), Wx, Wh, b = self._inputs(x, h_prev=h_prev)
+    def forward(self, x: ArrayLike, h_prev: ArrayLike) -> NDArray[Any]:
+        """Return h (N, H) from x (N, D) and h_prev (N, H)."""
+        x, (h_prev,), Wx, Wh, b = self._check_forward(x, h_prev=h_prev)
         gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
         H = h_prev.shape[1]
         b = b.reshape(-1)
@@ -250,9 +291,12 @@ class GRU(_GatedCell):
         self.cache = (x, h_prev, z, r, h_hat)
         return (1 - z) * h_prev + z * h_hat
 
-    def backward(self, dh_next: ArrayLike) -> Any:
-        """dh (N, H) -> dx (N, D), dh_prev (N, H); writes the gradients of the weights."""
-        (dh_next,) = self._arriving(dh_next=dh_next)
+    def backward(self, dh_next: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return dx (N, D) and dh_prev (N, H) from dh (N, H).
+
+        The gradients of the weights are written into `grads`.
+        """
+        (dh_next,) = self._check_backward(dh_next=dh_next)
         x, h_prev, z, r, h_hat = self.cache
         Wx, Wh, _ = map(np.asarray, self.params)
         H = h_prev.shape[1]
@@ -273,15 +317,3 @@ class GRU(_GatedCell):
         for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
             grad[...] = value.reshape(grad.shape)
         return product(da, Wx.T), dh_prev
-
-
-def _as_step_input(name, x, Wx):
-    """`x` as an ndarray (N, D) that fits Wx (D, ...)."""
-    x = as_numbers(name, x)
-    D = Wx.shape[0]
-    if x.ndim != 2 or x.shape[1] != D:
-        raise ValueError(
-            f"{name}: expected shape (N, D) with D = {D} to match Wx of shape {Wx.shape}, "
-            f"got {x.shape}; reshape or transpose it"
-        )
-    return x

@@ -1,19 +1,26 @@
-"""An LSTM that reads ids: what a TimeLSTM computes of their one-hot rows, without the rows.
+"""An LSTM that reads ids: equal to a TimeLSTM over their one-hot rows, without those rows.
 
-    x Wx = Wx[id],  dWx[id] += dA
+    x Wx = Wx[id],  dWx[id] += da
 
-A product with one-hot rows (N * T, V) reads V rows of Wx for each step, and nearly all of it is
-multiplied by 0; for an alphabet of a thousand characters that is most of the work of a model.
+A product with one-hot rows (N * T, V) reads V rows of Wx for each step, and multiplies nearly all
+of them by 0; for an alphabet of a thousand characters that is most of the work of a model.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from fastw2v._checks.arrays import has_plain_rows
 from fastw2v._checks.ids import as_ids_over_time
 from fastw2v._core import threads
 from fastw2v._kernels import _embedding, specialise
+from fastw2v._recurrent.cells import LSTM
+from fastw2v._recurrent.kinds import InputKind
+from fastw2v._recurrent.over_time import TimeLSTM
 from fastw2v.functions import scatter_add
-from fastw2v.time_layers import TimeLSTM
 
 __all__ = ["OneHotLSTM"]
 
@@ -21,10 +28,34 @@ _GATHER = specialise(_embedding.gather)
 _NS = 0.05  # serial nanoseconds per element copied; see `threads.parts`
 
 
+def _check_ids(name: str, xs: ArrayLike, Wx: NDArray[Any]) -> NDArray[Any]:
+    """Return ids (N, T) as an array with every id in [0, V), V the rows of Wx."""
+    return as_ids_over_time(name, xs, len(Wx))
+
+
+def _one_hot_product(
+    ids: NDArray[Any], Wx: NDArray[Any], out: NDArray[Any], *, bias: NDArray[Any]
+) -> None:
+    """Write the rows Wx[ids] + bias, which are those of one-hot rows times Wx."""
+    if has_plain_rows(Wx):
+        _GATHER[out.dtype, ids.dtype](out, Wx, ids, threads.parts(out.size * _NS))
+    else:
+        out[...] = Wx[ids]
+    out += bias
+
+
+def _one_hot_gradients(
+    dWx: NDArray[Any], da: NDArray[Any], ids: NDArray[Any], Wx: NDArray[Any]
+) -> None:
+    """Write dWx = 0, then dWx[ids] += da; ids have no gradient."""
+    dWx[...] = 0
+    scatter_add(dWx, ids, da)
+
+
 class OneHotLSTM(TimeLSTM):
     """`TimeLSTM` for one-hot input: forward takes ids (N, T) in [0, V), Wx is (V, 4H).
 
-    backward returns None, for ids have no gradient.
+    backward returns None, because ids have no gradient.
 
     >>> import numpy as np
     >>> from fastw2v._recurrent.one_hot import OneHotLSTM
@@ -37,27 +68,11 @@ class OneHotLSTM(TimeLSTM):
     True
     """
 
-    def _check_input(self, xs, Wx):
-        return as_ids_over_time("xs", xs, len(Wx))
-
-    def _input_dtype(self, xs, dtype):
-        return xs.dtype
-
-    def _write_inputs(self, rows, xs, Wx, b):
-        ids = xs.reshape(-1)
-        if has_plain_rows(Wx):
-            n_parts = threads.parts(rows.size * _NS)
-            _GATHER[rows.dtype, ids.dtype](rows, Wx, ids, n_parts)
-        else:
-            rows[...] = Wx[ids]
-        rows += b
-
-    def _retreat_to_inputs(self, dWx, rows, xs, Wx):
-        dWx[...] = 0
-        scatter_add(dWx, xs.reshape(-1), rows)
+    _input = InputKind(_check_ids, False, _one_hot_product, _one_hot_gradients)
 
     @property
-    def layers(self):
+    def layers(self) -> list[LSTM] | None:
+        """The steps of the last forward as cells over one-hot rows; None before."""
         steps = super().layers
         for step in steps or ():
             ids, *rest = step.cache

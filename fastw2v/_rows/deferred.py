@@ -1,20 +1,31 @@
-"""Tables with deferred row updates, and how their readers get up-to-date rows.
+"""The registry of tables with deferred row updates; readers of a table ask here for current rows.
 
 An optimizer may defer updates of a row until the row is next read (see `_rows.replay`). Code that
 reads rows calls `apply_pending` first; code that reads or writes a whole table calls
 `apply_all_pending`. Either call costs one look at an empty dict while no table has deferred rows.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from fastw2v._rows.replay import Table
 
 __all__ = ["TABLES", "UpToDate", "apply_all_pending", "apply_pending", "may_defer"]
 
-# Tables with rows that may wait, by the id of the array, which owns its memory.
-TABLES = {}
+# Tables whose rows may be deferred, by the id of the array, which owns its memory.
+TABLES: dict[int, Table] = {}
 
 
-def apply_pending(W, ids):
-    """Before rows of `W` are read: take them to the present. ids checked, contiguous."""
+def apply_pending(W: NDArray[Any], ids: NDArray[Any]) -> None:
+    """Apply the deferred updates of rows of W that are about to be read.
+
+    ids of any shape, contiguous, in [0, V).
+    """
     if TABLES:
         table = TABLES.get(id(W))
         if table is not None:
@@ -23,10 +34,10 @@ def apply_pending(W, ids):
             apply_all_pending(W)
 
 
-def apply_all_pending(*arrays):
-    """Before arrays, or views of them, are read or written as wholes: take all rows to the present.
+def apply_all_pending(*arrays: Any) -> None:
+    """Apply all deferred updates of arrays, or of those they are views of.
 
-    Other things than arrays are left alone.
+    Callers are about to read or write whole arrays. Arguments that are not arrays are ignored.
     """
     if TABLES:
         for array in arrays:
@@ -37,18 +48,18 @@ def apply_all_pending(*arrays):
                 array = array.base
 
 
-def may_defer(W):
-    """Whether an optimizer was asked to let rows of `W` wait, and so to trust gradients' lists."""
+def may_defer(W: NDArray[Any]) -> bool:
+    """Return whether an optimizer may defer rows of W, and so trusts the lists of its gradients."""
     return id(W) in TABLES
 
 
 class UpToDate:
-    """An attribute that holds a table: whoever reads it finds all rows at the present."""
+    """An attribute that holds a table and applies its deferred updates whenever it is read."""
 
-    def __set_name__(self, owner, name):
+    def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, thing, owner=None):
+    def __get__(self, thing: Any, owner: type | None = None) -> Any:
         if thing is None:
             return self
         try:
@@ -60,8 +71,8 @@ class UpToDate:
         apply_all_pending(array)
         return array
 
-    def __set__(self, thing, array):
+    def __set__(self, thing: Any, array: Any) -> None:
         vars(thing)[self.name] = array
 
-    def __delete__(self, thing):
+    def __delete__(self, thing: Any) -> None:
         del vars(thing)[self.name]

@@ -1,147 +1,181 @@
-"""Updates of tables at the cost of the rows that are used, with the bits of the dense pass.
+"""Deferred updates: a step over a table costs the rows in use and keeps the dense pass's bits.
 
-Most optimizers move every row at every step, also those without gradient: their moments fade, and
-the weights follow. Nobody sees a row between two uses, so its steps can wait: when the row is next
-read, they are replayed one by one, in registers and in the arithmetic of the dense pass, and the
-table does not travel through the caches once a step.
+Most optimizers move every row at every step, also rows without gradient: the moments fade, and the
+weights follow. No code reads a row between two uses, so its steps can be deferred. When the row is
+next read, the steps are replayed one by one, in registers and in the arithmetic of the dense pass,
+and the table does not travel through the caches at every step.
 
-Code of ours that reads a table asks for the present first: see `_waiting`. `Trainer.fit` lets rows
-wait where all code that can look is ours; in a loop of their own users ask for it
-(`Adam(row_sparse=True)`) and take the rows to the present with `flush`.
+`Table.apply_pending` is the one place where deferred steps are applied. The package's own readers
+reach it through `_rows.deferred`. `Trainer.fit` defers rows where only code of the package can read
+them (see `_training.deferral`); in a loop of their own users ask for it (`Adam(row_sparse=True)`)
+and apply all deferred updates with `flush`.
 """
 
-import contextlib
+from __future__ import annotations
+
 import functools
 import os
 import threading
 import weakref
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastw2v._checks.arrays import has_plain_rows
 from fastw2v._core import threads
 from fastw2v._kernels import _optimizer, specialise
 from fastw2v._rows.deferred import TABLES, apply_all_pending, apply_pending
-from fastw2v._rows.row_grad import as_table, is_row_grad, is_tracked, pack, packed_rows, unpack
+from fastw2v._rows.row_grad import as_table, is_row_grad, is_tracked
+from fastw2v._rows.writes import listed_gradient
+
+__all__ = ["MOVES_IDLE_ROWS", "Replay", "Table", "can_defer"]
+
+# Rules that move rows without gradient. SGD and AdaGrad leave such rows alone.
+MOVES_IDLE_ROWS = frozenset({"momentum", "nesterov", "rmsprop", "adam"})
 
 _STALE = specialise(_optimizer.stale_rows)
 _REPLAY = specialise(_optimizer.replay_rows)
 _UPDATE = specialise(_optimizer.update_rows)
 
-_HISTORY = 1 << 22  # steps between two flushes at most; their learning rates are kept
-_BLOCK = 1 << 16  # rows taken to the present at a time when all are
-_HIGHEST_RATE = 1e30  # beyond, or below zero, a step without gradient may do anything
-_FEWEST = 5000  # rows of a table from which on `fit` lets them wait; see bench/bench_row_sparse.py
+_HISTORY = 1 << 22  # largest number of steps between two flushes; their learning rates are kept
+_BLOCK = 1 << 16  # rows per call when all rows are brought up to date
+_HIGHEST_RATE = 1e30  # beyond, or below zero, the kernel cannot tell when a replay may stop early
 _NS = 0.35  # serial nanoseconds per element and step; see `threads.parts`
 
 
-# Reading a table that has rows that wait writes to it: one thread at a time. A dense table would be
-# only read, and a script that reads in several threads does not know which it has.
+# Reading a table with deferred rows writes to it, so one thread does so at a time. A script that
+# reads in several threads cannot know whether its table is one of these.
 _LOCK = threading.RLock()
 
 
-def _unlock():
+def _unlock() -> None:
     global _LOCK
     _LOCK = threading.RLock()
 
 
-if hasattr(os, "register_at_fork"):  # the thread that held it is not in the child
+if hasattr(os, "register_at_fork"):  # the child lacks the thread that held the lock
     os.register_at_fork(after_in_child=_unlock)
 
 
-def _locked(method):
+def _locked(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
-    def one_at_a_time(*args):
+    def one_at_a_time(*args: Any) -> Any:
         with _LOCK:
             return method(*args)
 
     return one_at_a_time
 
 
-class _Table:
-    """One parameter, its states, and the step that each row is at. It does not keep the array."""
+class Table:
+    """One parameter, its states, and the number of steps applied to each row.
 
-    def __init__(self, replay, W, states):
+    It holds the parameter weakly: an array that is gone needs no updates.
+    """
+
+    def __init__(self, replay: Replay, W: NDArray[Any], states: list[NDArray[Any]]) -> None:
         key = id(W)
         self.array = weakref.ref(W, lambda _: TABLES.pop(key, None))
         self.replay, self.states = replay, states
-        # The kernels take two states and a matrix; a vector is one of rows of one number.
-        self.kernel_states = [as_table(state) for state in states] + [None] * (2 - len(states))
-        self.at = np.zeros(len(W), np.int64) if replay.waits else None
+        # The kernels take two states, and a vector as a matrix of one column.
+        self.kernel_states = [*map(as_table, states), None, None][:2]
+        self.applied = np.full(len(W) if replay.defers else 0, replay.n_steps, np.int64)
         self.rows = self.since = np.empty(0, np.int64)
 
-    def is_of(self, W, states):
-        """Whether these are the arrays; somebody may have put others in their place."""
-        return self.array() is W and all(map(_is, self.states, states))
+    def is_of(self, W: NDArray[Any], states: list[NDArray[Any]]) -> bool:
+        """Return whether these are the table's arrays, which a user may have replaced."""
+        same = (a is b for a, b in zip(self.states, states, strict=True))
+        return self.array() is W and all(same)
 
     @_locked
-    def apply_pending(self, ids):
+    def apply_pending(self, ids: NDArray[Any]) -> None:
+        """Apply the pending steps of the rows ids (n,), each in [0, V), repeats allowed."""
         W = self.array()
         replay = self.replay
-        if W is None or not replay.now or not replay.waits:
+        if W is None or not replay.n_steps or not replay.defers:
             return
         if len(self.rows) < len(ids):
             self.rows, self.since = (np.empty(len(ids), np.int64) for _ in range(2))
         W = as_table(W)
-        n_rows, work = _STALE[ids.dtype](self.rows, self.since, self.at, ids, replay.now)
+        n_rows, work = _STALE[ids.dtype](self.rows, self.since, self.applied, ids, replay.n_steps)
         n_parts = threads.parts(work * W.shape[1] * _NS)
         _REPLAY[W.dtype](
-            replay.rule, W, *self.kernel_states, self.at, self.rows, self.since, n_rows,
-            replay.rates[W.dtype], replay.low, replay.high, replay.now, *replay.scalars, n_parts,
+            replay.rule, W, *self.kernel_states, self.applied, self.rows, self.since, n_rows,
+            replay.rates[W.dtype], replay.low, replay.high, replay.n_steps, *replay.idle_scalars,
+            n_parts,
         )  # fmt: skip
 
     @_locked
-    def apply_all(self):
-        if self.replay.waits and self.replay.now:
-            for start in range(0, len(self.at), _BLOCK):
-                self.apply_pending(np.arange(start, min(start + _BLOCK, len(self.at))))
+    def apply_all(self) -> None:
+        """Apply the pending steps of all rows."""
+        if self.replay.defers and self.replay.n_steps:
+            for start in range(0, len(self.applied), _BLOCK):
+                self.apply_pending(np.arange(start, min(start + _BLOCK, len(self.applied))))
 
     @_locked
-    def update(self, W, listed, scalars):
-        """The step that is under way, for the listed rows: (rows, n_rows, gradient, packed)."""
+    def update(self, W: NDArray[Any], grad: NDArray[Any]) -> bool:
+        """Take the present step for the rows that the gradient lists, and defer it for the others.
+
+        Return False if the step cannot be deferred: the caller then updates the whole table, whose
+        rows are all up to date.
+        """
+        replay = self.replay
+        listed = listed_gradient(grad) if replay.may_defer else None
+        if listed is None:
+            apply_all_pending(W)
+            if replay.defers:
+                self.applied[:] = replay.n_steps + 1
+            return False
         rows, n_rows, g, packed = listed
-        if self.replay.waits:
+        if replay.defers:
             self.apply_pending(rows[:n_rows])
-            self.at[rows[:n_rows]] = self.replay.now + 1
+            self.applied[rows[:n_rows]] = replay.n_steps + 1
         else:
-            apply_pending(W, rows[:n_rows])  # with another optimizer's steps
+            apply_pending(W, rows[:n_rows])  # of another optimizer
         W = as_table(W)
         n_parts = threads.parts(n_rows * W.shape[1] * _NS)
         _UPDATE[W.dtype](
-            self.replay.rule, W, *self.kernel_states, g, packed, rows, n_rows, *scalars, n_parts
-        )
-
-    @_locked
-    def all_updated(self):
-        """After the step that is under way was taken by all rows at once."""
-        if self.replay.waits:
-            self.at[:] = self.replay.now + 1
-
-
-def _is(a, b):
-    return a is b
+            replay.rule, W, *self.kernel_states, g, packed, rows, n_rows, *replay.row_scalars,
+            n_parts,
+        )  # fmt: skip
+        return True
 
 
 class Replay:
-    """The tables of one optimizer, and the steps that their rows may have to take yet.
+    """The tables of one optimizer, and the steps that may be pending for their rows.
 
-    rule: its name in the kernels. `wanted`: ids of the arrays that may wait; None for all that can.
+    rule: its name in the kernels. wanted: ids of the arrays to defer; None for all suitable ones.
     """
 
-    def __init__(self, rule, wanted=None):
+    def __init__(self, rule: str, wanted: Collection[int] | None = None) -> None:
         self.rule = _optimizer.RULES[rule]
-        self.waits = rule not in ("sgd", "adagrad")  # without gradient these move nothing
+        self.defers = rule in MOVES_IDLE_ROWS  # the other rules have no steps to defer
         self.wanted = wanted
-        self.tables = []  # one, or None, for each place in the list of parameters
-        self.params = ()  # ids of these parameters
-        self.now = 0
-        self.scalars = None
+        self.tables: list[Table | None] = []  # one place for each parameter
+        self.params: list[int] = []  # ids of these parameters
+        self.n_steps = 0  # that all rows have to be brought to
+        self.row_scalars: tuple[float, ...] = ()  # of the present step
+        self.idle_scalars: tuple[float, ...] = ()  # of all pending steps
         self.rates = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
-        self.low = self.high = 0.0
+        self.low = self.high = 0.0  # of these learning rates
+        self.may_defer = True  # in the present step
 
     @_locked
-    def prepare(self, params, grads, states):
-        """The tables of these parameters, by place. states: the lists of state arrays."""
+    def begin(
+        self,
+        params: Sequence[NDArray[Any]],
+        grads: Sequence[NDArray[Any]],
+        states: Sequence[Sequence[NDArray[Any]]],
+        row_scalars: tuple[float, ...],
+        idle_scalars: tuple[float, ...],
+    ) -> list[Table | None]:
+        """Begin a step; return the table of each parameter, or None where rows are not deferred.
+
+        states: the lists of state arrays. row_scalars: the four of a step of rows with gradient,
+        the learning rate first; idle_scalars: the three, beside the rate, of one without gradient.
+        Parameters without a table are up to date then.
+        """
         key = [id(W) for W in params]
         if key != self.params:
             self.flush()
@@ -152,60 +186,53 @@ class Replay:
             if table is not None and not table.is_of(W, mine):
                 table.apply_all()
                 table = None
-            if table is None and self._suits(W, grad, mine, params):
-                table = _Table(self, W, mine)
-                if self.waits:
-                    table.at[:] = self.now
+            suits = table is None and (
+                (self.wanted is None or key[i] in self.wanted)
+                and is_row_grad(grad)
+                and is_tracked(grad)
+                and all(has_layout_of(W, array) for array in (grad, *mine))
+                and all(a.flags.carray and type(a) is np.ndarray for a in mine)
+                and can_defer(W)
+                and sum(other is W or other.base is W for other in params) == 1
+            )
+            if suits:
+                table = Table(self, W, mine)
             self.tables[i] = table
-            if table is not None and self.waits and TABLES.get(key[i]) is not table:
+            if table is None:
+                apply_all_pending(W)
+            elif self.defers and TABLES.get(key[i]) is not table:
                 apply_all_pending(W)  # another optimizer's steps come first
                 TABLES[key[i]] = table
+        self.row_scalars = row_scalars
+        self._note_step(row_scalars[0], idle_scalars)
         return self.tables
 
-    def _suits(self, W, grad, states, params):
-        return (
-            (self.wanted is None or id(W) in self.wanted)
-            and is_row_grad(grad)
-            and is_tracked(grad)
-            and can_wait(W)
-            and (grad.shape, grad.dtype) == (W.shape, W.dtype)
-            and all(
-                (a.shape, a.dtype) == (W.shape, W.dtype) and a.flags.carray and type(a) is type(W)
-                for a in states
-            )
-            and sum(other is W or other.base is W for other in params) == 1
-        )
-
-    @_locked
-    def begin(self, lr, scalars):
-        """Note the learning rate of the step to come. Whether its rows without gradient may wait.
-
-        scalars: the three others that a replay takes; where they change, all rows come first.
-        """
-        if not self.waits:
-            return True
-        if scalars != self.scalars or self.now == _HISTORY:
+    def _note_step(self, lr: float, scalars: tuple[float, ...]) -> None:
+        """Keep what a later replay of this step needs, and decide whether it may be deferred."""
+        if not self.defers:
+            return
+        if scalars != self.idle_scalars or self.n_steps == _HISTORY:
             self._restart()
-            self.scalars = scalars
-        if self.now == len(self.rates[np.dtype(np.float64)]):
+            self.idle_scalars = scalars
+        if self.n_steps == len(self.rates[np.dtype(np.float64)]):
             for kind, rates in self.rates.items():
                 self.rates[kind] = np.concatenate([rates, np.zeros(max(1024, len(rates)), kind)])
-        if not 0 <= lr < _HIGHEST_RATE:
-            return False
-        for rates in self.rates.values():
-            rates[self.now] = lr
-        self.low, self.high = min(self.low, lr) if self.now else lr, max(self.high, lr)
-        return True
+        self.may_defer = 0 <= lr < _HIGHEST_RATE
+        if self.may_defer:
+            for rates in self.rates.values():
+                rates[self.n_steps] = lr
+            self.low = min(self.low, lr) if self.n_steps else lr
+            self.high = max(self.high, lr)
 
     @_locked
-    def end(self):
-        """The step was taken."""
-        if self.waits:
-            self.now += 1
+    def end(self) -> None:
+        """End a step."""
+        if self.defers:
+            self.n_steps += 1
 
     @_locked
-    def flush(self):
-        """Take every row to the present; nobody waits until the next step."""
+    def flush(self) -> None:
+        """Apply all pending steps; until the next step no row is deferred."""
         self._restart()
         for table in self.tables:
             W = None if table is None else table.array()
@@ -213,95 +240,32 @@ class Replay:
                 del TABLES[id(W)]
 
     @_locked
-    def _restart(self):
-        """Take every row to the present and start counting anew."""
-        if self.now:
+    def _restart(self) -> None:
+        """Apply all pending steps and start counting anew."""
+        if self.n_steps:
             for table in self.tables:
                 if table is not None:
                     table.apply_all()
-                    table.at[:] = 0
-        self.now, self.low, self.high = 0, 0.0, 0.0
+                    table.applied[:] = 0
+        self.n_steps, self.low, self.high = 0, 0.0, 0.0
 
 
-def can_wait(W):
-    """Whether rows of this array can wait: the kernels take it, and it owns its memory.
+def can_defer(W: NDArray[Any]) -> bool:
+    """Return whether rows of W can be deferred: the kernels take it, and it owns its memory.
 
-    An array out of a pickle of protocol 5 does not: views of it lead past it to another one.
+    An array from a pickle of protocol 5 does not own its memory, and the `base` of its views is
+    another object, under which the registry would not find it.
     """
     return (
         type(W) is np.ndarray
         and W.ndim in (1, 2)
-        and (W.base is None or type(W.base) is bytes)  # as out of older pickles
+        and (W.base is None or type(W.base) is bytes)  # as from older pickles
         and W.size > 0
         and W.flags.carray
         and has_plain_rows(as_table(W))
     )
 
 
-@contextlib.contextmanager
-def rows_in_fit(model, optimizer, fewest=None):
-    """A context in which `optimizer` moves rows of the model's tables only when they are used.
-
-    Where code that is not ours could read a table, or where the tables are small, nothing is
-    different in it. The gradients of the tables are packed meanwhile: see `_row_grad.pack`.
-    """
-    tables = _tables_of(model, _FEWEST if fewest is None else fewest)
-    if not tables:
-        try:
-            yield
-        finally:
-            optimizer.flush()  # of rows that wait because the optimizer was asked for it
-        return
-    before = optimizer._replay
-    if before is None:
-        optimizer._replay = Replay(optimizer._rule, set(tables))
-    grads = [g for w, g in zip(model.params, model.grads, strict=True) if id(w) in tables]
-    for grad in grads:
-        pack(grad)
-    try:
-        yield
-    finally:
-        try:
-            optimizer._replay.flush()
-        finally:
-            optimizer._replay = before
-            for grad in grads:
-                unpack(grad)
-
-
-def _tables_of(model, fewest):
-    """{id: array} of the model's parameters whose rows may wait in a fit."""
-    named = list(getattr(model, "row_tables", tuple)())
-    # A table that two layers read has two gradients, which are not packed together.
-    tables = {id(W): W for W in named if sum(other is W for other in named) == 1}
-    if not tables or len(model.params) != len(model.grads):
-        return {}
-    others = [W for W in model.params if id(W) not in tables]
-    listed = {id(W) for W in model.params}
-    for key, W in list(tables.items()):
-        grads = [g for w, g in zip(model.params, model.grads, strict=True) if w is W]
-        if not (
-            key in listed
-            and can_wait(W)
-            and len(W) >= fewest
-            and all(is_row_grad(g) and is_tracked(g) for g in grads)
-            and all((g.dtype, g.shape) == (W.dtype, W.shape) for g in grads)
-            # what is compared as a whole with its own kind, or read by others too, does not wait
-            and (W.ndim == 1 or W.shape[0] != W.shape[1])
-            and not any(other.shape == W.shape[::-1] for other in tables.values() if W.ndim == 2)
-            and not any(np.may_share_memory(W, other) for other in others)
-            and key not in TABLES
-        ):
-            del tables[key]
-    return tables
-
-
-def updates_rows(g):
-    """(rows, n_rows, gradient, packed) of a gradient that is zero in all other rows, or None."""
-    if not is_tracked(g):
-        return None
-    packed = packed_rows(g)
-    if packed is not None:
-        return packed
-    tracker = g._tracker
-    return None if tracker.dense else (tracker.rows, tracker.n_rows, as_table(g), False)
+def has_layout_of(W: NDArray[Any], array: NDArray[Any]) -> bool:
+    """Return whether an array has the shape and the dtype of W."""
+    return (array.shape, array.dtype) == (W.shape, W.dtype)

@@ -1,26 +1,27 @@
-"""The state of a training in a file: what it takes to go on as if nothing had happened.
+"""The state of a training in a file, from which it resumes with bit-identical results.
 
-An .npz archive of plain arrays, nothing of it pickled: weights, the optimizer's arrays, hidden
-states, the order of the rows, and `about`, a JSON text with all numbers and the states of the
-random generators. Files are written as a whole or not at all.
+The file is an .npz archive of plain arrays without pickles. It holds the weights, the optimizer's
+arrays, hidden states, the order of the rows, and `about`, a JSON text with all numbers and the
+states of the random generators. A file is replaced as a whole or not at all.
 """
 
+from __future__ import annotations
+
 import itertools
-import json
 import os
 import warnings
-import zipfile
 import zlib
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastw2v import optimizer as optimizers
 from fastw2v._checks.arrays import check_writable
 from fastw2v._checks.numbers import as_number
 from fastw2v._core.build_info import build_info
-from fastw2v._files.atomic import replacing
-from fastw2v._files.npz import array_of, header_of
+from fastw2v._files import npz
 from fastw2v._rows.deferred import apply_all_pending
 
 __all__ = ["fingerprint", "load", "save"]
@@ -28,10 +29,16 @@ __all__ = ["fingerprint", "load", "save"]
 _FORMAT = "fastw2v training 1"
 
 
-def save(name, trainer, counters, position):
+def save(
+    name: str | os.PathLike[str],
+    trainer: Any,
+    counters: Sequence[str],
+    position: dict[str, Any] | None,
+) -> None:
     """Write trainer, model and optimizer to the file `name`.
 
-    counters: attributes of the trainer to keep. position: what `fit` needs to go on, or None.
+    counters: attributes of the trainer to keep. position: the state of an interrupted fit, with
+    which `fit` resumes, or None.
     """
     optimizer = trainer.optimizer
     kind = type(optimizer).__name__
@@ -47,7 +54,8 @@ def save(name, trainer, counters, position):
     for state in optimizer._states:
         for i, array in enumerate(getattr(optimizer, state) or ()):
             arrays[f"{state}{i}"] = array
-    generators, hidden = {}, []
+    generators: dict[str, Any] = {}
+    hidden: list[list[str]] = []
     for path, part in _parts(trainer.model):
         if isinstance(part, np.random.Generator):
             generators[path] = _plain(part.bit_generator.state)
@@ -57,7 +65,7 @@ def save(name, trainer, counters, position):
                 arrays[f"hidden{len(hidden)}"] = vars(part)[letter]
                 hidden.append([path, letter])
     position = dict(position or {})
-    # That of the fit under way, or of the fit that a trainer just resumed has not gone on with.
+    # The state of the present fit, or of the one that a resumed trainer has not continued yet.
     then, before = position.pop("random_then", None), position.pop("random", None)
     random = then or before or np.random.get_state(legacy=False)
     for key in [key for key, value in position.items() if isinstance(value, np.ndarray)]:
@@ -77,28 +85,26 @@ def save(name, trainer, counters, position):
         "generators": generators,
         "hidden": hidden,
     }
-    text = np.frombuffer(json.dumps(about).encode("ascii"), np.uint8)
-    with replacing(os.fspath(name)) as file:
-        np.savez(file, about=text, **arrays)
+    npz.write(name, arrays, {"about": about})
 
 
-def load(name, trainer_class, model):
-    """The trainer of a file, its model's weights in `model`; (trainer, position or None).
+def load(
+    name: str | os.PathLike[str], trainer_class: type[Any], model: Any
+) -> tuple[Any, dict[str, Any] | None]:
+    """Return the trainer of a file, and the position of its fit or None; fill `model`.
 
-    Everything but the weights is read, and all of it is compared with the model, before the first
-    array is written.
+    It reads everything but the weights, and compares all of it with the model, before it writes to
+    the first array.
     """
     name = os.fspath(name)
     if not os.path.exists(name):
         raise FileNotFoundError(f"No file: {name}")
-    with _told_as_damage(name, trainer_class):
-        archive = zipfile.ZipFile(name)
-    with archive:
-        with _told_as_damage(name, trainer_class):
-            damaged = archive.testzip()  # of all of it, before anything is changed
-            if damaged is not None:
-                raise ValueError(f"{damaged} is damaged")
-            about = json.loads(bytes(array_of(archive, "about.npy")))
+    expected = f"a file that {trainer_class.__name__}.save wrote"
+    cure = "train from the beginning, or take an earlier copy"
+    with npz.Archive(name, expected, cure) as archive:
+        archive.verify()  # all of it, before anything is changed
+        with archive.damage_reported():
+            about = archive.json("about")
             if about["format"] != _FORMAT:
                 raise ValueError(f"format {about['format']}")
             kinds = {"trainer": str(about["trainer"]), "model": str(about["model"])}
@@ -106,19 +112,20 @@ def load(name, trainer_class, model):
         for what, expected in kinds.items():
             if found[what] != expected:
                 raise ValueError(
-                    f"{what}: expected a {expected}, as {name} was saved of, got {found[what]}"
+                    f"{what}: expected a {expected}, as saved in {name}, got {found[what]}; pass "
+                    "the same kind"
                 )
         params, parts = _own_memory(model.params), dict(_parts(model))
-        with _told_as_damage(name, trainer_class):
-            shapes = [header_of(archive, f"param{i}.npy") for i in range(_count(archive, "param"))]
+        with archive.damage_reported():
+            headers = [archive.header(f"param{i}") for i in range(_count(archive, "param"))]
             needed = {*about["generators"], *(path for path, _ in about["hidden"])}
-        _check_params(name, shapes, params)
+        _check_params(name, headers, params)
         if missing := sorted(needed - parts.keys()):
             raise ValueError(
-                f"model: expected it to have {missing[0]}, as the model that {name} was saved of; "
-                "build it with the same arguments, also the same kind of rng"
+                f"model: expected it to have {missing[0]}, as the model saved in {name}, got none; "
+                "build it with the same arguments and the same kind of rng"
             )
-        with _told_as_damage(name, trainer_class):
+        with archive.damage_reported():
             optimizer = _optimizer(archive, about, params)
             trainer = trainer_class(model, optimizer)
             counters = _counters(about["counters"], trainer)
@@ -128,7 +135,7 @@ def load(name, trainer_class, model):
             level = str(about["level"])
         apply_all_pending(*params)
         for i, W in enumerate(params):
-            W[...] = array_of(archive, f"param{i}.npy")
+            W[...] = archive.array(f"param{i}")
     for path, letter, array in hidden:
         setattr(parts[path], letter, array)
     for path, state in generators:
@@ -137,7 +144,7 @@ def load(name, trainer_class, model):
     if level != build_info()["isa"]:
         warnings.warn(
             f"{name}: was saved on level {level}, this is {build_info()['isa']}; the training "
-            "goes on, with other rounding. Set FASTW2V_ISA to have the same bits",
+            "resumes with other rounding. Set FASTW2V_ISA for bit-identical results",
             RuntimeWarning,
             stacklevel=3,
         )
@@ -147,33 +154,21 @@ def load(name, trainer_class, model):
     return trainer, position
 
 
-@contextmanager
-def _told_as_damage(name, trainer_class):
-    try:
-        yield
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # zipfile, numpy and json each have several of their own
+def _count(archive: npz.Archive, what: str) -> int:
+    """Return the number of arrays named what0, what1 and so on."""
+    names = set(archive.names)
+    return next(i for i in itertools.count() if f"{what}{i}" not in names)
+
+
+def _check_params(
+    name: str, headers: list[tuple[tuple[int, ...], np.dtype[Any]]], params: list[NDArray[Any]]
+) -> None:
+    if len(headers) != len(params):
         raise ValueError(
-            f"{name}: expected a file that {trainer_class.__name__}.save wrote, got a damaged or "
-            f"foreign one ({type(error).__name__}: {error}); train from the beginning, or take "
-            "an earlier copy"
-        ) from error
-
-
-def _count(archive, what):
-    """How many arrays `what` has: what0.npy, what1.npy and so on."""
-    names = set(archive.namelist())
-    return next(i for i in itertools.count() if f"{what}{i}.npy" not in names)
-
-
-def _check_params(name, shapes, params):
-    if len(shapes) != len(params):
-        raise ValueError(
-            f"{name}: expected {len(params)} weights, got {len(shapes)}; build the model with the "
+            f"{name}: expected {len(params)} weights, got {len(headers)}; build the model with the "
             "arguments it was saved with"
         )
-    for i, ((shape, dtype), W) in enumerate(zip(shapes, params, strict=True)):
+    for i, ((shape, dtype), W) in enumerate(zip(headers, params, strict=True)):
         check_writable(f"params[{i}]", W)
         if (shape, dtype) != (W.shape, W.dtype):
             raise ValueError(
@@ -182,7 +177,8 @@ def _check_params(name, shapes, params):
             )
 
 
-def _optimizer(archive, about, params):
+def _optimizer(archive: npz.Archive, about: dict[str, Any], params: list[NDArray[Any]]) -> Any:
+    """Return the saved optimizer, with its settings and its state arrays."""
     if about["optimizer"] not in optimizers.__all__:
         raise ValueError(f"no optimizer {about['optimizer']}")
     optimizer = getattr(optimizers, about["optimizer"])()
@@ -194,7 +190,7 @@ def _optimizer(archive, about, params):
     for state in about["states"]:
         if state not in optimizer._states:
             raise ValueError(f"optimizer state {state}")
-        arrays = [array_of(archive, f"{state}{i}.npy") for i in range(_count(archive, state))]
+        arrays = [archive.array(f"{state}{i}") for i in range(_count(archive, state))]
         found = [(array.shape, array.dtype.kind) for array in arrays]
         if found != [(W.shape, "f") for W in params]:
             raise ValueError(f"optimizer state {state} is of other weights")
@@ -202,8 +198,8 @@ def _optimizer(archive, about, params):
     return optimizer
 
 
-def _counters(saved, trainer):
-    """A trainer's counts and its lists of numbers."""
+def _counters(saved: dict[str, Any], trainer: Any) -> dict[str, Any]:
+    """Return a trainer's counts and its lists of numbers."""
     counters = {key: _filled(value) for key, value in saved.items()}
     if counters.keys() != set(trainer._counters):
         raise ValueError(f"counters {', '.join(counters)}")
@@ -214,18 +210,19 @@ def _counters(saved, trainer):
     return counters
 
 
-def _hidden(archive, saved):
+def _hidden(archive: npz.Archive, saved: Any) -> list[tuple[str, str, NDArray[Any]]]:
+    """Return (path of a layer, attribute, array) for each hidden state."""
     hidden = []
     for i, (path, letter) in enumerate(saved):
-        array = array_of(archive, f"hidden{i}.npy")
+        array = archive.array(f"hidden{i}")
         if letter not in ("h", "c") or array.dtype.kind != "f":
             raise ValueError(f"hidden state {letter} of {array.dtype}")
         hidden.append((path, letter, array))
     return hidden
 
 
-def _generators(saved, parts):
-    """(path, state); each state has been tried."""
+def _generators(saved: dict[str, Any], parts: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return (path, state) for each random generator, after trying the state on a new one."""
     generators = []
     for path, state in saved.items():
         state = _filled(state)
@@ -234,28 +231,29 @@ def _generators(saved, parts):
     return generators
 
 
-def _position(archive, about):
-    """Where the fit was, with the random state it had; that alone between two fits."""
+def _position(archive: npz.Archive, about: dict[str, Any]) -> dict[str, Any]:
+    """Return the position of the fit and its random state; between two fits the latter alone."""
     position = {key: _filled(value) for key, value in about["position"].items()}
-    for member in archive.namelist():
+    for member in archive.names:
         if member.startswith("position_"):
-            key = member.removeprefix("position_").removesuffix(".npy")
-            position[key] = array_of(archive, member)
+            position[member.removeprefix("position_")] = archive.array(member)
     position["random"] = _filled(about["random"])
     np.random.RandomState().set_state(position["random"])
     return position
 
 
-def _own_memory(params):
-    """The different arrays of a list; of a weight and its transpose the first one."""
-    kept = {}
+def _own_memory(params: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Return the different arrays of a list; of a weight and its transpose the first one."""
+    kept: dict[Any, NDArray[Any]] = {}
     for W in params:
         kept.setdefault((W.__array_interface__["data"][0], W.size, W.dtype), W)
     return list(kept.values())
 
 
-def _parts(thing, path="model", seen=None):
-    """(path, part) of the layers and samplers of a model and of the random generators they hold."""
+def _parts(
+    thing: Any, path: str = "model", seen: dict[int, Any] | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield (path, part) for the layers and samplers of a model and their random generators."""
     seen = {} if seen is None else seen
     if id(thing) in seen:
         return
@@ -268,7 +266,7 @@ def _parts(thing, path="model", seen=None):
         yield path, thing
         return
     ours = type(thing).__module__.startswith("fastw2v.")
-    if not ours:  # a layer, a model or a sampler of the reader's own
+    if not ours:  # a layer, a model or a sampler of the user's own
         ours = hasattr(thing, "params") or hasattr(thing, "get_negative_sample")
     if hasattr(thing, "__dict__") and ours:
         seen[id(thing)] = thing
@@ -277,8 +275,8 @@ def _parts(thing, path="model", seen=None):
             yield from _parts(vars(thing)[name], f"{path}.{name}", seen)
 
 
-def _plain(value):
-    """What JSON can hold; arrays as lists with their dtype."""
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it, arrays as lists with their dtype."""
     if isinstance(value, np.ndarray):
         return {"array": value.tolist(), "dtype": str(value.dtype)}
     if isinstance(value, dict):
@@ -292,8 +290,8 @@ def _plain(value):
     return as_number("value", value)
 
 
-def _filled(value):
-    """The way back from `_plain`."""
+def _filled(value: Any) -> Any:
+    """Return the value that `_plain` was given."""
     if isinstance(value, dict):
         if value.keys() == {"array", "dtype"}:
             dtype = np.dtype(value["dtype"])
@@ -306,8 +304,8 @@ def _filled(value):
     return value
 
 
-def fingerprint(*arrays):
-    """A number that tells data from other data."""
+def fingerprint(*arrays: NDArray[Any]) -> int:
+    """Return a checksum of shapes, dtypes and values, by which a resumed fit knows its data."""
     total = 0
     for array in arrays:
         total = zlib.crc32(repr((array.shape, array.dtype.str)).encode(), total)

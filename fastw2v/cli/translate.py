@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fastw2v.cli.console import (
@@ -15,8 +16,10 @@ from fastw2v.cli.console import (
     RATE,
     SEED,
     SHARE,
+    add_output,
     counted,
     is_terminal,
+    output_path,
     print_json,
     say,
     seeded,
@@ -27,11 +30,11 @@ if TYPE_CHECKING:
 
 DEFAULT_OUTPUT = "translator.npz"
 _N_SHOWN = 5
-# What is taken where nothing is asked for: of a file, of the numbers in kanji.
+# Defaults for pairs from a file, and for the numbers in kanji.
 _DEFAULTS = {"units": (256, 128), "epochs": (50, 15)}
 
 
-def add_translate_parsers(commands: Any) -> None:
+def add_parsers(commands: Any) -> None:
     """Add both commands to the subparsers of the command line."""
     train = commands.add_parser(
         "translate-train",
@@ -41,55 +44,57 @@ def add_translate_parsers(commands: Any) -> None:
     )
     train.add_argument("file", nargs="?", metavar="FILE", help="pairs, plain or gzip")
     add = train.add_argument
-    add("--max-pairs", type=COUNT, metavar="N", help="take the first N pairs only")
+    add("--max-pairs", type=COUNT, metavar="N", help="use only the first N pairs")
     add("--units", type=COUNT, metavar="N", help="width of an LSTM (default: 256; numbers 128)")
     add("--epochs", type=COUNT, metavar="N", help="passes (default: 50; numbers 15)")
     add(
         "--batch-size", type=COUNT, default=64, metavar="N",
         help="pairs per step (default: %(default)s)",
     )  # fmt: skip
-    add("--embed", type=COUNT, metavar="N", help="learned vectors instead of one-hot rows")
-    add("--bidirectional", action="store_true", help="read the source from both ends")
-    add("--reverse", action="store_true", help="read the source from its end")
-    add("--attention", action="store_true", help="look at the source in each step")
+    add(
+        "--embed",
+        type=COUNT,
+        metavar="N",
+        help="dimension of learned vectors, which replace one-hot rows",
+    )
+    add("--bidirectional", action="store_true", help="read the source in both directions")
+    add("--reverse", action="store_true", help="read the source backwards")
+    add("--attention", action="store_true", help="use attention over the source")
     add("--optimizer", choices=("rmsprop", "adam"), default="rmsprop", help="(default: rmsprop)")
     add("--lr", type=RATE, default=0.001, metavar="X", help="(default: %(default)s)")
     add(
         "--validation", type=SHARE, default=0.2, metavar="X",
-        help="share of the pairs, the last ones, that are only watched (default: %(default)s)",
+        help="share of the pairs, from the end, held out of training (default: %(default)s)",
     )  # fmt: skip
-    add("--seed", type=SEED, default=0, metavar="N", help="the same seed, the same model")
-    add(
-        "-o", "--output", default=DEFAULT_OUTPUT, metavar="PATH",
-        help="where to save, in place of what is there (default: %(default)s)",
-    )  # fmt: skip
+    add("--seed", type=SEED, default=0, metavar="N", help="the same seed gives the same model")
+    add_output(train, DEFAULT_OUTPUT)
     add("--plot", metavar="PNG", help="draw loss and accuracy of each epoch")
-    add("--quiet", action="store_true", help="nothing on stderr but errors")
+    add("--quiet", action="store_true", help="print only errors on stderr")
     add("--json", action="store_true", help="print one JSON object")
 
     ask = commands.add_parser(
         "translate",
-        help="translate texts with what translate-train saved",
+        help="translate texts with a model of translate-train",
         description="Print the translation of each TEXT, or of each line of the standard input if "
         "TEXT is -.",
     )
-    ask.add_argument("model", metavar="MODEL", help="file of translate-train")
+    ask.add_argument("model", metavar="MODEL", help="file that translate-train saved")
     ask.add_argument("texts", nargs="+", metavar="TEXT")
     ask.add_argument(
         "--beam", type=COUNT, default=1, metavar="N",
-        help="beginnings that are kept at each step (default: 1, the most probable)",
+        help="hypotheses kept at each step (default: 1, a greedy search)",
     )  # fmt: skip
     ask.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def translate_train(args: argparse.Namespace) -> int:
-    """The command `translate-train`."""
+def _train(args: argparse.Namespace) -> int:
     from fastw2v import datasets
     from fastw2v._files.atomic import check_writable
     from fastw2v.models import CharTranslator
     from fastw2v.optimizer import Adam, RMSprop
 
-    for name in (args.output, args.plot):
+    output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
+    for name in (output, args.plot):
         if name is not None:
             check_writable(name)  # before the work, not after it
     of_numbers = args.file is None
@@ -102,7 +107,7 @@ def translate_train(args: argparse.Namespace) -> int:
             pairs = datasets.kanji_numbers(args.max_pairs or 20_000)
         else:
             pairs = datasets.read_pairs(args.file, args.max_pairs)
-        n_watched = int(len(pairs) * args.validation) if args.validation < 1 else 0
+        n_held_out = int(len(pairs) * args.validation) if args.validation < 1 else 0
         model = CharTranslator.from_pairs(
             pairs,
             args.units,
@@ -112,7 +117,7 @@ def translate_train(args: argparse.Namespace) -> int:
             attention=args.attention,
         )
         say(
-            f"fastw2v: {counted(len(pairs), 'pair')} ({n_watched:,} only watched), "
+            f"fastw2v: {counted(len(pairs), 'pair')} ({n_held_out:,} held out), "
             f"{len(model.source_characters)} and {len(model.target_characters)} characters, "
             f"{sum(param.size for param in model.params):,} parameters",
             unless=args.quiet,
@@ -132,21 +137,21 @@ def translate_train(args: argparse.Namespace) -> int:
             )
         except KeyboardInterrupt:
             interrupted = True
-            say("fastw2v: stopped; saving what was learned")
+            say("fastw2v: stopped; saving the model as trained so far")
         seconds = time.perf_counter() - started
-    model.save(args.output)
+    model.save(output)
     if args.plot is not None and model.history["loss"]:
         model.plot(args.plot)
-    watched = pairs[len(pairs) - n_watched :]
-    exact = model.exact(watched) if watched and not interrupted else None
-    samples = _samples(model, watched or pairs)
+    held_out = pairs[len(pairs) - n_held_out :]
+    exact = model.exact(held_out) if held_out and not interrupted else None
+    samples = _samples(model, held_out or pairs)
     if args.json:
         print_json(
             {
-                "output": os.path.abspath(args.output),
+                "output": os.path.abspath(output),
                 "interrupted": interrupted,
                 "pairs": len(pairs),
-                "watched": n_watched,
+                "watched": n_held_out,
                 "exact": exact,
                 "history": model.history,
                 "seconds": round(seconds, 3),
@@ -166,13 +171,13 @@ def translate_train(args: argparse.Namespace) -> int:
             print(f"Decoded sentence: {sample['decoded']}")
             print(f"label sentence: {sample['label']}\n-")
         if exact is not None:
-            print(f"{exact:.1%} of {len(watched):,} pairs that were only watched are exact")
-        print(f"saved in {args.output}")
+            print(f"{exact:.1%} of {len(held_out):,} held-out pairs are translated exactly")
+        print(f"saved in {output}")
     return INTERRUPTED if interrupted else OK
 
 
 def _samples(model: CharTranslator, pairs: list[tuple[str, str]]) -> list[dict[str, str]]:
-    """The first pairs of different sources, with what the model makes of them."""
+    """Return the first pairs of different sources with their translations."""
     shown = list(dict(reversed(pairs)).items())[::-1][:_N_SHOWN]
     decoded = model.translate([source for source, _ in shown])
     return [
@@ -181,8 +186,7 @@ def _samples(model: CharTranslator, pairs: list[tuple[str, str]]) -> list[dict[s
     ]
 
 
-def translate(args: argparse.Namespace) -> int:
-    """The command `translate`."""
+def _translate(args: argparse.Namespace) -> int:
     from fastw2v.models import CharTranslator
 
     model = CharTranslator.load(args.model)
@@ -206,3 +210,9 @@ def translate(args: argparse.Namespace) -> int:
         for one in found:
             print(one.text)
     return OK
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "translate-train": _train,
+    "translate": _translate,
+}

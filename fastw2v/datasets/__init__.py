@@ -1,4 +1,4 @@
-"""Text to train on: what every Python already carries, and the user's own files.
+"""Text to train on: the documentation inside every Python, and the user's own files.
 
 | name | does |
 |---|---|
@@ -10,21 +10,22 @@
 | `build_corpus` | words to ids, most frequent word first |
 | `subsample` | thins out the most frequent words |
 | `sequence` | questions and answers as characters: generated sums and dates, the book's files |
-| `build_vocab` | words to ids, at most so many, id 0 for the rest |
-| `skip_gram_batches` | words and words near them, batch by batch |
+| `build_vocab` | words to ids, up to a number of words, id 0 for the rest |
+| `skip_gram_batches` | words and their neighbours, batch by batch |
 | `read_pairs` | source and target texts from a file with tabs |
 | `kanji_numbers` | numbers and their kanji numerals, as such pairs |
 | `kanji_numeral` | one number in kanji |
 
-A corpus is one run of ids, as in the book: windows reach across the ends of sentences, lines and
-files. Two sentences that stand side by side are mostly about the same thing, and the few windows
-that join strangers (one per file) are noise no larger than that of the text itself.
+A corpus is one sequence of ids, as in the book: windows reach across the ends of sentences, lines
+and files. Adjacent sentences are mostly about the same thing, and the few windows that join
+unrelated texts (one per file) add no more noise than the text itself has.
 """
 
 from fastw2v.datasets import sequence
 from fastw2v.datasets.builtin import builtin_corpus, builtin_text
 from fastw2v.datasets.pairs import kanji_numbers, kanji_numeral, read_pairs
-from fastw2v.datasets.skip_grams import Vocabulary, build_vocab, skip_gram_batches
+from fastw2v.datasets.skip_grams import NumberedWords, build_vocab, skip_gram_batches
+from fastw2v.datasets.skip_grams import Vocabulary  # the name of NumberedWords up to version 0.1
 from fastw2v.datasets.text import (
     Corpus,
     build_corpus,
@@ -36,6 +37,7 @@ from fastw2v.datasets.text import (
 
 __all__ = [
     "Corpus",
+    "NumberedWords",
     "Vocabulary",
     "build_corpus",
     "build_vocab",

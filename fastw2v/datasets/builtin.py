@@ -1,8 +1,8 @@
-"""The English documentation inside every Python.
+"""The English documentation inside every Python, as a corpus.
 
-About 340,000 words: the language reference's topics (`pydoc_data/topics.py`) and the docstrings
-of the standard library. Both are read from source through `ast`; nothing is imported, so a
-Python started with -OO has them too. The same Python always gives the same text.
+It has about 340,000 words: the topics of the language reference (`pydoc_data/topics.py`) and the
+docstrings of the standard library. Both are read from source through `ast`; nothing is imported, so
+a Python started with -OO has them too. A Python always gives the same text.
 """
 
 from __future__ import annotations
@@ -18,23 +18,31 @@ from collections.abc import Iterator
 from fastw2v.datasets.text import tokenize
 
 _TOPICS = "pydoc_data/topics.py"
-# Tests document what they break, and installed packages differ from machine to machine.
+# Tests document broken code, and installed packages differ from machine to machine.
 _SKIPPED = {"__pycache__", "dist-packages", "idle_test", "site-packages", "test", "tests"}
 _LEAST_WORDS = 10_000
 
 
 def builtin_corpus() -> list[str]:
-    """The words of `builtin_text`, for `build_corpus`. Takes a few seconds."""
+    """Return the words of `builtin_text`, for `build_corpus`, within a few seconds.
+
+    >>> words = builtin_corpus()
+    >>> len(words) > 100_000, "list" in words
+    (True, True)
+    """
     return list(tokenize(builtin_text()))
 
 
 def builtin_text() -> str:
-    """The documentation inside this Python, files in the order of their names.
+    """Return the documentation inside this Python, files in the order of their names.
 
-    Files that cannot be read or parsed are left out. Where the standard library comes
-    without sources (some frozen or embedded Pythons), what can be imported is used.
+    Files that cannot be read or parsed are left out. If the standard library comes without sources
+    (some frozen or embedded Pythons), the topics that can be imported are used.
 
-    Raises FileNotFoundError if there is next to nothing to read.
+    >>> "list" in builtin_text()
+    True
+
+    Raises FileNotFoundError if there are fewer than about 10,000 words.
     """
     texts = {}
     for name, source in _sources():
@@ -53,7 +61,7 @@ def builtin_text() -> str:
 
 
 def _sources() -> Iterator[tuple[str, bytes]]:
-    """(name below the library's folder, with slashes; content) of each source file."""
+    """Yield (name below the library's folder, with slashes; content) of each source file."""
     root = sysconfig.get_path("stdlib")
     if os.path.isfile(os.path.join(root, "os.py")):
         yield from _folder_sources(root)
@@ -80,7 +88,7 @@ def _folder_sources(root: str) -> Iterator[tuple[str, bytes]]:
 def _zip_sources(path: str) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-        if "os.py" not in names:  # a zipped package of the user's, not the library
+        if "os.py" not in names:  # a zipped package, not the library
             return
         for name in names:
             if name.endswith(".py") and _SKIPPED.isdisjoint(name.split("/")):
@@ -97,7 +105,7 @@ def _parse(source: bytes) -> ast.Module | None:
 
 
 def _topics(source: bytes) -> str:
-    """The values of the one dict in the file."""
+    """Join the values of the only dict in the file."""
     module = _parse(source)
     if module is None:
         return ""

@@ -1,4 +1,4 @@
-"""Pairs of texts to translate between: from a file, or numbers and their kanji numerals."""
+"""Pairs of texts for translation: from a file, or numbers and their kanji numerals."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LIMIT = 10 ** (4 * len(_LARGE))
 
 
 def read_pairs(path: str | os.PathLike[str], max_pairs: int | None = None) -> list[tuple[str, str]]:
-    """The (source, target) pairs of a UTF-8 file with a pair in each line, a tab between the two.
+    """Read the (source, target) pairs of a UTF-8 file whose lines are source, tab, target.
 
-    What stands behind a second tab is left out (collections name their sources there), and so are
-    blank lines. max_pairs: only the first ones. Plain or gzip; a byte order mark is dropped.
+    Text behind a second tab is left out (collections name their sources there), and so are blank
+    lines. max_pairs: read only the first pairs. The file may be gzip; a byte order mark is dropped.
 
-    OSError for a file that cannot be read; ValueError, which names the line, for one without a tab
-    or with nothing on one side of it, and, which names the byte, for what is not UTF-8.
+    OSError for a file that cannot be read; ValueError, naming the line, for a line without a tab or
+    without text on both sides of it, and, naming the byte, for a file that is not UTF-8.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -46,7 +46,10 @@ def read_pairs(path: str | os.PathLike[str], max_pairs: int | None = None) -> li
                 return pairs
     _add_pair(pairs, path, number + 1, rest)
     if not pairs:
-        raise ValueError(f"{path}: expected lines of source, tab, target, got only blank ones")
+        raise ValueError(
+            f"{path}: expected lines of source, tab, target, got only blank ones; "
+            "give a file with pairs"
+        )
     return pairs
 
 
@@ -56,7 +59,10 @@ def _add_pair(
     line = line.rstrip("\r")
     if not line.strip():
         if "\t" in line:
-            raise ValueError(f"{path}, line {number}: expected text on both sides of the tab")
+            raise ValueError(
+                f"{path}, line {number}: expected text on both sides of the tab, got none; "
+                "complete the pair or leave the line out"
+            )
         return
     source, tab, target = line.partition("\t")
     target = target.partition("\t")[0]
@@ -75,16 +81,16 @@ def _add_pair(
 
 
 def kanji_numeral(n: int) -> str:
-    """A whole number from 0 to 9999999999999999 in kanji.
+    """Write a whole number from 0 to 9999999999999999 in kanji.
 
-    The units 万, 億 and 兆 have a digit before them always, 十, 百 and 千 only from two on.
+    The units 万, 億 and 兆 always have a digit before them, 十, 百 and 千 only from two on.
 
     >>> kanji_numeral(12345), kanji_numeral(110), kanji_numeral(100_000_001)
     ('一万二千三百四十五', '百十', '一億一')
     """
     n = as_int("n", n, low=0)
     if n >= _LIMIT:
-        raise ValueError(f"n: expected a number below 10^16, got {n}; larger units are not known")
+        raise ValueError(f"n: expected a number below 10^16, got {n}; pass a smaller one")
     if n == 0:
         return _DIGITS[0]
     text = ""
@@ -111,10 +117,10 @@ def kanji_numbers(
     low: int = 0,
     rng: np.random.Generator | int | None = None,
 ) -> list[tuple[str, str]]:
-    """Pairs of a number in digits and in kanji: different numbers from low to high, shuffled.
+    """Generate pairs of a number in digits and in kanji, for different numbers from low to high.
 
-    Numbers of each length, in digits, come equally often as far as there are so many: among all
-    numbers up to 99,999 nine in ten have five digits.
+    The pairs are shuffled. Each number of digits is equally frequent, as far as there are enough
+    numbers of it; of all numbers up to 99,999, nine in ten have five digits.
     rng: a Generator or a seed; None draws from numpy's global stream.
 
     ValueError if there are fewer than n_pairs numbers.
@@ -139,22 +145,24 @@ def kanji_numbers(
 
 
 def _numbers_of_all_lengths(n_pairs: int, low: int, high: int, source: Any) -> list[int]:
-    """Different numbers in random order."""
-    spans = []  # (how many numbers, the first one) of each length
+    """Draw different numbers, equally many of each length, in random order."""
+    spans = []  # (count of numbers, the first one) of each length
     first = low
     while first <= high:
         end = min(10 ** len(str(first)), high + 1)
         spans.append((end - first, first))
         first = end
     chosen: list[int] = []
-    for k, (size, first) in enumerate(sorted(spans)):  # what the few leave over the many take
+    for k, (size, first) in enumerate(
+        sorted(spans)
+    ):  # longer numbers fill up for scarce short ones
         share = -(-(n_pairs - len(chosen)) // (len(spans) - k))
         chosen += _distinct(first, size, min(size, share), source)
     return [chosen[i] for i in source.permutation(len(chosen))]
 
 
 def _distinct(first: int, size: int, n: int, source: Any) -> list[int]:
-    """n different numbers of first, ..., first + size - 1."""
+    """Draw n different numbers of first, ..., first + size - 1."""
     if n * 2 >= size:
         return [first + int(i) for i in source.permutation(size)[:n]]
     found: dict[int, None] = {}

@@ -4,8 +4,8 @@
     (x_train, t_train), (x_test, t_test) = sequence.load_data("addition.txt")
     char_to_id, id_to_char = sequence.get_vocab()
 
-The book's files addition.txt and date.txt are read where they are; elsewhere as many pairs of the
-same kind are generated, by `addition_pairs` and `date_pairs`.
+If the book's files addition.txt and date.txt exist, they are read; otherwise `addition_pairs` and
+`date_pairs` generate as many pairs of the same kind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 
 START = "_"  # the first character of each answer
 PAD = " "  # fills questions and answers up to one width
-_TEST_SHARE = 10  # one pair of so many is held out
+_TEST_SHARE = 10  # one pair in ten is held out
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
@@ -40,11 +40,13 @@ _MONTHS = (
 )
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _FIRST_DAY = datetime.date(1970, 1, 1)
-_N_DAYS = (datetime.date(2069, 12, 31) - _FIRST_DAY).days + 1  # so that two digits tell the year
+_N_DAYS = (
+    datetime.date(2069, 12, 31) - _FIRST_DAY
+).days + 1  # so that two digits determine the year
 
 
 class Sequences(NamedTuple):
-    """What `encode_pairs` returns: ids (N, T) of questions x and answers t, and the alphabet.
+    """Ids (N, T) of questions x and answers t, and the alphabet: the result of `encode_pairs`.
 
     >>> data = encode_pairs(addition_pairs(20))
     >>> data.x_train.shape, data.t_train.shape, data.x_test.shape
@@ -62,17 +64,17 @@ class Sequences(NamedTuple):
 def addition_pairs(
     n_pairs: int = 50_000, *, n_digits: int = 3, seed: int = 1984
 ) -> list[tuple[str, str]]:
-    """Sums and their values, such as ("16+75", "91"), no sum twice.
+    """Generate different sums and their values, as ("16+75", "91").
 
-    Numbers have 1 to `n_digits` digits, each length as often as the others, as far as there are
-    enough numbers of it. ValueError if there are not so many sums.
+    Numbers have 1 to `n_digits` digits; each length is equally frequent, as far as there are enough
+    numbers of it. ValueError if n_pairs is more than half of all sums.
 
     >>> addition_pairs(2)
     [('0+7', '7'), ('769+0', '769')]
     """
     n_pairs = as_int("n_pairs", n_pairs)
     n_digits = as_int("n_digits", n_digits)
-    if n_pairs > 10 ** (2 * n_digits) // 2:  # the rarest sums would take very long to be drawn
+    if n_pairs > 10 ** (2 * n_digits) // 2:  # drawing the rarest sums would take very long
         raise ValueError(
             f"n_pairs: expected at most {10 ** (2 * n_digits) // 2}, half of the sums of numbers "
             f"of {n_digits} digits, got {n_pairs}; take fewer, or more n_digits"
@@ -87,7 +89,7 @@ def addition_pairs(
 
 
 def date_pairs(n_pairs: int = 50_000, *, seed: int = 1984) -> list[tuple[str, str]]:
-    """Dates as people write them, and in ISO form: ("Sep 27, 1994", "1994-09-27"), none twice.
+    """Generate different dates as people write them, and in ISO form, as ("1/2/70", "1970-01-02").
 
     The days are those from 1970 to 2069. A date is written in one of ten ways.
 
@@ -138,12 +140,11 @@ _WAYS = (
 
 
 def encode_pairs(pairs: Sequence[tuple[str, str]], *, seed: int = 1984) -> Sequences:
-    """Pairs of texts as ids, a tenth of them held out.
+    """Turn pairs of texts into ids, and hold a tenth of them out.
 
-    Questions and answers are filled up with blanks to one width each; answers begin with "_", the
-    start mark. Characters are numbered in the order in which they appear. The order of the pairs
-    is drawn from numpy's global stream, which is seeded for it, as the book does: with a seed,
-    a whole run is repeatable.
+    Blanks fill questions and answers up to one width each; answers begin with "_", the start mark.
+    Characters are numbered in the order of their appearance. As in the book, numpy's global stream
+    is seeded and then gives the order of the pairs, so the seed makes a whole run repeatable.
 
     ValueError for less than two pairs, or empty texts.
 
@@ -169,6 +170,26 @@ def encode_pairs(pairs: Sequence[tuple[str, str]], *, seed: int = 1984) -> Seque
     return Sequences(x[:split], t[:split], x[split:], t[split:], char_to_id, id_to_char)
 
 
+def _as_question_pairs(name: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return at least two pairs of strings as a list; neither side of a pair may be blank."""
+    check_iterable(name, pairs, "pairs of str")
+    pairs = list(pairs)
+    for k, pair in enumerate(pairs):
+        if not (
+            isinstance(pair, (tuple, list))
+            and len(pair) == 2
+            and all(isinstance(part, str) for part in pair)
+        ):
+            raise TypeError(f"{name}[{k}]: expected a pair of str, got {pair!r}; pass (text, text)")
+        if not pair[0].strip() or not pair[1].strip():
+            raise ValueError(
+                f"{name}[{k}]: expected a question and an answer, got {pair!r}; leave it out"
+            )
+    if len(pairs) < 2:
+        raise ValueError(f"{name}: expected at least two pairs, got {len(pairs)}; pass more")
+    return pairs
+
+
 _GENERATED = {"addition.txt": addition_pairs, "date.txt": date_pairs}
 _vocabulary: tuple[dict[str, int], dict[int, str]] = ({}, {})
 
@@ -176,9 +197,9 @@ _vocabulary: tuple[dict[str, int], dict[int, str]] = ({}, {})
 def load_data(
     file_name: str | os.PathLike[str] = "addition.txt", seed: int = 1984
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """(x_train, t_train), (x_test, t_test), as the book's function of this name.
+    """Load (x_train, t_train), (x_test, t_test), as the book's function of this name does.
 
-    A file has a question and its answer on each line, with "_" between them: "16+75  _91  ". Where
+    A file has a question and its answer on each line, with "_" between them: "16+75  _91  ". If
     there is no addition.txt or date.txt, 50,000 pairs of that kind are generated.
 
     FileNotFoundError for another missing file; ValueError for a file that is not UTF-8, or has a
@@ -200,7 +221,7 @@ def load_data(
 
 
 def get_vocab() -> tuple[dict[str, int], dict[int, str]]:
-    """char_to_id and id_to_char of what `load_data` has loaded last.
+    """Return char_to_id and id_to_char of the data that `load_data` loaded last.
 
     >>> _ = load_data("addition.txt")
     >>> char_to_id, id_to_char = get_vocab()
@@ -223,24 +244,4 @@ def _read_pairs(name: str) -> list[tuple[str, str]]:
                 f"{line[:40]!r}; put {START!r} between them"
             )
         pairs.append((question, answer))
-    return pairs
-
-
-def _as_question_pairs(name, pairs):
-    """At least two pairs of strings, as a list; none of them all empty on one side."""
-    check_iterable(name, pairs, "pairs of str")
-    pairs = list(pairs)
-    for k, pair in enumerate(pairs):
-        if not (
-            isinstance(pair, (tuple, list))
-            and len(pair) == 2
-            and all(isinstance(part, str) for part in pair)
-        ):
-            raise TypeError(f"{name}[{k}]: expected a pair of str, got {pair!r}; pass (text, text)")
-        if not pair[0].strip() or not pair[1].strip():
-            raise ValueError(
-                f"{name}[{k}]: expected a question and an answer, got {pair!r}; leave it out"
-            )
-    if len(pairs) < 2:
-        raise ValueError(f"{name}: expected at least two pairs, got {len(pairs)}; pass more")
     return pairs

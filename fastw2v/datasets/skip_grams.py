@@ -1,7 +1,7 @@
 """Words and skip-grams in the shape that the losses over sampled classes train on.
 
-Ids are sorted by falling frequency, with id 0 for all words that have none of their own: what
-`candidate_sampling.LogUniformSampler` takes for granted.
+Ids are in falling order of frequency, as `candidate_sampling.LogUniformSampler` requires; id 0
+represents all words without an id of their own.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ from fastw2v.datasets.text import build_corpus
 _BLOCK = 1 << 14  # skip-grams drawn at once
 
 
-class Vocabulary(NamedTuple):
-    """What `build_vocab` returns.
+class NumberedWords(NamedTuple):
+    """The words of a text as ids, and the numbering: the result of `build_vocab`.
 
     ids (M,) int32, counts (V,) int64, word_to_id {str: int}, id_to_word {int: str}.
+
+    >>> text = build_vocab("to be or not to be".split(), 3)
+    >>> isinstance(text, NumberedWords), text.id_to_word[1], text.counts.tolist()
+    (True, 'to', [2, 2, 2])
     """
 
     ids: np.ndarray[Any, np.dtype[np.int32]]
@@ -31,19 +35,26 @@ class Vocabulary(NamedTuple):
     id_to_word: dict[int, str]
 
 
-def build_vocab(words: Iterable[str], max_size: int | None = None, unk: str = "UNK") -> Vocabulary:
-    """Number the most frequent words, at most max_size ids in all.
+# The name up to version 0.1, which scripts and pickles use. It was easily mistaken for
+# `fastw2v.word2vec.Vocabulary`, which has words and counts but no text.
+Vocabulary = NumberedWords
 
-    Id 0 is `unk`, with the number of words it stands for (the words `unk` in the text among them);
-    then come the words by falling count, those of equal count in the order of their first
-    appearance. max_size counts `unk`; None keeps every word.
 
-    ValueError for a text without words, TypeError for one str in the place of words.
+def build_vocab(
+    words: Iterable[str], max_size: int | None = None, unk: str = "UNK"
+) -> NumberedWords:
+    """Assign ids to the most frequent words, at most max_size ids in all.
 
-    >>> vocabulary = build_vocab("to be or not to be that is".split(), max_size=4)
-    >>> vocabulary.ids
+    Id 0 is `unk`; it counts all words without an id of their own, and `unk` itself in the text.
+    The other words follow by falling count, words of equal count in the order of their first
+    appearance. max_size includes `unk`; None keeps every word.
+
+    ValueError for a text without words, TypeError for a str where a sequence of words is expected.
+
+    >>> numbered = build_vocab("to be or not to be that is".split(), max_size=4)
+    >>> numbered.ids
     array([1, 2, 3, 0, 1, 2, 0, 0], dtype=int32)
-    >>> vocabulary.counts, vocabulary.id_to_word
+    >>> numbered.counts, numbered.id_to_word
     (array([3, 2, 2, 1]), {0: 'UNK', 1: 'to', 2: 'be', 3: 'or'})
     """
     check_text("unk", unk)
@@ -58,7 +69,7 @@ def build_vocab(words: Iterable[str], max_size: int | None = None, unk: str = "U
     new_ids[kept] = np.arange(1, len(kept) + 1)
     ids = new_ids[corpus]
     new_words = {0: unk} | {new: id_to_word[old] for new, old in enumerate(kept.tolist(), 1)}
-    return Vocabulary(
+    return NumberedWords(
         ids,
         np.bincount(ids, minlength=len(new_words)),
         {word: new for new, word in new_words.items()},
@@ -74,12 +85,12 @@ def skip_gram_batches(
     *,
     rng: np.random.Generator | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Batches (centres (N,), labels (N, 1)) of words and words that stand near them, without end.
+    """Draw batches (centres (N,), labels (N, 1)) of words and their neighbours, without end.
 
-    Each centre stands num_skips times in a row, each time with another of the 2 * skip_window
-    words around it, chosen at random. A batch goes on at the centre after the last one's; at the
-    end of the text it begins again. Words nearer than skip_window to either end of the text are
-    no centres. rng: None draws from numpy's global stream.
+    Each centre appears num_skips times in a row, each time with a different one of the
+    2 * skip_window words around it, chosen at random. A batch continues at the centre after the
+    last batch's, and starts over at the end of the text. Words nearer than skip_window to either
+    end of the text are no centres. rng: None draws from numpy's global stream.
 
     ValueError for a batch_size that num_skips does not divide, for num_skips > 2 * skip_window, or
     for a text shorter than one window.
@@ -125,7 +136,7 @@ def _batches(
     while True:
         places = window + (start + steps) % n_centres
         start = (start + len(steps)) % n_centres
-        # The places of the S smallest of 2 * window random numbers: S different ones, any order.
+        # The indices of the S smallest of 2 * window random numbers are S different words.
         chosen = random((len(steps), 2 * window)).argsort(axis=1)[:, :S]
         centres = np.repeat(ids[places], S).reshape(n_batches, N)
         labels = ids[places[:, None] + offsets[chosen]].reshape(n_batches, N, 1)

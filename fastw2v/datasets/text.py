@@ -1,18 +1,15 @@
-"""Files to words, words to ids.
+"""Text files to words, and words to ids.
 
-Everything is streamed: a file larger than the memory costs 4 bytes per word it holds.
+Everything is streamed: a file larger than the memory takes 4 bytes per word it holds.
 """
 
 from __future__ import annotations
 
-import codecs
-import gzip
 import os
 import re
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,20 +17,22 @@ from fastw2v._checks.arrays import as_array
 from fastw2v._checks.ids import as_any_ids, as_ids
 from fastw2v._checks.numbers import as_int, as_not_negative, check_one_of
 from fastw2v._checks.sequences import check_iterable
+from fastw2v._files.text import check_readable, read_pieces
 
 _WORD = re.compile(r"[^\W\d_]\w*(?:['\u2019][^\W\d_]+)*")
-# For language models: a blank line, a word or number, one mark however often it is repeated.
+# For language models: a blank line, a word or number, or a mark, repeated or not.
 _TOKEN = re.compile(r"\n[^\S\n]*\n\s*|\w+(?:['\u2019]\w+)*|([^\w\s])\1*")
 EOS = "<eos>"
-_PIECE = 1 << 20
-_GZIP = b"\x1f\x8b"
-_FOREIGN_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 class Corpus(NamedTuple):
-    """What `build_corpus` returns.
+    """A text as ids, and the numbering of its words: the result of `build_corpus`.
 
     corpus (M,) int32 ids, word_to_id {str: int}, id_to_word {int: str}, counts (V,) int64.
+
+    >>> text = build_corpus(["to", "be", "or", "not", "to", "be"])
+    >>> isinstance(text, Corpus), text.corpus.tolist(), text.counts.tolist()
+    (True, [0, 1, 2, 3, 0, 1], [2, 2, 1, 1])
     """
 
     corpus: np.ndarray[Any, np.dtype[np.int32]]
@@ -45,14 +44,13 @@ class Corpus(NamedTuple):
 def tokenize(text: str | Iterable[str], *, split: str = "words") -> Iterator[str]:
     """Cut text into words.
 
-    split="words": lower-case; a word begins with a letter, goes on with letters, digits and
-    underscores, and may hold apostrophes between letters (`don't`). Numbers and punctuation
-    are dropped: with them, half of a word's neighbours are digits and brackets.
-    split="blanks": what stands between white space, unchanged. For text that was cut into
-    words before: Penn Treebank files with their `<eos>`, languages written without blanks.
+    split="words": lower-case words of letters, digits and underscores, which begin with a letter
+    and may hold apostrophes between letters (`don't`). Numbers and punctuation are dropped, as they
+    would be half of the neighbours of words.
+    split="blanks": unchanged pieces between white space. It suits text that is cut into words, as
+    Penn Treebank files with their `<eos>`, and languages written without blanks.
 
-    `text` is one string or an iterable of pieces, such as `read_text` gives, none of which
-    ends inside a word.
+    text: one string, or an iterable of pieces that do not end inside a word, as of `read_text`.
 
     >>> list(tokenize("The first 10 bytes aren't sent: see send_bytes()."))
     ['the', 'first', 'bytes', "aren't", 'sent', 'see', 'send_bytes']
@@ -68,13 +66,12 @@ def tokenize(text: str | Iterable[str], *, split: str = "words") -> Iterator[str
 
 
 def tokenize_lines(text: str | Iterable[str], *, split: str = "words") -> Iterator[str]:
-    """Cut text into words, marks and `<eos>`, for language models: what was cut can be written.
+    """Cut text into words, marks and `<eos>`, from which a language model can write text.
 
-    split="words": lower-case words and numbers, and each punctuation mark by itself (once, where
-    it is repeated); `<eos>` stands for the blank lines between paragraphs.
-    split="blanks": what stands between white space, unchanged; `<eos>` stands for the end of each
-    line that holds something. For text that was cut into words before, such as Penn Treebank's and
-    WikiText's.
+    split="words": lower-case words and numbers, and each punctuation mark by itself (repeated marks
+    once); `<eos>` represents the blank lines between paragraphs.
+    split="blanks": unchanged pieces between white space; `<eos>` represents the end of each line
+    that is not blank. It suits text that is cut into words, as Penn Treebank and WikiText are.
 
     `text` as for `tokenize`.
 
@@ -90,7 +87,7 @@ def tokenize_lines(text: str | Iterable[str], *, split: str = "words") -> Iterat
 
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:
-    begun = False  # whether the line has held something so far
+    begun = False  # whether the line has a word so far
     for piece in pieces:
         for line in piece.splitlines(keepends=True):
             words = line.split()
@@ -104,7 +101,7 @@ def _lines(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _paragraphs(pieces: Iterable[str]) -> Iterator[str]:
-    held = ""  # white space at the end of a piece: more of it may follow
+    held = ""  # white space at the end of a piece, which the next piece may continue
     begun = False
     for piece in pieces:
         whole = held + piece
@@ -125,26 +122,31 @@ def read_text(
 ) -> Iterator[str]:
     """Read UTF-8 text files one after the other, in pieces that end at white space.
 
-    Gzip files are recognised by their first bytes, whatever they are called; a byte order
-    mark is dropped. A missing file, a folder, or an empty file is reported before anything is read.
+    Gzip files are recognised by their first bytes, not by their names; a byte order mark is
+    dropped. A missing file, a folder, or an empty file is reported before anything is read.
 
     Raises OSError if a file cannot be read, ValueError if it is empty or is not UTF-8 text;
-    the message tells the file, the byte (counted after unpacking) and what to do.
+    the message names the file, the byte (counted after unpacking) and the cure.
+
+    >>> with open("words.txt", "w") as file:
+    ...     _ = file.write("to be or not to be")
+    >>> "".join(read_text("words.txt"))
+    'to be or not to be'
     """
     names: list[str | os.PathLike[str]]
     names = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not names:
         raise ValueError("paths: expected at least one file, got none; name a text file")
     for name in names:
-        _check_readable(name)
-    return (piece for name in names for piece in _read_pieces(name))
+        check_readable(name)
+    return (piece for name in names for piece in read_pieces(name))
 
 
 def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
-    """Number the words that occur at least min_count times.
+    """Assign ids to the words that occur at least min_count times.
 
-    Id 0 is the most frequent word; words of equal count stand in the order of their first
-    appearance. Rarer words are left out of the corpus, so the words around them move together.
+    Id 0 is the most frequent word; words of equal count are in the order of their first appearance.
+    Rarer words are left out of the corpus, so the words around them become neighbours.
 
     Raises ValueError if nothing is left.
 
@@ -194,13 +196,13 @@ def subsample(
 ) -> np.ndarray:
     """Drop most of the occurrences of the most frequent words.
 
-    An occurrence of a word with the share f = count / total of the text stays with probability
+    An occurrence of a word with the share f = count / total of the text is kept with probability
 
         min(1, sqrt(threshold / f) + threshold / f)
 
     the rule of Mikolov's word2vec program, which differs from the one printed in the paper
-    (Mikolov et al. 2013, "Distributed Representations of Words and Phrases"). The window then
-    reaches further, past the words that tell little. threshold 0 keeps everything.
+    (Mikolov et al. 2013, "Distributed Representations of Words and Phrases"). Windows then reach
+    further, as frequent words no longer fill them. threshold 0 keeps everything.
 
     corpus (M,) ids, counts (V,) -> (M',) ids of the same dtype. rng: a Generator or a seed;
     None draws from numpy's global stream.
@@ -221,74 +223,3 @@ def subsample(
     keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
     draw = np.random.random_sample if rng is None else np.random.default_rng(rng).random
     return corpus[draw(len(corpus)) < keep[corpus]]
-
-
-def _check_readable(name: str | os.PathLike[str]) -> None:
-    if os.path.isdir(name):
-        raise IsADirectoryError(f"{name}: is a folder; name the text files in it")
-    if not os.path.exists(name):
-        raise FileNotFoundError(f"{name}: no such file; check the name and the current folder")
-    if os.path.isfile(name) and os.path.getsize(name) == 0:
-        raise ValueError(f"{name}: the file is empty; give a file that holds text")
-
-
-def _read_pieces(name: str | os.PathLike[str]) -> Iterator[str]:
-    with open(name, "rb") as raw:
-        start = raw.peek(4)[:4]
-        if start[:2] != _GZIP:
-            yield from _decode_pieces(name, raw)
-            return
-        with gzip.open(raw) as unpacked:
-            try:
-                yield from _decode_pieces(name, cast(BinaryIO, unpacked))
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise ValueError(
-                    f"{name}: the gzip data is damaged ({error}); get the file again"
-                ) from error
-
-
-def _decode_pieces(name: str | os.PathLike[str], stream: BinaryIO) -> Iterator[str]:
-    """Decode in steps; hold back what stands after the last white space of a step."""
-    offset = 0  # of the first byte of `data` in the file
-    undecoded = b""
-    unfinished: list[str] = []
-    while True:
-        more = stream.read(_PIECE)
-        data = undecoded + more
-        if offset == 0:
-            if data[:2] in _FOREIGN_MARKS:
-                raise ValueError(
-                    f"{name}: byte 0: the file is {_FOREIGN_MARKS[data[:2]]}, expected UTF-8; "
-                    "save it as UTF-8"
-                )
-            if data.startswith(codecs.BOM_UTF8):
-                data, offset = data[3:], 3
-        zero = data.find(b"\0")
-        if zero >= 0:
-            raise ValueError(
-                f"{name}: byte {offset + zero}: a zero byte, so this is not a text file; "
-                "give UTF-8 text"
-            )
-        try:
-            text, used = codecs.utf_8_decode(data, "strict", not more)
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{name}: byte {offset + error.start}: 0x{data[error.start]:02x} is not UTF-8; "
-                "save the file as UTF-8"
-            ) from error
-        offset += used
-        undecoded = data[used:]
-        cut = _after_last_blank(text)
-        if cut:
-            yield "".join(unfinished) + text[:cut]
-            unfinished = []
-        unfinished.append(text[cut:])
-        if not more:
-            break
-    rest = "".join(unfinished)
-    if rest:
-        yield rest
-
-
-def _after_last_blank(text: str) -> int:
-    return max(text.rfind(" "), text.rfind("\n"), text.rfind("\t")) + 1

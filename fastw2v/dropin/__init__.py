@@ -1,4 +1,4 @@
-"""The book's import names, served by fastw2v: for scripts (`fastw2v run`) and for notebooks."""
+"""The book's import names, served by fastw2v for scripts (`fastw2v run`) and for notebooks."""
 
 from fastw2v.dropin.finder import (
     install,

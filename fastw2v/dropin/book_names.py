@@ -1,7 +1,7 @@
-"""What the book's modules are called, what they define, and what their star imports leak.
+"""The names of the book's modules, the names they define, and those their star imports leak.
 
 The drop-in serves exactly these names. `tests/dropin/test_dropin.py` compares the tables with
-`tests/data/book_names.json`, which was read off the book's own files.
+`tests/data/book_names.json`, which was taken from the book's own files.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 
 class Book(NamedTuple):
-    """One module of the book: our module in its place, and the names it is known for.
+    """One module of the book: the module of ours in its place, and its public names.
 
-    `home` is None where there is nothing but leaked names (common.np). `leaks` are the names a
-    star import gives besides the module's own: readers' files use them without importing them.
+    `home` is None if all names are leaked ones (common.np). `leaks` are the names that a star
+    import gives besides the module's own; readers' files use them without importing them.
     """
 
     home: str | None
@@ -26,7 +26,7 @@ def _book(home: str | None, defines: str, leaks: str) -> Book:
     return Book(home, own, tuple(sorted(set(leaks.split()) - set(own))))
 
 
-# Leaked names that are no names of the book: where they come from.
+# Leaked names that come from other libraries.
 LIBRARIES = {
     "np": "numpy",
     "numpy": "numpy",
@@ -38,7 +38,7 @@ LIBRARIES = {
     "time": "time",
 }
 
-# Packages shared between us and the reader's folders.
+# Packages whose modules come partly from fastw2v and partly from the reader's folders.
 PACKAGES = ("common", "ch04", "ch05", "ch06", "ch07", "ch08")
 
 _LAYERS = "Affine Dropout Embedding MatMul Sigmoid SigmoidWithLoss Softmax SoftmaxWithLoss"
@@ -97,7 +97,7 @@ def _model(name: str, defines: str, leaks: str) -> Book:
 
 _RNN_STAR = f"{_TIME_LAYERS_STAR} sys"
 
-# The model files, (chapter, name): served under both spellings when asked for (`--models`).
+# The model files by (chapter, name), served under both spellings with `--models`.
 _MODEL_FILES = {
     ("ch04", "cbow"): ("CBOW", f"{_NP} sys Embedding NegativeSamplingLoss"),
     ("ch04", "skip_gram"): ("SkipGram", f"{_LAYERS_STAR} sys NegativeSamplingLoss"),
@@ -119,7 +119,7 @@ MODELS = {
     for spelling in (name, f"{chapter}.{name}")
 }
 
-# Name of the book -> our module that defines it: how leaked names are found.
+# The module of ours that defines each name of the book. Leaked names are looked up in it.
 HOMES = {
     name: book.home
     for book in (*SERVED.values(), *MODELS.values())

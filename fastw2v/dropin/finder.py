@@ -1,4 +1,4 @@
-"""The book's import names, served by fastw2v: for scripts (`fastw2v run`) and for notebooks.
+"""The finder on `sys.meta_path` that serves the book's import names, and its installation.
 
 >>> import fastw2v.dropin
 >>> fastw2v.dropin.install()
@@ -7,9 +7,9 @@
 ('fastw2v.layers', 'numpy')
 >>> fastw2v.dropin.uninstall()
 
-`common` and ch04 ... ch08 are shared packages: modules fastw2v has come from fastw2v, any other
-from the reader's folders, whether or not these exist. `_book` is the table of what is served,
-`_served` a served module, `_run` the runner of scripts.
+`common` and ch04 ... ch08 are shared packages: a module that fastw2v has comes from fastw2v, any
+other from the reader's folders, whether or not these exist. `book_names` lists the served modules,
+`served_module` is one of them, and `run_script` runs scripts.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ __all__ = ["install", "load_ipython_extension", "uninstall", "unload_ipython_ext
 def install(*, models: bool = False) -> None:
     """Serve `common.*`, `ch04.negative_sampling_layer` and `ch08.attention_layer` from fastw2v.
 
-    With `models`, the book's model files too (`cbow` and `ch04.cbow`, ...). A second call changes
-    nothing, but may add the models. Modules of the book that are loaded already are named in a
-    warning and set aside: names taken from them stay as they are until imported again.
+    With `models`, serve the book's model files too (`cbow` and `ch04.cbow`, ...). A second call
+    can only add the models. A warning lists the modules of the book that are loaded already, and
+    they are set aside. Names imported from them keep their values until imported again.
 
     >>> import fastw2v
     >>> fastw2v.install()
@@ -61,7 +61,7 @@ def install(*, models: bool = False) -> None:
 
 
 def uninstall() -> None:
-    """Undo `install`: the reader's own modules are imported again, and those set aside return.
+    """Undo `install`: restore the modules set aside, and import the reader's own from now on.
 
     >>> import fastw2v
     >>> fastw2v.install()
@@ -77,17 +77,17 @@ def uninstall() -> None:
 
 
 def load_ipython_extension(ipython: object) -> None:
-    """`%load_ext fastw2v` is `install()`."""
+    """Install the drop-in for `%load_ext fastw2v`."""
     install()
 
 
 def unload_ipython_extension(ipython: object) -> None:
-    """`%unload_ext fastw2v` is `uninstall()`."""
+    """Uninstall the drop-in for `%unload_ext fastw2v`."""
     uninstall()
 
 
 class _DropIn:
-    """First finder on sys.meta_path, and what `uninstall` has to put back."""
+    """The first finder on sys.meta_path, with the modules that `uninstall` restores."""
 
     def __init__(self) -> None:
         self.models = False
@@ -98,7 +98,9 @@ class _DropIn:
     def served(self) -> dict[str, Book]:
         return SERVED | MODELS if self.models else SERVED
 
-    def find_spec(self, fullname, path=None, target=None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: object = None, target: object = None
+    ) -> ModuleSpec | None:
         if fullname in self.served:
             return _served_spec(fullname, self.served[fullname])
         if fullname in ("rnnlm_gen", "ch07.rnnlm_gen"):
@@ -115,15 +117,15 @@ class _DropIn:
         theirs = {name for name in self.served if name in sys.modules} - _our_modules()
         if not theirs:
             return
-        # With their packages, or `from common import layers` would find the old attribute.
+        # With their packages, because `from common import layers` would find the old attribute.
         packages = {name.partition(".")[0] for name in theirs if "." in name}
         gone = _users_of(theirs | _below(packages))
         unloaded = _unload(gone)
-        if first:  # later ones were loaded under our rule, on our layers: not the reader's own
+        if first:  # modules loaded later use our layers, so they are not the reader's own
             self.aside = unloaded
         warnings.warn(
             f"imported before fastw2v.install(): {', '.join(sorted(gone))}; names taken from "
-            "them stay as they were: restart, or import them again",
+            "them keep their values; restart, or import them again",
             stacklevel=3,
         )
 
@@ -142,13 +144,15 @@ class _DropIn:
 
 
 class _LastResort:
-    """Last finder: a model's bare name that nobody on sys.path has.
+    """The last finder, for a model's bare name that is not found on sys.path.
 
-    The book's ch07/peeky_seq2seq.py imports `seq2seq` so, and ch08/train.py imports it from a
-    folder where that name cannot be found.
+    The book's ch07/peeky_seq2seq.py imports `seq2seq` by that name, and ch08/train.py imports
+    the former from a folder in which `seq2seq` is not found.
     """
 
-    def find_spec(self, fullname, path=None, target=None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: object = None, target: object = None
+    ) -> ModuleSpec | None:
         if "." in fullname or fullname not in MODELS:
             return None
         folder = _folder_of_importer()
@@ -165,6 +169,8 @@ _installed: _DropIn | None = None
 
 
 class _Loader(Loader):
+    """The loader of a served module."""
+
     def __init__(self, book: Book) -> None:
         self.book = book
 
@@ -180,7 +186,7 @@ class _Loader(Loader):
 
 
 class _EmptyPackage(Loader):
-    """Loader of a shared package of which the reader has no `__init__.py`."""
+    """The loader of a shared package for which the reader has no `__init__.py`."""
 
     def create_module(self, spec: ModuleSpec) -> None:
         return None
@@ -192,13 +198,12 @@ class _EmptyPackage(Loader):
 def _served_spec(fullname: str, book: Book) -> ModuleSpec:
     if book.home is not None and not _exists(book.home):
         if fullname in MODELS:
-            cure = "leave --models out (install(models=False)) and your own file is used"
+            cure = "leave --models out (install(models=False)) to use your own file"
         else:
             cure = "run the script with plain `python` (in a notebook: fastw2v.uninstall())"
         names = ", ".join(book.defines)
         raise ImportError(
-            f"{fullname}: this fastw2v has no {book.home} yet, where {names} will be; "
-            f"until then {cure}",
+            f"{fullname}: expected {book.home} with {names}, which this fastw2v lacks; {cure}",
             name=fullname,
         )
     home = importlib.util.find_spec(book.home or __name__)
@@ -208,7 +213,10 @@ def _served_spec(fullname: str, book: Book) -> ModuleSpec:
 
 
 def _spec_of_rnnlm_gen(fullname: str) -> ModuleSpec | None:
-    """Ours where numpy refuses to make an int of a one-element array, as the book's file does."""
+    """Return our module if numpy refuses to convert a one-element array to int.
+
+    The book's own file makes that conversion.
+    """
     version = tuple(int(part) for part in np.__version__.split(".")[:2])
     book = MODELS[fullname]
     if version < (2, 4) or not _exists(book.home):
@@ -220,7 +228,7 @@ def _spec_of_rnnlm_gen(fullname: str) -> ModuleSpec | None:
 def _shared_package_spec(name: str, has_ours: bool) -> ModuleSpec | None:
     spec = PathFinder.find_spec(name)
     if spec is not None and spec.submodule_search_locations is None:
-        return spec  # the reader's common.py, no package at all
+        return spec  # the reader's common.py, which is not a package
     if spec is None and not has_ours:
         return None
     if spec is None or spec.origin is None:
@@ -234,7 +242,7 @@ def _exists(home: str | None) -> bool:
         return home is not None and importlib.util.find_spec(home) is not None
     except ModuleNotFoundError as error:
         if home is not None and home.startswith(f"{error.name}."):
-            return False  # not even its package is there
+            return False  # its package does not exist either
         raise
 
 
@@ -257,7 +265,7 @@ def _below(packages: set[str]) -> set[str]:
 
 
 def _users_of(names: set[str]) -> set[str]:
-    """`names`, and all loaded modules that hold one of them, or a class or function of theirs."""
+    """Return `names` and the loaded modules that hold one of them or its classes or functions."""
     names = set(names)
     while True:
         users = {
@@ -282,7 +290,7 @@ def _origin(value: object) -> str | None:
 
 
 def _unload(names: set[str]) -> dict[str, types.ModuleType]:
-    """Take modules out of sys.modules and out of the packages that stay."""
+    """Remove modules from sys.modules and from the packages that remain."""
     unloaded = {name: sys.modules.pop(name) for name in sorted(names) if name in sys.modules}
     for name in unloaded:
         parent, _, tail = name.rpartition(".")

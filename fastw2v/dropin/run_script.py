@@ -1,4 +1,4 @@
-"""`fastw2v run SCRIPT [ARGS...]`: run a script as `python SCRIPT` would, on fastw2v's layers."""
+"""The command `run`: a script runs as with `python SCRIPT`, on fastw2v's layers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from importlib.machinery import SourceFileLoader
 from fastw2v.dropin import finder, spawned
 from fastw2v.dropin.served_module import say
 
-# Frames of these never show in a traceback of the script; those of _IMPORT where they lead to them.
+# Tracebacks of the script omit frames of these modules, and the frames of _IMPORT that lead there.
 _MACHINERY = {
     *("fastw2v.dropin.run_script", "fastw2v.dropin.served_module", "fastw2v.dropin.spawned"),
     *("fastw2v.config", "fastw2v.dropin", "fastw2v.dropin.finder"),
@@ -22,8 +22,10 @@ _MACHINERY = {
 _IMPORT = {"importlib._bootstrap", "importlib._bootstrap_external"}
 
 
-def add_run_parser(subparsers: argparse._SubParsersAction) -> argparse.ArgumentParser:
-    """Add `run [--models] SCRIPT [ARGS...]`; everything after SCRIPT is left to the script."""
+def add_run_parser(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    """Add `run [--models] SCRIPT [ARGS...]`; the script gets all arguments after SCRIPT."""
     parser = subparsers.add_parser(
         "run",
         help="run a script of the book on fastw2v's layers",
@@ -38,23 +40,23 @@ def add_run_parser(subparsers: argparse._SubParsersAction) -> argparse.ArgumentP
     )
     parser.add_argument("script", metavar="SCRIPT", help="the script to run")
     parser.add_argument(
-        "args", metavar="ARGS", nargs=argparse.REMAINDER, help="passed to the script untouched"
+        "args", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the script"
     )
     return parser
 
 
 def run_command(args: argparse.Namespace) -> int:
-    """The `run` of the command line."""
+    """Run the script that the command line names."""
     return run(args.script, args.args, models=args.models)
 
 
 def run(script: str, args: Sequence[str] = (), models: bool = False) -> int:
     """Run `script` as the main program of this process, and return its exit status.
 
-    It takes the process over (sys.argv, sys.path[0], `__main__`, the drop-in) and gives nothing
-    back: what the script leaves behind, such as threads or atexit calls, still needs it.
-    SystemExit passes through. Other exceptions are shown without our frames and give 1; after
-    KeyboardInterrupt the interpreter ends as one that was interrupted.
+    The script takes over the process (sys.argv, sys.path[0], `__main__`, the drop-in), and nothing
+    is restored afterwards, because its threads and atexit calls may still need it. SystemExit
+    passes through. Other exceptions are shown without our frames and give 1. After
+    KeyboardInterrupt the interpreter ends as an interrupted one does.
     """
     path = os.path.abspath(script)
     try:
@@ -65,7 +67,7 @@ def run(script: str, args: Sequence[str] = (), models: bool = False) -> int:
         return 2
 
     folder = os.path.dirname(os.path.realpath(path))
-    if not getattr(sys.flags, "safe_path", False):  # `python -P SCRIPT` leaves its folder out too
+    if not getattr(sys.flags, "safe_path", False):  # as `python -P SCRIPT` does
         sys.path[0:1] = [folder]
     if not os.path.samefile(folder, os.getcwd()):
         say(
@@ -92,7 +94,7 @@ def run(script: str, args: Sequence[str] = (), models: bool = False) -> int:
         _without_our_frames(error)
         sys.excepthook(type(error), error, error.__traceback__)
         if isinstance(error, KeyboardInterrupt):
-            # The interpreter ends on its signal, as it should; the traceback has been shown.
+            # The traceback has been shown. Raising again ends the interpreter with the signal.
             sys.excepthook = lambda *shown: None
             raise
         return 1
@@ -100,7 +102,7 @@ def run(script: str, args: Sequence[str] = (), models: bool = False) -> int:
 
 
 def _without_our_frames(error: BaseException) -> None:
-    """Cut our machinery out of the tracebacks of an exception and its causes."""
+    """Remove our frames from the tracebacks of an exception and its causes."""
     seen: set[int] = set()
     left: list[BaseException | None] = [error]
     while left:

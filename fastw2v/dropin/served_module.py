@@ -1,8 +1,8 @@
 """A module of the book as fastw2v serves it: our names first, then the reader's additions.
 
-Nothing is copied into a served module: each name is looked up when it is asked for, so that
-`config.check` runs at every import, and so that the reader's own file is opened only for a name
-that neither the book nor fastw2v has.
+A served module looks up each name at each access and holds no copies. Therefore `config.check`
+runs at every import, and the reader's own file is opened only for a name that neither the book nor
+fastw2v has.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import types
 from collections.abc import Iterator, Sequence
 from importlib.machinery import PathFinder, SourceFileLoader
+from typing import Any
 
 from fastw2v import config
 from fastw2v.dropin.book_names import HOMES, LIBRARIES, SERVED, Book
@@ -28,14 +29,15 @@ importers: set[str] = set()
 
 
 def say(message: str) -> None:
-    """One line on stderr, marked as ours."""
+    """Print a line on stderr, marked as ours."""
     print(f"fastw2v: {message}", file=sys.stderr, flush=True)
 
 
-class FoldersOnPath(Sequence):
-    """The `__path__` of a shared package: its folders on sys.path as it stands when asked.
+class FoldersOnPath(Sequence[str]):
+    """The `__path__` of a shared package: its folders on the current sys.path.
 
-    Scripts of the book append `..` to sys.path while they run, some after the first import.
+    It is computed at each access, because scripts of the book append `..` to sys.path while they
+    run, some after the first import.
     """
 
     def __init__(self, package: str) -> None:
@@ -46,7 +48,7 @@ class FoldersOnPath(Sequence):
         folders = [os.path.abspath(os.path.join(entry, self.package)) for entry in entries]
         return [folder for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         return self._now()[index]
 
     def __iter__(self) -> Iterator[str]:
@@ -60,7 +62,7 @@ class FoldersOnPath(Sequence):
 
 
 class ReadersFile:
-    """The reader's own file of a module we serve: read and parsed, executed only by `load`."""
+    """The reader's own file of a served module, parsed at once and executed only by `load`."""
 
     def __init__(self, fullname: str, path: str, source: str) -> None:
         self.fullname = fullname
@@ -71,6 +73,7 @@ class ReadersFile:
 
     @classmethod
     def find(cls, fullname: str) -> ReadersFile | None:
+        """Return the file that the reader has for a module, if any."""
         package = fullname.rpartition(".")[0]
         folders = list(FoldersOnPath(package)) if package else None
         spec = PathFinder.find_spec(fullname, folders)
@@ -79,9 +82,9 @@ class ReadersFile:
         return cls(fullname, spec.loader.path, spec.loader.get_source(fullname) or "")
 
     def bound(self) -> tuple[set[str], bool]:
-        """Names the file binds at its top level, and whether these are known to be all.
+        """Return the names that the file binds at its top level, and whether the list is complete.
 
-        They are not if it star-imports from a module we do not serve.
+        It is incomplete if the file star-imports from a module that is not served.
         """
         table = symtable.symtable(self.source, self.path, "exec")
         names = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
@@ -97,9 +100,9 @@ class ReadersFile:
         return names, known
 
     def load(self, ours: dict[str, object]) -> types.ModuleType:
-        """Execute the file beside `ours`, and without its own definitions of those names.
+        """Execute the file with the names in `ours`, and without its own definitions of them.
 
-        So a class the reader added builds on our layers, as the rest of the script does.
+        A class that the reader added then uses our layers, as the rest of the script does.
         """
         if self.module is None:
             module = types.ModuleType(self.fullname)
@@ -113,7 +116,7 @@ class ReadersFile:
                 if not (isinstance(node, definitions) and node.name in ours)
             ]
             code = compile(ast.Module(body, []), self.path, "exec", dont_inherit=True)
-            self.module = module  # before it runs: it may import us, or one that imports it
+            self.module = module  # before it runs, because its imports may lead back to it
             try:
                 exec(code, vars(module))
             except BaseException:
@@ -123,7 +126,7 @@ class ReadersFile:
 
 
 class _Names:
-    """Where the names of one served module come from."""
+    """The sources of the names of one served module."""
 
     def __init__(self, fullname: str, book: Book) -> None:
         self.fullname = fullname
@@ -133,7 +136,7 @@ class _Names:
         self.reported: set[str] = set()
 
     def get(self, name: str) -> object:
-        """The book's names are ours; then come the reader's; then what we have on top."""
+        """Return a name of the book from our module, else the reader's, else another of ours."""
         value = self.of_the_book(name)
         if value is _MISSING:
             value = self.of_the_reader(name)
@@ -144,11 +147,12 @@ class _Names:
         return value
 
     def star(self) -> list[str]:
-        """What `from ... import *` gives."""
+        """Return the names that `from ... import *` gives."""
         ours = self.all_of_the_book()
         return [*ours, *self.added(ours)]
 
     def of_the_book(self, name: str) -> object:
+        """Return one of the names that the book's module defines or leaks, or _MISSING."""
         if name in self.book.defines:
             return getattr(self.home, name, _MISSING)
         if name not in self.book.leaks:
@@ -158,15 +162,17 @@ class _Names:
         source = LIBRARIES.get(name) or HOMES[name]
         try:
             module = importlib.import_module(source)
-        except ImportError:  # no matplotlib, or a module of ours that does not exist yet
+        except ImportError:  # no matplotlib, or a module that this fastw2v does not have
             return _MISSING
         return module if name in LIBRARIES else getattr(module, name, _MISSING)
 
     def all_of_the_book(self) -> dict[str, object]:
+        """Return all names that the book's module defines or leaks, with their values."""
         values = {n: self.of_the_book(n) for n in (*self.book.defines, *self.book.leaks)}
         return {name: value for name, value in values.items() if value is not _MISSING}
 
     def of_the_reader(self, name: str) -> object:
+        """Return a name that the reader's file binds, or _MISSING."""
         file = self.readers_file()
         if file is None:
             return _MISSING
@@ -175,14 +181,14 @@ class _Names:
             return _MISSING
         try:
             value = vars(file.load(self.all_of_the_book())).get(name, _MISSING)
-        except AttributeError as error:  # else it would read as "no such name"
+        except AttributeError as error:  # which Python would take for a missing name
             raise ImportError(f"{file.path}: {error}", name=self.fullname) from error
         if value is not _MISSING:
             self.report([name])
         return value
 
     def added(self, ours: dict[str, object]) -> list[str]:
-        """Public names that only the reader's file has; it is executed only if there are any."""
+        """Return the public names that only the reader's file has; execute it if there are any."""
         file = self.readers_file()
         if file is None:
             return []
@@ -193,7 +199,7 @@ class _Names:
         try:
             space = vars(file.load(ours))
         except Exception as error:
-            # Plain Python would stop here too, but the script may not need any of these names.
+            # Plain Python would raise here, but the script may not need any of these names.
             reason = f"{type(error).__name__}: {error}"
             say(f"{self.fullname}: nothing taken from {file.path}, which raised {reason}")
             return []
@@ -203,12 +209,14 @@ class _Names:
         return public
 
     def readers_file(self) -> ReadersFile | None:
+        """Return the reader's file, which is looked for again until it exists."""
         if self.file is None:
             self.file = ReadersFile.find(self.fullname)
         return self.file
 
     def report(self, names: list[str]) -> None:
-        # A name of the book that the file only imports is ours again: no news.
+        """Tell on stderr, once, which names come from the reader's file."""
+        # A name of the book that the file only imports is one of ours.
         new = [name for name in names if name not in self.reported and name not in HOMES]
         if new and self.file is not None:
             self.reported.update(new)
@@ -221,11 +229,12 @@ class ServedModule(types.ModuleType):
     __served__: _Names
 
     def serve(self, book: Book) -> None:
+        """Begin to serve the names of a module of the book."""
         self.__served__ = _Names(self.__name__, book)
         self.__doc__ = getattr(self.__served__.home, "__doc__", None)
 
     def __getattr__(self, name: str) -> object:
-        # Import machinery and inspection tools probe dunder names: they are nobody's.
+        # Import machinery and inspection tools probe dunder names, which no file defines.
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         self._asked(sys._getframe(1))
@@ -248,7 +257,7 @@ class ServedModule(types.ModuleType):
     def _asked(self, frame: types.FrameType) -> None:
         if frame.f_code.co_name == "<module>":
             importers.add(frame.f_globals.get("__name__", ""))
-        if self.__name__ != _SWITCH:  # where the switch can be set back
+        if self.__name__ != _SWITCH:  # the module in which the switch can be reset
             config.check()
 
 
@@ -258,7 +267,7 @@ def _line_of(frame: types.FrameType) -> str:
     return f"line {line} of {path}" + (f": {text}" if text else "")
 
 
-# Files `look_at_readers_config` has read: a switch set back by hand is not set again.
+# Files that `look_at_readers_config` has read. A switch that was reset by hand remains reset.
 seen_configs: set[str] = set()
 
 

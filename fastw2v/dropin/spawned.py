@@ -1,8 +1,8 @@
 """The drop-in in processes that multiprocessing starts afresh ("spawn", "forkserver").
 
-Such a child imports its parent's main script again, under the name `__mp_main__`, before anything
-else happens. Under `fastw2v run` it shall import `fastw2v.dropin.child` instead, which installs the
-drop-in and then runs the script in that way.
+A child first imports its parent's main script again, under the name `__mp_main__`. Under
+`fastw2v run` it imports `fastw2v.dropin.child` instead, which installs the drop-in and then runs
+the script under that name.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from importlib.machinery import ModuleSpec
 from fastw2v.dropin import finder
 
 _SPAWN = "multiprocessing.spawn"
-_VARIABLE = "FASTW2V_MAIN"  # how a child learns which script, and whether with the models
+_VARIABLE = "FASTW2V_MAIN"  # tells a child the script, and whether to serve the models
 
 
 def follow(models: bool) -> None:
-    """Give the drop-in to all children of this process, and to theirs."""
+    """Install the drop-in in all children of this process, and in theirs."""
     if _SPAWN in sys.modules:
         _change(sys.modules[_SPAWN], models)
     else:  # most scripts never import it
@@ -31,7 +31,7 @@ def follow(models: bool) -> None:
 
 
 def become_script(module: dict[str, object]) -> None:
-    """In a child: install the drop-in and run the script; `module` gets its names."""
+    """Install the drop-in in a child and run the script, whose names `module` gets."""
     script, models = json.loads(os.environ[_VARIABLE])
     finder.install(models=models)
     follow(models)
@@ -44,7 +44,7 @@ def _change(spawn: types.ModuleType, models: bool) -> None:
     original = spawn.get_preparation_data
 
     def get_preparation_data(name: str) -> dict[str, object]:
-        data = original(name)
+        data: dict[str, object] = original(name)
         script = data.pop("init_main_from_path", None)
         if script is not None:
             os.environ[_VARIABLE] = json.dumps([script, models])
@@ -55,12 +55,14 @@ def _change(spawn: types.ModuleType, models: bool) -> None:
 
 
 class _AtImport(Loader):
-    """Finder and loader that changes multiprocessing.spawn when somebody imports it."""
+    """The finder and loader that changes multiprocessing.spawn when it is imported."""
 
     def __init__(self, models: bool) -> None:
         self.models = models
 
-    def find_spec(self, fullname, path=None, target=None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: object = None, target: object = None
+    ) -> ModuleSpec | None:
         if fullname != _SPAWN:
             return None
         sys.meta_path.remove(self)

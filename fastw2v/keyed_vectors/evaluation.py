@@ -1,23 +1,39 @@
-"""Word vectors against human judgements and analogies; for `KeyedVectors`."""
+"""Evaluation of word vectors by human judgements of similarity and by analogies.
+
+`KeyedVectors` has a method for each public function; its docstring states the contract.
+"""
 
 from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
+
+from fastw2v._checks.numbers import check_one_of
+from fastw2v._files.text import open_lines
+from fastw2v.keyed_vectors.search import ranked, unit_rows
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
-_BATCH = 1024  # questions that are answered at once
-_PRODUCT_BATCH = 32  # the same where each takes a number for every word
-_ROWS = 8192
+_BATCH = 1024  # questions that are answered together
+_PRODUCT_BATCH = 32  # the same where each question takes a number for every word
+_ROWS = 8192  # of the table, whose cosines are computed together
+_SCORES = ("most_similar", "most_similar_cosmul")
+
+
+class Section(TypedDict):
+    """A section of a file of analogies, with its questions by the correctness of the answers."""
+
+    section: str
+    correct: list[tuple[str, ...]]
+    incorrect: list[tuple[str, ...]]
 
 
 def _known(vectors: KeyedVectors, limit: int | None, upper: bool) -> dict[Any, int]:
-    """word -> row among the first `limit` rows; of words that differ in case the first counts."""
+    """Return word -> row of the first `limit` rows; of words equal but for case, the first wins."""
     rows: dict[Any, int] = {}
     for row, word in enumerate(vectors.index_to_key[:limit]):
         rows.setdefault(word.upper() if upper and isinstance(word, str) else word, row)
@@ -36,10 +52,10 @@ def word_pairs(
     """See `KeyedVectors.evaluate_word_pairs`."""
     known = _known(vectors, restrict_vocab, case_insensitive)
     judged: list[float] = []
-    rows: list[tuple[int, int]] = []  # (-1, -1) for a pair that is not known
+    rows: list[tuple[int, int]] = []  # (-1, -1) for a pair with an unknown word
     unknown = 0
-    with open(pairs, encoding=encoding) as stream:
-        for line in stream:
+    with open_lines(pairs, encoding) as lines:
+        for line in lines:
             fields = [field.strip() for field in line.split(delimiter)]
             if line.startswith("#") or len(fields) != 3:
                 continue
@@ -77,14 +93,14 @@ def word_pairs(
 
 
 def _ranks(x: np.ndarray) -> np.ndarray:
-    """Places in rising order from 1; equal numbers share the mean of their places."""
+    """Return the ranks in rising order, from 1; equal numbers share the mean of their ranks."""
     _, place, counts = np.unique(x, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[place]
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Pearson's coefficient and its two-sided p-value; NaN where one of them is constant."""
+    """Return Pearson's coefficient and its two-sided p-value; NaN where x or y is constant."""
     a, b = x - x.mean(), y - y.mean()
     norm = math.sqrt(float(a @ a) * float(b @ b))
     if norm == 0:
@@ -98,9 +114,9 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def _beta_share(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function I_x(a, b), by Lentz's continued fraction.
+    """Return the regularised incomplete beta function I_x(a, b), by Lentz's continued fraction.
 
-    Numerical Recipes, section 6.4; it converges fast on the side where x < (a + 1) / (a + b + 2).
+    The fraction, of Numerical Recipes, section 6.4, converges fast for x < (a + 1) / (a + b + 2).
     """
     if x <= 0 or x >= 1:
         return min(max(x, 0.0), 1.0)
@@ -113,6 +129,7 @@ def _beta_share(a: float, b: float, x: float) -> float:
 
 
 def _beta_fraction(a: float, b: float, x: float) -> float:
+    """Evaluate the continued fraction; `tiny` replaces a zero that would be divided by."""
     tiny = 1e-300
     c, d = 1.0, 1 - (a + b) * x / (a + 1)
     d = 1 / (d if abs(d) > tiny else tiny)
@@ -138,21 +155,22 @@ def word_analogies(
     restrict_vocab: int | None,
     case_insensitive: bool,
     dummy4unknown: bool,
-    products: bool = False,
-) -> tuple[float, list[dict[str, Any]]]:
+    similarity_function: str,
+) -> tuple[float, list[Section]]:
     """See `KeyedVectors.evaluate_word_analogies`."""
+    check_one_of("similarity_function", similarity_function, _SCORES)
     known = _known(vectors, restrict_vocab, case_insensitive)
-    sections: list[dict[str, Any]] = []
-    asked: list[tuple[dict[str, Any], tuple[str, ...]]] = []
-    with open(analogies, encoding="utf-8") as stream:
-        for number, line in enumerate(stream, 1):
+    sections: list[Section] = []
+    asked: list[tuple[Section, tuple[str, ...]]] = []
+    with open_lines(analogies) as lines:
+        for number, line in enumerate(lines, 1):
             if line.startswith(": "):
                 sections.append({"section": line[2:].strip(), "correct": [], "incorrect": []})
                 continue
             if not sections:
                 raise ValueError(
                     f"{analogies}: line {number}: expected `: name` of a section first, got "
-                    f"{line[:40]!r}; this is no file of analogies"
+                    f"{line[:40]!r}; give a file of analogies"
                 )
             words = tuple((line.upper() if case_insensitive else line).split())
             if len(words) != 4:
@@ -161,15 +179,18 @@ def word_analogies(
                 asked.append((sections[-1], words))
             elif dummy4unknown:
                 sections[-1]["incorrect"].append(words)
+    products = similarity_function == "most_similar_cosmul"
     size, answer = (_PRODUCT_BATCH, _product_answers) if products else (_BATCH, _answers)
     for begin in range(0, len(asked), size):
         batch = asked[begin : begin + size]
         answers = answer(vectors, known, [words for _, words in batch], restrict_vocab)
         for (section, words), row in zip(batch, answers, strict=True):
             section["correct" if row == known[words[3]] else "incorrect"].append(words)
-    total: dict[str, Any] = {"section": "Total accuracy"}
-    for side in ("correct", "incorrect"):
-        total[side] = [words for section in sections for words in section[side]]
+    total = Section(
+        section="Total accuracy",
+        correct=[words for section in sections for words in section["correct"]],
+        incorrect=[words for section in sections for words in section["incorrect"]],
+    )
     right, n = len(total["correct"]), len(total["correct"]) + len(total["incorrect"])
     return (right / n if n else 0.0), [*sections, total]
 
@@ -177,18 +198,16 @@ def word_analogies(
 def _answers(
     vectors: KeyedVectors, known: dict[Any, int], questions: list[Any], limit: int | None
 ) -> list[int]:
-    """The row nearest to b - a + c that is none of them, for all questions at once.
+    """Return for each question the row nearest to b - a + c, other than a, b and c.
 
-    Rows whose word differs only in case from an earlier one are no answers.
+    Rows whose word differs only in case from an earlier one do not count as answers.
     """
     rows = np.array([[known[word] for word in words[:3]] for words in questions])
-    table = vectors.vectors[rows].astype(np.float64)
-    lengths = np.linalg.norm(table, axis=2, keepdims=True)
-    unit = table / np.where(lengths == 0, 1, lengths)
-    queries = unit[:, 1] - unit[:, 0] + unit[:, 2]
+    units = unit_rows(vectors.vectors[rows])
+    queries = units[:, 1] - units[:, 0] + units[:, 2]
     last = len(vectors) if limit is None else min(limit, len(vectors))
     allowed = set(known.values())
-    found = vectors._ranked(queries, 5, rows.tolist(), 0, last)
+    found = ranked(vectors, queries, 5, rows.tolist(), 0, last)
     answers = []
     for nearest in found:
         places = (vectors.key_to_index[word] for word, _ in nearest)
@@ -199,13 +218,13 @@ def _answers(
 def _product_answers(
     vectors: KeyedVectors, known: dict[Any, int], questions: list[Any], limit: int | None
 ) -> list[int]:
-    """The same by the score of `KeyedVectors.most_similar_cosmul`."""
+    """Return for each question the best row by the score of `KeyedVectors.most_similar_cosmul`."""
     rows = np.array([[known[word] for word in words[:3]] for words in questions])
     table = vectors.vectors[:limit]
-    queries = _unit_rows(vectors.vectors[rows.T.ravel()]).T  # all a, then all b, then all c
+    queries = unit_rows(vectors.vectors[rows.T.ravel()]).T  # all a, then all b, then all c
     scores = np.empty((len(questions), len(table)))
     for begin in range(0, len(table), _ROWS):
-        shares = (1 + _unit_rows(table[begin : begin + _ROWS]) @ queries) / 2
+        shares = (1 + unit_rows(table[begin : begin + _ROWS]) @ queries) / 2
         a, b, c = np.split(shares.T, 3)
         scores[:, begin : begin + _ROWS] = b * c / (a + 1e-6)
     np.put_along_axis(scores, rows, -1.0, axis=1)
@@ -217,9 +236,3 @@ def _product_answers(
         nearest = (row for row in best.tolist() if score[row] >= 0 and row in allowed)
         answers.append(next(nearest, -1))
     return answers
-
-
-def _unit_rows(table: np.ndarray) -> np.ndarray:
-    rows = table.astype(np.float64)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths == 0, 1, lengths)

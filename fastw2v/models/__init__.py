@@ -1,4 +1,4 @@
-"""The book's models, one file each under the book's names, and ours beside them."""
+"""Models of the book, one file each under the book's names, and further models."""
 
 from fastw2v.models.attention_seq2seq import AttentionDecoder, AttentionEncoder, AttentionSeq2seq
 from fastw2v.models.better_rnnlm import BetterRnnlm

@@ -3,27 +3,40 @@
     encoder   hs (N, T, H), h, c (N, H) = LSTM over the characters of the source
     decoder   hs' = LSTM over those of the target, begun at h, c;  scores = [context | hs'] W + b
 
-Bidirectional: two LSTMs read the source, one of them from its end, and their states stand side by
-side, so H is twice as wide from there on. Attention: context is the sum of the encoder's hs, by
-weights that are the softmax of hs' . hs; without it scores = hs' W + b. Rows have lengths of their
-own, and what lies beyond them counts nowhere.
+Bidirectional: two LSTMs read the source, one of them from its end, and their states are
+concatenated, so H is twice as wide from there on. Attention: context is the weighted sum of the
+encoder's hs, with softmax(hs' . hs) as weights; without attention scores = hs' W + b. Each row has
+a length; steps beyond it have no effect on any result.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastw2v import init
 from fastw2v._recurrent.one_hot import OneHotLSTM
-from fastw2v._recurrent.over_time import turn_round
+from fastw2v._recurrent.row_order import turn_round
 from fastw2v.attention_layer import TimeAttention
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeLSTM
 
 __all__ = ["CharDecoder", "CharEncoder", "initial_weights", "weight_shapes", "with_mask"]
 
-_NO_ATTENTION = -1e9  # a score of which softmax leaves nothing
+_NO_ATTENTION = -1e9  # a score whose softmax is 0
 
 
-def weight_shapes(n_source, n_target, hidden_size, embed_size, bidirectional, attention):
-    """[(kind, shape)] of all weights, the encoder's first, in the order of the layers."""
+def weight_shapes(
+    n_source: int,
+    n_target: int,
+    hidden_size: int,
+    embed_size: int | None,
+    bidirectional: bool,
+    attention: bool,
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Return [(kind, shape)] of all weights, the encoder's first, in the order of the layers."""
     H, directions = hidden_size, 2 if bidirectional else 1
     wide = H * directions
 
@@ -44,8 +57,13 @@ def weight_shapes(n_source, n_target, hidden_size, embed_size, bidirectional, at
     ]
 
 
-def initial_weights(shapes, dtype, rng):
-    """Keras's: Glorot uniform, orthogonal, 1 for the forget gates, embeddings within 0.05."""
+def initial_weights(
+    shapes: list[tuple[str, tuple[int, ...]]], dtype: DTypeLike, rng: init.RandomSource
+) -> list[NDArray[np.floating[Any]]]:
+    """Draw weights as Keras does: Glorot uniform, orthogonal, embeddings uniform within 0.05.
+
+    Biases are 0, except 1 for the forget gates.
+    """
     draw = {"rng": rng, "dtype": dtype}
     kinds = {
         "embedding": lambda shape: init.uniform(shape, -0.05, 0.05, **draw),
@@ -57,11 +75,11 @@ def initial_weights(shapes, dtype, rng):
     return [kinds[kind](shape) for kind, shape in shapes]
 
 
-def with_mask(hs, lengths):
-    """hs (N, T, H) with one number more in each row: 0, and far below 0 beyond a row's length.
+def with_mask(hs: NDArray[Any], lengths: NDArray[np.integer[Any]]) -> NDArray[Any]:
+    """Append one number to each state of hs (N, T, H): 0, or far below 0 beyond a row's length.
 
-    Beside decoder states with a 1 there, that number is a term of every score, so that nothing is
-    left of the steps which a shorter source does not have.
+    Decoder states get a 1 in the same place, so the number is added to every attention score, and
+    softmax gives no weight to steps beyond the end of a shorter source.
     """
     N, T, H = hs.shape
     memory = np.zeros((N, T, H + 1), hs.dtype)
@@ -71,7 +89,7 @@ def with_mask(hs, lengths):
 
 
 class _Half:
-    """Lists of the parameters of its layers; characters as vectors or as one-hot rows."""
+    """Base of encoder and decoder: characters as vectors or one-hot rows, lists of parameters."""
 
     def _set_up(self, weights, embedded, dtype):
         self.embed = TimeEmbedding(next(weights), dtype=dtype) if embedded else None
@@ -92,12 +110,20 @@ class _Half:
 
 
 class CharEncoder(_Half):
-    """Reads ids (N, T), each row as far as it is long. `backward_lstm` is there if bidirectional.
+    """Encoder of ids (N, T), each row up to its length.
 
-    reverse: `lstm` reads from the end, and `backward_lstm` from the start.
+    `backward_lstm` is None unless bidirectional. reverse: `lstm` reads from the end, and
+    `backward_lstm` from the start.
     """
 
-    def __init__(self, weights, embedded, bidirectional, reverse, dtype):
+    def __init__(
+        self,
+        weights: Iterator[NDArray[Any]],
+        embedded: bool,
+        bidirectional: bool,
+        reverse: bool,
+        dtype: DTypeLike,
+    ) -> None:
         self._set_up(weights, embedded, dtype)
         self.lstm = self._make_lstm(weights, go_backwards=reverse)
         self.backward_lstm = (
@@ -106,8 +132,10 @@ class CharEncoder(_Half):
         self._list_parameters(self.lstm, self.backward_lstm)
         self._shape = self._lengths = None
 
-    def forward(self, ids, lengths, train):
-        """hs (N, T, H) in the order in which `lstm` reads, and the last h, c (N, H)."""
+    def forward(
+        self, ids: NDArray[Any], lengths: NDArray[Any], train: bool
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return hs (N, T, H), in the order in which `lstm` reads, and the last h, c (N, H)."""
         xs = self._read(ids)
         hs = self.lstm.forward(xs, lengths=lengths, train=train)
         self._shape, self._lengths = ids.shape, lengths
@@ -122,8 +150,8 @@ class CharEncoder(_Half):
             np.concatenate([first.c, second.c], axis=1),
         )
 
-    def backward(self, dhs, dh, dc):
-        """Gradients into `grads`; dhs (N, T, H), or None if nothing was made of hs."""
+    def backward(self, dhs: NDArray[Any] | None, dh: NDArray[Any], dc: NDArray[Any]) -> None:
+        """Write gradients into `grads`; dhs is (N, T, H), or None if hs was not used."""
         if dhs is None:
             dhs = np.zeros((*self._shape, dh.shape[1]), dh.dtype)
         H = len(self.lstm.params[1])
@@ -138,9 +166,11 @@ class CharEncoder(_Half):
 
 
 class CharDecoder(_Half):
-    """Scores of the next character at each of the ids (N, T), from a state and a memory."""
+    """Decoder: scores of the character after each of the ids (N, T)."""
 
-    def __init__(self, weights, embedded, attention, dtype):
+    def __init__(
+        self, weights: Iterator[NDArray[Any]], embedded: bool, attention: bool, dtype: DTypeLike
+    ) -> None:
         self._set_up(weights, embedded, dtype)
         self.lstm = self._make_lstm(weights, stateful=True)
         self.attention = TimeAttention() if attention else None
@@ -148,10 +178,19 @@ class CharDecoder(_Half):
         self._list_parameters(self.lstm, self.affine)
         self._counts = None
 
-    def forward(self, ids, lengths, h, c, memory, train):
-        """Scores (1, M, V) of the M steps that the N rows have together, row by row.
+    def forward(
+        self,
+        ids: NDArray[Any],
+        lengths: NDArray[Any],
+        h: ArrayLike,
+        c: ArrayLike,
+        memory: NDArray[Any] | None,
+        train: bool,
+    ) -> NDArray[np.floating[Any]]:
+        """Return scores (1, M, V) of the M steps within the lengths of all N rows, row by row.
 
-        memory: of `with_mask`, or None without attention. `lstm.h` and `.c` are the last states.
+        memory: the result of `with_mask`, or None without attention. `lstm.h` and `lstm.c` keep the
+        last states.
         """
         self.lstm.set_state(h, c)
         hs = self.lstm.forward(self._read(ids), lengths=lengths, train=train)
@@ -162,8 +201,10 @@ class CharDecoder(_Half):
         self._counts = np.arange(ids.shape[1]) < lengths[:, None]
         return self.affine.forward(hs[self._counts][None])
 
-    def backward(self, dscores):
-        """(gradient of the encoder's hs or None, dh, dc); those of the weights go into `grads`."""
+    def backward(
+        self, dscores: NDArray[Any]
+    ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
+        """Return gradients of the encoder's hs (or None), h and c; fill `grads` for the weights."""
         rows = self.affine.backward(dscores)[0]
         dhs = np.zeros((*self._counts.shape, rows.shape[1]), rows.dtype)
         dhs[self._counts] = rows

@@ -1,21 +1,29 @@
-"""Writing a text, character by character: the most probable next one, or several texts at once.
+"""Greedy search and beam search for the most probable text, character by character.
 
-Both work on log-probabilities (N, V) of the next character after each of N texts, as `next_step`
-gives them, and on states that are tuples of arrays with N rows. A text may have at most `limit`
-characters, the end mark among them: at the last step nothing but the end mark is left to choose, so
-that every score is that of a whole text.
+Both call next_step(ids (N,), states), which returns log-probabilities (N, V) of the next character
+of N texts and the new states, a tuple of arrays with N rows. A text may have at most `limit`
+characters, the end mark included. At the last step only the end mark may be chosen, so every score
+is that of a whole text.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["beam_search", "greedy_search"]
 
+States: TypeAlias = tuple[NDArray[Any], ...]
+NextStep: TypeAlias = Callable[[NDArray[Any], States], tuple[NDArray[np.float64], States]]
 
-def greedy_search(next_step, states, n_texts, start, end, limit):
-    """[(ids without marks, log-probability)] of n_texts; those that have ended take no more time.
 
-    next_step(ids (N,), states) -> log-probabilities (N, V), states.
-    """
+def greedy_search(
+    next_step: NextStep, states: States, n_texts: int, start: int, end: int, limit: int
+) -> list[tuple[list[int], float]]:
+    """Return [(ids without marks, log-probability)] of n_texts; ended texts take no more time."""
     texts = [[] for _ in range(n_texts)]
     scores = np.zeros(n_texts)
     going = np.arange(n_texts)
@@ -35,10 +43,12 @@ def greedy_search(next_step, states, n_texts, start, end, limit):
     return list(zip(texts, scores.tolist(), strict=True))
 
 
-def beam_search(next_step, states, start, end, limit, width):
-    """(ids without marks, log-probability) of the best of the texts found `width` at a time.
+def beam_search(
+    next_step: NextStep, states: States, start: int, end: int, limit: int, width: int
+) -> tuple[list[int], float]:
+    """Return (ids without marks, log-probability) of the best text of a beam of `width` texts.
 
-    The text that `greedy_search` finds is among those compared, so the result is never worse.
+    The result of `greedy_search` is among the compared texts, so the result is never worse.
     """
     best = greedy_search(next_step, states, 1, start, end, limit)[0]
     texts, scores = [[]], np.zeros(1)
@@ -53,7 +63,7 @@ def beam_search(next_step, states, start, end, limit, width):
         for n, id, score in zip(parents, chosen, flat[order], strict=True):
             if id == end and score > best[1]:
                 best = (texts[n], float(score))
-        # What a longer text has lost it never wins back.
+        # A text never gains probability as it grows, so those below the best are dropped.
         on = (chosen != end) & (flat[order] > best[1])
         if not on.any():
             break
@@ -64,7 +74,7 @@ def beam_search(next_step, states, start, end, limit, width):
 
 
 def _choices(log_p, start, end, last):
-    """log_p with what may not come next at minus infinity."""
+    """Return log_p with characters that may not come next at minus infinity."""
     allowed = np.full_like(log_p, -np.inf)
     if last:
         allowed[:, end] = log_p[:, end]

@@ -1,4 +1,4 @@
-"""What the language models have in common: layers in a row, and the loss of their scores.
+"""Base of the language models: layers in a row, and the loss of their scores.
 
 N batch, T time, V vocabulary.
 """
@@ -6,50 +6,52 @@ N batch, T time, V vocabulary.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastw2v._checks.ids import as_ids_over_time, as_targets_over_time
+from fastw2v._core.fast_path import is_defined_in, is_patched, is_unmodified, method_is_from
 from fastw2v.base_model import BaseModel
-from fastw2v.layers import has_own_methods
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeSoftmaxWithLoss
 
-__all__ = ["LanguageModel", "is_ours", "is_own", "loss_of", "states_kept"]
+__all__ = ["MODELS", "LanguageModel", "loss_of", "states_kept"]
+
+MODELS = "fastw2v.models"  # where a method has to be written for it to be one of ours
 
 
 class LanguageModel(BaseModel):
-    """`layers` turn ids (N, T) into scores (N, T, V); `loss_layer` makes a loss of them.
+    """Base class: `layers` turn ids (N, T) into scores (N, T, V), `loss_layer` into a loss.
 
-    A subclass calls `_hold` with its layers. They may be replaced afterwards, by a reader's own
-    too.
+    A subclass calls `_hold` with its layers. Users may replace them afterwards.
     """
 
     def _hold(self, *layers):
-        self.layers = list(layers)
+        self.layers: list[Any] = list(layers)
         self.loss_layer = TimeSoftmaxWithLoss()
         self.params = [param for layer in layers for param in layer.params]
         self.grads = [grad for layer in layers for grad in layer.grads]
 
-    _memory = None  # of the last scores, which nobody else has
-    _out = None  # the same, for the one call of predict that may write over them
+    _memory = None  # the last scores, if no caller has them
+    _out = None  # the same array, for the one call of predict that may overwrite it
 
-    def predict(self, xs: ArrayLike) -> Any:
-        """Ids (N, T) -> scores (N, T, V) of the word after each."""
+    def predict(self, xs: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return the scores (N, T, V) of the word after each id of xs (N, T)."""
         out, self._out = self._out, None
         *layers, last = self.layers
         for layer in layers:
             xs = layer.forward(xs)
         return last.forward(xs) if out is None else last.forward(xs, out=out)
 
-    def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any:
-        """The mean loss of ids xs (N, T) and of the ids that follow them ts (N, T)."""
+    def forward(self, xs: ArrayLike, ts: ArrayLike) -> np.floating[Any]:
+        """Return the mean loss of ids xs (N, T) and the ids ts (N, T) that follow them."""
         return self._loss(ts, xs)
 
     def _loss(self, ts, xs, *options):
-        """Loss of the scores self.predict(xs, *options); nothing has changed if it raises."""
-        ours = self._is_plain()
+        """Return the loss of self.predict(xs, *options); if it raises, no state has changed."""
+        ours = self._ends_are_ours()
         if ours:
             V = self.layers[-1].params[0].shape[1]
             xs = as_ids_over_time("xs", xs, len(self.layers[0].W))
@@ -62,15 +64,15 @@ class LanguageModel(BaseModel):
         return loss
 
     def _fitting_memory(self, shape):
-        """The memory of the scores of the step before, if these will fit into it."""
+        """Return the memory of the previous step's scores if the next ones fit into it."""
         memory, weights = self._memory, [W for layer in self.layers for W in layer.params]
         if memory is None or memory.shape != shape:
             self._memory = None
             return None
         return memory if all(W.dtype == memory.dtype for W in weights) else None
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """Gradients into `grads`; returns None."""
+    def backward(self, dout: ArrayLike = 1) -> None:
+        """Write the gradients of all weights into `grads`."""
         if type(dout) is int and dout == 1 and self._owns_scores():
             dout = self.loss_layer.backward_in_place()
         else:
@@ -80,26 +82,26 @@ class LanguageModel(BaseModel):
         return dout
 
     def _owns_scores(self):
-        """Whether the loss layer holds scores that nobody else has, for a layer that reads them."""
+        """Return whether the loss layer alone holds the scores, so that it may overwrite them."""
         return (
             self._memory is not None
-            and self._is_plain()
-            and not has_own_methods(self.loss_layer)
+            and self._ends_are_ours()
+            and not is_patched(self.loss_layer)
             and self.loss_layer.holds(self._memory)
         )
 
     def __getstate__(self):
         state = super().__getstate__()
-        state.pop("_memory", None)  # the loss layer has what is needed of it
+        state.pop("_memory", None)  # the loss layer keeps the scores for backward
         return state
 
-    def row_tables(self) -> Any:
-        """The embedding, if code of ours reads it, by rows only; see `_replay`."""
-        ours = type(self).__module__.startswith("fastw2v.models.") and all(
-            type(layer).__module__.startswith("fastw2v.") and not has_own_methods(layer)
-            for layer in (self, *self.layers, self.loss_layer)
+    def row_tables(self) -> list[NDArray[Any]]:
+        """Return the embedding if its updates may be deferred: a step reads only rows of it."""
+        ours = is_defined_in(type(self), MODELS) and all(
+            is_defined_in(type(thing), "fastw2v") and not is_patched(thing)
+            for thing in (self, *self.layers, self.loss_layer)
         )
-        if not (ours and self._is_plain()):
+        if not (ours and self._ends_are_ours()):
             return []
         embed, *others = self.layers
         if embed.W is not embed.params[0]:
@@ -107,37 +109,26 @@ class LanguageModel(BaseModel):
         dense = [W for layer in others for W in layer.params]
         return [] if any(np.may_share_memory(embed.W, W) for W in dense) else [embed.W]
 
-    def _is_plain(self):
-        """Whether ids come in and scores go out through layers of ours, and nobody else's."""
+    def _ends_are_ours(self):
+        """Return whether our own layers read the ids, make the scores, and take their loss."""
         return (
-            is_own(self, "predict")
-            and is_ours(self.layers[0], TimeEmbedding)
-            and is_ours(self.layers[-1], TimeAffine)
-            and type(self.loss_layer) is TimeSoftmaxWithLoss
+            method_is_from(self, "predict", MODELS)
+            and is_unmodified(self.layers[0], TimeEmbedding)
+            and is_unmodified(self.layers[-1], TimeAffine)
+            and is_unmodified(self.loss_layer, TimeSoftmaxWithLoss)
         )
 
 
-def is_own(thing: Any, name: Any) -> Any:
-    """Whether the method `name` of a model or of its parts is ours, not a reader's."""
-    module = str(getattr(getattr(type(thing), name), "__module__", ""))
-    return module.startswith("fastw2v.models.") and name not in vars(thing)
-
-
-def is_ours(layer: Any, kind: Any) -> Any:
-    """Whether a layer is of exactly this class, and has no methods of its own."""
-    return type(layer) is kind and not has_own_methods(layer)
-
-
-def loss_of(loss_layer: Any, score: ArrayLike, ts: ArrayLike, owned: Any) -> Any:
-    """loss_layer.forward(score, ts); `owned`: nobody else will write to the scores."""
-    if owned and is_ours(loss_layer, TimeSoftmaxWithLoss):
+def loss_of(loss_layer: Any, score: NDArray[Any], ts: ArrayLike, owned: bool) -> np.floating[Any]:
+    """Return loss_layer.forward(score, ts), without a copy of the scores if they are `owned`."""
+    if owned and is_unmodified(loss_layer, TimeSoftmaxWithLoss):
         return loss_layer.forward(score, ts, copy=False)
     return loss_layer.forward(score, ts)
 
 
 @contextlib.contextmanager
-def states_kept(layers: Any) -> Any:
-    """If the block raises, give the layers the states `h` and `c` they had before."""
+def states_kept(layers: Iterable[Any]) -> Iterator[None]:
+    """Restore the states `h` and `c` of the layers if the block raises."""
     before = [
         (layer, name, getattr(layer, name))
         for layer in layers

@@ -1,4 +1,4 @@
-"""AttentionSeq2seq: a decoder that looks at all states of the encoder (chapter 8)."""
+"""AttentionSeq2seq: a decoder that attends to all states of the encoder (chapter 8)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["AttentionDecoder", "AttentionEncoder", "AttentionSeq2seq"]
 
 
 class AttentionEncoder(Encoder):
-    """`Encoder` of which all states go on.
+    """Variant of `Encoder` that returns all of its states.
 
     >>> import numpy as np
     >>> from fastw2v.models import AttentionEncoder
@@ -26,21 +26,21 @@ class AttentionEncoder(Encoder):
     >>> encoder.backward(np.ones((2, 3, 5), np.float32))
     """
 
-    def forward(self, xs: ArrayLike, *, train: bool = True) -> Any:
-        """Ids (N, T) -> hs (N, T, H). train=False keeps nothing for backward."""
+    def forward(self, xs: ArrayLike, *, train: bool = True) -> NDArray[np.floating[Any]]:
+        """Return hs (N, T, H) for ids xs (N, T); train=False keeps nothing for backward."""
         super().forward(xs, train=train)
         return self.hs
 
-    def backward(self, dhs: ArrayLike, *, dc: ArrayLike | None = None) -> Any:
-        """dhs (N, T, H), and dc (N, H) if the decoder had c; gradients into `grads`."""
+    def backward(self, dhs: ArrayLike, *, dc: ArrayLike | None = None) -> None:
+        """Write gradients into `grads` for dhs (N, T, H), and dc (N, H) if the decoder had c."""
         self._backward(dhs, dc)
 
 
 class AttentionDecoder(Decoder):
-    """`Decoder` that begins with the encoder's last h and, at each step, attends to all of them.
+    """Variant of `Decoder` that attends to all states of the encoder at each step.
 
-    `attention` is the `TimeAttention` between LSTM and affine layer, which reads
-    [context | h of the decoder]; its `attention_weights` tell where each step has looked.
+    The LSTM starts from the encoder's last h. `attention` is the `TimeAttention` between LSTM and
+    affine layer, which reads [context | h of the decoder]; `attention_weights` are its weights.
     The weights are (V, D), (D, 4H), (H, 4H), (4H,), (2H, V), (V,) in `params`.
 
     >>> import numpy as np
@@ -69,12 +69,14 @@ class AttentionDecoder(Decoder):
         self.attention = TimeAttention()
         self._enc_hs = None
 
-    def forward(self, xs: ArrayLike, enc_hs: ArrayLike, *, c: ArrayLike | None = None) -> Any:
-        """Ids xs (N, T), the encoder's states (N, T_enc, H) -> scores (N, T, V)."""
+    def forward(
+        self, xs: ArrayLike, enc_hs: ArrayLike, *, c: ArrayLike | None = None
+    ) -> NDArray[np.floating[Any]]:
+        """Return scores (N, T, V) for ids xs (N, T) and the encoder's states (N, T_enc, H)."""
         return super().forward(xs, enc_hs, c=c)
 
-    def backward(self, dscore: ArrayLike) -> Any:
-        """dscore (N, T, V) -> denc_hs (N, T_enc, H); the gradient of c is found as `lstm.dc`."""
+    def backward(self, dscore: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return denc_hs (N, T_enc, H) for dscore (N, T, V); `lstm.dc` keeps the gradient of c."""
         check_forward_ran(self, self._enc_hs)
         H = self._enc_hs.shape[2]
         dout = self.affine.backward(dscore)
@@ -86,15 +88,25 @@ class AttentionDecoder(Decoder):
         return denc_hs
 
     def generate(
-        self, enc_hs: ArrayLike, start_id: Any, sample_size: int, *, c: ArrayLike | None = None
-    ) -> Any:
-        """A list of sample_size ids that follow start_id. enc_hs is (1, T_enc, H)."""
+        self,
+        enc_hs: ArrayLike,
+        start_id: ArrayLike,
+        sample_size: int,
+        *,
+        c: ArrayLike | None = None,
+    ) -> list[int]:
+        """Return sample_size ids that follow start_id. enc_hs is (1, T_enc, H)."""
         return super().generate(enc_hs, start_id, sample_size, c=c)
 
     def generate_batch(
-        self, enc_hs: ArrayLike, start_id: Any, sample_size: int, *, c: ArrayLike | None = None
-    ) -> Any:
-        """As `generate`, for N rows at once: ids (N, sample_size). start_id: one, or (N,)."""
+        self,
+        enc_hs: NDArray[Any],
+        start_id: ArrayLike,
+        sample_size: int,
+        *,
+        c: ArrayLike | None = None,
+    ) -> NDArray[np.int64]:
+        """Generate for N rows at once ids (N, sample_size). start_id: one for all, or (N,)."""
         return super().generate_batch(enc_hs, start_id, sample_size, c=c)
 
     def _begin(self, enc_hs, c):
@@ -108,10 +120,10 @@ class AttentionDecoder(Decoder):
 
 
 class AttentionSeq2seq(Seq2seq):
-    """`Seq2seq` with attention (Luong et al., arXiv 1508.04025, the score called dot).
+    """Variant of `Seq2seq` with attention (Luong et al., arXiv 1508.04025, the dot score).
 
-    Arguments as there. After forward, `decoder.attention.attention_weights` is a list of arrays
-    (N, T), one for each step of the answer.
+    The arguments are those of `Seq2seq`. After forward, `decoder.attention.attention_weights` is a
+    list of arrays (N, T), one for each step of the answer.
 
     >>> import numpy as np
     >>> from fastw2v.models import AttentionSeq2seq
@@ -124,5 +136,7 @@ class AttentionSeq2seq(Seq2seq):
     [(2, 3), (2, 3)]
     """
 
+    encoder: AttentionEncoder
+    decoder: AttentionDecoder
     _encoder_class = AttentionEncoder
     _decoder_class = AttentionDecoder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config, init
 from fastw2v._checks.numbers import as_int, check_fraction, check_generator
@@ -17,16 +17,16 @@ __all__ = ["BetterRnnlm"]
 
 
 class BetterRnnlm(LanguageModel):
-    """The loss of the next word, as `Rnnlm`, with what makes it good.
+    """Loss of the next word, as `Rnnlm`, with two LSTMs, dropout and a tied weight.
 
-    Embedding, dropout, LSTM, dropout, LSTM, dropout, affine, softmax; the weight of the affine
-    layer is the transpose of the embedding, one array of memory (Zaremba et al., arXiv 1409.2329;
-    Press and Wolf, arXiv 1608.05859). So wordvec_size and hidden_size must be equal. `params` has
-    9 arrays, the last two being the view embedding.T and its bias.
+    The layers are embedding, dropout, LSTM, dropout, LSTM, dropout, affine, softmax. The weight of
+    the affine layer is the transpose of the embedding, in the same memory (Zaremba et al., arXiv
+    1409.2329; Press and Wolf, arXiv 1608.05859), so wordvec_size and hidden_size must be equal.
+    `params` has 9 arrays, of which the last two are the view embedding.T and its bias.
 
-    `lstm_layers` and `drop_layers` are those of `layers`; forward sets `train_flg` of the three
-    dropouts. rng: None draws weights and masks from numpy's global stream, as the book does.
-    A copy or a pickle of the model has its weight tied again.
+    `lstm_layers` and `drop_layers` list those of `layers`; forward sets `train_flg` of the three
+    dropouts. rng: None draws weights and masks from numpy's global stream, as the book does. The
+    weight of a copy or of an unpickled model is tied again.
 
     >>> import numpy as np
     >>> from fastw2v.models import BetterRnnlm
@@ -69,17 +69,17 @@ class BetterRnnlm(LanguageModel):
         affine = TimeAffine(W.T, init.zeros(V))
         self._hold(TimeEmbedding(W), before, first, between, second, after, affine)
 
-    def predict(self, xs: ArrayLike, train_flg: bool = False) -> Any:
-        """Ids (N, T) -> scores (N, T, V) of the word after each; dropout only if train_flg."""
+    def predict(self, xs: ArrayLike, train_flg: bool = False) -> NDArray[np.floating[Any]]:
+        """Return scores (N, T, V) of the word after each id (N, T), with dropout if train_flg."""
         for layer in self.drop_layers:
             layer.train_flg = train_flg
         return super().predict(xs)
 
-    def forward(self, xs: ArrayLike, ts: ArrayLike, train_flg: bool = True) -> Any:
-        """The mean loss of ids xs (N, T) and of the ids that follow them ts (N, T)."""
+    def forward(self, xs: ArrayLike, ts: ArrayLike, train_flg: bool = True) -> np.floating[Any]:
+        """Return the mean loss of ids xs (N, T) and the ids ts (N, T) that follow them."""
         return self._loss(ts, xs, train_flg)
 
     def reset_state(self) -> None:
-        """Begin at zero in the next forward."""
+        """Reset all states; the next forward starts at zero."""
         for layer in self.lstm_layers:
             layer.reset_state()

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config, init
 from fastw2v._checks.arrays import check_forward_ran, check_shape, has_plain_rows
 from fastw2v._checks.ids import as_contexts_and_target, as_ids, check_row_per_word
 from fastw2v._checks.numbers import as_int
 from fastw2v._core import threads
+from fastw2v._core.fast_path import is_patched, is_unmodified
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._kernels import _embedding, specialise
 from fastw2v._rows.deferred import UpToDate, apply_pending
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder, check_all_writable, clear, write_rows
-from fastw2v.layers import Embedding, has_own_methods
+from fastw2v._rows.row_grad import RowGrad, RowGradHolder
+from fastw2v._rows.writes import check_all_writable, clear, write_rows
+from fastw2v.layers import Embedding
 from fastw2v.negative_sampling_layer import NegativeSamplingLoss, UnigramSampler
 
 __all__ = ["CBOW"]
@@ -26,17 +28,17 @@ _NS = 0.1  # serial nanoseconds per element read; see `threads.parts`
 
 
 class CBOW(RowGradHolder):
-    """The loss of target words given the words around them.
+    """Loss of target words given the words around them.
 
         h = mean over the columns of W_in[contexts];  loss = NegativeSamplingLoss(W_out)(h, target)
 
     (Mikolov et al., arXiv 1301.3781, section 3.1). Both tables are (vocab_size, hidden_size),
     float32, 0.01 * randn. `word_vecs` is the input table itself, which training changes in place.
-    `params` lists it 2 * window_size times, then the output table as `ns_loss.params` does;
-    `in_layers` are the 2 * window_size Embeddings of the book, made when they are asked for.
+    `params` lists it 2 * window_size times, then the output table as `ns_loss.params` does.
+    `in_layers` are the 2 * window_size Embeddings of the book, made when first read.
 
     corpus: ids without gaps, for the frequencies of the negatives. It may lack the last words of
-    the vocabulary, which can then be in contexts but no targets. sample_size: negatives per
+    the vocabulary; these may occur in contexts but may not be targets. sample_size: negatives per
     word. rng: None draws weights and negatives from numpy's global stream, as the book does.
 
     >>> import numpy as np
@@ -50,14 +52,14 @@ class CBOW(RowGradHolder):
     >>> model.backward()
     """
 
-    word_vecs: Any = UpToDate()
+    word_vecs: NDArray[np.float32] = UpToDate()  # type: ignore[assignment]
 
     def __init__(
         self,
         vocab_size: int,
         hidden_size: int,
         window_size: int,
-        corpus: Any,
+        corpus: ArrayLike,
         *,
         sample_size: int = 5,
         rng: np.random.Generator | None = None,
@@ -71,16 +73,17 @@ class CBOW(RowGradHolder):
         W_in = init.word_vectors((V, H), rng=rng)
         W_out = init.word_vectors((V, H), rng=rng)
         self.ns_loss = NegativeSamplingLoss(W_out, sampler)
-        self.params = [W_in] * C + self.ns_loss.params
-        self.grads = [RowGrad(W_in) for _ in range(C)] + self.ns_loss.grads
+        self.params: list[NDArray[Any]] = [W_in] * C + self.ns_loss.params
+        self.grads: list[NDArray[Any]] = [RowGrad(W_in) for _ in range(C)] + self.ns_loss.grads
         self.word_vecs = W_in
         self._n_contexts = C
-        self._in_layers = None  # made when somebody asks for them
+        self._in_layers = None  # made when first read
         self._made = None  # the same layers, to notice when one was replaced
         self._contexts = None
 
     @property
-    def in_layers(self) -> Any:
+    def in_layers(self) -> list[Embedding]:
+        """Embeddings of the context words, one for each column."""
         if self._in_layers is None:
             self._in_layers = []
             for i in range(self._n_contexts):
@@ -93,15 +96,15 @@ class CBOW(RowGradHolder):
         return self._in_layers
 
     @in_layers.setter
-    def in_layers(self, layers: Any) -> None:
+    def in_layers(self, layers: list[Any]) -> None:
         self._in_layers = layers
         self._made = ()
 
-    def forward(self, contexts: ArrayLike, target: ArrayLike) -> Any:
-        """The loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
+    def forward(self, contexts: ArrayLike, target: ArrayLike) -> np.floating[Any]:
+        """Return the loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
         W = self.params[0]
         contexts, target = as_contexts_and_target(contexts, target, len(W), self._n_contexts)
-        if not self._is_fused(W):
+        if not self._may_fuse(W):
             with unchanged_on_error(self.in_layers, self.ns_loss):
                 h = 0
                 for i, layer in enumerate(self.in_layers):
@@ -114,17 +117,17 @@ class CBOW(RowGradHolder):
         n_parts = threads.parts(contexts.size * W.shape[1] * _NS)
         _GATHER_MEAN[W.dtype, contexts.dtype](h, W, contexts, n_parts)
         loss = self.ns_loss.forward(h, target)
-        # Only now: what backward uses belongs to one batch, also after a forward that failed.
+        # Only now, so that backward finds arrays of one batch also after a forward that failed.
         self._contexts = contexts
         if self._in_layers is not None:
             for i, layer in enumerate(self._in_layers):
                 layer.idx = contexts[:, i]
         return loss
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """Gradients into `grads`; returns None."""
+    def backward(self, dout: ArrayLike = 1) -> None:
+        """Write the gradients of all weights into `grads`."""
         W = self.params[0]
-        if not self._is_fused(W):
+        if not self._may_fuse(W):
             dh = self.ns_loss.backward(dout) * (1 / len(self.in_layers))
             for layer in self.in_layers:
                 layer.backward(dh)
@@ -139,24 +142,23 @@ class CBOW(RowGradHolder):
         for other in self.grads[1 : self._n_contexts]:
             clear(other)
 
-    def row_tables(self) -> Any:
-        """The tables that a step reads by rows only, in code of ours; see `_replay`."""
-        if self._is_fused(self.params[0]) and self.ns_loss.reads_by_rows():
+    def row_tables(self) -> list[NDArray[Any]]:
+        """Return the tables whose updates may be deferred: a step reads only rows of them."""
+        if self._may_fuse(self.params[0]) and self.ns_loss.reads_by_rows():
             return [self.params[0], self.ns_loss.params[0]]
         return []
 
     def __getstate__(self):
         state = super().__getstate__()
-        if self._contexts is not None and self._is_fused(self.params[0]):
-            state["_in_layers"] = state["_made"] = None  # made and filled again when asked for
+        if self._contexts is not None and self._may_fuse(self.params[0]):
+            state["_in_layers"] = state["_made"] = None  # made again, and filled, when read
         return state
 
-    def _is_fused(self, W):
-        """Whether the kernel may stand for the Embeddings: nothing of ours was replaced."""
+    def _may_fuse(self, W):
+        """Return whether one kernel may compute all Embeddings: none of them was replaced."""
         C = self._n_contexts
         return (
-            type(self) is CBOW
-            and not has_own_methods(self)
+            is_unmodified(self, CBOW)
             and has_plain_rows(W)
             and all(param is W for param in self.params[:C])
             and (self._in_layers is None or self._layers_are_ours(W))
@@ -164,6 +166,6 @@ class CBOW(RowGradHolder):
 
     def _layers_are_ours(self, W):
         return tuple(self._in_layers) == self._made and all(
-            layer.params[0] is W and layer.grads[0] is grad and not has_own_methods(layer)
+            layer.params[0] is W and layer.grads[0] is grad and not is_patched(layer)
             for layer, grad in zip(self._in_layers, self.grads, strict=False)
         )

@@ -1,4 +1,4 @@
-"""Translation character by character: an LSTM reads a text, another one writes its translation.
+"""Translation character by character: one LSTM reads a text, another writes its translation.
 
 After Sutskever, Vinyals and Le (arXiv 1409.3215), with characters for words, as in the example of a
 sequence to sequence model that comes with Keras; attention as in the book's chapter 8.
@@ -6,25 +6,31 @@ sequence to sequence model that comes with Keras; attention as in the book's cha
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import sys
-import zipfile
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastw2v import config
-from fastw2v._checks.ids import as_ids, as_native_ids
+from fastw2v._checks.ids import as_ids
 from fastw2v._checks.numbers import as_below_one, as_int, check_generator
 from fastw2v._checks.sequences import as_sequence_dtype, check_text, check_trained_forward
+from fastw2v._files import npz
 from fastw2v._files.atomic import replacing
-from fastw2v._files.npz import array_of, shape_of
 from fastw2v._rows.deferred import apply_all_pending
 from fastw2v.base_model import BaseModel, BookFileError
+from fastw2v.models._char_ids import (
+    END,
+    START,
+    as_alphabet,
+    as_char_ids,
+    as_padded_ids,
+    as_text_pairs,
+    as_texts,
+)
 from fastw2v.models._char_network import (
     CharDecoder,
     CharEncoder,
@@ -39,18 +45,17 @@ from fastw2v.trainer import Trainer
 
 __all__ = ["CharTranslator", "Translation"]
 
-START, END = "\t", "\n"
 _FORMAT = "fastw2v CharTranslator 1"
 _SETTINGS = (
     *("source_characters", "target_characters", "hidden_size", "max_source_length"),
     *("max_target_length", "embed_size", "bidirectional", "reverse", "attention"),
 )
-_BATCH = 256  # texts side by side when nothing is learned
+_BATCH = 256  # texts in a batch outside of training
 _HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
 class Translation(NamedTuple):
-    """A text, and the logarithm of its probability, with that of its end, given the source.
+    """Translated text, and its log-probability given the source, with that of its end.
 
     >>> Translation("行け。", -0.5).text
     '行け。'
@@ -61,29 +66,29 @@ class Translation(NamedTuple):
 
 
 class CharTranslator(BaseModel):
-    """Texts to texts, one character at a time.
+    """Sequence to sequence model of texts, one character at a time.
 
-    The encoder reads the source and hands its last h and c to the decoder, which reads the target
-    from the start mark on and learns to tell each next character, the end mark last. What stands
-    behind the end of the shorter texts of a batch counts nowhere.
+    The encoder reads the source and passes its last h and c to the decoder. The decoder reads the
+    target from the start mark on and learns to predict each next character, with the end mark last.
+    Padding of the shorter texts in a batch has no effect on any result.
 
     source_characters, target_characters: the alphabets, each a str or a list of characters; ids
-    follow their code points. Tab is the start mark and newline the end mark, which are added to
-    the target's alphabet. `from_pairs` finds both, and the lengths, in pairs of texts.
+    follow their code points. Tab is the start mark and newline the end mark; both are added to the
+    target's alphabet. `from_pairs` takes alphabets and lengths from pairs of texts.
 
-    max_source_length: of a text to translate; max_target_length: of a target with both marks, which
-    no translation exceeds. embed_size: None reads characters as one-hot rows, a number reads
-    learned vectors of that size. bidirectional: two LSTMs read the source, one of them from its
+    max_source_length: limit for texts to translate. max_target_length: limit for targets and
+    translations with both marks. embed_size: None reads characters as one-hot rows; a number is the
+    dimension of learned vectors. bidirectional: two LSTMs read the source, one of them from its
     end, and the decoder is twice as wide. reverse: the source is read from its end. attention: each
-    step also looks at all states of the encoder. dtype: float32 or float64, of everything. rng:
-    None draws the initial weights, which are Keras's, from numpy's global stream.
+    step also attends to all states of the encoder. dtype: float32 or float64, for all arrays. rng:
+    None draws the initial weights, which are those of Keras, from numpy's global stream.
 
-    `encoder`, `decoder` and `loss_layer` are the parts. `history` has, for each epoch of `fit`, the
-    loss and the share of characters that were right: "loss" and "accuracy" of the training pairs,
-    "val_loss" and "val_accuracy" of the others.
+    `encoder`, `decoder` and `loss_layer` are the parts. `history` records loss and accuracy, the
+    share of correct characters, of each epoch of `fit`: "loss" and "accuracy" for the training
+    pairs, "val_loss" and "val_accuracy" for the validation pairs.
 
-    ValueError for texts that are empty, longer than those lengths, or hold a character that is not
-    in the alphabet; it says which.
+    ValueError is raised for texts that are empty, exceed the limits, or contain a character that is
+    not in the alphabet, which it names.
 
     >>> import numpy as np
     >>> from fastw2v.models import CharTranslator
@@ -99,13 +104,13 @@ class CharTranslator(BaseModel):
 
     def __init__(
         self,
-        source_characters: Any,
-        target_characters: Any,
+        source_characters: Sequence[str],
+        target_characters: Sequence[str],
         hidden_size: int = 256,
         *,
         max_source_length: int = 100,
         max_target_length: int = 100,
-        embed_size: Any = None,
+        embed_size: int | None = None,
         bidirectional: bool = False,
         reverse: bool = False,
         attention: bool = False,
@@ -113,8 +118,8 @@ class CharTranslator(BaseModel):
         rng: np.random.Generator | None = None,
     ) -> None:
         config.check()
-        self.source_characters = _as_alphabet("source_characters", source_characters)
-        target = _as_alphabet("target_characters", target_characters)
+        self.source_characters = as_alphabet("source_characters", source_characters)
+        target = as_alphabet("target_characters", target_characters)
         self.target_characters = sorted({*target, START, END})
         self.hidden_size = as_int("hidden_size", hidden_size)
         self.max_source_length = as_int("max_source_length", max_source_length)
@@ -140,20 +145,22 @@ class CharTranslator(BaseModel):
         self.loss_layer = TimeSoftmaxWithLoss()
         self.params = self.encoder.params + self.decoder.params
         self.grads = self.encoder.grads + self.decoder.grads
-        self.history = {name: [] for name in _HISTORY}
+        self.history: dict[str, list[float]] = {name: [] for name in _HISTORY}
         self._source_ids = {char: k for k, char in enumerate(self.source_characters)}
         self._target_ids = {char: k for k, char in enumerate(self.target_characters)}
-        self._tally = None  # of an epoch: the loss, right characters, characters
-        self._trained = None  # whether the last forward was one to go back through
-        self._memory = None  # what attention looks at in `step`
+        self._tally = None  # of an epoch: summed loss, correct characters, characters
+        self._trained = None  # True after a forward with train=True
+        self._memory = None  # the encoder states that attention reads in `step`
 
     @classmethod
-    def from_pairs(cls, pairs: Any, hidden_size: int = 256, **options) -> Any:
-        """A model with the alphabets and the greatest lengths of (source, target) pairs.
+    def from_pairs(
+        cls, pairs: Sequence[Sequence[str]], hidden_size: int = 256, **options: Any
+    ) -> CharTranslator:
+        """Return a model with the alphabets and the greatest lengths of (source, target) pairs.
 
         options: the constructor's keyword arguments.
         """
-        sources, targets = zip(*_as_text_pairs("pairs", pairs, START + END), strict=True)
+        sources, targets = zip(*as_text_pairs("pairs", pairs), strict=True)
         lengths = {
             "max_source_length": max(map(len, sources)),
             "max_target_length": len(START) + max(map(len, targets)) + len(END),
@@ -162,48 +169,51 @@ class CharTranslator(BaseModel):
         return cls(*map(sorted, alphabets), hidden_size, **lengths | options)
 
     @property
-    def attention(self) -> Any:
-        """Whether each step looks at all states of the encoder."""
+    def attention(self) -> bool:
+        """Whether each step attends to all states of the encoder."""
         return self.decoder.attention is not None
 
     # Training ------------------------------------------------------------------------------------
 
-    def pair_ids(self, pairs: Any) -> Any:
-        """Ids of (source, target) pairs: (N, T_s) and (N, T_t) int32, as forward takes them.
+    def pair_ids(
+        self, pairs: Sequence[Sequence[str]]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return the ids of (source, target) pairs for forward: (N, T_s) and (N, T_t) int32.
 
-        Targets have the start mark before them and the end mark behind. -1 stands behind the ends
-        of texts that are shorter than T.
+        Targets begin with the start mark and end with the end mark. Shorter texts are padded with
+        -1.
         """
-        pairs = _as_text_pairs("pairs", pairs, START + END)
+        pairs = as_text_pairs("pairs", pairs)
         sources, targets = zip(*pairs, strict=True)
         marked = [START + target + END for target in targets]
-        x = _as_char_ids("source", sources, self._source_ids, self.max_source_length)
-        t = _as_char_ids("target", marked, self._target_ids, self.max_target_length)
+        x = as_char_ids("source", sources, self._source_ids, self.max_source_length)
+        t = as_char_ids("target", marked, self._target_ids, self.max_target_length)
         return x, t
 
-    def forward(self, sources: ArrayLike, targets: ArrayLike) -> Any:
-        """The loss of ids as `pair_ids` gives them: the mean over the characters to be told.
+    def forward(self, sources: ArrayLike, targets: ArrayLike) -> np.floating[Any]:
+        """Return the loss of ids from `pair_ids`: the mean over the predicted characters.
 
-        In each row of the targets, the ids but the last are read, and all but the first are told.
+        In each row of the targets, the decoder reads all ids but the last and predicts all but the
+        first.
         """
         loss, right, count = self._score(sources, targets, train=True)
         if self._tally is not None:
             self._tally += loss * count, right, count
         return loss
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """Gradients into `grads`; returns None."""
+    def backward(self, dout: ArrayLike = 1) -> None:
+        """Write the gradients of all weights into `grads`."""
         check_trained_forward(self, self._trained)
         self.encoder.backward(*self.decoder.backward(self.loss_layer.backward(dout)))
 
     def _score(self, sources, targets, train):
-        """(mean loss, how many characters are right, of how many)."""
-        xs, lengths = _as_padded_ids("sources", sources, len(self.source_characters))
-        ys, steps = _as_padded_ids("targets", targets, len(self.target_characters), 2)
+        """Return (mean loss, number of correct characters, number of characters)."""
+        xs, lengths = as_padded_ids("sources", sources, len(self.source_characters))
+        ys, steps = as_padded_ids("targets", targets, len(self.target_characters), 2)
         if len(xs) != len(ys):
             raise ValueError(
-                f"targets: expected {len(xs)} rows, one for each source, got {len(ys)}; pass what "
-                "pair_ids gives"
+                f"targets: expected {len(xs)} rows, one for each source, got {len(ys)}; pass the "
+                "result of pair_ids"
             )
         self._trained = None
         hs, h, c = self.encoder.forward(xs, lengths, train)
@@ -217,23 +227,23 @@ class CharTranslator(BaseModel):
 
     def fit(
         self,
-        pairs: Any,
+        pairs: Sequence[Sequence[str]],
         epochs: int = 50,
         batch_size: int = 64,
         validation_split: float = 0.2,
         *,
         optimizer: Any = None,
-        max_grad: Any = None,
+        max_grad: float | None = None,
         keep_best: bool = False,
         progress: bool = False,
     ) -> None:
-        """Train on (source, target) pairs, of which the last part is only watched.
+        """Train on (source, target) pairs; the last of them serve for validation only.
 
-        validation_split: the share of these. A source may have several targets. optimizer: None is
-        RMSprop(lr=0.001, decay_rate=0.9), a new one at each call. max_grad: clip gradients to this
-        norm. keep_best: end with the weights of the epoch whose val_loss was the lowest. progress:
-        a bar on stderr. Each epoch adds a number to every list in `history`. Ctrl-C ends it
-        between two steps.
+        validation_split: the share of validation pairs. A source may have several targets.
+        optimizer: None is a new RMSprop(lr=0.001, decay_rate=0.9) at each call. max_grad: clip
+        gradients to this norm. keep_best: end with the weights of the epoch with the lowest
+        val_loss. progress: show a bar on stderr. Each epoch adds a number to every list in
+        `history`. Ctrl-C ends the training between two steps.
         """
         epochs = as_int("epochs", epochs, low=0)
         x, t = self.pair_ids(pairs)
@@ -262,7 +272,7 @@ class CharTranslator(BaseModel):
                 param[...] = values
 
     def _epoch(self, trainer, x, t, batch_size, max_grad):
-        """[loss, share of right characters], while they were learned."""
+        """Train one epoch; return [loss, accuracy] of its batches."""
         self._tally = np.zeros(3)
         try:
             trainer.fit(x, t, 1, batch_size, max_grad, eval_interval=None)
@@ -270,9 +280,10 @@ class CharTranslator(BaseModel):
         finally:
             self._tally = None
 
-    def evaluate(self, pairs: Any) -> Any:
-        """(loss, share of characters that are right) of pairs, each character after right ones."""
-        return tuple(map(float, self._evaluate(*self.pair_ids(pairs))))
+    def evaluate(self, pairs: Sequence[Sequence[str]]) -> tuple[float, float]:
+        """Return (loss, share of correct characters) of pairs; the decoder reads the targets."""
+        loss, accuracy = self._evaluate(*self.pair_ids(pairs))
+        return float(loss), float(accuracy)
 
     def _evaluate(self, x, t):
         total = np.zeros(3)
@@ -281,10 +292,10 @@ class CharTranslator(BaseModel):
             total += loss * count, right, count
         return [total[0] / total[2], total[1] / total[2]]
 
-    def plot(self, file_name: str | os.PathLike[str] | None = None) -> Any:
-        """Draw `history`, into a file if a name is given, else on the screen.
+    def plot(self, file_name: str | os.PathLike[str] | None = None) -> bool:
+        """Draw `history` into a file, or on the screen if no name is given.
 
-        Returns whether it was drawn: without matplotlib there is a word on stderr instead.
+        Returns whether it was drawn; without matplotlib a message is printed to stderr instead.
         """
         try:
             from matplotlib.figure import Figure
@@ -320,21 +331,32 @@ class CharTranslator(BaseModel):
 
     # Translating ---------------------------------------------------------------------------------
 
-    def translate(self, text: Any, beam_width: int = 1) -> Any:
-        """The translation of a text, or a list with those of a list of texts.
+    @overload
+    def translate(self, text: str, beam_width: int = 1) -> str: ...
+    @overload
+    def translate(self, text: Sequence[str], beam_width: int = 1) -> list[str]: ...
+    def translate(self, text: str | Sequence[str], beam_width: int = 1) -> str | list[str]:
+        """Translate a text, or each text of a list.
 
-        beam_width: 1 takes the most probable character at each step; more keep so many beginnings,
-        and give the most probable text that was found, never a less probable one than 1 gives.
+        beam_width: 1 takes the most probable character at each step. A larger number keeps as many
+        partial texts and returns the most probable whole text among those found, which is never
+        less probable than the result of 1.
         """
         if isinstance(text, str):
             return self.decode(text, beam_width).text
         return [found.text for found in self.decode(text, beam_width)]
 
-    def decode(self, text: Any, beam_width: int = 1) -> Any:
-        """As `translate`, but `Translation` tuples, with the logarithms of the probabilities."""
+    @overload
+    def decode(self, text: str, beam_width: int = 1) -> Translation: ...
+    @overload
+    def decode(self, text: Sequence[str], beam_width: int = 1) -> list[Translation]: ...
+    def decode(
+        self, text: str | Sequence[str], beam_width: int = 1
+    ) -> Translation | list[Translation]:
+        """Translate as `translate` does, into `Translation` tuples with log-probabilities."""
         width = as_int("beam_width", beam_width)
-        texts = [text] if isinstance(text, str) else _as_texts("text", text)
-        x = _as_char_ids("text", texts, self._source_ids, self.max_source_length)
+        texts = [text] if isinstance(text, str) else as_texts("text", text)
+        x = as_char_ids("text", texts, self._source_ids, self.max_source_length)
         found = []
         size = _BATCH if width == 1 else 1
         for k in range(0, len(x), size):
@@ -350,60 +372,60 @@ class CharTranslator(BaseModel):
         ]
         return written[0] if isinstance(text, str) else written
 
-    def score(self, source: Any, target: ArrayLike) -> Any:
-        """The logarithm of the probability of a target, with its end, given a source.
+    def score(self, source: str, target: str) -> float:
+        """Return the log-probability of a target, with its end, given a source.
 
-        The target may be empty: a translation may be.
+        The target may be empty, as a translation may be empty too.
         """
         check_text("source", source)
-        source = [source]
         check_text("target", target)
-        target = [START + target + END]
-        x = _as_char_ids("source", source, self._source_ids, self.max_source_length)
-        t = _as_char_ids("target", target, self._target_ids, self.max_target_length)
+        marked = START + target + END
+        x = as_char_ids("source", [source], self._source_ids, self.max_source_length)
+        t = as_char_ids("target", [marked], self._target_ids, self.max_target_length)
         loss, _, count = self._score(x, t, train=False)
         return -float(loss) * count
 
-    def exact(self, pairs: Any, beam_width: int = 1) -> Any:
-        """The share of sources whose translation is one of the targets that the pairs give them."""
-        wanted = {}
-        for source, target in _as_text_pairs("pairs", pairs, START + END):
+    def exact(self, pairs: Sequence[Sequence[str]], beam_width: int = 1) -> float:
+        """Return the share of sources whose translation equals one of their targets in `pairs`."""
+        wanted: dict[str, set[str]] = {}
+        for source, target in as_text_pairs("pairs", pairs):
             wanted.setdefault(source, set()).add(target)
         translations = self.translate(list(wanted), beam_width)
         right = sum(found in wanted[text] for text, found in zip(wanted, translations, strict=True))
         return right / len(wanted)
 
-    def encode(self, text: Any) -> Any:
-        """h and c (1, H) after reading a text: what the decoder starts from.
+    def encode(self, text: str) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+        """Read a text and return h and c (1, H), the initial state of the decoder.
 
-        With attention, the states that the next calls of `step` look at are kept too.
+        With attention, the encoder's states are kept for the next calls of `step`.
         """
         check_text("text", text)
-        texts = [text]
-        x = _as_char_ids("text", texts, self._source_ids, self.max_source_length)
+        x = as_char_ids("text", [text], self._source_ids, self.max_source_length)
         h, c, *memory = self._read(x)
         self._memory = memory
         return h, c
 
-    def step(self, id: Any, h: ArrayLike, c: ArrayLike) -> Any:
-        """One step of the decoder: probabilities (1, 1, V) of the next character, and new h, c.
+    def step(
+        self, id: ArrayLike, h: NDArray[Any], c: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Run one step of the decoder; return probabilities (1, 1, V) and the new h, c (1, H).
 
-        id: of the character before, that of the start mark at first; h, c (1, H).
+        id: the id of the previous character, at first that of the start mark. h, c: (1, H).
         """
         ids = as_ids("id", id, len(self.target_characters)).reshape(-1)
         if self.attention and self._memory is None:
-            raise RuntimeError("step: nothing to look at; call encode(text) first")
+            raise RuntimeError("step: no states to attend to; call encode(text) first")
         log_p, (h, c, *_) = self._next(ids, (h, c, *(self._memory or ())))
         return np.exp(log_p)[:, None].astype(h.dtype), h, c
 
     def _read(self, x):
-        """The states that decoding starts from: h, c, and what attention looks at."""
-        xs, lengths = _as_padded_ids("text", x, len(self.source_characters))
+        """Read source ids; return the decoder's initial h and c, and the states for attention."""
+        xs, lengths = as_padded_ids("text", x, len(self.source_characters))
         hs, h, c = self.encoder.forward(xs, lengths, train=False)
         return (h, c, with_mask(hs, lengths)) if self.attention else (h, c)
 
     def _next(self, ids, states):
-        """Log-probabilities (N, V) float64 of the characters after ids (N,), and the new states."""
+        """Return log-probabilities (N, V) float64 of the characters after ids, and new states."""
         h, c, *memory = states
         one_step = np.ones(len(ids), np.int64)
         given = memory[0] if memory else None
@@ -416,51 +438,49 @@ class CharTranslator(BaseModel):
     # Files ---------------------------------------------------------------------------------------
 
     def save(self, file_name: str | os.PathLike[str]) -> None:
-        """Write everything that `load` needs, alphabets included, to a file: a numpy archive.
+        """Write settings, alphabets and weights to a file, a numpy archive that `load` reads.
 
-        The file is the old or the new one as a whole. `save_params` writes the arrays alone.
+        The file is replaced as a whole or not at all. `save_params` writes only the arrays.
         """
         settings = {"format": _FORMAT} | {name: getattr(self, name) for name in _SETTINGS}
-        text = np.frombuffer(json.dumps(settings).encode("ascii"), np.uint8)
         apply_all_pending(*self.params)
         arrays = {f"param{k}": np.asarray(param) for k, param in enumerate(self.params)}
-        with replacing(os.fspath(file_name)) as file:
-            np.savez(file, settings=text, **arrays)
+        npz.write(file_name, arrays, {"settings": settings})
 
     @classmethod
-    def load(cls, file_name: str | os.PathLike[str]) -> Any:
-        """The model in a file that `save` wrote.
+    def load(cls, file_name: str | os.PathLike[str]) -> CharTranslator:
+        """Return the model in a file that `save` wrote.
 
-        OSError `No file: NAME` if it is missing, BookFileError (a ValueError) if it is damaged,
-        something else, or holds arrays of other shapes than its settings say. Nothing is run.
+        OSError `No file: NAME` is raised if it is missing. BookFileError, a ValueError, is raised
+        if it is damaged, of another kind, or has arrays whose shapes do not match its settings. No
+        code from the file is run.
         """
         name = os.fspath(file_name)
         if not os.path.exists(name):
             raise FileNotFoundError(f"No file: {name}")
-        with _told_as_damage(name):
-            archive = zipfile.ZipFile(name)
-        with archive:
-            with _told_as_damage(name):
-                settings = _read_settings(archive)
-                members = [f"param{k}.npy" for k in range(len(archive.namelist()) - 1)]
-                shapes = [shape_of(archive, member) for member in members]
+        expected = "a file that CharTranslator.save wrote"
+        cure = "train the model and save it again"
+        with npz.Archive(name, expected, cure, error=BookFileError) as archive:
+            with archive.damage_reported():
+                settings = _checked_settings(archive.json("settings"))
+            members = [f"param{k}" for k in range(len(archive.names) - 1)]
+            shapes = [archive.header(member).shape for member in members]
             n_characters = (len(settings[f"{side}_characters"]) for side in ("source", "target"))
             names = ("hidden_size", "embed_size", "bidirectional", "attention")
             sizes = weight_shapes(*n_characters, *(settings[name] for name in names))
-            expected = [shape for _, shape in sizes]
-            for k, (shape, wanted) in enumerate(zip(shapes, expected, strict=False)):
+            wanted_shapes = [shape for _, shape in sizes]
+            for k, (shape, wanted) in enumerate(zip(shapes, wanted_shapes, strict=False)):
                 if shape != wanted:
                     raise BookFileError(
-                        f"{name}: expected shape {wanted} for array {k}, as its settings say, got "
+                        f"{name}: expected shape {wanted} for array {k} by its settings, got "
                         f"{shape}; train the model and save it again"
                     )
-            if len(shapes) != len(expected):
+            if len(shapes) != len(wanted_shapes):
                 raise BookFileError(
-                    f"{name}: expected {len(expected)} arrays, as its settings say, got "
+                    f"{name}: expected {len(wanted_shapes)} arrays by its settings, got "
                     f"{len(shapes)}; train the model and save it again"
                 )
-            with _told_as_damage(name):
-                arrays = [array_of(archive, member) for member in members]
+            arrays = [archive.array(member) for member in members]
         dtype = np.float64 if arrays[0].dtype == np.float64 else np.float32
         model = cls(**settings, dtype=dtype, rng=np.random.default_rng(0))
         for param, array in zip(model.params, arrays, strict=True):
@@ -468,21 +488,8 @@ class CharTranslator(BaseModel):
         return model
 
 
-@contextlib.contextmanager
-def _told_as_damage(name):
-    try:
-        yield
-    except Exception as error:  # zipfile, zlib, json and numpy each have several of their own
-        raise BookFileError(
-            f"{name}: expected a file that CharTranslator.save wrote, got a damaged or foreign one "
-            f"({error}); train the model and save it again"
-        ) from error
-
-
-def _read_settings(archive):
-    """The settings in the archive of `save`, of the right types."""
-    raw = array_of(archive, "settings.npy")
-    settings = json.loads(raw.astype(np.uint8).tobytes().decode("ascii"))
+def _checked_settings(settings: Any) -> dict[str, Any]:
+    """Return the constructor's arguments that `save` wrote; ValueError for any other value."""
     kinds = {"format": str, "embed_size": (int, type(None))}
     kinds |= dict.fromkeys(("source_characters", "target_characters"), list)
     kinds |= dict.fromkeys(("hidden_size", "max_source_length", "max_target_length"), int)
@@ -496,106 +503,3 @@ def _read_settings(archive):
             raise ValueError(f"setting {name} is {settings[name]!r:.40}")
     del settings["format"]
     return settings
-
-
-def _check_listed(name, things, what):
-    """Check a list, or another sequence."""
-    if not isinstance(things, Sequence):
-        raise TypeError(
-            f"{name}: expected a list of {what}, got {type(things).__name__}; pass a list"
-        )
-
-
-def _as_alphabet(name, characters):
-    """Different characters, a str or a list of them, sorted by code point."""
-    _check_listed(name, characters, "characters")
-    characters = list(characters)
-    for char in characters:
-        if not isinstance(char, str) or len(char) != 1:
-            raise ValueError(f"{name}: expected single characters, got {char!r}; pass a str")
-    if not characters:
-        raise ValueError(f"{name}: expected at least one character, got none; pass a str")
-    return sorted(set(characters))
-
-
-def _as_texts(name, texts):
-    """A list of at least one str."""
-    _check_listed(name, texts, "texts")
-    for k, one in enumerate(texts):
-        check_text(f"{name}[{k}]", one)
-    texts = list(texts)
-    if not texts:
-        raise ValueError(f"{name}: expected at least one text, got none; pass a str or a list")
-    return texts
-
-
-def _as_text_pairs(name, pairs, marks):
-    """(source, target) pairs of texts, at least one, without characters that are marks in them."""
-    _check_listed(name, pairs, "(source, target) pairs")
-    found = []
-    for k, pair in enumerate(pairs):
-        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-            raise ValueError(
-                f"{name}[{k}]: expected (source, target), got {pair!r:.60}; pass two texts"
-            )
-        for side, one in zip(("source", "target"), pair, strict=True):
-            place = f"{name}[{k}]: {side}"
-            check_text(place, one)
-            if not one:
-                raise ValueError(f"{place}: expected a text, got an empty one; leave the pair out")
-            if any(mark in one for mark in marks):
-                raise ValueError(
-                    f"{place}: expected no tab and no newline, which mark start and end, got "
-                    f"{one!r:.60}; take them out"
-                )
-        found.append((pair[0], pair[1]))
-    if not found:
-        raise ValueError(f"{name}: expected at least one pair, got none; pass (source, target)")
-    return found
-
-
-def _as_char_ids(name, texts, ids, max_length):
-    """The characters of texts as ids (N, T) int32, -1 behind the ends of the shorter ones."""
-    found = np.full((len(texts), max(map(len, texts))), -1, np.int32)
-    for k, one in enumerate(texts):
-        place = name if len(texts) == 1 else f"{name}[{k}]"
-        if not one:
-            raise ValueError(f"{place}: expected a text, got an empty one; leave it out")
-        if len(one) > max_length:
-            raise ValueError(
-                f"{place}: expected at most {max_length} characters, the most that this model was "
-                f"made for, got {len(one)}; shorten it, or train a model with longer texts"
-            )
-        try:
-            found[k, : len(one)] = [ids[char] for char in one]
-        except KeyError:
-            at = next(i for i, char in enumerate(one) if char not in ids)
-            raise ValueError(
-                f"{place}: character {one[at]!r} in {one.strip()!r:.60} is not among the "
-                f"{len(ids)} of this model's alphabet; leave it out, or train with texts that "
-                "have it"
-            ) from None
-    return found
-
-
-def _as_padded_ids(name, given, V, least=1):
-    """Ids (N, T) with -1 behind the end of each row: cut to the longest, with 0 for -1, lengths.
-
-    N and the length of each row, at least `least`, may not be 0.
-    """
-    ids = as_native_ids(name, given)
-    if ids.ndim != 2 or ids.size == 0:
-        raise ValueError(
-            f"{name}: expected ids of shape (N, T), neither of them 0, got {ids.shape}; pass what "
-            "pair_ids gives"
-        )
-    there = ids != -1
-    lengths = np.where(there.any(axis=1), ids.shape[1] - there[:, ::-1].argmax(axis=1), 0)
-    if lengths.min() < least:
-        raise ValueError(
-            f"{name}: expected at least {least} ids in each row before its -1, got "
-            f"{lengths.min()} in row {lengths.argmin()}; leave the row out"
-        )
-    behind = np.arange(ids.shape[1]) >= lengths[:, None]
-    ids = as_ids(name, np.where(behind, 0, ids), V, wrap=False, rows="characters")
-    return np.ascontiguousarray(ids[:, : lengths.max()]), lengths

@@ -1,33 +1,35 @@
-"""Skip-gram with NCE: the model of TensorFlow's tutorial on word vectors."""
+"""NCESkipGram: skip-gram with NCE, the model of TensorFlow's tutorial on word vectors."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config, init
 from fastw2v._checks.numbers import as_int
+from fastw2v._core.fast_path import is_unmodified
 from fastw2v._rows.deferred import UpToDate
 from fastw2v.base_model import BaseModel
-from fastw2v.candidate_sampling import NCELoss
-from fastw2v.layers import Embedding, has_own_methods
+from fastw2v.candidate_sampling import Candidates, NCELoss
+from fastw2v.layers import Embedding
 
 __all__ = ["NCESkipGram"]
 
 
 class NCESkipGram(BaseModel):
-    """The NCE loss of words that stand near a centre word, given the vector of that word.
+    """NCE loss of the words near a centre word, given the vector of that word.
 
         loss = NCELoss(W, b)(embeddings[centres], labels)
 
     Embeddings (vocab_size, embedding_size) are drawn from uniform(-1, 1), W from a normal
-    distribution of standard deviation 1 / sqrt(embedding_size) without its tails, b is 0.
+    distribution of standard deviation 1 / sqrt(embedding_size), truncated at twice that; b is 0.
     `word_vecs` is the table of embeddings itself, which training changes in place. `embed` and
-    `loss_layer` are the layers. Made for `datasets.skip_gram_batches`, `SGD(lr=1.0)` and
-    `Trainer.fit_batches`: a step then costs the same for any vocab_size.
+    `loss_layer` are the layers. The model is designed for `datasets.skip_gram_batches`,
+    `SGD(lr=1.0)` and `Trainer.fit_batches`; the cost of a step is then independent of vocab_size.
 
     rng: None draws weights and candidates from numpy's global stream.
 
@@ -44,7 +46,7 @@ class NCESkipGram(BaseModel):
     True
     """
 
-    word_vecs: Any = UpToDate()
+    word_vecs: NDArray[np.float32] = UpToDate()  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -64,18 +66,23 @@ class NCESkipGram(BaseModel):
         self.grads = self.embed.grads + self.loss_layer.grads
         self.word_vecs = self.embed.params[0]
 
-    def forward(self, centres: ArrayLike, labels: ArrayLike, *, sampled_values: Any = None) -> Any:
-        """The loss, a float64 scalar, of centres (N,) and labels (N,) or (N, 1)."""
+    def forward(
+        self,
+        centres: ArrayLike,
+        labels: ArrayLike,
+        *,
+        sampled_values: Candidates | Sequence[ArrayLike] | None = None,
+    ) -> np.float64:
+        """Return the loss, a float64 scalar, of centres (N,) and labels (N,) or (N, 1)."""
         x = self.embed.forward(centres)
         return self.loss_layer.forward(x, labels, sampled_values=sampled_values)
 
-    def row_tables(self) -> Any:
-        """The parameters that a step reads by rows only, in code of ours; see `_replay`."""
-        ours = type(self) is NCESkipGram and not has_own_methods(self)
-        if ours and type(self.embed) is Embedding and not has_own_methods(self.embed):
+    def row_tables(self) -> list[NDArray[Any]]:
+        """Return the parameters whose updates may be deferred: a step reads only rows of them."""
+        if is_unmodified(self, NCESkipGram) and is_unmodified(self.embed, Embedding):
             return [*self.embed.params, *self.loss_layer.row_tables()]
         return []
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """Gradients into `grads`; returns None."""
+    def backward(self, dout: ArrayLike = 1) -> None:
+        """Write the gradients of all weights into `grads`."""
         self.embed.backward(self.loss_layer.backward(dout))

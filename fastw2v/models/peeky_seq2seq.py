@@ -1,4 +1,4 @@
-"""PeekySeq2seq: a decoder that sees the encoder's state at every step (chapter 7)."""
+"""PeekySeq2seq: a decoder that reads the encoder's state at every step (chapter 7)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["PeekyDecoder", "PeekySeq2seq"]
 
 
 class PeekyDecoder(Decoder):
-    """`Decoder` whose LSTM and affine layer are given h at each step, before their own input.
+    """Variant of `Decoder` whose LSTM and affine layer also read h at each step.
 
     The weights are (V, D), (H + D, 4H), (H, 4H), (4H,), (2H, V), (V,) in `params`.
 
@@ -45,14 +45,14 @@ class PeekyDecoder(Decoder):
     def _width(self, D, H):
         return H + D
 
-    def backward(self, dscore: ArrayLike) -> Any:
-        """dscore (N, T, V) -> dh (N, H); the gradient of c is found as `lstm.dc`."""
+    def backward(self, dscore: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return dh (N, H) for dscore (N, T, V); `lstm.dc` keeps the gradient of c."""
         check_forward_ran(self, self._h)
         H = self._h.shape[1]
         dout = self.affine.backward(dscore)
         dx = self.lstm.backward(dout[:, :, H:])
         self.embed.backward(dx[:, :, H:])
-        # forward: h stands before the input of both layers, at each step
+        # forward: both layers read [h | input] at each step
         return self.lstm.dh + (dout[:, :, :H] + dx[:, :, :H]).sum(axis=1)
 
     def _begin(self, h, c):
@@ -65,7 +65,9 @@ class PeekyDecoder(Decoder):
 
 
 class PeekySeq2seq(Seq2seq):
-    """`Seq2seq` with a `PeekyDecoder` (Cho et al., arXiv 1406.1078). Arguments as there.
+    """Variant of `Seq2seq` with a `PeekyDecoder` (Cho et al., arXiv 1406.1078).
+
+    The arguments are those of `Seq2seq`.
 
     >>> import numpy as np
     >>> from fastw2v.models import PeekySeq2seq
@@ -76,11 +78,12 @@ class PeekySeq2seq(Seq2seq):
     >>> model.backward()
     """
 
+    decoder: PeekyDecoder
     _decoder_class = PeekyDecoder
 
 
 def _beside(h, xs):
-    """[h | xs] at each step: (N, T, H + D) of h (N, H) and xs (N, T, D)."""
+    """Return [h | xs] at each step, (N, T, H + D), for h (N, H) and xs (N, T, D)."""
     (N, H), (_, T, D) = h.shape, xs.shape
     both = np.empty((N, T, H + D), np.result_type(h, xs))
     both[:, :, :H] = h[:, None]

@@ -14,11 +14,11 @@ __all__ = ["Rnnlm"]
 
 
 class Rnnlm(LanguageModel):
-    """The loss of the next word: embedding, `TimeLSTM` with a state that goes on, affine, softmax.
+    """Loss of the next word: embedding, stateful `TimeLSTM`, affine, softmax.
 
     vocab_size, wordvec_size and hidden_size are V, D, H: the weights are (V, D), (D, 4H), (H, 4H),
     (4H,), (H, V), (V,) in `params`. rng: None draws them from numpy's global stream, as the book
-    does. `lstm_layer` is the recurrent one of `layers`.
+    does. `lstm_layer` is the recurrent layer.
 
     >>> import numpy as np
     >>> from fastw2v.models import Rnnlm
@@ -49,5 +49,5 @@ class Rnnlm(LanguageModel):
         self._hold(embed, self.lstm_layer, TimeAffine(*_weights.dense(H, V, rng)))
 
     def reset_state(self) -> None:
-        """Begin at zero in the next forward."""
+        """Reset the state; the next forward starts at zero."""
         self.lstm_layer.reset_state()

@@ -1,10 +1,12 @@
-"""RnnlmGen and BetterRnnlmGen: the language models of chapter 6 that write text (chapter 7)."""
+"""RnnlmGen and BetterRnnlmGen: language models that generate text (chapter 7)."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from fastw2v._checks.ids import as_ids, as_native_ids
 from fastw2v._checks.numbers import as_above_zero, as_int, check_generator
@@ -17,27 +19,31 @@ from fastw2v.time_layers import TimeAffine, TimeEmbedding
 __all__ = ["BetterRnnlmGen", "RnnlmGen"]
 
 
+State: TypeAlias = tuple[NDArray[np.floating[Any]] | None, NDArray[np.floating[Any]] | None]
+
+
 class _Writer:
-    """`generate`, for a model with `predict`."""
+    """Mixin with `generate`, for a model with `predict`."""
 
     def generate(
         self,
-        start_id: Any,
-        skip_ids: Any = None,
+        start_id: ArrayLike,
+        skip_ids: Iterable[int] | None = None,
         sample_size: int = 100,
         *,
         temperature: float = 1.0,
         rng: np.random.Generator | None = None,
-    ) -> Any:
-        """A list of sample_size ids, start_id first, each drawn after the ones before it.
+    ) -> list[int]:
+        """Return sample_size ids, start_id first, each drawn given the ids before it.
 
-        skip_ids: ids that are not kept when they are drawn; the word before is then fed once more,
-        while the state of the model has moved on. The state is not reset, before or after.
+        skip_ids: ids that are dropped when drawn. The model then reads the previous word once more,
+        although its state has already advanced. The state is not reset before or after.
 
-        temperature: scores are divided by it; below 1 likely words become likelier. rng: None
-        draws with np.random.choice from numpy's global stream, as the book does.
+        temperature: scores are divided by it; values below 1 make likely words more likely. rng:
+        None draws with np.random.choice from numpy's global stream, as the book does.
 
-        IndexError for a start_id outside the vocabulary; ValueError if skip_ids leave nothing.
+        IndexError is raised for a start_id outside the vocabulary, ValueError if skip_ids contain
+        all ids.
         """
         sample_size = as_int("sample_size", sample_size)
         temperature = as_above_zero("temperature", temperature)
@@ -61,9 +67,9 @@ class _Writer:
 
 
 class RnnlmGen(_Writer, Rnnlm):
-    """`Rnnlm` with `generate`, and its state as one thing that can be kept and put back.
+    """Variant of `Rnnlm` with `generate`, whose state can be read and set.
 
-    It loads what `Rnnlm` saved.
+    It loads parameters that `Rnnlm` saved.
 
     >>> import numpy as np
     >>> from fastw2v.models import RnnlmGen
@@ -75,20 +81,20 @@ class RnnlmGen(_Writer, Rnnlm):
     >>> model.set_state((h, c))
     """
 
-    def get_state(self) -> Any:
-        """(h, c), each (N, H), or None before the first forward."""
+    def get_state(self) -> State:
+        """Return (h, c), each (N, H), or None before the first forward."""
         return self.lstm_layer.h, self.lstm_layer.c
 
-    def set_state(self, state: Any) -> None:
-        """Go on from a state as `get_state` gave it."""
+    def set_state(self, state: State) -> None:
+        """Continue from a state that `get_state` returned."""
         h, c = _as_state_pair("state", state)
         self.lstm_layer.set_state(h, c)
 
 
 class BetterRnnlmGen(_Writer, BetterRnnlm):
-    """`BetterRnnlm` with `generate`, and its states as one thing that can be kept and put back.
+    """Variant of `BetterRnnlm` with `generate`, whose states can be read and set.
 
-    It loads what `BetterRnnlm` saved.
+    It loads parameters that `BetterRnnlm` saved.
 
     >>> from fastw2v.models import BetterRnnlmGen
     >>> model = BetterRnnlmGen(vocab_size=10, wordvec_size=4, hidden_size=4)
@@ -98,19 +104,19 @@ class BetterRnnlmGen(_Writer, BetterRnnlm):
     >>> model.set_state(states)
     """
 
-    def get_state(self) -> Any:
-        """[(h, c), (h, c)] of the two LSTMs."""
+    def get_state(self) -> list[State]:
+        """Return [(h, c), (h, c)] of the two LSTMs."""
         return [(layer.h, layer.c) for layer in self.lstm_layers]
 
-    def set_state(self, states: Any) -> None:
-        """Go on from states as `get_state` gave them."""
+    def set_state(self, states: Sequence[State]) -> None:
+        """Continue from states that `get_state` returned."""
         pairs = _as_state_pairs("states", states, len(self.lstm_layers))
         for layer, (h, c) in zip(self.lstm_layers, pairs, strict=True):
             layer.set_state(h, c)
 
 
 def _as_one_id(name, value):
-    """A single id, an int or an array of one, as int."""
+    """Return a single id, an int or an array of one, as an int."""
     ids = as_native_ids(name, value)
     if ids.size != 1:
         raise ValueError(f"{name}: expected one id, got shape {ids.shape}; pass an int")
@@ -118,7 +124,7 @@ def _as_one_id(name, value):
 
 
 def _as_id_list(name, ids):
-    """Ids in any number, as a list of ints."""
+    """Return any number of ids as a list of ints."""
     check_iterable(name, ids, "ids")
     return (
         as_native_ids(name, ids if isinstance(ids, np.ndarray) else list(ids)).reshape(-1).tolist()
@@ -126,7 +132,7 @@ def _as_id_list(name, ids):
 
 
 def _check_some_left(name, skipped, V):
-    """Check that not all ids from 0 to V - 1 are skipped: a draw would never end."""
+    """Check that an id is left to draw, as the draws would never end otherwise."""
     if len(skipped) >= V and skipped.issuperset(range(V)):
         raise ValueError(
             f"{name}: expected to leave one of the {V} ids, got all of them; leave some out"
@@ -134,7 +140,7 @@ def _check_some_left(name, skipped, V):
 
 
 def _as_state_pair(name, state):
-    """(h, c) of an LSTM."""
+    """Return the pair (h, c) of an LSTM."""
     try:
         h, c = state
     except (TypeError, ValueError):
@@ -146,7 +152,7 @@ def _as_state_pair(name, state):
 
 
 def _as_state_pairs(name, states, n):
-    """[(h, c), ...] of n LSTMs."""
+    """Return the pairs [(h, c), ...] of n LSTMs."""
     if not isinstance(states, (list, tuple)) or len(states) != n:
         raise ValueError(
             f"{name}: expected {n} pairs (h, c), as get_state returns them, got "

@@ -1,6 +1,6 @@
 """Seq2seq: a sequence of ids from another one, by two LSTMs (chapter 7).
 
-N batch, T time, V vocabulary, D numbers of a word vector, H hidden units.
+N batch, T time, V vocabulary, D dimension of word vectors, H hidden units.
 """
 
 from __future__ import annotations
@@ -13,27 +13,31 @@ from numpy.typing import ArrayLike, NDArray
 from fastw2v import config
 from fastw2v._checks.arrays import check_forward_ran, check_shape, check_table
 from fastw2v._checks.ids import (
-    _FIND_BAD_ID,
     as_ids,
     as_ids_over_time,
     as_native_ids,
     as_targets_over_time,
 )
 from fastw2v._checks.numbers import as_int, check_generator
+from fastw2v._core.fast_path import is_unmodified, method_is_from
+from fastw2v._kernels import _embedding, specialise
 from fastw2v._rows.row_grad import RowGradHolder
 from fastw2v.base_model import BaseModel
 from fastw2v.models import _weights
-from fastw2v.models._language_model import is_ours, is_own, loss_of
+from fastw2v.models._language_model import MODELS, loss_of
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeLSTM, TimeSoftmaxWithLoss
 
 __all__ = ["Decoder", "Encoder", "Seq2seq"]
 
+_FIND_BAD_ID = specialise(_embedding.find_bad_id)
+
 
 class Encoder(RowGradHolder):
-    """The question as one state: embedding and `TimeLSTM`, of which the last h goes on.
+    """Encoder of a question into one state: embedding and `TimeLSTM`, whose last h is the result.
 
-    `embed`, `lstm` are the layers, `hs` (N, T, H) all states of the last forward, `c` (N, H) the
-    last cell state. rng: None draws the weights from numpy's global stream, as the book does.
+    `embed` and `lstm` are the layers. `hs` (N, T, H) holds all states of the last forward, and `c`
+    (N, H) the last cell state. rng: None draws the weights from numpy's global stream, as the book
+    does.
 
     >>> import numpy as np
     >>> from fastw2v.models import Encoder
@@ -54,36 +58,37 @@ class Encoder(RowGradHolder):
         V, D, H, rng = _sizes(vocab_size, wordvec_size, hidden_size, rng)
         self.embed = TimeEmbedding(_weights.table(V, D, rng))
         self.lstm = TimeLSTM(*_weights.recurrent(D, H, 4, rng), stateful=False)
-        self.params = self.embed.params + self.lstm.params
-        self.grads = self.embed.grads + self.lstm.grads
-        self.hs = None
+        self.params: list[NDArray[Any]] = self.embed.params + self.lstm.params
+        self.grads: list[NDArray[Any]] = self.embed.grads + self.lstm.grads
+        self.hs: NDArray[np.floating[Any]] | None = None
 
-    def forward(self, xs: ArrayLike, *, train: bool = True) -> Any:
-        """Ids (N, T) -> the last h (N, H). train=False keeps nothing for backward."""
+    def forward(self, xs: ArrayLike, *, train: bool = True) -> NDArray[np.floating[Any]]:
+        """Return the last h (N, H) for ids xs (N, T); train=False keeps nothing for backward."""
         self.hs = states_of(self.lstm, self.embed.forward(xs), train)
         return self.hs[:, -1]
 
-    def backward(self, dh: ArrayLike, *, dc: ArrayLike | None = None) -> Any:
-        """dh (N, H), and dc (N, H) if the decoder had c; gradients into `grads`, returns None."""
+    def backward(self, dh: ArrayLike, *, dc: ArrayLike | None = None) -> None:
+        """Write gradients into `grads` for dh (N, H), and dc (N, H) if the decoder had c."""
         check_forward_ran(self, self.hs)
         dhs = np.zeros_like(self.hs)
         dhs[:, -1] = dh
         self._backward(dhs, dc)
 
     def _backward(self, dhs, dc):
-        into_c = {} if dc is None else {"dc": dc}  # a reader's LSTM has no such argument
+        into_c = {} if dc is None else {"dc": dc}  # a user's LSTM may not take this argument
         self.embed.backward(self.lstm.backward(dhs, **into_c))
 
     @property
-    def c(self) -> Any:
+    def c(self) -> NDArray[np.floating[Any]] | None:
+        """Last cell state (N, H)."""
         return self.lstm.c
 
 
 class Decoder(RowGradHolder):
-    """The answer from the encoder's h: embedding, `TimeLSTM` that starts at h, affine.
+    """Decoder of an answer from the encoder's h: embedding, `TimeLSTM` that starts at h, affine.
 
-    `embed`, `lstm`, `affine` are the layers. embed_W: a table (V, D) to use instead of one of its
-    own. rng as in `Encoder`.
+    `embed`, `lstm` and `affine` are the layers. embed_W: a table (V, D) to use instead of a new
+    one. rng: as in `Encoder`.
 
     >>> import numpy as np
     >>> from fastw2v.models import Decoder
@@ -98,7 +103,7 @@ class Decoder(RowGradHolder):
     4
     """
 
-    _reads = 1  # vectors of H numbers that the affine layer is given at each step
+    _reads = 1  # vectors of H numbers in the input of the affine layer at each step
 
     def __init__(
         self,
@@ -118,36 +123,42 @@ class Decoder(RowGradHolder):
         self.embed = TimeEmbedding(embed_W)
         self.lstm = TimeLSTM(*_weights.recurrent(self._width(D, H), H, 4, rng), stateful=True)
         self.affine = TimeAffine(*_weights.dense(self._reads * H, V, rng))
-        self.params, self.grads = [], []
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
         for layer in (self.embed, self.lstm, self.affine):
             self.params += layer.params
             self.grads += layer.grads
 
     def _width(self, D, H):
-        """How many numbers the LSTM is given at each step."""
+        """Return the dimension of the LSTM's input."""
         return D
 
-    def forward(self, xs: ArrayLike, h: ArrayLike, *, c: ArrayLike | None = None) -> Any:
-        """Ids xs (N, T), the encoder's h (N, H) -> scores (N, T, V). c (N, H): zero if None."""
+    def forward(
+        self, xs: ArrayLike, h: ArrayLike, *, c: ArrayLike | None = None
+    ) -> NDArray[np.floating[Any]]:
+        """Return scores (N, T, V) for ids xs (N, T) and the encoder's h (N, H).
+
+        c: the encoder's cell state (N, H); None is zero.
+        """
         self._begin(h, c)
         return self._scores(xs, train=True)
 
-    def backward(self, dscore: ArrayLike) -> Any:
-        """dscore (N, T, V) -> dh (N, H); the gradient of c is found as `lstm.dc`."""
+    def backward(self, dscore: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return dh (N, H) for dscore (N, T, V); `lstm.dc` keeps the gradient of c."""
         self.embed.backward(self.lstm.backward(self.affine.backward(dscore)))
         return self.lstm.dh
 
     def generate(
-        self, h: ArrayLike, start_id: Any, sample_size: int, *, c: ArrayLike | None = None
-    ) -> Any:
-        """A list of sample_size ids that follow start_id: always the likeliest. h is (1, H)."""
+        self, h: ArrayLike, start_id: ArrayLike, sample_size: int, *, c: ArrayLike | None = None
+    ) -> list[int]:
+        """Return sample_size ids after start_id, the likeliest one at each step. h is (1, H)."""
         _check_one_row("h", h, "generate_batch")
         return self.generate_batch(h, start_id, sample_size, c=c)[0].tolist()
 
     def generate_batch(
-        self, h: ArrayLike, start_id: Any, sample_size: int, *, c: ArrayLike | None = None
-    ) -> Any:
-        """As `generate`, for N rows at once: ids (N, sample_size). start_id: one, or (N,)."""
+        self, h: NDArray[Any], start_id: ArrayLike, sample_size: int, *, c: ArrayLike | None = None
+    ) -> NDArray[np.int64]:
+        """Generate for N rows at once ids (N, sample_size). start_id: one for all, or (N,)."""
         ids = np.empty((len(h), as_int("sample_size", sample_size)), np.int64)
         xs = _as_id_per_row("start_id", start_id, len(h))
         if isinstance(self.embed, TimeEmbedding):
@@ -159,26 +170,27 @@ class Decoder(RowGradHolder):
         return ids
 
     def _begin(self, h, c):
-        """Take over what the encoder found."""
+        """Start from the states of the encoder."""
         self.lstm.set_state(*([h] if c is None else [h, c]))
 
     def _scores(self, xs, train):
-        """Scores (N, T, V) of the next T steps, which are given the ids xs (N, T)."""
+        """Return the scores (N, T, V) of the next T steps, whose inputs are the ids xs (N, T)."""
         return self.affine.forward(states_of(self.lstm, self.embed.forward(xs), train))
 
 
 class Seq2seq(BaseModel):
-    """The mean loss of answers to questions, and answers (Sutskever et al., arXiv 1409.3215).
+    """Sequence to sequence model: the mean loss of answers, and answers to questions.
 
-    `encoder` makes one state of the question, with which the LSTM of `decoder` begins; `softmax` is
-    the loss layer. An answer begins with a start mark: the decoder is given ts[:, :-1] and is to
-    say ts[:, 1:]. A reader's subclass may set these three (and params, grads) to its own.
+    `encoder` turns the question into one state, from which the LSTM of `decoder` starts; `softmax`
+    is the loss layer (Sutskever et al., arXiv 1409.3215). An answer begins with a start mark: the
+    decoder reads ts[:, :-1] and predicts ts[:, 1:]. A subclass may set these three attributes, and
+    params and grads, to its own.
 
-    Beyond the book, by keyword:
+    Keyword arguments beyond the book's:
 
-    reverse: questions are turned round in time, here and in `generate`.
-    shared_embedding: encoder and decoder have one table of words, which both list.
-    hand_over_c: the decoder begins with the cell state of the encoder too, as in Keras's examples.
+    reverse: reverse questions in time, here and in `generate`.
+    shared_embedding: encoder and decoder share one table of words, which both list.
+    hand_over_c: the decoder also starts from the encoder's cell state, as in Keras's examples.
     rng: None draws the weights from numpy's global stream, as the book does.
 
     >>> import numpy as np
@@ -194,8 +206,8 @@ class Seq2seq(BaseModel):
     (2, 2)
     """
 
-    reverse: Any = False  # on the class, for subclasses with a constructor of their own
-    hand_over_c: Any = False
+    reverse: bool = False  # on the class, for subclasses with a constructor of their own
+    hand_over_c: bool = False
     _encoder_class = Encoder
     _decoder_class = Decoder
     _unit = "pair"  # what a progress bar counts
@@ -221,9 +233,9 @@ class Seq2seq(BaseModel):
         self.params = self.encoder.params + self.decoder.params
         self.grads = self.encoder.grads + self.decoder.grads
 
-    def forward(self, xs: ArrayLike, ts: ArrayLike) -> Any:
-        """Questions xs (N, T), answers ts (N, T') with the start mark -> the mean loss."""
-        ours = self._is_plain()
+    def forward(self, xs: NDArray[Any], ts: NDArray[Any]) -> np.floating[Any]:
+        """Return the mean loss of questions xs (N, T) and answers ts (N, T') with start marks."""
+        ours = self._ends_are_ours()
         if ours:
             xs, ts = self._checked(xs, ts)
         decoder_xs, decoder_ts = ts[:, :-1], ts[:, 1:]
@@ -231,25 +243,25 @@ class Seq2seq(BaseModel):
         score = self.decoder.forward(decoder_xs, state, **c)
         return loss_of(self.softmax, score, decoder_ts, ours)
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """Gradients into `grads`; returns None."""
+    def backward(self, dout: ArrayLike = 1) -> None:
+        """Write the gradients of all weights into `grads`."""
         dstate = self.decoder.backward(self.softmax.backward(dout))
         into_c = {"dc": self.decoder.lstm.dc} if self.hand_over_c else {}
         return self.encoder.backward(dstate, **into_c)
 
-    def generate(self, xs: ArrayLike, start_id: Any, sample_size: int) -> Any:
-        """The answer to one question (1, T): a list of sample_size ids, without start_id."""
+    def generate(self, xs: ArrayLike, start_id: ArrayLike, sample_size: int) -> list[int]:
+        """Return the answer to one question (1, T): sample_size ids, without start_id."""
         _check_one_row("xs", xs, "generate_batch")
         state, c = self._encode(xs, train=False)
         return self.decoder.generate(state, start_id, sample_size, **c)
 
     def generate_batch(
-        self, xs: ArrayLike, start_id: Any, sample_size: int, *, batch_size: int = 512
-    ) -> Any:
-        """The answers to questions (N, T), as `generate` gives them: ids (N, sample_size).
+        self, xs: ArrayLike, start_id: ArrayLike, sample_size: int, *, batch_size: int = 512
+    ) -> NDArray[np.int64]:
+        """Return the answers of `generate` to questions (N, T): ids (N, sample_size).
 
-        batch_size questions are answered together, which bounds the memory that is needed.
-        start_id: one for all, or (N,).
+        batch_size: number of questions answered together, which bounds the memory. start_id: one
+        for all, or (N,).
         """
         as_int("batch_size", batch_size)
         sample_size = as_int("sample_size", sample_size)
@@ -265,10 +277,10 @@ class Seq2seq(BaseModel):
             ids[rows] = self.decoder.generate_batch(state, starts[rows], sample_size, **c)
         return ids
 
-    def accuracy(self, xs: ArrayLike, ts: ArrayLike, *, batch_size: int = 512) -> Any:
-        """The share of questions xs (N, T) that are answered with ts (N, T'), start mark included.
+    def accuracy(self, xs: ArrayLike, ts: ArrayLike, *, batch_size: int = 512) -> float:
+        """Return the share of questions xs (N, T) that are answered with ts (N, T').
 
-        Every id has to be right.
+        Answers ts begin with the start mark. An answer counts only if every id is correct.
 
         >>> import numpy as np
         >>> from fastw2v.models import Seq2seq
@@ -285,14 +297,15 @@ class Seq2seq(BaseModel):
         return float((guess == ts[:, 1:]).all(axis=1).mean())
 
     def _encode(self, xs, train):
-        """What the encoder gives the decoder: by position, and by keyword."""
+        """Run the encoder; return the decoder's positional and keyword arguments."""
         xs = np.asarray(xs)
-        options = {} if train or not is_own(self.encoder, "forward") else {"train": False}
+        ours = method_is_from(self.encoder, "forward", MODELS)  # a user's takes no `train`
+        options = {"train": False} if ours and not train else {}
         state = self.encoder.forward(xs[:, ::-1] if self.reverse else xs, **options)
         return state, {"c": self.encoder.c} if self.hand_over_c else {}
 
     def _checked(self, xs, ts):
-        """Both as ids that the layers will not refuse when some of them have run."""
+        """Return both as ids, checked before a layer runs and changes its state."""
         xs = as_ids_over_time("xs", xs, len(self.encoder.embed.W))
         ts = _as_answers("ts", ts, len(xs))
         n_words, V = len(self.decoder.embed.W), self.decoder.affine.params[0].shape[1]
@@ -303,31 +316,31 @@ class Seq2seq(BaseModel):
         _check_some_steps("xs", xs)
         return xs, ts
 
-    def _is_plain(self):
-        """Whether ids come in and scores go out through layers of ours, and nobody else's."""
+    def _ends_are_ours(self):
+        """Return whether our own layers read the ids, make the scores, and take their loss."""
         encoder, decoder = self.encoder, self.decoder
         return (
-            is_own(encoder, "forward")
-            and is_own(decoder, "forward")
-            and is_ours(encoder.embed, TimeEmbedding)
-            and is_ours(decoder.embed, TimeEmbedding)
-            and is_ours(decoder.affine, TimeAffine)
-            and type(self.softmax) is TimeSoftmaxWithLoss
+            method_is_from(encoder, "forward", MODELS)
+            and method_is_from(decoder, "forward", MODELS)
+            and is_unmodified(encoder.embed, TimeEmbedding)
+            and is_unmodified(decoder.embed, TimeEmbedding)
+            and is_unmodified(decoder.affine, TimeAffine)
+            and is_unmodified(self.softmax, TimeSoftmaxWithLoss)
         )
 
     def _answers_together(self):
-        """Whether nobody has put another `generate` in the place of ours."""
+        """Return whether `generate` of model and decoder are ours, so that a batch may be used."""
         decoder = self.decoder
         return (
-            is_own(self, "generate")
+            method_is_from(self, "generate", MODELS)
             and isinstance(decoder, Decoder)
-            and is_own(decoder, "generate")
+            and method_is_from(decoder, "generate", MODELS)
         )
 
 
-def states_of(lstm: Any, xs: ArrayLike, train: bool) -> Any:
-    """lstm.forward(xs); train=False, if it is ours, keeps nothing for backward."""
-    if train or not is_ours(lstm, TimeLSTM):
+def states_of(lstm: Any, xs: NDArray[Any], train: bool) -> NDArray[np.floating[Any]]:
+    """Return lstm.forward(xs); with train=False, a layer of ours keeps nothing for backward."""
+    if train or not is_unmodified(lstm, TimeLSTM):
         return lstm.forward(xs)
     return lstm.forward(xs, train=False)
 
@@ -344,7 +357,7 @@ def _sizes(vocab_size, wordvec_size, hidden_size, rng):
 
 
 def _check_one_row(name, x, instead):
-    """Check that there is one row: `instead` is the method that takes more."""
+    """Check that x has one row; `instead` names the method that takes more."""
     if np.ndim(x) < 2 or len(x) != 1:
         raise ValueError(
             f"{name}: expected one row, shape (1, ...), got {np.shape(x)}; use {instead} for more"
@@ -352,7 +365,7 @@ def _check_one_row(name, x, instead):
 
 
 def _as_id_per_row(name, ids, N):
-    """One id for all, or (N,), as (N, 1)."""
+    """Return one id for all, or ids (N,), as (N, 1)."""
     found = as_native_ids(name, ids)
     if found.shape not in ((), (1,), (N,)):
         raise ValueError(
@@ -363,18 +376,18 @@ def _as_id_per_row(name, ids, N):
 
 
 def _as_answers(name, ts, N):
-    """Answers (N, T) of at least the start mark and one id, to N questions."""
+    """Return answers (N, T) to N questions as ids, at least a start mark and one id each."""
     ts = as_native_ids(name, ts)
     if ts.ndim != 2 or len(ts) != N or ts.shape[1] < 2:
         raise ValueError(
             f"{name}: expected answers of shape (N, T) with N = {N}, one for each question, and T "
-            f"of at least 2, the start mark and what follows it, got {ts.shape}; reshape it"
+            f"of at least 2, the start mark and an id after it, got {ts.shape}; reshape it"
         )
     return ts
 
 
 def _check_some_steps(name, xs):
-    """`xs` (N, T), if there is a row and a step."""
+    """Check that xs (N, T) has a row and a step."""
     if xs.size == 0:
         raise ValueError(
             f"{name}: expected shape (N, T), neither of them 0, got {xs.shape}; leave empty "
@@ -383,7 +396,7 @@ def _check_some_steps(name, xs):
 
 
 def _as_rows_of_ids(name, xs):
-    """`xs` as ids (N, T), whatever they are."""
+    """Return xs as ids (N, T) of any value."""
     ids = as_native_ids(name, xs)
     if ids.ndim != 2:
         raise ValueError(
@@ -394,6 +407,6 @@ def _as_rows_of_ids(name, xs):
 
 
 def _all_within(ids, V):
-    """Whether all of the ids, as `any_ids` returns them, are in [0, V): for the usual case."""
+    """Return whether all native ids are in [0, V), in which case further checks are skipped."""
     at, negative = _FIND_BAD_ID[ids.dtype](ids.reshape(-1), V)
     return at < 0 and not negative

@@ -1,11 +1,11 @@
-"""A number from a sequence: a recurrent layer, and a dense one on its last state."""
+"""SequenceRegressor: a number from a sequence, by a recurrent and a dense layer."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastw2v import config, init
 from fastw2v._checks.arrays import as_numbers, check_forward_ran
@@ -21,14 +21,14 @@ _CELLS = {"rnn": (TimeRNN, 1), "lstm": (TimeLSTM, 4), "gru": (TimeGRU, 3)}
 
 
 class SequenceRegressor(BaseModel):
-    """The next value of a series from the values before it, say.
+    """Regression of a number on a sequence, for example of the next value of a series.
 
         y = h_T W + b,  h_T the last state of the recurrent layer;  loss = mean of (y - t)^2
 
-    cell: "rnn", "lstm" or "gru". Initial weights are those of a small Keras model: the kernel
-    normally distributed with 0.05, the recurrent kernel orthogonal, the dense layer's Glorot
-    uniform, biases 0 but 1 for an LSTM's forget gate. `rnn` and `affine` are the layers. dtype:
-    that of weights and results, float32 or float64. rng: None draws from numpy's global stream.
+    cell: "rnn", "lstm" or "gru". Initial weights are those of a small Keras model: the kernel is
+    normal with standard deviation 0.05, the recurrent kernel orthogonal, and the dense layer Glorot
+    uniform; biases are 0, except 1 for an LSTM's forget gate. `rnn` and `affine` are the layers.
+    dtype: float32 or float64, for weights and results. rng: None draws from numpy's global stream.
 
     >>> import numpy as np
     >>> from fastw2v.models import SequenceRegressor
@@ -61,20 +61,20 @@ class SequenceRegressor(BaseModel):
         kernel = init.random_normal((D, gates * H), **draw)
         recurrent = init.orthogonal((H, gates * H), **draw)
         bias = (init.unit_forget_bias if cell == "lstm" else init.zeros)(gates * H, dtype=dtype)
-        self.rnn = layer(kernel, recurrent, bias, dtype=dtype)
+        self.rnn: TimeRNN | TimeLSTM | TimeGRU = layer(kernel, recurrent, bias, dtype=dtype)
         self.affine = Affine(init.glorot_uniform((H, 1), **draw), np.zeros(1, dtype))
         self.params = self.rnn.params + self.affine.params
         self.grads = self.rnn.grads + self.affine.grads
         self._state = None
 
-    def predict(self, xs: ArrayLike, *, train: bool = False) -> Any:
-        """y (N, 1) of sequences xs (N, T, D)."""
+    def predict(self, xs: ArrayLike, *, train: bool = False) -> NDArray[np.floating[Any]]:
+        """Return y (N, 1) for sequences xs (N, T, D)."""
         xs = _as_steps("xs", xs)
         self.rnn.forward(xs, train=train)
         return self.affine.forward(self.rnn.h)
 
-    def forward(self, xs: ArrayLike, t: ArrayLike) -> Any:
-        """The mean squared error of xs (N, T, D) and the values t, (N,) or (N, 1)."""
+    def forward(self, xs: ArrayLike, t: ArrayLike) -> np.float64:
+        """Return the mean squared error of xs (N, T, D) for values t, (N,) or (N, 1)."""
         t = as_numbers("t", t)
         if t.ndim not in (1, 2) or t.size != len(t) or len(t) == 0:
             raise ValueError(
@@ -90,8 +90,8 @@ class SequenceRegressor(BaseModel):
         self._state = (error, xs.shape)
         return np.float64(np.mean(np.square(error), dtype=np.float64))
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """Gradients into `grads`; returns dxs (N, T, D)."""
+    def backward(self, dout: ArrayLike = 1) -> NDArray[np.floating[Any]]:
+        """Return dxs (N, T, D); write the gradients of all weights into `grads`."""
         check_forward_ran(self, self._state)
         error, (N, T, _) = self._state
         # forward: loss = mean of error^2
@@ -100,7 +100,7 @@ class SequenceRegressor(BaseModel):
 
 
 def _as_steps(name, xs):
-    """`xs` as an ndarray (N, T, D) of at least one step."""
+    """Return xs as an ndarray (N, T, D) of at least one step."""
     xs = as_numbers(name, xs)
     if xs.ndim != 3 or xs.shape[1] == 0:
         raise ValueError(

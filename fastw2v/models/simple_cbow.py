@@ -17,7 +17,7 @@ __all__ = ["SimpleCBOW"]
 
 
 class SimpleCBOW(BaseModel):
-    """The loss of target words given the words on both sides, over the whole vocabulary.
+    """Loss of target words given the words on both sides, over the whole vocabulary.
 
         h = mean of the two rows of W_in;  scores = h @ W_out
 
@@ -53,14 +53,14 @@ class SimpleCBOW(BaseModel):
             self.grads += layer.grads
         self.word_vecs = W_in
 
-    def forward(self, contexts: ArrayLike, target: ArrayLike) -> Any:
-        """The loss of one-hot contexts (N, 2, V) and target (N, V) or ids (N,)."""
+    def forward(self, contexts: ArrayLike, target: ArrayLike) -> np.floating[Any]:
+        """Return the loss of one-hot contexts (N, 2, V) and target (N, V) or ids (N,)."""
         contexts = as_one_hot_contexts("contexts", contexts, len(self.word_vecs))
         h = self.in_layer0.forward(contexts[:, 0]) + self.in_layer1.forward(contexts[:, 1])
         return self.loss_layer.forward(self.out_layer.forward(h * 0.5), target)
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """Gradients into `grads`; returns None."""
+    def backward(self, dout: ArrayLike = 1) -> None:
+        """Write the gradients of all weights into `grads`."""
         dh = self.out_layer.backward(self.loss_layer.backward(dout)) * 0.5
         self.in_layer1.backward(dh)
         self.in_layer0.backward(dh)

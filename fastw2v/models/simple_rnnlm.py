@@ -14,12 +14,12 @@ __all__ = ["SimpleRnnlm"]
 
 
 class SimpleRnnlm(LanguageModel):
-    """The loss of the next word: embedding, `TimeRNN` with a state that goes on, affine, softmax.
+    """Loss of the next word: embedding, stateful `TimeRNN`, affine, softmax.
 
     (Mikolov et al. 2010, with truncated backpropagation through time.) vocab_size, wordvec_size
     and hidden_size are V, D, H: the weights are (V, D), (D, H), (H, H), (H,), (H, V), (V,) in
     `params`. rng: None draws them from numpy's global stream, as the book does. `rnn_layer` is
-    the recurrent one of `layers`.
+    the recurrent layer.
 
     >>> import numpy as np
     >>> from fastw2v.models import SimpleRnnlm
@@ -48,5 +48,5 @@ class SimpleRnnlm(LanguageModel):
         self._hold(embed, self.rnn_layer, TimeAffine(*_weights.dense(H, V, rng)))
 
     def reset_state(self) -> None:
-        """Begin at zero in the next forward."""
+        """Reset the state; the next forward starts at zero."""
         self.rnn_layer.reset_state()

@@ -17,11 +17,11 @@ __all__ = ["SimpleSkipGram"]
 
 
 class SimpleSkipGram(BaseModel):
-    """The loss of the words on both sides given a word, over the whole vocabulary.
+    """Loss of the words on both sides given a word, over the whole vocabulary.
 
         scores = W_in[target] @ W_out;  loss = the loss of the left word + that of the right one
 
-    `in_layer` has W_in (V, H), `out_layer` W_out (H, V), `loss_layer1` and `loss_layer2` are
+    `in_layer` has W_in (V, H) and `out_layer` W_out (H, V); `loss_layer1` and `loss_layer2` are
     those of the two sides. `word_vecs` is W_in. Weights are 0.01 * randn, float32. rng: None
     draws them from numpy's global stream, as the book does.
 
@@ -50,14 +50,14 @@ class SimpleSkipGram(BaseModel):
         self.grads = self.in_layer.grads + self.out_layer.grads
         self.word_vecs = W_in
 
-    def forward(self, contexts: ArrayLike, target: ArrayLike) -> Any:
-        """The loss of one-hot contexts (N, 2, V) and target (N, V)."""
+    def forward(self, contexts: ArrayLike, target: ArrayLike) -> np.floating[Any]:
+        """Return the loss of one-hot contexts (N, 2, V) and target (N, V)."""
         contexts = as_one_hot_contexts("contexts", contexts, len(self.word_vecs))
         score = self.out_layer.forward(self.in_layer.forward(target))
         left = self.loss_layer1.forward(score, contexts[:, 0])
         return left + self.loss_layer2.forward(score, contexts[:, 1])
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """Gradients into `grads`; returns None."""
+    def backward(self, dout: ArrayLike = 1) -> None:
+        """Write the gradients of all weights into `grads`."""
         dscore = self.loss_layer1.backward(dout) + self.loss_layer2.backward(dout)
         self.in_layer.backward(self.out_layer.backward(dscore))

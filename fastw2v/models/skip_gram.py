@@ -1,20 +1,21 @@
-"""Skip-gram: the words around from the word itself (chapter 4)."""
+"""SkipGram: the surrounding words from the word itself (chapter 4)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config, init
 from fastw2v._checks.arrays import as_float, check_shape, check_writable
 from fastw2v._checks.ids import as_contexts_and_target, as_ids, check_row_per_word
 from fastw2v._checks.numbers import as_int
+from fastw2v._core.fast_path import is_unmodified
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._rows.deferred import UpToDate
 from fastw2v._rows.row_grad import RowGradHolder
-from fastw2v.layers import Embedding, has_own_methods
+from fastw2v.layers import Embedding
 from fastw2v.negative_sampling_layer import (
     NegativeSamplingLoss,
     UnigramSampler,
@@ -27,18 +28,18 @@ __all__ = ["SkipGram"]
 
 
 class SkipGram(RowGradHolder):
-    """The loss of the words around a target word, given that word.
+    """Loss of the words around a target word, given that word.
 
         h = W_in[target]
         loss = sum over the columns c of NegativeSamplingLoss(W_out)(h, contexts[:, c])
 
     (Mikolov et al., arXiv 1301.3781, section 3.2). Both tables are (vocab_size, hidden_size),
     float32, 0.01 * randn. `word_vecs` is the input table itself, which training changes in place.
-    `in_layer` is the Embedding, `loss_layers` one NegativeSamplingLoss for each of the
-    2 * window_size columns, each with its own sampler.
+    `in_layer` is the Embedding; `loss_layers` has one NegativeSamplingLoss with its own sampler for
+    each of the 2 * window_size columns.
 
     corpus: ids without gaps, for the frequencies of the negatives. It may lack the last words of
-    the vocabulary, which can then be targets but not in contexts. sample_size: negatives per
+    the vocabulary; these may be targets but may not occur in contexts. sample_size: negatives per
     word. rng: None draws weights and negatives from numpy's global stream, as the book does.
 
     >>> import numpy as np
@@ -52,14 +53,14 @@ class SkipGram(RowGradHolder):
     >>> model.backward()
     """
 
-    word_vecs: Any = UpToDate()
+    word_vecs: NDArray[np.float32] = UpToDate()  # type: ignore[assignment]
 
     def __init__(
         self,
         vocab_size: int,
         hidden_size: int,
         window_size: int,
-        corpus: Any,
+        corpus: ArrayLike,
         *,
         sample_size: int = 5,
         rng: np.random.Generator | None = None,
@@ -75,20 +76,21 @@ class SkipGram(RowGradHolder):
         self.in_layer = Embedding(W_in)
         self.loss_layers = [NegativeSamplingLoss(W_out, sampler) for _ in range(C)]
         self._made = tuple(self.loss_layers)  # to notice when one was replaced
-        self.params, self.grads = [], []
+        self.params: list[NDArray[Any]] = []
+        self.grads: list[NDArray[Any]] = []
         for layer in (self.in_layer, *self.loss_layers):
             self.params += layer.params
             self.grads += layer.grads
         self.word_vecs = W_in
-        self._state = None  # what a fused forward keeps: h, ids, y, e
+        self._state = None  # kept by a fused forward: h, ids, y, e
 
-    def forward(self, contexts: ArrayLike, target: ArrayLike) -> Any:
-        """The loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
+    def forward(self, contexts: ArrayLike, target: ArrayLike) -> np.floating[Any]:
+        """Return the loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
         W = self.loss_layers[0].params[0]
         contexts, words = as_contexts_and_target(contexts, target, len(W), len(self.loss_layers))
         if isinstance(self.in_layer, Embedding):
             as_ids("target", words, len(self.in_layer.params[0]))
-        if not self._is_fused(W):
+        if not self._may_fuse(W):
             with unchanged_on_error(self.in_layer, self.loss_layers):
                 h = self.in_layer.forward(target)
                 loss = 0
@@ -112,13 +114,13 @@ class SkipGram(RowGradHolder):
             layer.keep(h, ids[:, mine], y[mine], None, losses[mine])
         return np.float64(losses.sum())
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """Gradients into `grads`; returns None."""
+    def backward(self, dout: ArrayLike = 1) -> None:
+        """Write the gradients of all weights into `grads`."""
         first = self.loss_layers[0]
-        if self._state is not None and np.ndim(dout) == 0 and self._is_fused(first.params[0]):
+        if self._state is not None and np.ndim(dout) == 0 and self._may_fuse(first.params[0]):
             grads = [grad for layer in self.loss_layers for grad in layer.grads]
             V = len(first.params[0])
-            if type(self.in_layer) is Embedding:
+            if is_unmodified(self.in_layer, Embedding):
                 shape = self.in_layer.params[0].shape
                 check_writable("grads[0]", self.in_layer.grads[0])
                 grad = self.in_layer.grads[0]
@@ -132,7 +134,7 @@ class SkipGram(RowGradHolder):
         self.in_layer.backward(dh)
 
     def _draw(self, W, contexts):
-        """Ids (N, C, K + 1): each context word followed by its negatives."""
+        """Draw negatives; return ids (N, C, K + 1), each context word before its negatives."""
         N, C = contexts.shape
         first = self.loss_layers[0]
         ids = np.empty((N, C, first.sample_size + 1), id_dtype(W))
@@ -145,25 +147,23 @@ class SkipGram(RowGradHolder):
                 ids[:, c, 1:] = layer.negatives(np.ascontiguousarray(contexts[:, c]))
         return ids
 
-    def row_tables(self) -> Any:
-        """The tables that a step reads by rows only, in code of ours; see `_replay`."""
+    def row_tables(self) -> list[NDArray[Any]]:
+        """Return the tables whose updates may be deferred: a step reads only rows of them."""
         if (
-            type(self.in_layer) is Embedding
-            and not has_own_methods(self.in_layer)
-            and self._is_fused(self.loss_layers[0].params[0])
+            is_unmodified(self.in_layer, Embedding)
+            and self._may_fuse(self.loss_layers[0].params[0])
             and all(layer.reads_by_rows() for layer in self.loss_layers)
         ):
             return [self.in_layer.params[0], self.loss_layers[0].params[0]]
         return []
 
-    def _is_fused(self, W):
-        """Whether one kernel may stand for the loss layers: nothing of ours was replaced."""
+    def _may_fuse(self, W):
+        """Return whether one kernel may compute all loss layers: none of them was replaced."""
         return (
-            type(self) is SkipGram
-            and not has_own_methods(self)
+            is_unmodified(self, SkipGram)
             and tuple(self.loss_layers) == self._made
             and all(
-                layer.is_fused(W) and layer.sample_size == self.loss_layers[0].sample_size
+                layer.may_fuse(W) and layer.sample_size == self.loss_layers[0].sample_size
                 for layer in self.loss_layers
             )
         )

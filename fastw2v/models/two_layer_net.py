@@ -1,11 +1,11 @@
-"""TwoLayerNet: the first net of the book (chapter 1)."""
+"""TwoLayerNet: the first network of the book (chapter 1)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config
 from fastw2v._checks.numbers import as_int, check_generator
@@ -16,7 +16,9 @@ __all__ = ["TwoLayerNet"]
 
 
 class TwoLayerNet(BaseModel):
-    """Affine, sigmoid, affine, softmax with loss; float64 weights 0.01 * randn, biases 0.
+    """Classifier of two dense layers: affine, sigmoid, affine, softmax with loss.
+
+    Weights are float64, 0.01 * randn; biases are 0.
 
     rng: None draws the weights from numpy's global stream, as the book does.
 
@@ -45,7 +47,7 @@ class TwoLayerNet(BaseModel):
         I, H, O = (as_int(name, size) for name, size in sizes.items())  # noqa: E741
         check_generator("rng", rng)
         normal = (rng or np.random).standard_normal
-        self.layers = [
+        self.layers: list[Any] = [
             Affine(0.01 * normal((I, H)), np.zeros(H)),
             Sigmoid(),
             Affine(0.01 * normal((H, O)), np.zeros(O)),
@@ -54,18 +56,18 @@ class TwoLayerNet(BaseModel):
         self.params = [param for layer in self.layers for param in layer.params]
         self.grads = [grad for layer in self.layers for grad in layer.grads]
 
-    def predict(self, x: ArrayLike) -> Any:
-        """x (N, input_size) -> scores (N, output_size)."""
+    def predict(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return the scores (N, output_size) of x (N, input_size)."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
 
-    def forward(self, x: ArrayLike, t: ArrayLike) -> Any:
-        """The mean loss of x (N, input_size), classes t (N,) or one-hot."""
+    def forward(self, x: ArrayLike, t: ArrayLike) -> np.floating[Any]:
+        """Return the mean loss of x (N, input_size) for classes t, ids (N,) or one-hot rows."""
         return self.loss_layer.forward(self.predict(x), t)
 
-    def backward(self, dout: ArrayLike = 1) -> Any:
-        """Gradients into `grads`; returns dx."""
+    def backward(self, dout: ArrayLike = 1) -> NDArray[np.floating[Any]]:
+        """Return dx (N, input_size); write the gradients of all weights into `grads`."""
         dout = self.loss_layer.backward(dout)
         for layer in reversed(self.layers):
             dout = layer.backward(dout)

@@ -1,9 +1,9 @@
 """The meaning of fastw2v in plain numpy.
 
-Each module states what the compiled module of the same name computes, in the fewest lines of
-numpy that say it: loops over rows, a dense clearing of every gradient, `np.add.at`, one weighted
-draw per row. Tests take these functions as the right answer and benchmarks as the starting point;
-nothing in the fast package calls them.
+Each module defines the results of the compiled module of the same name in as few lines of numpy as
+possible: loops over rows, a dense clearing of every gradient, `np.add.at`, one weighted draw per
+row. Tests compare the fast package with these functions, and benchmarks measure its speed against
+theirs. The fast package never calls them.
 
 functions                 sigmoid, relu, softmax, cross entropy, scatter-add of rows
 layers                    dense, activation, loss, dropout and embedding layers
@@ -12,7 +12,7 @@ attention_layer           encoder states weighted by a decoder state
 negative_sampling_layer   row-wise dot products, the unigram sampler, the sampled loss
 candidate_sampling        log-uniform candidates, NCE and sampled softmax
 optimizer                 SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam
-trainer                   the two training loops and the merging of shared weights
+trainer                   the two training loops, and the merging of shared weights
 util                      text to ids, counts, similarities, clipping, evaluation
 cbow, skip_gram           the two word2vec models
 word2vec                  word2vec over blocks of a corpus

@@ -1,4 +1,4 @@
-"""AttentionSeq2seq: the decoder looks at all states of the encoder, weighted anew at each step."""
+"""AttentionSeq2seq: the decoder reads a weighted sum of the encoder's states at each step."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ __all__ = ["AttentionDecoder", "AttentionEncoder", "AttentionSeq2seq"]
 
 
 class AttentionEncoder(Encoder):
-    """Ids (N, T) -> all states hs (N, T, H)."""
+    """Encoder of ids (N, T) into all states hs (N, T, H)."""
 
     def forward(self, xs):
         super().forward(xs)
@@ -20,7 +20,7 @@ class AttentionEncoder(Encoder):
 
 
 class AttentionDecoder(Lists):
-    """Ids xs (N, T) and enc_hs (N, T_enc, H) -> scores (N, T, V): affine on [context | state]."""
+    """Decoder of ids xs (N, T) and enc_hs (N, T_enc, H): affine on [context | state]."""
 
     def __init__(self, vocab_size, wordvec_size, hidden_size):
         self.embed = embedding(vocab_size, wordvec_size)

@@ -6,9 +6,9 @@ __all__ = ["LogUniformSampler", "NCELoss", "SampledSoftmaxLoss", "sigmoid_cross_
 
 
 class LogUniformSampler:
-    """Ids 0 ... range_max - 1 with P(k) = log((k + 2) / (k + 1)) / log(range_max + 1).
+    """Sampler of ids 0 ... range_max - 1 with P(k) = log((k + 2) / (k + 1)) / log(range_max + 1).
 
-    unique: draws one by one until num_sampled different ids were found.
+    unique: draw one by one until num_sampled distinct ids are found.
     """
 
     def __init__(self, range_max, num_sampled=64, unique=True):
@@ -27,7 +27,7 @@ class LogUniformSampler:
         return 1 - (1 - p) ** tries
 
     def draw(self):
-        """(ids in the order they came, how many draws that took)."""
+        """Return (ids in the order of their draws, number of draws)."""
         p = self.probability(np.arange(self.range_max))
         found, tries = [], 0
         while len(found) < self.num_sampled:
@@ -38,19 +38,22 @@ class LogUniformSampler:
         return np.array(found), tries
 
     def sample(self, true_classes):
-        """(ids (K,), expected counts (N, 1) of the right classes, and (K,) of the ids)."""
+        """Return (ids (K,), expected counts (N, 1) of the true classes, and (K,) of the ids)."""
         ids, tries = self.draw()
         right = np.reshape(true_classes, (-1, 1))
         return ids, self.expected_count(right, tries), self.expected_count(ids, tries)
 
 
 def sigmoid_cross_entropy(logits, labels):
-    """max(x, 0) - x z + log(1 + exp(-|x|))."""
+    """Return max(x, 0) - x z + log(1 + exp(-|x|)) for logits x and labels z."""
     return np.maximum(logits, 0) - logits * labels + np.log1p(np.exp(-np.abs(logits)))
 
 
 class _SampledLoss:
-    """score(x, w) = x . W[w] + b[w] - log(expected count of w), right class first."""
+    """Base of both losses: score(x, w) = x . W[w] + b[w] - log(expected count of w).
+
+    The true class is the first column of all arrays (N, 1 + K).
+    """
 
     def __init__(self, W, b, num_sampled=64, remove_accidental_hits=False):
         self.params = [W, b]

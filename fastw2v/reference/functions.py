@@ -9,7 +9,7 @@ LOG_OFFSET = 1e-7
 
 
 def sigmoid(x):
-    """1 / (1 + exp(-x)), elementwise.
+    """Return 1 / (1 + exp(-x)), elementwise.
 
     >>> float(sigmoid(np.zeros(1))[0])
     0.5
@@ -18,15 +18,15 @@ def sigmoid(x):
 
 
 def relu(x):
-    """max(x, 0), elementwise."""
+    """Return max(x, 0), elementwise."""
     return np.maximum(x, 0)
 
 
 def softmax(x):
-    """exp(x - max) / sum(exp(x - max)) over the last axis of x, (D,) or (N, D).
+    """Return exp(x - max) / sum(exp(x - max)) over the last axis of x, (D,) or (N, D).
 
-    The shift by the maximum of the row leaves the quotient alone and keeps exp() from overflowing.
-    An x of any other rank is returned as it is.
+    The shift by the row's maximum does not change the quotient, and exp() does not overflow. An x
+    of any other rank is returned unchanged.
     """
     if x.ndim not in (1, 2):
         return x
@@ -35,12 +35,12 @@ def softmax(x):
 
 
 def target_ids(y, t):
-    """Right classes as ids (N,), from ids or from one-hot rows: those have as many entries as y."""
+    """Return true classes as ids (N,) from ids, or from one-hot rows, of the same size as y."""
     return t.reshape(y.shape).argmax(axis=-1) if t.size == y.size else t
 
 
 def cross_entropy_error(y, t):
-    """Mean over the rows n of -log(y[n, t[n]] + 1e-7).
+    """Return the mean over the rows n of -log(y[n, t[n]] + 1e-7).
 
     y is (N, D), rows of probabilities, or (D,), a batch of one; t holds ids (N,) or one-hot rows
     of the shape of y.
@@ -56,7 +56,7 @@ def cross_entropy_error(y, t):
 
 
 def scatter_add(dW, idx, dout):
-    """dW[idx[n]] += dout[n] for every n, in order: ids that occur several times add up.
+    """Add dout[n] to dW[idx[n]] for every n, in order, so rows of repeated ids add up.
 
     dW is (V, D), changed in place; idx has any shape, a scalar too; dout is idx.shape + (D,).
 

@@ -1,7 +1,7 @@
 """Layers: `forward` keeps what `backward` needs, `backward` fills the arrays in `grads`.
 
-`params` holds the caller's own arrays and `grads` one array for each of them. `backward` replaces
-what was in `grads`, never the arrays themselves, and gives the gradient with respect to x.
+`params` holds the caller's own arrays and `grads` one array for each of them. `backward` overwrites
+the arrays in `grads`, never replaces them, and returns the gradient with respect to x.
 """
 
 import numpy as np
@@ -160,7 +160,7 @@ class Embedding:
     """out = W[idx]: rows of the table W (V, D) for ids of any shape.
 
     `backward` clears the gradient and adds each row of dout to the row of its id, so that ids that
-    occur several times add up. It gives nothing: ids have no gradient.
+    occur several times add up. It returns None, as ids have no gradient.
     """
 
     def __init__(self, W):
@@ -171,7 +171,7 @@ class Embedding:
     def forward(self, idx):
         self.idx = idx
         out = self.params[0][idx]
-        # A scalar id gives a view of the table, which is not the caller's to change.
+        # A scalar id gives a view, through which the caller could change the table.
         return out.copy() if np.ndim(idx) == 0 else out
 
     def backward(self, dout):

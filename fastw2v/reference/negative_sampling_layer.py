@@ -1,4 +1,4 @@
-"""The sampled loss of word2vec: a word against K others, instead of against all V."""
+"""Negative sampling, the loss of word2vec: a word against K sampled ones, not against all V."""
 
 import collections
 
@@ -34,7 +34,7 @@ class EmbeddingDot:
 
 
 class UnigramSampler:
-    """Draws words in proportion to word_p, their count in the corpus to the given power.
+    """Sampler of words in proportion to word_p, their count in the corpus to the given power.
 
     corpus is a sequence of ids in which each of 0 .. V-1 occurs; word_p is (V,) and sums to 1.
     """
@@ -49,13 +49,13 @@ class UnigramSampler:
         self.word_p = weight / weight.sum()
 
     def get_negative_sample(self, target):
-        """sample_size words for each of the words target (N,): (N, sample_size), int32.
+        """Draw sample_size words for each of the words target (N,): (N, sample_size), int32.
 
-        The words of a row differ from each other and from the target: draws without replacement
-        from word_p with the target's share removed. With `replace=True` all are independent draws
-        from word_p, and repetitions and the target itself are possible.
+        The words of a row differ from each other and from the target: they are drawn without
+        replacement from word_p with the target removed. With `replace=True` all are independent
+        draws from word_p, which may repeat and may be the target itself.
 
-        Raises ValueError (numpy's) if fewer than sample_size words are left.
+        numpy raises ValueError if fewer than sample_size words are left.
         """
         shape = (len(target), self.sample_size)
         if self.replace:
@@ -100,7 +100,7 @@ class NegativeSamplingLoss:
         )
 
     def backward(self, dout=1):
-        """The gradient with respect to h, (N, D)."""
+        """Return the gradient with respect to h, (N, D)."""
         return sum(
             dot.backward(loss.backward(dout))
             for loss, dot in zip(self.loss_layers, self.embed_dot_layers, strict=True)

@@ -1,7 +1,7 @@
 """Update rules: `update(params, grads)` moves every array in `params` in place.
 
-State is kept by position in the list, made at the first update, and swept densely: a row without
-gradient takes its step as well. g is the gradient of the parameter w.
+State is kept by position in the list and made at the first update. All of it is updated: a row
+without gradient takes its step as well. g is the gradient of the parameter w.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""PeekySeq2seq: the decoder's LSTM and affine layer see the encoder's h at every step."""
+"""PeekySeq2seq: the decoder's LSTM and affine layer read the encoder's h at every step."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ __all__ = ["PeekyDecoder", "PeekySeq2seq"]
 
 
 def beside(h, xs):
-    """h (N, H) before each step of xs (N, T, D): (N, T, H + D)."""
+    """Return h (N, H) joined with each step of xs (N, T, D): (N, T, H + D)."""
     return np.concatenate([np.repeat(h[:, None], xs.shape[1], axis=1), xs], axis=2)
 
 
 class PeekyDecoder(Lists):
-    """Ids xs (N, T) and h (N, H) -> scores (N, T, V): LSTM on [h | word], affine on [h | state]."""
+    """Decoder of ids xs (N, T) and h (N, H): LSTM on [h | word], affine on [h | state]."""
 
     def __init__(self, vocab_size, wordvec_size, hidden_size):
         self.embed = embedding(vocab_size, wordvec_size)

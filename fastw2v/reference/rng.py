@@ -1,9 +1,9 @@
 """The random draws of the kernels in plain Python: twin of src_pyx/common_rng.pxd, bit for bit.
 
-A kernel gets one 64-bit key a call. Row n owns the stream ``row_stream(key, n)``, and draw k of
-that row is ``draw(stream, k)``: no state, so no order of evaluation and no split matters. Both are
-the generator SplitMix64 (Steele, Lea and Flood 2014) read at any place: an additive step by the
-golden ratio, then the mixer.
+A kernel gets one 64-bit key per call. Row n owns the stream ``row_stream(key, n)``, and draw k of
+that row is ``draw(stream, k)``. There is no state, so results do not depend on the order of
+evaluation. Both functions read the generator SplitMix64 (Steele, Lea and Flood 2014) at any
+position: an additive step by the golden ratio, then the mixer.
 
 Arguments are ints or integer arrays that broadcast; results are uint64.
 """
@@ -14,7 +14,7 @@ GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, rounded to odd
 
 
 def mix(z):
-    """Mixer of 64 bits, one to one: xor of shifts and two odd factors. z: any shape.
+    """Mix 64 bits, one to one, by xor of shifts and two odd factors. z: any shape.
 
     >>> hex(mix(0x9E3779B97F4A7C15))
     '0xe220a8397b1dcdaf'
@@ -27,7 +27,7 @@ def mix(z):
 
 
 def row_stream(key, n):
-    """The stream of row n: mix(key + (n + 1) * GOLDEN).
+    """Return the stream of row n: mix(key + (n + 1) * GOLDEN).
 
     >>> streams = row_stream(42, np.arange(3))      # (3,)
     >>> draw(streams[:, None], np.arange(5)).shape  # (3, 5)
@@ -38,7 +38,7 @@ def row_stream(key, n):
 
 
 def draw(stream, k):
-    """64 random bits: draw k of a row's stream, mix(stream + (k + 1) * GOLDEN).
+    """Return 64 random bits, draw k of a row's stream: mix(stream + (k + 1) * GOLDEN).
 
     >>> hex(draw(0, 1))  # the second number of SplitMix64 with seed 0
     '0x6e789e6aa1b965f4'
@@ -47,7 +47,7 @@ def draw(stream, k):
 
 
 def mulhi(a, b):
-    """(high, low): the two halves of the 128-bit product of a and b.
+    """Return (high, low), the two halves of the 128-bit product of a and b.
 
     The high half of bits * n is a draw from 0, ..., n - 1.
 

@@ -1,4 +1,4 @@
-"""RnnlmGen and BetterRnnlmGen: text from the language models, a word drawn at a time."""
+"""RnnlmGen and BetterRnnlmGen: language models that generate text, one word at a time."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ __all__ = ["BetterRnnlmGen", "RnnlmGen"]
 
 
 def write(predict, start_id, skip_ids, sample_size):
-    """sample_size ids, start_id first; a drawn id of skip_ids is dropped, its turn repeated."""
+    """Return sample_size ids, start_id first; a drawn id of skip_ids is dropped and drawn again."""
     ids = [int(start_id)]
     while len(ids) < sample_size:
         p = softmax(predict(np.array([[ids[-1]]])).flatten())
@@ -21,7 +21,7 @@ def write(predict, start_id, skip_ids, sample_size):
 
 
 class RnnlmGen(Rnnlm):
-    """Rnnlm that writes. The state is (h, c)."""
+    """Rnnlm that generates text. The state is (h, c)."""
 
     def generate(self, start_id, skip_ids=None, sample_size=100):
         return write(self.predict, start_id, skip_ids, sample_size)
@@ -34,7 +34,7 @@ class RnnlmGen(Rnnlm):
 
 
 class BetterRnnlmGen(BetterRnnlm):
-    """BetterRnnlm that writes. The states are [(h, c), (h, c)]."""
+    """BetterRnnlm that generates text. The states are [(h, c), (h, c)]."""
 
     def generate(self, start_id, skip_ids=None, sample_size=100):
         return write(self.predict, start_id, skip_ids, sample_size)

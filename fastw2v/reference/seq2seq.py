@@ -1,4 +1,4 @@
-"""Seq2seq: an LSTM reads the question, another one begins with its last h and says the answer."""
+"""Seq2seq: an LSTM reads the question, another starts from its last h and gives the answer."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def affine(D, V):
 
 
 class Lists:
-    """params and grads of some layers, one after the other."""
+    """Base with the joint lists params and grads of some layers."""
 
     def _list(self, *layers):
         self.params = [param for layer in layers for param in layer.params]
@@ -30,7 +30,7 @@ class Lists:
 
 
 class Encoder(Lists):
-    """Ids (N, T) -> the last h (N, H)."""
+    """Encoder of ids (N, T) into the last h (N, H)."""
 
     def __init__(self, vocab_size, wordvec_size, hidden_size):
         self.embed = embedding(vocab_size, wordvec_size)
@@ -49,7 +49,7 @@ class Encoder(Lists):
 
 
 class Decoder(Lists):
-    """Ids xs (N, T) and h (N, H) -> scores (N, T, V) of the id after each."""
+    """Decoder of ids xs (N, T) and h (N, H) into scores (N, T, V) of the id after each."""
 
     def __init__(self, vocab_size, wordvec_size, hidden_size):
         self.embed = embedding(vocab_size, wordvec_size)
@@ -77,7 +77,7 @@ class Decoder(Lists):
 class Seq2seq(Lists):
     """Mean loss of answers ts (N, T') to questions xs (N, T).
 
-    The decoder is given ts[:, :-1] and is to say ts[:, 1:]. `reverse` turns questions round.
+    The decoder reads ts[:, :-1] and predicts ts[:, 1:]. `reverse` reverses the questions.
     """
 
     _encoder, _decoder = Encoder, Decoder

@@ -10,7 +10,7 @@ __all__ = ["SimpleRnnlm"]
 class SimpleRnnlm:
     """Mean loss of the ids ts (N, T) that follow the ids xs (N, T).
 
-    TimeEmbedding, TimeRNN whose state goes on, TimeAffine, TimeSoftmaxWithLoss. V, D, H are
+    The layers are TimeEmbedding, stateful TimeRNN, TimeAffine, TimeSoftmaxWithLoss. V, D, H are
     vocab_size, wordvec_size, hidden_size; weights are randn / 100 for the table, randn / sqrt(rows)
     for the others, drawn in the order of `params`; biases are 0.
     """

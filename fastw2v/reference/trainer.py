@@ -1,4 +1,4 @@
-"""The two training loops, and the merging of weights that stand in the list more than once."""
+"""The two training loops, and the merging of weights that are listed more than once."""
 
 import sys
 import time
@@ -11,10 +11,10 @@ __all__ = ["RnnlmTrainer", "Trainer", "remove_duplicate"]
 
 
 def remove_duplicate(params, grads):
-    """New lists in which each shared weight stands once, with the sum of its gradients.
+    """Return new lists with each shared weight once, and the sum of its gradients.
 
     Two entries are one weight if they are the same array, or if both are matrices and one equals
-    the other's transpose. The first one stays; its own gradient array takes the sum.
+    the other's transpose. The first one is kept, and its own gradient array takes the sum.
     """
     kept_params, kept_grads = [], []
     for param, grad in zip(params, grads, strict=True):
@@ -32,7 +32,7 @@ def remove_duplicate(params, grads):
 
 
 def train_step(model, optimizer, batch, max_grad):
-    """One update of the model on the batch (inputs, targets); gives its loss."""
+    """Update the model once on the batch (inputs, targets); return its loss."""
     loss = model.forward(*batch)
     model.backward()
     params, grads = remove_duplicate(model.params, model.grads)
@@ -43,7 +43,7 @@ def train_step(model, optimizer, batch, max_grad):
 
 
 class Progress:
-    """The average loss since the last line, and the line."""
+    """Average loss since the last printed line, and the printing of lines."""
 
     def __init__(self, eval_interval):
         self.eval_interval = eval_interval
@@ -51,7 +51,7 @@ class Progress:
         self.losses = []
 
     def add(self, k, loss):
-        """Takes the loss of iteration k of an epoch; the average when a line is due, else None."""
+        """Add the loss of iteration k of an epoch; return the average if a line is due."""
         if self.eval_interval is None:
             return None
         self.losses.append(loss)
@@ -70,7 +70,7 @@ class Progress:
 
 
 def plot_curve(values, eval_interval, name, ylim):
-    """Draws one value per printed line; without matplotlib it only says how to install it."""
+    """Draw one value per printed line; without matplotlib print how to install it."""
     try:
         from matplotlib import pyplot as plt
     except ImportError:
@@ -87,8 +87,8 @@ def plot_curve(values, eval_interval, name, ylim):
 class Trainer:
     """Mini-batch training of a model with forward(x, t), backward(), params and grads.
 
-    `loss_list` gets one average for each printed line; it and `current_epoch` go on growing when
-    `fit` is called again.
+    `loss_list` gets one average for each printed line. A second call of `fit` extends it and
+    continues to count in `current_epoch`.
     """
 
     def __init__(self, model, optimizer):
@@ -99,10 +99,10 @@ class Trainer:
         self.current_epoch = 0
 
     def fit(self, x, t, max_epoch=10, batch_size=32, max_grad=None, eval_interval=20):
-        """Trains on the rows of x and t, in an order drawn anew for each epoch.
+        """Train on the rows of x and t, in a new random order for each epoch.
 
-        The one draw an epoch is a permutation from numpy's global stream, and it permutes the
-        order of the epoch before. The rows of the last, incomplete batch wait for the next epoch.
+        Each epoch draws one permutation from numpy's global stream and applies it to the order of
+        the previous epoch. The rows of the last, incomplete batch are skipped in this epoch.
         Iterations 1, 1 + eval_interval, ... of an epoch print the average loss since the last
         line; None prints nothing.
         """
@@ -123,7 +123,7 @@ class Trainer:
             self.current_epoch += 1
 
     def plot(self, ylim=None):
-        """Draws `loss_list`; ylim is the pair (lowest, highest)."""
+        """Draw `loss_list`; ylim is the pair (lowest, highest)."""
         plot_curve(self.loss_list, self.eval_interval, "loss", ylim)
 
 
@@ -142,9 +142,9 @@ class RnnlmTrainer:
         self.current_epoch = 0
 
     def get_batch(self, x, t, batch_size, time_size):
-        """The next time_size ids of each reader: two int32 arrays (batch_size, time_size).
+        """Return the next time_size ids of each reader: two int32 arrays (batch_size, time_size).
 
-        Readers stand len(x) // batch_size apart and go on at the start when the text ends.
+        Readers start len(x) // batch_size ids apart and wrap around at the end of the text.
         """
         distance = len(x) // batch_size
         batch_x = np.empty((batch_size, time_size), dtype=np.int32)
@@ -160,7 +160,7 @@ class RnnlmTrainer:
     def fit(
         self, xs, ts, max_epoch=10, batch_size=20, time_size=35, max_grad=None, eval_interval=20
     ):
-        """Trains on the ids xs and their successors ts, from the start of the text.
+        """Train on the ids xs and their successors ts, from the start of the text.
 
         An epoch has len(xs) // (batch_size * time_size) iterations. Neither the readers nor the
         state of the model are reset between epochs. Lines are printed as in `Trainer.fit`, with
@@ -183,5 +183,5 @@ class RnnlmTrainer:
             self.current_epoch += 1
 
     def plot(self, ylim=None):
-        """Draws `ppl_list`; ylim is the pair (lowest, highest)."""
+        """Draw `ppl_list`; ylim is the pair (lowest, highest)."""
         plot_curve(self.ppl_list, self.eval_interval, "perplexity", ylim)

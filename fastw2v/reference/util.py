@@ -24,10 +24,10 @@ __all__ = [
 
 
 def preprocess(text):
-    """Words of the lower-cased text as ids in order of first appearance.
+    """Convert the words of the lower-cased text to ids in order of first appearance.
 
-    Full stops become words of their own; words are divided by single blanks and nothing else.
-    Gives the ids (int64), word_to_id and id_to_word.
+    Full stops become separate words; only single blanks separate words. Returns the ids (int64),
+    word_to_id and id_to_word.
 
     >>> corpus, word_to_id, id_to_word = preprocess("You say goodbye and I say hello.")
     >>> corpus
@@ -43,9 +43,9 @@ def preprocess(text):
 
 
 def create_contexts_target(corpus, window_size=1):
-    """The words that have window_size neighbours on both sides, and those neighbours.
+    """Find the words that have window_size neighbours on both sides, and these neighbours.
 
-    Gives contexts (M, 2 * window_size), left to right, and target (M,), for M = len(corpus) -
+    Returns contexts (M, 2 * window_size), left to right, and target (M,), for M = len(corpus) -
     2 * window_size.
     """
     corpus = np.asarray(corpus)
@@ -59,7 +59,7 @@ def create_contexts_target(corpus, window_size=1):
 
 
 def convert_one_hot(corpus, vocab_size):
-    """Ids (N,) or (N, C) as rows of zeros with a single one: int32, corpus.shape + (V,)."""
+    """Return ids (N,) or (N, C) as one-hot rows: int32, corpus.shape + (V,)."""
     one_hot = np.zeros((*corpus.shape, vocab_size), dtype=np.int32)
     for place in np.ndindex(corpus.shape):
         one_hot[(*place, corpus[place])] = 1
@@ -67,7 +67,7 @@ def convert_one_hot(corpus, vocab_size):
 
 
 def create_co_matrix(corpus, vocab_size, window_size=1):
-    """C[i, j]: how often word j stands at most window_size places from word i; (V, V), int32."""
+    """Count how often word j is at most window_size words from word i: C[i, j], (V, V), int32."""
     C = np.zeros((vocab_size, vocab_size), dtype=np.int32)
     for place, word in enumerate(corpus):
         for d in range(1, window_size + 1):
@@ -79,7 +79,7 @@ def create_co_matrix(corpus, vocab_size, window_size=1):
 
 
 def ppmi(C, verbose=False, eps=1e-8):
-    """Positive pointwise mutual information of the counts C (V, V), float32.
+    """Return the positive pointwise mutual information of the counts C (V, V), float32.
 
     max(0, log2(C[i, j] * N / (S[i] * S[j]) + eps)) with S[j] the sum of column j and N that of all;
     0 for a word that never occurs. `verbose` prints the progress about a hundred times.
@@ -98,9 +98,9 @@ def ppmi(C, verbose=False, eps=1e-8):
 
 
 def cos_similarity(x, y, eps=1e-8):
-    """x . y / ((|x| + eps) * (|y| + eps)) of two vectors (D,), in their own precision.
+    """Return x . y / ((|x| + eps) * (|y| + eps)) of two vectors (D,), in their own precision.
 
-    eps keeps a vector of zeros from dividing by zero.
+    eps prevents a division by zero for a vector of zeros.
     """
     unit_x = x / (np.sqrt(np.sum(x**2)) + eps)
     unit_y = y / (np.sqrt(np.sum(y**2)) + eps)
@@ -108,13 +108,13 @@ def cos_similarity(x, y, eps=1e-8):
 
 
 def normalize(x):
-    """Scales x (D,), or each row of x (V, D), to length 1 in place, and gives x."""
+    """Scale x (D,), or each row of x (V, D), to length 1 in place, and return x."""
     x /= np.sqrt((x * x).sum(axis=-1, keepdims=True))
     return x
 
 
 def most_similar(query, word_to_id, id_to_word, word_matrix, top=5):
-    """Prints the top words whose rows of word_matrix (V, D) have the highest cosine to query's."""
+    """Print the top words by the cosine of their rows of word_matrix (V, D) and query's."""
     if query not in word_to_id:
         print(f"{query} is not found")
         return
@@ -128,7 +128,7 @@ def most_similar(query, word_to_id, id_to_word, word_matrix, top=5):
 
 
 def analogy(a, b, c, word_to_id, id_to_word, word_matrix, top=5, answer=None):
-    """Prints the words that are to c as b is to a.
+    """Print the words that are to c as b is to a.
 
     Scores are the products of the rows of word_matrix (V, D), as they are, with b - a + c scaled
     to length 1. With `answer`, the score of that word comes first.
@@ -146,7 +146,7 @@ def analogy(a, b, c, word_to_id, id_to_word, word_matrix, top=5, answer=None):
 
 
 def print_best(scores, id_to_word, without, top):
-    """Prints the top words by falling score, leaving out NaN and the words in `without`."""
+    """Print the top words by descending score, without NaN and the words in `without`."""
     shown = 0
     for word in np.argsort(-scores):
         if shown == top:
@@ -158,7 +158,7 @@ def print_best(scores, id_to_word, without, top):
 
 
 def clip_grads(grads, max_norm):
-    """Scales all grads in place so that their common norm is at most max_norm.
+    """Scale all grads in place so that their common norm is at most max_norm.
 
     The factor is max_norm / (norm + 1e-6), applied only where it is below 1.
     """
@@ -170,10 +170,10 @@ def clip_grads(grads, max_norm):
 
 
 def eval_perplexity(model, corpus, batch_size=10, time_size=35):
-    """exp(mean loss) of a language model over the corpus, read in blocks of (batch, time) ids.
+    """Return exp(mean loss) of a language model over the corpus, in blocks of (batch, time) ids.
 
-    batch_size readers stand (len(corpus) - 1) // batch_size apart; targets are the next ids. The
-    state of the model goes on from block to block. Counts the blocks on one line of stdout.
+    batch_size readers start (len(corpus) - 1) // batch_size ids apart; targets are the next ids.
+    The state of the model is kept from block to block. Blocks are counted on one line of stdout.
     """
     print("evaluating perplexity ...")
     n_blocks = (len(corpus) - 1) // (batch_size * time_size)
@@ -189,7 +189,7 @@ def eval_perplexity(model, corpus, batch_size=10, time_size=35):
                 ts[reader, step] = corpus[place + 1]
         try:
             loss = model.forward(xs, ts, train_flg=False)
-        except TypeError:  # a model without dropout has no such argument
+        except TypeError:  # a model without dropout does not take train_flg
             loss = model.forward(xs, ts)
         total += float(loss)
         sys.stdout.write(f"\r{block} / {n_blocks}")
@@ -199,7 +199,7 @@ def eval_perplexity(model, corpus, batch_size=10, time_size=35):
 
 
 def eval_seq2seq(model, question, correct, id_to_char, verbose=False, is_reverse=False):
-    """1 if the model answers the question with the text of correct, else 0.
+    """Return 1 if the model answers the question with the text of correct, else 0.
 
     correct begins with the id that starts an answer. `verbose` prints question, text and guess;
     `is_reverse` says that the question is stored back to front.
@@ -222,17 +222,17 @@ def eval_seq2seq(model, question, correct, id_to_char, verbose=False, is_reverse
 
 
 def verdict(right):
-    """A green tick or a red cross; letters on Windows, whose older consoles show neither."""
+    """Return a green tick or a red cross; letters on Windows, whose older consoles lack both."""
     if sys.platform == "win32":
         return "O" if right else "X"
     return "\033[92m☑\033[0m" if right else "\033[91m☒\033[0m"
 
 
 def to_cpu(x):
-    """x as an ndarray; an ndarray comes back as it is."""
+    """Return x as an ndarray; an ndarray is returned unchanged."""
     return x if isinstance(x, np.ndarray) else np.asarray(x)
 
 
 def to_gpu(x):
-    """Raises RuntimeError: there is no GPU mode."""
+    """Raise RuntimeError, as there is no GPU mode."""
     raise RuntimeError("to_gpu: fastw2v has no GPU mode; leave the array where it is")

@@ -1,35 +1,56 @@
-"""Word2vec over blocks of encoded ids in plain numpy: twin of src_pyx/_word2vec.pyx, draw for draw.
+"""Word2vec over blocks of encoded ids in plain numpy, with the draws of src_pyx/_word2vec.pyx.
 
-Everything is float64, one centre after the other. Letters: V words, N positions of the corpus, M
-contexts of a centre, J outputs (the target, negatives, inner nodes), K negatives.
+All arithmetic is float64, one centre after the other. Letters: V words, N positions of the corpus,
+M contexts of a centre, J outputs (the target, negatives, inner nodes), K negatives.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastw2v.reference import rng
 
 END = -1
-MOST = 8  # times that one pair counts at most in one step
-TOGETHER, FEW = 4, 5  # centres of CBOW that share negatives; so many at most are learned at once
+MOST = 8  # repetitions of a pair that count in one step
+TOGETHER = 4  # centres of CBOW that share negatives
+FEW = 5  # negatives up to which these centres are learned at once
+
+Output = tuple[str, int, int, int]  # (table, row, label, count)
 
 
-def sigmoid(z):
-    """1 / (1 + exp(-z)), any shape."""
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-z)), any shape."""
     return 1 / (1 + np.exp(-z))
 
 
-def one_centre(x, y, labels, counts, alpha, *, sg, mean=True, share=False, steps=None, h=None):
-    """What one centre changes: (dx (M, D), dy (J, D), losses).
+def one_centre(
+    x: np.ndarray,
+    y: np.ndarray,
+    labels: ArrayLike,
+    counts: ArrayLike,
+    alpha: float,
+    *,
+    sg: bool,
+    mean: bool = True,
+    share: bool = False,
+    steps: np.ndarray | None = None,
+    h: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the changes of one centre: (dx (M, D), dy (J, D), losses).
 
-    x (M, D) rows of its contexts, y (J, D) rows of its outputs, labels (J,) 0 or 1, counts (J,) how
-    often each output counts; `steps`, if it is not that, how often it does in g; `h` (1, D), if it
-    is not that of these x.
+    x (M, D) holds the rows of its contexts and y (J, D) those of its outputs; labels (J,) are 0 or
+    1, and counts (J,) weight the outputs in the losses. steps, counts by default, weights them in
+    g. h (1, D) replaces the mean or sum of x, for a mean that was taken before x changed.
 
         skip-gram   g[m, j] = alpha (label[j] - sigmoid(x[m] . y[j])) count[j]
                     dx = g y,  dy = g^T x
         CBOW        h = mean or sum of x, g[j] likewise with h;  dx = g y [/ M],  dy[j] = g[j] h
 
-    losses has the shape of g: -log of the probability given to the label, times count.
+    losses has the shape of g: -log of the probability of the label, times count.
 
     >>> dx, dy, losses = one_centre(np.ones((2, 3)), np.zeros((1, 3)), [1], [1], 0.1, sg=False)
     >>> dy.round(3), losses.round(3)
@@ -46,45 +67,48 @@ def one_centre(x, y, labels, counts, alpha, *, sg, mean=True, share=False, steps
     return dx, g.T @ rows, losses
 
 
-def mean_of(x, mean=True):
-    """The mean, or the sum, of rows (M, D) as (1, D)."""
-    return x.sum(axis=0, keepdims=True) / (len(x) if mean else 1)
+def mean_of(x: np.ndarray, mean: bool = True) -> np.ndarray:
+    """Return the mean, or with mean=False the sum, of rows (M, D) as (1, D)."""
+    sums: np.ndarray = x.sum(axis=0, keepdims=True)
+    return sums / (len(x) if mean else 1)
 
 
 class Corpus:
-    """A corpus and how it is looked at; tables and probabilities are those of the kernel.
+    """A corpus, and the rules by which its centres, contexts and outputs are chosen.
 
-    ids (N,), keep (V,) thresholds or empty, alias (V, 2) or empty, ways a `HuffmanWays`.
+    ids (N,), keep (V,) thresholds or empty, alias (V, 2) or empty, ways a `HuffmanWays`; these
+    tables are those of the kernel.
     """
 
     def __init__(
         self,
-        ids,
-        keep,
-        alias,
-        ways,
-        window,
-        negative,
-        block,
+        ids: ArrayLike,
+        keep: np.ndarray,
+        alias: np.ndarray,
+        ways: Any,
+        window: int,
+        negative: int,
+        block: int,
         *,
-        shrink=True,
-        fresh=False,
-        shared=False,
-    ):
+        shrink: bool = True,
+        fresh: bool = False,
+        shared: bool = False,
+    ) -> None:
         self.ids, self.keep, self.alias, self.ways = np.asarray(ids), keep, alias, ways
         self.window, self.negative, self.block = window, negative, block
         self.shrink, self.fresh, self.shared = shrink, fresh, shared
 
-    def stays(self, key, n):
-        """Whether position n is not thinned out."""
+    def stays(self, key: int, n: int) -> bool:
+        """Tell whether position n is kept by subsampling."""
         if not len(self.keep):
             return True
         return int(rng.draw(rng.row_stream(key, 0), n)) >> 32 <= int(self.keep[self.ids[n]])
 
-    def words(self, key, b):
-        """(words, first, last) of block b: words[first:last] between their surroundings."""
+    def words(self, key: int, b: int) -> tuple[list[int], int, int]:
+        """Return (words, first, last): words[first:last] of block b amid their neighbours."""
         lo, hi = b * self.block, min((b + 1) * self.block, len(self.ids))
-        before, after = [], []
+        before: list[int] = []
+        after: list[int] = []
         n = lo - 1
         while n >= 0 and len(before) < self.window and self.ids[n] != END:
             if self.stays(key, n):
@@ -100,15 +124,15 @@ class Corpus:
             n += 1
         return before + inside + after, len(before), len(before) + len(inside)
 
-    def draw(self, stream, k):
-        """The word of draw k."""
+    def draw(self, stream: Any, k: int) -> int:
+        """Return the word of draw k."""
         bits, V = int(rng.draw(stream, k)), len(self.alias)
         cell = (bits >> 32) * V + (((bits & 0xFFFFFFFF) * V) >> 32)
         threshold, other = self.alias[cell >> 32]
         return cell >> 32 if cell & 0xFFFFFFFF < threshold else int(other)
 
-    def outputs(self, target, negatives):
-        """[(table, row, label, count)] of a target: inner nodes, itself, its negatives."""
+    def outputs(self, target: int, negatives: list[int]) -> list[Output]:
+        """Return [(table, row, label, count)] of a target: inner nodes, itself, its negatives."""
         found = []
         if len(self.ways.begins):
             way = slice(self.ways.begins[target], self.ways.begins[target + 1])
@@ -121,8 +145,8 @@ class Corpus:
                     found.append(("outputs", word, 0, negatives.count(word)))
         return found
 
-    def centres(self, key, b):
-        """(target, contexts, outputs) of each centre of a block; with `fresh`, of each pair."""
+    def centres(self, key: int, b: int) -> Iterator[tuple[int, list[int], list[Output]]]:
+        """Yield (target, contexts, outputs) of each centre of block b; of each pair if `fresh`."""
         words, first, last = self.words(key, b)
         windows = rng.row_stream(key, 1 + 2 * b)
         negatives = rng.row_stream(key, 2 + 2 * b)
@@ -149,29 +173,40 @@ class Corpus:
                 yield words[i], contexts, self.outputs(words[i], given)
 
 
-def at_once(group, corpus):
-    """Whether the centres of a group are learned from the same rows."""
+def at_once(group: Sequence[tuple[list[int], list[Output]]], corpus: Corpus) -> bool:
+    """Tell whether the centres of a group are learned from the same rows."""
     if len(group) < TOGETHER or not 0 < corpus.negative <= FEW or len(corpus.ways.begins):
         return False
     targets = [outputs[0][1] for _, outputs in group]
-    # A negative that is a target, or that comes twice, is missing in somebody's list.
+    # A negative that is a target, or is drawn twice, is missing in the list of some centre.
     whole = all(len(outputs) == corpus.negative + 1 for _, outputs in group)
     drawn = {row for _, outputs in group for _, row, _, _ in outputs[1:]}
     return whole and len(set(targets) | drawn) == TOGETHER + corpus.negative
 
 
-def train(tables, corpus, key, blocks, alpha, alpha_step=0.0, *, sg, mean=True, share=False):
-    """Train tables {"inputs", "outputs", "nodes"} in place on blocks of a corpus; the mean loss.
+def train(
+    tables: dict[str, np.ndarray],
+    corpus: Corpus,
+    key: int,
+    blocks: Iterable[int],
+    alpha: float,
+    alpha_step: float = 0.0,
+    *,
+    sg: bool,
+    mean: bool = True,
+    share: bool = False,
+) -> float:
+    """Train tables {"inputs", "outputs", "nodes"} in place on blocks; return the mean loss.
 
-    The learning rate of a block is alpha + alpha_step times its first position. Centres that share
-    their negatives have the means of their contexts taken before any of them is learned; where
-    `at_once`, all their changes are made to the same rows.
+    The learning rate of a block is alpha + alpha_step times its first position. For centres that
+    share their negatives, the means of all contexts are computed before the first centre is
+    learned. Where `at_once` holds, all their changes are computed from the same rows.
     """
     losses, pairs = 0.0, 0.0
     options = {"sg": sg, "mean": mean, "share": share}
     inputs = tables["inputs"]
 
-    def apply(contexts, outputs, dx, dy):
+    def apply(contexts: list[int], outputs: list[Output], dx: np.ndarray, dy: np.ndarray) -> None:
         np.add.at(inputs, contexts, dx)
         for (table, row, _, _), change in zip(outputs, dy, strict=True):
             tables[table][row] += change
@@ -182,7 +217,7 @@ def train(tables, corpus, key, blocks, alpha, alpha_step=0.0, *, sg, mean=True, 
         n = TOGETHER if corpus.shared and not sg else 1
         for group in (centres[i : i + n] for i in range(0, len(centres), n)):
             means = [None if sg else mean_of(inputs[contexts], mean) for contexts, _ in group]
-            waiting = []
+            deferred = []
             for (contexts, outputs), h in zip(group, means, strict=True):
                 y = np.array([tables[table][row] for table, row, _, _ in outputs])
                 labels = [label for _, _, label, _ in outputs]
@@ -193,11 +228,11 @@ def train(tables, corpus, key, blocks, alpha, alpha_step=0.0, *, sg, mean=True, 
                     steps = steps[:1]
                 x = inputs[contexts]
                 dx, dy, loss = one_centre(x, y, labels, counts, rate, **options, steps=steps, h=h)
-                waiting.append((contexts, outputs, dx, dy))
+                deferred.append((contexts, outputs, dx, dy))
                 if not at_once(group, corpus):
-                    apply(*waiting.pop())
+                    apply(*deferred.pop())
                 losses += loss.sum()
                 pairs += counts.sum() * len(loss)
-            for change in waiting:
+            for change in deferred:
                 apply(*change)
     return losses / pairs if pairs else float("nan")

@@ -1,7 +1,13 @@
-"""Word vectors for whole corpora, in gensim's shape."""
+"""Word vectors of large texts, with the interface of gensim's Word2Vec.
 
-from fastw2v.word2vec.corpus import EncodedCorpus, Vocabulary, WordCounts
-from fastw2v.word2vec.model import CallbackAny2Vec, Word2Vec
+`Word2Vec` counts, encodes and trains in one call. The functions `count_words`, `encode`,
+`train_ids`, `weight_delta` and `merge_deltas` are its steps, for programs that distribute a text
+over several machines; the docstring of `fastw2v.word2vec.shards` shows them together.
+"""
+
+from fastw2v.word2vec.callbacks import CallbackAny2Vec
+from fastw2v.word2vec.corpus import EncodedCorpus
+from fastw2v.word2vec.model import Word2Vec
 from fastw2v.word2vec.sentences import LineSentence, PathLineSentences, Text8Corpus
 from fastw2v.word2vec.shards import (
     TrainedIds,
@@ -12,6 +18,7 @@ from fastw2v.word2vec.shards import (
     train_ids,
     weight_delta,
 )
+from fastw2v.word2vec.vocabulary import Vocabulary, WordCounts
 
 __all__ = [
     "CallbackAny2Vec",

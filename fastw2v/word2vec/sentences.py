@@ -1,4 +1,4 @@
-"""Where the sentences of a corpus come from: gensim's readers, and the choice between arguments."""
+"""Readers of sentences, as in gensim, and the choice between sentences and files."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from itertools import islice
 from typing import Any
 
 from fastw2v._checks.numbers import as_whole
-from fastw2v.word2vec.corpus import opened, text_files
+from fastw2v._core import threads
+from fastw2v._files.text import open_utf8
+from fastw2v.word2vec.corpus import FileText, SentenceText, Text, as_text_files
 
 
 class LineSentence:
-    """The lines of a text file as lists of words. `Word2Vec` reads the file in compiled code.
+    """The lines of a text file as lists of words. `Word2Vec` reads a named file in compiled code.
 
-    source: a file name, plain or gzip, or an open file of bytes or text, which is read in Python
-    from its start each time. limit: only the first lines (then it is read in Python too).
-    max_sentence_length is taken for gensim's sake; no line is cut.
+    source is the name of a plain or gzip file, or an open file of bytes or text, which Python code
+    reads from its start in each pass. limit is the number of lines to read; with a limit, Python
+    code reads the file. max_sentence_length has no effect, because no line is cut; it exists
+    because gensim's class has it.
 
     Raises ValueError, naming file and line, for bytes that are not UTF-8.
 
@@ -34,21 +37,23 @@ class LineSentence:
     ) -> None:
         named = isinstance(source, str | os.PathLike)
         if not named and not (self.takes_streams and hasattr(source, "seek")):
-            what = "a file name or an open file" if self.takes_streams else "the name of a folder"
+            expected = (
+                "a file name or an open file" if self.takes_streams else "the name of a folder"
+            )
             raise TypeError(
-                f"source: expected {what}, got {type(source).__name__}; pass a str, and sentences "
-                "that are lists of words without a LineSentence around them"
+                f"source: expected {expected}, got {type(source).__name__}; pass a str, "
+                "and pass sentences that are lists of words without LineSentence"
             )
         self.source = source
         self.limit = None if limit is None else as_whole("limit", limit)
 
     def paths(self) -> list[str]:
-        """The files."""
+        """Return the names of the files."""
         return [os.fspath(self.source)]
 
     @property
     def is_stream(self) -> bool:
-        """Whether an open file was given."""
+        """Whether the source is an open file."""
         return not isinstance(self.source, str | os.PathLike)
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -61,14 +66,14 @@ class LineSentence:
         for path in self.paths():
             if left == 0:
                 return
-            with opened(path) as stream:
+            with open_utf8(path) as stream:
                 for words in _words(path, islice(stream, left)):
                     left = None if left is None else left - 1
                     yield words
 
 
 def _words(name: str, lines: Iterable[str | bytes]) -> Iterator[list[str]]:
-    """The words of each line; a mark of byte order before the first is none of them."""
+    """Yield the words of each line, without a byte order mark at the start."""
     for number, line in enumerate(lines, 1):
         try:
             text = line.decode() if isinstance(line, bytes) else line
@@ -82,7 +87,7 @@ def _words(name: str, lines: Iterable[str | bytes]) -> Iterator[list[str]]:
 
 
 class PathLineSentences(LineSentence):
-    """The lines of all files in a folder, in the order of their names.
+    """The lines of all files in a folder, in the order of the files' names.
 
     >>> import os
     >>> os.makedirs("texts", exist_ok=True)
@@ -96,7 +101,7 @@ class PathLineSentences(LineSentence):
     takes_streams = False
 
     def paths(self) -> list[str]:
-        """The files."""
+        """Return the names of the files."""
         source = os.fspath(self.source)
         if not os.path.isdir(source):
             return [source]
@@ -106,7 +111,7 @@ class PathLineSentences(LineSentence):
 
 
 class Text8Corpus(LineSentence):
-    """A file that is one long line: one sentence, which is not cut.
+    """A file read as one sentence of any length; line ends count as blanks.
 
     >>> with open("running.txt", "w") as file:
     ...     _ = file.write("anarchism originated as\\na term of abuse")
@@ -120,18 +125,29 @@ class Text8Corpus(LineSentence):
         yield [word for line in super().__iter__() for word in line]
 
 
-def source_of(
-    sentences: Any, corpus_file: Any, *, lines: bool = True, unicode_errors: str = "strict"
-) -> Any:
-    """Files or an iterable; exactly one of the two has been given."""
+def count_text(
+    sentences: Any,
+    corpus_file: Any,
+    *,
+    lines: bool = True,
+    unicode_errors: str = "strict",
+    n_parts: int | None = None,
+    memory_limit: int | None = None,
+) -> Text:
+    """Count the words of sentences or of files, exactly one of which is given.
+
+    Compiled code reads files, also those of a `LineSentence` without a limit; n_parts is the
+    number of threads for it. memory_limit: see `IdWriter`.
+    """
     if (sentences is None) == (corpus_file is None):
         got = "neither" if sentences is None else "both"
         raise TypeError(
             f"sentences, corpus_file: expected one of them, got {got}; pass sentences= (lists of "
             "words) or corpus_file= (the name of a text file)"
         )
-    if corpus_file is not None:
-        return text_files(corpus_file, lines=lines, unicode_errors=unicode_errors)
     if isinstance(sentences, LineSentence) and sentences.limit is None and not sentences.is_stream:
-        return text_files(sentences.paths(), lines=sentences.lines, unicode_errors=unicode_errors)
-    return sentences
+        corpus_file, lines = sentences.paths(), sentences.lines
+    if corpus_file is None:
+        return SentenceText(sentences, memory_limit)
+    files = as_text_files(corpus_file, lines=lines, unicode_errors=unicode_errors)
+    return FileText(files, n_parts or threads.get_num_threads(), memory_limit)

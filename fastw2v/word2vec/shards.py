@@ -1,7 +1,7 @@
-"""The steps of a training on their own, for programs that spread a corpus over machines.
+"""The steps of `Word2Vec` as functions, for programs that distribute a text over machines.
 
-Count the words of each text, choose a vocabulary, encode, train each shard of ids from the same
-weights, and merge what the trainings have changed:
+They count the words of each text, choose a vocabulary, encode the texts, train each shard of ids
+from the same weights, and merge the changes of all trainings:
 
 >>> from fastw2v import Word2Vec
 >>> texts = [["you", "say", "goodbye"]] * 20, [["i", "say", "hello"]] * 20
@@ -10,7 +10,7 @@ weights, and merge what the trainings have changed:
 >>> vocabulary = count_words([*texts[0], *texts[1]]).vocabulary()
 >>> before = model.wv.vectors.copy(), model.syn1neg.copy()
 >>> deltas = []
->>> for shard, text in enumerate(texts):  # each on a machine of its own
+>>> for shard, text in enumerate(texts):  # on one machine each
 ...     model.wv.vectors[:], model.syn1neg[:] = before
 ...     touched = np.zeros(5, np.uint32), np.zeros(5, np.uint32)
 ...     ids = encode(text, vocabulary=vocabulary).ids
@@ -30,22 +30,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastw2v._checks.arrays import as_array
-from fastw2v._checks.ids import as_native_ids
 from fastw2v._checks.numbers import as_int, as_not_negative, as_whole
 from fastw2v._files import fw2v
 from fastw2v.word2vec import engine
-from fastw2v.word2vec.corpus import EncodedCorpus, Text, Vocabulary, WordCounts
-from fastw2v.word2vec.sentences import source_of
+from fastw2v.word2vec.corpus import EncodedCorpus, Sentences, as_encoded_ids, as_row_of_ids
+from fastw2v.word2vec.sentences import count_text
+from fastw2v.word2vec.vocabulary import Vocabulary, WordCounts
+from fastw2v.word2vec.weights import block_size, claim_threads, lend_weights
 
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
 
-_MOST_AT_ONCE = 1 << 20
+_MOST_AT_ONCE = 1 << 20  # ids that are searched at a time
 
 
 def count_words(
-    sentences: Any = None,
+    sentences: Sentences | None = None,
     corpus_file: Any = None,
     *,
     running_text: bool = False,
@@ -54,20 +54,23 @@ def count_words(
 ) -> WordCounts:
     """Count the words of sentences or of text files.
 
-    Counts of several texts add up; `WordCounts.vocabulary` then chooses the words to learn.
+    `+` adds the counts of several texts, and `WordCounts.vocabulary` chooses the words to learn.
 
     >>> counts = count_words([["you", "say"], ["i", "say"]])
     >>> counts.words, counts.counts.tolist(), counts.n_sentences
     (['you', 'say', 'i'], [1, 2, 1], 2)
     """
-    source = source_of(
-        sentences, corpus_file, lines=not running_text, unicode_errors=unicode_errors
+    text = count_text(
+        *(sentences, corpus_file),
+        lines=not running_text,
+        unicode_errors=unicode_errors,
+        n_parts=workers,
     )
-    return Text(source, n_parts=workers).counts
+    return text.counts
 
 
 def encode(
-    sentences: Any = None,
+    sentences: Sentences | None = None,
     corpus_file: Any = None,
     *,
     vocabulary: Vocabulary,
@@ -76,26 +79,33 @@ def encode(
     memory_limit: int | None = None,
     workers: int | None = None,
 ) -> EncodedCorpus:
-    """Sentences or text files in the ids of a vocabulary, -1 between sentences.
+    """Encode sentences or text files as ids of a vocabulary, with -1 between sentences.
+
+    `Word2Vec.train` and `train_ids` train on the result, if the model has the same words in the
+    same order. Words outside the vocabulary are dropped. Beyond memory_limit bytes, the ids go to
+    a temporary file that is deleted together with the array.
 
     >>> sentences = [["you", "say"], ["i", "say"]]
     >>> vocabulary = count_words(sentences).vocabulary()
     >>> encode(sentences, vocabulary=vocabulary).ids
     array([ 1,  0, -1,  2,  0, -1], dtype=int32)
     """
-    source = source_of(
-        sentences, corpus_file, lines=not running_text, unicode_errors=unicode_errors
+    text = count_text(
+        *(sentences, corpus_file),
+        lines=not running_text,
+        unicode_errors=unicode_errors,
+        n_parts=workers,
+        memory_limit=memory_limit,
     )
-    text = Text(source, n_parts=workers, memory_limit=memory_limit)
     return text.encode(vocabulary.index)
 
 
 @dataclass
 class WeightDelta:
-    """What a training has changed: differences of weights, and how often each row was changed.
+    """The changes that a training made: differences of weights, and the updates of each row.
 
-    inputs (V, D), outputs (V, D), nodes (V - 1, D), and their touch counts; None for tables that
-    the model does not have.
+    inputs (V, D), outputs (V, D) and nodes (V - 1, D) hold differences; touched_inputs (V,) and so
+    on count the updates of each row. Tables that the model does not have are None.
 
     >>> delta = WeightDelta(np.ones((2, 4)), None, np.array([3, 0]), None)
     >>> delta.touched_inputs.nonzero()[0]
@@ -113,12 +123,12 @@ class WeightDelta:
     touched_nodes: np.ndarray | None = None
 
     def save(self, fname: str | os.PathLike[str]) -> None:
-        """Save it for another machine; the file appears when it is complete."""
+        """Write a file for another machine; it appears under its name when it is complete."""
         fw2v.write(fname, "WeightDelta", {}, fw2v.optional(vars(self)))
 
     @classmethod
     def load(cls, fname: str | os.PathLike[str]) -> WeightDelta:
-        """Open what `save` wrote. Raises ValueError, naming what is wrong, if it is damaged."""
+        """Open a file of `save`. Raises ValueError, naming the damage, if it is damaged."""
         arrays = fw2v.read(fname, "WeightDelta", None).arrays
         pairs = [("inputs", "touched_inputs"), ("outputs", "touched_outputs")]
         pairs.append(("nodes", "touched_nodes"))
@@ -133,9 +143,13 @@ class WeightDelta:
 
 
 class TrainedIds(NamedTuple):
-    """What `train_ids` returns: the mean loss per pair, NaN if there was none, and where it ended.
+    """The result of `train_ids`: the mean loss per pair, NaN without a pair, and the position.
 
-    stop is the position behind the last word that was trained on: the `start` of the next call.
+    stop is the position behind the last word that was trained on, the `start` of the next call.
+
+    >>> loss, stop = TrainedIds(loss=0.5, stop=3)
+    >>> stop
+    3
     """
 
     loss: float
@@ -153,14 +167,16 @@ def train_ids(
     key: int = 0,
     touched: Sequence[np.ndarray] | None = None,
 ) -> TrainedIds:
-    """Train a model on encoded ids, from position `start` until n_words are through or the end.
+    """Train a model on encoded ids from position `start` on, for n_words words or to the end.
 
-    ids (N,) as `encode` gives them: a shard of a corpus, of which nothing is looked at but the
-    part that is trained on. The learning rate goes from start_alpha to end_alpha over these words
-    (both: the model's alpha). key decides all draws. touched: arrays uint32 that count the changes
-    of each row of `wv.vectors` (V,), `syn1neg` (V,) and, where hs is 1, `syn1` (V - 1,). Returns
-    (loss, stop): the mean loss per pair, of a sample of them, and the position behind the last of
-    these words, the next `start`; at the end of ids it is N.
+    ids (N,) is a shard of a corpus, as `encode` returns it; only the part that is trained on is
+    read. The learning rate falls linearly from start_alpha to end_alpha over these words; both
+    default to the alpha of the model. key decides all draws. touched holds uint32 arrays to which
+    the number of updates of each row is added: of `wv.vectors` (V,), `syn1neg` (V,) and, where hs
+    is 1, `syn1` (V - 1,).
+
+    Returns (loss, stop): the mean loss per pair, from a sample of pairs, and the position behind
+    the last of these words, which is the next `start` and N at the end of the ids.
 
     Raises IndexError for ids that are not in the vocabulary, ValueError or TypeError for other
     arguments, before anything is trained.
@@ -181,7 +197,7 @@ def train_ids(
     V = len(model.wv)
     if not V:
         raise RuntimeError("train_ids: there is no vocabulary yet; call build_vocab first")
-    found = _as_id_row("ids", ids)
+    found = as_row_of_ids("ids", ids)
     begin = as_whole("start", start, high=len(found))
     if n_words is not None:
         as_int("n_words", n_words)
@@ -198,36 +214,32 @@ def train_ids(
     for i, (count, size) in enumerate(zip(counts, sizes, strict=False)):
         _check_touch_counts(f"touched[{i}]", count, size)
     stop = len(found) if n_words is None else _behind_words(found, begin, n_words)
-    shard = _as_encoded_ids("ids", found[begin:stop], V, begin)
+    shard = as_encoded_ids("ids", found[begin:stop], V, begin)
     if not len(shard):
         return TrainedIds(float("nan"), stop)
-    weights = model._weights()
-    if touched is not None:
-        weights.touched_in, weights.touched_out = counts[:2]
-        if model.hs:
-            weights.touched_nodes = counts[2]
     n = len(shard)
-    block = model._block(n)
+    block = block_size(model, n)
     n_blocks = -(-n // block)
-    at_once = max(1, engine.BLOCK // block) * 16  # so that Ctrl-C gets its turn
-    sums, n_parts = engine.Sums(), model._parts()
-    try:
-        for begin in range(0, n_blocks, at_once):
-            end = min(n_blocks, begin + at_once)
+    at_once = max(1, engine.BLOCK // block) * 16  # between two calls Ctrl-C is noticed
+    sums, n_parts = engine.Sums(), claim_threads(model)
+    with lend_weights(model) as weights:
+        if touched is not None:
+            weights.touched_in, weights.touched_out = counts[:2]
+            if model.hs:
+                weights.touched_nodes = counts[2]
+        for first_block in range(0, n_blocks, at_once):
+            last_block = min(n_blocks, first_block + at_once)
             sums.add(
                 weights.train(
-                    *(shard, begin, end, block, key, first, (last - first) / n),
+                    *(shard, first_block, last_block, block, key, first, (last - first) / n),
                     *(engine.LOSS_SAMPLE, n_parts),
                 )
             )
-    finally:
-        weights.merge_stripes()
-        model._settle()
     return TrainedIds(sums.mean_loss, stop)
 
 
 def _behind_words(ids: np.ndarray, begin: int, n_words: int) -> int:
-    """The position behind n_words words from `begin` on, or the end; no more is looked at."""
+    """Return the position behind n_words words from `begin` on, or the end; read no further."""
     at = begin
     while at < len(ids):
         words = ids[at : at + min(_MOST_AT_ONCE, max(n_words, 64))] >= 0
@@ -241,9 +253,9 @@ def _behind_words(ids: np.ndarray, begin: int, n_words: int) -> int:
 def weight_delta(
     model: Word2Vec, before: Sequence[np.ndarray | None], touched: Sequence[np.ndarray]
 ) -> WeightDelta:
-    """What has changed since `before`, copies of `wv.vectors`, `syn1neg` and, with hs, `syn1`.
+    """Return the changes since `before`, copies of `wv.vectors`, `syn1neg` and, with hs, `syn1`.
 
-    touched: what `train_ids` has counted.
+    touched: the counts that `train_ids` has added up.
 
     >>> from fastw2v import Word2Vec
     >>> model = Word2Vec([["a", "b"]] * 9, vector_size=4, min_count=1, sample=0, workers=1)
@@ -270,7 +282,7 @@ def _tables(model: Word2Vec) -> list[tuple[str, Any]]:
 
 
 def _before(name: str, table: np.ndarray, before: Sequence[Any], i: int) -> np.ndarray:
-    old = before[i] if i < len(before) else None
+    old: np.ndarray | None = before[i] if i < len(before) else None
     if old is None or old.shape != table.shape:
         got = "none" if old is None else f"shape {old.shape}"
         raise ValueError(
@@ -283,13 +295,14 @@ def _before(name: str, table: np.ndarray, before: Sequence[Any], i: int) -> np.n
 def merge_deltas(
     model: Word2Vec, before: Sequence[np.ndarray | None], deltas: Sequence[WeightDelta]
 ) -> None:
-    """Set a model to `before` plus what several trainings from there have changed.
+    """Set a model to `before` plus the merged changes of several trainings that started there.
 
-    A row gets the mean of its changes weighted by how often each training touched it: one touched
-    by a single training gets all of its change, one touched by all equally the plain mean. (Sums
-    of frequent rows diverge, plain means of rare ones stall.)
+    Each row is changed by the mean of its changes, weighted by the number of updates in each
+    training. A row that one training updated gets its whole change, and a row that all trainings
+    updated equally often gets the plain mean. Sums would diverge for frequent rows, and plain means
+    would slow down rare ones.
 
-    Raises ValueError, with nothing changed, if the deltas are not of this model or not finite.
+    Raises ValueError, with the model unchanged, if the deltas do not fit it or are not finite.
 
     >>> from fastw2v import Word2Vec
     >>> model = Word2Vec([["a", "b"]] * 9, vector_size=4, min_count=1, workers=1)
@@ -334,7 +347,7 @@ def _touches(name: str, delta: WeightDelta, part: str, V: int) -> np.ndarray:
     if touches.shape != (V,) or touches.dtype.kind not in "iu" or (touches < 0).any():
         raise ValueError(
             f"{name}: expected counts of 0 and more of shape ({V},), got {touches.dtype} of shape "
-            f"{touches.shape}; pass what train_ids has counted"
+            f"{touches.shape}; pass the arrays that train_ids has added to"
         )
     return touches
 
@@ -343,51 +356,21 @@ def _weighted_mean(tables: list[Any], touches: list[np.ndarray]) -> np.ndarray:
     counts = np.stack([np.asarray(touch, np.float64) for touch in touches])
     total = counts.sum(axis=0)
     shares = (counts / np.where(total == 0, 1, total)).astype(np.float32)
-    mean = np.zeros_like(tables[0])
+    mean: np.ndarray = np.zeros_like(tables[0])
     for table, share in zip(tables, shares, strict=True):
         mean += share[:, None] * table
     return mean
 
 
-def _as_id_row(name: str, ids: object) -> np.ndarray:
-    """Integers (N,), N > 0; what they are is not looked at."""
-    given = as_array(name, ids)
-    if given.ndim != 1 or given.size == 0:
-        raise ValueError(
-            f"{name}: expected shape (N,) with N > 0, got {given.shape}; encode a text"
-        )
-    as_native_ids(name, given[:0])
-    return given
-
-
-def _as_encoded_ids(name: str, ids: np.ndarray, V: int, first: int = 0) -> np.ndarray:
-    """A part of an encoded corpus as int32: ids below V, -1 between sentences.
-
-    first: the position of the part, for the message.
-    """
-    if not len(ids):
-        return np.zeros(0, np.int32)
-    if ids.max() >= V:
-        at = int(np.argmax(ids >= V))
-        raise IndexError(
-            f"{name}: id {ids[at]} at position {first + at} is out of range for {V} words; use ids "
-            f"from 0 to {V - 1}"
-        )
-    if ids.min() < -1:
-        at = int(np.argmin(ids))
-        raise IndexError(
-            f"{name}: id {ids[at]} at position {first + at} is negative; only -1, the end of a "
-            "sentence, may be"
-        )
-    return np.ascontiguousarray(ids, np.int32)
-
-
-def _check_touch_counts(name: str, counts: object, V: int) -> np.ndarray:
-    """An array (V,) uint32 to be added to in place."""
+def _check_touch_counts(name: str, counts: object, V: int) -> None:
+    """Check for an array (V,) uint32 that can be added to in place."""
     if not isinstance(counts, np.ndarray) or counts.dtype != np.uint32:
         got = counts.dtype if isinstance(counts, np.ndarray) else type(counts).__name__
         raise TypeError(
             f"{name}: expected a uint32 array, got {got}; pass np.zeros({V}, np.uint32)"
         )
     if counts.shape != (V,) or not counts.flags.carray:
-        raise ValueError(f"{name}: expected shape ({V},), writable, got {counts.shape}")
+        raise ValueError(
+            f"{name}: expected shape ({V},), contiguous and writable, got {counts.shape}; "
+            f"pass np.zeros({V}, np.uint32)"
+        )

@@ -1,5 +1,5 @@
-"""The command line: arguments, streams, exit codes. Training is a stand-in that notes its calls;
-tests/test_cli_training.py really trains.
+"""The command line: arguments, streams, exit codes. Training is a stand-in that records its calls;
+test_cli_training.py really trains.
 """
 
 import gzip
@@ -16,6 +16,7 @@ import fastw2v
 from fastw2v import _kernels, datasets
 from fastw2v._kernels import _cpu
 from fastw2v.cli import app as cli
+from fastw2v.cli import train
 from fastw2v.keyed_vectors import KeyedVectors
 
 TEXT = "the cat sat on the mat and the dog sat on the cat . " * 20
@@ -26,7 +27,7 @@ LAYERS = ("--engine", "layers")
 
 @pytest.fixture
 def training(monkeypatch):
-    """Modules in the shape of ours; `.calls` is what was asked of them."""
+    """Replace our modules by stand-ins, and record the calls of them."""
     calls = types.SimpleNamespace(during_fit=lambda model: None)
 
     class Model:
@@ -88,7 +89,7 @@ def vectors(folder):
 
 
 def fails(capsys, *argv):
-    """The one line on stderr of a job that fails."""
+    """Return the one line on stderr of a job that fails."""
     assert cli.main(argv) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -153,7 +154,7 @@ def test_errors_become_one_line(capsys, monkeypatch):
         def info(args, error=error):
             raise error
 
-        monkeypatch.setitem(cli._COMMANDS, "info", info)
+        monkeypatch.setitem(cli.COMMANDS, "info", info)
         assert fails(capsys, "info") == line
 
 
@@ -161,7 +162,7 @@ def test_bugs_keep_their_traceback(monkeypatch):
     def info(args):
         raise TypeError("a bug")
 
-    monkeypatch.setitem(cli._COMMANDS, "info", info)
+    monkeypatch.setitem(cli.COMMANDS, "info", info)
     with pytest.raises(TypeError, match="a bug"):
         cli.main(["info"])
 
@@ -197,7 +198,7 @@ def test_train_says_where_it_saved_on_stdout_and_the_rest_on_stderr(folder, trai
     assert cli.main(["train", *LAYERS, "text.txt"]) == 0
     out, err = capsys.readouterr()
     *neighbours, last = out.splitlines()
-    assert last == "saved 7 vectors of 100 numbers in vectors.txt (word2vec text format)"
+    assert last == "saved 7 vectors of dimension 100 in vectors.txt (word2vec text format)"
     assert [line.split(":")[0] for line in neighbours] == list(WORDS)
     assert all(len(line.split()) == len(WORDS) for line in neighbours)
     assert "| epoch" not in out + err
@@ -292,7 +293,7 @@ def test_the_seed_rules_and_the_global_stream_is_put_back(folder, training):
 
 def test_batches_of_short_and_long_texts(folder, training):
     assert cli.main(["train", *LAYERS, "text.txt", "--subsample", "0"]) == 0
-    assert training.fit["batch_size"] == cli._LEAST_BATCH
+    assert training.fit["batch_size"] == train._LEAST_BATCH
     (folder / "text.txt").write_text(TEXT * 500, encoding="utf-8")
     assert cli.main(["train", *LAYERS, "text.txt", "--subsample", "0"]) == 0
     assert training.fit["batch_size"] == (N_WORDS * 500 - 10) // 200
@@ -301,7 +302,7 @@ def test_batches_of_short_and_long_texts(folder, training):
 
 
 def test_the_bar_is_for_terminals_only(folder, training, monkeypatch):
-    monkeypatch.setattr(cli, "is_terminal", lambda stream: True)
+    monkeypatch.setattr(train, "is_terminal", lambda stream: True)
     assert cli.main(["train", *LAYERS, "text.txt"]) == 0
     assert training.fit["progress"] is True
     assert cli.main(["train", *LAYERS, "text.txt", "--quiet"]) == 0
@@ -317,7 +318,7 @@ def test_ctrl_c_saves_what_was_learned(folder, training, capsys):
     assert cli.main(["train", *LAYERS, "text.txt", "--json"]) == 130
     out, err = capsys.readouterr()
     assert json.loads(out)["interrupted"] is True
-    assert "fastw2v: stopped; saving what was learned" in err
+    assert "fastw2v: stopped; saving the vectors learned so far" in err
     assert np.all(KeyedVectors.load("vectors.txt").vectors == 7)
 
 
@@ -338,7 +339,7 @@ def test_diverged_vectors_are_not_saved(folder, training, capsys):
     training.during_fit = during_fit
     (folder / "vectors.txt").write_text("old")
     assert fails(capsys, "train", *LAYERS, "text.txt") == (
-        "the vectors are no longer finite; nothing saved, lower --lr"
+        "training diverged, some vectors are not finite; nothing saved, lower --lr"
     )
     assert (folder / "vectors.txt").read_text() == "old"
 
@@ -361,6 +362,48 @@ def test_train_refuses_before_it_works(folder, training, capsys):
     (folder / "bad.txt").write_bytes(b"caf\xe9")
     assert "bad.txt: byte 3: 0xe9 is not UTF-8" in fails(capsys, "train", *LAYERS, "bad.txt")
     assert not hasattr(training, "fit")
+
+
+@pytest.fixture
+def clone(folder, monkeypatch):
+    """Make a clone of the source, reduced to the folders by which it is recognised."""
+    root = folder / "clone"
+    for part in ("src_pyx", "fastw2v", "examples"):
+        (root / part).mkdir(parents=True)
+    (root / "fastw2v" / "_version.py").write_text("")
+    monkeypatch.chdir(root)
+    return root
+
+
+def files_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("part", ["", "examples"])
+def test_the_default_output_lands_beside_a_clone_never_in_it(
+    folder, clone, training, capsys, monkeypatch, part
+):
+    monkeypatch.chdir(clone / part)
+    assert cli.main(["train", *LAYERS, str(folder / "text.txt")]) == 0
+    out, err = capsys.readouterr()
+    place = os.path.join("..", *[".."] * bool(part), "vectors.txt")
+    assert out.splitlines()[-1].endswith(f"in {place} (word2vec text format)")
+    assert f"holds fastw2v's source; saving to {place} beside it" in err
+    assert files_below(clone) == [os.path.join("fastw2v", "_version.py")]
+    assert len(KeyedVectors.load(folder / "vectors.txt")) == 7
+
+
+def test_an_output_that_is_named_may_be_in_a_clone(folder, clone, training, capsys):
+    argv = ["train", *LAYERS, str(folder / "text.txt"), "-o", "vectors.txt"]
+    assert cli.main(argv) == 0
+    assert "beside it" not in capsys.readouterr().err
+    assert len(KeyedVectors.load(clone / "vectors.txt")) == 7
+
+
+def test_quiet_says_nothing_about_the_place(folder, clone, training, capsys):
+    assert cli.main(["train", *LAYERS, str(folder / "text.txt"), "--quiet", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and json.loads(out)["output"] == str(folder / "vectors.txt")
 
 
 # --- similar, analogy, info, run -----------------------------------------------------------------
@@ -394,7 +437,7 @@ def test_analogy(vectors, capsys):
 
 def test_unknown_words_and_files(vectors, folder, capsys):
     message = fails(capsys, "similar", vectors, "east", "up", "Down")
-    assert message.startswith("'up', 'Down' not among the 4 words of v.txt; ask for words")
+    assert message.startswith("'up', 'Down' not among the 4 words of v.txt; use words of the text")
     assert "'up' not among" in fails(capsys, "analogy", vectors, "east", "up", "north")
     assert "none.bin" in fails(capsys, "similar", "none.bin", "east")
     (folder / "cut.bin").write_bytes(b"5 300\nword 1234")

@@ -38,14 +38,14 @@ def test_train_saves_and_shows(run, folder):
     code, out, err = run("translate-train", "pairs.txt", *SMALL)
     assert code == 0
     np.testing.assert_array_equal(np.random.get_state()[1], state)
-    assert err == "fastw2v: 60 pairs (12 only watched), 10 and 13 characters, " + (
+    assert err == "fastw2v: 60 pairs (12 held out), 10 and 13 characters, " + (
         f"{sum(p.size for p in CharTranslator.load('translator.npz').params):,} parameters\n"
     )
     lines = out.splitlines()
     assert lines[0] == f"Input sentence: {PAIRS[48][0]}"
     assert lines[1].startswith("Decoded sentence: ")
     assert lines[2] == f"label sentence: {PAIRS[48][1]}" and lines[3] == "-"
-    assert lines[-2].endswith("% of 12 pairs that were only watched are exact")
+    assert lines[-2].endswith("% of 12 held-out pairs are translated exactly")
     assert lines[-1] == "saved in translator.npz"
     assert len(lines) == 5 * 4 + 2
 
@@ -111,7 +111,7 @@ def test_ctrl_c_saves_what_was_learned(run, monkeypatch):
 
     monkeypatch.setattr(CharTranslator, "fit", stopped)
     code, out, err = run("translate-train", "pairs.txt", *SMALL, "--json")
-    assert code == 130 and "stopped; saving what was learned" in err
+    assert code == 130 and "stopped; saving the model as trained so far" in err
     report = json.loads(out)
     assert report["interrupted"] and report["exact"] is None and len(report["history"]["loss"]) == 1
     assert CharTranslator.load("translator.npz").hidden_size == 12

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fastw2v.cli import app as cli
+from fastw2v.cli import train
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.word2vec import CallbackAny2Vec, Word2Vec
 
@@ -59,7 +60,7 @@ def test_a_vocabulary_from_a_file_is_used(text):
 
 
 def test_word2vec_refuses_before_it_works(text, capsys):
-    assert "-output: expected a file" in fails(capsys, "word2vec", "-train", text)
+    assert "-output: expected the name of a file" in fails(capsys, "word2vec", "-train", text)
     assert "no folder" in fails(capsys, "word2vec", "-train", text, "-output", "none/v")
     assert "no such file" in fails(capsys, "word2vec", "-train", "none", "-output", "v")
     assert "min_count: no word occurs" in fails(
@@ -121,7 +122,7 @@ def test_ctrl_c_in_train_saves_what_was_learned(text, capsys, interrupted):
     assert cli.main(["train", text, "--dim", "8", "--epochs", "9", "--json"]) == 130
     out, err = capsys.readouterr()
     assert json.loads(out)["interrupted"] is True
-    assert "fastw2v: stopped; saving what was learned" in err
+    assert "fastw2v: stopped; saving the vectors learned so far" in err
     vectors = KeyedVectors.load("vectors.txt").vectors
     assert vectors.shape == (8, 8)
     assert np.abs(vectors).max() > 1 / 8  # more than the first ones
@@ -130,12 +131,12 @@ def test_ctrl_c_in_train_saves_what_was_learned(text, capsys, interrupted):
 def test_ctrl_c_in_word2vec_saves_what_was_learned(text, capsys, interrupted):
     argv = f"word2vec -train {text} -output v -size 8 -min-count 1 -iter 9 -alpha 0.5 -debug 0"
     assert cli.main(argv.split()) == 130
-    assert "fastw2v: stopped; saving what was learned" in capsys.readouterr().err
+    assert "fastw2v: stopped; saving the vectors learned so far" in capsys.readouterr().err
     assert np.abs(KeyedVectors.load("v").vectors).max() > 1 / 8
 
 
 def test_diverged_vectors_are_not_saved(text, capsys):
-    message = "the vectors are no longer finite; nothing saved, lower "
+    message = "training diverged, some vectors are not finite; nothing saved, lower "
     assert message + "--lr" in fails(capsys, "train", text, "--lr", "1e30", "--quiet")
     argv = f"word2vec -train {text} -output v -alpha 1e30 -debug 0"
     assert message + "-alpha" in fails(capsys, *argv.split())
@@ -143,7 +144,7 @@ def test_diverged_vectors_are_not_saved(text, capsys):
 
 
 def test_the_bar_is_for_terminals_only(text, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "is_terminal", lambda stream: True)
+    monkeypatch.setattr(train, "is_terminal", lambda stream: True)
     assert cli.main(["train", text, "--dim", "5"]) == 0
     assert "word/s" in capsys.readouterr().err
     assert cli.main(["train", text, "--dim", "5", "--quiet"]) == 0

@@ -1,4 +1,4 @@
-"""Scripts of the book's shape, run by `fastw2v run` in a process of their own."""
+"""Scripts like those of the book, run by `fastw2v run` in a process of their own."""
 
 import argparse
 import importlib.util
@@ -57,13 +57,13 @@ def python(*args, cwd):
 
 
 def fastw2v_run(*args, cwd):
-    """`python -m fastw2v run ARGS`, or its parser alone where there is no command line yet."""
+    """Run `python -m fastw2v run ARGS`, or its parser alone if there is no command line."""
     launch = ("-m", "fastw2v") if has("fastw2v.__main__") else ("-c", LAUNCHER)
     return python(*launch, "run", *args, cwd=cwd)
 
 
 class Book:
-    """A reader's folder: `write` puts files into it, `run` starts one from its own folder."""
+    """A reader's folder, in which `write` puts files and `run` starts one from its own folder."""
 
     def __init__(self, root):
         self.root = root
@@ -80,7 +80,7 @@ class Book:
         return fastw2v_run(*flags, path.name, *args, cwd=path.parent)
 
     def lines(self, name, *args, models=False):
-        """What the script prints; it must succeed, and in silence on stderr."""
+        """Return the output of a script, which must succeed and print nothing on stderr."""
         done = self.run(name, *args, models=models)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.splitlines()
@@ -161,7 +161,7 @@ class TestServedModules:
             "fastw2v.time_layers",
         ]  # fmt: skip
 
-    def test_a_name_nobody_has(self, book):
+    def test_a_name_that_no_file_has(self, book):
         book.write("script.py", "from common.layers import Convolution")
         done = book.run("script.py")
         assert done.returncode == 1
@@ -183,7 +183,7 @@ class TestServedModules:
             ("from ch07.seq2seq import Seq2seq", "models.seq2seq", "--models"),
         ],
     )
-    def test_what_we_do_not_have_yet(self, book, statement, module, cure):
+    def test_a_module_that_this_version_lacks(self, book, statement, module, cure):
         book.write("common/time_layers.py", "class TimeLSTM: ...")
         book.write("script.py", statement)
         done = book.run("script.py", models=True)
@@ -430,7 +430,7 @@ class TestGpuSwitch:
         self.refused(book.run("script.py"), "line 5 of ")
 
 
-# What stands above the class in a model file of a reader's.
+# The lines above the class in a reader's model file.
 BOOKS_IMPORTS = """\
 import sys
 sys.path.append('..')
@@ -610,7 +610,7 @@ class TestTraining:
 
 
 class TestBareModelNames:
-    """Gap 4: what plain Python does not find when ch08 imports ch07's files."""
+    """Names that plain Python does not find when ch08 imports ch07's files."""
 
     def test_looked_for_beside_the_importing_file(self, book):
         book.write("ch07/peeky_seq2seq.py", "from seq2seq import *\nclass Peeky(Seq2seq): ...")
@@ -666,7 +666,7 @@ class TestBareModelNames:
 
 
 class TestLaterChapters:
-    """Scripts of the shape of chapters 5 to 8, on our models."""
+    """Scripts like those of chapters 5 to 8, on our models."""
 
     RNNLM = """
         import sys
@@ -734,7 +734,7 @@ class TestLaterChapters:
                 "print(model.get_state()[0].shape)",
             ),
         )
-        done = book.run("ch07/generate.py")  # without --models: nobody else has it
+        done = book.run("ch07/generate.py")  # without --models, because the reader has no such file
         assert done.stdout.splitlines() == ["you ", "False 30", "(1, 20)"]
         assert "rnnlm_gen" in done.stderr and done.returncode == 0
 
@@ -897,7 +897,7 @@ class TestLaterChapters:
 
 class TestAsPythonWould:
     def same(self, book, name, *args):
-        """Run by plain Python and by us: same output, same exit code."""
+        """Assert that plain Python and fastw2v give the same output and exit code."""
         path = book.root / name
         plain = python(path.name, *args, cwd=path.parent)
         ours = book.run(name, *args)
@@ -995,7 +995,7 @@ class TestAsPythonWould:
 
 
 class TestSpawnedProcesses:
-    """Children import the script again, and need the drop-in for that."""
+    """Processes that import the script again, for which they need the drop-in."""
 
     SCRIPT = """
         import multiprocessing, sys
@@ -1066,7 +1066,7 @@ class TestSpawnedProcesses:
 
 
 class TestInstall:
-    """Notebooks: each test is one process of its own, with the book's folders beside it."""
+    """Notebooks, each a process of its own beside the book's folders."""
 
     @pytest.fixture
     def notebook(self, book):
@@ -1109,7 +1109,7 @@ class TestInstall:
             """
         ) == ["True True", "common.layers True", "True False", "True", "2"]
 
-    def test_what_was_imported_before_is_named_set_aside_and_brought_back(self, notebook):
+    def test_modules_imported_before_are_listed_set_aside_and_restored(self, notebook):
         printed = notebook(
             """
             import common.layers, json
@@ -1133,7 +1133,7 @@ class TestInstall:
         )
         assert printed == [
             "1 imported before fastw2v.install(): ch04, ch04.cbow, common, common.layers, "
-            "common.np, train; names taken from them stay as they were: restart, or import them "
+            "common.np, train; names taken from them keep their values; restart, or import them "
             "again",
             "True False",
             "True True",

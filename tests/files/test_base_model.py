@@ -1,4 +1,4 @@
-"""Files of parameters: the book's, ours, damaged ones and hostile ones."""
+"""Files of parameters: those of the book and of fastw2v, damaged ones and hostile ones."""
 
 import copyreg
 import doctest
@@ -37,12 +37,12 @@ def like(params):
 
 
 @pytest.mark.parametrize("module", [base_model, book_pickle])
-def test_examples(module):
+def test_docstring_examples_run(module):
     result = doctest.testmod(module)
     assert result.attempted and not result.failed
 
 
-def test_duties_of_a_subclass():
+def test_a_subclass_without_its_methods_is_told_which():
     model = BaseModel()
     assert model.params is None and model.grads is None
 
@@ -61,7 +61,7 @@ def test_duties_of_a_subclass():
 
 
 @pytest.mark.parametrize("name, n", [("Rnnlm", 6), ("BetterRnnlm", 9)])
-def test_golden_book_files(name, n, tmp_path, monkeypatch):
+def test_files_of_the_book_load(name, n, tmp_path, monkeypatch):
     with np.load(DATA / "files.npz") as golden:
         params = [golden[f"files/{name}/param{i}"] for i in range(n)]
     model = like(params)
@@ -80,7 +80,7 @@ def test_a_tied_weight_is_saved_in_fortran_order_and_comes_back():
     assert (arrays[7] == arrays[0].T).all()
 
 
-def test_golden_cbow_params():
+def test_cbow_params_of_the_book_load():
     params = load_book_pickle(BOOK / "cbow_params.pkl")
     with np.load(DATA / "files.npz") as golden:
         assert_same_bits(params["word_vecs"], golden["files/cbow_params/word_vecs"])
@@ -101,7 +101,7 @@ BOOK_LIKE = [
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("thing", BOOK_LIKE, ids=range(len(BOOK_LIKE)))
 @pytest.mark.parametrize("module", [b"numpy._core.", b"numpy.core."], ids=["numpy2", "numpy1"])
-def test_all_that_the_book_writes(tmp_path, protocol, thing, module):
+def test_every_type_the_book_writes_loads(tmp_path, protocol, thing, module):
     data = pickle.dumps(thing, protocol)
     if module == b"numpy.core.":  # numpy before 2.0; the lengths before the names change too
         for part in (b"multiarray", b"numeric"):
@@ -115,7 +115,7 @@ def test_all_that_the_book_writes(tmp_path, protocol, thing, module):
 
 
 def unframed(data):
-    """The pickle without its frames, whose lengths no longer fit."""
+    """Return the pickle without its frames, whose lengths no longer fit."""
     ops = [*pickletools.genops(data)]
     ends = [*(position for _, _, position in ops[1:]), len(data)]
     for (opcode, _, begin), end in zip(ops, ends, strict=True):
@@ -160,7 +160,7 @@ def assert_same_thing(actual, expected):
     protocol=st.integers(2, 5),
     fortran=st.booleans(),
 )
-def test_any_array(tmp_path_factory, array, protocol, fortran):
+def test_arrays_of_any_dtype_shape_and_order_load(tmp_path_factory, array, protocol, fortran):
     array = np.asfortranarray(array) if fortran else array
     path = tmp_path_factory.mktemp("arrays") / "array.pkl"
     path.write_bytes(pickle.dumps([array], protocol))
@@ -178,7 +178,7 @@ def test_loaded_arrays_share_no_memory(tmp_path):
 
 
 def raw_array(raw):
-    """Opcodes of an int8 array over `raw`, or over the bytes that memo entry 0 holds."""
+    """Return opcodes of an int8 array over `raw`, or over the bytes of memo entry 0."""
     content = b"B" + struct.pack("<I", len(raw)) + raw + b"\x94" if raw else b"h\x00"
     return (
         b"cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
@@ -225,7 +225,7 @@ def test_npz_keeps_all_digits_and_needs_no_pickle(tmp_path, rng):
         assert_same_bits(actual, expected)
 
 
-def test_any_class_loads_what_fits(tmp_path):
+def test_any_class_loads_arrays_that_fit(tmp_path):
     class Other(Model):
         pass
 
@@ -235,7 +235,7 @@ def test_any_class_loads_what_fits(tmp_path):
     assert model.params[0].tolist() == [1, 1, 1]
 
 
-def test_a_missing_file(tmp_path, monkeypatch):
+def test_a_missing_file_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, shown in ((None, "Model.pkl"), ("a/b.pkl", os.path.join("a", "b.pkl"))):
         with pytest.raises(OSError) as caught:
@@ -243,7 +243,7 @@ def test_a_missing_file(tmp_path, monkeypatch):
         assert str(caught.value) == f"No file: {shown}"
 
 
-def test_slashes_are_the_systems(tmp_path, monkeypatch):
+def test_slashes_become_the_separators_of_the_system(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("deep", "er").mkdir(parents=True)
     Model(np.ones(3)).save_params("deep/er/model.pkl")
@@ -271,14 +271,14 @@ def test_a_file_that_does_not_fit_changes_nothing(tmp_path, name):
     assert not model.params[0].any()
 
 
-def test_a_pickle_of_something_else(tmp_path):
+def test_a_pickle_without_a_list_of_arrays_is_refused(tmp_path):
     for thing in ({"a": np.ones(3)}, [np.ones(3), "x"], 3, [np.float64(2)]):
         (tmp_path / "m.pkl").write_bytes(pickle.dumps(thing))
         with pytest.raises(BookFileError, match="expected a list of arrays, got a"):
             Model(np.zeros(3)).load_params(tmp_path / "m.pkl")
 
 
-def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "m.pkl"
     Model(np.ones(3)).save_params(path)
     before = path.read_bytes()
@@ -316,7 +316,7 @@ def test_a_link_stays_a_link(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["Rnnlm.pkl", "cbow_params.pkl"])
-def test_truncated_at_every_byte(tmp_path, name):
+def test_a_file_truncated_at_any_byte_is_refused(tmp_path, name):
     data, path = (BOOK / name).read_bytes(), tmp_path / name
     for n in range(len(data)):
         path.write_bytes(data[:n])
@@ -339,7 +339,7 @@ def test_a_damaged_byte_is_an_error_or_other_content(tmp_path):
 
 @settings(max_examples=300)
 @given(st.binary(max_size=200))
-def test_noise(tmp_path_factory, data):
+def test_random_bytes_load_or_are_refused(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("noise") / "noise.pkl"
     path.write_bytes(b"\x80\x04" + data)
     try:
@@ -466,7 +466,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_hostile(tmp_path, monkeypatch, case):
+def test_hostile_opcodes_are_refused(tmp_path, monkeypatch, case):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "hostile.pkl"
     path.write_bytes(HOSTILE[case])
@@ -480,7 +480,7 @@ def test_hostile(tmp_path, monkeypatch, case):
 
 
 @pytest.mark.parametrize("case", [case for case in HOSTILE if "huge" in case or "again" in case])
-def test_a_file_cannot_ask_for_memory(tmp_path, case):
+def test_a_small_file_cannot_allocate_much_memory(tmp_path, case):
     path = tmp_path / "hostile.pkl"
     path.write_bytes(HOSTILE[case])
     tracemalloc.start()
@@ -503,7 +503,7 @@ class Runs:
     ids=["reduce", "object array", "inside", "fields", "text", "set"],
 )
 @pytest.mark.parametrize("protocol", range(6))
-def test_hostile_as_pickle_writes_it(tmp_path, monkeypatch, thing, protocol):
+def test_hostile_pickles_are_refused(tmp_path, monkeypatch, thing, protocol):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "hostile.pkl"
     path.write_bytes(pickle.dumps([thing], protocol))
@@ -527,7 +527,7 @@ def test_registered_extensions_are_refused(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["ext.pkl"]
 
 
-def test_what_is_nested_within_reason_does_not_crash(tmp_path):
+def test_moderate_nesting_loads(tmp_path):
     path = tmp_path / "deep.pkl"
     path.write_bytes(nested(b"\x85", 300_000) + b".")
     assert type(load_book_pickle(path)) is tuple
@@ -539,7 +539,7 @@ def test_what_is_nested_within_reason_does_not_crash(tmp_path):
 
 
 def npz(**members):
-    """An archive with these .npy files."""
+    """Return an archive with these .npy files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
@@ -548,7 +548,7 @@ def npz(**members):
 
 
 def npy(array, shape=None, dtype=None):
-    """An .npy file; its header may promise another shape and dtype."""
+    """Return an .npy file; its header may promise another shape and dtype."""
     buffer = io.BytesIO()
     header = {
         "descr": dtype or array.dtype.str,

@@ -1,4 +1,4 @@
-"""Files to words, words to ids, and the documentation that every Python carries."""
+"""Text files to words, words to ids, and the documentation inside every Python."""
 
 import codecs
 import gzip
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastw2v import datasets
+from fastw2v._files import text as text_files
 from fastw2v.datasets import (
     build_corpus,
     builtin,
@@ -21,7 +22,6 @@ from fastw2v.datasets import (
     subsample,
     tokenize,
 )
-from fastw2v.datasets import text as text_module
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +43,11 @@ def builtin_words():
         ("Ünïcode Ещё 日本語", ["ünïcode", "ещё", "日本語"]),
     ],
 )
-def test_tokenize(text, words):
+def test_tokenize_finds_lower_case_words(text, words):
     assert list(tokenize(text)) == words
 
 
-def test_tokenize_pieces_and_blanks():
+def test_tokenize_takes_pieces_and_splits_at_blanks():
     assert list(tokenize(["One two ", "three"])) == ["one", "two", "three"]
     assert list(tokenize("It 's\t<unk> .\n", split="blanks")) == ["It", "'s", "<unk>", "."]
     with pytest.raises(ValueError, match="split: expected 'words' or 'blanks', got 'lines'"):
@@ -57,7 +57,7 @@ def test_tokenize_pieces_and_blanks():
 # --- files ---------------------------------------------------------------------------------------
 
 
-def test_read_text_plain_gzip_and_mark(tmp_path):
+def test_read_text_takes_plain_text_gzip_and_a_byte_order_mark(tmp_path):
     plain, packed, marked = tmp_path / "a.txt", tmp_path / "no_gz_name", tmp_path / "c.txt"
     plain.write_text("first file\r\nsecond line", encoding="utf-8")
     packed.write_bytes(gzip.compress("größer\n".encode()))
@@ -77,7 +77,7 @@ def test_pieces_never_cut_a_word_or_a_character(tmp_path_factory, text, piece):
     path = tmp_path_factory.mktemp("pieces") / "text"
     path.write_bytes(text.encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_module, "_PIECE", piece)
+        patch.setattr(text_files, "_STEP_BYTES", piece)
         pieces = list(read_text(path))
     assert "".join(pieces) == text
     assert list(tokenize(pieces, split="blanks")) == text.split()
@@ -103,15 +103,15 @@ def test_bad_files_name_file_byte_and_cure(tmp_path, content, message):
         list(read_text(path))
 
 
-def test_byte_of_an_error_beyond_the_first_piece(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_module, "_PIECE", 7)
+def test_an_error_beyond_the_first_piece_names_its_byte(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_files, "_STEP_BYTES", 7)
     path = tmp_path / "long.txt"
     path.write_bytes("語 ".encode() * 20 + b"\xff")
     with pytest.raises(ValueError, match="byte 80: 0xff"):
         list(read_text(path))
 
 
-def test_missing_files_are_seen_before_the_first_one_is_read(tmp_path):
+def test_missing_files_are_reported_before_any_file_is_read(tmp_path):
     good = tmp_path / "good.txt"
     good.write_text("words")
     with pytest.raises(FileNotFoundError, match=r"none\.txt: no such file; check"):
@@ -142,7 +142,7 @@ def test_min_count_leaves_rare_words_out():
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=50))
-def test_build_corpus_loses_nothing(words):
+def test_build_corpus_can_be_undone(words):
     corpus, word_to_id, id_to_word, counts = build_corpus(words)
     assert [id_to_word[i] for i in corpus.tolist()] == words
     assert np.array_equal(np.bincount(corpus), counts)
@@ -150,7 +150,7 @@ def test_build_corpus_loses_nothing(words):
     assert all(id_to_word[i] == word for word, i in word_to_id.items())
 
 
-def test_nothing_to_number():
+def test_a_corpus_without_words_is_refused():
     with pytest.raises(ValueError, match="tokens: expected words, got none"):
         build_corpus([])
     with pytest.raises(ValueError, match="no word occurs 3 times, the most frequent one occurs 2"):
@@ -163,7 +163,7 @@ def test_nothing_to_number():
         build_corpus(["a"], 1.5)
 
 
-# --- thinning ------------------------------------------------------------------------------------
+# --- subsampling ---------------------------------------------------------------------------------
 
 
 def test_subsample_keeps_the_documented_share():
@@ -177,7 +177,7 @@ def test_subsample_keeps_the_documented_share():
     assert np.all(np.abs(np.bincount(kept) - counts * share) <= 5 * sigma)
 
 
-def test_subsample_switches_and_streams():
+def test_subsample_takes_a_threshold_of_zero_and_any_generator():
     corpus = np.zeros(1000, dtype=np.int64)
     counts = np.array([1000])
     assert subsample(corpus, counts, 0) is corpus
@@ -210,7 +210,7 @@ def test_builtin_corpus_is_the_same_every_time(builtin_words):
 
 @pytest.fixture
 def library(tmp_path, monkeypatch):
-    """A standard library of our own making."""
+    """Make a small standard library, and let Python use it."""
     folder = tmp_path / "lib"
     (folder / "pydoc_data").mkdir(parents=True)
     (folder / "site-packages").mkdir()
@@ -267,7 +267,7 @@ def test_builtin_text_without_sources_imports_the_topics(library, monkeypatch):
     assert datasets.builtin_text() == "\n\n".join(topics.values())
 
 
-def test_builtin_text_without_anything_says_so(library, monkeypatch):
+def test_builtin_text_without_any_documentation_is_an_error(library, monkeypatch):
     for path in library.rglob("*.py"):
         path.unlink()
     monkeypatch.setattr("sys.path", [])

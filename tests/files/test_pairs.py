@@ -1,4 +1,4 @@
-"""Pairs to translate: files with tabs, and numbers in kanji."""
+"""Pairs of texts for translation: files with tabs, and numbers in kanji."""
 
 import gzip
 
@@ -33,7 +33,7 @@ def test_lines_are_pairs(file):
 def test_pieces_may_end_inside_a_line(file, monkeypatch):
     expected = [(f"number {k}", f"番号 {k}") for k in range(40)]
     path = file("".join(f"{a}\t{b}\n" for a, b in expected))
-    monkeypatch.setattr("fastw2v.datasets.text._PIECE", 7)
+    monkeypatch.setattr("fastw2v._files.text._STEP_BYTES", 7)
     assert read_pairs(path) == expected
 
 
@@ -52,12 +52,12 @@ def test_pieces_may_end_inside_a_line(file, monkeypatch):
         (b"\xff\xfea\x00", "byte 0: the file is UTF-16, expected UTF-8"),
     ],
 )
-def test_what_is_no_pair_is_named_with_its_line(file, content, words):
+def test_a_line_without_a_pair_is_named(file, content, words):
     with pytest.raises(ValueError, match=words):
         read_pairs(file(content))
 
 
-def test_files_that_cannot_be_read(tmp_path):
+def test_unreadable_files_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nothing.txt: no such file"):
         read_pairs(tmp_path / "nothing.txt")
     with pytest.raises(IsADirectoryError, match="is a folder"):
@@ -89,12 +89,12 @@ def test_files_that_cannot_be_read(tmp_path):
         (9999_9999_9999_9999, "九千九百九十九兆九千九百九十九億九千九百九十九万九千九百九十九"),
     ],
 )
-def test_numerals(number, kanji):
+def test_kanji_numerals(number, kanji):
     assert kanji_numeral(number) == kanji
 
 
 def value_of(text):
-    """The number of a numeral, read the other way."""
+    """Return the number that a numeral means."""
     total = group = digit = 0
     for char in text:
         if char in "〇一二三四五六七八九":
@@ -108,7 +108,7 @@ def value_of(text):
     return total + group + digit
 
 
-def test_numerals_read_back(rng):
+def test_kanji_numerals_can_be_read_back(rng):
     numbers = [*range(12_000), *(int(n) for n in rng.integers(0, 10**16, 2000))]
     assert all(value_of(kanji_numeral(n)) == n for n in numbers)
 
@@ -125,7 +125,7 @@ def test_numbers_are_different_and_in_range(n_pairs, low, high):
     assert found == [(str(n), kanji_numeral(n)) for n in numbers]
 
 
-def test_all_lengths_come_and_nothing_is_sorted():
+def test_all_lengths_are_equally_frequent_and_shuffled():
     found = kanji_numbers(rng=1)
     lengths = [len(digits) for digits, _ in found]
     assert len(found) == 20_000
@@ -134,7 +134,7 @@ def test_all_lengths_come_and_nothing_is_sorted():
     assert abs(np.mean(first) - np.mean(second)) < 0.05
 
 
-def test_the_seed_decides():
+def test_a_seed_determines_the_numbers():
     np.random.seed(7)
     first = kanji_numbers(40, 999)
     np.random.seed(7)

@@ -1,4 +1,4 @@
-"""What holds for all that reads a file: whole, cut off, damaged, foreign, hostile, absent."""
+"""Promises of every reader about whole, cut, damaged, foreign, hostile and missing files."""
 
 import inspect
 import os
@@ -22,7 +22,7 @@ every_reader = pytest.mark.parametrize("name", READERS)
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty current folder, and numpy's stream and caches as they are (the fixture of all)."""
+    """Enter an empty folder; unlike the common fixture, leave numpy's stream and caches alone."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -35,8 +35,8 @@ def attempt(name, folder, data, memory=True):
     return answer
 
 
-def test_everything_that_reads_is_in_the_table():
-    """Public functions named load... or read..., and methods of public classes."""
+def test_every_public_reader_is_in_the_table():
+    """Look for public functions and methods whose names begin with load or read_."""
     source = inspect.getsource(readers)
     for home in (keyed_vectors, text_model, fastw2v.datasets, fastw2v.models):
         for name in getattr(home, "__all__", dir(home)):
@@ -56,7 +56,7 @@ def test_whole_files_are_read(name, folder):
 
 
 @every_reader
-def test_files_cut_off_anywhere(name, folder):
+def test_files_cut_off_anywhere_are_read_or_refused(name, folder):
     answers = []
     for data in readers.whole_files(name, folder):
         rng = random.Random(0)
@@ -67,7 +67,7 @@ def test_files_cut_off_anywhere(name, folder):
 
 @every_reader
 def test_damaged_files_are_read_or_refused(name, folder):
-    """A taste of what tools/fuzz.py does at length."""
+    """Do for a few files what tools/fuzz.py does for millions."""
     files = readers.whole_files(name, folder)
     answers = []
     for k in range(150):
@@ -85,12 +85,12 @@ def finds():
 
 
 @pytest.mark.parametrize(("name", "path"), finds())
-def test_what_was_once_found_stays_mended(name, path, folder):
+def test_files_found_by_fuzzing_are_read_or_refused(name, path, folder):
     readers.whole_files(name, folder)
     assert attempt(name, folder, path.read_bytes()) in ("read", "refused")
 
 
-def test_finds_belong_to_readers():
+def test_every_folder_of_finds_belongs_to_a_reader():
     assert FINDS.is_dir()
     known = {name.replace(" ", "-") for name in READERS}
     assert {path.name for path in FINDS.iterdir()} <= known
@@ -122,7 +122,7 @@ FOREIGN = {
 
 @every_reader
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_foreign_files(name, kind, folder):
+def test_foreign_files_are_refused(name, kind, folder):
     import gzip
 
     readers.whole_files(name, folder)
@@ -133,7 +133,7 @@ def test_foreign_files(name, kind, folder):
 
 
 @every_reader
-def test_no_file_and_no_right_to_read(name, folder):
+def test_missing_files_and_folders_are_refused(name, folder):
     path = readers.path_for(name, folder)
     with pytest.raises(OSError, match="o file|o such file|No such"):
         READERS[name].read(path)

@@ -1,4 +1,4 @@
-"""Generated sums and dates, and files of the book's form."""
+"""Generated sums and dates, and files in the format of the book."""
 
 import datetime
 import re
@@ -13,8 +13,8 @@ def decoded(ids, id_to_char):
     return ["".join(id_to_char[i] for i in row) for row in ids.tolist()]
 
 
-def test_sums_as_the_note_has_them():
-    """Document 002: 50,000 sums, 7 and 5 wide, 13 characters, a tenth held out."""
+def test_the_default_sums_have_the_shape_of_the_book():
+    """Check 50,000 sums, 7 and 5 characters wide, with 13 characters and a tenth held out."""
     (x_train, t_train), (x_test, t_test) = sequence.load_data()
     assert x_train.shape == (45000, 7) and x_test.shape == (5000, 7)
     assert t_train.shape == (45000, 5) and t_test.shape == (5000, 5)
@@ -31,7 +31,7 @@ def test_sums_as_the_note_has_them():
         assert answer == f"_{first + second}".ljust(5)
 
 
-def test_sums_of_all_lengths():
+def test_sums_have_numbers_of_all_lengths():
     pairs = sequence.addition_pairs(20000)
     lengths = {tuple(len(number) for number in question.split("+")) for question, _ in pairs}
     assert lengths == {(a, b) for a in (1, 2, 3) for b in (1, 2, 3)}
@@ -40,7 +40,7 @@ def test_sums_of_all_lengths():
     assert all(len(q) <= 5 for q, _ in sequence.addition_pairs(500, n_digits=2))
 
 
-def test_dates():
+def test_dates_are_different_and_right():
     pairs = sequence.date_pairs()
     assert len({question for question, _ in pairs}) == len(pairs) == 50000
     assert max(len(question) for question, _ in pairs) == 29
@@ -74,7 +74,7 @@ def test_dates():
     assert min(years) == 1970 and max(years) == 2069
 
 
-def test_the_same_seed_gives_the_same_run():
+def test_a_seed_makes_a_run_repeatable():
     runs = []
     for _ in range(2):
         data = sequence.encode_pairs(sequence.date_pairs(100), seed=5)
@@ -85,8 +85,8 @@ def test_the_same_seed_gives_the_same_run():
     assert other.char_to_id == data.char_to_id
 
 
-def test_the_order_is_the_books():
-    """Ids in order of appearance, question before answer; one shuffle of the seeded stream."""
+def test_pairs_are_shuffled_as_in_the_book():
+    """Check ids in order of appearance, question first, and a shuffle by the seeded stream."""
     pairs = [(f"{i}+0", str(i)) for i in range(40)]
     data = sequence.encode_pairs(pairs, seed=7)
     assert list(data.char_to_id)[:6] == ["0", "+", " ", "_", "1", "2"]
@@ -99,7 +99,7 @@ def test_the_order_is_the_books():
 
 
 class TestFiles:
-    def test_a_file_of_the_book(self, tmp_path, monkeypatch):
+    def test_a_file_of_the_book_loads(self, tmp_path, monkeypatch):
         lines = [f"{a}+{b}".ljust(7) + f"_{a + b}".ljust(5) for a in (16, 7) for b in range(50)]
         (tmp_path / "addition.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         monkeypatch.chdir(tmp_path)
@@ -110,13 +110,13 @@ class TestFiles:
         for question, answer in zip(questions, answers, strict=True):
             assert f"_{sum(map(int, question.split('+')))}".ljust(5) == answer
 
-    def test_no_last_line_end_and_windows_ones(self, tmp_path):
+    def test_windows_line_ends_and_a_missing_last_one_are_accepted(self, tmp_path):
         path = tmp_path / "pairs.txt"
         path.write_bytes(b"ab_cd\r\nef_gh")
         sequence.load_data(path)
         assert list(sequence.get_vocab()[0]) == list("ab_cdefgh")
 
-    def test_other_scripts(self, tmp_path):
+    def test_text_of_other_scripts_loads(self, tmp_path):
         path = tmp_path / "pairs.txt"
         path.write_text("一_1\n十二_12\n", encoding="utf-8")
         (x_train, _), _ = sequence.load_data(path)
@@ -134,7 +134,7 @@ class TestFiles:
             (b"1+1_\n1_3\n", ValueError, r"pairs\[0\]: expected a question and an answer, got"),
         ],
     )
-    def test_bad_files(self, tmp_path, content, error, words):
+    def test_bad_files_are_refused(self, tmp_path, content, error, words):
         path = tmp_path / "pairs.txt"
         if content is not None:
             path.write_bytes(content)
@@ -165,6 +165,6 @@ class TestFiles:
         (lambda: sequence.encode_pairs(["ab"]), TypeError, r"pairs\[0\]: expected a pair of str"),
     ],
 )
-def test_bad_arguments(call, error, words):
+def test_bad_arguments_are_refused(call, error, words):
     with pytest.raises(error, match=words):
         call()

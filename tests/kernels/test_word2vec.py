@@ -1,12 +1,21 @@
 """Training on blocks of ids against the plain numpy twin, which draws the same."""
 
+import copy
+import gc
 import itertools
+import pickle
+import weakref
 
 import numpy as np
 import pytest
 from conftest import N_PARTS, assert_same_bits
 
 from fastw2v._kernels import _word2vec
+from fastw2v._kernels._word2vec import EXACT_GRADIENT as EXACT
+from fastw2v._kernels._word2vec import FRESH_NEGATIVES as FRESH
+from fastw2v._kernels._word2vec import MEAN, SHRINK
+from fastw2v._kernels._word2vec import SHARED_NEGATIVES as SHARED
+from fastw2v._kernels._word2vec import SKIP_GRAM as SG
 from fastw2v.reference import word2vec as oracle
 from fastw2v.word2vec import engine
 
@@ -43,9 +52,9 @@ def twin(weights, ids, block):
     }
     text = oracle.Corpus(
         *(ids, weights.keep, weights.alias, weights.ways, weights.window, weights.negative, block),
-        shrink=bool(weights.mode & engine.SHRINK),
-        fresh=bool(weights.mode & engine.FRESH),
-        shared=bool(weights.mode & engine.SHARED),
+        shrink=bool(weights.mode & SHRINK),
+        fresh=bool(weights.mode & FRESH),
+        shared=bool(weights.mode & SHARED),
     )
     return tables, text
 
@@ -56,9 +65,9 @@ def assert_like_twin(weights, ids, block, alpha=0.05, step=-0.00002):
     n_blocks = -(-len(ids) // block)
     loss = oracle.train(
         *(tables, text, 7, range(n_blocks), alpha, step),
-        sg=bool(mode & engine.SKIP_GRAM),
-        mean=bool(mode & engine.MEAN),
-        share=bool(mode & engine.SHARE),
+        sg=bool(mode & SG),
+        mean=bool(mode & MEAN),
+        share=bool(mode & EXACT),
     )
     stats = weights.train(ids, 0, n_blocks, block, 7, alpha, step, 1, 1)
     for name, expected in tables.items():
@@ -66,20 +75,12 @@ def assert_like_twin(weights, ids, block, alpha=0.05, step=-0.00002):
     np.testing.assert_allclose(stats[:, 0].sum() / stats[:, 1].sum(), loss, rtol=1e-5)
 
 
-SG, MEAN, SHARE, SHRINK, FRESH, SHARED = (
-    engine.SKIP_GRAM,
-    engine.MEAN,
-    engine.SHARE,
-    engine.SHRINK,
-    engine.FRESH,
-    engine.SHARED,
-)
 MODES = {
     "cbow": MEAN | SHRINK,
-    "cbow_exact": MEAN | SHARE | SHRINK,
-    "cbow_sum": SHARE,
+    "cbow_exact": MEAN | EXACT | SHRINK,
+    "cbow_sum": EXACT,
     "cbow_shared": MEAN | SHRINK | SHARED,
-    "cbow_exact_shared": MEAN | SHARE | SHRINK | SHARED,
+    "cbow_exact_shared": MEAN | EXACT | SHRINK | SHARED,
     "skip_gram": SG | SHRINK,
     "skip_gram_fresh": SG | SHRINK | FRESH,
 }
@@ -125,7 +126,7 @@ def test_words_that_come_twice_lose_no_update(rng):
             *(tables, text, 7, range(4), 1e-3),
             sg=bool(mode & SG),
             mean=bool(mode & MEAN),
-            share=bool(mode & SHARE),
+            share=bool(mode & EXACT),
         )
         before = weights.outputs.copy()
         stats = weights.train(ids, 0, 4, 50, 7, 1e-3, 0.0, 1, 1)
@@ -218,7 +219,7 @@ def test_a_batch_has_its_scores_before_its_changes(rng, mode):
             if skip_gram:
                 x[rows] += g @ y
             else:
-                np.add.at(x, contexts, g[0] @ y / (len(contexts) if mode & SHARE else 1))
+                np.add.at(x, contexts, g[0] @ y / (len(contexts) if mode & EXACT else 1))
     weights.train(ids, 0, 3, 4, 3, 0.05, 0.0, 1, 2)
     weights.merge_stripes()
     for name, table in tables.items():
@@ -343,12 +344,71 @@ def test_the_loss_may_be_taken_of_some_words_only(rng):
     np.testing.assert_allclose(some[0] / some[1], every[0] / every[1], rtol=0.03)
 
 
-def test_empty_calls():
-    weights = engine.Weights(engine.padded(np.ones((2, 4), np.float32)))
-    assert weights.train(np.zeros(1, np.int32), 0, 0, 4, 1, 0.1, 0.0, 1, 1).shape == (
-        0,
-        _word2vec.n_stats(),
-    )
+def test_no_blocks_give_no_numbers(rng):
+    weights = make(rng, 4, MEAN)
+    stats = weights.train(np.zeros(1, np.int32), 0, 0, 4, 1, 0.1, 0.0, 1, 1)
+    assert stats.shape == (0, _word2vec.N_STATS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("outputs", engine.padded(np.ones((V - 1, 8), np.float32)), "outputs: expected length 40"),
+        ("outputs", np.ones((V, 32), np.float32), r"outputs\[0\]: expected length 16, got 32"),
+        ("alias", np.zeros((V + 1, 2), np.uint32), "alias: expected length 40, got 41"),
+        ("keep", np.zeros(1, np.uint32), "keep: expected length 40, got 1"),
+        ("nodes", np.ones((V, 32), np.float32), r"nodes\[0\]: expected length 16, got 32"),
+        ("ways", engine.huffman(np.ones(V + 1)), "ways: expected length 41, got 42"),
+        ("touched_in", np.zeros(V - 1, np.uint32), "touched_in: expected length 40, got 39"),
+        ("negative", 0, "outputs: expected length 0, got 40"),
+    ],
+)
+def test_a_plan_refuses_arrays_that_do_not_fit(rng, name, value, message):
+    weights = make(rng, 8, MEAN, hs=True)
+    setattr(weights, name, value)
+    with pytest.raises(ValueError, match=message):
+        weights.train(corpus(rng), 0, 1, 16, 1, 0.1, 0.0, 1, 1)
+
+
+def test_a_plan_refuses_an_empty_text_and_counts_of_another_length(rng):
+    weights = make(rng, 8, MEAN)
+    with pytest.raises(ValueError, match="ids: expected 1 or more"):
+        weights.train(np.zeros(0, np.int32), 0, 1, 16, 1, 0.1, 0.0, 1, 1)
+    weights.touched_in = np.zeros(V, np.uint32)
+    with pytest.raises(ValueError, match="touched_out: expected length 40, got 0"):
+        weights.train(corpus(rng), 0, 1, 16, 1, 0.1, 0.0, 1, 1)
+    plan = make(rng, 8, MEAN)._plan_for(corpus(rng), 16)
+    with pytest.raises(ValueError, match="stats: expected length 2, got 1"):
+        _word2vec.train(plan, np.zeros((1, 4)), 1, 0, 2, 0.1, 0.0, 1, 1)
+
+
+def test_a_plan_is_made_once_and_again_when_something_is_replaced(rng):
+    weights, ids = make(rng, 8, MEAN), corpus(rng)
+    plan = weights._plan_for(ids, 16)
+    assert weights._plan_for(ids, 16) is plan
+    assert weights._plan_for(ids, 32) is not plan
+    plan = weights._plan_for(ids, 16)
+    weights.keep = np.full(V, 2**31, np.uint32)
+    assert weights._plan_for(ids, 16) is not plan
+
+
+def test_a_plan_cannot_be_copied(rng):
+    plan = make(rng, 8, MEAN)._plan_for(corpus(rng), 16)
+    for make_copy in (copy.copy, pickle.dumps):
+        with pytest.raises(TypeError, match="Plan: cannot be copied or pickled"):
+            make_copy(plan)
+
+
+def test_a_plan_keeps_its_arrays_alive(rng):
+    weights, ids = make(rng, 8, MEAN), corpus(rng)
+    plan, alive = weights._plan_for(ids, 16), weakref.ref(weights.alias)
+    del weights
+    gc.collect()
+    _word2vec.train(plan, np.zeros((2, 4)), 1, 0, 2, 0.1, 0.0, 1, 1)
+    assert alive() is not None
+    del plan
+    gc.collect()
+    assert alive() is None
 
 
 @pytest.mark.parametrize("ld", [16, 32, 112, 240, 256, 304, 1024])

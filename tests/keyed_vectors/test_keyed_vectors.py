@@ -1,12 +1,10 @@
-"""Word vectors: look-ups, neighbours, and files that may be anything."""
+"""Word vectors: look-ups, neighbours, and files with any content."""
 
 import gzip
 import os
 import pickle
 import stat
-import sys
 import tracemalloc
-import types
 
 import numpy as np
 import pytest
@@ -15,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fastw2v import _kernels
+from fastw2v._files import book_pickle as book_pickle_reader
 from fastw2v._files import word2vec_format as file_format
-from fastw2v.keyed_vectors import KeyedVectors
-from fastw2v.keyed_vectors import vectors as search
+from fastw2v.keyed_vectors import KeyedVectors, search
+from fastw2v.keyed_vectors import vectors as vectors_module
 
 WORDS = ["sun", "größer", "日本", "a_b"]
 TABLE = np.array(
@@ -32,7 +31,7 @@ def vectors():
 
 @pytest.fixture
 def plane():
-    """Directions in the plane, in degrees."""
+    """Make vectors of words that are directions in the plane, in degrees."""
     angles = {"east": 0, "near_east": 10, "north": 90, "near_north": 80, "west": 180}
     radians = np.radians(list(angles.values()))
     lengths = np.array([1, 20, 3, 0.1, 5])
@@ -55,7 +54,7 @@ def same(loaded, words=WORDS, table=TABLE):
 # --- look-ups ------------------------------------------------------------------------------------
 
 
-def test_looks_like_a_mapping(vectors):
+def test_words_are_looked_up_as_in_a_mapping(vectors):
     assert len(vectors) == 4
     assert "sun" in vectors
     assert "moon" not in vectors
@@ -75,7 +74,7 @@ def test_get_vector_is_a_copy(vectors):
     assert np.linalg.norm(vectors.get_vector("a_b", norm=True)) == pytest.approx(1)
 
 
-def test_empty_vectors():
+def test_vectors_may_have_no_words():
     empty = KeyedVectors(7)
     assert len(empty) == 0
     assert empty.vectors.shape == (0, 7)
@@ -83,10 +82,10 @@ def test_empty_vectors():
         KeyedVectors(0)
 
 
-def test_from_words_refuses_what_does_not_fit():
+def test_from_words_refuses_words_that_do_not_fit():
     with pytest.raises(ValueError, match="words: expected one word for each of the 2 rows, got 1"):
         KeyedVectors.from_words(["a"], np.ones((2, 2)))
-    with pytest.raises(ValueError, match="words: 'a' stands for row 0 and for row 2"):
+    with pytest.raises(ValueError, match="words: 'a' is listed for row 0 and for row 2"):
         KeyedVectors.from_words(["a", "b", "a"], np.ones((3, 2)))
     with pytest.raises(TypeError, match="words: expected str, got int for row 1"):
         KeyedVectors.from_words(["a", 1], np.ones((2, 2)))
@@ -108,7 +107,7 @@ def test_similarity_is_the_cosine(plane):
     assert plane.similarity("north", "north") == pytest.approx(1)
 
 
-def test_similarity_of_large_and_zero_vectors():
+def test_similarity_survives_large_and_zero_vectors():
     table = np.array([[3e38, 3e38], [0, 0], [1, 1]], dtype=np.float32)
     vectors = KeyedVectors.from_words("abc", table)
     assert vectors.similarity("a", "c") == pytest.approx(1)
@@ -133,7 +132,7 @@ def test_most_similar_adds_and_subtracts_unit_vectors(plane):
     assert plane.most_similar(np.array([[0.0, 9.0]]), topn=1)[0][0] == "north"
 
 
-def test_most_similar_refuses(plane):
+def test_most_similar_refuses_bad_queries(plane):
     with pytest.raises(KeyError, match="'up' is not among the 5 words"):
         plane.most_similar(["east", "up"])
     with pytest.raises(ValueError, match="positive: expected a word or a vector, got none"):
@@ -159,13 +158,13 @@ def test_saved_files_come_back_bit_by_bit(vectors, tmp_path, name, options):
     assert os.listdir(tmp_path) == [name]
 
 
-def test_text_bytes(tmp_path):
+def test_text_files_have_the_documented_bytes(tmp_path):
     path = tmp_path / "v.txt"
     KeyedVectors.from_words(["a", "é"], [[1, 0.1], [-2.5, 1e-7]]).save_word2vec_format(path)
     assert path.read_bytes() == b"2 2\na 1.0 0.1\n\xc3\xa9 -2.5 1e-07\n"
 
 
-def test_binary_bytes(tmp_path):
+def test_binary_files_have_the_documented_bytes(tmp_path):
     path = tmp_path / "v.bin"
     KeyedVectors.from_words(["a", "é"], [[1, -2], [0.5, 0]]).save_word2vec_format(path, binary=True)
     assert path.read_bytes() == (
@@ -186,7 +185,7 @@ def test_words_are_written_by_falling_count(tmp_path):
     vectors.save_word2vec_format(path, sort_attr="none")
     assert path.read_bytes() == b"3 1\na 1.0\nb 2.0\nc 3.0\n"
     for wrong, error, message in (
-        ({"fvocab": counts, "sort_attr": "none"}, ValueError, "no 'none' to be written, there are"),
+        ({"fvocab": counts, "sort_attr": "none"}, ValueError, "words with 'none' to write, got"),
         ({"total_vec": 2}, ValueError, "total_vec: expected at least 3, got 2"),
         ({"prefix": None}, TypeError, "prefix: expected str"),
         ({"prefix": "a "}, ValueError, "'a a' of row 0 is empty or holds white space"),
@@ -215,13 +214,13 @@ def test_rows_are_appended(vectors, tmp_path, name):
     assert both.get_vecattr("_" + words[0], "count") == len(words)
 
 
-def test_gzip_is_the_same_every_time(vectors, tmp_path):
+def test_gzip_files_are_reproducible(vectors, tmp_path):
     for name in ("one.gz", "two.gz"):
         vectors.save_word2vec_format(tmp_path / name)
     assert (tmp_path / "one.gz").read_bytes() == (tmp_path / "two.gz").read_bytes()
 
 
-def test_several_blocks(tmp_path, monkeypatch):
+def test_tables_of_several_blocks_come_back(tmp_path, monkeypatch):
     monkeypatch.setattr(file_format, "_BLOCK_VALUES", 20)
     monkeypatch.setattr(file_format, "_READ_BYTES", 50)
     monkeypatch.setattr(file_format, "MAX_WORD_BYTES", 30)
@@ -255,14 +254,14 @@ def test_other_tables_are_written_as_float32(tmp_path):
 
 
 @pytest.mark.parametrize("word", ["", "New York", "tab\t", "line\n", "wide\u3000blank"])
-def test_words_the_format_cannot_hold(tmp_path, word):
+def test_words_with_white_space_are_refused(tmp_path, word):
     vectors = KeyedVectors.from_words(["a", word], np.ones((2, 2)))
     with pytest.raises(ValueError, match=r"of row 1 is empty or holds white space"):
         vectors.save_word2vec_format(tmp_path / "v")
     assert os.listdir(tmp_path) == []
 
 
-def test_words_too_long_and_binary_without_header(tmp_path):
+def test_too_long_words_and_binary_without_a_header_are_refused(tmp_path):
     with pytest.raises(ValueError, match="the word of row 0 has 5000 bytes, expected at most 4096"):
         KeyedVectors.from_words(["x" * 5000], [[1]]).save_word2vec_format(tmp_path / "v")
     with pytest.raises(ValueError, match="write_header: a binary file needs its header"):
@@ -295,7 +294,7 @@ def test_the_file_is_renamed_only_when_it_is_on_the_disk(vectors, tmp_path, monk
     assert happened[:2] == ["fsync", "replace"]
 
 
-def test_saving_into_places_that_do_not_work(vectors, tmp_path):
+def test_saving_to_a_missing_folder_or_a_folder_is_refused(vectors, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*none; make it first"):
         vectors.save_word2vec_format(tmp_path / "none" / "v")
     with pytest.raises(IsADirectoryError, match="is a folder; give the name of a file"):
@@ -303,7 +302,7 @@ def test_saving_into_places_that_do_not_work(vectors, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes and links are POSIX's")
-def test_modes_and_links_stay(vectors, tmp_path):
+def test_saving_keeps_modes_and_links(vectors, tmp_path):
     path = write(tmp_path / "v", b"old")
     path.chmod(0o640)
     link = tmp_path / "link"
@@ -336,17 +335,17 @@ FLOATS = np.array([[1, 2], [3, 4]], dtype="<f4")
     ],
 )
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_kinds_are_seen_from_the_content(tmp_path, content, pack):
+def test_the_content_tells_the_kind_of_a_file(tmp_path, content, pack):
     path = write(tmp_path / "anything.dat", pack(content))
     same(KeyedVectors.load(path), "ab", FLOATS)
 
 
-def test_words_with_blanks_in_text(tmp_path):
+def test_words_of_text_files_may_hold_blanks(tmp_path):
     path = write(tmp_path / "v", b"ab 1 2\n. . . 3 4\nat x@y.z 5 6\n")
     assert KeyedVectors.load(path).index_to_key == ["ab", ". . .", "at x@y.z"]
 
 
-def test_limit(tmp_path):
+def test_limit_reads_the_first_rows(tmp_path):
     for content in (
         b"3 1\na 1\nb 2\nc 3\n",
         b"a 1\nb 2\nc 3\n",
@@ -359,7 +358,7 @@ def test_limit(tmp_path):
         KeyedVectors.load_word2vec_format(path, limit=0)
 
 
-def test_datatype(tmp_path):
+def test_datatype_is_that_of_the_vectors(tmp_path):
     path = write(tmp_path / "v", b"1 2\na 0.1 70000\n")
     wide = KeyedVectors.load_word2vec_format(path, datatype=np.float64)
     assert wide["a"].tolist() == [0.1, 70000]
@@ -369,7 +368,7 @@ def test_datatype(tmp_path):
         KeyedVectors.load_word2vec_format(path, datatype=np.int32)
 
 
-def test_unicode_errors(tmp_path):
+def test_unicode_errors_are_handled_as_asked(tmp_path):
     path = write(tmp_path / "v", b"1 1\ncaf\xe9 1\n")
     with pytest.raises(ValueError, match=r"row 1, byte 4: the word is not UTF-8 .*unicode_errors"):
         KeyedVectors.load_word2vec_format(path)
@@ -395,22 +394,22 @@ ONE = FLOATS[0].tobytes()
         (b"5 999999999\na 1\n", "the header says 5 rows of 999999999 numbers"),
         (b"999999999999 300\na 1 2\n", "which take .* bytes or more, but only 6 follow"),
         (b"1000000 300\na " + ONE, "which take .* bytes or more, but only 10 follow"),
-        (b"2 2\na 1 2\nb 3 4\nc 5 6\n", "row 3, byte 16: goes on after the last row"),
+        (b"2 2\na 1 2\nb 3 4\nc 5 6\n", "row 3, byte 16: data follows the last row"),
         (b"2 2\na 1 2\nbxxxxxxxx 4\n", "row 2, byte 10: expected a word and 2 numbers, got 1"),
         (b"2 2\na 1 2\nb 3 4 5\n", "row 2, byte 10: expected a word and 2 numbers, got 3"),
         (b"2 2\na 1 2\nb 0 4 5\n", "row 2, byte 10: expected a word and 2 numbers, got 3"),
         (b"2 2\na 1 2\nb 3 x4\n", "row 2, byte 10: 'x4' is not a number"),
         (b"2 2\na 1 q2\nb 3 4\n", "row 1, byte 4: 'q2' is not a number"),
         (b"2 2\na 1 2\nb 3 1_0\n", "row 2, byte 10: '1_0' is not a number"),
-        (b"2 2\na 1 2\na 3 4\n", "row 2, byte 10: 'a' stands in row 1 already"),
+        (b"2 2\na 1 2\na 3 4\n", "row 2, byte 10: 'a' is listed in row 1 already"),
         (b"2 2\na 1 2\nb nan 4\n", "row 2, byte 10: holds nan, expected finite"),
         (b"2 2\na 1 2\nb 3 -1e99\n", "row 2, byte 10: holds -inf, expected finite"),
         (b"2 2\na 1 2.00000000000\n", "row 2, byte 22: ends before row 2"),
         (b"a 1 2\n\nb 3 4\n", "row 2, byte 6: the line is empty"),
         (b"a 1 2\nb 3\n", "row 2, byte 6: expected a word and 2 numbers, got 1"),
         (b"2 2\na " + ONE + b"bcdef " + ONE[:4], "row 2, byte 14: ends before row 2"),
-        (b"2 2\na " + ONE + b"b " + ONE + b"c ", "row 3, byte 24: goes on after the last row"),
-        (b"2 2\na " + ONE + b"a " + ONE, "row 2, byte 14: 'a' stands in row 1 already"),
+        (b"2 2\na " + ONE + b"b " + ONE + b"c ", "row 3, byte 24: data follows the last row"),
+        (b"2 2\na " + ONE + b"a " + ONE, "row 2, byte 14: 'a' is listed in row 1 already"),
         (b"2 2\na " + ONE + b" " + ONE + b"b", "row 2, byte 14: the word is empty"),
         (b"1 2\na \0\0\xc0\x7f\0\0\0\0", "row 1, byte 4: holds nan"),
         (b"1 2\na" + b"\1" * 5000 + b" " + ONE, "row 1, byte 4: no blank within 4096 bytes"),
@@ -426,7 +425,7 @@ def test_bad_files_name_row_byte_and_cure(tmp_path, content, message):
 
 @pytest.mark.parametrize("binary", [False, True])
 def test_every_cut_is_an_error(tmp_path, binary):
-    """Except of what cannot be missed: the last newline, and in text the last number's digits."""
+    """Allow only cuts of the last newline and, in text, of the last number's digits."""
     whole = tmp_path / "whole"
     KeyedVectors.from_words(["aa", "bb"], [[1.5, 2], [3, 4]]).save_word2vec_format(
         whole, binary=binary
@@ -478,7 +477,7 @@ def test_nothing_large_is_allocated_for_a_small_file(tmp_path):
     assert peak < 20_000_000
 
 
-def test_insisting_on_a_kind(tmp_path):
+def test_a_kind_that_was_asked_for_is_enforced(tmp_path):
     path = write(tmp_path / "v", b"5 3\n6 4\n")
     same(KeyedVectors.load_word2vec_format(path, no_header=True), "56", np.float32([[3], [4]]))
     path = write(tmp_path / "v", b"a 1\n")
@@ -493,7 +492,7 @@ def test_insisting_on_a_kind(tmp_path):
     assert KeyedVectors.load_word2vec_format(path, binary=True)["a"] == expected
 
 
-def test_missing_file_and_folder(tmp_path):
+def test_missing_files_and_folders_are_refused(tmp_path):
     for load in (KeyedVectors.load, KeyedVectors.load_word2vec_format):
         with pytest.raises(FileNotFoundError, match="none"):
             load(tmp_path / "none")
@@ -506,20 +505,17 @@ def test_missing_file_and_folder(tmp_path):
 
 @pytest.fixture
 def book_pickle(tmp_path, monkeypatch):
-    """A function that stores `content` as ch04/train.py does, and its file's name.
+    """Return a function that stores `content` as ch04/train.py does and returns the file's name.
 
-    The unpickler has tests of its own; here it only has to be the one that is asked.
+    Its attribute `asked` lists the names that the reader of book pickles was called with.
     """
     asked = []
 
     def load_book_pickle(name):
         asked.append(name)
-        with open(name, "rb") as stream:
-            return pickle.load(stream)
+        return book_pickle_reader.load_book_pickle(name)
 
-    module = types.ModuleType("fastw2v.base_model")
-    module.load_book_pickle = load_book_pickle
-    monkeypatch.setitem(sys.modules, "fastw2v.base_model", module)
+    monkeypatch.setattr(vectors_module, "load_book_pickle", load_book_pickle)
     path = tmp_path / "cbow_params.pkl"
 
     def store(**content):
@@ -530,7 +526,7 @@ def book_pickle(tmp_path, monkeypatch):
     return store
 
 
-def test_the_book_s_pickle_opens(book_pickle):
+def test_the_pickle_of_the_book_loads(book_pickle):
     table = np.arange(6).reshape(3, 2).astype(np.float16)
     path = book_pickle(
         word_vecs=table,
@@ -560,7 +556,7 @@ def test_other_pickles_are_refused(book_pickle, content, message):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["v.txt", "v.bin", "v.txt.gz", "v.bin.gz"])
-def test_gensim_and_we_read_each_other_s_files(vectors, tmp_path, name):
+def test_gensim_reads_our_files_and_we_read_its(vectors, tmp_path, name):
     gensim_models = pytest.importorskip("gensim.models")
     binary = ".bin" in name
     ours, theirs = tmp_path / ("ours_" + name), tmp_path / ("theirs_" + name)
@@ -581,7 +577,7 @@ def test_gensim_and_we_read_each_other_s_files(vectors, tmp_path, name):
         assert [score for _, score in answer] == pytest.approx([s for _, s in expected], abs=1e-6)
 
 
-def test_numbers_of_words():
+def test_attributes_of_words():
     vectors = KeyedVectors.from_words("ab", [[3, 4], [0, 0]])
     vectors.set_vecattr("b", "count", 7)
     assert vectors.expandos["count"].tolist() == [0, 7]
@@ -604,7 +600,7 @@ def test_numbers_of_words():
     assert order == list(range(5))
 
 
-def test_numbers_of_words_are_not_cut():
+def test_attributes_widen_instead_of_truncating():
     vectors = KeyedVectors.from_words("ab", [[1], [2]])
     vectors.expandos = {"count": np.array([1, 2], np.uint8), "tag": np.array(["x", "y"])}
     vectors.set_vecattr("a", "count", 200)
@@ -647,7 +643,7 @@ def test_numbers_of_words_are_not_cut():
         np.testing.assert_array_equal(values, content)
 
 
-def test_what_is_there_for_gensims_sake():
+def test_methods_of_gensim_exist():
     vectors = KeyedVectors.from_words("ab", [[3, 4], [0, 0]])
     vectors.sort_by_descending_frequency()  # without counts
     vectors.fill_norms()
@@ -665,7 +661,7 @@ def test_what_is_there_for_gensims_sake():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_many_queries_are_answered_some_at_a_time(dtype, monkeypatch):
+def test_many_queries_take_several_calls_with_the_same_answers(dtype, monkeypatch):
     rng = np.random.default_rng(0)
     vectors = KeyedVectors.from_words([f"w{k}" for k in range(500)], rng.random((500, 20), dtype))
     queries = [*vectors.index_to_key[:150], *rng.random((50, 20), dtype)]

@@ -1,4 +1,4 @@
-"""KeyedVectors in gensim's shape: the same answers from the same vectors, files both ways."""
+"""KeyedVectors beside gensim: equal answers from equal vectors, and files in both directions."""
 
 import os
 from pathlib import Path
@@ -47,18 +47,18 @@ QUERIES = [
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_most_similar(ours, theirs, query):
+def test_most_similar_agrees_with_gensim(ours, theirs, query):
     close(ours.most_similar(**query), theirs.most_similar(**query))
 
 
-def test_all_cosines(ours, theirs):
+def test_topn_none_gives_all_cosines(ours, theirs):
     np.testing.assert_allclose(
         ours.most_similar("w3", topn=None), theirs.most_similar("w3", topn=None), atol=1e-6
     )
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_many_queries_are_single_ones(rng, dtype):
+def test_many_queries_agree_with_single_ones(rng, dtype):
     words = [f"w{i}" for i in range(500)]
     vectors = KeyedVectors.from_words(words, rng.standard_normal((500, 20)).astype(dtype))
     queries = ["w3", "w8", rng.standard_normal(20), 7] * 5
@@ -72,7 +72,7 @@ def test_many_queries_are_single_ones(rng, dtype):
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated")
-def test_the_other_questions(ours, theirs):
+def test_other_queries_agree_with_gensim(ours, theirs):
     words = ["w1", "w2", "w3", "w9"]
     close(
         ours.most_similar_cosmul(["w1", "w2"], ["w3"]),
@@ -111,7 +111,7 @@ def test_the_other_questions(ours, theirs):
         ours.doesnt_match(["none"])
 
 
-def test_adding_and_setting(ours, theirs):
+def test_added_and_replaced_words_agree_with_gensim(ours, theirs):
     new = np.ones((3, 20), np.float32)
     for vectors in (ours, theirs):
         vectors.add_vectors(["x", "w2", "y"], new)
@@ -125,7 +125,7 @@ def test_adding_and_setting(ours, theirs):
     assert ours.get_vecattr("w2", "count") == theirs.get_vecattr("w2", "count")
     before = ours.vectors.copy()
     for keys, rows, message in (
-        (["q", "q"], new[:2], "stands for row 0 and for row 1"),
+        (["q", "q"], new[:2], "is listed for row 0 and for row 1"),
         (["q"], np.ones((1, 21)), "expected shape"),
         (["q", "r"], new, "expected one word for each of the 3 rows"),
     ):
@@ -139,7 +139,7 @@ def test_adding_and_setting(ours, theirs):
     assert len(ours) == len(before) == len(ours.index_to_key)
 
 
-def test_sorting(ours):
+def test_sorting_by_count_moves_whole_rows(ours):
     ours.expandos["count"] = np.arange(300)
     first, last = ours["w0"].copy(), ours["w299"].copy()
     ours.sort_by_descending_frequency()
@@ -148,7 +148,7 @@ def test_sorting(ours):
     assert_same_bits(ours.vectors[0], last)
 
 
-def test_normalising_in_place(ours):
+def test_vectors_are_normalised_in_place(ours):
     ours.vectors[7] = 0
     ours.unit_normalize_all()
     lengths = np.linalg.norm(ours.vectors, axis=1)
@@ -158,7 +158,7 @@ def test_normalising_in_place(ours):
 
 @pytest.mark.parametrize("dummy", [False, True])
 @pytest.mark.parametrize("file", ["wordsim353.tsv", "simlex999.txt"])
-def test_word_pairs(rng, file, dummy):
+def test_word_pairs_agree_with_gensim(rng, file, dummy):
     with open(datapath(file)) as stream:
         words = sorted({word for line in stream for word in line.split("\t")[:2]})
     words = [word for word in words[::2] if not word.startswith("#")]
@@ -170,7 +170,7 @@ def test_word_pairs(rng, file, dummy):
     assert found[2] == pytest.approx(expected[2])
 
 
-def test_word_pairs_without_a_pair(tmp_path, ours):
+def test_a_file_without_known_pairs_is_refused(tmp_path, ours):
     path = tmp_path / "pairs"
     path.write_text("a\tb\t1\n")
     with pytest.raises(ValueError, match="got none; check the delimiter"):
@@ -180,7 +180,7 @@ def test_word_pairs_without_a_pair(tmp_path, ours):
 @pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")
 @pytest.mark.parametrize("function", ["most_similar", "most_similar_cosmul"])
 @pytest.mark.parametrize("dummy", [False, True])
-def test_analogies(tmp_path, rng, dummy, function, monkeypatch):
+def test_analogies_agree_with_gensim(tmp_path, rng, dummy, function, monkeypatch):
     monkeypatch.setattr(evaluation, "_ROWS", 7)
     words = [f"w{i}" for i in range(40)] + ["W3"]
     table = rng.standard_normal((41, 4)).astype(np.float32)
@@ -207,7 +207,7 @@ def test_analogies(tmp_path, rng, dummy, function, monkeypatch):
 @pytest.mark.parametrize(
     ("a", "b", "x"), [(0.5, 0.5, 0.3), (3, 0.5, 0.9), (175.5, 0.5, 0.7), (1, 1, 0.25), (2, 5, 0.6)]
 )
-def test_the_incomplete_beta_function(a, b, x):
+def test_the_incomplete_beta_function_agrees_with_scipy(a, b, x):
     special = pytest.importorskip("scipy.special")
     assert _beta_share(a, b, x) == pytest.approx(float(special.betainc(a, b, x)), rel=1e-10)
     assert _beta_share(a, b, 0.0) == 0
@@ -216,7 +216,7 @@ def test_the_incomplete_beta_function(a, b, x):
 
 @pytest.mark.parametrize("binary", [False, True])
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_files_go_both_ways(ours, tmp_path, binary, suffix):
+def test_gensim_and_we_read_each_others_files(ours, tmp_path, binary, suffix):
     path, counts = str(tmp_path / f"v{suffix}"), str(tmp_path / "counts")
     ours.save_word2vec_format(path, counts, binary)
     theirs = gensim.KeyedVectors.load_word2vec_format(path, counts, binary)
@@ -235,7 +235,7 @@ def test_files_go_both_ways(ours, tmp_path, binary, suffix):
     [{}, {"sort_attr": "other"}, {"prefix": "p_", "total_vec": 900}, {"sort_attr": "missing"}],
     ids=str,
 )
-def test_words_stand_in_the_order_gensim_gives_them(ours, rng, tmp_path, options):
+def test_words_are_written_in_the_order_of_gensim(ours, rng, tmp_path, options):
     ours.expandos |= {"count": rng.integers(0, 99, 300), "other": rng.random(300)}
     fvocab = [] if "missing" in options.values() else [str(tmp_path / "counts")]
     written = []
@@ -250,7 +250,7 @@ def test_words_stand_in_the_order_gensim_gives_them(ours, rng, tmp_path, options
 @pytest.mark.parametrize(
     ("file", "binary"), [("euclidean_vectors.bin", True), ("word2vec_pre_kv_c", False)]
 )
-def test_gensims_own_files(file, binary):
+def test_files_written_by_gensim_load(file, binary):
     path = datapath(file)
     theirs = gensim.KeyedVectors.load_word2vec_format(path, binary=binary)
     ours = KeyedVectors.load_word2vec_format(path, binary=binary)
@@ -260,7 +260,7 @@ def test_gensims_own_files(file, binary):
     assert limited.index_to_key == theirs.index_to_key[:2]
 
 
-def test_to_gensim_and_back(ours, theirs):
+def test_vectors_go_to_gensim_and_back(ours, theirs):
     assert np.shares_memory(theirs.vectors, ours.vectors)
     assert theirs.get_vecattr("w0", "count") == 300
     back = KeyedVectors.from_gensim(theirs)
@@ -275,7 +275,7 @@ def test_to_gensim_and_back(ours, theirs):
 
 
 @pytest.mark.parametrize("mmap", ["c", "r", None])
-def test_our_own_format(ours, tmp_path, mmap):
+def test_saved_vectors_are_mapped_or_read(ours, tmp_path, mmap):
     path = tmp_path / "v.fw2v"
     ours.index_to_key[3], ours.key_to_index = "white space\n日本", {}
     ours.key_to_index = {word: row for row, word in enumerate(ours.index_to_key)}
@@ -293,7 +293,7 @@ def test_our_own_format(ours, tmp_path, mmap):
         KeyedVectors.load(path, mmap="w")
 
 
-def test_our_own_format_is_not_trusted(ours, tmp_path):
+def test_damaged_saved_vectors_are_refused(ours, tmp_path):
     path = tmp_path / "v.fw2v"
     ours.save(path)
     whole = path.read_bytes()
@@ -303,8 +303,8 @@ def test_our_own_format_is_not_trusted(ours, tmp_path):
         (whole.replace(b"<f4", b"|O8", 1), "header is damaged"),
         (whole.replace(b"[300, 20]", b"[301, 20]", 1), "301|do not fit|cut off"),
         (whole.replace(b"[300, 20]", b"[-30, 20]", 1), "header is damaged"),
-        (whole.replace(b"w299", b"w298", 1), "a word stands twice"),
-        (whole.replace(b"KeyedVectors", b"OtherContent", 1), "holds a OtherContent"),
+        (whole.replace(b"w299", b"w298", 1), "a word is listed twice"),
+        (whole.replace(b"KeyedVectors", b"OtherContent", 1), "got a OtherContent"),
     ):
         assert content != whole
         path.write_bytes(content)

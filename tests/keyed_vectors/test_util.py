@@ -29,7 +29,7 @@ def extras():
         return {key.removeprefix("extras/"): archive[key] for key in archive.files}
 
 
-def test_examples():
+def test_docstring_examples_run():
     result = doctest.testmod(util)
     assert result.attempted and not result.failed
 
@@ -37,7 +37,7 @@ def test_examples():
 # preprocess
 
 
-def test_preprocess_the_book_sentence():
+def test_preprocess_gives_the_ids_of_the_book():
     corpus, word_to_id, id_to_word = util.preprocess(SENTENCE)
     assert_same_bits(corpus, np.array([0, 1, 2, 3, 4, 1, 5, 6], np.int64))
     assert list(word_to_id) == ["you", "say", "goodbye", "and", "i", "hello", "."]
@@ -57,7 +57,7 @@ def test_preprocess_splits_at_single_blanks_only():
 
 
 @pytest.mark.parametrize("w", [1, 2, 5])
-def test_golden_contexts_and_counts(golden, w):
+def test_contexts_and_counts_are_golden(golden, w):
     corpus = golden[f"contexts_w{w}/corpus"]
     contexts, target = util.create_contexts_target(corpus, w)
     assert_same_bits(contexts, golden[f"contexts_w{w}/contexts"])
@@ -67,12 +67,12 @@ def test_golden_contexts_and_counts(golden, w):
     np.testing.assert_allclose(util.ppmi(C), golden[f"co_matrix_w{w}/ppmi"], rtol=1e-6)
 
 
-def test_golden_one_hot(golden):
+def test_one_hot_vectors_are_golden(golden):
     for case in ("one_hot1", "one_hot2"):
         assert_same_bits(util.convert_one_hot(golden[f"{case}/x"], 9), golden[f"{case}/y"])
 
 
-def test_document_000_cell_188_and_209_contexts():
+def test_contexts_of_the_book_sentence():
     corpus = np.array([0, 1, 2, 3, 4, 5, 1, 0, 3, 4, 5, 0, 6])
     contexts, target = util.create_contexts_target(corpus, 1)
     assert contexts.shape == (11, 2) and target.tolist() == [1, 2, 3, 4, 5, 1, 0, 3, 4, 5, 0]
@@ -87,7 +87,7 @@ def test_document_000_cell_188_and_209_contexts():
     step=st.sampled_from([1, 2, -1]),
     w=st.integers(1, 6),
 )
-def test_any_integers_and_strides(base, kind, step, w):
+def test_ids_may_be_any_integers_with_any_strides(base, kind, step, w):
     corpus = base.astype(kind)[::step]
     corpus.flags.writeable = False
     plain = base[::step]
@@ -102,7 +102,7 @@ def test_any_integers_and_strides(base, kind, step, w):
     assert (util.convert_one_hot(corpus, 12) == np.eye(12)[plain]).all()
 
 
-def test_a_corpus_without_a_full_window():
+def test_a_corpus_without_a_full_window_gives_no_contexts():
     for corpus in (np.array([], np.int32), np.array([3], np.int32), np.arange(4, dtype=np.int32)):
         contexts, target = util.create_contexts_target(corpus, 2)
         assert contexts.shape == (0, 4) and target.shape == (0,)
@@ -115,7 +115,7 @@ def test_a_corpus_without_a_full_window():
 
 
 @pytest.mark.parametrize("V", [1, 3, 60])
-def test_counts_in_any_number_of_parts(rng, all_parts, V):
+def test_counts_do_not_depend_on_the_number_of_parts(rng, all_parts, V):
     corpus = np.minimum(rng.zipf(1.5, 700) - 1, V - 1)
     results = []
     for n in N_PARTS:
@@ -133,12 +133,12 @@ def test_negative_ids_count_from_the_end():
     assert_same_bits(util.convert_one_hot(wrapped, 3), util.convert_one_hot(plain, 3))
 
 
-def test_gaps_are_allowed():
+def test_ids_may_have_gaps():
     assert util.create_co_matrix(np.array([0, 5, 0]), 7)[5].tolist() == [2, 0, 0, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("bad", [7, 2**40, -8])
-def test_an_id_outside_the_vocabulary(bad):
+def test_an_id_outside_the_vocabulary_is_named(bad):
     corpus = np.array([0, 6, bad, 1, bad])
     message = rf"corpus: id {bad} at position 2 is out of range for 7 rows; use ids from -7 to 6"
     with pytest.raises(IndexError, match=message):
@@ -147,7 +147,7 @@ def test_an_id_outside_the_vocabulary(bad):
         util.convert_one_hot(corpus[:4].reshape(2, 2)[:, ::-1], 7)
 
 
-def test_an_unsigned_id_beyond_63_bits():
+def test_an_unsigned_id_beyond_63_bits_is_named():
     with pytest.raises(IndexError, match=f"id {2**64 - 1} at position 1"):
         util.create_co_matrix(np.array([0, 2**64 - 1], np.uint64), 7)
 
@@ -155,7 +155,7 @@ def test_an_unsigned_id_beyond_63_bits():
 @pytest.mark.parametrize(
     "make", [util.create_contexts_target, lambda c: util.create_co_matrix(c, 9)]
 )
-def test_what_is_no_corpus(make):
+def test_a_corpus_without_integer_ids_is_refused(make):
     for bad in ([0.0, 1.0], [True, False], ["a"], [None]):
         with pytest.raises(
             TypeError, match=r"corpus: expected integer ids, got dtype .*; convert with"
@@ -165,7 +165,7 @@ def test_what_is_no_corpus(make):
         make(np.zeros((2, 2), np.int64))
 
 
-def test_bad_windows():
+def test_bad_windows_are_refused():
     corpus = np.arange(9)
     for bad in (0, -1):
         with pytest.raises(ValueError, match=f"window_size: expected at least 1, got {bad}"):
@@ -181,7 +181,7 @@ def test_bad_windows():
 # PPMI
 
 
-def test_book_ch02_ppmi_and_similarity():
+def test_ppmi_and_similarity_of_the_book_sentence():
     corpus, word_to_id, _ = util.preprocess(SENTENCE)
     C = util.create_co_matrix(corpus, len(word_to_id))
     assert str(util.cos_similarity(C[word_to_id["you"]], C[word_to_id["i"]])) == (
@@ -192,7 +192,7 @@ def test_book_ch02_ppmi_and_similarity():
     assert sorted(set(M.round(3).ravel().tolist())) == pytest.approx([0, 0.807, 1.807, 2.807])
 
 
-def test_ppmi_of_a_word_that_never_occurs():
+def test_ppmi_of_an_absent_word_is_zero():
     C = np.array([[0, 0, 0], [0, 2, 1], [0, 1, 0]])
     M = util.ppmi(C)
     assert not M[0].any() and not M[:, 0].any() and np.isfinite(M).all()
@@ -201,7 +201,7 @@ def test_ppmi_of_a_word_that_never_occurs():
 
 
 @pytest.mark.parametrize("kind", ["i2", "u1", "u4", ">i8", "f2", "f4", "f8", "?"])
-def test_ppmi_of_any_counts(rng, kind):
+def test_ppmi_takes_any_kind_of_counts(rng, kind):
     C = rng.integers(0, 2, (6, 6))
     C = C | C.T
     expected = util.ppmi(C)
@@ -210,14 +210,14 @@ def test_ppmi_of_any_counts(rng, kind):
 
 
 @pytest.mark.parametrize("V", [1, 3, 7, 9, 10, 11, 37, 150])
-def test_ppmi_prints_what_the_book_prints(capsys, V):
+def test_ppmi_prints_the_progress_of_the_book(capsys, V):
     util.ppmi(np.ones((V, V), np.int32), verbose=True)
     step = V * V // 100 + 1
     lines = [f"{100 * n / V**2:.1f}% done\n" for n in range(1, V * V + 1) if n % step == 0]
     assert capsys.readouterr().out == "".join(lines)
 
 
-def test_ppmi_of_what_is_no_matrix():
+def test_ppmi_refuses_other_things_than_square_matrices():
     with pytest.raises(
         ValueError, match=r"C: expected a square matrix \(V, V\), got shape \(2, 3\)"
     ):
@@ -229,7 +229,7 @@ def test_ppmi_of_what_is_no_matrix():
 # similarity
 
 
-def test_golden_cos_similarity(golden, extras, dtype):
+def test_cos_similarity_is_golden(golden, extras, dtype):
     case = f"{dtype.kind}{dtype.itemsize}/cos_similarity"
     actual = util.cos_similarity(golden[f"{case}/x"], golden[f"{case}/y"])
     assert actual.dtype == dtype
@@ -238,12 +238,12 @@ def test_golden_cos_similarity(golden, extras, dtype):
         assert util.cos_similarity(extras[f"{case}/x"], extras[f"{case}/y"]) == extras[f"{case}/c"]
 
 
-def test_cos_similarity_of_counts_whose_squares_leave_32_bits():
+def test_cos_similarity_of_counts_with_large_squares():
     counts = np.array([100_000, 3], np.int32)
     assert util.cos_similarity(counts, counts) == pytest.approx(1)
 
 
-def test_golden_normalize(golden, dtype):
+def test_normalize_is_golden(golden, dtype):
     case = f"{dtype.kind}{dtype.itemsize}/normalize"
     x, y = golden[f"{case}/x"].copy(), golden[f"{case}/y"]
     assert util.normalize(x) is x
@@ -267,7 +267,7 @@ def words(V):
 
 
 def assert_same_text(actual, expected, kind):
-    """The same characters, but for digits that are the linear algebra library's rounding.
+    """Compare texts, except for digits that depend on the rounding of the linear algebra library.
 
     BLAS adds the products of a row in an order of its own for each kind of CPU, so that the book
     prints other last digits on other machines. numpy's float16 does not use it.
@@ -281,7 +281,7 @@ def assert_same_text(actual, expected, kind):
 
 
 @pytest.mark.parametrize("kind", ["f2", "f4", "f8"])
-def test_golden_most_similar(extras, capsys, kind):
+def test_most_similar_prints_the_golden_text(extras, capsys, kind):
     case, vocabulary = f"most_similar_{kind}", words(13)
     for M in (extras[f"{case}/M"], np.asfortranarray(extras[f"{case}/M"])):
         assert util.most_similar(str(extras[f"{case}/query"]), *vocabulary, M, top=4) is None
@@ -291,7 +291,7 @@ def test_golden_most_similar(extras, capsys, kind):
 
 
 @pytest.mark.parametrize("kind", ["f2", "f4", "f8"])
-def test_golden_analogy(extras, capsys, kind):
+def test_analogy_prints_the_golden_text(extras, capsys, kind):
     M, vocabulary = extras[f"analogy_{kind}/M"], words(13)
     before = M.copy()
     assert util.analogy("w01", "w02", "w03", *vocabulary, M, top=3, answer="w05") is None
@@ -299,7 +299,7 @@ def test_golden_analogy(extras, capsys, kind):
     assert_same_bits(M, before)
 
 
-def test_most_similar_is_the_books_loop(rng, capsys):
+def test_most_similar_agrees_with_the_loop_of_the_book(rng, capsys):
     V, vocabulary = 300, words(300)
     for kind in ("f2", "f4", "f8", "i4"):
         M = (4 * rng.standard_normal((V, 37))).astype(kind)
@@ -312,7 +312,7 @@ def test_most_similar_is_the_books_loop(rng, capsys):
         assert capsys.readouterr().out.split("\n")[2:-1] == lines
 
 
-def test_most_similar_of_more_rows_than_are_worked_on_at_once(rng, capsys, monkeypatch):
+def test_most_similar_of_several_blocks_of_rows(rng, capsys, monkeypatch):
     M, vocabulary = rng.standard_normal((40, 5)), words(30)
     util.most_similar("w03", *vocabulary, M)
     expected = capsys.readouterr().out
@@ -321,7 +321,7 @@ def test_most_similar_of_more_rows_than_are_worked_on_at_once(rng, capsys, monke
     assert capsys.readouterr().out == expected and expected.count("\n") == 7
 
 
-def test_book_ch02_most_similar(capsys):
+def test_most_similar_of_the_book_sentence(capsys):
     corpus, word_to_id, id_to_word = util.preprocess(SENTENCE)
     C = util.create_co_matrix(corpus, len(word_to_id))
     util.most_similar("you", word_to_id, id_to_word, C, top=5)
@@ -332,7 +332,7 @@ def test_book_ch02_most_similar(capsys):
     assert all(line.endswith(": 0.0") for line in lines[5:7]) and lines[7:] == [""]
 
 
-def test_analogy_words_that_are_missing_or_have_no_direction(capsys):
+def test_analogy_reports_missing_words_and_skips_nan(capsys):
     vocabulary = words(5)
     M = np.array([[1, 0], [1, 1], [-1, 0], [np.nan, 1], [2, 2]])
     util.analogy("w00", "nope", "gone", *vocabulary, M)
@@ -345,7 +345,7 @@ def test_analogy_words_that_are_missing_or_have_no_direction(capsys):
     assert capsys.readouterr().out == "\n[analogy] w00:w00 = w01:?\n w02: 0.0\n"
 
 
-def test_a_matrix_of_another_vocabulary():
+def test_a_matrix_of_another_vocabulary_is_refused():
     for call in (
         lambda M: util.most_similar("w00", *words(5), M),
         lambda M: util.analogy("w00", "w01", "w02", *words(5), M),
@@ -358,7 +358,7 @@ def test_a_matrix_of_another_vocabulary():
 
 
 @given(st.data())
-def test_nearest_of_any_matrix(data):
+def test_nearest_agrees_with_sorting(data):
     kind = data.draw(st.sampled_from(["f2", "f4", "f8", ">f4", "i4"]))
     V, D, k = (data.draw(st.integers(1, n)) for n in (50, 20, 60))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
@@ -377,7 +377,7 @@ def test_nearest_of_any_matrix(data):
     assert query not in many[0] and (many[1] == ids).all()
 
 
-def test_nearest_in_any_number_of_parts(rng, all_parts, dtype):
+def test_nearest_does_not_depend_on_the_number_of_parts(rng, all_parts, dtype):
     M, results = rng.standard_normal((300, 21)).astype(dtype), []
     for n in N_PARTS:
         all_parts(n)
@@ -387,7 +387,7 @@ def test_nearest_in_any_number_of_parts(rng, all_parts, dtype):
         assert_same_bits(scores, results[0][1])
 
 
-def test_document_002_a_word_is_nearest_to_itself(rng):
+def test_a_word_is_nearest_to_itself(rng):
     M = rng.standard_normal((40, 8)).astype(np.float32)
     ids, scores = util.nearest(M, M, 6)
     assert (ids[:, 0] == np.arange(40)).all()
@@ -396,7 +396,7 @@ def test_document_002_a_word_is_nearest_to_itself(rng):
     assert (ids == np.argsort(unit @ unit.T, axis=1)[:, ::-1][:, :6]).all()
 
 
-def test_nearest_with_odd_input():
+def test_nearest_takes_or_refuses_unusual_input():
     M = np.eye(3, dtype=np.float32)
     ids, scores = util.nearest(M, [np.inf, 0, 0], 2)
     assert ids.tolist() == [-1, -1] and scores.tolist() == [-np.inf] * 2
@@ -422,7 +422,7 @@ def test_nearest_with_odd_input():
 # gradients and evaluation
 
 
-def test_golden_clip_grads(golden, dtype):
+def test_clip_grads_is_golden(golden, dtype):
     case = f"{dtype.kind}{dtype.itemsize}/clip_grads"
     grads = [golden[f"{case}/in{i}"].copy() for i in range(2)]
     same = list(grads)
@@ -436,7 +436,7 @@ def test_golden_clip_grads(golden, dtype):
 
 
 class Reader:
-    """A language model that keeps what it was asked."""
+    """A language model that records its inputs."""
 
     def __init__(self, takes_flag):
         self.calls, self.takes_flag = [], takes_flag
@@ -449,7 +449,7 @@ class Reader:
 
 
 @pytest.mark.parametrize("takes_flag", [True, False])
-def test_eval_perplexity(extras, capsys, takes_flag):
+def test_eval_perplexity_reads_and_prints_as_the_book(extras, capsys, takes_flag):
     corpus, model = extras["BetterRnnlm/eval_corpus"], Reader(takes_flag)
     ppl = util.eval_perplexity(model, corpus, 4, 5)
     assert capsys.readouterr().out == str(extras["BetterRnnlm/eval_text"])
@@ -463,7 +463,7 @@ def test_eval_perplexity(extras, capsys, takes_flag):
         assert ts.tolist() == [corpus[b + 1 : b + 6].tolist() for b in begins]
 
 
-def test_eval_perplexity_of_a_short_corpus(capsys):
+def test_eval_perplexity_refuses_a_short_corpus(capsys):
     model = Reader(True)
     with pytest.raises(
         ValueError, match=r"corpus: expected more than batch_size.*= 350 ids, got 9"
@@ -483,7 +483,7 @@ class Answerer:
         return self.guess
 
 
-def test_golden_eval_seq2seq(extras, capsys):
+def test_eval_seq2seq_prints_the_golden_text(extras, capsys):
     id_to_char = {i: chr(65 + i) for i in range(13)}
     question, correct = extras["eval_seq2seq/question"], extras["eval_seq2seq/correct"]
     model = Answerer([2, 2, 2, 2])
@@ -492,7 +492,7 @@ def test_golden_eval_seq2seq(extras, capsys):
     assert model.asked[0] is question and model.asked[1:] == (11, 4)
 
 
-def test_eval_seq2seq_text(capsys, monkeypatch):
+def test_eval_seq2seq_compares_text(capsys, monkeypatch):
     chars = "0123456789+_ "
     ids, id_to_char = {c: i for i, c in enumerate(chars)}, dict(enumerate(chars))
     question = np.array([[ids[c] for c in "  58+77"]])
@@ -512,7 +512,7 @@ def test_eval_seq2seq_text(capsys, monkeypatch):
     assert out == "Q   58+77\nT 162 \nO 162 \n---\nQ   58+77\nT 162 \nX 123\n---\n"
 
 
-def test_to_cpu_and_to_gpu():
+def test_to_cpu_returns_the_array_and_to_gpu_raises():
     x = np.arange(3)
     assert util.to_cpu(x) is x
     assert type(util.to_cpu([1, 2])) is np.ndarray
@@ -520,8 +520,8 @@ def test_to_cpu_and_to_gpu():
         util.to_gpu(x)
 
 
-def test_long_calls_are_made_of_short_ones(monkeypatch, rng):
-    """So that Ctrl-C comes in between; the numbers are the same."""
+def test_long_calls_are_split_for_ctrl_c(monkeypatch, rng):
+    """Check that a long call is split, so that Ctrl-C is handled, with equal numbers."""
     corpus = rng.integers(0, 30, 500)
     table = rng.standard_normal((40, 8)).astype(np.float32)
     exclude = rng.integers(-1, 40, (23, 2))

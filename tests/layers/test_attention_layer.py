@@ -1,4 +1,4 @@
-"""Attention layers: gradients, what can be read, ownership; in both implementations."""
+"""Attention layers: gradients, attributes, ownership, bad input; in both implementations."""
 
 import copy
 import pickle
@@ -22,14 +22,14 @@ every_layer = pytest.mark.parametrize("name", list(SHAPES))
 
 
 def make(book, rng, name, dtype=np.float64):
-    """(layer, forward's two arguments, dout)."""
+    """Return a layer, the two arguments of its forward, and dout."""
     layer = getattr(book.attention_layer, name)()
     return layer, *(rng.standard_normal(shape).astype(dtype) for shape in SHAPES[name])
 
 
 @both
 @every_layer
-def test_finite_differences(book, rng, name):
+def test_gradients_agree_with_finite_differences(book, rng, name):
     layer, *inputs, dout = make(book, rng, name)
 
     def run():
@@ -41,7 +41,7 @@ def test_finite_differences(book, rng, name):
 
 @both
 @every_layer
-def test_results_are_new_and_inputs_untouched(book, rng, dtype, name):
+def test_results_are_new_and_inputs_unchanged(book, rng, dtype, name):
     layer, *inputs, dout = make(book, rng, name, dtype)
     assert layer.params == layer.grads == []
     before = [a.copy() for a in (*inputs, dout)]
@@ -62,7 +62,7 @@ def test_results_are_new_and_inputs_untouched(book, rng, dtype, name):
 
 @both
 @every_layer
-def test_inputs_of_any_memory(book, rng, name):
+def test_inputs_in_any_memory_layout_give_the_same(book, rng, name):
     layer, *inputs, dout = make(book, rng, name)
     expected = layer.forward(*inputs), *layer.backward(dout)
     for change in (np.asfortranarray, lambda a: np.repeat(a, 2, axis=-1)[..., ::2]):
@@ -77,7 +77,7 @@ def test_inputs_of_any_memory(book, rng, name):
 @both
 @every_layer
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
-def test_copies_go_on_where_the_layer_stood(book, rng, name, clone):
+def test_copies_continue_from_the_layers_state(book, rng, name, clone):
     layer, *inputs, dout = make(book, rng, name)
     layer.forward(*inputs)
     for mine, theirs in zip(clone(layer).backward(dout), layer.backward(dout), strict=True):
@@ -85,7 +85,7 @@ def test_copies_go_on_where_the_layer_stood(book, rng, name, clone):
 
 
 @both
-def test_weights_of_attention(book, rng):
+def test_attention_keeps_its_weights(book, rng):
     layer, hs, h, _ = make(book, rng, "Attention")
     assert layer.attention_weight is None
     out = layer.forward(hs, h)
@@ -101,7 +101,7 @@ def test_weights_of_attention(book, rng):
 
 
 @both
-def test_weights_of_attention_over_time(book, rng):
+def test_attention_over_time_keeps_the_weights_of_each_step(book, rng):
     layer, enc, dec, dout = make(book, rng, "TimeAttention")
     assert layer.attention_weights is None and layer.layers is None
     out = layer.forward(enc, dec)
@@ -126,7 +126,7 @@ def test_weights_of_attention_over_time(book, rng):
 
 
 @both
-def test_caches(book, rng):
+def test_caches_hold_the_inputs(book, rng):
     layer, hs, a, _ = make(book, rng, "WeightSum")
     assert layer.cache is None
     layer.forward(hs, a)
@@ -157,7 +157,7 @@ def test_a_nan_stays_in_its_row(book, rng):
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=40)
-def test_any_shape(name, book, sizes, dtype, seed):
+def test_any_shape_agrees_with_the_reference(name, book, sizes, dtype, seed):
     rng = np.random.default_rng(seed)
     sizes = dict(zip((N, T, T_DEC, H), sizes, strict=True))
     *inputs, dout = (
@@ -176,7 +176,7 @@ def test_any_shape(name, book, sizes, dtype, seed):
 
 
 @every_layer
-def test_backward_before_forward(rng, name):
+def test_backward_before_forward_is_an_error(rng, name):
     layer, *_, dout = make(COMPILED, rng, name)
     with pytest.raises(RuntimeError, match="backward: nothing .* call forward first"):
         layer.backward(dout)

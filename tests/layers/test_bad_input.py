@@ -1,4 +1,4 @@
-"""What is no array, no number or does not fit is named: argument, expected, got, cure."""
+"""Errors for wrong types, dtypes and shapes name the argument, what was expected, got and cure."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ LOSS = lambda: after(NegativeSamplingLoss(W, CORPUS), np.ones((2, 4)), [0, 1])  
 NUMBER = "expected a number, got"
 REAL = "expected real numbers, got dtype"
 RAGGED = "expected an array, or lists of equal length, got list"
-FITS = "that numpy stretches with it, got"
+FITS = "that broadcasts with it, got"
 
 CASES = {
     TypeError: [
@@ -162,7 +162,7 @@ def test_the_argument_is_named(error, call, words, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_what_numpy_stretches_is_taken():
+def test_arrays_that_broadcast_are_taken():
     row = np.ones((1, 4), np.float32)
     assert after(Sigmoid(), W).backward(row).shape == (7, 4)
     assert after(Dropout(), W).backward(2).shape == (7, 4)

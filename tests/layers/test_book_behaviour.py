@@ -1,4 +1,4 @@
-"""What readers' scripts print or rely on in trainers and helpers, for both implementations."""
+"""Behaviour of trainers and helpers on which scripts for the book rely, in both implementations."""
 
 import sys
 
@@ -8,7 +8,7 @@ from implementations import both
 
 
 class Recorder:
-    """A model that notes its batches and gives the losses 1, 2, 3, ..."""
+    """Model that records its batches and returns the losses 1, 2, 3, ..."""
 
     def __init__(self):
         self.params, self.grads = [np.zeros(2)], [np.ones(2)]
@@ -23,7 +23,7 @@ class Recorder:
 
 
 def lines_of(capsys):
-    """Printed lines without the seconds, which are the machine's."""
+    """Return the printed lines without the seconds, which depend on the machine."""
     lines = capsys.readouterr().out.splitlines()
     return [line.split(" | time ")[0] + " | " + line.split("[s] | ")[1] for line in lines]
 
@@ -165,7 +165,7 @@ def test_fit_clips_the_merged_gradients(book, capsys):
 
 
 @both
-def test_fit_takes_a_readers_own_optimizer(book, recorder, capsys):
+def test_fit_takes_any_optimizer_with_update(book, recorder, capsys):
     class Counts:
         calls = 0
 
@@ -216,7 +216,7 @@ def test_fit_of_the_language_model_trainer(book, recorder, capsys):
         f"| epoch {epoch} |  iter {k} / 3 | perplexity {np.exp(average):.2f}"
         for (epoch, k), average in zip([(1, 1), (1, 3), (2, 1), (2, 3)], averages, strict=True)
     ]
-    # The readers go on in the second epoch and wrap round.
+    # The readers continue in the second epoch and wrap around.
     assert [batch[0].tolist() for batch in recorder.batches] == [
         [[0, 1], [6, 7]],
         [[2, 3], [8, 9]],
@@ -280,7 +280,7 @@ def test_ppmi_multiplies_in_64_bits(book):
 
 
 @both
-def test_ppmi_tells_its_progress(book, capsys):
+def test_ppmi_prints_its_progress(book, capsys):
     assert book.util.ppmi(np.ones((30, 30), dtype=np.int32), verbose=True).shape == (30, 30)
     lines = capsys.readouterr().out.splitlines()
     assert 50 <= len(lines) <= 110
@@ -315,7 +315,7 @@ def test_one_hot_and_counts_are_int32(book):
 
 
 @both
-def test_there_is_no_gpu(book):
+def test_to_gpu_refuses(book):
     x = np.arange(3)
     assert book.util.to_cpu(x) is x
     with pytest.raises(Exception, match="GPU"):

@@ -1,4 +1,4 @@
-"""NCE and sampled softmax: values, gradients, the sampler's law, what a step touches."""
+"""NCE and sampled softmax: values, gradients, the sampler's law, the rows that a step touches."""
 
 import copy
 import pickle
@@ -32,7 +32,7 @@ def arrays(rng, dtype):
 
 @pytest.mark.parametrize("remove", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_values_are_those_of_the_reference(kind, remove, arrays, dtype):
+def test_values_equal_the_references(kind, remove, arrays, dtype):
     W, b, x, labels, values = arrays
     ours = getattr(compiled, kind)(W, b, K, remove_accidental_hits=remove)
     theirs = getattr(reference, kind)(
@@ -53,8 +53,8 @@ def test_values_are_those_of_the_reference(kind, remove, arrays, dtype):
         labels = np.roll(labels, 1)
 
 
-def test_nce_by_hand():
-    # Scores log 3 for the right class and log 1, log 1/3 for two candidates, counts folded in.
+def test_nce_loss_equals_a_sum_by_hand():
+    # Scores log 3 for the true class and log 1, log 1/3 for two candidates, counts folded in.
     W = np.log(np.array([[3.0], [2.0], [1.0]]))
     b = np.zeros(3)
     layer = compiled.NCELoss(W, b, 2)
@@ -69,7 +69,7 @@ def test_nce_by_hand():
     np.testing.assert_allclose(dx, [[-np.log(3) / 4 + np.log(2) / 2]])
 
 
-def test_sampled_softmax_by_hand():
+def test_sampled_softmax_loss_equals_a_sum_by_hand():
     W, b = np.zeros((4, 1)), np.log(np.array([4.0, 2.0, 6.0, 1.0]))
     layer = compiled.SampledSoftmaxLoss(W, b, 2)
     values = [1, 2], np.array([[2.0], [2.0]]), np.array([2.0, 2.0])
@@ -96,7 +96,7 @@ def test_gradients_are_finite_differences(kind, remove, arrays):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_can_be_read_after_forward(kind, rng):
+def test_attributes_after_forward(kind, rng):
     W, b = np.zeros((V, D), "f"), np.zeros(V, "f")
     layer = getattr(compiled, kind)(W, b, num_sampled=K)
     assert layer.labels is None and layer.logits is None
@@ -164,7 +164,7 @@ def test_probabilities_sum_to_one():
 
 
 @pytest.mark.parametrize(("unique", "tries"), [(True, 50), (True, 100), (False, 50)])
-def test_expected_counts(unique, tries):
+def test_expected_counts_follow_their_formulas(unique, tries):
     ours = compiled.LogUniformSampler(1000, 50, unique)
     theirs = reference.LogUniformSampler(1000, 50, unique)
     ids = np.arange(1000)
@@ -184,7 +184,7 @@ def test_draws_with_replacement_follow_the_law():
     assert (np.abs(found - p) < 5 * np.sqrt(p * (1 - p) / n)).all()
 
 
-def test_unique_draws_are_the_first_different_ones():
+def test_unique_draws_are_the_first_distinct_ones():
     """As one by one: the tries and how often an id comes follow the law of the reference."""
     R, k, n = 12, 6, 4000
     sampler = compiled.LogUniformSampler(R, k, rng=np.random.default_rng(2))
@@ -206,7 +206,7 @@ def test_unique_draws_are_the_first_different_ones():
 
 
 @pytest.mark.parametrize("R", [1, 5, 300])
-def test_all_ids_can_be_wanted(R):
+def test_all_ids_can_be_drawn(R):
     ids, tries = compiled.LogUniformSampler(R, R).draw()
     assert sorted(ids.tolist()) == list(range(R)) and tries >= R
 
@@ -223,7 +223,7 @@ def test_the_seed_decides_and_a_generator_has_its_own_stream():
     assert_same_bits(np.random.get_state()[1], state)
 
 
-# What a step touches ----------------------------------------------------------------------------
+# Rows that a step touches -----------------------------------------------------------------------
 
 
 class Model:
@@ -296,7 +296,7 @@ def test_writes_into_the_gradient_of_the_bias_are_seen(rng):
     assert model.loss.params[1][200] == before[200] - 1
 
 
-def test_copies_and_pickles(rng):
+def test_copies_and_pickles_compute_the_same(rng):
     model = Model(400, 4, 5)
     model.forward([1, 2], [3, 4])
     model.backward()

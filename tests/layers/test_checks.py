@@ -1,4 +1,4 @@
-"""The checks that layers share: what they let through, how they convert it, what they say."""
+"""Shared checks: accepted arguments, conversions, error messages."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ INTEGERS = [np.int8, np.uint8, np.int16, np.int32, np.uint32, np.int64, np.uint6
 
 
 @pytest.mark.parametrize("integer", INTEGERS)
-def test_ids_of_every_integer_dtype(integer):
+def test_ids_may_have_every_integer_dtype(integer):
     for ids in (
         np.array([[0, V - 1], [2, 2]], integer),
         np.array(3, integer),
@@ -40,7 +40,7 @@ def test_ids_of_every_integer_dtype(integer):
 
 
 @pytest.mark.parametrize("ids, shape", [(2, ()), ([1, 2], (2,)), ([], (0,)), ([[], []], (2, 0))])
-def test_ids_as_numbers_and_lists(ids, shape):
+def test_ids_may_be_numbers_and_lists(ids, shape):
     assert as_ids("idx", ids, V).shape == shape
 
 
@@ -57,12 +57,12 @@ def test_good_ids_are_not_copied():
 @pytest.mark.parametrize(
     "ids", [1.0, [0.5], np.zeros(0), True, [False], ["a"], [None], 1j, [2**70]], ids=str
 )
-def test_ids_of_other_dtypes(ids):
+def test_ids_of_other_dtypes_are_refused(ids):
     with pytest.raises(TypeError, match="idx: expected integer ids, got dtype"):
         as_ids("idx", ids, V)
 
 
-def test_ids_too_large_for_int64():
+def test_ids_too_large_for_int64_are_refused():
     with pytest.raises(IndexError, match="idx: id 18446744073709551615 at position 1"):
         as_ids("idx", np.array([0, 2**64 - 1], np.uint64), V)
     with pytest.raises(
@@ -83,19 +83,19 @@ def test_floats_are_converted_once(dtype, given):
     assert as_float("x", same, dtype) is same
 
 
-def test_unaligned_floats(dtype):
+def test_unaligned_floats_become_aligned(dtype):
     raw = np.zeros(8 * 4 + 1, np.uint8)[1:].view(dtype)
     assert not raw.flags.aligned
     assert as_float("x", raw, dtype).flags.aligned
 
 
 @pytest.mark.parametrize("bad", [np.zeros(2, complex), ["a"], [None], np.zeros(2, "M8[s]")])
-def test_other_than_numbers(bad):
+def test_other_dtypes_than_numbers_are_refused(bad):
     with pytest.raises(TypeError, match="x: expected real numbers, got dtype"):
         as_float("x", bad, np.float32)
 
 
-def test_tables(dtype):
+def test_a_table_is_a_floating_point_array_of_rows(dtype):
     W = np.zeros((4, 6), dtype)
     for good in (W, W[::2], W[:, 1:3], W[:0]):
         check_table("W", good)
@@ -108,7 +108,7 @@ def test_tables(dtype):
             check_table("W", W.astype(other))
 
 
-def test_has_plain_rows(dtype):
+def test_plain_rows_are_native_and_contiguous(dtype):
     W = np.zeros((4, 6), dtype)
     for good in (W, W[::2], W[::-1], W[:, 1:3], W[:0], W[:1], W[:, :1].copy()):
         assert has_plain_rows(good)
@@ -117,7 +117,7 @@ def test_has_plain_rows(dtype):
         assert not has_plain_rows(bad)
 
 
-def test_same_shape_and_after_forward():
+def test_messages_name_the_shape_and_the_missing_forward():
     x = np.zeros((2, 3))
     check_shape("h", x, (2, 3), "that of idx")
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Copies and pickles of layers and models train as the originals do: as fast, to the same bits."""
+"""Copies and pickles of layers and models train like the originals: as fast, to the same bits."""
 
 import copy
 import pickle
@@ -11,6 +11,7 @@ from own_model import OwnCBOW
 from fastw2v import RowGrad
 from fastw2v._rows import replay
 from fastw2v._rows.row_grad import is_tracked
+from fastw2v._training import deferral
 from fastw2v.base_model import BaseModel
 from fastw2v.layers import Embedding
 from fastw2v.models import CBOW, SkipGram
@@ -31,12 +32,12 @@ def pickled(x, protocol=4):
     return pickle.loads(pickle.dumps(x, protocol))
 
 
-def pickled_by_protocol_5(x):  # which does not give arrays memory of their own
+def pickled_by_protocol_5(x):  # whose arrays may share the memory of the pickle
     return pickled(x, 5)
 
 
 class Wrapped(BaseModel):
-    """A reader's class that has the lists of another one."""
+    """User's class that has the lists of another model."""
 
     def __init__(self, *args):
         self.inner = CBOW(*args)
@@ -64,7 +65,7 @@ makers = pytest.mark.parametrize("name", MAKERS)
 
 
 def step(thing):
-    """A forward and a backward, whatever it is."""
+    """Run forward and backward of a layer or a model."""
     if isinstance(thing, Embedding):
         thing.forward(TARGET[:5])
         thing.backward(H_ROWS)
@@ -121,11 +122,11 @@ def test_parts_of_a_copy_have_its_arrays(copier):
 
 @copiers
 @pytest.mark.parametrize("name", ["CBOW", "SkipGram"])
-def test_rows_wait_in_fits_of_copies_too(name, copier, monkeypatch):
+def test_updates_are_deferred_in_fits_of_copies_too(name, copier, monkeypatch):
     steps = []
     end = replay.Replay.end
     monkeypatch.setattr(replay.Replay, "end", lambda self: steps.append(end(self)))
-    monkeypatch.setattr(replay, "_FEWEST", 1)
+    monkeypatch.setattr(deferral, "_FEWEST", 1)
     results = []
     model = MAKERS[name]()
     for each in (model, copier(model)):
@@ -186,7 +187,7 @@ def test_a_shallow_copy_has_the_originals_lists(name):
 
 
 @copiers
-def test_writes_that_were_not_seen_are_copied(copier):
+def test_unseen_writes_are_copied(copier):
     layer = Embedding(table())
     layer.forward([1])
     layer.backward(np.ones((1, H)))
@@ -216,14 +217,14 @@ def test_backward_of_a_copy_is_that_of_the_last_forward(name, copier):
 
 
 def helpers(model):
-    """The layers that are made when somebody asks for them."""
+    """Return the layers that are made when first read."""
     losses = model.loss_layers if isinstance(model, SkipGram) else [model.ns_loss]
     made = [layer for loss in losses for layer in (*loss.loss_layers, *loss.embed_dot_layers)]
     return made if isinstance(model, SkipGram) else [*made, *model.in_layers]
 
 
 @pytest.mark.parametrize("name", ["CBOW", "SkipGram"])
-def test_pickles_hold_the_tables_and_what_was_touched(name):
+def test_pickles_hold_the_tables_and_the_touched_rows(name):
     model = MAKERS[name]()
     assert len(pickle.dumps(model)) < 2.2 * model.word_vecs.nbytes
     step(model)
@@ -239,7 +240,7 @@ def test_pickles_hold_the_tables_and_what_was_touched(name):
 
 
 @copiers
-def test_layers_that_somebody_replaced_are_copied(copier):
+def test_replaced_layers_are_copied(copier):
     model = CBOW(V, H, WINDOW, CORPUS)
     step(model)
     mine = Embedding(model.word_vecs)

@@ -87,7 +87,7 @@ def test_same_bits_for_any_number_of_parts(rng, dtype, index_dtype, all_parts, V
 
 
 @pytest.mark.parametrize("idx", [2, np.int32(2), np.array(2), -3], ids=repr)
-def test_a_scalar_id(idx):
+def test_a_scalar_id_gives_one_row(idx):
     layer = Embedding(np.arange(15.0).reshape(5, 3))
     np.testing.assert_array_equal(layer.forward(idx), [6, 7, 8])
     layer.backward(np.arange(3))
@@ -156,7 +156,7 @@ def test_another_table_takes_effect():
 
 
 @pytest.mark.parametrize("copier", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-def test_copies(copier):
+def test_copies_share_nothing(copier):
     layer = Embedding(np.ones((4, 3)))
     layer.forward([1])
     twin = copier(layer)

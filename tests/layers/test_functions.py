@@ -14,7 +14,7 @@ REAL = [np.float16, np.float32, np.float64, np.int32, np.int64, np.uint8, np.boo
 
 
 def views_of(x):
-    """The same numbers in other memory: reversed, strided, Fortran-ordered, read-only."""
+    """Return the same numbers in other memory: reversed, strided, Fortran-ordered, read-only."""
     wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
     wide[..., ::2] = x
     frozen = x.copy()
@@ -83,7 +83,7 @@ def test_every_number_of_parts_gives_the_same_bits(rng, dtype, all_parts):
 
 @pytest.mark.parametrize("f", [sigmoid, relu, softmax])
 @pytest.mark.parametrize("bad", [np.zeros(2, complex), np.array(["a", "b"]), np.array([None, 1])])
-def test_other_than_numbers(f, bad):
+def test_values_that_are_not_numbers_are_refused(f, bad):
     with pytest.raises(TypeError, match="x: expected real numbers"):
         f(bad)
 

@@ -56,7 +56,7 @@ def test_cross_entropy_error(book, key):
 
 
 def assert_all_close(results, case, prefix, key):
-    """One result, or a tuple of them, is what was recorded."""
+    """Assert that one result, or a tuple of them, equals the recorded one."""
     results = results if isinstance(results, tuple) else (results,)
     expected = [case[f"{prefix}{k}"] for k in range(len(results))]
     assert f"{prefix}{len(results)}" not in case
@@ -65,7 +65,7 @@ def assert_all_close(results, case, prefix, key):
 
 
 def check_layer(layer, key):
-    """One forward and two backwards: results, gradients, and what must not have been touched."""
+    """Check one forward and two backwards: results, gradients, and unchanged arguments."""
     case = load(key)
     inputs, douts = sequence(load(key), "in"), sequence(load(key), "dout")
     params = [param.copy() for param in layer.params]
@@ -369,7 +369,7 @@ def printed(capsys, function, *args, **kwargs):
 
 
 def assert_same_print(actual, expected, key):
-    """The same words in the same layout, and the same scores: to the digit for float16.
+    """Assert the same words and layout, and the same scores: to the digit for float16.
 
     In float32 and float64 the last digits depend on the order in which a processor adds.
     """
@@ -453,7 +453,7 @@ def test_eval_seq2seq_prints(book, capsys, monkeypatch):
 
 
 class TwoLayerNet:
-    """A reader's own model: two dense layers."""
+    """User's own model of two dense layers."""
 
     def __init__(self, book, W1, b1, W2, b2):
         layers = book.layers
@@ -621,7 +621,7 @@ def test_seq2seq_answers_one_question(book, capsys, monkeypatch):
 
 
 def assert_initial(model, case):
-    """The same bits as the book's for the same seed."""
+    """Assert that the same seed gives the book's bits."""
     for param, expected in zip(model.params, sequence(case, "init"), strict=True):
         np.testing.assert_array_equal(param, expected, strict=True)
 

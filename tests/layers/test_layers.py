@@ -33,7 +33,7 @@ def weights_of(rng, cls, D=6, H=4, dtype=np.float64):
 
 
 def views_of(x):
-    """The same numbers in other memory."""
+    """Return the same numbers in other memory."""
     wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
     wide[..., ::2] = x
     frozen = x.copy()
@@ -245,7 +245,7 @@ def test_results_are_new_and_inputs_untouched(rng, dtype, which):
 
 @pytest.mark.parametrize("which", range(8))
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
-def test_copies_go_on_where_the_layer_stood(rng, which, clone):
+def test_copies_continue_from_the_layers_state(rng, which, clone):
     layer, inputs, dout = every_layer(rng)[which]
     fresh = clone(layer)
     with pytest.raises(RuntimeError, match="call forward first"):
@@ -260,7 +260,7 @@ def test_copies_go_on_where_the_layer_stood(rng, which, clone):
 
 
 @pytest.mark.parametrize("which", range(7))
-def test_the_last_forward_counts(rng, which):
+def test_backward_follows_the_last_forward(rng, which):
     layer, inputs, dout = every_layer(rng)[which]
     fresh = copy.deepcopy(layer)
     layer.forward(inputs[0] * 3, *inputs[1:])
@@ -289,7 +289,7 @@ def test_every_number_of_parts_gives_the_same_bits(rng, dtype, all_parts):
     assert len(seen) == 1
 
 
-# What the book's readers look at
+# Attributes that scripts for the book read
 
 
 def test_readable_attributes(rng):
@@ -399,7 +399,7 @@ def test_nan_passes_through(rng, dtype):
 
 
 class OwnSoftmax(SoftmaxWithLoss):
-    """A reader's forward in the book's way, with the inherited backward."""
+    """User's forward, written as in the book, with the inherited backward."""
 
     def forward(self, x, t):
         self.t, self.y = t, layers.softmax(x)
@@ -445,7 +445,7 @@ def test_dropout_draws_from_the_global_stream_or_its_own(dtype):
     np.testing.assert_array_equal(layer.forward(x), x)
 
 
-def test_dropout_keeps_its_share():
+def test_dropout_keeps_the_expected_share():
     # 200,000 draws: the standard deviation of the share is 0.001, the bound four of them.
     kept = Dropout(0.25, rng=np.random.default_rng(0)).forward(np.ones(200_000)).mean()
     assert abs(kept - 0.75) < 0.004

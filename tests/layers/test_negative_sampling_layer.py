@@ -43,13 +43,13 @@ def tolerance(dtype):
 
 
 def by_layers(layer):
-    """Make the loss go layer by layer: one of its layers is somebody else's."""
+    """Make the loss run layer by layer, by replacing one of its layers."""
 
     class Own(SigmoidWithLoss):
         pass
 
     layer.loss_layers[2] = Own()
-    assert not layer.is_fused(layer.params[0])
+    assert not layer.may_fuse(layer.params[0])
     return layer
 
 

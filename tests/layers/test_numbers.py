@@ -1,4 +1,4 @@
-"""Places beyond 2^31: tables that are larger than memory, of which few rows are touched."""
+"""Offsets beyond 2^31: tables larger than memory, of which only a few rows are touched."""
 
 import mmap
 import sys
@@ -15,17 +15,17 @@ from fastw2v.negative_sampling_layer import EmbeddingDot, NegativeSamplingLoss
 from fastw2v.optimizer import SGD, Adam, Momentum
 from fastw2v.time_layers import TimeEmbedding
 
-FAR = (1 << 31) + 3  # elements from one row to the next, no multiple of anything
+FAR = (1 << 31) + 3  # elements from one row to the next; not a multiple of any vector length
 D = 5
 
 
 def sparse(n_rows, columns, dtype, apart=FAR):
-    """Rows far apart in memory that is only there where it is written to."""
+    """Return an array with rows far apart, in memory that exists only where it is written."""
     dtype = np.dtype(dtype)
     size = ((n_rows - 1) * apart + columns) * dtype.itemsize
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     if sys.platform == "linux":
-        flags |= 0x4000  # MAP_NORESERVE, which Python's mmap has a name for from 3.13 on
+        flags |= 0x4000  # MAP_NORESERVE; Python's mmap names it from 3.13 on
     memory = np.frombuffer(mmap.mmap(-1, size, flags=flags), np.uint8)
     return np.ndarray((n_rows, columns), dtype, memory, 0, (apart * dtype.itemsize, dtype.itemsize))
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(not hasattr(mmap, "MAP_PRIVATE"), reason="needs 
 
 @pytest.fixture
 def tables(rng, dtype):
-    """The same (3, D) numbers, far apart and close together."""
+    """Return the same (3, D) numbers twice: rows far apart, and rows close together."""
     far = sparse(3, D, dtype)
     far[...] = rng.standard_normal((3, D))
     return far, far.copy()
@@ -57,8 +57,8 @@ def test_gathering_and_scattering(tables, index_dtype, rng, dtype):
         assert_same_bits(far.copy(), near)
 
 
-def test_ids_beyond_32_bits(dtype):
-    """A table of more than 2^31 rows of one number each: the memory of the last is touched."""
+def test_ids_may_exceed_32_bits(dtype):
+    """Ids reach the last row of a table of more than 2^31 rows."""
     V = FAR
     table = np.lib.stride_tricks.as_strided(
         sparse(2, 1, dtype, apart=V - 1).reshape(-1)[:1], (V, 1), (np.dtype(dtype).itemsize,) * 2

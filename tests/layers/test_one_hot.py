@@ -24,7 +24,9 @@ def ids(rng, index_dtype):
 
 @pytest.mark.parametrize("lengths", [None, [6, 0, 3, 1]])
 @pytest.mark.parametrize("go_backwards", [False, True])
-def test_values_and_gradients(weights, ids, lengths, go_backwards, rng, dtype):
+def test_values_and_gradients_are_those_of_one_hot_rows(
+    weights, ids, lengths, go_backwards, rng, dtype
+):
     pair = [
         kind(*weights, dtype=dtype, go_backwards=go_backwards) for kind in (OneHotLSTM, TimeLSTM)
     ]
@@ -43,7 +45,7 @@ def test_values_and_gradients(weights, ids, lengths, go_backwards, rng, dtype):
             np.testing.assert_allclose(mine, other, rtol=10 * rtol, atol=10 * rtol)
 
 
-def test_steps_as_cells(weights, ids, rng):
+def test_layers_are_cells_over_one_hot_rows(weights, ids, rng):
     layer, twin = OneHotLSTM(*weights), TimeLSTM(*weights)
     assert layer.layers is None
     layer.forward(ids)
@@ -55,13 +57,13 @@ def test_steps_as_cells(weights, ids, rng):
         np.testing.assert_allclose(mine.grads[0], other.grads[0], rtol=1e-5, atol=1e-5)
 
 
-def test_weights_in_any_memory_order(weights, ids):
+def test_weights_in_any_memory_order_give_the_same(weights, ids):
     expected = OneHotLSTM(*weights).forward(ids)
     odd = np.asfortranarray(weights[0])
     np.testing.assert_array_equal(OneHotLSTM(odd, *weights[1:]).forward(ids), expected)
 
 
-def test_copies(weights, ids, rng):
+def test_copies_have_the_same_gradients(weights, ids, rng):
     layer = OneHotLSTM(*weights)
     layer.forward(ids)
     dhs = rng.standard_normal((N, T, H))
@@ -71,7 +73,7 @@ def test_copies(weights, ids, rng):
         np.testing.assert_array_equal(twin.grads[0], layer.grads[0])
 
 
-def test_bad_ids(weights, ids):
+def test_bad_ids_are_refused(weights, ids):
     layer = OneHotLSTM(*weights)
     for xs, error, words in (
         (ids[0], ValueError, r"xs: expected ids of shape \(N, T\)"),

@@ -1,4 +1,4 @@
-"""The one entry for products: numpy's promotion, any target, the same bits for any threads."""
+"""Matrix products: numpy's promotion, any target, bit-identical for any number of threads."""
 
 import numpy as np
 import pytest
@@ -39,13 +39,15 @@ def test_a_new_array_has_the_dtype_that_numpy_gives(kind_a, kind_b, kind_bias, s
     st.booleans(),
     st.integers(0, 2**32 - 1),
 )
-def test_into_a_given_array(kind_a, kind_b, kind_bias, kind_out, accumulate, biased, seed):
+def test_a_given_array_keeps_its_dtype(
+    kind_a, kind_b, kind_bias, kind_out, accumulate, biased, seed
+):
     rng = np.random.default_rng(seed)
     M, K, N = rng.integers(0, 6, 3)
     a, b = numbers(rng, (M, K), kind_a), numbers(rng, (K, N), kind_b)
     bias = numbers(rng, N, kind_bias) if biased else None
     out = numbers(rng, (M, N), kind_out)
-    # Sums of small integers must not wrap round before they get there.
+    # Sums of small integers must not overflow before they reach the target.
     expected = a.astype("f8") @ b.astype("f8") + accumulate * out.astype("f8")
     if biased:
         expected = expected + bias.astype("f8")
@@ -54,7 +56,7 @@ def test_into_a_given_array(kind_a, kind_b, kind_bias, kind_out, accumulate, bia
 
 
 def targets(shape):
-    """Arrays to write into, of every memory layout."""
+    """Return arrays to write into, in every memory layout."""
     M, N = shape
     off = np.zeros(4 * M * N + 1, np.uint8)[1:].view(np.float32).reshape(shape)
     return {
@@ -71,7 +73,7 @@ def targets(shape):
 @pytest.mark.parametrize("kind", targets((2, 2)))
 @pytest.mark.parametrize("accumulate", [False, True])
 @pytest.mark.parametrize("biased", [False, True])
-def test_layouts_of_the_target(rng, kind, accumulate, biased):
+def test_the_target_may_have_any_layout(rng, kind, accumulate, biased):
     a, b = (rng.standard_normal(shape).astype("f4") for shape in ((23, 17), (17, 40)))
     bias = rng.standard_normal(40).astype("f4") if biased else None
     out = targets((23, 40))[kind]
@@ -84,7 +86,7 @@ def test_layouts_of_the_target(rng, kind, accumulate, biased):
     np.testing.assert_allclose(out, exact, rtol=1e-5, atol=1e-5)
 
 
-def test_a_target_that_overlaps_an_operand(rng):
+def test_a_target_may_overlap_an_operand(rng):
     for size in (1, 5, 33):
         a, b = (rng.standard_normal((size, size)).astype("f4") for _ in range(2))
         expected = product(a, b, bias=b[0])
@@ -99,14 +101,14 @@ def test_a_target_that_overlaps_an_operand(rng):
     np.testing.assert_allclose(x, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_a_target_with_shared_rows_is_numpys_business(rng):
+def test_a_target_with_overlapping_rows_is_left_to_numpy(rng):
     a, b = np.ones((2, 3), np.float32), np.ones((3, 4), np.float32)
     out = np.lib.stride_tricks.as_strided(np.zeros(6, np.float32), (2, 4), (8, 4))
     product(a, b, out)
     assert (out[1] == 3).all()
 
 
-def test_a_row_gradient_knows_what_was_written(rng):
+def test_a_row_gradient_notices_the_write(rng):
     grad = RowGrad(np.zeros((6, 4), np.float32))
     a, b = np.ones((6, 2), np.float32), np.ones((2, 4), np.float32)
     product(a, b, grad)
@@ -116,7 +118,7 @@ def test_a_row_gradient_knows_what_was_written(rng):
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_a_read_only_target_is_an_error_and_stays(dtype):
+def test_a_read_only_target_is_refused_and_unchanged(dtype):
     out = np.full((2, 2), 7, dtype)
     out.setflags(write=False)
     x = np.ones((2, 2), dtype)
@@ -126,7 +128,7 @@ def test_a_read_only_target_is_an_error_and_stays(dtype):
         assert (out == 7).all()
 
 
-def test_strided_and_misaligned_operands(rng):
+def test_strided_and_misaligned_operands_give_the_same(rng):
     a, b = (rng.standard_normal(shape).astype("f4") for shape in ((23, 17), (17, 40)))
     bias = rng.standard_normal(80).astype("f4")[::2]
     off = np.zeros(4 * 40 + 1, np.uint8)[1:].view(np.float32)
@@ -139,7 +141,7 @@ def test_strided_and_misaligned_operands(rng):
     np.testing.assert_allclose(product(moved, b, bias=bias), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_float32_has_the_same_bits_for_any_threads(rng, all_parts):
+def test_float32_is_bit_identical_for_any_number_of_threads(rng, all_parts):
     a, b = (rng.standard_normal(shape).astype("f4") for shape in ((57, 411), (411, 333)))
     results = []
     for n_parts in N_PARTS:
@@ -154,7 +156,7 @@ def test_float32_has_the_same_bits_for_any_threads(rng, all_parts):
     np.testing.assert_allclose(results[-1][0], a.astype("f8") @ b, rtol=1e-4, atol=1e-4)
 
 
-def test_the_own_kernel_is_used_where_it_is_fused(rng, monkeypatch):
+def test_the_packages_kernel_is_used_where_it_is_fused(rng, monkeypatch):
     calls = []
     monkeypatch.setattr(_products, "_RUN", lambda *arguments: calls.append(arguments))
     for dtype in ("f4", "f8"):
@@ -163,7 +165,7 @@ def test_the_own_kernel_is_used_where_it_is_fused(rng, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["f4", "f8", "f2", "i4", "u1"])
-def test_column_sums_of_any_memory(rng, kind):
+def test_column_sums_of_any_memory_layout(rng, kind):
     a = rng.integers(0, 200, (40, 7)).astype(kind)
     for same in (a, np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2], a[::-1][::-1]):
         found = column_sums(same)
@@ -177,7 +179,7 @@ def test_column_sums_of_any_memory(rng, kind):
     st.booleans(),
     st.integers(0, 2**32 - 1),
 )
-def test_products_of_a_batch(kind_a, kind_b, turned, seed):
+def test_batched_products_agree_with_numpy(kind_a, kind_b, turned, seed):
     rng = np.random.default_rng(seed)
     batch, M, K, N = rng.integers(0, 6, 4)
     a = numbers(rng, (batch, K, M) if turned else (batch, M, K), kind_a)
@@ -191,7 +193,7 @@ def test_products_of_a_batch(kind_a, kind_b, turned, seed):
     np.testing.assert_array_equal(onto, a @ b + 1)
 
 
-def test_products_of_a_batch_have_the_same_bits_for_any_threads(rng, all_parts):
+def test_batched_products_are_bit_identical_for_any_number_of_threads(rng, all_parts):
     a = rng.standard_normal((9, 11, 40)).astype(np.float32)
     b = rng.standard_normal((9, 29, 40)).astype(np.float32).swapaxes(1, 2)
     results = []
@@ -205,7 +207,7 @@ def test_products_of_a_batch_have_the_same_bits_for_any_threads(rng, all_parts):
 
 @pytest.mark.parametrize("limit", ["_LONGEST_NS", "_LARGEST"])
 def test_a_long_product_is_made_of_several_calls(limit, rng, monkeypatch):
-    """So that Ctrl-C comes in between; the numbers are the same."""
+    """Between two calls Ctrl-C gets its turn; the results are bit-identical."""
     a, b = rng.standard_normal((331, 40), "f"), rng.standard_normal((40, 57), "f")
     bias = rng.standard_normal(57, "f")
     start = rng.standard_normal((331, 57), "f")

@@ -1,4 +1,4 @@
-"""TimeRNN, TimeLSTM and TimeGRU: the memory they take, and the numbers of torch."""
+"""TimeRNN, TimeLSTM and TimeGRU: memory use, agreement with torch, long jobs in pieces."""
 
 import tracemalloc
 
@@ -7,7 +7,7 @@ import pytest
 from conftest import assert_same_bits
 from golden import load
 
-from fastw2v._recurrent import over_time
+from fastw2v._recurrent import passes
 from fastw2v.time_layers import TimeGRU, TimeLSTM, TimeRNN
 
 N, T, D, H = 6, 400, 5, 40
@@ -17,7 +17,7 @@ KEPT = {TimeRNN: 2, TimeGRU: 5, TimeLSTM: 6}  # in units of N * T * H floats, by
 
 def made(cls, rng):
     width = N_GATES[cls] * H
-    # Small: over so many steps gradients would overflow.
+    # Larger weights would make the gradients overflow over T = 400 steps.
     shapes = (D, width), (H, width), (width,)
     weights = [0.1 * rng.standard_normal(shape).astype("f") for shape in shapes]
     xs = rng.standard_normal((N, T, D)).astype("f")
@@ -25,7 +25,7 @@ def made(cls, rng):
 
 
 def traced(call):
-    """(peak, what is left) in bytes above what there was."""
+    """Return the peak and the final memory of a call, in bytes above the memory before it."""
     tracemalloc.start()
     try:
         result = call()
@@ -37,10 +37,10 @@ def traced(call):
 
 
 @pytest.mark.parametrize("cls", list(KEPT))
-def test_memory_of_training(rng, cls):
+def test_training_keeps_no_more_memory_than_stated(rng, cls):
     layer, xs, dhs = made(cls, rng)
     size = N * T * H * 4
-    # Packed weights, states of the rows, Python's own.
+    # Packed weights, states of the rows, Python's own objects.
     others = 2 * layer.params[1].nbytes + 40 * N * H * 4 + 50_000
     results = []
     _, left = traced(lambda: results.append(layer.forward(xs)))
@@ -50,9 +50,9 @@ def test_memory_of_training(rng, cls):
 
 
 @pytest.mark.parametrize("cls", list(KEPT))
-def test_from_the_second_call_on_nothing_but_the_results_is_taken(rng, cls):
+def test_from_the_second_call_on_only_the_results_are_allocated(rng, cls):
     layer, xs, dhs = made(cls, rng)
-    small = 12 * N * H * 4 + 60_000  # numpy adds a bias by way of a buffer
+    small = 12 * N * H * 4 + 60_000  # numpy adds a bias through a buffer
     for train in (False, True):
         layer.forward(xs, train=train)
         peak, _ = traced(lambda train=train: layer.forward(xs, train=train))
@@ -62,8 +62,8 @@ def test_from_the_second_call_on_nothing_but_the_results_is_taken(rng, cls):
     assert peak <= xs.nbytes + small
 
 
-# torch's own layers, and a GRU cell that resets before the product put together from its
-# operations; recorded by tools/record_torch.py.
+# Recorded by tools/record_torch.py: torch's own layers, and a GRU cell made of torch's operations,
+# because torch's own resets after the product.
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
 def test_agrees_with_torch(name):
     case = load(f"torch_recurrent/f8/{name}")
@@ -85,7 +85,7 @@ def test_agrees_with_torch(name):
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("cls", list(KEPT))
 def test_a_long_job_is_made_of_several_calls(rng, monkeypatch, cls, padded):
-    """So that Ctrl-C comes in between; the numbers are the same."""
+    """Between two calls Ctrl-C gets its turn; the results are bit-identical."""
     layer, _, _ = made(cls, rng)
     rows = 37
     xs, dhs = rng.standard_normal((rows, 9, D), "f"), rng.standard_normal((rows, 9, H), "f")
@@ -96,7 +96,7 @@ def test_a_long_job_is_made_of_several_calls(rng, monkeypatch, cls, padded):
         return [hs, dxs, layer.h, layer.dh, *(grad.copy() for grad in layer.grads)]
 
     expected, calls = results(), []
-    specialise = over_time.specialise
+    specialise = passes.specialise
 
     def counting(entry):
         runs = specialise(entry)
@@ -105,8 +105,8 @@ def test_a_long_job_is_made_of_several_calls(rng, monkeypatch, cls, padded):
             for dtype, run in runs.items()
         }
 
-    monkeypatch.setattr(over_time, "specialise", counting)
-    monkeypatch.setattr(over_time, "_LONGEST_NS", 1)
+    monkeypatch.setattr(passes, "specialise", counting)
+    monkeypatch.setattr(passes, "_LONGEST_NS", 1)
     for mine, before in zip(results(), expected, strict=True):
         assert_same_bits(mine, before)
-    assert len(calls) == 2 * (1 + 37 // 4)  # each with the call that tells the size of scratch
+    assert len(calls) == 2 * (1 + 37 // 4)  # each pass also asks for the size of its scratch

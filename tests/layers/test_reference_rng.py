@@ -40,7 +40,7 @@ def test_compiled_has_the_bits_of_the_twin(key):
 
 
 def test_known_bits():
-    # Frozen: a change here changes every sample that a seed gives.
+    # Frozen: a change here changes the samples of every seed.
     out = np.empty((2, 2), np.uint64)
     _sampler.random_bits(out, 20240229)
     assert out.tolist() == [

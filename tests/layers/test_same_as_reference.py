@@ -41,13 +41,13 @@ def arguments(function):
 
 
 def split(listed):
-    """The arguments that can be passed by position, and the keyword-only ones."""
+    """Return the arguments that can be passed by position, and the keyword-only ones."""
     keyword = [argument for argument in listed if argument[2] == "KEYWORD_ONLY"]
     return [argument for argument in listed if argument not in keyword], keyword
 
 
 def callables(thing):
-    """What can be called by name: a function itself, or constructor and public methods."""
+    """Return a function itself, or the constructor and the public methods of a class."""
     if not inspect.isclass(thing):
         return {"": thing}
     methods = {

@@ -1,7 +1,7 @@
 """The laws of the samplers, by chi-square tests at level 1e-4 on a million draws.
 
-Keys are fixed, so a test that passes once passes for ever. The functions that judge a sample must
-also refuse impostors: samplers that are wrong in a plausible way.
+Keys are fixed, so a test that passes once passes for ever. The functions that judge a sample
+must also refuse impostors, which are samplers that are wrong in a plausible way.
 """
 
 import math

@@ -12,7 +12,7 @@ from gradcheck import assert_gradients, check_layer, check_loss_layer
 from implementations import COMPILED, both
 
 from fastw2v import RowGrad
-from fastw2v._rows.row_grad import touched
+from fastw2v._rows.writes import touched
 from fastw2v.dropin.book_names import SERVED
 
 N, T, D, H, V = 3, 4, 5, 2, 6
@@ -23,7 +23,7 @@ def draw(rng, *shape, dtype=np.float64):
 
 
 def layers_with_input(book, rng, dtype=np.float64):
-    """name -> (layer, forward's arguments, backward's) of every class."""
+    """Return {name: (layer, arguments of forward, arguments of backward)} of every class."""
     module = book.time_layers
     xs, scores = draw(rng, N, T, D, dtype=dtype), draw(rng, N, T, V, dtype=dtype)
     ids = rng.integers(0, V, (N, T))
@@ -63,7 +63,7 @@ every_layer = pytest.mark.parametrize("name", NAMES)
 
 
 def lists_of(layer):
-    """params and grads of a layer; Simple_TimeAffine has none."""
+    """Return params and grads of a layer; Simple_TimeAffine has no lists."""
     return getattr(layer, "params", []), getattr(layer, "grads", [])
 
 
@@ -72,7 +72,7 @@ def lists_of(layer):
 
 @both
 @every_layer
-def test_results_are_new_and_inputs_untouched(book, rng, dtype, name):
+def test_results_are_new_and_inputs_unchanged(book, rng, dtype, name):
     layer, inputs, dout = layers_with_input(book, rng, dtype)[name]
     before = [np.copy(a) for a in (*inputs, dout)]
     params, grads = lists_of(layer)
@@ -102,7 +102,7 @@ def test_results_are_new_and_inputs_untouched(book, rng, dtype, name):
 
 @both
 @every_layer
-def test_inputs_of_any_memory(book, rng, name):
+def test_inputs_in_any_memory_layout_give_the_same(book, rng, name):
     layer, inputs, dout = layers_with_input(book, rng)[name]
     expected, again = [], []
     for results, change in ((expected, lambda a: a), (again, np.asfortranarray)):
@@ -120,7 +120,7 @@ def test_inputs_of_any_memory(book, rng, name):
 @both
 @every_layer
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
-def test_copies_go_on_where_the_layer_stood(book, rng, name, clone):
+def test_copies_continue_from_the_layers_state(book, rng, name, clone):
     layer, inputs, dout = layers_with_input(book, rng)[name]
     layer.forward(*inputs)
     other = clone(layer)
@@ -135,7 +135,7 @@ def test_copies_go_on_where_the_layer_stood(book, rng, name, clone):
 
 @both
 @every_layer
-def test_the_last_forward_counts(book, rng, name):
+def test_backward_uses_the_last_forward(book, rng, name):
     layer, inputs, dout = layers_with_input(book, rng)[name]
     fresh = copy.deepcopy(layer)
     layer.forward(*(np.roll(a, 1, axis=0) for a in inputs))
@@ -219,7 +219,7 @@ def test_time_embedding_has_a_layer_for_each_step(book, rng):
 
 @both
 @pytest.mark.parametrize("shape", [(0, T), (N, 0)], ids=str)
-def test_time_embedding_of_nothing(book, rng, shape):
+def test_time_embedding_of_no_ids_is_empty(book, rng, shape):
     layer = book.time_layers.TimeEmbedding(draw(rng, V, D))
     layer.grads[0][...] = 7
     out = layer.forward(np.zeros(shape, int))
@@ -243,7 +243,7 @@ def test_time_affine_gradients(book, rng, layout):
 
 
 @both
-def test_time_affine_sees_a_tied_table_move(book, rng):
+def test_time_affine_reads_a_tied_table_at_every_call(book, rng):
     table, b = draw(rng, V, D), np.zeros(V)
     layer = book.time_layers.TimeAffine(table.T, b)
     assert layer.params[0].base is table and layer.params[1] is b
@@ -296,7 +296,7 @@ def test_simple_time_affine_gives_the_same_without_lists(book, rng):
 
 
 @both
-def test_time_affine_of_nothing(book, rng):
+def test_time_affine_of_no_rows_is_empty(book, rng):
     layer = book.time_layers.TimeAffine(draw(rng, D, H), draw(rng, H))
     for shape in ((0, T), (N, 0)):
         layer.grads[0][...] = 7
@@ -427,7 +427,7 @@ def test_time_softmax_with_loss_in_numbers(book, rng, dtype):
 
 
 @both
-def test_two_losses_read_one_score(book, rng):
+def test_two_losses_may_read_the_same_scores(book, rng):
     xs = draw(rng, N, T, V, dtype=np.float32)
     first, second = (book.time_layers.TimeSoftmaxWithLoss() for _ in "12")
     ts = rng.integers(0, V, (2, N, T))
@@ -441,7 +441,7 @@ def test_two_losses_read_one_score(book, rng):
 
 
 @both
-def test_no_target_counts(book, rng):
+def test_a_loss_without_targets_is_nan_and_its_gradient_zero(book, rng):
     layer = book.time_layers.TimeSoftmaxWithLoss()
     xs = draw(rng, N, T, V)
     for rows in (N, 0):
@@ -460,7 +460,7 @@ def test_hopeless_and_certain_answers_stay_finite(book, dtype):
     xs[0, 0, 0] = np.nan
     assert np.isnan(layer.forward(xs, np.array([[1, 1]])))
     assert np.isnan(layer.backward()).tolist() == [[[True, True], [False, False]]]
-    assert layer.forward(xs, np.array([[-1, 1]])) == 0  # what is ignored may be anything
+    assert layer.forward(xs, np.array([[-1, 1]])) == 0  # an ignored score may have any value
     np.testing.assert_array_equal(layer.backward()[0, 0], 0)
 
 
@@ -496,7 +496,7 @@ def test_losses_step_by_step(book, rng, name):
 
 
 class OwnLoss:
-    """Made a subclass of a loss: a reader's forward, with the inherited backward."""
+    """Make a subclass of a loss with a forward of its own and the inherited backward."""
 
     def forward(self, xs, ts):
         N, T, V = xs.shape
@@ -508,7 +508,7 @@ class OwnLoss:
 
 
 @both
-def test_a_readers_forward_with_the_inherited_backward(book, rng):
+def test_a_subclass_may_have_its_own_forward_and_the_inherited_backward(book, rng):
     ours = book.time_layers.TimeSoftmaxWithLoss()
     mine = type("Mine", (OwnLoss, book.time_layers.TimeSoftmaxWithLoss), {})()
     xs, ts = draw(rng, N, T, V), rng.integers(0, V, (N, T))
@@ -522,7 +522,7 @@ def test_a_readers_forward_with_the_inherited_backward(book, rng):
 
 @pytest.fixture
 def layers(rng):
-    """name -> (layer after a forward, forward's arguments, backward's)."""
+    """Return {name: (layer after a forward, arguments of forward, arguments of backward)}."""
     found = layers_with_input(COMPILED, rng)
     for layer, inputs, _ in found.values():
         layer.forward(*inputs)
@@ -530,7 +530,7 @@ def layers(rng):
 
 
 @every_layer
-def test_backward_before_forward(rng, name):
+def test_backward_before_forward_is_an_error(rng, name):
     layer, _, dout = layers_with_input(COMPILED, rng)[name]
     with pytest.raises(RuntimeError, match=f"{name}.backward: nothing .* call forward first"):
         layer.backward(dout)
@@ -605,7 +605,7 @@ def test_bad_dout_leaves_gradients_as_they_were(layers, name):
         assert_same_bits(grad, expected)
 
 
-def test_bad_dout_of_losses(layers):
+def test_bad_dout_of_losses_is_refused(layers):
     layer = layers["TimeSoftmaxWithLoss"][0]
     with pytest.raises(ValueError, match=r"dout: expected shape \(12, 6\)"):
         layer.backward(np.ones(5))
@@ -634,7 +634,7 @@ def test_bad_dout_of_losses(layers):
         (lambda m: m.Simple_TimeSoftmaxWithLoss(dtype="x"), TypeError, "dtype: expected None"),
     ],
 )
-def test_bad_arguments_of_constructors(make, error, words):
+def test_bad_arguments_of_constructors_are_refused(make, error, words):
     with pytest.raises(error, match=words):
         make(COMPILED.time_layers)
 
@@ -647,7 +647,7 @@ def test_gradient_of_an_embedding_knows_its_rows(rng):
     assert np.flatnonzero(touched(layer.grads[0], trusted=True)).tolist() == [3, 7, 50]
 
 
-def test_dropout_of_everything(rng):
+def test_dropout_with_ratio_one_gives_zeros(rng):
     layer = COMPILED.time_layers.TimeDropout(1.0)
     xs = draw(rng, N, T, D)
     assert not layer.forward(xs).any() and not layer.backward(xs).any()
@@ -679,7 +679,7 @@ def test_dropout_draws_from_its_own_generator(rng):
 
 
 @every_layer
-def test_every_number_of_parts_gives_the_same_bits(rng, dtype, all_parts, name):
+def test_results_are_bit_identical_for_every_number_of_parts(rng, dtype, all_parts, name):
     seen = set()
     for n in N_PARTS:
         all_parts(n)
@@ -715,7 +715,7 @@ def test_memory_of_the_softmax_loss(rng):
     assert_same_bits(fresh.backward(), layer.backward())
 
 
-def test_star_import_gives_what_the_book_gives():
+def test_star_import_gives_the_names_of_the_book():
     names = {}
     exec("from fastw2v.time_layers import *", names)
     book = SERVED["common.time_layers"]

@@ -1,4 +1,4 @@
-"""What holds for every layer and model of table.LAYERS, and for every kernel of kernel_calls."""
+"""Promises of every layer and model of table.LAYERS, and of every kernel of kernel_calls."""
 
 import contextlib
 import copy
@@ -94,7 +94,7 @@ def results(layer, inputs):
 
 @contextlib.contextmanager
 def refused_without_a_trace(layer, inputs, error, match=None, whole=False):
-    """An error, after which backward is still that of the forward before it.
+    """Expect an error, after which backward is still that of the forward before it.
 
     In a `whole` model the layers before the one that refuses have had their forward already.
     """
@@ -121,7 +121,7 @@ def assert_same(found, expected):
         assert_same_bits(np.asarray(mine), np.asarray(theirs))
 
 
-# What there is -------------------------------------------------------------------------------
+# The table itself ----------------------------------------------------------------------------
 
 
 def public_layers():
@@ -141,7 +141,7 @@ def test_every_public_layer_is_in_the_table():
     assert set(public_layers()) == set(LAYERS)
 
 
-def test_samples_are_what_the_table_says():
+def test_samples_match_the_table():
     for name, entry in LAYERS.items():
         inputs = sample(name)
         for argument, (below, _) in entry.ids.items():
@@ -149,7 +149,7 @@ def test_samples_are_what_the_table_says():
             assert (drawn.min(), drawn.max()) == (0, below - 1), name
 
 
-# What they compute ---------------------------------------------------------------------------
+# Results -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name, entry in LAYERS.items() if entry.twin])
@@ -169,7 +169,7 @@ def address(array):
 
 
 def by_weight(layer, found):
-    """What `backward` gave, with one gradient, the sum, of a weight that is in `params` often.
+    """Return the result of backward and the gradients, summed for a weight listed more than once.
 
     As itself, or once more as its transpose.
     """
@@ -235,7 +235,7 @@ def test_arrays_handed_out_are_never_written_again(name, dtype):
     )
 
 
-# What they are given -------------------------------------------------------------------------
+# Arguments -----------------------------------------------------------------------------------
 
 
 class Named(np.ndarray):
@@ -428,7 +428,7 @@ def test_ids_of_any_integer_dtype(name, argument):
 
 
 @pytest.mark.parametrize(("name", "argument"), WITH_IDS)
-def test_what_is_no_id_is_refused(name, argument):
+def test_values_that_are_not_ids_are_refused(name, argument):
     layer, inputs = make(name), sample(name)
     given = inputs[argument]
     for kind in (np.float32, np.float64, bool, complex, object, "U1"):
@@ -443,7 +443,7 @@ WITH_FLOATS = [(name, argument) for name in LAYERS for argument in floats_of(sam
 
 
 @pytest.mark.parametrize(("name", "argument"), WITH_FLOATS)
-def test_what_is_no_number_is_refused(name, argument):
+def test_values_that_are_not_numbers_are_refused(name, argument):
     layer, inputs = make(name), sample(name)
     given = inputs[argument]
     for kind in (complex, object, "U1", "M8[s]"):
@@ -660,18 +660,13 @@ def test_nothing_is_left_behind(name):
 every_kernel = pytest.mark.parametrize("name", kernel_calls.CALLS)
 
 
-def entry(name):
-    module, function = name.split(".")
-    return getattr(importlib.import_module(f"fastw2v._kernels.{module}"), function)
-
-
 def arrays_in(arguments):
     return [x for x in arguments if isinstance(x, np.ndarray)]
 
 
 @every_kernel
 def test_a_kernel_writes_to_its_outputs_only(name):
-    run, n_outputs = entry(name), 0
+    run, n_outputs = kernel_calls.entry(name), 0
     arguments = kernel_calls.CALLS[name](2)
     for at, x in enumerate(arguments):
         if not isinstance(x, np.ndarray):
@@ -689,7 +684,7 @@ def test_a_kernel_writes_to_its_outputs_only(name):
 
 @every_kernel
 def test_a_kernel_in_two_threads_is_the_same_kernel(name):
-    run = entry(name)
+    run = kernel_calls.entry(name)
     jobs = [kernel_calls.CALLS[name](2) for _ in range(3)]
     run(*jobs[0])
     assert in_threads(lambda: run(*jobs[1]), lambda: run(*jobs[2])) == []
@@ -701,5 +696,5 @@ def test_a_kernel_in_two_threads_is_the_same_kernel(name):
 
 @every_kernel
 def test_a_kernel_leaves_nothing_behind(name):
-    run, arguments = entry(name), kernel_calls.CALLS[name](2)
+    run, arguments = kernel_calls.entry(name), kernel_calls.CALLS[name](2)
     assert steady(lambda: run(*arguments), arrays_in(arguments)) == (True, True, True)

@@ -1,7 +1,7 @@
 """Recurrent layers: gradients, states, extensions, ownership, bad input; in both implementations.
 
-What is recorded from the book stands in test_golden.py; here is what it does and what it does not
-have. The oracle of a sequence is a loop over cells, or the same layer on each row by itself.
+The book's recorded results are in test_golden.py. Here the oracle of a sequence is a loop over
+cells, or the same layer on each row by itself.
 """
 
 import copy
@@ -38,7 +38,7 @@ def weights_of(rng, name, D=D, H=H, dtype=np.float32):
 
 
 def make(book, rng, name, weights=np.float32, D=D, H=H, **options):
-    """A layer; `weights` is their dtype."""
+    """Return a layer with random weights of dtype `weights`."""
     return getattr(book.time_layers, name)(*weights_of(rng, name, D, H, weights), **options)
 
 
@@ -51,12 +51,12 @@ def width(name):
 
 
 def states_of(layer):
-    """[h] or [h, c] of one direction."""
+    """Return [h] or [h, c] of a layer of one direction."""
     return [layer.h, layer.c] if hasattr(layer, "c") else [layer.h]
 
 
 def flat_states(name, layer, prefix=""):
-    """All states of a layer in one list, or with "d" their gradients."""
+    """Return all states of a layer in one list, or their gradients with the prefix "d"."""
     names = [n for n in ("h", "c") if hasattr(layer, n)]
     found = []
     for n in names:
@@ -73,7 +73,7 @@ def set_flat_states(name, layer, values):
 
 
 def gradient_arguments(name, values):
-    """Keywords of backward from gradients of all last states."""
+    """Return the keywords of backward for gradients of all last states."""
     if name == "TimeBiLSTM":
         return {"dh": tuple(values[:2]), "dc": tuple(values[2:])}
     return dict(zip(("dh", "dc"), values, strict=False))
@@ -101,7 +101,7 @@ def n_states(name):
     ],
     ids=lambda options: "-".join(options) or "plain",
 )
-def test_finite_differences(book, rng, name, options):
+def test_gradients_agree_with_finite_differences(book, rng, name, options):
     options, lengths = dict(options), options.get("lengths")
     for missing in [
         "lengths",
@@ -138,7 +138,7 @@ def test_finite_differences(book, rng, name, options):
 @both
 @pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
 @pytest.mark.parametrize("kind", ["sigmoid", *HARD])
-def test_finite_differences_of_one_step(book, rng, name, kind):
+def test_gradients_of_one_step_agree_with_finite_differences(book, rng, name, kind):
     options = {} if name == "RNN" else {"recurrent_activation": kind}
     params = weights_of(rng, f"Time{name}", dtype=np.float64)
     layer = getattr(book.time_layers, name)(*params, **options)
@@ -178,7 +178,7 @@ def test_gradients_stop_where_a_stateful_forward_begins(book, rng, name):
 
 
 def loop(cell, params, xs, states, dhs, arriving):
-    """hs, last states, dxs, gradients of the first states and of the weights, by single steps."""
+    """Return hs, last states, dxs and gradients of first states and weights, by single steps."""
     cells, hs = [], []
     for t in range(xs.shape[1]):
         cells.append(cell(*params))
@@ -195,7 +195,7 @@ def loop(cell, params, xs, states, dhs, arriving):
 
 @both
 @one_way
-def test_a_readers_loop_over_cells_gives_the_same(book, rng, dtype, name):
+def test_a_loop_over_cells_gives_the_same(book, rng, dtype, name):
     layer = make(book, rng, name, dtype, dtype=dtype, stateful=True)
     xs, dhs = draw(rng, N, T, D, dtype=dtype), draw(rng, N, T, H, dtype=dtype)
     starts, arriving = (
@@ -249,7 +249,7 @@ def test_layers_are_the_cells(book, rng, name):
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=40)
-def test_any_shape(name, book, N, T, D, H, dtype, padded, seed):
+def test_any_shape_agrees_with_the_reference(name, book, N, T, D, H, dtype, padded, seed):
     rng = np.random.default_rng(seed)
     params = weights_of(rng, name, D, H, dtype)
     layer = getattr(book.time_layers, name)(*params, dtype=dtype)
@@ -278,7 +278,7 @@ def test_any_shape(name, book, N, T, D, H, dtype, padded, seed):
 @both
 @every_layer
 @pytest.mark.parametrize("shape", [(0, 4), (3, 0), (0, 0)], ids=str)
-def test_nothing_in_nothing_out(book, rng, name, shape):
+def test_empty_sequences_give_empty_results_and_keep_the_states(book, rng, name, shape):
     layer = make(book, rng, name, stateful=True)
     rows, steps = shape
     starts = [draw(rng, rows, H) for _ in range(n_states(name))]
@@ -306,7 +306,7 @@ def test_one_row_of_a_long_sequence(book, rng, name):
     dxs = layer.backward(np.ones_like(hs))
     assert np.isfinite(hs).all() and np.isfinite(dxs).all()
     if name != "TimeBiLSTM":
-        # The distant past does not matter: the last steps by themselves end in the same state.
+        # The first steps are forgotten: the last 500 by themselves end in the same state.
         last = make(book, rng, name, D=2, H=3)
         last.params[:] = layer.params
         np.testing.assert_allclose(last.forward(xs[:, -500:])[:, -1], hs[:, -1], rtol=1e-4)
@@ -316,7 +316,7 @@ def test_one_row_of_a_long_sequence(book, rng, name):
 
 
 def run_rows(layer, name, xs, lengths, dhs, starts, arriving):
-    """Each row by itself, cut to its length; gradients of the weights added up."""
+    """Run each row by itself, cut to its length, and add up the gradients of the weights."""
     hs, dxs = np.zeros_like(dhs), np.zeros_like(xs)
     ends, dstarts = [np.empty_like(s) for s in starts], [np.empty_like(s) for s in starts]
     grads = [np.zeros_like(W) for W in layer.params]
@@ -343,7 +343,7 @@ def run_rows(layer, name, xs, lengths, dhs, starts, arriving):
 @pytest.mark.parametrize(
     "lengths", [[4, 4, 4], [1, 3, 2], [0, 4, 1], np.array([2, 0, 4], np.int32)[::-1]], ids=str
 )
-def test_rows_of_different_lengths(book, rng, name, lengths, backwards):
+def test_rows_of_different_lengths_equal_each_row_by_itself(book, rng, name, lengths, backwards):
     options = {"dtype": np.float64, "stateful": True}
     if name != "TimeBiLSTM":
         options["go_backwards"] = backwards
@@ -353,7 +353,7 @@ def test_rows_of_different_lengths(book, rng, name, lengths, backwards):
     expected = run_rows(layer, name, xs, lengths, dhs, starts, arriving)
 
     beyond = np.arange(T) >= np.reshape(lengths, (N, 1))
-    for filler in (0, np.nan):  # what stands beyond the end is not read
+    for filler in (0, np.nan):  # the steps beyond the end are not read
         xs[beyond], dhs[beyond] = filler, filler
         set_flat_states(name, layer, starts)
         hs = layer.forward(xs, lengths=lengths)
@@ -381,7 +381,7 @@ def test_go_backwards_reads_the_input_reversed(book, rng, name):
 
 
 @both
-def test_both_directions_side_by_side(book, rng):
+def test_both_directions_equal_two_lstms_side_by_side(book, rng):
     params = weights_of(rng, "TimeBiLSTM")
     layer = book.time_layers.TimeBiLSTM(*params)
     forth = book.time_layers.TimeLSTM(*params[:3])
@@ -405,7 +405,7 @@ def test_both_directions_side_by_side(book, rng):
 
 
 @both
-def test_a_direction_may_be_a_readers_own(book, rng):
+def test_a_direction_may_be_a_subclass(book, rng):
     class Doubled(book.time_layers.TimeLSTM):
         def forward(self, xs, **options):
             return super().forward(2 * np.asarray(xs), **options)
@@ -418,7 +418,7 @@ def test_a_direction_may_be_a_readers_own(book, rng):
 
 
 @both
-def test_states_of_both_directions(book, rng):
+def test_states_of_both_directions_are_set_and_reset_as_pairs(book, rng):
     layer = make(book, rng, "TimeBiLSTM", stateful=True)
     xs = draw(rng, N, T, D)
     fresh = layer.forward(xs)
@@ -439,9 +439,9 @@ def test_states_of_both_directions(book, rng):
 
 @both
 @pytest.mark.parametrize("kind", HARD)
-def test_hard_sigmoids(book, kind):
-    # One unit whose gates all see x: the update gate of a GRU that starts from zero is read off
-    # its h = z * tanh(1).
+def test_hard_sigmoids_are_those_of_keras(book, kind):
+    # All gates of the single unit depend on x alone. A GRU that starts from zero then gives
+    # h = z * tanh(1), which shows its update gate z.
     x = np.array([-4, -3, -2.5, -1, 0, 0.5, 1, 2.5, 3, 4.0])
     Wx, Wh, b = np.array([[1.0, 1, 0]]), np.zeros((1, 3)), np.array([0.0, 0, 1])
     expected = {
@@ -454,7 +454,7 @@ def test_hard_sigmoids(book, kind):
     layer = book.time_layers.TimeGRU(Wx, Wh, b, dtype=np.float64, **options)
     assert layer.recurrent_activation == kind
     np.testing.assert_allclose(layer.forward(x[:, None, None])[:, 0], h, atol=1e-15)
-    # Outside the slope there is no gradient; at its ends, where the value is 0 or 1, neither.
+    # The gradient is zero beyond the sloped part, and at its ends, where the value is 0 or 1.
     dx = layer.backward(np.ones((10, 1, 1)))[:, 0, 0] / np.tanh(1)
     slope = 0.2 if kind.endswith("2") else 1 / 6
     inside = (np.array(expected) > 0) & (np.array(expected) < 1)
@@ -468,7 +468,7 @@ def test_hard_sigmoids(book, kind):
 @every_layer
 @pytest.mark.parametrize("weights", [np.float32, np.float64])
 @pytest.mark.parametrize("given_", [np.float32, np.float64, np.int32, np.float16])
-def test_sequences_are_float32_whatever_goes_in(book, rng, name, weights, given_):
+def test_sequences_are_float32_for_inputs_of_any_dtype(book, rng, name, weights, given_):
     layer = make(book, rng, name, weights)
     assert layer.forward_lstm.dtype == np.float32 if name == "TimeBiLSTM" else layer.dtype == "f"
     xs = (3 * rng.standard_normal((N, T, D))).astype(given_)
@@ -485,7 +485,7 @@ def test_sequences_are_float32_whatever_goes_in(book, rng, name, weights, given_
 
 @both
 @every_layer
-def test_float64_weights_are_not_rounded_on_the_way(book, rng, name):
+def test_float64_weights_are_not_rounded_in_between(book, rng, name):
     params = weights_of(rng, name, dtype=np.float64)
     cls = getattr(book.time_layers, name)
     narrow, wide = cls(*params), cls(*params, dtype=np.float64)
@@ -500,7 +500,7 @@ def test_float64_weights_are_not_rounded_on_the_way(book, rng, name):
 
 
 def other_memory(x):
-    """The same numbers, strided, reversed, Fortran-ordered and read-only."""
+    """Return copies of x that are strided, reversed, Fortran-ordered and read-only."""
     wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
     wide[..., ::2] = x
     frozen = x.copy()
@@ -510,7 +510,7 @@ def other_memory(x):
 
 @both
 @every_layer
-def test_inputs_of_any_memory_are_read_only(book, rng, name):
+def test_inputs_in_any_memory_layout_are_not_written_to(book, rng, name):
     layer = make(book, rng, name, stateful=True)
     xs, dhs = draw(rng, N, T, D), draw(rng, N, T, width(name))
     starts, arriving = ([draw(rng, N, H) for _ in range(n_states(name))] for _ in "12")
@@ -532,7 +532,7 @@ def test_inputs_of_any_memory_are_read_only(book, rng, name):
 
 @both
 @every_layer
-def test_what_was_handed_out_is_never_written_again(book, rng, name):
+def test_returned_arrays_are_never_written_again(book, rng, name):
     layer = make(book, rng, name, stateful=True)
     handed, copies = [], []
 
@@ -561,7 +561,7 @@ def test_what_was_handed_out_is_never_written_again(book, rng, name):
 
 @both
 @every_layer
-def test_results_are_the_callers_to_write_into(book, rng, name):
+def test_callers_may_write_into_results(book, rng, name):
     layer = make(book, rng, name)
     xs, dhs = draw(rng, N, T, D), draw(rng, N, T, width(name))
     hs = layer.forward(xs)
@@ -639,7 +639,7 @@ def test_weights_may_be_views(book, rng, name):
 @both
 @every_layer
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
-def test_copies_go_on_where_the_layer_stood(book, rng, name, clone):
+def test_copies_continue_from_the_layers_state(book, rng, name, clone):
     layer = make(book, rng, name, stateful=True)
     xs, dhs = draw(rng, N, T, D), draw(rng, N, T, width(name))
     layer.forward(xs)
@@ -687,7 +687,7 @@ def test_stateful_forwards_are_one_long_sequence(book, rng, name):
 
 @both
 @one_way
-def test_h_is_the_last_output_in_memory_of_its_own(book, rng, name):
+def test_h_is_a_copy_of_the_last_output(book, rng, name):
     layer = make(book, rng, name, stateful=True)
     for _ in range(2):
         hs = layer.forward(draw(rng, N, T, D))
@@ -715,7 +715,7 @@ def test_a_state_can_be_kept_and_set_again(book, rng, name):
 
 @both
 @one_way
-def test_the_decoders_state_is_a_strided_view(book, rng, name):
+def test_a_state_may_be_a_strided_view(book, rng, name):
     encoder, decoder = make(book, rng, name), make(book, rng, name, stateful=True)
     xs = draw(rng, N, T, D)
     hs = encoder.forward(xs)
@@ -787,7 +787,7 @@ def test_without_training_nothing_is_kept(book, rng, name):
 
 @both
 @one_way
-def test_nan_passes_through(book, rng, name):
+def test_nan_stays_in_its_row(book, rng, name):
     layer = make(book, rng, name)
     xs = draw(rng, N, T, D)
     xs[1, 2, 0] = np.nan
@@ -826,7 +826,7 @@ def good_weights(name):
         (2, [0, 0], TypeError, "b: expected a numpy array, got list"),
     ],
 )
-def test_bad_weights(book, name, which, bad, error, words):
+def test_bad_weights_are_refused(book, name, which, bad, error, words):
     params = good_weights(name)
     params[which] = bad
     with pytest.raises(error, match=words.replace("{width}", str(N_GATES[name] * H))):
@@ -835,7 +835,7 @@ def test_bad_weights(book, name, which, bad, error, words):
 
 @both
 @every_layer
-def test_bad_options(book, name):
+def test_bad_options_are_refused(book, name):
     cls, params = getattr(book.time_layers, name), good_weights(name)
     for dtype in (np.float16, np.int32, "rubbish", complex):
         with pytest.raises(TypeError, match="dtype: expected None, np.float32 or np.float64, got"):
@@ -896,7 +896,7 @@ def test_bad_lengths_leave_a_layer_as_it_was(book, rng, name, lengths, error, wo
 
 @both
 @every_layer
-def test_a_state_of_another_batch_size_names_the_call_that_cures_it(book, rng, name):
+def test_the_error_for_a_state_of_another_batch_size_names_the_cure(book, rng, name):
     layer = make(book, rng, name, stateful=True)
     layer.forward(draw(rng, N, T, D))
     words = (
@@ -920,7 +920,7 @@ def test_a_state_of_another_batch_size_names_the_call_that_cures_it(book, rng, n
 
 @both
 @pytest.mark.parametrize("which", [0, 1])
-def test_both_directions_are_checked_before_one_moves_on(book, rng, which):
+def test_both_directions_are_checked_before_one_of_them_changes(book, rng, which):
     layer = make(book, rng, "TimeBiLSTM", stateful=True)
     xs, dhs = draw(rng, N, T, D), draw(rng, N, T, 2 * H)
     layer.forward(xs)
@@ -937,7 +937,7 @@ def test_both_directions_are_checked_before_one_moves_on(book, rng, which):
 
 @both
 @every_layer
-def test_backward_before_forward(book, rng, name):
+def test_backward_before_forward_is_an_error(book, rng, name):
     cls = "TimeBiLSTM" if name == "TimeBiLSTM" else name
     with pytest.raises(RuntimeError, match=f"{cls}.backward: nothing .* call forward first"):
         make(book, rng, name).backward(np.zeros((N, T, width(name))))
@@ -998,7 +998,7 @@ def test_cells_promote_as_numpy_does_and_own_nothing(book, rng, name):
 
 
 @both
-def test_readable_attributes_of_cells(book, rng):
+def test_cells_keep_x_and_h_prev_and_a_gru_its_gradients(book, rng):
     x, h, c = draw(rng, N, D), draw(rng, N, H), draw(rng, N, H)
     for name, states in (("RNN", (h,)), ("GRU", (h,)), ("LSTM", (h, c))):
         layer = getattr(book.time_layers, name)(*weights_of(rng, f"Time{name}"))
@@ -1014,7 +1014,7 @@ def test_readable_attributes_of_cells(book, rng):
 
 @both
 @pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
-def test_a_number_stands_for_a_gradient_of_equal_entries(book, rng, name):
+def test_a_number_is_a_gradient_of_equal_entries(book, rng, name):
     # Loops begin with dh = 0, and an LSTM's with dc = 0.
     layer = getattr(book.time_layers, name)(*weights_of(rng, f"Time{name}"))
     n = 2 if name == "LSTM" else 1
@@ -1027,7 +1027,7 @@ def test_a_number_stands_for_a_gradient_of_equal_entries(book, rng, name):
 
 @pytest.fixture
 def cell(rng, request):
-    """(a cell of the fast package after a forward, forward's arguments, backward's)."""
+    """Return a cell of the fast package after a forward, and the arguments of both passes."""
     layer = getattr(COMPILED.time_layers, request.param)(*weights_of(rng, f"Time{request.param}"))
     n = 2 if request.param == "LSTM" else 1
     inputs = [draw(rng, N, D), *(draw(rng, N, H) for _ in range(n))]
@@ -1068,14 +1068,14 @@ def test_bad_input_leaves_a_cell_as_it_was(rng, cell):
 
 
 @every_cell
-def test_backward_of_a_cell_before_forward(cell):
+def test_backward_of_a_cell_before_forward_is_an_error(cell):
     layer, _, douts = cell
     fresh = type(layer)(*layer.params)
     with pytest.raises(RuntimeError, match=f"{type(layer).__name__}.backward: nothing .* forward"):
         fresh.backward(*douts)
 
 
-def test_bad_weights_of_cells():
+def test_bad_weights_of_cells_are_refused():
     cells = COMPILED.time_layers
     with pytest.raises(ValueError, match=r"Wx: expected shape \(D, 4 \* H\) = \(5, 8\) to match"):
         cells.LSTM(np.zeros((5, 7)), np.zeros((2, 8)), np.zeros(8))

@@ -67,7 +67,7 @@ def test_gradients_are_finite_differences(variant):
 
 
 @every_variant
-def test_padding_counts_nowhere(variant):
+def test_padding_has_no_effect(variant):
     """A batch is the sum of its rows, by loss and by gradient, and wider padding is nothing."""
     model = small(variant, dtype=np.float64)
     x, t = model.pair_ids(PAIRS)
@@ -138,7 +138,7 @@ def test_attention_is_that_of_the_real_steps():
     assert loss == pytest.approx(-(first + np.log(p[0, 0, 1])) / 2, rel=1e-9)
 
 
-def test_parameters_and_summary(capsys):
+def test_the_summary_lists_all_parameters(capsys):
     model = CharTranslator("abc", "xyz", 4, embed_size=2, bidirectional=True, attention=True)
     assert count_params(model) == sum(param.size for param in model.params)
     summary(model)
@@ -247,7 +247,7 @@ def test_many_texts_are_read_side_by_side(trained):
 # Training ---------------------------------------------------------------------------------------
 
 
-def test_it_learns_numbers_it_has_not_seen():
+def test_it_generalises_to_unseen_numbers():
     np.random.seed(0)
     pairs = kanji_numbers(990, 999)
     model = CharTranslator.from_pairs(pairs, 48)
@@ -269,7 +269,7 @@ def test_it_learns_numbers_it_has_not_seen():
     ],
     ids=name_of,
 )
-def test_variants_learn(options):
+def test_every_variant_learns(options):
     np.random.seed(0)
     pairs = kanji_numbers(100, 99)
     model = CharTranslator.from_pairs(pairs, 24, **options)
@@ -313,7 +313,7 @@ def test_loss_and_accuracy_are_those_of_the_characters():
     assert accuracy == pytest.approx(right / count)
 
 
-def test_the_default_is_rmsprop_and_the_last_pairs_are_watched():
+def test_the_default_is_rmsprop_and_the_last_pairs_validate():
     pairs = kanji_numbers(50, 99, rng=1)
     first, second = small(pairs=pairs), small(pairs=pairs)
     np.random.seed(2)
@@ -377,7 +377,7 @@ def test_history_is_drawn(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @every_variant
-def test_a_model_comes_back_from_its_file(variant, dtype, tmp_path):
+def test_a_loaded_model_equals_the_saved_one(variant, dtype, tmp_path):
     model = small(variant, dtype=dtype)
     model.save(tmp_path / "model.npz")
     state = np.random.get_state()[1].copy()
@@ -392,7 +392,7 @@ def test_a_model_comes_back_from_its_file(variant, dtype, tmp_path):
     again.fit(PAIRS, 1, 2)
 
 
-def test_weights_alone_go_into_the_books_file(tmp_path, monkeypatch):
+def test_save_params_writes_the_weights_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model, other = small(), small(hidden_size=4)
     model.save_params()
@@ -404,7 +404,7 @@ def test_weights_alone_go_into_the_books_file(tmp_path, monkeypatch):
 
 
 def rewritten(path, **changes):
-    """The archive with other members; a function changes the settings."""
+    """Rewrite the archive with other members; a function changes the settings."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     arrays = dict(np.load(path))
@@ -424,7 +424,7 @@ def rewritten(path, **changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"param0": np.ones((4, 16), "f")}, r"expected shape \(3, 16\) for array 0, as its sett"),
+        ({"param0": np.ones((4, 16), "f")}, r"expected shape \(3, 16\) for array 0 by its sett"),
         ({"settings": lambda s: s | {"hidden_size": 5}}, r"expected shape \(3, 20\) for array 0"),
         ({"settings": lambda s: s | {"attention": True}}, r"expected shape \(8, 5\) for array 6"),
         ({"settings": lambda s: s | {"hidden_size": "big"}}, "setting hidden_size is 'big'"),
@@ -434,13 +434,13 @@ def rewritten(path, **changes):
         ({"settings": lambda s: []}, "no settings of"),
         ({"settings": lambda s: s | {"more": 1}}, r"settings \['more'\] missing or unknown"),
         ({"settings": None}, "expected a file that CharTranslator.save wrote, got a dam"),
-        ({"param7": None}, "expected 8 arrays, as its settings say, got 7"),
+        ({"param7": None}, "expected 8 arrays by its settings, got 7"),
         ({"param3": None}, "got a damaged or foreign one"),
-        ({"param8": np.ones(2)}, "expected 8 arrays, as its settings say, got 9"),
+        ({"param8": np.ones(2)}, "expected 8 arrays by its settings, got 9"),
         ({"param1": np.array(["a"])}, "got a damaged or foreign one"),
     ],
 )
-def test_files_that_do_not_fit(tmp_path, changes, words):
+def test_files_whose_arrays_do_not_match_their_settings_are_refused(tmp_path, changes, words):
     path = tmp_path / "model.npz"
     small().save(path)
     rewritten(path, **changes)
@@ -449,7 +449,7 @@ def test_files_that_do_not_fit(tmp_path, changes, words):
     assert str(path) in str(caught.value)
 
 
-def test_files_that_are_none(tmp_path):
+def test_files_of_another_kind_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="No file: .*nothing.npz"):
         CharTranslator.load(tmp_path / "nothing.npz")
     path = tmp_path / "model.npz"
@@ -537,7 +537,7 @@ CASES = [
     (
         lambda: small({"attention": True}).step(0, np.zeros((1, 4)), np.zeros((1, 4))),
         RuntimeError,
-        r"step: nothing to look at; call encode\(text\) first",
+        r"step: no states to attend to; call encode\(text\) first",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Keras's layout: values by Keras's published equations, what is refused, the summary."""
+"""Keras's layout: values by Keras's published equations, refused layers, the summary."""
 
 import io
 import sys
@@ -117,7 +117,7 @@ def test_bidirectional_follows_the_equations(gate, bias, rng):
         assert_same_bits(mine, theirs)
 
 
-def test_embedding_and_dense(rng):
+def test_embedding_and_dense_are_copied_both_ways(rng):
     table, kernel, bias = (rng.standard_normal(shape) for shape in ((13, 16), (16, 4), 4))
     embedding = from_keras("Embedding", [table], dtype=np.float64)
     ids = rng.integers(0, 13, (N, T))
@@ -149,7 +149,7 @@ def test_arrays_are_copied_both_ways(rng):
 
 
 @pytest.mark.parametrize("kind", CELLS)
-def test_dtypes_of_weights(kind, rng):
+def test_float64_weights_are_kept_and_others_become_float32(kind, rng):
     weights = weights_of(CELLS[kind][0], rng)
     for dtype, expected in (("f2", "f4"), ("f4", "f4"), ("f8", "f8"), (int, "f4")):
         layer = from_keras(kind, [w.astype(dtype) for w in weights])
@@ -167,7 +167,7 @@ def test_cells_and_matmul_have_weights_too(rng):
     assert_same_bits(to_keras(time_layers.GRU(*gru.params))[0], to_keras(gru)[0])
 
 
-def test_encoder_and_decoder_hand_over_the_state(rng):
+def test_states_pass_from_encoder_to_decoder(rng):
     """As the translation note does: h and c of one LSTM start another one."""
     first, second = weights_of(4, rng), weights_of(4, rng)
     encoder = from_keras("LSTM", first, dtype=np.float64)
@@ -191,7 +191,7 @@ def test_encoder_and_decoder_hand_over_the_state(rng):
 
 
 def keras_layer(kind, weights, version="3.5.0", **config):
-    """A stand-in for a layer of Keras, in a package of that version."""
+    """Return a stand-in for a layer of Keras, in a package of that version."""
     package = types.ModuleType("keras_stand_in")
     package.__version__ = version
 
@@ -219,7 +219,7 @@ def live(monkeypatch):
 @pytest.mark.parametrize(
     ("version", "gate"), [("3.5.0", "hard_sigmoid_keras3"), ("2.15.0", "hard_sigmoid_keras2")]
 )
-def test_a_keras_layer_tells_everything_itself(live, rng, version, gate):
+def test_settings_are_read_from_a_keras_layer(live, rng, version, gate):
     weights = weights_of(4, rng)
     config = {
         "activation": "tanh",
@@ -263,7 +263,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("kind", "weights", "config", "words"), REFUSED)
-def test_what_our_layers_do_not_compute_is_refused(live, kind, weights, config, words):
+def test_layers_without_a_counterpart_are_refused(live, kind, weights, config, words):
     with pytest.raises(ValueError, match=words):
         live(kind, weights, **config)
 
@@ -313,7 +313,7 @@ CASES = [
     (
         lambda: from_keras("Bidirectional", FINE * 2, go_backwards=True),
         ValueError,
-        "go_backwards: a Bidirectional reads both ways",
+        "go_backwards: expected False for a Bidirectional",
     ),
     (lambda: from_keras("Embedding", FINE), ValueError, r"expected 1 arrays \(embeddings\), got 3"),
     (lambda: from_keras("Dense", FINE[2:]), ValueError, "expected kernel with 2 axes"),
@@ -338,7 +338,7 @@ def summarised(model):
     return stream.getvalue().splitlines()
 
 
-def test_summary_of_shared_and_nested_layers(rng):
+def test_the_summary_names_nested_layers_and_counts_shared_ones_once(rng):
     W, b = np.zeros((20, 8), "f"), np.zeros(20, "f")
 
     class Encoder:
@@ -377,7 +377,7 @@ def test_summary_of_shared_and_nested_layers(rng):
     assert count_params(Model()) == 727
 
 
-def test_summary_of_models_and_layers(rng):
+def test_the_summary_takes_any_model_or_layer(rng):
     corpus = np.arange(30) % 10
     lines = summarised(models.CBOW(10, 4, 2, corpus))
     assert [line.split()[-1] for line in lines[3:8]] == ["40", "shared", "shared", "shared", "40"]

@@ -1,4 +1,4 @@
-"""SimpleRnnlm, Rnnlm, BetterRnnlm and the two that write text."""
+"""SimpleRnnlm, Rnnlm, BetterRnnlm and the two models that generate text."""
 
 import copy
 import pickle
@@ -54,7 +54,7 @@ def fit(model, **options):
 
 
 @every_class
-def test_training_is_that_of_the_reference(name, capsys):
+def test_training_equals_the_references(name, capsys):
     ours, theirs = without_dropout(make(name)), without_dropout(make(name, 1))
     for param, expected in zip(ours.params, theirs.params, strict=True):
         assert_same_bits(param, expected)
@@ -72,7 +72,7 @@ def test_training_is_that_of_the_reference(name, capsys):
 
 
 @every_class
-def test_gradients_are_those_of_differences(name):
+def test_gradients_match_finite_differences(name):
     model = in_float64(make(name))
     before = [np.full((N, H), 0.3), np.full((N, H), -0.2)]
 
@@ -91,7 +91,7 @@ def test_gradients_are_those_of_differences(name):
 
 
 @every_class
-def test_the_state_goes_on_and_can_be_reset(name):
+def test_the_state_is_kept_between_batches_and_can_be_reset(name):
     model = without_dropout(make(name))
     first, second = model.forward(XS, TS), model.forward(XS, TS)
     assert first != second
@@ -105,7 +105,7 @@ def test_the_state_goes_on_and_can_be_reset(name):
 
 
 @every_class
-def test_backward_again_and_results_of_the_callers(name):
+def test_backward_can_be_repeated_and_results_belong_to_the_caller(name):
     model = make(name)
     score = model.predict(XS)
     assert score.shape == (N, T, V) and score.flags.writeable and type(score) is np.ndarray
@@ -121,7 +121,7 @@ def test_backward_again_and_results_of_the_callers(name):
 
 
 @every_class
-def test_gradients_stay_in_place_and_shapes_of_params(name):
+def test_gradients_stay_the_same_arrays_and_params_have_the_books_shapes(name):
     model = make(name)
     grads = list(model.grads)
     assert len(model.params) == len(grads) == (9 if name.startswith("Better") else 6)
@@ -174,7 +174,7 @@ def test_a_replaced_layer_is_called(name):
 
 
 @every_class
-def test_a_subclass_with_its_own_predict(name):
+def test_a_subclass_may_override_predict(name):
     class Mine(CLASSES[name][0]):
         def predict(self, xs, *options):
             self.score = super().predict(xs, *options)
@@ -183,7 +183,7 @@ def test_a_subclass_with_its_own_predict(name):
     model = Mine(V, D, H)
     model.forward(XS, TS)
     kept = model.score.copy()
-    model.score[...] = 0  # it is the subclass's; what backward needs was copied
+    model.score[...] = 0  # the subclass owns it; the loss layer has copied it
     model.backward()
     first = np.array(model.grads[-1])
     counts = np.bincount(TS.ravel(), minlength=V) / TS.size
@@ -192,7 +192,7 @@ def test_a_subclass_with_its_own_predict(name):
     np.testing.assert_allclose(first, p.mean(axis=(0, 1)) - counts, atol=1e-6)
 
 
-def test_other_weights_in_the_lists_of_layers():
+def test_weights_replaced_in_a_layer_take_effect():
     model = make("Rnnlm")
     expected = model.forward(XS, TS)
     model.reset_state()
@@ -241,7 +241,7 @@ def test_fit_adds_the_few_rows_of_the_embedding_to_the_dense_gradient():
 
 @every_class
 @pytest.mark.parametrize("copier", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-def test_copies_train_on_as_the_original(name, copier):
+def test_copies_train_like_the_original(name, copier):
     model = without_dropout(make(name))
     fit(model)
     twin = copier(model)
@@ -270,7 +270,7 @@ def test_dropout_is_on_in_training_only():
     assert [layer.train_flg for layer in model.drop_layers] == [False] * 3
 
 
-def test_a_dropout_ratio_of_its_own():
+def test_the_dropout_ratio_reaches_all_dropout_layers():
     model = models.BetterRnnlm(V, D, H, 0.25)
     assert [layer.dropout_ratio for layer in model.drop_layers] == [0.25] * 3
 
@@ -304,12 +304,12 @@ def test_own_generator_leaves_the_global_stream_alone(name):
 
 @writers
 @pytest.mark.parametrize("skip_ids", [None, [1, 2], {3}, np.array([4, 0]), ()])
-def test_text_is_that_of_the_reference(name, skip_ids):
+def test_generated_text_equals_the_references(name, skip_ids):
     texts = []
     for which in (0, 1):
         model = make(name, which)
         for param in model.params[:-2]:
-            param *= 3  # what comes next depends on what came
+            param *= 3  # the next word depends on the state
         np.random.seed(8)
         text = model.generate(5, skip_ids, 30)
         texts.append(text)
@@ -321,14 +321,14 @@ def test_text_is_that_of_the_reference(name, skip_ids):
 
 
 @writers
-def test_the_state_goes_on_in_text_and_can_be_put_back(name):
+def test_generation_advances_the_state_which_can_be_restored(name):
     model = make(name)
     model.generate(1, sample_size=5)
     state = model.get_state()
     kept = pickle.dumps(state)
     np.random.seed(9)
     first = model.generate(2, sample_size=20)
-    assert pickle.dumps(state) == kept  # nobody wrote into the arrays
+    assert pickle.dumps(state) == kept  # the arrays are unchanged
     model.set_state(state)
     np.random.seed(9)
     assert model.generate(2, sample_size=20) == first
@@ -337,7 +337,7 @@ def test_the_state_goes_on_in_text_and_can_be_put_back(name):
 
 
 @writers
-def test_one_word_and_any_form_of_it(name):
+def test_the_start_id_may_be_any_single_integer(name):
     model = make(name)
     assert model.generate(4, sample_size=1) == [4]
     for start in (np.int64(4), np.array([4]), np.array(4, np.uint8)):
@@ -348,7 +348,7 @@ def test_one_word_and_any_form_of_it(name):
 
 
 @writers
-def test_temperature_and_own_generator(name):
+def test_temperature_sharpens_draws_from_a_generator_of_its_own(name):
     model = make(name)
     for param in model.params[:-2]:
         param *= 5
@@ -361,7 +361,7 @@ def test_temperature_and_own_generator(name):
 
 
 @writers
-def test_it_loads_what_its_base_has_saved(name, tmp_path):
+def test_generators_load_files_of_their_base_models(name, tmp_path):
     base = name.removesuffix("Gen")
     model = make(base)
     path = tmp_path / f"{base}.pkl"
@@ -374,7 +374,7 @@ def test_it_loads_what_its_base_has_saved(name, tmp_path):
 
 @pytest.mark.parametrize(("name", "sizes"), [("Rnnlm", (13, 6, 4)), ("BetterRnnlm", (13, 8, 8))])
 @pytest.mark.parametrize("suffix", ["", "Gen"])
-def test_files_of_the_book(name, sizes, suffix):
+def test_the_books_files_are_loaded(name, sizes, suffix):
     model = getattr(models, name + suffix)(*sizes)
     model.load_params(DATA / "book_files" / f"{name}.pkl")
     with np.load(DATA / "files.npz") as golden:
@@ -457,7 +457,7 @@ def test_bad_sizes_draw_nothing(name, arguments, error, words):
     assert np.random.get_state()[2] == before
 
 
-def test_what_only_better_refuses():
+def test_better_rnnlm_refuses_unequal_sizes_and_bad_ratios():
     with pytest.raises(ValueError, match="wordvec_size: expected 5, the hidden_size, because"):
         models.BetterRnnlm(10, 4, 5)
     with pytest.raises(ValueError, match="dropout_ratio: expected a number from 0 to 1, got 2"):
@@ -478,7 +478,7 @@ def test_what_only_better_refuses():
         ((1, None, 2.5), TypeError, "sample_size: expected a whole number, got 2.5"),
     ],
 )
-def test_bad_text(name, arguments, error, words):
+def test_bad_arguments_of_generate_are_named(name, arguments, error, words):
     model = make(name)
     with pytest.raises(error, match=words):
         model.generate(*arguments)
@@ -488,7 +488,7 @@ def test_bad_text(name, arguments, error, words):
 
 
 @pytest.mark.parametrize("state", [None, 3, (1, 2, 3)])
-def test_bad_states(state):
+def test_bad_states_are_refused(state):
     with pytest.raises(ValueError, match=r"state: expected .h, c., as get_state returns it, got"):
         make("RnnlmGen").set_state(state)
     with pytest.raises(ValueError, match="states: expected 2 pairs .h, c., as get_state returns"):
@@ -517,7 +517,7 @@ def test_a_file_of_other_shapes_changes_nothing(save, tmp_path):
 
 
 @every_class
-def test_perplexity_of_a_text(name, capsys):
+def test_perplexity_equals_the_references(name, capsys):
     ours, theirs = make(name), make(name, 1)
     found, expected = (eval_perplexity(model, TEXT, 4, 5) for model in (ours, theirs))
     assert found == pytest.approx(expected, rel=1e-5)
@@ -525,8 +525,8 @@ def test_perplexity_of_a_text(name, capsys):
 
 
 @pytest.mark.parametrize("name", ["Rnnlm", "BetterRnnlm"])
-def test_memory_of_a_step(name):
-    """Scores lie where those of the step before were, their gradient is written over them."""
+def test_a_step_reuses_the_memory_of_the_scores(name):
+    """Scores reuse the memory of the step before, and their gradient overwrites them."""
     V, H, N, T = 3000, 8, 10, 20
     model = getattr(models, name)(V, H, H)
     xs = np.random.default_rng(0).integers(0, V, (N, T))
@@ -543,7 +543,7 @@ def test_memory_of_a_step(name):
 
 
 @pytest.mark.parametrize("name", ["Rnnlm", "BetterRnnlm"])
-def test_scores_of_a_readers_loop_are_not_written_over(name):
+def test_scores_that_a_caller_holds_are_not_overwritten(name):
     model, twin = without_dropout(make(name)), without_dropout(make(name))
     model.forward(XS, TS), twin.forward(XS, TS)
     model.backward(), twin.backward()
@@ -560,7 +560,7 @@ def test_scores_of_a_readers_loop_are_not_written_over(name):
         assert_same_bits(np.array(mine), np.array(theirs))
 
 
-def test_what_the_loss_layer_kept_can_be_read_before_and_after_backward():
+def test_the_loss_layers_scores_can_be_read_before_and_after_backward():
     model = make("Rnnlm")
     ts = TS.copy()
     ts[0, :2] = -1
@@ -580,7 +580,7 @@ def test_what_the_loss_layer_kept_can_be_read_before_and_after_backward():
     )
 
 
-def test_memory_for_another_shape_or_dtype():
+def test_scores_of_another_shape_or_dtype_get_new_memory():
     model, twin = make("Rnnlm"), make("Rnnlm")
     model.forward(XS, TS)
     for part in (model, twin):
@@ -594,7 +594,7 @@ def test_memory_for_another_shape_or_dtype():
     assert_same_bits(model.grads[4], twin.grads[4])
 
 
-def test_parts_are_those_of_the_book():
+def test_parts_are_named_as_in_the_book():
     model = make("Rnnlm")
     assert [type(layer) for layer in model.layers] == [TimeEmbedding, TimeLSTM, TimeAffine]
     assert model.lstm_layer is model.layers[1] and model.lstm_layer.stateful

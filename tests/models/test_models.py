@@ -1,4 +1,4 @@
-"""CBOW and SkipGram: the fused path against reference, layers and a reader's own class."""
+"""CBOW and SkipGram: the fused path against reference, layers and a user's own class."""
 
 import copy
 import pickle
@@ -37,7 +37,7 @@ def samplers(model):
 
 
 def feed_negatives(model, seed):
-    """The same negatives for every model: column c of step s is a function of (seed, s, c)."""
+    """Give every model the same negatives: column c of step s is a function of (seed, s, c)."""
     for c, sampler in enumerate(samplers(model)):
         rng = np.random.default_rng([seed, c])
 
@@ -50,7 +50,7 @@ def feed_negatives(model, seed):
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("optimizer", ["Adam", "SGD", "Momentum"])
 @pytest.mark.parametrize("max_grad", [None, 0.05])
-def test_a_run_has_the_losses_of_the_reference(name, optimizer, max_grad, capsys):
+def test_losses_of_a_run_equal_the_references(name, optimizer, max_grad, capsys):
     runs = []
     for model_class, package in zip(MODELS[name], ("fastw2v", "fastw2v.reference"), strict=True):
         module = __import__(f"{package}.optimizer", fromlist=[optimizer])
@@ -95,7 +95,7 @@ def test_fused_and_layered_paths_agree(model_class):
 
 
 @pytest.mark.parametrize("model_class", [CBOW, SkipGram])
-def test_weights_and_lists(model_class):
+def test_weights_are_float32_and_lists_are_the_books(model_class):
     np.random.seed(11)
     model = model_class(V, H, WINDOW, CORPUS)
     np.random.seed(11)
@@ -136,7 +136,7 @@ def test_word_vecs_is_the_table_that_training_moves(capsys):
     assert_same_bits(view, model.word_vecs[2])
 
 
-def test_real_layers_behind_the_fused_cbow():
+def test_layers_of_a_fused_cbow_hold_what_they_would_compute():
     model = CBOW(V, H, WINDOW, CORPUS)
     model.forward(CONTEXTS[:5], TARGET[:5])
     assert len(model.in_layers) == 2 * WINDOW
@@ -158,7 +158,7 @@ def test_real_layers_behind_the_fused_cbow():
     assert calls == [5]
 
 
-def test_real_layers_behind_the_fused_skip_gram():
+def test_layers_of_a_fused_skip_gram_hold_what_they_would_compute():
     model = SkipGram(V, H, WINDOW, CORPUS)
     loss = model.forward(CONTEXTS[:5], TARGET[:5])
     parts = [float(x.loss) for layer in model.loss_layers for x in layer.loss_layers]
@@ -191,7 +191,7 @@ def test_same_bits_for_any_number_of_parts(model_class, all_parts):
 
 @pytest.mark.parametrize("model_class", [CBOW, SkipGram, OwnCBOW])
 @pytest.mark.parametrize("copier", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-def test_copies_train_on_as_the_original(model_class, copier, capsys):
+def test_copies_train_like_the_original(model_class, copier, capsys):
     np.random.seed(1)
     model = model_class(V, H, WINDOW, CORPUS)
     Trainer(model, Adam()).fit(CONTEXTS[:200], TARGET[:200], max_epoch=1, batch_size=50)
@@ -240,7 +240,7 @@ ALL_WAYS = [CBOW, SkipGram, type("SubCBOW", (CBOW,), {}), type("SubSkipGram", (S
 
 
 def attributes_of(model):
-    """The attributes of a model and of all layers it holds: {id: dict}."""
+    """Return the attributes of a model and of all layers it holds: {id: dict}."""
     before = {}
     rollback._remember(model, before)
     return {key: attributes for key, (_, attributes) in before.items()}
@@ -303,8 +303,8 @@ def test_bad_construction_draws_nothing(model_class):
     assert np.random.get_state()[1].tolist() == stream
 
 
-def test_a_vocabulary_larger_than_the_corpus():
-    """As in the book: words that do not occur have rows, and may stand wherever none is drawn."""
+def test_the_vocabulary_may_exceed_the_corpus():
+    """Words that do not occur have rows, and may be used where no negatives are drawn."""
     words = np.arange(7)
     contexts, target = create_contexts_target(words, 1)
     for model_class in ALL_WAYS:
@@ -344,13 +344,13 @@ def test_methods_replaced_in_an_instance_are_called(model_class):
     np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-7)
 
 
-def test_backward_without_a_forward():
+def test_backward_needs_a_forward():
     for model_class in ALL_WAYS:
         with pytest.raises(RuntimeError, match="call forward first"):
             model_class(V, H, WINDOW, CORPUS).backward()
 
 
-def test_backward_that_is_refused_writes_no_gradient():
+def test_a_refused_backward_writes_no_gradient():
     for model_class in (CBOW, SkipGram):
         model = model_class(V, H, WINDOW, CORPUS)
         model.forward(CONTEXTS[:5], TARGET[:5])
@@ -382,7 +382,7 @@ def test_gradients_of_another_shape_are_refused(model_class):
             place.grads[0] = kept
 
 
-def test_an_input_table_that_does_not_fit_the_output_table():
+def test_an_input_table_of_another_width_is_refused():
     model = SkipGram(V, H, WINDOW, CORPUS)
     model.in_layer.params[0] = np.zeros((V, H + 1), np.float32)
     with pytest.raises(ValueError, match=r"h: expected shape \(5, 12\)"):
@@ -391,7 +391,7 @@ def test_an_input_table_that_does_not_fit_the_output_table():
     assert np.isfinite(model.forward(CONTEXTS[:5], TARGET[:5]))
 
 
-def test_backward_after_a_forward_that_failed_is_that_of_the_last_good_one():
+def test_backward_after_a_failed_forward_is_that_of_the_last_good_one():
     results = []
     for fail in (False, True):
         np.random.seed(0)

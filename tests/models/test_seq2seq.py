@@ -1,4 +1,4 @@
-"""Seq2seq, PeekySeq2seq and AttentionSeq2seq: training, answers one by one and many at once."""
+"""Seq2seq, PeekySeq2seq and AttentionSeq2seq: training, single answers and batches of answers."""
 
 import copy
 import pickle
@@ -47,7 +47,7 @@ def lively(model, factor=6):
 @every_class
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("max_grad", [None, 0.05])
-def test_training_is_that_of_the_reference(name, reverse, max_grad, capsys):
+def test_training_equals_the_references(name, reverse, max_grad, capsys):
     results = []
     for which, package in enumerate(("fastw2v", "fastw2v.reference")):
         trainers = __import__(f"{package}.trainer", fromlist=["Trainer"])
@@ -76,7 +76,7 @@ OPTIONS = [
 
 @every_class
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options) or "book")
-def test_gradients_are_those_of_differences(name, options):
+def test_gradients_match_finite_differences(name, options):
     model = in_float64(lively(make(name, **options), 3))
     xs, ts = QUESTIONS[:N], ANSWERS[:N]
     model.forward(xs, ts)
@@ -87,7 +87,7 @@ def test_gradients_are_those_of_differences(name, options):
 
 
 @every_class
-def test_backward_again(name):
+def test_backward_can_be_repeated(name):
     model = make(name, hand_over_c=True)
     model.forward(QUESTIONS, ANSWERS)
     grads = list(model.grads)
@@ -116,7 +116,7 @@ def test_every_number_of_parts_gives_the_same_bits(name, all_parts):
 
 
 @every_class
-def test_reversed_questions(name):
+def test_reverse_reads_questions_from_their_end(name):
     model, turned = lively(make(name)), lively(make(name, reverse=True))
     assert turned.forward(QUESTIONS, ANSWERS) == model.forward(QUESTIONS[:, ::-1], ANSWERS)
     for question in QUESTIONS[:5, None]:
@@ -127,7 +127,7 @@ def test_reversed_questions(name):
 
 
 @every_class
-def test_one_table_for_both(name):
+def test_encoder_and_decoder_may_share_one_table(name):
     model = make(name, shared_embedding=True)
     W = model.encoder.embed.W
     assert model.params[0] is W and model.params[4] is W and model.decoder.embed.W is W
@@ -141,7 +141,7 @@ def test_one_table_for_both(name):
     assert not np.array_equal(W, before)
 
 
-def test_a_table_for_the_decoder():
+def test_the_decoder_takes_a_given_table():
     W = np.zeros((V, D), np.float32)
     assert models.Decoder(V, D, H, embed_W=W).params[0] is W
     with pytest.raises(ValueError, match=r"embed_W: expected shape \(9, 5\) .vocab_size and word"):
@@ -151,7 +151,7 @@ def test_a_table_for_the_decoder():
 
 
 @every_class
-def test_the_cell_state_goes_over_if_asked_for(name):
+def test_hand_over_c_passes_the_cell_state(name):
     model, book = lively(make(name, hand_over_c=True)), lively(make(name))
     assert model.forward(QUESTIONS, ANSWERS) != book.forward(QUESTIONS, ANSWERS)
     state, options = model._encode(QUESTIONS[:1], train=True)
@@ -177,7 +177,7 @@ def test_own_generator_leaves_the_global_stream_alone(name):
 
 @every_class
 @pytest.mark.parametrize("reverse", [False, True])
-def test_answers_are_those_of_the_reference(name, reverse):
+def test_answers_equal_the_references(name, reverse):
     ours = lively(make(name, reverse=reverse))
     theirs = lively(make(name, 1, reverse=reverse))
     answers = [ours.generate(question, 8, 3) for question in QUESTIONS[:, None]]
@@ -188,7 +188,7 @@ def test_answers_are_those_of_the_reference(name, reverse):
 
 @every_class
 @pytest.mark.parametrize("batch_size", [1, 7, 60, 1000])
-def test_many_at_once_have_the_answers_of_one_by_one(name, batch_size):
+def test_a_batch_gets_the_same_answers_as_single_questions(name, batch_size):
     model = lively(make(name, hand_over_c=True))
     expected = [model.generate(question, 8, 3) for question in QUESTIONS[:, None]]
     answers = model.generate_batch(QUESTIONS, 8, 3, batch_size=batch_size)
@@ -197,7 +197,7 @@ def test_many_at_once_have_the_answers_of_one_by_one(name, batch_size):
 
 
 @every_class
-def test_each_question_with_its_own_start(name):
+def test_each_question_may_have_its_own_start(name):
     model = lively(make(name))
     starts = np.arange(60) % V
     answers = model.generate_batch(QUESTIONS, starts, 3)
@@ -207,7 +207,7 @@ def test_each_question_with_its_own_start(name):
 
 
 @every_class
-def test_many_at_once_ask_a_readers_own_generate(name):
+def test_a_batch_calls_an_overridden_generate(name):
     class Mine(CLASSES[name][0]):
         def generate(self, xs, start_id, sample_size):
             return [int(start_id), *xs[0, : sample_size - 1]]
@@ -228,7 +228,7 @@ def test_many_at_once_ask_a_readers_own_generate(name):
 
 
 @every_class
-def test_the_share_of_right_answers(name):
+def test_accuracy_is_the_share_of_correct_answers(name):
     model = lively(make(name))
     answers = np.column_stack([np.full(60, 8), model.generate_batch(QUESTIONS, 8, 3)])
     assert model.accuracy(QUESTIONS, answers) == 1.0
@@ -259,7 +259,7 @@ def test_answers_keep_nothing_for_backward(name):
         model.encoder.backward(np.zeros((1, T_IN, H) if name[0] == "A" else (1, H)))
 
 
-def test_attention_weights_of_an_answer():
+def test_attention_weights_of_an_answer_can_be_read():
     model = lively(make("AttentionSeq2seq"))
     model.forward(QUESTIONS[:2], ANSWERS[:2])
     weights = model.decoder.attention.attention_weights
@@ -273,7 +273,7 @@ def test_attention_weights_of_an_answer():
 
 
 @every_class
-def test_parts_are_those_of_the_book(name):
+def test_parts_are_named_as_in_the_book(name):
     model = make(name)
     assert type(model.softmax) is TimeSoftmaxWithLoss
     encoder, decoder = model.encoder, model.decoder
@@ -290,8 +290,8 @@ def test_parts_are_those_of_the_book(name):
     assert encoder.hs.shape == (60, T_IN, H)
 
 
-def test_encoders_and_decoders_by_themselves():
-    """A reader's own loop over the parts, as the book's Seq2seq is written."""
+def test_encoders_and_decoders_work_by_themselves():
+    """A user's loop over the parts, as in the book's Seq2seq, trains them."""
     np.random.seed(3)
     encoder, decoder = models.Encoder(V, D, H), models.Decoder(V, D, H)
     whole = make("Seq2seq")
@@ -308,7 +308,7 @@ def test_encoders_and_decoders_by_themselves():
         assert_same_bits(np.array(grad), np.array(wanted))
 
 
-def test_a_readers_subclass_sets_the_parts():
+def test_a_subclass_may_set_the_parts():
     """It inherits forward, backward and generate, as the book's peeky_seq2seq.py does."""
 
     class Mine(models.Seq2seq):
@@ -327,8 +327,8 @@ def test_a_readers_subclass_sets_the_parts():
     assert mine.generate(QUESTIONS[:1], 8, 3) == ours.generate(QUESTIONS[:1], 8, 3)
 
 
-def test_a_readers_own_encoder_and_decoder():
-    """Plain numpy ones: nothing of them is asked but what the book asks."""
+def test_encoder_and_decoder_may_be_the_users_own():
+    """Parts in plain numpy need only the methods that the book calls."""
     ours, mixed = lively(make("Seq2seq")), make("Seq2seq")
     theirs = lively(make("Seq2seq", 1))
     mixed.encoder, mixed.decoder = theirs.encoder, theirs.decoder
@@ -358,7 +358,7 @@ def test_a_replaced_layer_is_called(name):
 @every_class
 @pytest.mark.parametrize("copier", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 @pytest.mark.parametrize("shared_embedding", [False, True])
-def test_copies_train_on_as_the_original(name, copier, shared_embedding):
+def test_copies_train_like_the_original(name, copier, shared_embedding):
     def fit(model):
         np.random.seed(6)
         Trainer(model, Adam()).fit(QUESTIONS, ANSWERS, 2, 12, 1.0, eval_interval=None)
@@ -376,7 +376,7 @@ def test_copies_train_on_as_the_original(name, copier, shared_embedding):
     assert fit(model) == fit(twin)
 
 
-def test_files(tmp_path):
+def test_saved_parameters_are_loaded_where_shapes_match(tmp_path):
     model = make("PeekySeq2seq", shared_embedding=True)
     twin = make("PeekySeq2seq", seed=9, shared_embedding=True)
     model.save_params(tmp_path / "a.npz")
@@ -399,7 +399,7 @@ BAD = [
     (X, [[8.5, 1, 2]] * 2, TypeError, "ts: expected integer ids, got dtype float64"),
     ([["a"]] * 2, T, TypeError, "xs: expected integer ids, got dtype <U1"),
     (X[:1], T, ValueError, r"ts: expected answers of shape .N, T. with N = 1, .* got \(2, 4\)"),
-    (X, [[8], [8]], ValueError, r"ts: expected .* and T of at least 2, the start mark and what"),
+    (X, [[8], [8]], ValueError, r"ts: expected .* and T of at least 2, the start mark and an id"),
     (X, [8, 1], ValueError, r"ts: expected answers of shape .N, T. .* got \(2,\)"),
     (X[0], T, ValueError, r"xs: expected ids of shape .N, T., got \(7,\)"),
     (np.zeros((2, 0), int), T, ValueError, r"xs: expected shape .N, T., neither of them 0"),
@@ -420,7 +420,7 @@ def test_bad_input_changes_nothing(name, xs, ts, error, words):
 
 
 @every_class
-def test_lists_are_taken(name):
+def test_questions_and_answers_may_be_lists(name):
     model = make(name)
     assert model.forward(X, T) == model.forward(QUESTIONS[:2], ANSWERS[:2])
     assert model.generate(X[:1], 8, 3) == model.generate(QUESTIONS[:1], 8, 3)
@@ -444,7 +444,7 @@ ANSWER_ERRORS = [
 
 @every_class
 @pytest.mark.parametrize(("method", "arguments", "error", "words"), ANSWER_ERRORS)
-def test_bad_questions(name, method, arguments, error, words):
+def test_bad_questions_are_named(name, method, arguments, error, words):
     with pytest.raises(error, match=words):
         getattr(make(name), method)(*arguments)
 
@@ -461,7 +461,7 @@ def test_bad_sizes_draw_nothing(name):
 
 
 @every_class
-def test_backward_without_a_forward(name):
+def test_backward_needs_a_forward(name):
     model = make(name)
     with pytest.raises(RuntimeError, match="backward: nothing to go back through"):
         model.backward()
@@ -471,7 +471,7 @@ def test_backward_without_a_forward(name):
         model.decoder.backward(np.zeros((1, 1, V)))
 
 
-def test_memory_of_many_answers():
+def test_batch_size_bounds_the_memory_of_answers():
     """Bounded by the batch, not by the number of questions."""
     model = make("AttentionSeq2seq")
 
@@ -489,5 +489,5 @@ def test_memory_of_many_answers():
     assert peak(2000) < peak(50) + 2 * answers
 
 
-def test_the_module_lists_what_it_has():
+def test_the_module_lists_its_names():
     assert set(home.__all__) == {"Encoder", "Decoder", "Seq2seq"}

@@ -14,7 +14,7 @@ CELLS = ["rnn", "lstm", "gru"]
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_loss_and_prediction(cell, rng):
+def test_loss_and_prediction_follow_the_formula(cell, rng):
     model = SequenceRegressor(cell, 2, 6)
     xs, t = rng.standard_normal((5, 8, 2)), rng.standard_normal(5)
     y = model.predict(xs)
@@ -39,7 +39,7 @@ def test_gradients_are_finite_differences(cell, rng):
     assert_gradients(run, [xs, *model.params], [dxs, *(g.copy() for g in model.grads)])
 
 
-def test_initial_weights(rng):
+def test_initial_weights_are_those_of_keras(rng):
     np.random.seed(4)
     model = SequenceRegressor("lstm", 1, 20)
     Wx, Wh, b, W, bias = model.params
@@ -66,7 +66,7 @@ def test_it_learns_a_wave(cell):
     assert model.forward(xs, t) < before / 50
 
 
-def test_weights_go_into_a_file_and_back(tmp_path):
+def test_saved_weights_are_loaded(tmp_path):
     model, other = SequenceRegressor("gru"), SequenceRegressor("gru")
     model.save_params(tmp_path / "wave.npz")
     other.load_params(tmp_path / "wave.npz")

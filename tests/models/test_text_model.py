@@ -1,4 +1,4 @@
-"""Language models with their words: cutting of text, training, writing, files, the two commands."""
+"""TextModel: cutting of text, training, writing, files, the two commands."""
 
 import io
 import json
@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from whole_models import weights_of
 
-from fastw2v import cli, datasets, text_model, trainer
+from fastw2v import cli, datasets, text_model
+from fastw2v._training.fit_loop import FitLoop
 from fastw2v.datasets import tokenize_lines
 from fastw2v.text_model import (
     TextModel,
@@ -53,7 +54,7 @@ def trained(kind="rnnlm", epochs=4):
         ("", []),
     ],
 )
-def test_words_marks_and_paragraphs(text, words):
+def test_text_is_cut_into_words_marks_and_paragraphs(text, words):
     assert list(tokenize_lines(text)) == words
     # Wherever a piece ends, as long as it ends at white space.
     for cut in [i + 1 for i, char in enumerate(text) if char.isspace()]:
@@ -69,20 +70,20 @@ def test_words_marks_and_paragraphs(text, words):
         ("a\r\nb \n", ["a", "<eos>", "b", "<eos>"]),
     ],
 )
-def test_words_between_blanks_and_lines(text, words):
+def test_text_is_cut_at_blanks_and_lines(text, words):
     assert list(tokenize_lines(text, split="blanks")) == words
     for cut in [i + 1 for i, char in enumerate(text) if char in " \n"]:
         assert list(tokenize_lines([text[:cut], text[cut:]], split="blanks")) == words
 
 
-def test_other_ways_to_cut():
+def test_unknown_ways_to_cut_are_refused():
     with pytest.raises(ValueError, match="split: expected 'words' or 'blanks', got 'lines'"):
         tokenize_lines("a", split="lines")
     with pytest.raises(TypeError, match="text: expected a str, or pieces of text, got int"):
         tokenize_lines(3)
 
 
-def test_the_vocabulary():
+def test_the_vocabulary_is_ordered_by_frequency_with_unk():
     tokens = "b a a c a b d <unk>".split()
     assert vocabulary(tokens) == ["a", "b", "c", "d", "<unk>"]
     assert vocabulary(tokens, min_count=2) == ["a", "<unk>", "b"]
@@ -116,7 +117,7 @@ def test_unigram_perplexity():
 
 
 @pytest.mark.parametrize("kind", ["rnnlm", "better"])
-def test_it_learns_and_writes(kind, capsys):
+def test_a_trained_model_writes_its_text(kind, capsys):
     np.random.seed(2)
     made = small(kind)
     ids = made.ids(TOKENS)
@@ -158,14 +159,14 @@ def test_ctrl_c_leaves_the_best_weights(monkeypatch):
     epochs = train(made, ids, ids, epochs=5, batch_size=4, time_size=8, lr=1.0)
     next(epochs)
     best = weights_of(made.model)
-    step = trainer._Fit.step
+    step = FitLoop.step
 
     def interrupted(self, k, *batch):
         if k == 3:
             raise KeyboardInterrupt
         return step(self, k, *batch)
 
-    monkeypatch.setattr(trainer._Fit, "step", interrupted)
+    monkeypatch.setattr(FitLoop, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         next(epochs)
     assert weights_of(made.model) == best
@@ -186,7 +187,7 @@ def test_training_refuses_before_it_starts():
         made.perplexity(ids[:1])
 
 
-def test_perplexity_of_short_texts():
+def test_perplexity_takes_short_texts():
     made = trained()
     ids = made.ids(TOKENS)
     assert made.perplexity(ids[:2]) > 1
@@ -196,7 +197,7 @@ def test_perplexity_of_short_texts():
     assert made.perplexity(np.zeros(40, int)) == math.inf
 
 
-def test_writing():
+def test_write_begins_with_the_start_and_skips_words():
     made = trained()
     np.random.seed(3)
     text = made.write(20, "the cat")
@@ -223,11 +224,11 @@ def test_a_text_without_lines_begins_with_its_commonest_word():
     assert set(made.write(10).split()) <= {"x", "y"}
 
 
-def test_words_it_does_not_know():
+def test_unknown_words_are_unk_or_refused():
     made = small()
     assert made.ids(["the", "zebra"]).tolist() == [WORDS.index("the"), WORDS.index("<unk>")]
     for words, error, message in [
-        (["a", "a", "<unk>"], ValueError, r"words\[1\]: 'a' stands there twice"),
+        (["a", "a", "<unk>"], ValueError, r"words\[1\]: 'a' is listed twice"),
         (["a", 3, "<unk>"], TypeError, r"words\[1\]: expected str, got int"),
         (["a"], ValueError, "words: expected '<unk>' among the words"),
         (3, TypeError, "words: expected words, got int"),
@@ -242,9 +243,9 @@ def test_words_it_does_not_know():
 
 
 @pytest.mark.parametrize("kind", ["rnnlm", "better"])
-def test_a_file_comes_back(kind, tmp_path):
+def test_a_loaded_model_equals_the_saved_one(kind, tmp_path):
     made = trained(kind, 1)
-    made.words[3] = "日本\udc80"  # what text can hold, a file must
+    made.words[3] = "日本\udc80"  # a file must keep any str
     made.save(tmp_path / "m.npz")
     before = np.random.get_state()[2]
     again = TextModel.load(tmp_path / "m.npz")
@@ -261,7 +262,7 @@ def test_a_file_comes_back(kind, tmp_path):
 
 
 def changed(path, **members):
-    """The file with other members: arrays, or None for one that goes."""
+    """Rewrite the file with other members: arrays, or None for one to leave out."""
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
     for name, array in members.items():
@@ -297,7 +298,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_bad_files(name, tmp_path):
+def test_damaged_files_are_refused(name, tmp_path):
     path = tmp_path / "m.npz"
     small().save(path)
     np.savez(path, **changed(path, **BAD_FILES[name]))
@@ -305,7 +306,7 @@ def test_bad_files(name, tmp_path):
         TextModel.load(path)
 
 
-def test_files_of_something_else(tmp_path):
+def test_files_of_another_kind_are_refused(tmp_path):
     path = tmp_path / "m.npz"
     with pytest.raises(FileNotFoundError, match="m.npz: no such file"):
         TextModel.load(path)
@@ -325,7 +326,7 @@ def test_files_of_something_else(tmp_path):
         TextModel.load(path)
 
 
-def test_a_truncated_file(tmp_path):
+def test_a_truncated_file_is_refused(tmp_path):
     path = tmp_path / "m.npz"
     small().save(path)
     whole = path.read_bytes()
@@ -368,7 +369,7 @@ def test_lm_train_and_generate(folder, capsys, kind):
     assert json.loads(capsys.readouterr().out)["text"] != first.out.removesuffix("\n")
 
 
-def test_lm_train_json_and_quiet(folder, capsys):
+def test_lm_train_prints_json_or_nothing(folder, capsys):
     argv = ["lm-train", "text.txt", "--valid", "test.txt", "-o", "a.npz", *QUICK]
     assert cli.main([*argv, "--json", "--quiet"]) == 0
     out, err = capsys.readouterr()
@@ -422,7 +423,7 @@ def test_lm_train_ctrl_c_saves(folder, capsys, monkeypatch):
         ("generate text.txt", "text.txt: expected a model that `fastw2v lm-train`"),
     ],
 )
-def test_what_goes_wrong_is_one_line(folder, capsys, argv, message):
+def test_an_error_is_one_line(folder, capsys, argv, message):
     (folder / "bad.txt").write_bytes(b"a\xff")
     (folder / "empty.txt").write_bytes(b"")
     assert cli.main(argv.split()) == 1
@@ -431,7 +432,7 @@ def test_what_goes_wrong_is_one_line(folder, capsys, argv, message):
     assert not (folder / "language_model.npz").exists()
 
 
-def test_a_word_it_does_not_know(folder, capsys):
+def test_an_unknown_start_word_is_named(folder, capsys):
     trained(epochs=1).save("m.npz")
     assert cli.main(["generate", "m.npz", "--start", "the zebra"]) == 1
     assert "start: 'zebra' is not among the 17 words" in capsys.readouterr().err
@@ -449,6 +450,6 @@ def test_a_word_it_does_not_know(folder, capsys):
         ("generate m.npz -n none", "-n/--words: expected a whole number of 1 or more"),
     ],
 )
-def test_wrong_usage(capsys, argv, message):
+def test_wrong_usage_exits_with_a_message(capsys, argv, message):
     assert cli.main(argv.split()) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]

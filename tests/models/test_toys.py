@@ -1,4 +1,4 @@
-"""The nets of chapters 1 and 3, built on the layers of `fastw2v.layers`."""
+"""TwoLayerNet, SimpleCBOW and SimpleSkipGram, the models of chapters 1 and 3."""
 
 import copy
 import pickle
@@ -20,7 +20,7 @@ CONTEXTS, TARGET = convert_one_hot(CONTEXT_IDS, V), convert_one_hot(TARGET_IDS, 
 
 
 def spirals():
-    """The three arms of chapter 1, drawn from numpy's global stream with its seed."""
+    """Draw the three arms of chapter 1 from numpy's global stream with its seed."""
     np.random.seed(1984)
     x, t = np.zeros((300, 2)), np.zeros((300, 3), np.int32)
     for j in range(3):
@@ -44,7 +44,7 @@ def test_the_spiral_of_chapter_1(capsys):
 
 
 def plain_loss(contexts, target, W_in, W_out, skip_gram):
-    """The formula: mean of -log(softmax + 1e-7) over the whole vocabulary."""
+    """Compute the mean of -log(softmax + 1e-7) over the whole vocabulary."""
 
     def loss(h, ids):
         scores = h @ W_out
@@ -116,7 +116,7 @@ class TestWordNets:
             getattr(models, name)(0, 5)
 
 
-def test_bad_sizes_of_the_net():
+def test_bad_sizes_are_named():
     with pytest.raises(ValueError, match="hidden_size: expected at least 1, got 0"):
         models.TwoLayerNet(2, 0, 3)
     with pytest.raises(TypeError, match="rng: expected None or a numpy.random.Generator, got int"):

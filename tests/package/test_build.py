@@ -1,4 +1,4 @@
-"""The build: levels, what an import brings along, stubs, and what each level's code may hold."""
+"""The build: levels, modules that an import loads, stubs, and instructions of each level."""
 
 import ast
 import importlib
@@ -76,7 +76,7 @@ def test_without_any_kernel_the_import_error_says_to_install(monkeypatch):
         _kernels._choose()
 
 
-def test_import_brings_nothing_along_that_most_programs_never_need():
+def test_import_loads_no_module_that_most_programs_never_need():
     done = run("import sys, fastw2v; print(*sorted(sys.modules))")
     assert done.returncode == 0, done.stderr
     heavy = {"matplotlib", "tqdm", "gensim", "scipy", "torch", "Cython", "pytest", "IPython"}
@@ -86,7 +86,7 @@ def test_import_brings_nothing_along_that_most_programs_never_need():
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_stub_and_module_agree_on_names_and_arguments(noun):
-    # What stubtest does, without mypy, for whoever runs the tests alone.
+    # The comparison that stubtest makes, without mypy, for runs of the tests alone.
     tree = ast.parse(Path(_kernels.__file__).with_name(f"{noun}.pyi").read_text(encoding="utf-8"))
     stub = {
         node.name: [argument.arg for argument in node.args.args]
@@ -94,6 +94,7 @@ def test_stub_and_module_agree_on_names_and_arguments(noun):
         if isinstance(node, ast.FunctionDef)
     }
     values = {node.target.id for node in tree.body if isinstance(node, ast.AnnAssign)}
+    values |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     module = importlib.import_module(f"fastw2v._kernels.{noun}")
     public = {name for name in vars(module) if not name.startswith("_")}
     assert set(stub) | values == public
@@ -104,7 +105,7 @@ def test_stub_and_module_agree_on_names_and_arguments(noun):
 
 
 def test_importing_the_kernels_does_not_switch_the_interpreters_lock_on():
-    # A module that does not say that it can do without would, on a free-threaded interpreter.
+    # A module that does not declare free threading switches it on.
     text = (ROOT / "setup.py").read_text(encoding="utf-8")
     assert '"freethreading_compatible": True' in text
     modules = ", ".join(f"fastw2v._kernels.{noun}" for noun in [*NOUNS, "_cyutility"])
@@ -114,7 +115,7 @@ def test_importing_the_kernels_does_not_switch_the_interpreters_lock_on():
 
 
 def test_cythons_own_code_is_built_once_and_shared_by_all_kernels():
-    # For the baseline, beside the folders of the levels: any CPU that imports a kernel runs it.
+    # It is built for the baseline, because every CPU that imports a kernel runs it.
     folder = Path(_kernels.__file__).parent
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     assert list(folder.rglob(f"_cyutility{suffix}")) == [folder / f"_cyutility{suffix}"]
@@ -132,7 +133,7 @@ OBJDUMP = shutil.which("objdump")
 
 
 def registers(path):
-    """The vector registers that the code of a compiled module names."""
+    """Return the vector registers that the code of a compiled module names."""
     listing = subprocess.run(
         [OBJDUMP, "-d", "--no-show-raw-insn", str(path)], capture_output=True, text=True, check=True
     ).stdout

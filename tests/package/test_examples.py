@@ -1,4 +1,4 @@
-"""The examples run, in their quick form, and say what they found."""
+"""The examples run in their quick form and print their results."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The examples of the Keras and TensorFlow notes run, small, as a person would start them."""
+"""The examples after Keras and TensorFlow notes run, small, from the command line."""
 
 import json
 import os
@@ -18,7 +18,7 @@ TEXT = "the cat sat on the mat . the dog sat on the rug . a cat and a dog ran ho
 
 
 def run(folder, name, *args):
-    """stdout of examples/NAME in an empty folder."""
+    """Return the stdout of examples/NAME in an empty folder."""
     done = subprocess.run(
         [sys.executable, EXAMPLES / name, *args],
         cwd=folder,
@@ -94,7 +94,7 @@ def test_translate_a_file(tmp_path):
     assert is_png(tmp_path / report["picture"])
 
 
-# What the pictures are made of ------------------------------------------------------------------
+# The content of the pictures ------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""How many threads kernels use, that they do use them, and life after a fork."""
+"""Threads: their number, their use by the kernels, and processes after a fork."""
 
 import ctypes
 import json
@@ -27,7 +27,7 @@ LINUX = sys.platform == "linux"
 
 @pytest.fixture
 def undecided(monkeypatch):
-    """As in a fresh process: no number of threads chosen yet, none in the environment."""
+    """Restore a fresh process: no number of threads chosen yet, none in the environment."""
     monkeypatch.setattr(_threads, "_num_threads", None)
     monkeypatch.delenv("FASTW2V_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -39,7 +39,7 @@ def restored(monkeypatch):
     monkeypatch.setattr(_threads, "_num_threads", _threads._num_threads)
 
 
-def test_the_number_set_is_the_number_got(restored):
+def test_the_number_set_is_returned(restored):
     for n in (1, 3, np.int64(2), 1024):
         fastw2v.set_num_threads(n)
         assert fastw2v.get_num_threads() == n
@@ -67,7 +67,7 @@ def test_anything_but_a_whole_number_is_refused(restored, n):
     [("3", None, 3), (None, "5", 5), ("3", "5", 3), ("", "5", 5), (" 4 ", None, 4)]
     + [(None, "6,2", 6), ("3,1", "5", 3)],
 )
-def test_the_environment_is_asked_in_order(undecided, own, openmp, expected):
+def test_the_environment_variables_have_an_order(undecided, own, openmp, expected):
     for name, value in (("FASTW2V_NUM_THREADS", own), ("OMP_NUM_THREADS", openmp)):
         if value is not None:
             undecided.setenv(name, value)
@@ -75,7 +75,7 @@ def test_the_environment_is_asked_in_order(undecided, own, openmp, expected):
 
 
 @pytest.mark.parametrize("value", ["many", "0", "-2", "1.5", "2000"])
-def test_nonsense_in_our_own_variable_is_an_error_in_openmps_it_is_ignored(undecided, value):
+def test_a_bad_value_is_an_error_in_our_variable_and_ignored_in_openmps(undecided, value):
     undecided.setattr(_threads, "_usable_cpus", lambda: 7)
     undecided.setenv("OMP_NUM_THREADS", value)
     assert fastw2v.get_num_threads() == 7
@@ -104,7 +104,7 @@ def test_the_environment_reaches_a_fresh_process():
         ({"cpu/cpu.cfs_quota_us": "200000\n"}, None),
     ],
 )
-def test_quota_of_a_container(tmp_path, files, quota):
+def test_the_quota_of_a_container_is_read(tmp_path, files, quota):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -118,7 +118,7 @@ def test_threads_are_the_cpus_within_the_quota(undecided, quota, expected):
     assert fastw2v.get_num_threads() == expected
 
 
-def test_affinity_counts_not_the_machine():
+def test_affinity_limits_the_threads():
     if not hasattr(os, "sched_setaffinity"):
         assert _threads._usable_cpus() <= os.cpu_count()
         return
@@ -142,7 +142,7 @@ def test_short_calls_stay_on_one_thread(restored):
 
 
 def parallel_entries():
-    """`_noun.entry` for every entry that cuts its work into parts, from the kernel sources."""
+    """Return `_noun.entry` for every entry that cuts its work into parts, from the sources."""
     for path in sorted(SOURCES.glob("_*.pyx")):
         text = path.read_text(encoding="utf-8")
         for definition in re.split(r"^(?=def |cdef )", text, flags=re.M):
@@ -182,7 +182,7 @@ def test_the_pool_runs_parts_on_different_threads_at_the_same_time(n):
     meeting = threading.Barrier(n, timeout=60)
     ran = {}
 
-    # Every part waits for all others, which ends only if each has a thread of its own.
+    # Every part waits for all others, so that the call ends only if each has its own thread.
     @ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint)
     def share(_context, i):
         try:
@@ -222,7 +222,7 @@ def test_a_layer_uses_the_threads_that_were_set():
     assert done.stdout == f"{added} True\n", done.stderr
 
 
-# What the tests of the pool begin with, each in a process of its own.
+# The tests of the pool run in a process of their own, which begins with these lines.
 POOL = """
 import os, resource, sys, threading, time
 import numpy as np
@@ -251,16 +251,16 @@ def helpers_become(n):
 
 
 def in_pool(code):
-    """What a few lines print that go on after POOL; None where the threads are not ours."""
+    """Return the output of POOL and a few more lines; None without the package's own pool."""
     if not _cpu.own_pool():
-        _cpu.keep_threads(1)  # does nothing, and says nothing
+        _cpu.keep_threads(1)  # has no effect, and raises no error
         return None
     done = run(POOL + code, OPENBLAS_NUM_THREADS="1")
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
 
-def test_a_smaller_number_dismisses_threads_and_a_larger_one_brings_them_back():
+def test_a_smaller_number_ends_threads_and_a_larger_one_starts_them_again():
     printed = in_pool("""
 fastw2v.set_num_threads(5)
 print(helpers(), work())
@@ -313,7 +313,7 @@ resource.setrlimit(resource.RLIMIT_AS, limits)
 """
 
 
-def test_a_system_that_gives_no_threads_is_not_asked_at_every_call():
+def test_a_system_that_refuses_threads_is_not_asked_at_every_call():
     assert in_pool(REFUSED + "print(work(100), work(5000))") in (None, ["0", "0", "3"])
     again = "fastw2v.set_num_threads(3)\nprint(work())"
     assert in_pool(REFUSED + again) in (None, ["0", "2"])
@@ -364,7 +364,7 @@ print(helpers_become(1))
     assert printed in (None, ["1"])
 
 
-# More threads of ours and of numpy's BLAS than there are CPUs, in turn and at the same time.
+# More threads of the pool and of numpy's BLAS than CPUs, in turn and at the same time.
 BESIDE_BLAS = """
 import threading
 import numpy as np
@@ -404,7 +404,7 @@ print("right", done[0] >= 30)
 """
 
 
-def test_beside_the_threads_of_a_blas():
+def test_the_pool_works_beside_the_threads_of_a_blas():
     done = run(BESIDE_BLAS, OPENBLAS_NUM_THREADS="4")
     assert done.stdout == "right True\n", done.stderr
 
@@ -444,7 +444,7 @@ if __name__ == "__main__":
 
 
 def worker(tmp_path, method, used):
-    """(threads, sum of a result, warnings at set_num_threads(2), threads) of a child process."""
+    """Return threads, a sum, warnings at set_num_threads(2) and threads of a child process."""
     script = tmp_path / "script.py"
     script.write_text(AFTER_FORK)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "FASTW2V_NUM"))}
@@ -467,7 +467,7 @@ needs_fork = pytest.mark.skipif(
 @needs_fork
 def test_a_forked_child_of_a_process_with_threads_runs_on_one(tmp_path):
     answer = worker(tmp_path, "fork", "used")
-    if _cpu.openmp() and not _cpu.own_pool():  # OpenMP cannot start again, and that is said
+    if _cpu.openmp() and not _cpu.own_pool():  # OpenMP cannot start again, and a warning says so
         assert answer == "(1, 2560.0, ['set_num_threads:'], 1) 0"
     else:
         assert answer == "(1, 2560.0, [], 2) 0"
@@ -478,11 +478,11 @@ def test_a_forked_child_of_a_process_without_threads_may_have_its_own(tmp_path):
     assert worker(tmp_path, "fork", "unused") == "(1, 2560.0, [], 2) 0"
 
 
-def test_a_spawned_child_starts_afresh(tmp_path):
+def test_a_spawned_child_starts_like_a_fresh_process(tmp_path):
     assert worker(tmp_path, "spawn", "used") == "(5, 2560.0, [], 2) 0"
 
 
-def test_setting_threads_warns_of_nothing_else(restored):
+def test_setting_threads_gives_no_other_warning(restored):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fastw2v.set_num_threads(2)

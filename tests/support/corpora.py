@@ -2,6 +2,8 @@
 
 from conftest import assert_same_bits
 
+from fastw2v.word2vec import EncodedCorpus, Word2Vec, count_words, encode
+
 TEXT = "you say goodbye and i say hello .\n\nhello goodbye hello\n   \nyou and i\nstray"
 SENTENCES = [line.split() for line in TEXT.split("\n")]
 
@@ -10,6 +12,13 @@ def planted(rng, n=600, topics=6, size=5):
     """Sentences of words of one topic each."""
     words = [[f"t{t}w{i}" for i in range(size)] for t in range(topics)]
     return [rng.choice(words[rng.integers(topics)], 12).tolist() for _ in range(n)]
+
+
+def encoded(model: Word2Vec, sentences: list[list[str]]) -> EncodedCorpus:
+    """Sentences in the ids of a model that has all their words."""
+    corpus = encode(sentences, vocabulary=count_words(sentences).vocabulary())
+    assert list(count_words(sentences).vocabulary().words) == model.wv.index_to_key
+    return corpus
 
 
 def same_model(model, other):

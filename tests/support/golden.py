@@ -1,4 +1,4 @@
-"""Recorded cases (see data/README.md) as dicts of arrays, and how closely they must be met."""
+"""Recorded cases (see data/README.md) as dicts of arrays, and their tolerances."""
 
 import functools
 
@@ -12,7 +12,7 @@ ATOL = {"f4": 1e-6, "f8": 1e-12}
 
 @functools.cache
 def _group(group):
-    """Arrays of one file by case: {"functions/f4/relu": {"x": ..., "y": ...}}."""
+    """Return the arrays of one file by case: {"functions/f4/relu": {"x": ..., "y": ...}}."""
     by_case = {}
     with np.load(DATA / f"{group}.npz", allow_pickle=False) as file:
         for key in file.files:
@@ -22,18 +22,18 @@ def _group(group):
 
 
 def cases(group, *names):
-    """Keys `group/dtype/case` of a file; with names, only cases that begin with one of them."""
+    """List the keys `group/dtype/case` of a file, of cases that begin with one of the names."""
     return [key for key in _group(group) if key.rsplit("/", 1)[1].startswith(names or ("",))]
 
 
 def load(key):
-    """The arrays of one case by name: copies, and plain Python numbers where they are scalars."""
+    """Return copies of the arrays of one case by name; scalars become Python numbers."""
     case = _group(key.split("/", 1)[0])[key]
     return {name: array.copy() if array.ndim else array.item() for name, array in case.items()}
 
 
 def sequence(case, prefix):
-    """[case[prefix + "0"], case[prefix + "1"], ...], as many as there are."""
+    """Return [case[prefix + "0"], case[prefix + "1"], ...] as far as they exist."""
     found = []
     while f"{prefix}{len(found)}" in case:
         found.append(case[f"{prefix}{len(found)}"])
@@ -41,7 +41,7 @@ def sequence(case, prefix):
 
 
 def precision(key):
-    """What the key says, f4 or f8, or else the narrowest float array of the case."""
+    """Return f4 or f8 as the key names it, else that of the narrowest float array of the case."""
     part = key.split("/")[1]
     if part in RTOL:
         return part
@@ -50,10 +50,10 @@ def precision(key):
 
 
 def assert_close(actual, expected, key):
-    """Equal shapes, and equal values within the tolerance of the case."""
+    """Assert equal shapes, and equal values within the tolerance of the case."""
     actual = np.asarray(actual)
     assert actual.shape == np.shape(expected)
     limit = precision(key)
-    # Long sums (group tiles) round in proportion to their terms, however small what is left.
+    # Rounding errors of long sums (group tiles) are in proportion to their terms, not to the sum.
     scale = max(1.0, np.abs(expected).max()) if key.startswith("tiles/") else 1.0
     np.testing.assert_allclose(actual, expected, rtol=RTOL[limit], atol=scale * ATOL[limit])

@@ -1,4 +1,4 @@
-"""Gradients by central differences in float64, to hold against those of a layer."""
+"""Gradients by central differences in float64, for comparison with those of a layer."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ STEP = 1e-5  # error of a difference about STEP**2 from curvature, 1e-16 / STEP 
 
 
 def numeric_gradient(f, x):
-    """d f() / d x, element by element; f reads x, a float64 array that is nudged in place."""
+    """Return d f() / d x, element by element; f reads x, a float64 array changed in place."""
     assert x.dtype == np.float64
     grad = np.empty(x.shape)
     for at in np.ndindex(x.shape):
@@ -21,7 +21,7 @@ def numeric_gradient(f, x):
 
 
 def assert_gradients(run, arrays, gradients, rtol=1e-6, atol=1e-8):
-    """Each of `gradients` is what central differences of the number run() give for its array."""
+    """Assert that each gradient equals the central differences of run() over its array."""
     for k, (x, grad) in enumerate(zip(arrays, gradients, strict=True)):
         expected = numeric_gradient(run, x)
         assert grad.shape == expected.shape, f"gradient {k}"
@@ -29,7 +29,7 @@ def assert_gradients(run, arrays, gradients, rtol=1e-6, atol=1e-8):
 
 
 def check_layer(layer, x, rng):
-    """backward of a layer that maps x to an array, against differences of sum(dout * out)."""
+    """Check backward of a layer that maps x to an array, by differences of sum(dout * out)."""
     dout = rng.standard_normal(layer.forward(x).shape)
 
     def weighted_sum():
@@ -41,7 +41,7 @@ def check_layer(layer, x, rng):
 
 
 def check_loss_layer(layer, x, t, dout=1):
-    """backward of a layer that maps (x, t) to a loss, against differences of the loss."""
+    """Check backward of a layer that maps (x, t) to a loss, by differences of the loss."""
     layer.forward(x, t)
     dx = layer.backward(dout)
     assert_gradients(lambda: float(layer.forward(x, t)) * dout, [x], [dx])

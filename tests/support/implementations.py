@@ -11,9 +11,9 @@ MODELS = (
 
 
 class Implementation:
-    """`book.layers` is the module `layers` of this implementation, imported when it is asked for.
+    """Modules of one implementation: `book.layers` is its module `layers`, imported when read.
 
-    A module that is missing is an error of the test that needs it, not of the collection.
+    A missing module is an error of the test that needs it, not of the collection.
     """
 
     def __init__(self, package, models):
@@ -30,5 +30,5 @@ class Implementation:
 REFERENCE = Implementation("fastw2v.reference", models="fastw2v.reference")
 COMPILED = Implementation("fastw2v", models="fastw2v.models")
 
-# The argument `book` of a test: once the plain numpy statement, once the fast package.
+# The argument `book` of a test: the reference in plain numpy, then the fast package.
 both = pytest.mark.parametrize("book", [REFERENCE, COMPILED], ids=["reference", "compiled"])

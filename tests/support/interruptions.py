@@ -1,7 +1,7 @@
-"""Long calls that Ctrl-C should end at once, and files that are being saved when the power fails.
+"""Long calls that Ctrl-C should end at once, and saves that a power failure may cut short.
 
-Both are done to a forked child. test_interruptions.py does it a few times, tools/interrupt.py
-hundreds of times, with a stopwatch.
+Both happen to a forked child. test_interruptions.py does it a few times, tools/interrupt.py
+hundreds of times, and measures the time.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ from fastw2v.time_layers import TimeLSTM
 from fastw2v.trainer import RnnlmTrainer, Trainer
 from fastw2v.word2vec import Word2Vec, count_words
 
-HANGS = 60  # seconds after which a child is taken for dead
+HANGS = 60  # seconds after which a child counts as dead
 
 
 @contextlib.contextmanager
 def child(run):
-    """A child that runs run(say), where say(byte) is what the parent reads from the pipe."""
+    """Fork a child that calls run(say); the parent reads the bytes given to say from the pipe."""
     receive, send = os.pipe()
     threads.set_num_threads(1)
     pid = os.fork()
@@ -56,7 +56,7 @@ def child(run):
 
 
 def heard(receive):
-    """The next byte of a child; b"" when it has ended."""
+    """Return the next byte of a child, or b"" when it has ended."""
     ready, _, _ = select.select([receive], [], [], HANGS)
     return os.read(receive, 1) if ready else b"?"
 
@@ -187,7 +187,7 @@ def _questions(folder):
     return lambda: vectors.most_similar_many(vectors.index_to_key, topn=10)
 
 
-# name -> what prepares a call in a folder; the call itself takes many seconds.
+# name -> function that prepares a call in a folder; the call itself takes many seconds.
 LONG_CALLS = {
     "fit of CBOW": lambda folder: _word_model(CBOW),
     "fit of SkipGram": lambda folder: _word_model(SkipGram),
@@ -213,7 +213,7 @@ LONG_CALLS = {
 
 
 def interrupt(name, folder, after):
-    """(how it ended, seconds that took) of a call that is sent Ctrl-C `after` seconds.
+    """Send Ctrl-C to a call after `after` seconds; return how it ended and the seconds until then.
 
     b"I": a KeyboardInterrupt came out of it; b"D": the call was done before.
     """
@@ -333,7 +333,7 @@ SAVERS = {
 
 
 def killed_while_saving(name, folder, rng):
-    """kill -9 at a random moment of saving 1, 2, 3, ... again and again; the value in the file."""
+    """Kill a child at a random moment of saving 1, 2, 3, ...; return the value in the file."""
     file_name, save, load = SAVERS[name]
     path = str(Path(folder, file_name))
     save(1, path)

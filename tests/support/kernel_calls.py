@@ -12,8 +12,9 @@ import sys
 
 import numpy as np
 
+from fastw2v._kernels import _optimizer
+
 N, D, V, K = 70, 55, 40, 3
-ADAM = 5  # its number among the update rules
 
 
 def real(*shape):
@@ -70,12 +71,30 @@ def word2vec_tables(n):
     def none(dtype):
         return np.zeros(0, dtype)
 
-    rows = (engine.padded(real(V, D)), engine.padded(real(V, D)), engine.padded(real(1, D))[:0])
+    rows = (engine.padded(real(V, 16)), engine.padded(real(V, 16)), engine.padded(real(1, 16))[:0])
     return (
-        *(*rows, np.zeros((8, 4)), *(none(np.uint32) for _ in range(3)), ids(N), none(np.uint32)),
+        *(*rows, *(none(np.uint32) for _ in range(3)), ids(N), none(np.uint32)),
         *(engine.alias_table(np.ones(V), 1.0), none(np.int32), none(np.uint8), none(np.int64)),
-        *(0, none(np.float32), 2, K, 1, 1, 9, 0, 8, 0.1, 0.0, 0, 4, 16, False, n),
+        *(none(np.float32), np.zeros((8, 4)), n),
     )
+
+
+def plan_and_train(*arguments):
+    """Call `_word2vec.train` with the arrays of its plan, the stats and the number of parts."""
+    from fastw2v._kernels import _word2vec
+
+    *arrays, stats, n = arguments
+    plan = _word2vec.Plan(
+        *arrays,
+        window=2,
+        negative=K,
+        mode=_word2vec.SKIP_GRAM,
+        block=9,
+        batch=4,
+        ld=16,
+        apart=False,
+    )
+    _word2vec.train(plan, stats, 1, 0, 8, 0.1, 0.0, 0, n)
 
 
 # Arguments for n parts.
@@ -183,12 +202,12 @@ CALLS = {
     "_optimizer.rmsprop": steps(1, 0.1, 0.99, 1e-7),
     "_optimizer.adam": steps(2, 0.1, 0.1, 0.001, 1e-7),
     "_optimizer.replay_rows": lambda n: (
-        *(ADAM, *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
+        *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
         *(np.arange(V) * k for k in (1, 0)),
         *(V, np.full(8, 0.1, np.float32), 0.1, 0.1, 8, 0.1, 0.001, 1e-7, n),
     ),
     "_optimizer.update_rows": lambda n: (
-        *(ADAM, *(real(V, D) for _ in range(4)), False),
+        *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(4)), False),
         *(np.arange(V), V, 0.1, 0.1, 0.001, 1e-7, n),
     ),
     "_optimizer.sum_squares": lambda n: (doubles(8), real(256 * V, D)[: 2**16 // D], None, n),
@@ -214,10 +233,16 @@ CALLS = {
 }
 
 
+def entry(name):
+    """Return the function that takes the arguments of CALLS."""
+    if name == "_word2vec.train":
+        return plan_and_train
+    module, function = name.split(".")
+    return getattr(importlib.import_module(f"fastw2v._kernels.{module}"), function)
+
+
 def call(name, n):
-    module, entry = name.split(".")
-    arguments = CALLS[name](n)
-    getattr(importlib.import_module(f"fastw2v._kernels.{module}"), entry)(*arguments)
+    entry(name)(*CALLS[name](n))
 
 
 def threads_added(name, n):

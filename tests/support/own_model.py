@@ -1,4 +1,4 @@
-"""A model that a reader of the book has written. In a file of its own: pickle imports its class."""
+"""A user's own model, in a separate file because pickle imports its class."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from fastw2v.negative_sampling_layer import NegativeSamplingLoss
 
 
 class OwnCBOW:
-    """A reader's CBOW: one Embedding per context word, and our loss."""
+    """User's CBOW: one Embedding per context word, and our loss."""
 
     def __init__(self, vocab_size, hidden_size, window_size, corpus):
         W_in = 0.01 * np.random.randn(vocab_size, hidden_size).astype("f")

@@ -1,6 +1,6 @@
-"""The table of everything that reads a file of the user's, and how to damage such a file.
+"""The table of all readers of a user's files, and functions that damage these files.
 
-test_readers.py holds each reader to what is promised, tools/fuzz.py does so for millions of files.
+test_readers.py checks the promises of each reader; tools/fuzz.py does so for millions of files.
 A new reader is one entry of READERS.
 """
 
@@ -38,21 +38,21 @@ from fastw2v.text_model import TextModel
 from fastw2v.trainer import Trainer
 from fastw2v.util import create_contexts_target
 from fastw2v.word2vec import WeightDelta, weight_delta
-from fastw2v.word2vec.training import read_ids
+from fastw2v.word2vec.saving import read_ids
 
 BOOK = DATA / "book_files"
-ERRORS = (OSError, ValueError)  # what a reader may raise for a file, and nothing else
+ERRORS = (OSError, ValueError)  # the only errors that a reader may raise for a file
 SECONDS = 5.0  # more than any file of a few kilobytes may take
-FREE_BYTES = 16 << 20  # what a reader may hold whatever the size of the file
-BYTES_PER_BYTE = 64  # and beside that, for each byte of the file
+FREE_BYTES = 16 << 20  # memory that a reader may take for a file of any size
+BYTES_PER_BYTE = 64  # memory that it may take in addition, for each byte of the file
 
 
 class Reader(NamedTuple):
-    """What reads a file of one kind to its end, and whole files of that kind."""
+    """A function that reads a file of one kind to its end, and whole files of that kind."""
 
     read: Callable[[str], Any]
     seeds: Callable[[], list[bytes]]
-    words: Sequence[bytes] = ()  # what stands in such files and means something
+    words: Sequence[bytes] = ()  # byte strings with a meaning in these files
     damage: Callable[..., bytes] | None = None  # (rng, whole files, words); None is `damaged`
 
 
@@ -192,7 +192,7 @@ def _deltas() -> list[bytes]:
 
 @functools.cache
 def _text_beside_checkpoint() -> tuple[Any, bytes]:
-    """(schedule, file)"""
+    """Return the schedule of a training and the file of its encoded text."""
     with tempfile.TemporaryDirectory() as folder:
         model = _word2vec(checkpoint=str(Path(folder, "model")))
         return model._schedule, Path(folder, "model.ids").read_bytes()
@@ -210,7 +210,7 @@ def _trainer(optimizer: Any) -> Trainer:
 
 
 def _trainings() -> list[bytes]:
-    """Between two fits, and in the midst of one."""
+    """Return checkpoints of a trainer: two between fits, and two within one."""
     made = []
     for optimizer in (SGD(), Adam()):
         trainer = _trainer(optimizer)
@@ -250,7 +250,7 @@ BYTES = [
 
 
 def damaged(rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()) -> bytes:
-    """One of the files with a few changes, most often one."""
+    """Return one of the files with a few changes, most often one."""
     data = bytearray(rng.choice(files))
     for _ in range(1 if rng.random() < 0.5 else rng.randrange(2, 9)):
         at = rng.randrange(len(data) + 1)
@@ -288,7 +288,7 @@ def damaged(rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] =
 def damaged_archive(
     rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()
 ) -> bytes:
-    """A zip archive: damaged itself, or whole with damaged members."""
+    """Return a zip archive that is damaged itself, or whole with damaged members."""
     if rng.random() < 0.3:
         return damaged(rng, files, words)
     with zipfile.ZipFile(io.BytesIO(rng.choice(files))) as archive:
@@ -312,7 +312,7 @@ def damaged_archive(
 def damaged_container(
     rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()
 ) -> bytes:
-    """A file of ours: damaged anywhere, or with a damaged header of the right length."""
+    """Return an fw2v file damaged anywhere, or with a damaged header of the right length."""
     data = rng.choice(files)
     if rng.random() < 0.3:
         return damaged(rng, [data], words)
@@ -323,7 +323,7 @@ def damaged_container(
 
 
 def damaged_text(rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()) -> bytes:
-    """A text, sometimes packed as gzip after the damage."""
+    """Return a damaged text, sometimes compressed by gzip after the damage."""
     data = damaged(rng, files, words)
     return gzip.compress(data, 1, mtime=0) if rng.random() < 0.1 else data
 
@@ -404,7 +404,7 @@ def path_for(name: str, folder: str | os.PathLike[str]) -> str:
 
 
 def whole_files(name: str, folder: str | os.PathLike[str]) -> list[bytes]:
-    """Files that the reader takes; each has been read once, so that all imports are done."""
+    """Return files that the reader accepts; each is read once, so that all imports are done."""
     files = READERS[name].seeds()
     path = path_for(name, folder)
     for data in files:
@@ -418,7 +418,7 @@ def damage(name: str, rng: random.Random, files: Sequence[bytes]) -> bytes:
     return (reader.damage or damaged)(rng, files, reader.words)
 
 
-# What nobody may do who reads a file ---------------------------------------------------------
+# Actions that no reader may take --------------------------------------------------------------
 
 _FORBIDDEN = (
     *("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.startfile"),
@@ -437,14 +437,14 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         and arguments[0].co_name == "<module>"
         and os.path.isfile(arguments[0].co_filename)
     ):
-        return  # a module of Python or numpy that is imported when it is first needed
+        return  # a module of Python or numpy, imported at its first use
     wrote = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
     if wrote or event.startswith(_FORBIDDEN):
         _caught.append(f"{event} {arguments!r:.100}")
 
 
 class Misbehaved(AssertionError):
-    """A reader did what no reader may do for any file."""
+    """A violation: a reader did something that no file may make it do."""
 
 
 @contextlib.contextmanager
@@ -472,9 +472,9 @@ _audited = False
 
 
 def attempt(name: str, path: str, size: int, memory: bool) -> str:
-    """Read a file of that many bytes: "read" or "refused". `Misbehaved` for anything else.
+    """Read a file of `size` bytes; return "read" or "refused", or raise `Misbehaved`.
 
-    memory: also measure what it allocates, which takes a while.
+    memory: also measure the memory allocated, which is slow.
     """
     global _audited
     if not _audited:

@@ -1,9 +1,9 @@
-"""The table of layers and models, with a sample of each.
+"""Table of layers and models, with a sample of each.
 
-test_table.py, which holds each of them to what is promised of all, knows nothing but this table. A
-new one is one line here; a public one that is missing fails a test. The tables of what reads files
-and of parallel kernels are readers.py and kernel_calls.py; arguments that are wrong in a way of
-their own stand with the errors they get in test_bad_input.py.
+test_table.py checks the promises that all of them make, and takes them from this table only. A new
+layer is one line here; a public one that is missing fails a test. readers.py is the table of the
+functions that read files, and kernel_calls.py that of parallel kernels. Errors that only one layer
+raises are in test_bad_input.py.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ CORPUS = [0, 1, 2, 3, 4, 5, 6, 1, 0, 3, 4, 5, 0, 6]
 
 
 class Layer(NamedTuple):
-    """How to make a layer, what to give it, and which of that holds ids."""
+    """Recipe of a layer: its constructor, its arguments, and which of them hold ids."""
 
     make: Callable[..., Any]  # (book, weights, dtype); weights(*shape) draws an array
     inputs: Callable[..., dict[str, Any]]  # (rng, dtype) -> arguments of forward
-    # argument -> (how many there are, what negative ones are: "count back", "refused", "ignored")
+    # argument -> (number of ids, meaning of negative ones: "count back", "refused", "ignored")
     ids: Mapping[str, tuple[int, str]] = {}
-    empty: bool = True  # whether forward takes arrays without a row
-    whole: bool = False  # a model, which makes its own weights: float32, from numpy's stream
+    empty: bool = True  # whether forward takes empty batches
+    whole: bool = False  # a model, which draws float32 weights from numpy's global stream
     twin: bool = True  # whether fastw2v.reference has it
-    agree: Callable[[Any], None] = lambda layer: None  # what makes both draw the same
-    differentiable: bool = True  # False: by finite differences elsewhere, or no function of x
+    agree: Callable[[Any], None] = lambda layer: None  # makes both draw the same numbers
+    differentiable: bool = True  # False: tested elsewhere, or not a function of x
     dx: bool = True  # whether backward returns the gradients of the float inputs
 
 
 def _normal(*shapes):
-    """Arguments called x, y, ... of these shapes."""
+    """Return a function that draws arguments of these shapes by name."""
     return lambda rng, dtype, names: {
         name: rng.standard_normal(shape).astype(dtype)
         for name, shape in zip(names, shapes, strict=True)
@@ -51,7 +51,7 @@ def floats(**shapes):
 
 
 def ids(*shape, below=V, low=0):
-    """Ids of a shape, the first of which are the highest and the lowest."""
+    """Return a function that draws ids of a shape, the highest and the lowest first."""
 
     def draw(rng):
         drawn = rng.integers(low, below, shape)
@@ -117,7 +117,7 @@ def _sampled(name):
 
 
 def _plain(module, name, inputs, *shapes, **options):
-    """A layer that is made of nothing but weights of these shapes."""
+    """Return the recipe of a layer whose arguments are weights of these shapes."""
     dtype_too = options.pop("dtype_too", False)
 
     def make(book, weights, dtype):
@@ -140,7 +140,7 @@ def _model(name, inputs, ids=None, sizes=(V, D, H), **options):
 
 
 def _part(name, inputs):
-    """An encoder or decoder: ids, and what comes from the other one."""
+    """Return the recipe of an encoder or decoder, which takes ids and states of the other one."""
     return _model(name, inputs, {"xs": (V, BACK)}, empty=True)
 
 

@@ -1,8 +1,8 @@
-"""What a user's own file may look like; tests/test_typing.py has mypy --strict read it."""
+"""A user's own file, which tests/package/test_typing.py checks with mypy --strict."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,27 @@ from fastw2v.init import glorot_uniform
 from fastw2v.keras import count_params, from_keras
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.layers import Affine, Embedding, SoftmaxWithLoss
-from fastw2v.models import CBOW, AttentionSeq2seq, BetterRnnlm, CharTranslator, SkipGram
+from fastw2v.models import (
+    CBOW,
+    AttentionDecoder,
+    AttentionSeq2seq,
+    BetterRnnlm,
+    CharTranslator,
+    SkipGram,
+)
 from fastw2v.negative_sampling_layer import NegativeSamplingLoss, UnigramSampler
 from fastw2v.optimizer import SGD, Adam
 from fastw2v.text_model import TextModel
 from fastw2v.time_layers import TimeEmbedding, TimeLSTM, TimeSoftmaxWithLoss
 from fastw2v.trainer import RnnlmTrainer, Trainer
 from fastw2v.util import clip_grads, create_contexts_target, most_similar, preprocess
+
+Floats: TypeAlias = NDArray[np.floating[Any]]
+Ids: TypeAlias = NDArray[np.integer[Any]]
+
+
+if TYPE_CHECKING:
+    from typing_extensions import assert_type
 
 
 class Mine(BaseModel):
@@ -82,3 +96,92 @@ def others(corpus: NDArray[np.int32], path: str) -> None:
     fastw2v.set_num_threads(2)
     threads: int = fastw2v.get_num_threads()
     print(threads, fastw2v.build_info()["isa"], fastw2v.layers.MatMul(np.eye(2)).params)
+
+
+# `mypy --strict` refuses to return an Any from these functions, so each shows that a method has a
+# type of its own.
+
+
+def rows(layer: Embedding, ids: list[int]) -> Floats:
+    return layer.forward(ids)
+
+
+def hidden(layer: Affine, x: Floats) -> Floats:
+    return layer.forward(x)
+
+
+def hidden_gradient(layer: Affine, dout: Floats) -> Floats:
+    return layer.backward(dout)
+
+
+def scores_gradient(layer: SoftmaxWithLoss) -> Floats:
+    return layer.backward()
+
+
+def word_loss(model: CBOW, contexts: Ids, target: Ids) -> np.floating[Any]:
+    return model.forward(contexts, target)
+
+
+def word_vectors(model: SkipGram) -> NDArray[np.float32]:
+    return model.word_vecs
+
+
+def sampled_loss(layer: NegativeSamplingLoss, h: Floats, target: Ids) -> np.floating[Any]:
+    return layer.forward(h, target)
+
+
+def negatives(sampler: UnigramSampler, target: Ids) -> NDArray[np.int32]:
+    return sampler.get_negative_sample(target)
+
+
+def nce_loss(layer: NCELoss, x: Floats, labels: Ids) -> float:
+    return layer.forward(x, labels)
+
+
+def text_loss(model: BetterRnnlm, xs: Ids, ts: Ids) -> np.floating[Any]:
+    return model.forward(xs, ts, train_flg=False)
+
+
+def text_scores(model: BetterRnnlm, xs: Ids) -> Floats:
+    return model.predict(xs)
+
+
+def answer(model: AttentionSeq2seq, question: Ids) -> list[int]:
+    return model.generate(question, 0, 5)
+
+
+def attended(model: AttentionSeq2seq) -> AttentionDecoder:
+    return model.decoder
+
+
+def translation(model: CharTranslator) -> str:
+    return model.translate("a")
+
+
+def translations(model: CharTranslator) -> list[str]:
+    return model.translate(["a", "b"])
+
+
+def probabilities(scores: Floats) -> Floats:
+    return softmax(scores)
+
+
+def initial(shape: tuple[int, int]) -> Floats:
+    return glorot_uniform(shape, rng=0)
+
+
+def neighbours(vectors: KeyedVectors) -> None:
+    """`assert_type` fails for Any, which an annotated variable would accept."""
+    assert_type(vectors.most_similar("a"), list[tuple[str, float]])
+    assert_type(vectors.most_similar(["a", ("b", 0.5)], [np.ones(3)]), list[tuple[str, float]])
+    assert_type(vectors.most_similar("a", topn=None), np.ndarray)
+    assert_type(vectors.most_similar_many(["a", "b"]), list[list[tuple[str, float]]])
+    assert_type(vectors.similar_by_word("a"), list[tuple[str, float]])
+    assert_type(vectors.similar_by_vector(np.ones(3), None), np.ndarray)
+    assert_type(vectors.most_similar_cosmul(["a"], ["b"]), list[tuple[str, float]])
+    assert_type(vectors["a"], np.ndarray)
+    assert_type(vectors.vectors, np.ndarray)
+    assert_type(vectors.similarity("a", "b"), float)
+    assert_type(vectors.doesnt_match(["a", "b"]), str)
+    assert_type(vectors.get_index("a"), int)
+    assert_type(vectors.get_vecattr("a", "count"), int | float | str)

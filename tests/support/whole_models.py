@@ -1,10 +1,10 @@
-"""What tests of whole models share: all weights in float64, weights as bytes."""
+"""Helpers for tests of whole models: weights in float64, weights as bytes."""
 
 import numpy as np
 
 
 def layers_of(thing, found=None):
-    """All layers with weights that a model holds, also inside encoders and decoders."""
+    """Return all layers with weights that a model holds, also inside encoders and decoders."""
     found = [] if found is None else found
     for value in vars(thing).values():
         for item in value if isinstance(value, list) else [value]:
@@ -15,8 +15,8 @@ def layers_of(thing, found=None):
 
 
 def in_float64(model):
-    """The model, computing in float64 throughout: finite differences need the digits."""
-    wide = {}  # by identity: weights that are shared stay so
+    """Return the model with all arrays in float64, as finite differences need the precision."""
+    wide = {}  # by identity, so that shared weights remain shared
 
     def widened(array):
         if id(array) not in wide:
@@ -42,7 +42,7 @@ def weights_of(model):
 
 
 def unequal(first, second):
-    """How many entries of two nested states are not the same object."""
+    """Count the entries of two nested states that are not the same object."""
     if isinstance(first, (list, tuple)):
         return sum(unequal(a, b) for a, b in zip(first, second, strict=True))
     return int(first is not second)

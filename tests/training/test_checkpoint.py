@@ -1,4 +1,4 @@
-"""Training that goes on from a file: the bits of a run that was never interrupted."""
+"""Training that resumes from a file: bit-identical to a run that was never interrupted."""
 
 import itertools
 import json
@@ -12,11 +12,12 @@ import pytest
 from conftest import assert_same_bits
 
 from fastw2v._files import atomic
-from fastw2v._rows import replay
 from fastw2v._training import checkpoint as _checkpoint
+from fastw2v._training import deferral, fit_loop
+from fastw2v._training.fit_loop import FitLoop
 from fastw2v.models import CBOW, BetterRnnlm, NCESkipGram, Rnnlm, SkipGram
 from fastw2v.optimizer import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
-from fastw2v.trainer import RnnlmTrainer, Trainer, _Fit
+from fastw2v.trainer import RnnlmTrainer, Trainer
 from fastw2v.util import create_contexts_target
 
 V, H, WINDOW = 60, 12, 2
@@ -26,12 +27,12 @@ CONTEXTS, TARGET = CONTEXTS[:130], TARGET[:130]  # 13 iterations an epoch
 
 
 class Killed(BaseException):
-    """As if the process had ended here: nothing of it is used afterwards."""
+    """The end of a process: the test uses nothing of it afterwards."""
 
 
 @pytest.fixture(autouse=True)
 def any_size(monkeypatch):
-    monkeypatch.setattr(replay, "_FEWEST", 1)
+    monkeypatch.setattr(deferral, "_FEWEST", 1)
 
 
 def word2vec(model_class=CBOW, **options):
@@ -39,7 +40,7 @@ def word2vec(model_class=CBOW, **options):
 
 
 class OwnSampler:
-    """One of a reader's own, with a random generator of its own."""
+    """A sampler of a user's own, with a random generator of its own."""
 
     def __init__(self):
         self.rng = np.random.default_rng(5)
@@ -75,7 +76,7 @@ def assert_same_results(mine, theirs):
 
 
 def kill_at(monkeypatch, n):
-    """Die at the n-th of the moments: begins of steps, ends of them, and parts of a file's way."""
+    """Raise Killed at the n-th begin of a step or a clipping, or write or replacement of a file."""
     moments = itertools.count()
 
     def dying(function):
@@ -86,17 +87,15 @@ def kill_at(monkeypatch, n):
 
         return call
 
-    from fastw2v import trainer
-
-    monkeypatch.setattr(trainer._Fit, "step", dying(trainer._Fit.step))
-    monkeypatch.setattr(trainer, "clip_by_norm", dying(trainer.clip_by_norm))
+    monkeypatch.setattr(FitLoop, "step", dying(FitLoop.step))
+    monkeypatch.setattr(fit_loop, "clip_by_norm", dying(fit_loop.clip_by_norm))
     monkeypatch.setattr(atomic.os, "fsync", dying(atomic.os.fsync))
     monkeypatch.setattr(atomic.os, "replace", dying(atomic.os.replace))
     monkeypatch.setattr(_checkpoint.np, "savez", dying(_checkpoint.np.savez))
 
 
-def killed_again_and_again(make, trainer_class, path, moments):
-    """The trainer of a run that ends several times and goes on from its file; how often it did."""
+def killed_and_resumed(make, trainer_class, path, moments):
+    """Kill and resume a run several times; return its trainer and how often it was resumed."""
     np.random.seed(7)
     trainer, resumed = trainer_class(*make()), 0
     for n in moments:
@@ -108,7 +107,7 @@ def killed_again_and_again(make, trainer_class, path, moments):
                 pass
             else:
                 return trainer, resumed
-        np.random.seed(n)  # nothing in a new process is as it was
+        np.random.seed(n)  # a new process has another random state
         model, _ = make()
         if path.exists():
             trainer = trainer_class.resume(path, model)
@@ -140,7 +139,7 @@ MAKERS = {
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_killed_at_random_moments(name, tmp_path, capsys):
+def test_a_run_killed_at_random_moments_has_the_same_bits(name, tmp_path, capsys):
     trainer_class, make = MAKERS[name]
     np.random.seed(7)
     whole = trainer_class(*make())
@@ -151,22 +150,22 @@ def test_killed_at_random_moments(name, tmp_path, capsys):
     for run in range(3):
         path = tmp_path / f"{run}.npz"
         moments = rng.integers(0, 40, 6).tolist()
-        mine, resumed = killed_again_and_again(make, trainer_class, path, moments)
+        mine, resumed = killed_and_resumed(make, trainer_class, path, moments)
         assert_same_results(result(mine), expected)
         total += resumed
     assert total >= 6
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_process_that_ends_without_a_word(tmp_path):
-    """The same with real processes; each leaves in the middle of a step or of a file."""
+def test_a_process_that_exits_at_once_resumes_with_the_same_bits(tmp_path):
+    """Real processes exit in the middle of a step or of a file."""
     script = tmp_path / "train.py"
     script.write_text(
         textwrap.dedent("""
         import os, sys
         import numpy as np
-        from fastw2v import trainer
         from fastw2v._files import atomic
+        from fastw2v._training.fit_loop import FitLoop
         from fastw2v.models import CBOW
         from fastw2v.optimizer import Adam
         from fastw2v.trainer import Trainer
@@ -186,7 +185,7 @@ def test_a_process_that_ends_without_a_word(tmp_path):
                     os._exit(9)
                 return function(*args, **kwargs)
             return call
-        trainer._Fit._update = leaving(trainer._Fit._update)
+        FitLoop._update = leaving(FitLoop._update)
         atomic.os.fsync = leaving(atomic.os.fsync)
         run.fit(contexts, corpus[1:601], 2, 20, eval_interval=None, checkpoint=path, every=5)
         np.savez(path + ".weights.npz", *model.params, *run.optimizer.m, *run.optimizer.v)
@@ -207,7 +206,7 @@ def test_a_process_that_ends_without_a_word(tmp_path):
         assert_same_results([*mine.values()], [*expected.values()])
 
 
-def test_ctrl_c_then_save_and_resume(tmp_path, capsys):
+def test_a_fit_ended_by_ctrl_c_can_be_saved_and_resumed(tmp_path, capsys):
     np.random.seed(7)
     whole = Trainer(word2vec(), Adam(0.01))
     fit(whole)
@@ -215,7 +214,7 @@ def test_ctrl_c_then_save_and_resume(tmp_path, capsys):
     for at in (1, 13, 20):
         np.random.seed(7)
         trainer = Trainer(word2vec(), Adam(0.01))
-        update, count = _Fit._update, itertools.count(1)
+        update, count = FitLoop._update, itertools.count(1)
 
         def interrupted(self, update=update, count=count, at=at):
             if next(count) == at:
@@ -223,7 +222,7 @@ def test_ctrl_c_then_save_and_resume(tmp_path, capsys):
             update(self)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_Fit, "_update", interrupted)
+            patch.setattr(FitLoop, "_update", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 fit(trainer)
         np.random.rand(5)
@@ -234,7 +233,7 @@ def test_ctrl_c_then_save_and_resume(tmp_path, capsys):
         assert_same_results(result(again), expected)
 
 
-def test_after_its_end_a_fit_has_nothing_left_to_do(tmp_path, capsys):
+def test_a_resumed_fit_that_had_ended_trains_nothing(tmp_path, capsys):
     path = tmp_path / "state.npz"
     np.random.seed(7)
     trainer = Trainer(word2vec(), Adam())
@@ -248,7 +247,7 @@ def test_after_its_end_a_fit_has_nothing_left_to_do(tmp_path, capsys):
     assert again.current_epoch == 6
 
 
-def test_between_fits(tmp_path, capsys):
+def test_a_trainer_saved_between_fits_resumes(tmp_path, capsys):
     results = []
     for saved in (False, True):
         np.random.seed(7)
@@ -267,7 +266,7 @@ def test_between_fits(tmp_path, capsys):
     assert_same_results(*results)
 
 
-def test_what_does_not_fit_is_told_before_anything_changes(tmp_path, capsys):
+def test_a_file_that_does_not_fit_changes_nothing(tmp_path, capsys):
     path = tmp_path / "state.npz"
     trainer = Trainer(word2vec(), Adam())
     trainer.fit(CONTEXTS, TARGET, 1, 10, checkpoint=path)
@@ -312,7 +311,7 @@ def test_a_fit_of_other_data_or_settings_is_refused(tmp_path, capsys):
     assert again.current_epoch == 2
 
 
-def test_no_pickle_in_the_file_and_the_level_is_named(tmp_path, capsys):
+def test_the_file_has_no_pickle_and_names_its_level(tmp_path, capsys):
     path = tmp_path / "state.npz"
     Trainer(word2vec(), Adam()).fit(CONTEXTS, TARGET, 1, 10, checkpoint=path)
     with np.load(path, allow_pickle=False) as archive:
@@ -325,7 +324,7 @@ def test_no_pickle_in_the_file_and_the_level_is_named(tmp_path, capsys):
         Trainer.resume(path, word2vec())
 
 
-def test_resumed_saved_and_resumed(tmp_path, monkeypatch, capsys):
+def test_a_resumed_trainer_can_be_saved_and_resumed(tmp_path, monkeypatch, capsys):
     np.random.seed(1)
     whole = Trainer(word2vec(), Adam())
     fit(whole)

@@ -7,7 +7,7 @@ import textwrap
 if sys.platform == "linux":
 
     def test_peak_of_a_fit_over_many_words(tmp_path):
-        """No float64 copies of weights, no pages of gradients: 1.15 times weights and moments."""
+        """It makes no float64 copies of weights and touches no pages of gradients."""
         script = textwrap.dedent("""
             import re
             import numpy as np

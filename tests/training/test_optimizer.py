@@ -31,7 +31,7 @@ def assert_close(actual, expected, dtype):
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (0,), (23, 35), (3, 4, 5)], ids=str)
-def test_any_shape(name, dtype, rng, shape):
+def test_parameters_of_any_shape(name, dtype, rng, shape):
     start = np.array(rng.standard_normal(shape), dtype)
     results = []
     for module in (optimizer, reference):
@@ -66,7 +66,7 @@ def test_odd_parameters_are_updated_in_place(name, rng, layout):
 
 
 @pytest.mark.parametrize("kind", ["f2", "f8", "i4", "strided", "F", "read-only", "list"])
-def test_any_gradient(name, dtype, rng, kind):
+def test_gradients_of_any_kind(name, dtype, rng, kind):
     g = (10 * rng.standard_normal((6, 8))).astype(
         kind if kind in ("f2", "f8", "i4") else np.float32
     )
@@ -106,7 +106,7 @@ def test_tracked_gradients_give_the_bits_of_plain_ones(name, dtype, rng, all_par
         assert_same_bits(result, results[0])
 
 
-def test_writes_that_cannot_be_seen_count_in_a_users_own_loop(name, rng):
+def test_unseen_writes_count_in_a_users_own_loop(name, rng):
     """An optimizer called by a user reads every row."""
     layer = Embedding(np.ones((83, 35), np.float32))
     twin = layer.params[0].copy()
@@ -144,7 +144,7 @@ def test_assigned_settings_take_effect(dtype):
 
 
 @pytest.mark.parametrize("copier", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-def test_copies_go_on_alike(name, rng, copier):
+def test_copies_take_the_same_steps(name, rng, copier):
     params, grads = [np.ones((4, 5))], [rng.standard_normal((4, 5))]
     each = getattr(optimizer, name)()
     each.update(params, grads)
@@ -154,7 +154,7 @@ def test_copies_go_on_alike(name, rng, copier):
     assert_same_bits(twin_params[0], params[0])
 
 
-def test_what_was_remembered_of_a_step_is_looked_at_again(name, rng, dtype):
+def test_known_steps_are_checked_for_new_arrays(name, rng, dtype):
     """Arrays exchanged between two steps, or made read-only, count in the next one."""
 
     def draw():
@@ -237,7 +237,7 @@ def test_bad_input_changes_nothing(name):
         ([GOOD, GOOD], [GOOD, {}], "grads[1]: expected real numbers, got dtype object"),
     ],
 )
-def test_other_things_than_arrays(name, params, grads, words):
+def test_entries_that_are_not_arrays(name, params, grads, words):
     each = getattr(optimizer, name)()
     before, kept = dict(vars(each)), GOOD.copy()
     with pytest.raises(TypeError, match=re.escape(words)):
@@ -248,7 +248,7 @@ def test_other_things_than_arrays(name, params, grads, words):
 
 @pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("value", [None, "0.1", True, 1j, [0.1], np.ones(2), np.bool_(True)])
-def test_settings_that_are_no_numbers(name, value, again):
+def test_settings_that_are_not_numbers(name, value, again):
     each = getattr(optimizer, name)()
     w = np.ones(3)
     if again:
@@ -278,14 +278,14 @@ def test_settings_of_any_kind_of_number(name, kind):
 
 @pytest.mark.parametrize("value", [1, 1.5, -0.1, np.nan])
 @pytest.mark.parametrize("setting", ["beta1", "beta2"])
-def test_betas_that_leave_nothing_to_divide_by(setting, value):
+def test_betas_outside_their_range(setting, value):
     adam, w = optimizer.Adam(**{setting: value}), np.ones(3)
     with pytest.raises(ValueError, match=f"{setting}: expected a number from 0 to below 1, got"):
         adam.update([w], [w])
     assert adam.iter == 0 and adam.m is None and (w == 1).all()
 
 
-def test_a_failed_step_of_rows_that_wait_does_not_count(capsys):
+def test_a_failed_step_of_deferred_rows_does_not_count(capsys):
     corpus = np.arange(60) % 30
     contexts, target = create_contexts_target(corpus, 1)
     model, adam = CBOW(30, 4, 1, corpus), optimizer.Adam()

@@ -1,4 +1,4 @@
-"""RowGrad: a plain array to look at, which sees the writes it promises to see."""
+"""RowGrad: it reads as a plain array and observes the writes it promises to observe."""
 
 import copy
 import pickle
@@ -8,7 +8,8 @@ import pytest
 from conftest import assert_same_bits
 
 from fastw2v import RowGrad
-from fastw2v._rows import row_grad
+from fastw2v._rows import writes
+from fastw2v._rows.row_grad import is_tracked
 from fastw2v.layers import Embedding
 
 
@@ -22,13 +23,13 @@ def layer(rng):
 
 
 def rows_of(grad):
-    """The rows that the list names, or "all"."""
+    """Return the rows that the list names, or "all"."""
     tracker = grad._tracker
     return "all" if tracker.dense else sorted(tracker.rows[: tracker.n_rows].tolist())
 
 
 def backward_gives_what_numpy_gives(layer):
-    """The next backward must leave no trace of what was written before it."""
+    """Check that the next backward leaves no trace of earlier writes."""
     layer.forward([7])
     layer.backward(np.full((1, 5), 2.0))
     expected = np.zeros((40, 5), np.float32)
@@ -201,14 +202,14 @@ SEEN = [
 
 
 @pytest.mark.parametrize("write", SEEN, ids=lambda write: write.__name__)
-def test_writes_that_are_seen(layer, write):
+def test_writes_that_are_observed(layer, write):
     grad = layer.grads[0]
     plain = np.array(grad)
     write(plain)
     write(grad)
     np.testing.assert_array_equal(np.asarray(grad), plain)
     assert rows_of(grad) == "all"
-    assert row_grad.touched(grad, trusted=True) is None
+    assert writes.touched(grad, trusted=True) is None
     backward_gives_what_numpy_gives(layer)
 
 
@@ -224,7 +225,7 @@ if not np.from_dlpack(np.zeros(1)).flags.writeable:  # numpy 2.0
 
 
 @pytest.mark.parametrize("write", UNSEEN.values(), ids=UNSEEN)
-def test_writes_that_cannot_be_seen_are_made_right_by_mark_dirty(layer, write):
+def test_mark_dirty_covers_writes_that_are_not_observed(layer, write):
     grad = layer.grads[0]
     write(grad)
     assert rows_of(grad) == [1, 3]
@@ -234,17 +235,17 @@ def test_writes_that_cannot_be_seen_are_made_right_by_mark_dirty(layer, write):
 
 
 @pytest.mark.parametrize("write", UNSEEN.values(), ids=UNSEEN)
-def test_writes_that_cannot_be_seen_are_found_by_looking(layer, write):
-    """What the optimizers do when they are called from a user's own loop."""
+def test_writes_that_are_not_observed_are_found_by_reading_all_rows(layer, write):
+    """The optimizers do this when a user's own loop calls them."""
     grad = layer.grads[0]
-    assert row_grad.touched(grad, trusted=False) is not None
+    assert writes.touched(grad, trusted=False) is not None
     write(grad)
-    assert row_grad.touched(grad, trusted=False) is None
+    assert writes.touched(grad, trusted=False) is None
     backward_gives_what_numpy_gives(layer)
 
 
 def test_scaling_keeps_the_list(layer):
-    """The clipping of a reader's own loop: rows of zeros stay zero."""
+    """Clipping in a user's own loop keeps rows of zeros."""
     grad = layer.grads[0]
     grad *= 0.5
     grad /= np.float32(2)
@@ -297,7 +298,7 @@ def test_views_share_the_list_and_are_not_tracked_themselves(layer):
     for view in (grad[2:], grad.T, grad.reshape(5, 40), grad.view(), grad[::2]):
         assert isinstance(view, RowGrad) and np.shares_memory(view, grad)
         assert view._tracker is grad._tracker
-        assert not row_grad.is_tracked(view)
+        assert not is_tracked(view)
 
 
 def test_too_many_rows_count_as_all(rng):
@@ -311,26 +312,26 @@ def test_too_many_rows_count_as_all(rng):
 
 @pytest.mark.parametrize("tracked", [False, True])
 @pytest.mark.parametrize("trusted", [False, True])
-def test_add_into(rng, tracked, trusted):
+def test_add_into_merges_the_lists(rng, tracked, trusted):
     a, b = (Embedding(np.ones((40, 5), np.float32)) for _ in range(2))
     for layer, ids in ((a, [1, 3]), (b, [3, 9])):
         layer.forward(ids)
         layer.backward(rng.standard_normal((2, 5)))
     total = a.grads[0] if tracked else np.array(a.grads[0])
     expected = np.array(total) + np.array(b.grads[0])
-    row_grad.add_into(total, b.grads[0], trusted)
+    writes.add_into(total, b.grads[0], trusted)
     assert_same_bits(np.asarray(total), expected)
     if tracked:
         assert rows_of(total) == [1, 3, 9]
         backward_gives_what_numpy_gives(a)
 
 
-def test_clear(layer):
+def test_clear_empties_the_list(layer):
     grad = layer.grads[0]
-    row_grad.clear(grad)
+    writes.clear(grad)
     assert not grad.any() and rows_of(grad) == []
     grad[5] = 1
-    row_grad.clear(grad)
+    writes.clear(grad)
     assert not grad.any() and rows_of(grad) == []
 
 

@@ -13,7 +13,7 @@ import pytest
 from conftest import assert_same_bits
 
 from fastw2v import RowGrad
-from fastw2v._rows import row_grad
+from fastw2v._rows import writes
 from fastw2v.layers import Affine, Embedding, SoftmaxWithLoss
 from fastw2v.optimizer import SGD, Adam
 from fastw2v.reference import trainer as reference
@@ -21,7 +21,7 @@ from fastw2v.trainer import RnnlmTrainer, Trainer, remove_duplicate
 
 
 class Net:
-    """ids -> Embedding -> Affine -> loss, in the shape of a reader's model."""
+    """A user's own model: ids -> Embedding -> Affine -> loss."""
 
     def __init__(self, V=200, D=8, classes=3):
         self.embed = Embedding(0.1 * np.random.randn(V, D).astype("f"))
@@ -107,7 +107,7 @@ def test_rnnlm_trainer_reads_as_the_reference_does(capsys):
 
 
 class Table:
-    """A "language model": the probabilities of the next word given this one."""
+    """A language model of one table: the scores of the next word given this one."""
 
     def __init__(self, V=50):
         self.embed = Embedding(np.zeros((V, V), "f"))
@@ -138,7 +138,7 @@ def test_rnnlm_trainer_fits(capsys):
 
 
 class Interrupting(Net):
-    """Sends Ctrl-C in the middle of step 7."""
+    """A model that sends Ctrl-C in the middle of step 7."""
 
     times = 1
 
@@ -149,7 +149,7 @@ class Interrupting(Net):
                 signal.raise_signal(signal.SIGINT)
 
 
-def test_ctrl_c_waits_for_the_end_of_the_step(data):
+def test_ctrl_c_is_held_until_the_end_of_the_step(data):
     runs = []
     for model_class in (Interrupting, Net):
         np.random.seed(5)
@@ -172,7 +172,7 @@ def test_ctrl_c_waits_for_the_end_of_the_step(data):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_second_ctrl_c_does_not_wait(data):
+def test_a_second_ctrl_c_is_not_held(data):
     model, adam = Interrupting(), Adam()
     model.times = 2
     with pytest.raises(KeyboardInterrupt):
@@ -181,7 +181,7 @@ def test_a_second_ctrl_c_does_not_wait(data):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_handlers_and_threads_of_others_are_left_alone(data):
+def test_other_handlers_and_threads_are_left_alone(data):
     seen = []
     own = signal.signal(signal.SIGINT, lambda *_: seen.append(1))
     try:
@@ -210,7 +210,7 @@ def test_progress_shows_a_bar_on_stderr_instead_of_lines(data, capsys):
 
 
 class Sneaky(Net):
-    """Writes into its gradient in a way that cannot be seen."""
+    """A model that writes into its gradient in a way that the gradient cannot observe."""
 
     def backward(self, dout=1):
         super().backward(dout)
@@ -228,7 +228,7 @@ def test_a_model_that_writes_unseen_gets_the_right_weights_and_a_warning(data):
     np.testing.assert_allclose(*results, rtol=1e-5)
 
 
-def test_a_readers_optimizer_and_own_update_are_called(data):
+def test_a_users_optimizer_and_own_update_are_called(data):
     calls = []
 
     class Own(SGD):
@@ -267,7 +267,7 @@ def test_remove_duplicate(rng, dtype, tracked):
         np.testing.assert_allclose(x, y, rtol=1e-6)
 
 
-def test_a_readers_embedding_shares_its_table_with_ours():
+def test_a_users_embedding_shares_its_table_with_ours():
     W = np.ones((30, 4), "f")
     ours = Embedding(W)
     ours.forward([1, 2])
@@ -276,7 +276,7 @@ def test_a_readers_embedding_shares_its_table_with_ours():
         theirs = np.zeros((30, 4), "f")
         theirs[2] = 5
         fresh = RowGrad(W)
-        row_grad.add_into(fresh, ours.grads[0], trusted=False)
+        writes.add_into(fresh, ours.grads[0], trusted=False)
         params, grads = remove_duplicate([W, W], [fresh, theirs][::order])
         assert len(params) == 1
         np.testing.assert_array_equal(grads[0][:4, 0], [0, 1, 6, 0])

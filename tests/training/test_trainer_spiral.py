@@ -6,7 +6,7 @@ from implementations import both
 
 
 def spiral():
-    """300 points in three arms of 100: x (300, 2), and one-hot t (300, 3), int32."""
+    """Return 300 points in three arms of 100: x (300, 2), and one-hot t (300, 3), int32."""
     np.random.seed(1984)
     x, t = np.zeros((300, 2)), np.zeros((300, 3), dtype=np.int32)
     for arm in range(3):
@@ -19,7 +19,7 @@ def spiral():
 
 
 class Net:
-    """A reader's own model: 2 inputs, 10 sigmoids, 3 classes."""
+    """A user's own model: 2 inputs, 10 sigmoids, 3 classes."""
 
     def __init__(self, layers):
         W1, b1 = 0.01 * np.random.randn(2, 10), np.zeros(10)

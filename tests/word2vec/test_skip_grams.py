@@ -1,4 +1,4 @@
-"""Vocabularies with a word for the rest, skip-gram batches, and training on ready batches."""
+"""Vocabularies with an unknown word, skip-gram batches, and training on given batches."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ from fastw2v.trainer import Trainer
 WORDS = "b a c a b d e a c f".split()
 
 
-def test_rare_words_become_one():
+def test_rare_words_are_replaced_by_the_unknown_word():
     ids, counts, word_to_id, id_to_word = build_vocab(WORDS, max_size=4)
-    assert id_to_word == {0: "UNK", 1: "a", 2: "b", 3: "c"}  # b and c: first come, first numbered
+    assert id_to_word == {0: "UNK", 1: "a", 2: "b", 3: "c"}  # b and c in the order of appearance
     assert word_to_id == {word: i for i, word in id_to_word.items()}
     assert ids.tolist() == [2, 1, 3, 1, 2, 0, 0, 1, 3, 0] and ids.dtype == np.int32
     assert counts.tolist() == [3, 3, 2, 2] and counts.sum() == len(WORDS)
@@ -27,14 +27,14 @@ def test_all_words_fit(max_size):
     assert [vocabulary.id_to_word[i] for i in vocabulary.ids.tolist()] == WORDS
 
 
-def test_the_word_for_the_rest_may_stand_in_the_text():
+def test_the_unknown_word_may_occur_in_the_text():
     words = "<unk> a <unk> b <unk> a c".split()
     ids, counts, word_to_id, id_to_word = build_vocab(words, max_size=3, unk="<unk>")
     assert ids.tolist() == [0, 1, 0, 2, 0, 1, 0]
     assert counts.tolist() == [4, 2, 1] and id_to_word[0] == "<unk>" and len(word_to_id) == 3
 
 
-def test_each_centre_comes_num_skips_times_with_other_words():
+def test_each_centre_has_num_skips_different_labels():
     ids = np.arange(100, 140)
     batches = skip_gram_batches(ids, batch_size=12, num_skips=3, skip_window=2)
     seen = set()
@@ -65,7 +65,7 @@ def test_context_words_are_equally_likely(rng):
     assert (np.abs(np.delete(counts, 3) - n * p) < 5 * np.sqrt(n * p * (1 - p))).all()
 
 
-def test_the_seed_decides():
+def test_batches_depend_on_the_seed_alone():
     def first_labels():
         np.random.seed(3)
         return next(skip_gram_batches(np.arange(50), 16, 2, 4))[1]
@@ -118,7 +118,7 @@ class Net:
         self.embed.backward(self.affine.backward(self.loss.backward(dout)))
 
 
-def test_fit_batches_takes_so_many_and_goes_on(capsys):
+def test_fit_batches_takes_the_requested_steps_and_continues_later(capsys):
     batches = skip_gram_batches(np.arange(200) % 30, 8, 2, 1)
     trainer = Trainer(Net(), SGD(0.5))
     averages = [trainer.fit_batches(batches, 40, eval_interval=15) for _ in range(3)]
@@ -137,7 +137,7 @@ def test_fit_batches_takes_so_many_and_goes_on(capsys):
     assert trainer.loss_list[1] == pytest.approx(np.mean(losses[1:16]))
 
 
-def test_fit_batches_ends_with_the_batches_and_takes_none_too_many():
+def test_fit_batches_ends_with_the_batches_and_takes_no_extra_one():
     source = iter([(np.array([k, k + 1]), np.array([k + 1, k])) for k in range(5)])
     trainer = Trainer(Net(), SGD(0.1))
     trainer.fit_batches(source, 2, eval_interval=None)
@@ -158,8 +158,8 @@ def test_fit_batches_is_fit_without_the_order():
         first.fit(*batch, 1, 4, 0.5, None)
     order = np.random.get_state()[1].copy()
     second.fit_batches(zip(x, t, strict=True), 6, 0.5, None)
-    assert_same_bits(np.random.get_state()[1], order)  # it draws nothing
-    # The order within a batch differs, so sums are rounded otherwise.
+    assert_same_bits(np.random.get_state()[1], order)  # fit_batches draws no random number
+    # The order within a batch differs, and so does the rounding of sums.
     for mine, other in zip(first.model.params, second.model.params, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""Word2Vec: what it learns, how it stops and goes on, and what it checks before it does."""
+"""Word2Vec: training, callbacks, Ctrl-C, checkpoints, and the checks before a training."""
 
 import copy
 import os
@@ -11,25 +11,28 @@ import time
 import numpy as np
 import pytest
 from conftest import assert_same_bits
-from corpora import FAST, SENTENCES, planted, same_model
+from corpora import FAST, SENTENCES, encoded, planted, same_model
 from fresh_interpreter import run
 
 from fastw2v._files import fw2v
 from fastw2v.word2vec import (
     CallbackAny2Vec,
+    EncodedCorpus,
     Word2Vec,
+    count_words,
     engine,
     train_ids,
 )
+from fastw2v.word2vec.weights import kernel_mode, lend_weights
 
 
 @pytest.fixture
 def many_slices(monkeypatch):
-    """Every call of the kernel is as short as it can be."""
+    """Make every call of the kernel as short as possible."""
     monkeypatch.setattr(engine, "SLICE_SECONDS", 0.0)
 
 
-# --- what is learned -----------------------------------------------------------------------------
+# --- training ------------------------------------------------------------------------------------
 
 KINDS = {
     "cbow": {"alpha": 0.05},
@@ -71,7 +74,7 @@ def test_every_word_of_the_text_is_trained_on_once_per_epoch_by_any_number_of_wo
             assert model.train(epochs=3) == (3 * n, 3 * n)
 
 
-def test_thinning_keeps_as_many_words_as_it_should(rng):
+def test_subsampling_keeps_the_expected_number_of_words(rng):
     words = np.minimum(rng.zipf(1.3, 200_000), 2000)
     model = Word2Vec(min_count=1, sample=1e-3, workers=2, vector_size=4)
     model.build_vocab(words)
@@ -84,14 +87,14 @@ def test_thinning_keeps_as_many_words_as_it_should(rng):
     assert abs(trained - expected) < 5 * np.sqrt(variance)
 
 
-def test_sample_of_one_and_more_is_a_count():
+def test_a_sample_of_one_or_more_is_a_count():
     keep, threshold = engine.keep_thresholds(np.array([1000, 10]), 20)
     limit = int(20 * (3 + np.sqrt(5)) / 2)
     np.testing.assert_allclose(keep, [np.sqrt(limit / 1000) + limit / 1000, 1])
     assert threshold.tolist()[1] == 2**32 - 1
 
 
-def test_first_vectors_are_small_uniform_and_those_of_the_seed():
+def test_initial_vectors_are_small_uniform_draws_of_the_seed():
     model = Word2Vec(min_count=1, vector_size=50, seed=3)
     model.build_vocab([[f"w{n}" for n in range(400)]])
     vectors = model.wv.vectors * 50
@@ -141,17 +144,17 @@ def test_deterministic_gives_the_same_bits_for_any_number_of_workers(rng, kind):
 
 @pytest.mark.parametrize("kind", [{"shared_negatives": True}, {"sg": 1}])
 def test_threads_share_the_columns_of_a_long_text(rng, kind):
-    """In one call of the kernel, so that all of them come while there is work left."""
+    """One call of the kernel has enough work for every thread to get a share."""
     corpus = planted(rng, 4000)
     found = []
     for n in (1, 2, 4, 2):
         model = Word2Vec(min_count=1, sample=0, vector_size=260, **kind, deterministic=True)
         model.build_vocab(corpus)
-        weights, ids = model._weights(), model._corpus.ids
+        ids = encoded(model, corpus).ids
         n_blocks = -(-len(ids) // 64)
-        stats = weights.train(ids, 0, n_blocks, 64, 7, 0.05, 0.0, 1, n)
-        weights.merge_stripes()
-        found.append((weights.inputs.copy(), weights.outputs.copy(), stats))
+        with lend_weights(model) as weights:
+            stats = weights.train(ids, 0, n_blocks, 64, 7, 0.05, 0.0, 1, n)
+        found.append((model.wv.vectors, model.syn1neg, stats))
     for other in found[1:]:
         for mine, first in zip(other, found[0], strict=True):
             np.testing.assert_array_equal(mine, first)
@@ -159,15 +162,15 @@ def test_threads_share_the_columns_of_a_long_text(rng, kind):
 
 
 def test_one_batch_of_one_word_is_ordinary_training(rng):
-    """Scores of one centre, then its changes: what one thread does without `deterministic`."""
+    """Batches of one centre give the order of steps of one thread without `deterministic`."""
     sentences = planted(rng, 60)
     models = []
     for deterministic in (False, True):
         model = Word2Vec(min_count=1, vector_size=20, seed=2, deterministic=deterministic)
         model.build_vocab(sentences)
-        weights = model._weights()
-        weights.batch = int(deterministic)
-        weights.train(model._corpus.ids, 0, 9, 64, 3, 0.1, 0.0, 1, 1)
+        with lend_weights(model) as weights:
+            weights.batch = int(deterministic)
+            weights.train(encoded(model, sentences).ids, 0, 9, 64, 3, 0.1, 0.0, 1, 1)
         models.append(model)
     np.testing.assert_allclose(models[0].wv.vectors, models[1].wv.vectors, rtol=1e-5, atol=1e-7)
 
@@ -178,7 +181,7 @@ def test_losses_are_means_per_pair(rng):
     some = Word2Vec(sentences, **FAST | {"workers": 1}, epochs=3)
     same_model(whole, some)
     np.testing.assert_allclose(some.epoch_losses, whole.epoch_losses, rtol=0.2)
-    # Weights of zero say one half to everything.
+    # Output weights of zero give every label the probability one half.
     fresh = Word2Vec(**FAST)
     fresh.build_vocab(sentences)
     assert fresh.held_out_loss(sentences) == pytest.approx(np.log(2))
@@ -188,7 +191,7 @@ def test_losses_are_means_per_pair(rng):
         whole.held_out_loss([["t0w0"], ["unknown"]])
 
 
-def test_held_out_text_teaches_nothing(rng):
+def test_held_out_loss_leaves_the_weights_unchanged(rng):
     model = Word2Vec(planted(rng), **FAST)
     before = model.wv.vectors.copy(), model.syn1neg.copy()
     losses = {model.held_out_loss(planted(rng, 20), seed=5) for _ in range(1)}
@@ -197,7 +200,7 @@ def test_held_out_text_teaches_nothing(rng):
     assert losses.pop() > 0
 
 
-def test_callbacks_may_ask_anything_of_the_model(rng, tmp_path, many_slices):
+def test_callbacks_may_use_the_model(rng, tmp_path, many_slices):
     sentences = planted(rng, 200)
 
     class Asks(CallbackAny2Vec):
@@ -220,12 +223,12 @@ def test_callbacks_may_ask_anything_of_the_model(rng, tmp_path, many_slices):
     assert asks.losses[-1] < asks.losses[0]
 
 
-def test_weights_that_run_away_are_an_error(rng):
+def test_diverged_training_raises(rng):
     with pytest.raises(FloatingPointError, match="with a smaller alpha"):
         Word2Vec(planted(rng), **FAST, alpha=1e30)
 
 
-def test_vectors_are_contiguous_and_as_wide_as_asked(rng):
+def test_tables_are_contiguous_and_have_the_requested_dimension(rng):
     for size in (5, 16, 100):
         model = Word2Vec(planted(rng, 20), min_count=1, vector_size=size, hs=1, workers=1)
         for table in (model.wv.vectors, model.syn1neg, model.syn1):
@@ -233,7 +236,7 @@ def test_vectors_are_contiguous_and_as_wide_as_asked(rng):
             assert np.isfinite(table).all()
 
 
-def test_huffman_ways_are_a_prefix_code_with_short_ways_for_frequent_words(rng):
+def test_huffman_codes_are_a_prefix_code_and_short_for_frequent_words(rng):
     counts = np.sort(rng.zipf(1.5, 300))[::-1]
     ways = engine.huffman(counts)
     codes = [ways.codes[a:b].tobytes() for a, b in zip(ways.begins, ways.begins[1:], strict=False)]
@@ -241,13 +244,12 @@ def test_huffman_ways_are_a_prefix_code_with_short_ways_for_frequent_words(rng):
     assert sum(0.5 ** len(code) for code in codes) == 1
     assert not any(b.startswith(a) for a in codes for b in codes if a is not b)
     lengths = np.diff(ways.begins)
-    assert lengths.max() == ways.longest
     entropy = -(counts / counts.sum() * np.log2(counts / counts.sum())).sum()
     assert entropy <= (counts * lengths).sum() / counts.sum() < entropy + 1
     roots = ways.points[ways.begins[:-1]]
     assert set(roots.tolist()) == {298}
     assert set(ways.points.tolist()) == set(range(299))
-    # A node is reached in one way only.
+    # Every path to a node has the same turns.
     reached = {}
     for v in range(300):
         way = slice(ways.begins[v], ways.begins[v + 1])
@@ -266,7 +268,44 @@ def test_predict_output_word(rng):
         Word2Vec(SENTENCES, min_count=1, hs=1, negative=0).predict_output_word(["you"])
 
 
-# --- callbacks, stopping, going on ---------------------------------------------------------------
+def test_training_on_an_encoded_corpus_is_training_on_its_sentences(rng):
+    sentences = planted(rng, 80)
+    settings = FAST | {"workers": 1, "sg": 1}
+    whole = Word2Vec(sentences, **settings)
+    counts = count_words(sentences)
+    model = Word2Vec(**settings)
+    model.build_vocab_from_freq(dict(zip(counts.words, counts.counts.tolist(), strict=True)))
+    corpus = encoded(model, sentences)
+    assert model.train(corpus) == (5 * 80 * 12, 5 * 80 * 12)
+    same_model(model, whole)
+    assert model.held_out_loss(corpus) == model.held_out_loss(sentences)
+    wide = EncodedCorpus(corpus.ids.astype(np.int64), corpus.n_words, corpus.n_raw_words, 80)
+    assert model.held_out_loss(wide) == model.held_out_loss(sentences)
+
+
+@pytest.mark.parametrize(
+    ("ids", "error", "message"),
+    [
+        ([0, 1, 30], IndexError, "sentences.ids: id 30 at position 2 is out of range for 30 words"),
+        ([0, -2, 1], IndexError, "sentences.ids: id -2 at position 1 is negative"),
+        ([0.0, 1.0], TypeError, "sentences.ids: expected integer ids"),
+        ([[0, 1]], ValueError, "sentences.ids: expected shape"),
+        ([0, -1, 1], ValueError, "no word has a neighbour"),
+    ],
+)
+def test_an_encoded_corpus_of_another_vocabulary_is_refused(rng, ids, error, message):
+    model = Word2Vec(planted(rng, 80), **FAST)
+    before = model.wv.vectors.copy(), model.epoch_losses
+    corpus = EncodedCorpus(np.array(ids), 2, 2, 1)
+    with pytest.raises(error, match=message):
+        model.train(corpus)
+    with pytest.raises(TypeError, match="expected one of them, got both"):
+        model.train(corpus, corpus_file="text.txt")
+    assert_same_bits(model.wv.vectors, before[0])
+    assert model.epoch_losses == before[1]
+
+
+# --- callbacks, stopping, resuming ---------------------------------------------------------------
 
 
 class Log(CallbackAny2Vec):
@@ -287,7 +326,7 @@ class Log(CallbackAny2Vec):
         return self.note("epoch")
 
     def on_epoch_end(self, model):
-        assert model.wv.most_similar(model.wv.index_to_key[0])  # usable in the middle of a training
+        assert model.wv.most_similar(model.wv.index_to_key[0])  # usable during a training
         return self.note("epoch end")
 
     def on_interval(self, model):
@@ -324,7 +363,7 @@ def test_callbacks_of_gensim_are_called(rng):
     assert 0 < losses.seen[0] < losses.seen[1] < losses.seen[2]
 
 
-def test_a_callback_may_stop_and_training_goes_on_to_the_same_bits(rng):
+def test_a_training_stopped_by_a_callback_continues_bit_identically(rng):
     sentences = planted(rng, 100)
     whole = Word2Vec(sentences, **FAST | {"workers": 1}, epochs=5)
     stopped = Word2Vec(sentences, **FAST | {"workers": 1}, epochs=5, callbacks=Log(stop_at=5))
@@ -335,7 +374,7 @@ def test_a_callback_may_stop_and_training_goes_on_to_the_same_bits(rng):
     assert stopped.epoch_losses == whole.epoch_losses
 
 
-def test_intervals_of_words(rng, many_slices):
+def test_on_interval_is_called_after_the_requested_number_of_words(rng, many_slices):
     sentences = planted(rng, 2000)
     n = sum(map(len, sentences))
     log = Log()
@@ -348,7 +387,25 @@ def test_intervals_of_words(rng, many_slices):
     assert stopping.calls == ["begin", "epoch", "interval", "interval", "end"]
 
 
-def test_an_exception_in_a_callback_loses_nothing(rng, many_slices):
+def test_two_halves_of_a_training_count_as_many_words_as_the_whole(rng, many_slices):
+    sentences = planted(rng, 500)
+    settings = FAST | {"workers": 1, "sample": 1e-2}
+    whole, model = Word2Vec(**settings), Word2Vec(**settings)
+    assert model.progress == model.words_trained == 0
+    whole.build_vocab(sentences)
+    model.build_vocab(sentences)
+    total = whole.train()
+    first = model.train(callbacks=[Log(stop_at=6)], interval=1000)
+    assert 0 < model.progress < 1
+    assert model.epochs_done == 0  # the stop is inside of an epoch
+    assert model.words_trained == first[0]
+    second = model.train()
+    assert np.add(first, second).tolist() == pytest.approx(total, abs=1)
+    assert first[0] + second[0] == total[0] == model.words_trained
+    assert model.progress == 1
+
+
+def test_a_training_stopped_by_an_exception_continues_bit_identically(rng, many_slices):
     class Fails(CallbackAny2Vec):
         def on_interval(self, model):
             raise RuntimeError("mine")
@@ -364,7 +421,7 @@ def test_an_exception_in_a_callback_loses_nothing(rng, many_slices):
     same_model(model, whole)
 
 
-def test_ctrl_c_keeps_what_was_learned_and_training_goes_on(rng):
+def test_ctrl_c_keeps_the_training_so_far(rng):
     sentences = planted(rng, 3000)
     settings = FAST | {"workers": 1, "vector_size": 100, "sg": 1}
     model = Word2Vec(**settings, epochs=40)
@@ -374,27 +431,20 @@ def test_ctrl_c_keeps_what_was_learned_and_training_goes_on(rng):
     with pytest.raises(KeyboardInterrupt):
         model.train()
     timer.join()
-    done = model._schedule.progress
+    done = model.progress
     assert 0 < done < 1
     assert np.isfinite(model.wv.vectors).all()
+
+    class StopWhereTheOtherDid(CallbackAny2Vec):
+        def on_interval(self, model):
+            return model.progress >= done
+
+        on_epoch_end = on_interval
+
     short = Word2Vec(**settings, epochs=40)
     short.build_vocab(sentences)
-    short._set_schedule(None, None, None, None, None, None)
-    # As far as the other came, without being interrupted.
-    weights = short._weights()
-    schedule = short._schedule
-    engine.run(
-        schedule,
-        weights,
-        short._corpus.ids,
-        1,
-        lambda: schedule.progress >= done,
-        lambda: schedule.progress >= done,
-        lambda: None,
-        1,
-    )
-    short._settle()
-    assert schedule.progress == done
+    short.train(callbacks=[StopWhereTheOtherDid()], interval=1)
+    assert short.progress == done
     same_model(model, short)
 
 
@@ -411,7 +461,7 @@ def test_ctrl_c_in_the_constructor_keeps_the_model(rng):
     assert model.epochs_done == 9
 
 
-def test_the_bar_tells_words_and_loss(rng, capsys):
+def test_the_bar_shows_words_per_second_and_loss(rng, capsys):
     model = Word2Vec(planted(rng, 2000), **FAST, epochs=3, progress=True)
     shown = capsys.readouterr().err
     assert "word/s" in shown
@@ -439,8 +489,8 @@ def test_resume_gives_the_bits_of_an_uninterrupted_training(rng, tmp_path, many_
 KILLED = """
 import sys, time
 from fastw2v import Word2Vec
-from fastw2v.word2vec import engine as _w2v_engine
-_w2v_engine.SLICE_SECONDS = 0.0
+from fastw2v.word2vec import engine
+engine.SLICE_SECONDS = 0.0
 text = [[f"w{i * j % 101}" for i in range(1, 40)] for j in range(1, 60)]
 class Slow:
     def on_interval(self, model):
@@ -460,14 +510,14 @@ def test_resume_after_a_kill_at_a_random_moment(tmp_path, rng):
     child.kill()
     child.wait(60)
     before = Word2Vec.load(path)
-    assert not before._schedule.done
+    assert before.progress < 1
     resumed = Word2Vec.resume(path)
     text = [[f"w{i * j % 101}" for i in range(1, 40)] for j in range(1, 60)]
     whole = Word2Vec(text, min_count=1, workers=1, epochs=400, seed=5, vector_size=20)
     same_model(resumed, whole)
 
 
-def test_resume_says_what_is_missing(rng, tmp_path):
+def test_resume_names_what_is_missing(rng, tmp_path):
     path = tmp_path / "run.fw2v"
     model = Word2Vec(**FAST)
     model.build_vocab(planted(rng, 60))
@@ -490,7 +540,7 @@ class Dies(CallbackAny2Vec):
         raise RuntimeError("mine")
 
 
-def test_a_checkpoint_never_stands_beside_the_ids_of_another_text(rng, tmp_path):
+def test_a_checkpoint_is_never_paired_with_the_ids_of_another_text(rng, tmp_path):
     path, ids = tmp_path / "run.fw2v", tmp_path / "run.fw2v.ids"
     text, other = planted(rng, 60), planted(rng, 60)
     settings = FAST | {"workers": 1}
@@ -498,7 +548,7 @@ def test_a_checkpoint_never_stands_beside_the_ids_of_another_text(rng, tmp_path)
     model.build_vocab(text)
     model.train(checkpoint=path, callbacks=[Log(3)])
     first = ids.read_bytes()
-    # Dies before its first slice, let alone before `every` seconds have passed.
+    # Dies before its first slice, and long before `every` seconds have passed.
     with pytest.raises(RuntimeError, match="mine"):
         Word2Vec(other, **settings, checkpoint=path, callbacks=[Dies()])
     same_model(Word2Vec.resume(path), Word2Vec(other, **settings))
@@ -519,7 +569,7 @@ def test_a_checkpoint_never_stands_beside_the_ids_of_another_text(rng, tmp_path)
     same_model(Word2Vec.resume(path), Word2Vec(other, **settings))
 
 
-def test_later_trainings_draw_anew(rng):
+def test_each_training_draws_other_random_numbers(rng):
     sentences = planted(rng, 60)
     model = Word2Vec(sentences, **FAST | {"workers": 1})
     other = copy.deepcopy(model)
@@ -529,10 +579,10 @@ def test_later_trainings_draw_anew(rng):
     assert model.train_count == 2
 
 
-# --- growing -------------------------------------------------------------------------------------
+# --- updating the vocabulary ---------------------------------------------------------------------
 
 
-def test_update_adds_words_behind_those_that_are_there(rng):
+def test_update_appends_new_words(rng):
     model = Word2Vec(planted(rng, 200), **FAST, hs=1)
     old_words, old = list(model.wv.index_to_key), model.wv.vectors.copy()
     model.build_vocab([["new", "t0w0", "newer"]] * 9, update=True)
@@ -547,7 +597,18 @@ def test_update_adds_words_behind_those_that_are_there(rng):
     assert_same_bits(model.wv.vectors, before)
 
 
-def test_limits_count_the_words_that_were_there():
+def test_an_update_may_add_no_word(rng):
+    model = Word2Vec(planted(rng, 80), **FAST)
+    words, vectors = list(model.wv.index_to_key), model.wv.vectors.copy()
+    text = [["new", "t0w0"]] * 9
+    model.build_vocab(text, update=True, trim_rule=lambda word, count, least: 1)
+    model.min_count = 10
+    model.build_vocab(text, update=True)
+    assert model.wv.index_to_key == words
+    assert_same_bits(model.wv.vectors, vectors)
+
+
+def test_vocabulary_limits_include_known_words():
     model = Word2Vec(min_count=1, max_final_vocab=3, vector_size=4)
     model.build_vocab([["a", "b"]] * 2)
     model.build_vocab([["c", "d", "d"]] * 2, update=True)
@@ -557,7 +618,7 @@ def test_limits_count_the_words_that_were_there():
     assert model.wv.get_vecattr("a", "count") == 11
 
 
-# --- what the kernel's pointers rely on ----------------------------------------------------------
+# --- sizes that the kernel relies on -------------------------------------------------------------
 
 
 def test_tables_of_other_sizes_are_refused_before_training(rng):
@@ -582,9 +643,11 @@ def test_tables_of_other_sizes_are_refused_before_training(rng):
 
 
 @pytest.mark.parametrize("options", [{"sg": 1}, {"deterministic": True}, {}])
-def test_windows_of_whole_sentences(rng, options):
-    """A huge window is the longest sentence, and takes no more memory than that. (How many words
-    are scored at once depends on the window, where that counts.)"""
+def test_a_window_may_cover_a_whole_sentence(rng, options):
+    """A huge window acts like the longest sentence, and takes no more memory.
+
+    deterministic=True compares two huge windows, because its batches depend on the window.
+    """
     sentences = [rng.permutation(30).tolist() for _ in range(30)]
     models = [
         Word2Vec(
@@ -609,7 +672,7 @@ SCHEDULES = {
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_schedules_of_files_are_not_trusted(rng, tmp_path, name):
+def test_damaged_schedules_of_files_are_refused(rng, tmp_path, name):
     path = tmp_path / "checkpoint"
     model = Word2Vec(planted(rng, 80), **FAST)
     model.save(path)
@@ -622,7 +685,7 @@ def test_schedules_of_files_are_not_trusted(rng, tmp_path, name):
 
 
 def test_two_threads_learn_as_much_as_one(rng):
-    """On a vocabulary whose frequent rows threads have copies of."""
+    """The vocabulary is large enough that each thread trains copies of its frequent rows."""
     n = 200_000
     ids = np.minimum(rng.zipf(1.2, n), 5000) - 1
     topic = rng.integers(0, 2, n // 20)  # words of one sentence are all even or all odd
@@ -638,9 +701,10 @@ def test_two_threads_learn_as_much_as_one(rng):
     assert losses[1] == pytest.approx(losses[0], rel=0.03)
 
 
-def test_who_shares_negatives(rng, tmp_path):
+def test_long_texts_share_negatives_by_default(rng, tmp_path):
     def shared(model):
-        return bool(model._mode() & engine.SHARED), bool(model._mode() & engine.FRESH)
+        mode = kernel_mode(model)
+        return bool(mode & engine.SHARED_NEGATIVES), bool(mode & engine.FRESH_NEGATIVES)
 
     model = Word2Vec(planted(rng, 80), **FAST)
     found = {}

@@ -1,4 +1,4 @@
-"""Word2Vec's files, its steps on their own, and scripts written for gensim."""
+"""Files of Word2Vec, its steps as functions, and scripts written for gensim."""
 
 import copy
 import os
@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 from conftest import assert_same_bits
-from corpora import FAST, SENTENCES, planted, same_model
+from corpora import FAST, SENTENCES, encoded, planted, same_model
 
 import fastw2v
 from fastw2v import KeyedVectors, word2vec
@@ -16,9 +16,9 @@ from fastw2v.word2vec import (
     Word2Vec,
     count_words,
     encode,
+    saving,
+    shards,
 )
-from fastw2v.word2vec import model as word2vec_model
-from fastw2v.word2vec import shards as _w2v_shards
 
 # --- files ---------------------------------------------------------------------------------------
 
@@ -31,7 +31,7 @@ def test_save_and_load(rng, tmp_path, kind):
     for other in (Word2Vec.load(tmp_path / "model"), pickle.loads(pickle.dumps(model))):
         same_model(model, other)
         assert vars(other).keys() == vars(model).keys()
-        for name in word2vec_model._SETTINGS:
+        for name in saving.SETTINGS:
             assert getattr(other, name) == getattr(model, name)
         assert other.epoch_losses == model.epoch_losses
         assert other.corpus_total_words == model.corpus_total_words
@@ -58,10 +58,10 @@ def test_damaged_models_are_refused(rng, tmp_path):
         (whole[:-5000], "was cut off"),
         (whole[:10], "ends inside its header"),
         (b"FASTW2V\x02" + whole[8:], "version 2"),
-        (b"other" + whole, "is not a fastw2v file"),
+        (b"other" + whole, "expected a fastw2v file"),
         (whole[:16] + b"x" + whole[17:], "header is damaged"),
         (whole.replace(b'"vector_size": 20', b'"vector_size": 21'), "shapes of the arrays"),
-        (whole.replace(b'"Word2Vec"', b'"KeyVectr"'), "holds a KeyVectr"),
+        (whole.replace(b'"Word2Vec"', b'"KeyVectr"'), "got a KeyVectr"),
     ):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=message):
@@ -72,7 +72,7 @@ def test_damaged_models_are_refused(rng, tmp_path):
         Word2Vec.load(path)
 
 
-def test_files_of_gensim_are_refused_with_the_cure(rng, tmp_path):
+def test_files_of_gensim_are_refused_with_a_cure(rng, tmp_path):
     gensim = pytest.importorskip("gensim.models")
     theirs = gensim.Word2Vec(planted(rng, 20), vector_size=8, min_count=1, workers=1)
     theirs.save(str(tmp_path / "model"))
@@ -96,7 +96,7 @@ def test_rows_of_a_model_are_not_sorted_alone(tmp_path):
     assert vectors.index_to_key[0] == "hello" != words[0]
     np.testing.assert_array_equal(vectors["hello"], model.wv["hello"])
     sorted_model = Word2Vec(SENTENCES, min_count=1, vector_size=4)
-    sorted_model.wv.sort_by_descending_frequency()  # as they are
+    sorted_model.wv.sort_by_descending_frequency()  # changes nothing
 
 
 def test_a_full_disk_leaves_the_old_file(rng, tmp_path, monkeypatch):
@@ -119,7 +119,7 @@ def test_a_full_disk_leaves_the_old_file(rng, tmp_path, monkeypatch):
         model.train(checkpoint=tmp_path / "none" / "model")
 
 
-# --- the steps on their own ----------------------------------------------------------------------
+# --- the steps as functions ----------------------------------------------------------------------
 
 
 def test_counts_of_shards_add_up(rng):
@@ -131,16 +131,16 @@ def test_counts_of_shards_add_up(rng):
     assert total.n_sentences == 90
 
 
-def test_a_shard_is_trained_for_so_many_words(rng):
+def test_train_ids_trains_the_requested_number_of_words(rng):
     sentences = planted(rng, 90)
     model = Word2Vec(**FAST)
     model.build_vocab(sentences)
-    ids = model._corpus.ids
+    ids = encoded(model, sentences).ids
     touched = np.zeros(30, np.uint32), np.zeros(30, np.uint32)
     before = model.wv.vectors.copy(), model.syn1neg.copy()
     loss, stop = word2vec.train_ids(model, ids, 100, start=13, key=3, touched=touched)
     assert 0 < loss < 1
-    assert stop == 13 + 108  # of every 13 positions one is the end of a sentence
+    assert stop == 13 + 108  # one of 13 positions is the end of a sentence
     words = set(ids[13:stop].tolist())
     moved = set(np.flatnonzero((model.wv.vectors != before[0]).any(axis=1)).tolist())
     assert moved <= words - {-1}
@@ -182,10 +182,11 @@ def test_a_shard_is_trained_for_so_many_words(rng):
 
 @pytest.mark.parametrize("most_at_once", [3, 100, 1 << 20])
 def test_a_driver_walks_a_shard_from_stop_to_stop(rng, monkeypatch, most_at_once):
-    monkeypatch.setattr(_w2v_shards, "_MOST_AT_ONCE", most_at_once)
+    monkeypatch.setattr(shards, "_MOST_AT_ONCE", most_at_once)
     model = Word2Vec(**FAST)
-    model.build_vocab(planted(rng, 40))
-    ids = model._corpus.ids.copy()
+    sentences = planted(rng, 40)
+    model.build_vocab(sentences)
+    ids = encoded(model, sentences).ids
     seen, stop = [], 0
     while stop < len(ids):
         begin, (loss, stop) = stop, word2vec.train_ids(model, ids, 77, start=stop)
@@ -194,14 +195,14 @@ def test_a_driver_walks_a_shard_from_stop_to_stop(rng, monkeypatch, most_at_once
     assert seen == [77] * 6 + [480 - 6 * 77]
     loss, stop = word2vec.train_ids(model, ids, start=stop)
     assert np.isnan(loss) and stop == len(ids)
-    # What is not trained on is not looked at.
+    # Ids outside of the trained part are not read.
     ids[:20] = ids[60:] = 10**6
     assert word2vec.train_ids(model, ids, 20, start=20).stop < 60
     with pytest.raises(IndexError, match="id 1000000 at position 60 is out of range"):
         word2vec.train_ids(model, ids, start=20)
 
 
-def test_deltas_that_are_not_sound_are_not_merged(rng):
+def test_damaged_deltas_are_not_merged(rng):
     model = Word2Vec(**FAST)
     model.build_vocab(planted(rng, 90))
     before = model.wv.vectors.copy(), model.syn1neg.copy()
@@ -224,22 +225,22 @@ def test_deltas_that_are_not_sound_are_not_merged(rng):
     assert_same_bits(model.syn1neg, before[1])
 
 
-def test_deltas_of_trees_and_of_other_models(rng, tmp_path):
+def test_deltas_cover_hierarchical_softmax_and_refuse_other_models(rng, tmp_path):
     sentences = planted(rng, 90)
     model = Word2Vec(**FAST | {"workers": 1}, hs=1, negative=2)
     model.build_vocab(sentences)
     tables = [table.copy() for table in (model.wv.vectors, model.syn1neg, model.syn1)]
     touched = [np.zeros(len(table), np.uint32) for table in tables]
-    ids = model._corpus.ids
+    ids = encoded(model, sentences).ids
     with pytest.raises(ValueError, match="touched: expected 3 arrays for this model, got 2"):
         word2vec.train_ids(model, ids, touched=touched[:2])
     word2vec.train_ids(model, ids, touched=touched)
     for table, before, count in zip(
         (model.wv.vectors, model.syn1neg, model.syn1), tables, touched, strict=True
     ):
-        # Rows that were touched, and no others, have moved.
+        # Exactly the touched rows have changed.
         assert ((table != before).any(axis=1) == (count > 0)).all()
-    assert touched[2][-1] == max(touched[2]) > 0  # the root is on every way
+    assert touched[2][-1] == max(touched[2]) > 0  # every path begins at the root
     delta = word2vec.weight_delta(model, tables, touched)
     delta.save(tmp_path / "delta")
     again = word2vec.WeightDelta.load(tmp_path / "delta")
@@ -263,19 +264,19 @@ def test_deltas_of_trees_and_of_other_models(rng, tmp_path):
 
 
 def test_merging_neither_diverges_for_frequent_rows_nor_stalls_for_rare_ones(rng):
-    # Eight trainings from the same start, merged, again and again. The sum of their changes would
-    # make steps of eight times the size; the plain mean would slow down words that one shard has.
+    # Eight trainings start from the same weights and are merged, 20 times. A sum of their changes
+    # would be a step eight times too long; a plain mean would slow down the words of one shard.
     sentences = planted(rng, 1600) + [["rare0", "rare1", "rare2"]] * 20
     model = Word2Vec(**FAST | {"workers": 1}, alpha=0.05)
     model.build_vocab(sentences)
     index = count_words(sentences).vocabulary()
-    shards = [encode(sentences[i::8], vocabulary=index).ids for i in range(7)]
-    shards.append(encode([["rare0", "rare1", "rare2"]] * 20, vocabulary=index).ids)
+    texts = [encode(sentences[i::8], vocabulary=index).ids for i in range(7)]
+    texts.append(encode([["rare0", "rare1", "rare2"]] * 20, vocabulary=index).ids)
     V = len(model.wv)
     for turn in range(20):
         before = model.wv.vectors.copy(), model.syn1neg.copy()
         deltas = []
-        for shard in shards:
+        for shard in texts:
             touched = np.zeros(V, np.uint32), np.zeros(V, np.uint32)
             word2vec.train_ids(model, shard, key=turn, touched=touched)
             deltas.append(word2vec.weight_delta(model, before, touched))
@@ -331,6 +332,6 @@ def test_the_constructor_takes_gensims_arguments_in_gensims_order():
         assert all(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in extra)
 
 
-def test_it_is_there_at_the_top():
+def test_the_class_can_be_imported_from_the_package():
     assert fastw2v.Word2Vec is Word2Vec
     assert "Word2Vec" in dir(fastw2v)

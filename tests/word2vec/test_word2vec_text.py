@@ -1,4 +1,4 @@
-"""What Word2Vec reads, counts and encodes, and what it refuses."""
+"""Word2Vec's input: reading, counting and encoding, and the refusal of bad input."""
 
 import gc
 import gzip
@@ -18,7 +18,7 @@ from fastw2v.word2vec import (
     count_words,
     encode,
 )
-from fastw2v.word2vec import corpus as _w2v_text
+from fastw2v.word2vec import corpus as corpus_module
 
 # --- reading -------------------------------------------------------------------------------------
 
@@ -74,7 +74,7 @@ def test_a_folder_of_files_is_read_in_the_order_of_names(tmp_path):
     assert count_words(word2vec.PathLineSentences(tmp_path)).words == ["a", "b", "c"]
 
 
-def test_marks_of_byte_order_are_no_part_of_words(tmp_path):
+def test_byte_order_marks_are_not_part_of_words(tmp_path):
     for name in "ab":
         (tmp_path / name).write_bytes(b"\xef\xbb\xbfone two\n\xef\xbb\xbfx\n")
     folder = word2vec.PathLineSentences(tmp_path)
@@ -99,7 +99,7 @@ def test_open_files_are_read_from_their_start(file):
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
-def test_large_files_are_cut_where_no_word_is(tmp_path, rng, workers, monkeypatch):
+def test_pieces_of_large_files_end_between_words(tmp_path, rng, workers, monkeypatch):
     lines = [
         " ".join(f"wörd{n}\u3000x" for n in rng.zipf(1.3, rng.integers(0, 40)) % 1000)
         for _ in range(9000)
@@ -107,8 +107,8 @@ def test_large_files_are_cut_where_no_word_is(tmp_path, rng, workers, monkeypatc
     path = tmp_path / "large.txt"
     path.write_text("\n".join(lines), encoding="utf-8", newline="")
     expected = count_words([line.split() for line in lines])
-    monkeypatch.setattr(_w2v_text, "_PIECE", 100_003)
-    monkeypatch.setattr(_w2v_text, "_LEAST_PART", 1000)
+    monkeypatch.setattr(corpus_module, "_PIECE", 100_003)
+    monkeypatch.setattr(corpus_module, "_LEAST_PART", 1000)
     found = count_words(corpus_file=path, workers=workers)
     assert found.words == expected.words
     assert_same_bits(found.counts, expected.counts)
@@ -137,7 +137,7 @@ def test_integer_arrays_are_sentences():
     assert model.wv[7].shape == (100,)
 
 
-def test_ids_beyond_the_memory_limit_are_in_a_file_that_goes_with_them():
+def test_ids_beyond_the_memory_limit_are_in_a_file_deleted_with_them():
     vocabulary = count_words(SENTENCES).vocabulary()
     expected = encode(SENTENCES, vocabulary=vocabulary)
     corpus = encode(SENTENCES, vocabulary=vocabulary, memory_limit=20)
@@ -150,30 +150,30 @@ def test_ids_beyond_the_memory_limit_are_in_a_file_that_goes_with_them():
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_no_file_of_ids_is_left_by_what_ends_early(file, tmp_path, monkeypatch, error):
+def test_an_interrupted_encoding_removes_its_temporary_file(file, tmp_path, monkeypatch, error):
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     vocabulary = count_words(SENTENCES).vocabulary()
-    end_sentence, seen = _w2v_text.IdWriter.end_sentence, []
+    end_sentence, seen = corpus_module.IdWriter.end_sentence, []
 
     def fails(writer):
         end_sentence(writer)
         seen.extend(os.listdir(folder))
         raise error("disk full, or a key")
 
-    monkeypatch.setattr(_w2v_text.IdWriter, "end_sentence", fails)
+    monkeypatch.setattr(corpus_module.IdWriter, "end_sentence", fails)
     for source in ({"sentences": SENTENCES}, {"corpus_file": file}):
         with pytest.raises(error):
             encode(**source, vocabulary=vocabulary, memory_limit=20)
     with pytest.raises(TypeError, match="got float"):
         encode([*SENTENCES, [1.5]], vocabulary=vocabulary, memory_limit=0)
-    gc.collect()  # the ids of the first pass, which were whole
+    gc.collect()  # of the ids of the first pass, which was complete
     assert len(seen) >= 2
     assert os.name == "nt" or os.listdir(folder) == []
 
 
-def test_exactly_the_most_frequent_words():
+def test_a_limit_keeps_exactly_the_most_frequent_words():
     counts = word2vec.WordCounts(list("abcdef"), np.array([3, 9, 3, 1, 3, 7]), 1)
     assert counts.vocabulary(max_words=4).words == ["b", "f", "a", "c"]
     assert counts.vocabulary(3).words == ["b", "f", "a", "c", "e"]
@@ -183,7 +183,7 @@ def test_exactly_the_most_frequent_words():
     assert chosen.words == ["b", "f", "c", "e", "d"]
 
 
-def test_policies_for_bytes_that_are_no_utf8(tmp_path):
+def test_policies_for_bytes_that_are_not_utf8(tmp_path):
     path = tmp_path / "broken.txt"
     path.write_bytes(b"good bad\xff good\nbad\xfe \xff good")
     with pytest.raises(ValueError, match=r"broken\.txt: byte 8: 0xff is not UTF-8.*unicode_errors"):
@@ -219,7 +219,7 @@ def generator():
         (["you", "say"], TypeError, r"got the str 'you' as sentence 0; pass \[sentence\]"),
         ([["a"], "b c"], TypeError, "got the str 'b c' as sentence 1"),
         ([1, 2, 3], TypeError, r"got int as sentence 0; pass \[sentence\]"),
-        ([["a", ["b"]]], TypeError, "got one that cannot be one"),
+        ([["a", ["b"]]], TypeError, "got an unhashable item"),
         ([["a", 1.5]], TypeError, "got float 1.5"),
         ([["a", 1]], TypeError, "all str or all int"),
         ([np.array([0.5])], TypeError, "got dtype float64 in sentence 0"),
@@ -233,12 +233,12 @@ def generator():
         ([["the quick brown fox"], ["jumps over"]] * 9, ValueError, "no word has a neighbour; sp"),
     ],
 )
-def test_what_is_no_corpus_is_refused_with_the_cure(sentences, error, message):
+def test_invalid_sentences_are_refused_with_a_cure(sentences, error, message):
     with pytest.raises(error, match=message):
         Word2Vec(sentences)
 
 
-def test_files_that_are_no_text_are_refused(tmp_path):
+def test_files_without_text_are_refused(tmp_path):
     (tmp_path / "empty").touch()
     (tmp_path / "zero").write_bytes(b"abc \0 def")
     (tmp_path / "utf16").write_bytes("abc".encode("utf-16"))
@@ -279,7 +279,7 @@ def test_files_that_are_no_text_are_refused(tmp_path):
         ({"ns_exponent": float("nan")}, ValueError, "ns_exponent: expected a number from -10 to"),
         ({"ns_exponent": -float("inf")}, ValueError, "ns_exponent: .* got -inf; pass e.g. 0.75"),
         ({"ns_exponent": 11}, ValueError, "ns_exponent: .* got 11; pass"),
-        ({"comment": b"x"}, TypeError, "comment: expected what JSON can hold.*got bytes"),
+        ({"comment": b"x"}, TypeError, "comment: expected a value that JSON can hold.*got bytes"),
         ({"callbacks": 7}, TypeError, "callbacks: expected objects with .* got int"),
         ({"callbacks": [print]}, TypeError, "callbacks: expected objects with methods such as"),
         ({"callbacks": CallbackAny2Vec}, TypeError, "got the class CallbackAny2Vec; pass an obj"),
@@ -312,7 +312,7 @@ def test_arguments_are_checked_before_anything_is_read(argument, error, message)
         ({"a": 3, 5: 4}, TypeError, "words: expected"),
     ],
 )
-def test_counts_are_whole_numbers(counts, error, message):
+def test_counts_must_be_whole_numbers(counts, error, message):
     model = Word2Vec(min_count=1)
     model.build_vocab_from_freq({"x": 2.0, "y": np.int32(3)}, corpus_count=2)
     assert model.wv.get_vecattr("x", "count") == 2
@@ -324,7 +324,7 @@ def test_counts_are_whole_numbers(counts, error, message):
     assert model.corpus_count == 2
 
 
-def test_train_wants_a_vocabulary_and_words_of_it():
+def test_train_requires_a_vocabulary_and_words_of_it():
     model = Word2Vec(min_count=1)
     with pytest.raises(RuntimeError, match="call build_vocab first"):
         model.train(SENTENCES)
@@ -333,7 +333,7 @@ def test_train_wants_a_vocabulary_and_words_of_it():
         model.train([["other", "words"]])
     with pytest.raises(ValueError, match="so no word has a neighbour"):
         model.train([["you"], ["i", "unknown"]])
-    assert model._corpus.n_raw_words == 15  # still that of build_vocab
+    assert model.train(epochs=1)[1] == 15  # the text is still that of build_vocab
     with pytest.raises(TypeError, match="used up after one epoch"):
         model.train(generator())
     model.build_vocab_from_freq({"a": 3, "b": 2})
@@ -342,9 +342,9 @@ def test_train_wants_a_vocabulary_and_words_of_it():
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 1024, 1025, 9 * 1024, 9 * 1024 + 1, 30_000])
-def test_a_single_pair_is_found_wherever_it_stands(n):
+def test_a_single_pair_is_found_anywhere(n):
     alone = np.tile(np.array([0, -1], np.int32), 15_001)
-    assert not _w2v_text.has_pairs(alone[: n + 1])
+    assert not corpus_module.has_pairs(alone[: n + 1])
     alone[n : n + 2] = 1
     alone[n + 2 : n + 3] = alone[n - 1 : n] = -1
-    assert _w2v_text.has_pairs(alone)
+    assert corpus_module.has_pairs(alone)

@@ -1,7 +1,6 @@
-"""The systems of the documents the project was asked for with, row by row of their table.
+"""Keras and TensorFlow tutorials, ported: sizes, printed numbers and what the models learn.
 
-Rows 4 to 8 are those of document 002 (notes on Keras and TensorFlow), row 9 is document 003, row 10
-document 004. Rows 1 and 2 are tests/test_seed_documents.py. The documents print eight digits.
+The tutorials print eight digits.
 """
 
 import copy
@@ -20,11 +19,11 @@ from fastw2v.time_layers import TimeEmbedding
 from fastw2v.trainer import Trainer
 from fastw2v.util import create_contexts_target
 
-# Row 4: the Embedding layer of Keras ------------------------------------------------------------
+# The Embedding layer of Keras --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7])
-def test_row_4_embedding_of_any_length(steps, rng):
+def test_keras_embedding_takes_any_length(steps, rng):
     table = rng.uniform(-0.05, 0.05, (50_000, 128)).astype(np.float32)
     layer = from_keras("Embedding", [table])
     assert count_params(layer) == 6_400_000
@@ -33,7 +32,7 @@ def test_row_4_embedding_of_any_length(steps, rng):
     assert (found == found[0, 0]).all() and (found[0, 0] == table[0]).all()
 
 
-def test_row_4_embedding_of_single_ids(rng):
+def test_embedding_of_ids_equals_time_embedding(rng):
     table = rng.uniform(-0.05, 0.05, (13, 16)).astype(np.float32)  # the addition note's
     assert count_params(TimeEmbedding(table)) == 208
     ids = np.array([4, 0, 4])
@@ -42,7 +41,7 @@ def test_row_4_embedding_of_single_ids(rng):
     assert (found == TimeEmbedding(table).forward(ids[:, None])[:, 0]).all()
 
 
-# Row 5: character-level translation -------------------------------------------------------------
+# Character-level translation ---------------------------------------------------------------------
 
 NOTE_PAIRS = [
     ("Go.", "行け。"),
@@ -55,7 +54,7 @@ NOTE_PAIRS = [
 ]
 
 
-def test_row_5_pairs_of_a_file_and_their_ids(tmp_path):
+def test_pairs_of_a_file_become_ids(tmp_path):
     path = tmp_path / "note.txt"
     path.write_text("".join(f"{a}\t{b}\n" for a, b in NOTE_PAIRS), encoding="utf-8")
     assert b"\t\xe8\xa1\x8c" in path.read_bytes()  # 行 in UTF-8
@@ -71,10 +70,10 @@ def test_row_5_pairs_of_a_file_and_their_ids(tmp_path):
     assert x.shape == (1, 3) and t.shape == (1, 5)
     written = "".join(model.target_characters[id] for id in t[0])
     assert written == "\t行け。\n"
-    # What is read and what is to be told are one step apart, and the start mark is never told.
+    # Inputs and targets are one step apart, and the start mark is never a target.
     model.forward(x, t)
-    told = model.loss_layer.cache[0]
-    np.testing.assert_array_equal(told, t[0, 1:])
+    targets = model.loss_layer.cache[0]
+    np.testing.assert_array_equal(targets, t[0, 1:])
 
 
 def note_model(**options):
@@ -85,7 +84,7 @@ def note_model(**options):
     return CharTranslator(source, target, 256, **lengths, **options)
 
 
-def test_row_5_sizes_of_the_translation_note(capsys):
+def test_parameter_counts_of_the_translator(capsys):
     model = note_model()
     shapes = [param.shape for param in model.params]
     assert shapes == [
@@ -103,7 +102,7 @@ def test_row_5_sizes_of_the_translation_note(capsys):
     assert lines[-1].split() == ["Total", "2,036,579"]
 
 
-def test_row_5_encode_and_step():
+def test_the_translator_encodes_and_decodes_step_by_step():
     model = note_model()
     h, c = model.encode("$$$")
     assert h.shape == c.shape == (1, 256)
@@ -113,7 +112,7 @@ def test_row_5_encode_and_step():
     assert len(model.translate("$$$")) <= 26
 
 
-def test_row_5_the_note_translates_what_it_has_learned():
+def test_the_translator_reproduces_its_training_pairs():
     np.random.seed(0)
     model = CharTranslator.from_pairs(NOTE_PAIRS, 48)
     model.fit(NOTE_PAIRS, 80, 7, 0, optimizer=Adam(0.02))
@@ -121,10 +120,10 @@ def test_row_5_the_note_translates_what_it_has_learned():
     assert model.translate("She is on a diet.") == "彼女はダイエットをしている。"
 
 
-# Row 6: the bidirectional encoder ---------------------------------------------------------------
+# The bidirectional encoder -----------------------------------------------------------------------
 
 
-def test_row_6_decoder_is_twice_as_wide():
+def test_a_bidirectional_encoder_makes_the_decoder_twice_as_wide():
     model = note_model(bidirectional=True)
     encoder, decoder = model.encoder, model.decoder
     both = count_params(encoder.lstm) + count_params(encoder.backward_lstm)
@@ -134,14 +133,14 @@ def test_row_6_decoder_is_twice_as_wide():
     assert count_params(model) == 4_596_323
     h, c = model.encode("$%&")
     assert h.shape == c.shape == (1, 512)
-    # The second one reads the text from its end.
+    # The second LSTM reads the text backwards.
     back, forth = model.encode("&%$")[0], h
     encoder.lstm.params[0][...], encoder.lstm.params[1][...] = encoder.backward_lstm.params[:2]
     np.testing.assert_allclose(model.encode("$%&")[0][:, :256], back[:, 256:], rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(model.encode("$%&")[0][:, 256:], forth[:, 256:])
 
 
-# Row 7: word2vec_basic ---------------------------------------------------------------------------
+# TensorFlow's word2vec_basic ---------------------------------------------------------------------
 
 PRINTED_COUNTS = {
     0: 0.9905478,
@@ -180,14 +179,14 @@ SAMPLED_LOSSES = [
 ]
 
 
-def test_row_7_expected_counts_as_printed():
+def test_expected_counts_of_log_uniform_candidates():
     sampler = LogUniformSampler(300, num_sampled=24)
     found = sampler.expected_count(list(PRINTED_COUNTS), tries=36)
     np.testing.assert_allclose(found, list(PRINTED_COUNTS.values()), rtol=2e-7)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_row_7_losses_as_printed(dtype):
+def test_sigmoid_cross_entropy_of_printed_logits(dtype):
     for logits, label, losses in (
         (TRUE_LOGITS, 1, TRUE_LOSSES),
         (SAMPLED_LOGITS, 0, SAMPLED_LOSSES),
@@ -199,11 +198,11 @@ def test_row_7_losses_as_printed(dtype):
         np.testing.assert_allclose(x - x * label + np.log(1 + np.exp(-x)), losses, rtol=1e-6)
 
 
-def test_row_7_shapes_of_nce(rng):
+def test_shapes_of_nce_loss(rng):
     V, D = 50_000, 128
     W = (rng.standard_normal((V, D)) / np.sqrt(D)).astype(np.float32)
     layer = NCELoss(W, np.zeros(V, np.float32), num_sampled=64)
-    x = np.repeat(rng.uniform(-1, 1, (50, D)), 2, axis=0)  # each centre word stands twice
+    x = np.repeat(rng.uniform(-1, 1, (50, D)), 2, axis=0)  # each centre word is listed twice
     loss = layer.forward(x, rng.integers(0, V, (100, 1)))
     assert layer.sampled.shape == (64,) and len(set(layer.sampled.tolist())) == 64
     assert layer.true_expected_count.shape == (100, 1)
@@ -216,7 +215,7 @@ def test_row_7_shapes_of_nce(rng):
     assert loss == pytest.approx(by_row.mean(), rel=1e-5)
 
 
-def test_row_7_nearest_words_by_cosine(rng):
+def test_nearest_words_by_cosine(rng):
     table = rng.uniform(-1, 1, (300, 128)).astype(np.float32)
     embeddings = table / np.linalg.norm(table, axis=1, keepdims=True)
     similarity = embeddings[76] @ embeddings.T
@@ -229,7 +228,7 @@ def test_row_7_nearest_words_by_cosine(rng):
     np.testing.assert_allclose([cosine for _, cosine in found], similarity[nearest[1:]], atol=1e-6)
 
 
-def test_row_7_the_tutorial_learns():
+def test_word2vec_basic_learns():
     np.random.seed(0)
     text = "the cat sat on the mat the dog sat on the rug a cat and a dog ran home rarely".split()
     vocabulary = build_vocab(text * 150, max_size=12)
@@ -242,10 +241,10 @@ def test_row_7_the_tutorial_learns():
     assert last < 0.7 * first
 
 
-# Row 8: SimpleRNN and LSTM ----------------------------------------------------------------------
+# SimpleRNN and LSTM ------------------------------------------------------------------------------
 
 
-def test_row_8_parameter_counts_of_the_note(capsys):
+def test_parameter_counts_of_simple_rnn_and_lstm(capsys):
     for cell, count in (("rnn", "440"), ("lstm", "1,760")):
         summary(SequenceRegressor(cell, input_size=1, hidden_size=20))
         lines = capsys.readouterr().out.splitlines()
@@ -256,7 +255,7 @@ def test_row_8_parameter_counts_of_the_note(capsys):
 
 
 @pytest.mark.parametrize("gate", ["sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3"])
-def test_row_8_formulas_of_the_note(gate, rng):
+def test_keras_lstm_follows_the_formulas_gate_by_gate(gate, rng):
     """kernel_i, kernel_f, kernel_z, kernel_o as the note calls them: the i, f, c, o of Keras."""
     units, gates = 20, {
         "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
@@ -280,10 +279,10 @@ def test_row_8_formulas_of_the_note(gate, rng):
     np.testing.assert_allclose(layer.c, c, rtol=1e-10, atol=1e-12)
 
 
-# Row 9: where the word vectors change ------------------------------------------------------------
+# Where the word vectors change -------------------------------------------------------------------
 
 
-def test_row_9_word_vecs_is_the_table_that_training_moves():
+def test_word_vecs_is_the_table_that_training_moves():
     corpus = np.array([0, 1, 2, 3, 4, 5, 1, 0, 3, 4, 5, 0, 6])
     model = CBOW(7, 3, window_size=1, corpus=corpus, sample_size=2)
     W_in = model.params[0]
@@ -295,10 +294,10 @@ def test_row_9_word_vecs_is_the_table_that_training_moves():
     np.testing.assert_array_equal(row, W_in[2])  # the view was taken before
 
 
-# Row 10: a single id and an integer gradient ----------------------------------------------------
+# A single id and an integer gradient -------------------------------------------------------------
 
 
-def test_row_10_a_single_id_and_an_integer_gradient(rng):
+def test_a_single_id_and_an_integer_gradient(rng):
     W = rng.standard_normal((10, 3))
     layer = Embedding(W)
     out = layer.forward(2)

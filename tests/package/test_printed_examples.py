@@ -1,9 +1,6 @@
-"""Printed examples of the notes and notebooks the project was asked for with.
+"""Numbers that the book, and notebooks and notes about it, print: fastw2v computes the same.
 
-Each test names its document (000: a notebook on chapter 4, 001: one on the common modules,
-002: notes on Keras and TensorFlow,
-003: a note on where W_in changes, 004: a notebook on Embedding; ch02: the book itself) and its
-cell. The documents print eight digits, hence the tolerance.
+The sections follow the sources. These print eight digits, hence the tolerance.
 """
 
 import numpy as np
@@ -19,13 +16,13 @@ ATOL = 1e-7
 
 
 def assert_printed(actual, expected):
-    """Equal to eight printed digits."""
+    """Assert equality to eight printed digits."""
     actual = np.asarray(actual)
     assert actual.shape == np.shape(expected)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=ATOL)
 
 
-# Document 000 ----------------------------------------------------------------------------------
+# A notebook on negative sampling (chapter 4) -----------------------------------------------------
 
 CORPUS = np.array([0, 1, 2, 3, 4, 5, 1, 0, 3, 4, 5, 0, 6])
 
@@ -131,7 +128,7 @@ DH_11 = [
 
 
 @both
-def test_000_cell_176_179_embedding_dot_forward(book):
+def test_embedding_dot_forward(book):
     layer = book.negative_sampling_layer.EmbeddingDot(W_OUT.copy())
     rows = layer.embed.forward(IDX_5)
     assert_printed(
@@ -152,7 +149,7 @@ def test_000_cell_176_179_embedding_dot_forward(book):
 
 
 @both
-def test_000_cell_181_185_embedding_dot_backward(book):
+def test_embedding_dot_backward(book):
     layer = book.negative_sampling_layer.EmbeddingDot(W_OUT.copy())
     grads, array = layer.grads, layer.grads[0]
     np.testing.assert_array_equal(array, np.zeros((10, 3)))
@@ -172,7 +169,7 @@ def test_000_cell_181_185_embedding_dot_backward(book):
 
 
 @both
-def test_000_cell_184_185_embedding_backward_of_the_printed_rows(book):
+def test_embedding_backward_of_the_printed_rows(book):
     layer = book.layers.Embedding(W_OUT.copy())
     layer.forward(IDX_5)
     dtarget = np.array(
@@ -190,7 +187,7 @@ def test_000_cell_184_185_embedding_backward_of_the_printed_rows(book):
 
 
 @both
-def test_000_cell_186_187_word_probabilities(book):
+def test_word_probabilities_of_the_sampler(book):
     counts = np.bincount(CORPUS)
     assert counts.tolist() == [3, 2, 1, 2, 2, 2, 1]
     sampler = book.negative_sampling_layer.UnigramSampler(CORPUS, 0.75, 3)
@@ -206,16 +203,16 @@ def test_000_cell_186_187_word_probabilities(book):
 @pytest.mark.parametrize(
     ("window", "contexts", "target"),
     [(1, CONTEXTS_W1, TARGET_W1), (2, CONTEXTS_W2, TARGET_W2)],
-    ids=["cell_188", "cell_209"],
+    ids=["window 1", "window 2"],
 )
-def test_000_cell_188_and_209_contexts_and_target(book, window, contexts, target):
+def test_contexts_and_target(book, window, contexts, target):
     made = book.util.create_contexts_target(CORPUS, window)
     np.testing.assert_array_equal(made[0], contexts)
     np.testing.assert_array_equal(made[1], target)
 
 
 @both
-def test_000_cell_191_samples_with_replacement(book):
+def test_samples_with_replacement(book):
     np.random.seed(0)
     sampler = book.negative_sampling_layer.UnigramSampler(CORPUS, 0.75, 3, replace=True)
     draws = [sampler.get_negative_sample(TARGET_W1) for _ in range(100)]
@@ -228,7 +225,7 @@ def test_000_cell_191_samples_with_replacement(book):
 
 
 @both
-def test_000_cell_198_samples_of_the_sampler(book):
+def test_samples_without_replacement(book):
     np.random.seed(0)
     sampler = book.negative_sampling_layer.UnigramSampler(CORPUS, 0.75, 3)
     for _ in range(100):
@@ -242,7 +239,7 @@ def test_000_cell_198_samples_of_the_sampler(book):
 
 
 @both
-def test_000_cell_193_203_negative_sampling_loss(book):
+def test_negative_sampling_loss(book):
     layer = book.negative_sampling_layer.NegativeSamplingLoss(
         W_OUT.copy(), CORPUS, power=0.75, sample_size=3
     )
@@ -255,7 +252,7 @@ def test_000_cell_193_203_negative_sampling_loss(book):
 
 
 @both
-def test_000_cell_194_203_the_same_with_the_layers_one_by_one(book):
+def test_negative_sampling_loss_of_its_layers_one_by_one(book):
     ns = book.negative_sampling_layer
     W = W_OUT.copy()
     losses = [book.layers.SigmoidWithLoss() for _ in range(4)]
@@ -271,7 +268,7 @@ def test_000_cell_194_203_the_same_with_the_layers_one_by_one(book):
 
 
 @both
-def test_000_cell_196_parameters_of_the_loss(book):
+def test_negative_sampling_loss_lists_its_table_once_per_layer(book):
     W = W_OUT.copy()
     layer = book.negative_sampling_layer.NegativeSamplingLoss(W, CORPUS, sample_size=3)
     assert len(layer.params) == len(layer.grads) == 4
@@ -280,7 +277,7 @@ def test_000_cell_196_parameters_of_the_loss(book):
 
 
 @both
-def test_000_cell_211_gradients_before_backward(book):
+def test_gradients_before_backward_are_zeros_and_print_as_arrays(book):
     W = np.ones((7, 3), dtype=np.float32)
     grads = book.negative_sampling_layer.NegativeSamplingLoss(W, CORPUS, sample_size=2).grads
     assert len(grads) == 3
@@ -293,7 +290,7 @@ def test_000_cell_211_gradients_before_backward(book):
 
 
 @both
-def test_000_cell_205_211_cbow_step_by_step(book):
+def test_cbow_step_by_step(book):
     np.random.seed(0)
     W_in = 0.01 * np.random.randn(7, 3).astype("f")
     W_out = 0.01 * np.random.randn(7, 3).astype("f")
@@ -321,11 +318,11 @@ def test_000_cell_205_211_cbow_step_by_step(book):
     assert np.any(sum(np.asarray(grad) for grad in ns_loss.grads))
 
 
-# Document 001 ----------------------------------------------------------------------------------
+# A notebook on the common modules ----------------------------------------------------------------
 
 
 @both
-def test_001_cell_2_softmax_of_shifted_rows(book):
+def test_softmax_of_shifted_rows(book):
     x = np.array(
         [
             [0.11135296, 0.122053, 0.03633232, 0.88701696, 0.88453433]
@@ -356,7 +353,7 @@ def test_001_cell_2_softmax_of_shifted_rows(book):
 
 
 @both
-def test_001_cell_3_cross_entropy_of_ids_and_one_hot_rows(book):
+def test_cross_entropy_of_ids_and_one_hot_rows(book):
     y = np.array(
         [
             [0.31257018, 0.34488643, 0.89503249, 0.81652211],
@@ -370,7 +367,7 @@ def test_001_cell_3_cross_entropy_of_ids_and_one_hot_rows(book):
 
 
 @both
-def test_001_cell_4_sigmoid_with_loss_uses_both_probabilities(book):
+def test_sigmoid_with_loss_uses_both_probabilities(book):
     p = np.array([0.54160303, 0.70733586, 0.67806709, 0.50306421, 0.62419483])
     beside = np.array([0.45839697, 0.29266414, 0.32193291, 0.49693579, 0.37580517])
     x = np.log(p / (1 - p))
@@ -383,11 +380,11 @@ def test_001_cell_4_sigmoid_with_loss_uses_both_probabilities(book):
         assert_printed(layer.y, p)
 
 
-CONTEXTS_001 = np.array([[0, 2], [1, 3], [2, 4], [3, 0], [4, 2]])
+CONTEXTS_5 = np.array([[0, 2], [1, 3], [2, 4], [3, 0], [4, 2]])
 
 
 @both
-def test_001_cell_5_embedding_forward(book):
+def test_embedding_forward_of_a_column_of_contexts(book):
     W = np.array(
         [
             [0.40764955, 0.56311368, 0.78249991],
@@ -398,9 +395,9 @@ def test_001_cell_5_embedding_forward(book):
         ]
     )
     layer = book.layers.Embedding(W)
-    assert_printed(layer.forward(CONTEXTS_001[:, 0]), W)
+    assert_printed(layer.forward(CONTEXTS_5[:, 0]), W)
     assert_printed(
-        layer.forward(CONTEXTS_001[:, 1]),
+        layer.forward(CONTEXTS_5[:, 1]),
         [
             [0.61934867, 0.70504507, 0.93998326],
             [0.43767825, 0.26531322, 0.09519192],
@@ -411,23 +408,23 @@ def test_001_cell_5_embedding_forward(book):
     )
 
 
-DW_001 = [[9, 10, 11], [0, 0, 0], [12, 14, 16], [3, 4, 5], [6, 7, 8]]
+DW_5 = [[9, 10, 11], [0, 0, 0], [12, 14, 16], [3, 4, 5], [6, 7, 8]]
 
 
 @both
-def test_001_cell_6_embedding_backward_adds_up_repeated_ids(book):
+def test_embedding_backward_adds_up_repeated_ids(book):
     layer = book.layers.Embedding(np.ones((5, 3)))
     layer.grads[0][...] = 1
-    layer.forward(CONTEXTS_001[:, 1])
+    layer.forward(CONTEXTS_5[:, 1])
     layer.backward(np.arange(15).reshape(5, 3))
-    np.testing.assert_array_equal(layer.grads[0], DW_001)
+    np.testing.assert_array_equal(layer.grads[0], DW_5)
 
 
 @both
-def test_001_cell_6_scatter_add(book):
+def test_scatter_add_adds_up_repeated_ids(book):
     dW = np.zeros((5, 3))
-    book.functions.scatter_add(dW, CONTEXTS_001[:, 1], np.arange(15).reshape(5, 3))
-    np.testing.assert_array_equal(dW, DW_001)
+    book.functions.scatter_add(dW, CONTEXTS_5[:, 1], np.arange(15).reshape(5, 3))
+    np.testing.assert_array_equal(dW, DW_5)
 
 
 class CountsBatches:
@@ -447,7 +444,7 @@ class CountsBatches:
 
 
 @both
-def test_001_cell_8_9_iterations_and_lines_of_fit(book, capsys):
+def test_iterations_and_lines_of_fit(book, capsys):
     model = CountsBatches()
     trainer = book.trainer.Trainer(model, book.optimizer.SGD())
     rows = np.random.default_rng(0).standard_normal(1000)
@@ -462,7 +459,7 @@ def test_001_cell_8_9_iterations_and_lines_of_fit(book, capsys):
 
 
 @both
-def test_001_cell_10_12_remove_duplicate(book):
+def test_remove_duplicate_adds_up_gradients_of_shared_weights(book):
     p0 = np.array([[0.93045654, 0.4905727], [0.49870966, 0.66568473], [0.61964113, 0.55019474]])
     p1 = np.array([[0.63848707, 0.17872674], [0.45618938, 0.25803042], [0.40786247, 0.42609544]])
     g0 = np.array([[0.11146234, 0.71098111], [0.39039955, 0.16017788], [0.21971684, 0.85103332]])
@@ -483,8 +480,8 @@ def test_001_cell_10_12_remove_duplicate(book):
     np.testing.assert_array_equal(g1, second)
 
 
-def rnn_of_document_001():
-    """Sizes and weights of its cells 39 and 25."""
+def rnn_of_the_notebook():
+    """Return the sizes and weights of the notebook's RNN."""
     N, T, D, H = 10, 10, 5, 3
     Wx = (np.random.randn(D, H) / np.sqrt(D)).astype("f")
     Wh = (np.random.randn(H, H) / np.sqrt(H)).astype("f")
@@ -492,8 +489,8 @@ def rnn_of_document_001():
 
 
 @both
-def test_001_cell_25_37_one_step_of_an_rnn(book):
-    N, _, D, H, params = rnn_of_document_001()
+def test_one_step_of_an_rnn(book):
+    N, _, D, H, params = rnn_of_the_notebook()
     Wx, Wh, b = params
     layer = book.time_layers.RNN(*params)
     assert [grad.shape for grad in layer.grads] == [(5, 3), (3, 3), (3,)]
@@ -521,8 +518,8 @@ def test_001_cell_25_37_one_step_of_an_rnn(book):
 
 
 @both
-def test_001_cell_72_82_a_loop_over_rnn_is_time_rnn(book):
-    N, T, D, H, params = rnn_of_document_001()
+def test_time_rnn_equals_a_loop_over_rnn(book):
+    N, T, D, H, params = rnn_of_the_notebook()
     xs, dhs = np.random.rand(N, T, D), np.random.rand(N, T, H)
     time_grads = [np.zeros_like(W) for W in params]
 
@@ -554,7 +551,7 @@ def test_001_cell_72_82_a_loop_over_rnn_is_time_rnn(book):
 
 
 @both
-def test_001_time_affine(book):
+def test_time_affine(book):
     N, T, H, D = 2, 8, 3, 8
     W, b, hs = np.random.rand(H, D), np.random.rand(D), np.random.rand(N, T, H)
     inner = np.dot(hs.reshape(N * T, -1), W)
@@ -564,11 +561,11 @@ def test_001_time_affine(book):
     assert_printed(out.reshape(16, 8), inner + b)
 
 
-# Document 002 ----------------------------------------------------------------------------------
+# Notes on Keras and TensorFlow -------------------------------------------------------------------
 
 
-def test_002_addition_data_and_sizes():
-    """Row 3: 45,000 and 5,000 sums, 13 characters; an embedding of 13 x 16 = 208 numbers."""
+def test_addition_data_and_sizes():
+    """45,000 and 5,000 sums, 13 characters; an embedding of 13 x 16 = 208 numbers."""
     data = sequence.encode_pairs(sequence.addition_pairs())
     assert data.x_train.shape == (45000, 7) and data.x_test.shape == (5000, 7)
     assert data.t_train.shape == (45000, 5) and data.t_test.shape == (5000, 5)
@@ -588,8 +585,8 @@ ADDITION_MODELS = {
 
 
 @pytest.mark.parametrize("name", ADDITION_MODELS)
-def test_002_addition_models_learn(name):
-    """Row 3, its three models, on sums of one digit."""
+def test_addition_models_learn(name):
+    """Three models, on sums of one digit."""
     pairs = [(f"{a}+{b}", str(a + b)) for a in range(10) for b in range(10)] * 3
     data = sequence.encode_pairs(pairs)
     np.random.seed(0)
@@ -602,8 +599,8 @@ def test_002_addition_models_learn(name):
 
 
 @both
-def test_002_embedding_of_fixed_and_variable_length(book):
-    """Row 4: 50,000 x 128 numbers; ids (3, 1) and (3, 2) of 0 give equal vectors."""
+def test_embedding_of_fixed_and_variable_length(book):
+    """50,000 x 128 numbers; ids (3, 1) and (3, 2) of 0 give equal vectors."""
     W = np.random.default_rng(0).uniform(-1, 1, (50000, 128)).astype(np.float32)
     assert W.size == 6_400_000
     layer = book.layers.Embedding(W)
@@ -618,7 +615,7 @@ def test_002_embedding_of_fixed_and_variable_length(book):
 
 
 @both
-def test_002_rnn_note_parameters(book):
+def test_parameter_counts_of_rnn_and_lstm(book):
     units, per_gate = 20, 20 + 400 + 20
     for name, gates, total in (("TimeLSTM", 4, 1760), ("TimeRNN", 1, 440)):
         shapes = (1, gates * units), (units, gates * units), (gates * units,)
@@ -629,7 +626,7 @@ def test_002_rnn_note_parameters(book):
 
 @both
 @pytest.mark.parametrize("kind", ["sigmoid", "hard_sigmoid_keras2"])
-def test_002_rnn_note_formulas(book, kind):
+def test_lstm_formulas_with_a_kernel_per_gate(book, kind):
     """i, f, z, o with kernels of their own; c = f * c_tm1 + i * z, y = o * tanh(c)."""
     N, D, units = 4, 1, 20
     kernel, recurrent_kernel, bias = (
@@ -659,9 +656,9 @@ def test_002_rnn_note_formulas(book, kind):
     np.testing.assert_allclose(layer.c, c, rtol=1e-12)
 
 
-# Document 003 ----------------------------------------------------------------------------------
+# A note on where W_in changes --------------------------------------------------------------------
 
-W_IN_003 = np.array(
+W_IN_7 = np.array(
     [
         [-0.00701334, -0.0073347, 0.01756549],
         [-0.00425539, -0.00826015, -0.00587883],
@@ -676,17 +673,17 @@ W_IN_003 = np.array(
 
 
 @both
-def test_003_a_row_of_the_table_is_a_view_of_it(book):
-    W_in = W_IN_003.copy()
+def test_a_row_of_the_table_is_a_view_of_it(book):
+    W_in = W_IN_7.copy()
     # The note adds 0.3 to the row; an optimizer does the same with a gradient of -0.3.
     book.optimizer.SGD(lr=1.0).update([W_in[2]], [np.full(3, -0.3)])
-    expected = W_IN_003.copy()
+    expected = W_IN_7.copy()
     expected[2] = [0.3137522, 0.31287736, 0.303479]
     assert_printed(W_in, expected)
 
 
 @both
-def test_003_word_vecs_is_the_weight_the_optimizer_moves(book, capsys):
+def test_word_vecs_is_the_weight_that_the_optimizer_updates(book, capsys):
     np.random.seed(0)
     model = book.cbow.CBOW(7, 3, 1, CORPUS)
     contexts, target = book.util.create_contexts_target(CORPUS, 1)
@@ -703,7 +700,7 @@ def test_003_word_vecs_is_the_weight_the_optimizer_moves(book, capsys):
 
 
 @both
-def test_003_text_parameters_of_cbow(book):
+def test_cbow_lists_its_tables_once_per_layer(book):
     model = book.cbow.CBOW(7, 3, 5, CORPUS)
     assert len(model.params) == len(model.grads) == 10 + 6
     assert all(param is model.word_vecs for param in model.params[:10])
@@ -712,11 +709,11 @@ def test_003_text_parameters_of_cbow(book):
     assert all(param is W_out for param in model.params[10:])
 
 
-# Document 004 ----------------------------------------------------------------------------------
+# A notebook on Embedding -------------------------------------------------------------------------
 
 
 @both
-def test_004_cell_2_scatter_add_to_one_row(book):
+def test_scatter_add_to_one_row(book):
     dW = np.array([[0.75742013, 0.36703447, 0.79939089], [0.39677436, 0.61034915, 0.32105759]])
     first = dW[0].copy()
     book.functions.scatter_add(dW, 1, np.array([1, 2, 3]))
@@ -725,7 +722,7 @@ def test_004_cell_2_scatter_add_to_one_row(book):
 
 
 @both
-def test_004_cell_4_embedding_of_one_id(book):
+def test_embedding_of_one_id(book):
     embed_W = np.array(
         [
             [0.38920804, -0.07930378, -0.69509834],
@@ -751,7 +748,7 @@ def test_004_cell_4_embedding_of_one_id(book):
     np.testing.assert_array_equal(layer.grads[0], expected)
 
 
-# The book, chapter 2 ---------------------------------------------------------------------------
+# The book, chapter 2 -----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -760,7 +757,7 @@ def say_hello():
 
 
 @both
-def test_book_ch02_similarity_of_you_and_i(book, say_hello):
+def test_similarity_of_you_and_i(book, say_hello):
     corpus, word_to_id, id_to_word = book.util.preprocess(say_hello)
     assert corpus.dtype == np.int64
     assert corpus.tolist() == [0, 1, 2, 3, 4, 1, 5, 6]
@@ -772,7 +769,7 @@ def test_book_ch02_similarity_of_you_and_i(book, say_hello):
 
 
 @both
-def test_book_ch02_ppmi(book, say_hello):
+def test_ppmi_of_you_say_goodbye(book, say_hello):
     corpus, _, _ = book.util.preprocess(say_hello)
     M = book.util.ppmi(book.util.create_co_matrix(corpus, 7))
     assert M.dtype == np.float32
@@ -786,7 +783,7 @@ def test_book_ch02_ppmi(book, say_hello):
 
 
 @both
-def test_book_ch02_most_similar_to_you(book, say_hello, capsys):
+def test_most_similar_to_you(book, say_hello, capsys):
     corpus, word_to_id, id_to_word = book.util.preprocess(say_hello)
     C = book.util.create_co_matrix(corpus, 7)
     assert book.util.most_similar("you", word_to_id, id_to_word, C, top=5) is None

@@ -1,4 +1,4 @@
-"""Updates of rows that wait: the bits of the dense pass, whoever looks whenever he may."""
+"""Deferred row updates: bit-identical to the dense pass for every reader at every time."""
 
 import copy
 import gc
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from fastw2v import RowGrad
 from fastw2v._kernels import _optimizer, specialise
 from fastw2v._rows import deferred, replay
+from fastw2v._training import deferral
 from fastw2v.base_model import BaseModel
 from fastw2v.candidate_sampling import NCELoss
 from fastw2v.keyed_vectors import KeyedVectors
@@ -34,7 +35,7 @@ OPTIMIZERS = [SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam]
 
 
 def dense(kind, *args, **kwargs):
-    """Our optimizer; but a subclass, so that fit calls its update and rows do not wait."""
+    """Return our optimizer as a subclass, whose update `fit` calls without deferring rows."""
     return type("Dense", (kind,), {})(*args, **kwargs)
 
 
@@ -49,12 +50,12 @@ def assert_all_same_bits(mine, theirs):
 
 @pytest.fixture(autouse=True)
 def any_size(monkeypatch):
-    monkeypatch.setattr(replay, "_FEWEST", 1)
+    monkeypatch.setattr(deferral, "_FEWEST", 1)
 
 
 @pytest.fixture
-def waited(monkeypatch):
-    """A number for each step in which rows could wait: of tables."""
+def deferred_tables(monkeypatch):
+    """A list that takes the number of deferred tables of each step."""
     steps = []
     end = replay.Replay.end
 
@@ -70,7 +71,7 @@ def waited(monkeypatch):
 
 
 def trained(model_class, optimizer, fits=((2, 10),), **options):
-    """Weights, moments, gradients and losses after fits of so many epochs in batches of so many."""
+    """Return weights, moments, gradients and losses after fits of (epochs, batch size) each."""
     np.random.seed(1)
     model = model_class(V, H, WINDOW, CORPUS)
     trainer = Trainer(model, optimizer)
@@ -86,12 +87,12 @@ def trained(model_class, optimizer, fits=((2, 10),), **options):
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize("model_class", [CBOW, SkipGram])
 @pytest.mark.parametrize("max_grad", [None, 0.01])
-def test_same_bits_as_the_dense_pass(kind, model_class, max_grad, capsys, waited):
+def test_same_bits_as_the_dense_pass(kind, model_class, max_grad, capsys, deferred_tables):
     fits = ((2, 10), (1, 40), (1, 3))
     mine = trained(model_class, kind(0.1), fits, max_grad=max_grad)
-    assert waited == [2] * (4 * 60)
+    assert deferred_tables == [2] * (4 * 60)
     theirs = trained(model_class, dense(kind, 0.1), fits, max_grad=max_grad)
-    assert len(waited) == 4 * 60
+    assert len(deferred_tables) == 4 * 60
     assert_all_same_bits(mine, theirs)
 
 
@@ -104,7 +105,7 @@ def test_same_bits_for_any_number_of_parts_and_over_flushes(capsys, all_parts, m
         assert_all_same_bits(trained(CBOW, Adam()), expected)
 
 
-def test_rows_are_at_the_present_after_an_exception(capsys, waited):
+def test_all_rows_are_up_to_date_after_an_exception(capsys, deferred_tables):
     results = []
     for optimizer in (Adam(), dense(Adam)):
         np.random.seed(1)
@@ -117,11 +118,11 @@ def test_rows_are_at_the_present_after_an_exception(capsys, waited):
             Trainer(model, optimizer).fit(contexts, TARGET[:400], 1, 10)
         assert optimizer.iter == 22 and not deferred.TABLES
         results.append([model.params[0].copy(), model.params[-1].copy(), *optimizer.m])
-    assert len(waited) == 22
+    assert len(deferred_tables) == 22
     assert_all_same_bits(*results)
 
 
-def test_only_where_all_code_that_reads_the_tables_is_ours(capsys, waited):
+def test_rows_are_deferred_only_if_all_readers_of_the_tables_are_ours(capsys, deferred_tables):
     class Sub(CBOW):
         pass
 
@@ -158,22 +159,22 @@ def test_only_where_all_code_that_reads_the_tables_is_ours(capsys, waited):
     ):
         n = len(model.word_vecs)
         Trainer(model, Adam()).fit(CONTEXTS[:50] % n, TARGET[:50] % n, 1, 10)
-    assert waited == []
+    assert deferred_tables == []
     Trainer(CBOW(V, H, WINDOW, CORPUS), Adam()).fit(CONTEXTS[:50], TARGET[:50], 1, 10)
-    assert waited == [2] * 5
+    assert deferred_tables == [2] * 5
 
 
-def test_only_where_it_pays(capsys, waited, monkeypatch):
-    monkeypatch.setattr(replay, "_FEWEST", V + 1)
+def test_rows_of_small_tables_are_not_deferred(capsys, deferred_tables, monkeypatch):
+    monkeypatch.setattr(deferral, "_FEWEST", V + 1)
     Trainer(CBOW(V, H, WINDOW, CORPUS), Adam()).fit(CONTEXTS[:50], TARGET[:50], 1, 10)
-    assert waited == []
-    monkeypatch.setattr(replay, "_FEWEST", V)
+    assert deferred_tables == []
+    monkeypatch.setattr(deferral, "_FEWEST", V)
     Trainer(CBOW(V, H, WINDOW, CORPUS), Adam()).fit(CONTEXTS[:50], TARGET[:50], 1, 10)
-    assert waited == [2] * 5
+    assert deferred_tables == [2] * 5
 
 
 @pytest.mark.parametrize("max_grad", [None, 0.3])
-def test_language_models_let_rows_of_the_embedding_wait(max_grad, capsys, waited):
+def test_language_models_defer_rows_of_the_embedding(max_grad, capsys, deferred_tables):
     results = []
     for optimizer in (Adam(0.01), dense(Adam, 0.01)):
         np.random.seed(3)
@@ -182,18 +183,18 @@ def test_language_models_let_rows_of_the_embedding_wait(max_grad, capsys, waited
             CORPUS[:-1], CORPUS[1:], 2, 5, 7, max_grad, eval_interval=None
         )
         results.append([*model.params, *states(optimizer), *model.grads])
-    assert set(waited) == {1}
+    assert set(deferred_tables) == {1}
     assert_all_same_bits(*results)
 
 
-def test_a_tied_weight_does_not_wait(capsys, waited):
+def test_a_tied_weight_is_not_deferred(capsys, deferred_tables):
     model = BetterRnnlm(V, 20, 20)
     RnnlmTrainer(model, Adam()).fit(CORPUS[:200], CORPUS[1:201], 1, 5, 7, eval_interval=None)
-    assert waited == []
+    assert deferred_tables == []
 
 
-def test_a_weight_tied_by_its_values_is_noticed(capsys, waited):
-    """The transpose test of `remove_duplicate` goes by values: what is equal counts as tied."""
+def test_a_weight_tied_by_its_values_is_noticed(capsys, deferred_tables):
+    """`remove_duplicate` compares values, so equal weights count as tied."""
     results = []
     for optimizer in (Adam(0.01), dense(Adam, 0.01)):
         np.random.seed(3)
@@ -208,7 +209,7 @@ def test_a_weight_tied_by_its_values_is_noticed(capsys, waited):
 
 @pytest.mark.parametrize("max_grad", [None, 0.5])
 @pytest.mark.parametrize("kind", [SGD, Adam])
-def test_nce_skip_gram(kind, max_grad, waited):
+def test_weights_and_bias_of_nce_skip_gram_are_deferred(kind, max_grad, deferred_tables):
     def run(optimizer):
         np.random.seed(3)
         model = NCESkipGram(30_000, 16, num_sampled=8)  # its bias has several blocks of a sum
@@ -218,12 +219,12 @@ def test_nce_skip_gram(kind, max_grad, waited):
         return [*model.params, *states(optimizer), *model.grads]
 
     mine = run(kind(0.1))
-    assert waited == [3] * 50
+    assert deferred_tables == [3] * 50
     assert_all_same_bits(mine, run(dense(kind, 0.1)))
 
 
-def test_batches_of_the_users_own_code_see_the_present(waited):
-    """A generator runs between the steps, and may look at anything."""
+def test_a_users_own_generator_of_batches_sees_current_rows(deferred_tables):
+    """A generator runs between the steps and may look at any weight."""
 
     def run(optimizer):
         np.random.seed(3)
@@ -239,13 +240,13 @@ def test_batches_of_the_users_own_code_see_the_present(waited):
         return seen
 
     mine = run(Adam())
-    assert waited == []
+    assert deferred_tables == []
     assert_all_same_bits(mine, run(dense(Adam)))
     assert_all_same_bits(mine[:1], run(Adam(row_sparse=True))[:1])
-    assert waited == [3] * 20  # asked for, so the reader knows
+    assert deferred_tables == [3] * 20  # the user asked for it
 
 
-def test_a_model_of_the_users_own_is_at_the_present_after_fit(capsys, waited):
+def test_a_users_own_model_is_up_to_date_after_fit(capsys, deferred_tables):
     class Own:
         def __init__(self):
             self.embed = Embedding(np.ones((V, 3), "f"))
@@ -265,7 +266,7 @@ def test_a_model_of_the_users_own_is_at_the_present_after_fit(capsys, waited):
         optimizer = Adam(0.1, row_sparse=sparse)
         Trainer(model, optimizer).fit(TARGET[:200], TARGET[:200], 2, 10)
         results.append([*model.params, *states(optimizer)])
-        assert waited == [1] * 40
+        assert deferred_tables == [1] * 40
     assert_all_same_bits(*results)
 
 
@@ -273,7 +274,7 @@ def test_fit_leaves_the_memory_of_gradients_alone(capsys):
     model = CBOW(V, H, WINDOW, CORPUS)
     grad = model.grads[0]
     seen = []
-    forward = model.ns_loss.sampler._words  # something of ours that is asked in each step
+    forward = model.ns_loss.sampler._words  # an object of ours that every step reads
 
     class Words:
         n_possible, alias_table = forward.n_possible, forward.alias_table
@@ -294,7 +295,7 @@ def test_fit_leaves_the_memory_of_gradients_alone(capsys):
 
 
 def gradient_steps(kind, sparse, plan, W, **settings):
-    """Weights and states after a plan of (ids, scale, what) on an Embedding, and on the way."""
+    """Return weights and states during and after a plan of (ids, scale, what) on an Embedding."""
     layer = Embedding(W.copy())
     optimizer = kind(**settings, row_sparse=sparse)
     seen = []
@@ -315,7 +316,7 @@ def gradient_steps(kind, sparse, plan, W, **settings):
             for name in ("beta1", "momentum", "decay_rate"):
                 if hasattr(optimizer, name):
                     setattr(optimizer, name, 0.3 if getattr(optimizer, name) > 0.5 else 0.95)
-        elif what == "sleep":
+        elif what == "idle":
             for _ in range(int(scale)):
                 layer.forward(ids[:1])
                 layer.backward(np.zeros((1, W.shape[1]), W.dtype))
@@ -370,18 +371,18 @@ def test_random_plans_give_the_bits_of_the_dense_pass(plan, kind, dtype, D):
 
 
 @pytest.mark.parametrize("kind", [Momentum, Nesterov, RMSprop, Adam])
-def test_rows_that_sleep_for_thousands_of_steps(kind, dtype):
-    """Moments fade into the smallest numbers, the learning rate rises after weights stopped."""
+def test_rows_that_are_idle_for_thousands_of_steps(kind, dtype):
+    """Moments fade into the smallest numbers, and the rate rises after weights have stopped."""
     every = np.arange(12)
     plan = [
         (every, 1.0, ""),
-        (every[:3], 1700, "sleep"),
+        (every[:3], 1700, "idle"),
         (every[2:4], 0.0, "raise"),
-        (every[:3], 900, "sleep"),
+        (every[:3], 900, "idle"),
         (every[4:6], 1.0, ""),
-        (every[:1], 600, "sleep"),
+        (every[:1], 600, "idle"),
         (every[4:6], 1.0, "look"),
-        (every[:1], 300, "sleep"),
+        (every[:1], 300, "idle"),
         (every, -1.0, ""),
     ]
     W = np.random.default_rng(5).standard_normal((12, 21)).astype(dtype)
@@ -403,12 +404,12 @@ def users_loop(optimizer, steps=40, look=lambda model: None, copier=lambda model
     return model
 
 
-def test_a_users_own_loop(waited):
+def test_a_users_own_loop_is_up_to_date_after_flush(deferred_tables):
     optimizer, other = Adam(row_sparse=True), Adam()
     mine = users_loop(optimizer)
-    assert waited == [2] * 40
+    assert deferred_tables == [2] * 40
     theirs = users_loop(other)
-    assert not np.array_equal(mine.params[0], theirs.params[0])  # rows wait
+    assert not np.array_equal(mine.params[0], theirs.params[0])  # rows are deferred
     optimizer.flush()
     assert_all_same_bits(
         [mine.params[0], mine.params[-1], *states(optimizer)],
@@ -436,18 +437,18 @@ def test_a_users_own_loop(waited):
         lambda model: EmbeddingDot(model.params[0]).forward(np.ones((V, H), "f"), np.arange(V)),
     ],
 )
-def test_our_own_code_sees_the_present(look, protocol, waited):
+def test_our_own_code_sees_current_rows(look, protocol, deferred_tables):
     def copier(model):
         return pickle.loads(pickle.dumps(model, protocol)) if protocol else model
 
     seen = [[], []]
     users_loop(Adam(row_sparse=True), 12, lambda model: seen[0].append(look(model)), copier)
-    assert waited == [0 if protocol == 5 else 2] * 12
+    assert deferred_tables == [0 if protocol == 5 else 2] * 12
     users_loop(Adam(), 12, lambda model: seen[1].append(look(model)), copier)
     assert_all_same_bits(*seen)
 
 
-def test_vectors_taken_early_are_never_behind():
+def test_vectors_taken_before_training_stay_current():
     def looked_at(optimizer):
         kept, seen = [], []
 
@@ -463,7 +464,7 @@ def test_vectors_taken_early_are_never_behind():
     assert_all_same_bits(looked_at(Adam(row_sparse=True)), looked_at(Adam()))
 
 
-def test_files_hold_the_present_and_loading_replaces_it(tmp_path):
+def test_files_hold_current_rows_and_loading_replaces_them(tmp_path):
     class Model(BaseModel):
         def __init__(self):
             layer = Embedding(np.ones((20, 3), "f"))
@@ -491,7 +492,7 @@ def test_files_hold_the_present_and_loading_replaces_it(tmp_path):
     assert_all_same_bits(*results)
 
 
-def test_copies_of_an_optimizer_are_at_the_present():
+def test_copies_of_an_optimizer_are_up_to_date():
     results = []
     for sparse in (True, False):
         optimizer = Adam(row_sparse=sparse)
@@ -502,7 +503,7 @@ def test_copies_of_an_optimizer_are_at_the_present():
     assert_all_same_bits(*results)
 
 
-def test_another_optimizer_comes_after_the_steps_of_the_first():
+def test_steps_of_another_optimizer_come_after_those_of_the_first():
     results = []
     for sparse in (True, False):
         first = Adam(row_sparse=sparse)
@@ -517,7 +518,7 @@ def test_another_optimizer_comes_after_the_steps_of_the_first():
     assert_all_same_bits(*results)
 
 
-def test_a_weight_listed_twice_or_tied_is_updated_as_a_whole(waited):
+def test_a_weight_listed_twice_or_tied_is_updated_as_a_whole(deferred_tables):
     W = np.random.default_rng(0).standard_normal((20, 5)).astype("f")
     results = []
     for sparse in (True, False):
@@ -536,11 +537,11 @@ def test_a_weight_listed_twice_or_tied_is_updated_as_a_whole(waited):
             tied.backward(tied.forward(ids))
             second.update([w, w.T], [tied.grads[0], np.ones((5, 20), "f")])
         results.append([w, *states(optimizer), *states(second)])
-    assert waited == [0] * 8
+    assert deferred_tables == [0] * 8
     assert_all_same_bits(*results)
 
 
-def test_states_put_in_their_place_are_used(dtype):
+def test_states_that_a_user_replaces_are_used(dtype):
     results = []
     for sparse in (True, False):
         layer, optimizer = Embedding(np.ones((20, 3), dtype)), Adam(0.1, row_sparse=sparse)
@@ -556,7 +557,7 @@ def test_states_put_in_their_place_are_used(dtype):
 
 
 @pytest.mark.parametrize("protocol", [None, 4])
-def test_nothing_is_kept_of_an_array_that_is_gone(protocol):
+def test_deferral_does_not_keep_an_array_alive(protocol):
     optimizer = Adam(row_sparse=True)
     layer = Embedding(np.ones((20, 3)))
     if protocol:
@@ -570,7 +571,7 @@ def test_nothing_is_kept_of_an_array_that_is_gone(protocol):
 
 
 @pytest.mark.parametrize("protocol", [None, 4, 5])
-def test_a_view_keeps_the_table_whose_rows_wait(protocol):
+def test_a_view_keeps_a_table_with_deferred_rows_alive(protocol):
     seen = []
     for sparse in (True, False):
         optimizer, layer = Adam(0.1, row_sparse=sparse), Embedding(np.ones((20, 3), order="F"))
@@ -587,7 +588,7 @@ def test_a_view_keeps_the_table_whose_rows_wait(protocol):
     assert_same_bits(*seen)
 
 
-def test_rows_still_come_to_the_present_when_the_optimizer_is_gone():
+def test_deferred_updates_are_applied_after_the_optimizer_is_gone():
     tables = []
     for sparse in (True, False):
         optimizer, layer = Adam(0.1, row_sparse=sparse), Embedding(np.ones((20, 3)))
@@ -600,7 +601,7 @@ def test_rows_still_come_to_the_present_when_the_optimizer_is_gone():
     assert_same_bits(*tables)
 
 
-def test_a_vector_waits_too():
+def test_a_vector_is_deferred_too():
     results = []
     for optimizer in (Adam(row_sparse=True), Adam()):
         np.random.seed(0)
@@ -614,14 +615,14 @@ def test_a_vector_waits_too():
     assert_all_same_bits(*results)
 
 
-def test_only_gradients_with_a_list_wait(waited):
+def test_only_gradients_with_a_list_are_deferred(deferred_tables):
     w = np.ones((20, 3))
     optimizer = Adam(row_sparse=True)
     optimizer.update([w], [np.ones((20, 3))])
-    memory = bytearray(20 * 6 * 8)  # somebody has it beside the view of it
+    memory = bytearray(20 * 6 * 8)  # other code holds it beside the view of it
     for view in (np.ones((20, 6))[:, :3], np.frombuffer(memory).reshape(20, 6)):
         Adam(row_sparse=True).update([view], [RowGrad(view)])
-    assert waited == [0, 0, 0]
+    assert deferred_tables == [0, 0, 0]
 
 
 # ---- the kernels
@@ -638,8 +639,8 @@ def test_only_gradients_with_a_list_wait(waited):
         ("rmsprop", (0.99, 1e-7), (0.99, 1 - 0.99, 1e-7)),
     ],
 )
-def test_replay_is_step_after_step(dtype, index_dtype, rng, C, rule, scalars, others):
-    """The kernel against the dense kernel, on moments of all sizes, zeros and NaN among them."""
+def test_a_replay_has_the_bits_of_single_steps(dtype, index_dtype, rng, C, rule, scalars, others):
+    """The replay agrees with the dense kernel on moments of all sizes, zeros and NaN included."""
     R, now, n_states = 40, 300, 2 if rule == "adam" else 1
     lr = (0.001 * (1 + rng.random(now))).astype(dtype)
     w = rng.standard_normal((R, C + 3)).astype(dtype)[:, :C]
@@ -686,12 +687,12 @@ def test_sum_of_squares_of_rows_is_that_of_the_whole(dtype, rng):
     assert kernel(np.ascontiguousarray(g[rows]), rows, np.argsort(rows)) == expected
 
 
-def test_a_sampler_of_ours_is_known():
+def test_the_sampler_of_cbow_is_ours():
     assert type(CBOW(V, H, WINDOW, CORPUS).ns_loss.sampler) is UnigramSampler
 
 
 def fitted(optimizer, prepare=None, reader=None):
-    """W_in and W_out after two epochs; `reader` looks on from another thread."""
+    """Return W_in and W_out after two epochs; `reader` reads from another thread meanwhile."""
     np.random.seed(0)
     model = CBOW(V, H, WINDOW, CORPUS)
     if prepare:
@@ -717,14 +718,14 @@ def tie(model):
 
 @pytest.mark.parametrize("kind", [SGD, Momentum, Adam])
 @pytest.mark.parametrize(("lr", "prepare"), [(0.1, tie), (-0.01, None)], ids=["tied", "negative"])
-def test_a_table_read_twice_or_a_negative_rate_in_fit(kind, lr, prepare):
+def test_fit_with_a_table_read_twice_or_a_negative_rate(kind, lr, prepare):
     before = fitted(kind(0.0), prepare)
     expected = fitted(dense(kind, lr), prepare)
     assert not np.array_equal(before[0], expected[0])
     assert_all_same_bits(fitted(kind(lr), prepare), expected)
 
 
-def test_moments_of_another_dtype_in_fit():
+def test_fit_with_moments_of_another_dtype():
     def run(adam):
         adam.m, adam.v = ([np.zeros((V, H)) for _ in range(2)] for _ in range(2))
         return fitted(adam)
@@ -743,7 +744,7 @@ def test_another_thread_that_reads_changes_nothing():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
-def test_a_child_is_not_locked_out_by_a_thread_it_does_not_have():
+def test_a_forked_child_does_not_inherit_the_lock():
     held, done = threading.Event(), threading.Event()
 
     def hold():

@@ -1,0 +1,285 @@
+"""Forward and backward of every recurrent layer over time: check, then run.
+
+forward is one product for the inputs of all steps and one kernel call for the loop over time;
+backward is one kernel call for the loop, and then one product over all steps for each gradient.
+A pass is checked whole before it runs, so that an error changes nothing. The two halves are apart
+because a bidirectional layer checks both of its layers before it runs the first.
+N batch, T time, D input width, H hidden units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastw2v._checks.arrays import as_numbers, check_shape, check_writable
+from fastw2v._checks.numbers import check_one_of
+from fastw2v._checks.sequences import (
+    as_recurrent_sizes,
+    as_row_lengths,
+    as_sequence_dtype,
+    as_state,
+    as_state_gradient,
+    check_trained_forward,
+)
+from fastw2v._core import threads
+from fastw2v._core.products import column_sums
+from fastw2v._kernels import specialise
+from fastw2v._recurrent.kinds import write_product
+from fastw2v._recurrent.row_order import arrange, turn_round
+from fastw2v._rows.deferred import apply_all_pending
+
+if TYPE_CHECKING:
+    from fastw2v._core.scratch import Scratch
+    from fastw2v._recurrent.over_time import OverTime
+
+__all__ = ["ACTIVATIONS", "check_backward", "check_forward", "run_backward", "run_forward"]
+
+# The kernels know an activation of the gates by its place in this list.
+ACTIVATIONS = ("sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3")
+
+Lengths = NDArray[np.int64] | None
+
+_MAC_NS = 0.02  # serial nanoseconds of a multiply-add; see `threads.parts`
+_CACHE = 3 << 18  # bytes of packed weights that stay in a core's own cache beside the states
+_STEP_NS = 5000  # a step cut by units waits for all parts; below this it costs more than it gains
+# Serial nanoseconds of one kernel call. Between two calls Ctrl-C gets its turn. The first calls
+# take several times as long, because the system has to find memory for their results.
+_LONGEST_NS = 5e7
+_FEWEST_ROWS = 4  # of a call that is one of several
+
+
+# Forward -------------------------------------------------------------------------------------
+
+
+def check_forward(
+    layer: OverTime, xs: ArrayLike, lengths: ArrayLike | None
+) -> tuple[NDArray[Any], Lengths, list[NDArray[Any] | None], tuple[int, ...]]:
+    """Return the arguments of `run_forward`: all fits the layer, and nothing is changed."""
+    kind = layer._kind
+    Wx, Wh, b = layer.params
+    _, H = as_recurrent_sizes(Wx, Wh, b, kind.n_gates)
+    xs = layer._input.check("xs", xs, Wx)
+    N, T = xs.shape[:2]
+    lengths = as_row_lengths("lengths", lengths, N, T)
+    layer.dtype = as_sequence_dtype("dtype", layer.dtype)
+    options = _kernel_options(layer)
+    starts = []
+    for name in kind.states:
+        state = getattr(layer, name) if layer.stateful else None
+        starts.append(None if state is None else as_state(name, state, N, H))
+    return xs, lengths, starts, options
+
+
+def run_forward(
+    layer: OverTime,
+    xs: NDArray[Any],
+    lengths: Lengths,
+    starts: list[NDArray[Any] | None],
+    options: tuple[int, ...],
+    *,
+    train: bool,
+    new: bool = True,
+    turned: bool = False,
+) -> NDArray[Any]:
+    """Return hs (N, T, H) in the computing dtype, from the results of `check_forward`.
+
+    xs, lengths (None: all rows have T steps), first states (None: zeros), options of the kernel.
+    The states of the layer are set, and the inputs of backward are kept in its scratch if `train`.
+    hs is a new array if `new` and the computing dtype is the layer's, else scratch. `turned` reads
+    xs in the order opposite to `go_backwards`.
+    """
+    kind, scratch = layer._kind, layer._scratch
+    dtype = _computing_dtype(layer)
+    Wx, Wh, b = _weights(layer, dtype)
+    N, T = xs.shape[:2]
+    H, width = Wh.shape
+    if new and dtype == layer.dtype:
+        hs = np.empty((N, T, H), dtype)
+    else:
+        hs = scratch.take("hs", (N, T, H), dtype)
+    states = [
+        np.zeros((N, H), dtype) if state is None else np.array(state, dtype, order="C")
+        for state in starts
+    ]
+    layer._kept = None  # from here on its scratch is overwritten
+
+    # The inputs, in the order in which they are read.
+    backwards = bool(layer.go_backwards) != turned
+    wanted = dtype if layer._input.converts else xs.dtype
+    fits = xs.dtype == wanted and xs.flags.c_contiguous and xs.flags.aligned
+    if lengths is not None or backwards or not fits:
+        xs = arrange(scratch.take("xs", xs.shape, wanted), xs, lengths, backwards)
+
+    # gates = x Wx + b of all steps. The kernel adds h_prev Wh, and leaves the gates there.
+    gates = scratch.take("gates", (N, T, width), dtype)
+    layer._input.product(xs.reshape(N * T, *xs.shape[2:]), Wx, gates.reshape(N * T, width), bias=b)
+
+    kept: dict[str, Any] = dict.fromkeys(kind.keeps)
+    if train:
+        for name in kind.keeps:
+            kept[name] = scratch.take(name, (N, T, H), dtype)
+        # `before` begins with the first h; the kernel overwrites the other first states.
+        for name, state in zip(kind.states[1:], states[1:], strict=True):
+            kept[name + "0"] = scratch.take(name + "0", (N, H), dtype)
+            kept[name + "0"][...] = state
+
+    # h and c over time; hs, gates, kept arrays and states are written in place.
+    run = specialise(kind.kernel.forward)[dtype]
+    pieces, work, cut = _plan(scratch, kind.kernel, Wh, N, T)
+    arrays = (hs, gates, *(kept[name] for name in kind.keeps), *states)
+    for rows in pieces:
+        some = None if lengths is None else lengths[rows]
+        run(*(x if x is None else x[rows] for x in arrays), work, Wh, some, *options, *cut)
+
+    if train:
+        kept |= {"xs": xs, "gates": gates, "lengths": lengths, "options": options, "D": len(Wx)}
+        layer._kept = kept | {"backwards": backwards}
+    for name, state in zip(kind.states, states, strict=True):
+        setattr(layer, name, state)
+    return hs
+
+
+# Backward ------------------------------------------------------------------------------------
+
+
+def check_backward(
+    layer: OverTime, dhs: ArrayLike, dstates: Mapping[str, ArrayLike | None]
+) -> tuple[NDArray[Any], list[NDArray[Any]]]:
+    """Return dhs as an array, and the gradients of the last states as new arrays (N, H)."""
+    check_trained_forward(layer, layer._kept)
+    kept: Any = layer._kept
+    N, T, width = kept["gates"].shape
+    dtype = kept["gates"].dtype
+    H = width // layer._kind.n_gates
+    for name, W, rows in zip(("Wx", "Wh"), layer.params, (kept["D"], H), strict=False):
+        check_shape(name, W, (rows, width), "that of forward")
+    dhs = as_numbers("dhs", dhs)
+    check_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
+    arriving = []
+    for name, given in dstates.items():
+        d = as_state_gradient(name, given, N, H)
+        arriving.append(np.zeros((N, H), dtype) if d is None else np.array(d, dtype, order="C"))
+    for k, (grad, W) in enumerate(zip(layer.grads, layer.params, strict=True)):
+        check_shape(f"grads[{k}]", grad, W.shape, "that of the weight")
+        check_writable(f"grads[{k}]", grad)
+    return dhs, arriving
+
+
+def run_backward(
+    layer: OverTime, dhs: NDArray[Any], dstates: list[NDArray[Any]], *, turned: bool = False
+) -> NDArray[Any] | None:
+    """Return dxs (N, T, D) in the order of xs, from the results of `check_backward`.
+
+    The gradients of the weights are written and those of the first states set. The result is None
+    if the input has no gradient. `turned` says that dhs comes in the order opposite to that of hs.
+    """
+    kind, scratch = layer._kind, layer._scratch
+    kept: Any = layer._kept
+    xs, gates, lengths = kept["xs"], kept["gates"], kept["lengths"]
+    N, T, width = gates.shape
+    dtype = gates.dtype
+    if turned:
+        dhs = arrange(scratch.take("dhs", dhs.shape, dtype), dhs, lengths, True)
+    else:
+        dhs = _contiguous(scratch, "dhs", dhs, dtype)
+    Wx, Wh, _ = _weights(layer, dtype)
+
+    # forward: gates, h, c = kernel over time
+    da = scratch.take("da", gates.shape, dtype)
+    run = specialise(kind.kernel.backward)[dtype]
+    pieces, work, cut = _plan(scratch, kind.kernel, Wh, N, T)
+    inputs = (dhs, *(kept[name] for name in kind.needs))
+    for rows in pieces:
+        outputs = (x[rows] for x in (da, *dstates))
+        some = None if lengths is None else lengths[rows]
+        run(*outputs, work, *(x[rows] for x in inputs), Wh, some, *kept["options"], *cut)
+
+    # forward: a = x Wx + h_prev Wh + b
+    dWx, dWh, db = layer.grads
+    da, H = da.reshape(N * T, width), len(Wh)
+    dxs = layer._input.gradients(dWx, da, xs.reshape(N * T, *xs.shape[2:]), Wx)
+    for first, end, name in kind.multiplied:
+        columns = slice(first * H, end * H)
+        write_product(dWh[:, columns], kept[name].reshape(N * T, H).T, da[:, columns])
+    db[...] = column_sums(da).reshape(db.shape)
+    for name, d in zip(kind.states, dstates, strict=True):
+        setattr(layer, "d" + name, d)
+    if dxs is None:
+        return None
+    dxs = dxs.reshape(xs.shape)
+    if kept["backwards"]:
+        turn_round(dxs, lengths)
+    return dxs.astype(layer.dtype, copy=False)
+
+
+# Shared by both ------------------------------------------------------------------------------
+
+
+def _kernel_options(layer: OverTime) -> tuple[int, ...]:
+    """Return the number of the gates' activation as the kernel's argument, if it takes one."""
+    if not layer._kind.has_activation:
+        return ()
+    check_one_of("recurrent_activation", layer.recurrent_activation, ACTIVATIONS)
+    return (ACTIVATIONS.index(layer.recurrent_activation),)
+
+
+def _computing_dtype(layer: OverTime) -> np.dtype[Any]:
+    """Return float64 if the sequences or any weight have it, else float32."""
+    wide = layer.dtype == np.float64 or any(W.dtype == np.float64 for W in layer.params)
+    return np.dtype(np.float64 if wide else np.float32)
+
+
+def _weights(layer: OverTime, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
+    """Return Wx, Wh and b (n * H,) in this dtype; Wx and Wh may have any strides.
+
+    A converted weight lies in scratch and holds for this call only: the user may change the weight
+    before the next one.
+    """
+    apply_all_pending(*layer.params)
+    scratch = layer._scratch
+    Wx, Wh, b = map(np.asarray, layer.params)
+    if Wx.dtype != dtype or not Wx.flags.aligned:
+        Wx = _contiguous(scratch, "Wx", Wx, dtype)
+    if Wh.dtype != dtype or not Wh.flags.aligned:
+        Wh = _contiguous(scratch, "Wh", Wh, dtype)
+    return Wx, Wh, _contiguous(scratch, "b", b.reshape(-1), dtype)
+
+
+def _contiguous(scratch: Scratch, name: str, x: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return x itself if it is contiguous and of this dtype, else a copy in scratch."""
+    if x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned:
+        return x
+    copy = scratch.take(name, x.shape, dtype)
+    copy[...] = x
+    return copy
+
+
+def _plan(
+    scratch: Scratch, kernel: ModuleType, Wh: NDArray[Any], N: int, T: int
+) -> tuple[list[slice], NDArray[Any], tuple[bool, int]]:
+    """Return the rows of each kernel call, its scratch, and how the call is cut into parts.
+
+    The N rows are independent of each other, so a long job is done some rows after the other.
+    """
+    pieces = int(N * T * Wh.size * _MAC_NS / _LONGEST_NS)
+    pieces = max(1, min(pieces, N // _FEWEST_ROWS))
+    most = -(-N // pieces)
+    size = specialise(kernel.scratch_size)[Wh.dtype](Wh, most)
+    work = scratch.take("work", (size,), Wh.dtype)
+    rows = [slice(N * k // pieces, N * (k + 1) // pieces) for k in range(pieces)]
+    return rows, work, _cut(Wh, most, T)
+
+
+def _cut(Wh: NDArray[Any], N: int, T: int) -> tuple[bool, int]:
+    """Return (by_units, n_parts) for T steps of N rows; see src_pyx/common_recurrent.pxd."""
+    ns = N * Wh.size * _MAC_NS
+    n_parts = threads.parts(ns * T)
+    too_large = Wh.nbytes > _CACHE or n_parts > N
+    if n_parts == 1 or not too_large:
+        return False, min(n_parts, max(N, 1))
+    return (True, n_parts) if ns > _STEP_NS else (False, min(n_parts, N))

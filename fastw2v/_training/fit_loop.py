@@ -1,0 +1,144 @@
+"""One call of `fit`: its step, the average loss since the last line, the progress bar, Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from fastw2v._core.interrupts import Interrupts
+from fastw2v._rows.row_grad import adopt_again, is_tracked, verify_list
+from fastw2v._training.clipping import clip_by_norm
+from fastw2v._training.deferral import deferred_updates
+from fastw2v._training.shared_weights import merge_shared
+from fastw2v._training.trust import is_own_model, is_own_optimizer
+
+__all__ = ["FitLoop"]
+
+
+class FitLoop:
+    """The context of one fit of a trainer.
+
+    n_steps, rows: for the bar, the steps of the fit and the samples of one step. watched: whether
+    other code runs between the steps, which may look at weights.
+    """
+
+    def __init__(
+        self,
+        trainer: Any,
+        max_grad: float | None,
+        eval_interval: int | None,
+        n_steps: int,
+        rows: int,
+        progress: bool,
+        unit: str = "word",
+        watched: bool = False,
+    ) -> None:
+        self.model, self.optimizer = trainer.model, trainer.optimizer
+        adopt_again(getattr(self.model, "grads", None))  # a user's own model may come from a pickle
+        self.max_grad, self.eval_interval = max_grad, eval_interval
+        self.start = time.time()
+        self.total, self.count, self.last_loss = 0.0, 0, 0.0
+        self.interrupts = Interrupts()
+        self.n_steps = 0
+        # A model of fastw2v writes into gradients through layers that keep the lists right.
+        self.suspicious = not is_own_model(self.model)
+        self.trusted = True
+        self.bar: Any = None
+        if progress:
+            from tqdm import tqdm
+
+            # A sample of word2vec is a word and so is one of a language model.
+            unit = getattr(self.model, "_unit", unit)
+            self.bar = tqdm(total=n_steps * rows, unit=unit, unit_scale=True, file=sys.stderr)
+        self.rows = rows
+        self.watched = watched
+
+    def __enter__(self) -> FitLoop:
+        with contextlib.ExitStack() as stack:
+            if self.bar is not None:
+                stack.enter_context(self.bar)
+            stack.enter_context(self.interrupts)
+            if is_own_optimizer(self.optimizer) and (not self.watched or self.optimizer.row_sparse):
+                stack.enter_context(deferred_updates(self.model, self.optimizer))
+            self.stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: Any) -> Any:
+        return self.stack.__exit__(*exception)
+
+    def resume_from(self, position: Mapping[str, Any]) -> None:
+        """Take over the sum of losses since the last line of an interrupted fit."""
+        self.total, self.count = position.get("total", 0.0), position.get("count", 0)
+
+    def step(self, k: int, batch_x: Any, batch_t: Any) -> float | None:
+        """Run iteration k of an epoch; return the average loss if a line is due, else None."""
+        loss = self.model.forward(batch_x, batch_t)
+        if loss != loss:
+            raise FloatingPointError(
+                f"loss: expected a number, got nan at iteration {k + 1} of an epoch, the "
+                f"{self.n_steps + 1}th step of this fit; the weights are those before it. Lower "
+                "the learning rate, or look for nan in the data"
+            )
+        self.model.backward()
+        due = self.eval_interval is not None and k % self.eval_interval == 0
+        if self.suspicious and self.trusted and (due or self.n_steps == 0):
+            self._look_for_unseen_writes()
+        self._update()
+        self.last_loss = float(loss)
+        self.total += self.last_loss
+        self.count += 1
+        self.n_steps += 1
+        if self.bar is not None:
+            self.bar.update(self.rows)
+            if due or self.n_steps == 1:
+                self.bar.set_postfix(loss=f"{self.total / self.count:.4f}", refresh=False)
+        if not due:
+            return None
+        average = self.total / self.count
+        self.total, self.count = 0.0, 0
+        return average
+
+    def _update(self) -> None:
+        """Merge the gradients of shared weights, clip them, and let the optimizer take its step."""
+        model, optimizer = self.model, self.optimizer
+        params, grads = merge_shared(model.params, model.grads, self.trusted)
+        if self.max_grad is not None:
+            clip_by_norm(grads, self.max_grad, self.trusted)
+        if is_own_optimizer(optimizer):
+            optimizer._update(params, grads, self.trusted)
+        else:
+            optimizer.update(params, grads)
+
+    def line(self, epoch: int, k: int, max_iters: int, name: str, value: float) -> None:
+        """Print the book's line, unless a bar replaces it."""
+        if self.bar is None:
+            elapsed = int(time.time() - self.start)
+            print(
+                f"| epoch {epoch + 1} |  iter {k + 1} / {max_iters} | time {elapsed}[s] | "
+                f"{name} {value:.2f}"
+            )
+
+    def _look_for_unseen_writes(self) -> None:
+        """Verify the lists of all gradients, at the first step and at every line.
+
+        A model that writes into gradients in a way they cannot observe does so from its first step,
+        so this finds it before anything was updated.
+        """
+        unseen = [
+            g
+            for g in self.model.grads
+            if is_tracked(g) and not g._tracker.dense and not verify_list(g)
+        ]
+        if unseen:
+            self.trusted = False
+            warnings.warn(
+                "grads: a gradient was written to through np.asarray, a memoryview or the like, "
+                "so every row is read from now on; call mark_dirty() on the gradient after such a "
+                "write to stay fast",
+                RuntimeWarning,
+                stacklevel=4,
+            )

@@ -1,0 +1,256 @@
+"""The commands that use word vectors: `similar`, `analogy`, `evaluate`, `convert` and `map`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fastw2v.cli.console import COUNT, OK, output_path, print_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fastw2v.keyed_vectors import KeyedVectors
+
+DEFAULT_PICTURE = "map.png"
+
+
+def add_parsers(commands: Any) -> None:
+    """Add the five commands to the subparsers of the command line."""
+    similar = commands.add_parser(
+        "similar",
+        help="print the words nearest to given words",
+        description="Print the words whose vectors have the greatest cosine to each WORD's.",
+    )
+    _add_vectors_argument(similar)
+    similar.add_argument("words", nargs="+", metavar="WORD")
+    _add_answer_options(similar)
+
+    analogy = commands.add_parser(
+        "analogy",
+        help="complete the analogy: A is to B as C is to ...",
+        description="Print the words nearest to B - A + C (unit vectors, cosines).",
+    )
+    _add_vectors_argument(analogy)
+    for name in "ABC":
+        analogy.add_argument(name.lower(), metavar=name)
+    _add_answer_options(analogy)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="compare vectors with human judgements or analogies",
+        description="FILE holds word pairs (word, word, number between tabs) or analogies (lines "
+        "of four words in sections `: name`).",
+    )
+    _add_vectors_argument(evaluate)
+    evaluate.add_argument("file", metavar="FILE")
+    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+
+    convert = commands.add_parser(
+        "convert",
+        help="write vectors in another format",
+        description="The name of OUTPUT chooses the format: .bin word2vec binary, .fw2v the "
+        "memory-mapped format of fastw2v, any other word2vec text; .gz at the end compresses.",
+    )
+    _add_vectors_argument(convert)
+    convert.add_argument("output", metavar="OUTPUT")
+    convert.add_argument("--limit", type=COUNT, metavar="N", help="write only the first N words")
+
+    drawn = commands.add_parser(
+        "map",
+        help="draw the most frequent words in two dimensions",
+        description="Draw the first words by their two principal components into a PNG, and "
+        "write vectors and labels as TSV files for the TensorBoard projector.",
+    )
+    _add_vectors_argument(drawn)
+    drawn.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="the picture (default: map.png, or none if --tsv is given)",
+    )
+    drawn.add_argument(
+        "-n", "--words", type=int, default=200, metavar="N", help="number of words (default: 200)"
+    )
+    drawn.add_argument("--tsv", metavar="PREFIX", help="write PREFIX_vectors.tsv, PREFIX_words.tsv")
+
+
+def _add_vectors_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "vectors", metavar="VECTORS", help="word2vec text or binary file, or cbow_params.pkl"
+    )
+
+
+def _add_answer_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-n", "--topn", type=COUNT, default=10, metavar="N", help="words to print (default: 10)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _similar(args: argparse.Namespace) -> int:
+    vectors = _load(args.vectors)
+    words = _find(vectors, args.words, args.vectors)
+    answers = {word: vectors.most_similar(word, topn=args.topn) for word in words}
+    if args.json:
+        print_json({word: [list(pair) for pair in nearest] for word, nearest in answers.items()})
+    else:
+        for word, nearest in answers.items():
+            _print_answer(f"[query] {word}", nearest)
+    return OK
+
+
+def _analogy(args: argparse.Namespace) -> int:
+    vectors = _load(args.vectors)
+    a, b, c = _find(vectors, [args.a, args.b, args.c], args.vectors)
+    nearest = vectors.most_similar(positive=[b, c], negative=[a], topn=args.topn)
+    if args.json:
+        print_json({"a": a, "b": b, "c": c, "answers": [list(pair) for pair in nearest]})
+    else:
+        _print_answer(f"[analogy] {a}:{b} = {c}:?", nearest)
+    return OK
+
+
+def _load(name: str) -> KeyedVectors:
+    from fastw2v.keyed_vectors import KeyedVectors
+
+    return KeyedVectors.load(name)
+
+
+def _find(vectors: KeyedVectors, words: Sequence[str], name: str) -> list[str]:
+    """Return the words as the vectors spell them: as given, or in lower case."""
+    found = [word if word in vectors else word.lower() for word in words]
+    missing = [asked for asked, word in zip(words, found, strict=True) if word not in vectors]
+    if missing:
+        raise KeyError(
+            f"{', '.join(map(repr, missing))} not among the {len(vectors)} words of {name}; "
+            "use words of the text that they were trained on"
+        )
+    return found
+
+
+def _print_answer(head: str, nearest: Sequence[tuple[str, float]]) -> None:
+    """Print an answer in the format of the book's most_similar and analogy."""
+    print(f"\n{head}")
+    for word, cosine in nearest:
+        print(f" {word}: {cosine:.4f}")
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    vectors = _load(args.vectors)
+    with open(args.file, encoding="utf-8") as stream:
+        analogies = stream.read(2) == ": "
+    found = _analogy_scores(vectors, args.file) if analogies else _pair_scores(vectors, args.file)
+    if args.json:
+        print_json(found)
+        return OK
+    for section, (right, total) in found.pop("sections", {}).items():
+        print(f"{section}: {right} of {total}")
+    for name, value in found.items():
+        print(f"{name}: {value:.4f}")
+    return OK
+
+
+def _analogy_scores(vectors: KeyedVectors, file: str) -> dict[str, Any]:
+    score, sections = vectors.evaluate_word_analogies(file)
+    counts = {
+        section["section"]: [
+            len(section["correct"]),
+            len(section["correct"]) + len(section["incorrect"]),
+        ]
+        for section in sections
+    }
+    return {"accuracy": score, "sections": counts}
+
+
+def _pair_scores(vectors: KeyedVectors, file: str) -> dict[str, Any]:
+    pearson, spearman, unknown = vectors.evaluate_word_pairs(file)
+    return {"pearson": pearson[0], "spearman": spearman[0], "unknown percent": unknown}
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from fastw2v._files.atomic import check_writable
+    from fastw2v.keyed_vectors import KeyedVectors
+
+    check_writable(args.output)
+    vectors = _load(args.vectors)
+    if args.limit is not None:
+        words = vectors.index_to_key[: args.limit]
+        vectors = KeyedVectors.from_words(words, vectors.vectors[: len(words)])
+    name = args.output.lower()
+    if name.endswith(".fw2v"):
+        vectors.save(args.output)
+    else:
+        binary = name.removesuffix(".gz").endswith(".bin")
+        vectors.save_word2vec_format(args.output, binary=binary)
+    return OK
+
+
+def _map(args: argparse.Namespace) -> int:
+    """Draw the picture, write the TSV files, or do both."""
+    import numpy as np
+
+    from fastw2v._files.atomic import check_writable, replacing
+
+    vectors = _load(args.vectors)
+    n = min(args.words, len(vectors))
+    if n < 2:
+        raise ValueError(
+            f"--words: expected 2 or more words to draw, got {n}; pass a larger number, or vectors "
+            "of more words"
+        )
+    output = args.output if args.tsv else output_path(args.output, DEFAULT_PICTURE)
+    tsv = [f"{args.tsv}_{part}.tsv" for part in ("vectors", "words")] if args.tsv else []
+    written = [*([] if output is None else [output]), *tsv]
+    for name in written:
+        check_writable(name)
+    words = [str(word) for word in vectors.index_to_key[:n]]
+    rows = vectors.vectors[:n].astype(np.float64)
+    picture = None if output is None else _picture(words, rows)
+    if tsv:
+        lines = ("\t".join(map(repr, row)) + "\n" for row in rows.tolist())
+        for name, content in zip(tsv, (lines, (word + "\n" for word in words)), strict=True):
+            with replacing(name) as stream:
+                stream.writelines(line.encode() for line in content)
+    if picture is not None and output is not None:
+        with replacing(output) as stream:
+            picture.savefig(stream, format="png", dpi=100, bbox_inches="tight")
+    print(f"wrote {' and '.join(written)}")
+    return OK
+
+
+def _picture(words: list[str], rows: np.ndarray) -> Any:
+    """Draw the words at the first two principal components of their unit vectors."""
+    import numpy as np
+
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ValueError(
+            "map: drawing needs matplotlib; pip install 'fastw2v[plot]', or pass --tsv alone"
+        ) from error
+    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
+    left, sizes, _ = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
+    places = left[:, :2] * sizes[:2]
+    if places.shape[1] < 2:  # vectors of dimension 1
+        places = np.column_stack([places, np.zeros(len(words))])
+    figure = Figure(figsize=(12, 12))
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.scatter(places[:, 0], places[:, 1], s=4)
+    for word, (x, y) in zip(words, places.tolist(), strict=True):
+        # Dollar signs would start a formula.
+        axes.annotate(word.replace("$", r"\$"), (x, y), fontsize=8)
+    axes.set_axis_off()
+    return figure
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "similar": _similar,
+    "analogy": _analogy,
+    "evaluate": _evaluate,
+    "convert": _convert,
+    "map": _map,
+}

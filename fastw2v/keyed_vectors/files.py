@@ -1,0 +1,117 @@
+"""Word vectors in files: the readers and writers of `fastw2v._files` know the formats themselves.
+
+The content of a file is not trusted.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fastw2v._checks.numbers import as_whole
+from fastw2v._checks.sequences import check_text
+from fastw2v._files import fw2v, word2vec_format
+from fastw2v._files.atomic import check_writable
+from fastw2v.keyed_vectors.changes import falling_order, names_of
+
+if TYPE_CHECKING:
+    from fastw2v.keyed_vectors.vectors import KeyedVectors
+
+
+class WordTable(NamedTuple):
+    """The row of each word, the vectors (V, D) and the attributes {name: (V,)} of a file."""
+
+    rows: dict[Any, int]
+    table: np.ndarray
+    attributes: dict[str, np.ndarray]
+
+
+def from_fw2v(name: str | os.PathLike[str], content: fw2v.Content) -> WordTable:
+    """Take the vectors out of a file that `KeyedVectors.save` or `Word2Vec.save` wrote."""
+    if content.kind not in ("KeyedVectors", "Word2Vec"):
+        raise ValueError(
+            f"{name}: expected KeyedVectors or Word2Vec, got a {content.kind}; load it with the "
+            "class that saved it"
+        )
+    words = fw2v.unpack_words(name, content)
+    table = content.arrays.get("vectors")
+    if table is None or table.dtype.kind != "f":
+        raise ValueError(f"{name}: the vectors are missing; get the file again")
+    if table.ndim != 2 or len(table) != len(words) or table.shape[1] < 1:
+        raise ValueError(
+            f"{name}: {len(words)} words do not fit vectors of shape {table.shape}; get the "
+            "file again"
+        )
+    fw2v.check_finite(name, "vectors", table)
+    rows = {word: row for row, word in enumerate(words)}
+    if len(rows) != len(words):
+        raise ValueError(f"{name}: a word is listed twice; get the file again")
+    attributes = {}
+    if content.kind == "Word2Vec" and "counts" in content.arrays:
+        attributes["count"] = content.arrays["counts"]
+    for key, values in content.arrays.items():
+        if key.startswith("expando ") and values.shape == (len(words),):
+            attributes[key.removeprefix("expando ")] = values
+    return WordTable(rows, table, attributes)
+
+
+def from_book_pickle(name: str | os.PathLike[str], content: Any) -> tuple[list[Any], np.ndarray]:
+    """Take words and float32 vectors (V, D) out of the dict that the book's ch04/train.py saves."""
+    if not isinstance(content, dict) or not {"word_vecs", "id_to_word"} <= content.keys():
+        raise ValueError(
+            f"{name}: holds no word vectors; expected the dict of word_vecs, word_to_id and "
+            "id_to_word that ch04/train.py saves"
+        )
+    table, id_to_word = content["word_vecs"], content["id_to_word"]
+    if not isinstance(table, np.ndarray) or table.ndim != 2 or table.dtype.kind != "f":
+        raise ValueError(
+            f"{name}: word_vecs: expected a float array of two dimensions, got "
+            f"{type(table).__name__}; save it again with ch04/train.py"
+        )
+    if not isinstance(id_to_word, dict) or set(id_to_word) != set(range(len(table))):
+        raise ValueError(
+            f"{name}: id_to_word: expected one word for each of the {len(table)} ids; save it "
+            "again with ch04/train.py"
+        )
+    return [id_to_word[row] for row in range(len(table))], table.astype(np.float32)
+
+
+def write_word2vec(
+    vectors: KeyedVectors,
+    fname: str | os.PathLike[str],
+    fvocab: str | os.PathLike[str] | None,
+    binary: bool,
+    total_vec: int | None,
+    write_header: bool,
+    prefix: str,
+    append: bool,
+    sort_attr: str,
+) -> None:
+    """See `KeyedVectors.save_word2vec_format`."""
+    check_text("prefix", prefix)
+    if total_vec is not None:
+        as_whole("total_vec", total_vec, low=len(vectors))
+    falling = vectors.expandos.get(sort_attr)
+    if falling is None and fvocab is not None:
+        raise ValueError(
+            f"fvocab: expected words with {sort_attr!r} to write, got words with: "
+            f"{names_of(vectors.expandos)}; set it with set_vecattr, or leave fvocab out"
+        )
+    if fvocab is not None:
+        check_writable(fvocab)
+    order = falling_order(None if falling is None else falling.astype(np.float64))
+    words = [f"{prefix}{word}" for word in vectors.index_to_key]
+    word2vec_format.write(
+        *(fname, words, vectors.vectors),
+        binary=binary,
+        header=write_header,
+        order=order,
+        declared=total_vec,
+        append=append,
+    )
+    if fvocab is not None and falling is not None:
+        if order is not None:
+            words, falling = [words[row] for row in order.tolist()], falling[order]
+        word2vec_format.write_counts(fvocab, words, falling, append=append)

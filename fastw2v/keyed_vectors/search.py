@@ -1,0 +1,276 @@
+"""Nearest words: queries from words and vectors, and the ranking of rows by cosine.
+
+`KeyedVectors` has a method for each public function; its docstring states the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastw2v._checks.arrays import as_search_table
+from fastw2v._checks.numbers import as_whole
+from fastw2v._core import threads
+from fastw2v._kernels import _ranking, specialise
+
+if TYPE_CHECKING:
+    from fastw2v.keyed_vectors.vectors import KeyedVectors
+
+Key = str | int
+Entry = ArrayLike | tuple[ArrayLike, float]  # a word, a vector, or one of these with its weight
+Query = Entry | Sequence[Entry]
+Found = list[tuple[str, float]]
+
+_MAC_NS = 0.031  # serial nanoseconds of a multiply-add where many queries are ranked
+_LONGEST_NS = 4e8  # of a call, serially: Ctrl-C is handled between two calls
+_FEWEST_QUERIES = 64  # of a call that is one of several
+_COSMUL_EPS = 1e-6  # of Levy and Goldberg, so that no product is divided by zero
+
+
+# Vectors and queries ------------------------------------------------------------------------------
+
+
+def is_key(entry: Any) -> bool:
+    """Tell a word or a row number from a vector."""
+    return isinstance(entry, str | int | np.integer)
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """Return the vector in double with length 1; zeros stay zeros.
+
+    The squares of float16 would overflow in their own dtype.
+    """
+    wide = vector.astype(np.float64)
+    length = np.sqrt(np.dot(wide, wide))
+    return wide / length if length > 0 else wide
+
+
+def unit_rows(table: np.ndarray) -> np.ndarray:
+    """Return the rows in double, each with length 1; zeros stay zeros."""
+    rows = table.astype(np.float64)
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return rows / np.where(lengths == 0, 1, lengths)
+
+
+def cosines_to_rows(vector: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the cosines (N,) between a vector (D,) and rows (N, D), in double."""
+    wide = np.asarray(rows, np.float64)
+    lengths = np.linalg.norm(wide, axis=1)
+    return (wide @ unit(vector)) / np.where(lengths == 0, 1, lengths)
+
+
+def mean_query(
+    vectors: KeyedVectors, positive: Query | None, negative: Query | None
+) -> tuple[np.ndarray, list[int]]:
+    """Return the mean of the weighted entries, in double, and the rows of their words."""
+    entries = _weighted(positive, 1.0) + _weighted(negative, -1.0)
+    if not entries:
+        raise ValueError("positive: expected a word or a vector, got none; name a word")
+    mean, rows = np.zeros(vectors.vector_size), []
+    for what, weight in entries:
+        if is_key(what):
+            rows.append(vectors.get_index(what))
+        mean += weight * unit(_vector_of(vectors, what).astype(np.float64))
+    return mean / len(entries), rows
+
+
+def mean_vector(
+    vectors: KeyedVectors,
+    keys: Sequence[Any],
+    weights: ArrayLike | None,
+    pre_normalize: bool,
+    post_normalize: bool,
+    ignore_missing: bool,
+) -> np.ndarray:
+    """See `KeyedVectors.get_mean_vector`."""
+    shares = np.ones(len(keys)) if weights is None else np.asarray(weights, np.float64)
+    if shares.shape != (len(keys),):
+        raise ValueError(
+            f"weights: expected shape ({len(keys)},), got {shares.shape}; give one weight per key"
+        )
+    mean, total = np.zeros(vectors.vector_size), 0.0
+    for key, share in zip(keys, shares.tolist(), strict=True):
+        if is_key(key) and ignore_missing and not vectors.has_index_for(key):
+            continue
+        wide = _vector_of(vectors, key, "keys").astype(np.float64)
+        mean += share * (unit(wide) if pre_normalize else wide)
+        total += abs(share)
+    if total == 0:
+        raise ValueError(
+            "keys: expected words that are there, or vectors, got none; check the words"
+        )
+    mean /= total
+    return (unit(mean) if post_normalize else mean).astype(vectors.vectors.dtype)
+
+
+def _weighted(entries: Query | None, sign: float) -> list[tuple[Any, float]]:
+    """Return (word or vector, weight) pairs; a weight that was given keeps its own sign.
+
+    An array of two dimensions is several vectors, and a tuple is one weighted entry.
+    """
+    if entries is None:
+        return []
+    lone = is_key(entries) or isinstance(entries, tuple)
+    lone = lone or (isinstance(entries, np.ndarray) and entries.ndim == 1)
+    listed: list[Any] = [entries] if lone else list(entries)  # type: ignore[arg-type]
+    return [entry if isinstance(entry, tuple) else (entry, sign) for entry in listed]
+
+
+def _vector_of(vectors: KeyedVectors, what: Any, name: str = "positive, negative") -> np.ndarray:
+    """Return the vector (D,) of a word, or the vector that was given in its place."""
+    vector = vectors[what] if is_key(what) else np.asarray(what)
+    if vector.shape != (vectors.vector_size,):
+        raise ValueError(
+            f"{name}: expected a word or a vector ({vectors.vector_size},), got shape "
+            f"{vector.shape}; pass one vector, or a list of them"
+        )
+    return vector
+
+
+# Ranking ------------------------------------------------------------------------------------------
+
+
+def most_similar(
+    vectors: KeyedVectors,
+    positive: Query | None,
+    negative: Query | None,
+    topn: int | None,
+    clip: tuple[int, int | None, int | None],
+    indexer: Any,
+) -> Found | np.ndarray:
+    """See `KeyedVectors.most_similar`. clip: clip_start, clip_end and restrict_vocab."""
+    if topn is not None and as_whole("topn", topn) < 1:
+        return []
+    mean, given = mean_query(vectors, positive, negative)
+    first, last = _rows_searched(len(vectors), *clip)
+    dtype = vectors.vectors.dtype
+    if topn is None:
+        return cosines_to_rows(mean, vectors.vectors[first:last]).astype(dtype)
+    if indexer is not None:
+        found: Found = indexer.most_similar(unit(mean).astype(dtype), topn)
+        return found
+    return ranked(vectors, mean[None], topn, [given], first, last)[0]
+
+
+def most_similar_many(
+    vectors: KeyedVectors,
+    queries: Sequence[Query] | np.ndarray,
+    topn: int,
+    clip: tuple[int, int | None, int | None],
+) -> list[Found]:
+    """See `KeyedVectors.most_similar_many`."""
+    as_whole("topn", topn)
+    entries = list(queries)
+    if not entries or topn < 1:
+        return [[] for _ in entries]
+    rows, given = np.empty((len(entries), vectors.vector_size)), []
+    for i, entry in enumerate(entries):
+        rows[i], words = mean_query(vectors, entry, None)
+        given.append(words)
+    return ranked(vectors, rows, topn, given, *_rows_searched(len(vectors), *clip))
+
+
+def ranked(
+    vectors: KeyedVectors,
+    queries: np.ndarray,
+    topn: int,
+    exclude: Sequence[Sequence[int]],
+    first: int,
+    last: int,
+) -> list[Found]:
+    """Return for each query (D,) the topn nearest words among the rows from first to last.
+
+    exclude: for each query the rows that are left out.
+    """
+    table = as_search_table("vectors", vectors.vectors[first:last])
+    Q, (V, D) = len(queries), table.shape
+    k = min(topn, V)
+    never = np.full((Q, max(map(len, exclude), default=0)), -1, np.int64)
+    for row, rows in zip(never, exclude, strict=True):
+        row[: len(rows)] = np.asarray(rows, np.int64) - first
+    lengths = np.linalg.norm(queries, axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        units = (queries / np.where(lengths == 0, 1, lengths)).astype(table.dtype)
+    ids, scores = np.empty((Q, k), np.int64), np.empty((Q, k), table.dtype)
+    kernel = specialise(_ranking.rank)[table.dtype]
+    # Many queries take several calls; each has enough queries to make up for reading the table.
+    pieces = max(1, min(int(Q * V * D * _MAC_NS / _LONGEST_NS), Q // _FEWEST_QUERIES))
+    for piece in range(pieces):
+        some = slice(Q * piece // pieces, Q * (piece + 1) // pieces)
+        q = some.stop - some.start
+        n_parts = threads.parts(q * V * (5 + D // 8))
+        scratch = np.empty((n_parts, q, k), np.int64), np.empty((n_parts, q, k), table.dtype)
+        kernel(ids[some], scores[some], *scratch, table, units[some], never[some], n_parts)
+    words = vectors.index_to_key
+    return [
+        [
+            (words[first + row], cosine)
+            for row, cosine in zip(found, cosines, strict=True)
+            if row >= 0  # -1: no row left
+        ]
+        for found, cosines in zip(ids.tolist(), scores.tolist(), strict=True)
+    ]
+
+
+def most_similar_cosmul(
+    vectors: KeyedVectors,
+    positive: Query | None,
+    negative: Query | None,
+    topn: int | None,
+    restrict_vocab: int | None,
+) -> Found | np.ndarray:
+    """See `KeyedVectors.most_similar_cosmul`."""
+    given = [[what for what, _ in _weighted(side, 1.0)] for side in (positive, negative)]
+    exclude = {vectors.get_index(what) for side in given for what in side if is_key(what)}
+    sides = [[_vector_of(vectors, what) for what in side] for side in given]
+    if not sides[0]:
+        raise ValueError("positive: expected a word or a vector, got none; name a word")
+    _, last = _rows_searched(len(vectors), 0, None, restrict_vocab)
+    products = np.ones((2, last))
+    for product, side in zip(products, sides, strict=True):
+        for vector in side:
+            product *= (1 + cosines_to_rows(vector, vectors.vectors[:last])) / 2
+    scores = products[0] / (products[1] + _COSMUL_EPS)
+    if topn is None:
+        return scores.astype(vectors.vectors.dtype)
+    order = [row for row in np.argsort(-scores, kind="stable").tolist() if row not in exclude]
+    return [(vectors.index_to_key[row], float(scores[row])) for row in order[:topn]]
+
+
+def _rows_searched(
+    V: int, clip_start: int, clip_end: int | None, restrict_vocab: int | None
+) -> tuple[int, int]:
+    """Return the first row and the one behind the last; restrict_vocab overrides the clips."""
+    if restrict_vocab is not None:
+        clip_start, clip_end = 0, as_whole("restrict_vocab", restrict_vocab)
+    first, last, _ = slice(clip_start, clip_end or None).indices(V)
+    return first, max(first, last)
+
+
+# Words compared with each other -------------------------------------------------------------------
+
+
+def closer_than(vectors: KeyedVectors, key1: Key, key2: Key) -> list[str]:
+    """See `KeyedVectors.closer_than`."""
+    cosines = cosines_to_rows(vectors[key1], vectors.vectors)
+    closer = cosines > cosines[vectors.get_index(key2)]
+    closer[vectors.get_index(key1)] = False
+    return [vectors.index_to_key[row] for row in np.flatnonzero(closer).tolist()]
+
+
+def by_centrality(
+    vectors: KeyedVectors, words: Sequence[Key], use_norm: bool
+) -> list[tuple[float, str]]:
+    """See `KeyedVectors.rank_by_centrality`."""
+    used: list[Any] = [word for word in words if word in vectors]
+    if not used:
+        raise ValueError(
+            f"words: expected words that are there, got none of {len(list(words))}; check them"
+        )
+    rows = [unit(vectors[word]) if use_norm else vectors[word] for word in used]
+    mean = unit(np.mean(rows, axis=0))
+    scored = [(float(np.dot(row, mean)), word) for row, word in zip(rows, used, strict=True)]
+    return sorted(scored, reverse=True)

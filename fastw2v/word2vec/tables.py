@@ -1,0 +1,260 @@
+"""The arrays that the kernel `_word2vec` trains and reads: padded tables, probabilities, tree."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fastw2v._kernels import _sampler, _word2vec
+from fastw2v._kernels._word2vec import LINE, MEAN, SHRINK
+
+NEAR_SHARE = 1e-4  # of the text: words from which on threads have copies of rows
+
+_NO_ROWS = np.zeros((0, LINE), np.float32)
+_NO_IDS, _NO_CODES = np.zeros(0, np.int32), np.zeros(0, np.uint8)
+_NO_WAYS, _NO_COUNTS = np.zeros(0, np.int64), np.zeros(0, np.uint32)
+_NO_ALIAS = np.zeros((0, 2), np.uint32)
+_NO_SHARES = np.zeros(0, np.float32)
+
+
+def padded(table: np.ndarray) -> np.ndarray:
+    """Return the rows of a table (V, D) as (V, ld), aligned to cache lines.
+
+    The table itself is returned where its memory is that already.
+    """
+    V, D = table.shape
+    ld = -(-D // LINE) * LINE
+    plain = table.dtype == np.float32 and table.flags.c_contiguous and table.flags.writeable
+    if plain and ld == D and table.ctypes.data % 64 == 0:
+        return table
+    rows = _at_cache_lines(V, ld)
+    rows[:, :D] = table
+    rows[:, D:] = 0
+    return rows
+
+
+def _at_cache_lines(V: int, ld: int) -> np.ndarray:
+    """Return an uninitialized table that begins at a cache line."""
+    block = np.empty(V * ld + LINE, np.float32)
+    start = -block.ctypes.data % 64 // 4
+    return block[start : start + V * ld].reshape(V, ld)
+
+
+def _room_for_stripes(table: np.ndarray) -> np.ndarray:
+    """Return memory for a copy of the table (V, ld) with each stripe a table of its own."""
+    V, ld = table.shape
+    return _at_cache_lines(V, sum(step for *_, step in _word2vec.stripes(ld)))
+
+
+def _stripes(table: np.ndarray, apart: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield each stripe: its columns in the table, and its table in `apart`."""
+    V, ld = table.shape
+    memory, at = apart.reshape(-1), 0
+    for begin, end, step in _word2vec.stripes(ld):
+        rows = memory[V * at : V * (at + step)].reshape(V, step)
+        yield table[:, begin:end], rows[:, : end - begin]
+        at += step
+
+
+def keep_thresholds(counts: np.ndarray, sample: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return how subsampling keeps each word: (probability (V,), threshold (V,) uint32).
+
+    The probability is sqrt(t / f) + t / f as in Mikolov's program, f the share of the word and t
+    `sample`. A sample of 1 or more is a count above which words are subsampled, as in gensim. The
+    thresholds are empty if sample is 0, which keeps all words.
+    """
+    total = float(counts.sum())
+    if sample == 0:
+        return np.ones(len(counts)), _NO_COUNTS
+    limit = sample * total if sample < 1 else float(int(sample * (3 + np.sqrt(5)) / 2))
+    ratio = limit / np.maximum(counts, 1)
+    share = np.minimum(1.0, np.sqrt(ratio) + ratio)
+    # A word is kept if 32 random bits are at most this.
+    threshold = np.clip(np.ceil(share * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
+    return share, threshold
+
+
+def alias_table(counts: np.ndarray, exponent: float) -> np.ndarray:
+    """Return the alias table (V, 2) of draws in proportion to counts ** exponent."""
+    table = np.empty((len(counts), 2), np.uint32)
+    weights = np.maximum(np.asarray(counts, np.float64), 1e-300) ** exponent
+    _sampler.build_alias(table, weights)
+    return table
+
+
+@dataclass
+class HuffmanWays:
+    """The path from the root of a Huffman tree to each word, word after word.
+
+    Word v has the inner nodes points[begins[v] : begins[v + 1]] with the turns codes[...] there;
+    begins (V + 1,).
+    """
+
+    points: np.ndarray = field(default_factory=lambda: _NO_IDS)
+    codes: np.ndarray = field(default_factory=lambda: _NO_CODES)
+    begins: np.ndarray = field(default_factory=lambda: _NO_WAYS)
+
+
+def huffman(counts: np.ndarray) -> HuffmanWays:
+    """Build the Huffman tree of the counts: V - 1 inner nodes, the root last.
+
+    It merges two queues in order of weight: leaves by count, inner nodes as they are made. For one
+    word the path is empty.
+    """
+    V = len(counts)
+    order = np.argsort(counts, kind="stable").tolist()  # rarest first
+    weight = np.asarray(counts)[order].tolist()
+    parent = np.zeros(2 * V - 1, np.int64)  # leaves in the order of `order`, then inner nodes
+    turn = np.zeros(2 * V - 1, np.uint8)
+    leaf, inner, sums = 0, V, weight
+    for node in range(V, 2 * V - 1):
+        for side in (0, 1):
+            if leaf < V and (inner >= node or sums[leaf] <= sums[inner]):
+                child, leaf = leaf, leaf + 1
+            else:
+                child, inner = inner, inner + 1
+            parent[child], turn[child] = node, side
+            if side == 0:
+                sums.append(sums[child])
+            else:
+                sums[node] += sums[child]
+    depth = np.zeros(2 * V - 1, np.int64)
+    for node in range(2 * V - 3, -1, -1):  # parents come after their children
+        depth[node] = depth[parent[node]] + 1
+    lengths = np.empty(V, np.int64)
+    lengths[order] = depth[:V]
+    begins = np.concatenate([[0], np.cumsum(lengths)])
+    points = np.empty(begins[-1], np.int32)
+    codes = np.empty(begins[-1], np.uint8)
+    # All words climb one step at a time, from the end of their paths.
+    node, at = np.arange(V), begins[1:][order] - 1
+    while len(node):
+        below = depth[node] > 0
+        node, at = node[below], at[below]
+        codes[at] = turn[node]
+        node = parent[node]
+        points[at] = node - V
+        at = at - 1
+    return HuffmanWays(points, codes, begins)
+
+
+def near_shares(counts: np.ndarray, sample: float) -> np.ndarray:
+    """Return the shares (float32) of the text that the first words have, down to NEAR_SHARE.
+
+    The threads of the kernel have copies of the rows of these words. None has a copy in a small
+    vocabulary, for which the result is empty.
+    """
+    most = _word2vec.NEAR
+    if len(counts) < 16 * most:
+        return _NO_SHARES
+    left = counts * keep_thresholds(counts, sample)[0]
+    shares = left[:most] / left.sum()
+    rare = np.flatnonzero(shares < NEAR_SHARE)
+    return shares[: rare[0] if len(rare) else most].astype(np.float32)
+
+
+@dataclass
+class Weights:
+    """The tables that are trained, with padded rows (`padded`), and the settings of the training.
+
+    inputs (V, ld); outputs (V, ld) and alias (V, 2) for negative sampling; nodes (V - 1, ld) and
+    ways for hierarchical softmax; keep (V,) for subsampling; touched_in, touched_out and
+    touched_nodes count the changes of each row. All but inputs may be empty.
+    """
+
+    inputs: np.ndarray
+    outputs: np.ndarray = field(default_factory=lambda: _NO_ROWS)
+    nodes: np.ndarray = field(default_factory=lambda: _NO_ROWS)
+    keep: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
+    alias: np.ndarray = field(default_factory=lambda: _NO_ALIAS)
+    ways: HuffmanWays = field(default_factory=HuffmanWays)
+    window: int = 5
+    negative: int = 5
+    mode: int = MEAN | SHRINK
+    batch: int = 0  # centres scored at once, for the same bits from any number of threads
+    near: np.ndarray = field(default_factory=lambda: _NO_SHARES)
+    touched_in: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
+    touched_out: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
+    touched_nodes: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
+    _apart: list[np.ndarray] = field(default_factory=list)  # copies of the tables in stripes
+    _plan: _word2vec.Plan | None = None
+    _planned: tuple[object, ...] = ()  # the arguments that _plan was made of
+
+    def split_stripes(self) -> None:
+        """Copy the tables into stripes, which the kernel trains until `merge_stripes`.
+
+        Each thread's columns are then a table of their own.
+        """
+        if not self._apart:
+            self._apart = [_room_for_stripes(table) for table in self._tables()]
+            for table, apart in zip(self._tables(), self._apart, strict=True):
+                for here, there in _stripes(table, apart):
+                    there[...] = here
+
+    def merge_stripes(self) -> None:
+        """Copy trained stripes back into `inputs`, `outputs` and `nodes`.
+
+        Call it before the tables are read. Without stripes it does nothing.
+        """
+        if self._apart:
+            for table, apart in zip(self._tables(), self._apart, strict=True):
+                for here, there in _stripes(table, apart):
+                    here[...] = there
+            self._apart, self._plan = [], None  # a plan would keep the copies alive
+
+    def _tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.inputs, self.outputs, self.nodes
+
+    def _plan_for(self, ids: np.ndarray, block: int) -> _word2vec.Plan:
+        """Return the kernel's plan, a new one where an array or a setting has been replaced."""
+        arrays = (
+            *(self._apart or self._tables()),
+            *(self.touched_in, self.touched_out, self.touched_nodes, ids, self.keep, self.alias),
+            *(self.ways.points, self.ways.codes, self.ways.begins, self.near),
+        )
+        settings = self.window, self.negative, self.mode, block, self.batch
+        planned = *arrays, *settings
+        same = len(planned) == len(self._planned) and all(map(operator.is_, planned, self._planned))
+        if self._plan is None or not same:
+            window, negative, mode, block, batch = settings
+            self._plan = _word2vec.Plan(
+                *arrays,
+                window=window,
+                negative=negative,
+                mode=mode,
+                block=block,
+                batch=batch,
+                ld=self.inputs.shape[1],
+                apart=bool(self._apart),
+            )
+            self._planned = planned
+        return self._plan
+
+    def train(
+        self,
+        ids: np.ndarray,
+        first: int,
+        last: int,
+        block: int,
+        key: int,
+        alpha: float,
+        alpha_step: float,
+        loss_every: int,
+        n_parts: int,
+    ) -> np.ndarray:
+        """Train blocks [first, last) of ids, and return their numbers (last - first, 4).
+
+        The columns are loss, pairs in it, all pairs, and words that subsampling has kept. Call
+        `merge_stripes` before reading the tables.
+        """
+        if self.batch and n_parts > 1:
+            self.split_stripes()
+        else:
+            self.merge_stripes()
+        stats = np.zeros((last - first, _word2vec.N_STATS))
+        plan = self._plan_for(ids, block)
+        _word2vec.train(plan, stats, key, first, last, alpha, alpha_step, loss_every, n_parts)
+        return stats

@@ -1,0 +1,294 @@
+"""Batches of word2vec: centres that are scored in stripes of columns, then learned in order.
+
+The columns are cut into stripes. Each stripe adds its share to the scores of all centres of a
+batch; the shares are added in the order of the stripes; then each stripe changes its own columns of
+the rows. The same numbers are added whether one part owns all stripes or several parts share them.
+Where there are several parts, each stripe is a table of its own: a core prefetches memory behind
+the lines that it reads, and these would be the columns of another part. Formulas: _word2vec.pyx.
+"""
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
+
+from common_math cimport sigmoid_run
+from word2vec_centres cimport (
+    W_OUT, begin_block, centre_t, draw_words, list_for_all, list_for_four, list_for_mean,
+    list_for_one, next_centre,
+)
+from word2vec_job cimport (
+    LINE, N_STATS, SKIP_GRAM, TOGETHER, alpha_of, draws_for_pairs, shares_negatives, job_t,
+)
+from word2vec_rows cimport point_contexts, point_outputs, prefetch_row
+from word2vec_scratch cimport batch_t, scratch_t, work_t
+from word2vec_steps cimport (
+    four_t, learn_four, learn_mean, loss_of, loss_of_four, mean_of_contexts, multiply_eights,
+    point_four, scores, scores_of, scores_of_four, set_steps, turn_errors, turn_scores, update,
+)
+
+cdef enum:
+    STRIPES = 4         # stripes at most, and so parts that have work
+    MOST_PAIRS = 64     # pairs of one context with one centre in a batch (FRESH_NEGATIVES)
+
+
+cdef inline int64_t count_stripes(Py_ssize_t ld) noexcept nogil:
+    """Return the number of stripes; few, as each score is a sum of one number per stripe."""
+    return 1 if ld < 2 * LINE else 2 if ld < 16 * LINE else STRIPES
+
+
+cdef inline Py_ssize_t stripe_begin(Py_ssize_t ld, int64_t q) noexcept nogil:
+    """Return the first column of stripe q; the first stripes are the wider ones."""
+    cdef int64_t n = count_stripes(ld)
+    return (q * (ld // LINE) + n - 1) // n * LINE
+
+
+cdef inline Py_ssize_t stripe_step(Py_ssize_t ld, int64_t q) noexcept nogil:
+    """Return the floats from row to row in the table of a stripe, an odd number of cache lines.
+
+    With an even one, rows compete for fewer sets of a cache (with 4 lines instead of 5, scores
+    took 1.17 times as long).
+    """
+    return (stripe_begin(ld, q + 1) - stripe_begin(ld, q)) // LINE // 2 * (2 * LINE) + LINE
+
+
+cdef inline void make_stripes(job_t* stripes, const job_t* job, Py_ssize_t n_rows,
+                              Py_ssize_t n_nodes, bint apart) noexcept nogil:
+    """Make the job of each stripe; `apart`: each stripe is a table of its own."""
+    cdef int64_t q
+    cdef Py_ssize_t at = 0          # row lengths of all tables so far
+    cdef job_t* stripe
+    for q in range(count_stripes(job.ld)):
+        stripe = stripes + q
+        stripe[0] = job[0]
+        stripe.column = stripe_begin(job.ld, q)
+        stripe.width = stripe_begin(job.ld, q + 1) - stripe.column
+        stripe.ld = stripe_step(job.ld, q) if apart else job.ld
+        stripe.W_in += at * n_rows if apart else stripe.column
+        if job.W_out != NULL:
+            stripe.W_out += at * n_rows if apart else stripe.column
+        if job.W_nodes != NULL:
+            stripe.W_nodes += at * n_nodes if apart else stripe.column
+        at += stripe_step(job.ld, q)
+
+
+cdef inline void collect_pairs(const job_t* job, scratch_t* s, batch_t* batch) noexcept nogil:
+    """Add each context of a centre to the batch as a centre of its own."""
+    cdef int64_t m, M = s.centres.M
+    cdef centre_t* pair
+    draw_words(job, &s.walk, s.walk.drawn, M * job.K)
+    s.walk.drawn += <uint64_t> (M * job.K)
+    for m in range(M):
+        pair = batch.centres + batch.n
+        list_for_one(job, pair, s.centres, m, s.walk.negatives + m * job.K)
+        batch.stats[2] += <double> pair.pairs
+        batch.n += 1
+
+
+cdef inline void collect_means(const job_t* job, scratch_t* s, batch_t* batch) noexcept nogil:
+    """List the outputs of the centres of CBOW that have none yet."""
+    cdef centre_t* centres = batch.centres + batch.n - s.unlisted
+    cdef int64_t k
+    if not (shares_negatives(job) and list_for_four(job, centres, s.unlisted)):
+        for k in range(s.unlisted):
+            list_for_mean(job, centres + k)
+    for k in range(s.unlisted):
+        batch.stats[2] += <double> centres[k].pairs
+    s.unlisted = 0
+
+
+cdef inline bint collect_centre(const job_t* job, scratch_t* s, batch_t* batch) noexcept nogil:
+    """Add the next centre of the block to the batch; return whether there was one."""
+    cdef centre_t* c = &s.centres[0] if draws_for_pairs(job) else batch.centres + batch.n
+    if not next_centre(job, &s.walk, c):
+        return False
+    if draws_for_pairs(job):
+        collect_pairs(job, s, batch)
+        return True
+    batch.n += 1
+    if job.mode & SKIP_GRAM:
+        list_for_all(job, c)
+        batch.stats[2] += <double> c.pairs
+        return True
+    s.unlisted += 1
+    if s.unlisted == (TOGETHER if shares_negatives(job) else 1):
+        collect_means(job, s, batch)
+    return True
+
+
+cdef inline int64_t most_collected(const job_t* job) noexcept nogil:
+    """Return the number of centres at which a batch is complete."""
+    return min(<int64_t> MOST_PAIRS, 4 * job.batch) if draws_for_pairs(job) else job.batch
+
+
+cdef inline void collect(const job_t* job, scratch_t* s, batch_t* batch, bint leads) noexcept nogil:
+    """Collect the next batch, which is empty after the last block."""
+    batch.n = 0
+    while batch.n == 0:
+        if not s.in_block:
+            if s.block == s.end_block:
+                return
+            begin_block(job, &s.walk, s.block)
+            s.in_block = True
+        batch.alpha = alpha_of(job, s.walk.lo)
+        batch.stats = (job.stats + (s.block - job.first_block) * N_STATS if leads
+                       else s.unused_stats)
+        while batch.n < most_collected(job) or s.unlisted:
+            if not collect_centre(job, s, batch):
+                if s.unlisted:
+                    collect_means(job, s, batch)
+                batch.stats[3] += <double> s.walk.centres
+                s.in_block = False
+                s.block += 1
+                break
+
+
+cdef inline int64_t place_scores(batch_t* batch, scratch_t* s) noexcept nogil:
+    """Place the scores of each centre after the previous one's; return how many there are.
+
+    Those of TOGETHER centres belong to the first one.
+    """
+    cdef int64_t k = 0, i, n = 0, step
+    cdef const centre_t* c
+    batch.usual = True
+    batch.with_loss = False
+    while k < batch.n:
+        c = batch.centres + k
+        step = TOGETHER if c.four else 1
+        if not (c.usual or c.four):
+            batch.usual = False
+        for i in range(k, k + step):
+            s.works[i].c = batch.centres + i
+            s.works[i].g, s.works[i].z = s.numbers + n, s.numbers + s.n_numbers + n
+            if batch.centres[i].with_loss:
+                batch.with_loss = True
+        n += 8 * TOGETHER if c.four else (c.inputs * c.J + 7) // 8 * 8
+        k += step
+    return n
+
+
+cdef inline void score_batch(const job_t* job, scratch_t* s, int64_t n,
+                             float* partial) noexcept nogil:
+    """Compute a stripe's share of the scores of n centres."""
+    cdef int64_t k = 0, i
+    cdef four_t four
+    cdef work_t* work
+    cdef float* to
+    while k < n:
+        work = s.works + k
+        to = partial + (work.g - s.numbers)
+        if work.c.four:
+            for i in range(TOGETHER):
+                point_contexts(job, s, work + i)
+                mean_of_contexts(job, work + i)
+            point_four(job, s, work, work.c.rows + 1, &four)
+            scores_of_four(to, four.h, four.t, four.y, job.K, job.width)
+            k += TOGETHER
+            continue
+        point_contexts(job, s, work)
+        point_outputs(job, s, work)
+        if job.mode & SKIP_GRAM:
+            scores(to, work.x, work.c.M, work.y, work.c.J, job.width)
+        else:
+            mean_of_contexts(job, work)
+            scores_of(to, work.h + job.column, work.y, work.c.J, job.width)
+        k += 1
+
+
+cdef inline void add_losses(const job_t* job, scratch_t* s, const batch_t* batch) noexcept nogil:
+    """Add the losses of a batch to its stats."""
+    cdef int64_t k = 0
+    while k < batch.n:
+        if batch.centres[k].four:
+            batch.stats[0] += loss_of_four(job, s.works + k, &batch.stats[1])
+            k += TOGETHER
+            continue
+        if batch.centres[k].with_loss:
+            batch.stats[0] += loss_of(s.works + k, &batch.stats[1])
+        k += 1
+
+
+cdef inline void turn_batch(scratch_t* s, const batch_t* batch, bint errors) noexcept nogil:
+    """Call `turn_scores` or, with `errors`, `turn_errors` for all centres of a batch."""
+    cdef int64_t k = 0
+    while k < batch.n:
+        if batch.centres[k].four:
+            multiply_eights(s.works[k].g, &s.usual_step[0] if errors else &s.usual_sign[0],
+                            8 * TOGETHER)
+            k += TOGETHER
+            continue
+        if errors:
+            turn_errors(s, s.works + k)
+        else:
+            turn_scores(s, s.works + k)
+        k += 1
+
+
+cdef inline void finish_scores(const job_t* job, scratch_t* s, const batch_t* batch,
+                               const float* partial, int64_t n_partial, int64_t n,
+                               bint leads) noexcept nogil:
+    """Compute coefficients from the n scores of each stripe."""
+    cdef int64_t i, q, n_stripes = count_stripes(job.ld)
+    cdef float* g = s.numbers
+    if n_stripes == 2:
+        for i in range(n):
+            g[i] = partial[i] + partial[n_partial + i]
+    else:
+        memcpy(g, partial, n * sizeof(float))
+        for q in range(1, n_stripes):
+            for i in range(n):
+                g[i] += partial[q * n_partial + i]
+    set_steps(s, batch.alpha)
+    if batch.usual:
+        multiply_eights(g, s.usual_sign, n)
+    else:
+        turn_batch(s, batch, False)
+    if batch.with_loss and leads:
+        memcpy(g + s.n_numbers, g, n * sizeof(float))
+    sigmoid_run(g, g, n)
+    if batch.with_loss and leads:
+        add_losses(job, s, batch)
+    if batch.usual:
+        multiply_eights(g, s.usual_step, n)
+    else:
+        turn_batch(s, batch, True)
+
+
+cdef inline void prefetch_centre(const job_t* job, const centre_t* c) noexcept nogil:
+    """Prefetch the rows of a centre that no window has had before."""
+    cdef int64_t i
+    for i in range(max(c.M - c.n_new, <int64_t> 0), c.M):
+        prefetch_row(job.W_in + <Py_ssize_t> c.around[i] * job.ld, job.width)
+    for i in range(c.J):
+        if c.tables[i] == W_OUT:
+            prefetch_row(job.W_out + <Py_ssize_t> c.rows[i] * job.ld, job.width)
+        else:
+            prefetch_row(job.W_nodes + <Py_ssize_t> c.rows[i] * job.ld, job.width)
+
+
+cdef inline void learn_batch(const job_t* job, scratch_t* s, int64_t n, bint pointed,
+                             const centre_t* following, int64_t n_following) noexcept nogil:
+    """Change the rows of n centres in a stripe, and prefetch those of the following centres.
+
+    pointed: the works point to the rows of this stripe already, as it was scored last.
+    """
+    cdef int64_t k = 0, i, step
+    cdef four_t four
+    cdef work_t* work
+    while k < n:
+        work = s.works + k
+        step = TOGETHER if work.c.four else 1
+        for i in range(k, k + step):
+            if job.far and i < n_following:
+                prefetch_centre(job, following + i)
+            if not pointed:
+                point_contexts(job, s, s.works + i)
+        if work.c.four:
+            point_four(job, s, work, work.c.rows + 1, &four)
+            learn_four(job, work, &four)
+            k += step
+            continue
+        if not pointed:
+            point_outputs(job, s, work)
+        if job.mode & SKIP_GRAM:
+            update(work.x, work.c.M, work.y, work.c.J, work.g, job.width, s.sums)
+        else:
+            learn_mean(job, work)
+        k += step

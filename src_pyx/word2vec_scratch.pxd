@@ -1,0 +1,165 @@
+"""The working memory of a part that trains word2vec: allocated at its start, freed at its end.
+
+M contexts and J outputs of a centre; n_works centres are learned at once. See _word2vec.pyx.
+"""
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memset
+
+from common_gemm cimport aligned_alloc, aligned_free
+from word2vec_centres cimport CHUNK, centre_t, walk_t
+from word2vec_job cimport (
+    N_STATS, SKIP_GRAM, TOGETHER, draws_for_pairs, job_t, max_inputs, max_outputs,
+)
+
+cdef extern from "word2vec_simd.h" nogil:
+    enum:
+        LANES "FW_FLOAT_LANES"
+
+# The rows of one centre and the numbers computed from them.
+cdef struct work_t:
+    const centre_t* c
+    float** x                   # (M,) the rows of the contexts
+    float** y                   # (J,) the rows of the outputs
+    float* g                    # (inputs, J) scores, then coefficients
+    float* z                    # (inputs, J) scores, for the loss
+    float* h                    # (ld,) sum or mean of the contexts
+    float* e                    # (ld,) its gradient
+
+# Centres of one block that are scored before the first of them is learned.
+cdef struct batch_t:
+    centre_t* centres
+    int64_t n
+    bint usual                  # each of them is `usual` or one of TOGETHER
+    bint with_loss              # the loss of some of them is computed
+    float alpha
+    double* stats
+
+cdef struct scratch_t:
+    walk_t walk
+    centre_t centres[TOGETHER]
+    int64_t n_works             # centres that are learned at once at most
+    work_t* works
+    float* numbers              # the g of all works, then their z; without gaps if batch > 0
+    int64_t n_numbers           # floats of all g
+    float* sums                 # (M, LANES) contexts of skip-gram between two groups of outputs
+    # Target and K < 8 different negatives, twice: the sign of a wrong answer, and -alpha * sign.
+    float usual_sign[16]
+    float usual_step[16]
+    # Used if batch > 0.
+    batch_t batches[2]
+    int64_t unlisted            # centres of CBOW whose outputs have not been listed yet
+    bint in_block               # whether `walk` is in the midst of `block`, or before it
+    int64_t block, end_block
+    double unused_stats[N_STATS]
+    # Copies of the first rows of W_in and W_out.
+    int32_t n_near              # rows copied; 0 before the first copy
+    int64_t since               # centres since the last exchange
+    float* near_in
+    float* near_out
+    float* old                  # (2, n_near, ld) the copies after the last exchange
+
+
+cdef inline int64_t most_numbers(const job_t* job) noexcept nogil:
+    """Return the floats of the scores of a centre, or of TOGETHER, and of a vector behind them."""
+    cdef int64_t n = (1 if not job.mode & SKIP_GRAM else max_inputs(job)) * max_outputs(job) + 16
+    return (n if n > 8 * TOGETHER else 8 * TOGETHER) // 16 * 16 + 16
+
+
+cdef inline bint make_centres(centre_t* centres, const job_t* job, int64_t n,
+                              int64_t M) noexcept nogil:
+    """Allocate the arrays of n centres that are all zeros; return whether there was memory."""
+    cdef int64_t J = max_outputs(job), k
+    cdef centre_t* c
+    if centres == NULL:
+        return False
+    for k in range(n):
+        c = centres + k
+        c.around = <int32_t*> malloc((M + 1 + 2 * J) * sizeof(int32_t))
+        c.times = <float*> malloc((M + 1 + 2 * J) * sizeof(float))
+        if c.around == NULL or c.times == NULL:
+            return False
+        c.rows = c.around + M + 1
+        c.tables = c.rows + J
+        c.sign = c.times + M + 1
+        c.count = c.sign + J
+    return True
+
+
+cdef inline void free_centres(centre_t* centres, int64_t n) noexcept nogil:
+    """Free what `make_centres` allocated."""
+    cdef int64_t k
+    for k in range(n):
+        free(centres[k].around)
+        free(centres[k].times)
+
+
+cdef inline bint make_walk(walk_t* w, const job_t* job) noexcept nogil:
+    """Allocate the arrays of a walk; return whether there was memory."""
+    cdef int64_t M = 2 * job.room, drawn = job.K * CHUNK
+    if draws_for_pairs(job) and drawn < M * job.K:
+        drawn = M * job.K
+    w.words = <int32_t*> malloc((job.block + M + 2) * sizeof(int32_t))
+    w.negatives = <int32_t*> malloc((drawn + 1) * sizeof(int32_t))
+    w.cells = <uint64_t*> malloc((drawn + 1) * sizeof(uint64_t))
+    return w.words != NULL and w.negatives != NULL and w.cells != NULL
+
+
+cdef inline bint make_scratch(scratch_t* s, const job_t* job, int64_t n_works) noexcept nogil:
+    """Allocate everything in a scratch of zeros; return whether there was memory."""
+    cdef int64_t M = 2 * job.room, J = max_outputs(job), each = most_numbers(job), k
+    cdef work_t* work
+    s.works = <work_t*> calloc(n_works, sizeof(work_t))
+    if s.works == NULL or not make_walk(&s.walk, job):
+        return False
+    s.n_works = n_works
+    if not make_centres(s.centres, job, TOGETHER, M):
+        return False
+    for k in range(2 if job.batch else 0):
+        s.batches[k].centres = <centre_t*> calloc(n_works, sizeof(centre_t))
+        if not make_centres(s.batches[k].centres, job, n_works, max_inputs(job)):
+            return False
+    s.n_numbers = n_works * each
+    s.numbers = <float*> aligned_alloc(2 * s.n_numbers * sizeof(float))
+    s.sums = <float*> aligned_alloc(M * LANES * sizeof(float))
+    if s.numbers == NULL or s.sums == NULL:
+        return False
+    memset(s.numbers, 0, 2 * s.n_numbers * sizeof(float))
+    for k in range(n_works):
+        work = s.works + k
+        work.x = <float**> malloc((max_inputs(job) + J) * sizeof(void*))
+        work.h = <float*> aligned_alloc(2 * job.ld * sizeof(float))
+        if work.x == NULL or work.h == NULL:
+            return False
+        work.y = work.x + max_inputs(job)
+        work.e = work.h + job.ld
+        work.g = s.numbers + k * each
+        work.z = work.g + s.n_numbers
+        work.c = s.centres + k % TOGETHER
+    if job.n_near:
+        s.old = <float*> aligned_alloc(4 * job.n_near * job.ld * sizeof(float))
+        if s.old == NULL:
+            return False
+        s.near_in = s.old + 2 * job.n_near * job.ld
+        s.near_out = s.old + 3 * job.n_near * job.ld
+    return True
+
+
+cdef inline void free_scratch(scratch_t* s) noexcept nogil:
+    """Free what `make_scratch` allocated, all of it or a part."""
+    cdef int64_t k
+    free(s.walk.words)
+    free(s.walk.negatives)
+    free(s.walk.cells)
+    free_centres(s.centres, TOGETHER)
+    for k in range(2):
+        if s.batches[k].centres != NULL:
+            free_centres(s.batches[k].centres, s.n_works)
+        free(s.batches[k].centres)
+    for k in range(s.n_works):
+        free(s.works[k].x)
+        aligned_free(s.works[k].h)
+    free(s.works)
+    aligned_free(s.numbers)
+    aligned_free(s.sums)
+    aligned_free(s.old)

@@ -1,0 +1,206 @@
+"""The steps of one centre, or of four at once: scores, loss, coefficients, changes.
+
+M contexts x, J outputs y with labels, K negatives; h the sum or mean of x. A step computes the
+columns [column, column + width) that its job says; scores add up over all columns.
+
+    coefficients    g = alpha (label - sigmoid(z)), times the number of times that the pair counts
+    loss            -log sigmoid(z) for label 1, -log(1 - sigmoid(z)) for label 0
+    CBOW            e = share sum_j g[j] y[j];  y[j] += g[j] h;  x[m] += e
+"""
+from libc.math cimport exp as exp_double, log, log1p
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy
+
+from common_math cimport sigmoid_run
+from word2vec_centres cimport centre_t
+from word2vec_job cimport EXACT_GRADIENT, MEAN, TOGETHER, job_t
+from word2vec_rows cimport output_row
+from word2vec_scratch cimport scratch_t, work_t
+
+cdef extern from "word2vec_simd.h" nogil:
+    enum:
+        ERRORS "FW_W2V_ROW"         # whether `errors` is compiled
+    void scores "fw_w2v_scores"(float* s, float** x, Py_ssize_t M, float** y, Py_ssize_t J,
+                                Py_ssize_t n) noexcept
+    void update "fw_w2v_update"(float** x, Py_ssize_t M, float** y, Py_ssize_t J, const float* g,
+                                Py_ssize_t n, float* sums) noexcept
+    void mean "fw_w2v_mean"(float* h, float** x, Py_ssize_t M, float scale, Py_ssize_t n) noexcept
+    void scores_of "fw_w2v_scores_of"(float* s, const float* h, float** y, Py_ssize_t J,
+                                      Py_ssize_t n) noexcept
+    void errors "fw_w2v_errors"(float* g, const float* h, float** y, Py_ssize_t J,
+                                const float* sign, const float* step, Py_ssize_t n) noexcept
+    void add_to_all "fw_w2v_add_to_all"(float** x, Py_ssize_t M, const float* e,
+                                        Py_ssize_t n) noexcept
+    void scores_of_four "fw_w2v_scores_of_four"(float* s, float** h, float** t, float** y,
+                                                Py_ssize_t J, Py_ssize_t n) noexcept
+    void update_four "fw_w2v_update_four"(float** e, float** h, float** t, float** y, Py_ssize_t J,
+                                          const float* g, const float* scale,
+                                          Py_ssize_t n) noexcept
+    void outputs "fw_w2v_outputs"(float* e, const float* h, float** y, Py_ssize_t J,
+                                  const float* g, float scale, Py_ssize_t n) noexcept
+
+cdef enum:
+    MOST = 8            # times that a pair of one centre counts at most
+    FACTORS = 32        # probabilities above 1e-4 whose product stays far above the least double
+
+
+cdef inline void set_steps(scratch_t* s, float alpha) noexcept nogil:
+    """Set the factors that turn scores into coefficients at this learning rate."""
+    cdef int j
+    for j in range(16):
+        s.usual_sign[j] = -1 if j % 8 == 0 else 1
+        s.usual_step[j] = alpha if j % 8 == 0 else -alpha
+
+
+cdef inline double loss_of_pair(float p, float z) noexcept nogil:
+    """Return -log(1 - p), where p = sigmoid(z) is the probability of the wrong label."""
+    cdef double far = z
+    if z > 8:
+        return far + log1p(exp_double(-far))
+    return -log(1 - <double> p)
+
+
+cdef inline double loss_of(const work_t* work, double* pairs) noexcept nogil:
+    """Return the loss of a centre, summed over pairs; work.g holds p, work.z holds z.
+
+    Where p is not near 1, one logarithm serves many pairs: log a + log b = log(a b).
+    """
+    cdef const centre_t* c = work.c
+    cdef double total = 0, product = 1, weight
+    cdef int64_t m, j, k = 0, factors = 0
+    for m in range(c.inputs):
+        for j in range(c.J):
+            weight = <double> c.count[j] * <double> c.times[m]
+            pairs[0] += weight
+            if weight != 1 or work.z[k] > 8:
+                total += weight * loss_of_pair(work.g[k], work.z[k])
+            else:
+                product *= 1 - <double> work.g[k]
+                factors += 1
+                if factors == FACTORS:
+                    total -= log(product)
+                    product = 1
+                    factors = 0
+            k += 1
+    return total - log(product)
+
+
+cdef inline void turn_scores(const scratch_t* s, const work_t* work) noexcept nogil:
+    """Give each score in work.g the sign of the wrong label.
+
+    Its sigmoid is then the size of the error, accurate however small it is.
+    """
+    cdef const centre_t* c = work.c
+    cdef int64_t m, j
+    for j in range(c.J):
+        if c.sign[j] < 0:
+            for m in range(c.inputs):
+                work.g[m * c.J + j] = -work.g[m * c.J + j]
+
+
+cdef inline void turn_errors(const scratch_t* s, const work_t* work) noexcept nogil:
+    """Turn sizes of errors in work.g into alpha * (label - sigmoid(score)) * number of times.
+
+    All steps of a repeated pair are taken at once. One that occurs more than MOST times, which
+    takes a vocabulary of a few words, counts MOST times.
+    """
+    cdef const centre_t* c = work.c
+    cdef int64_t i, j, m
+    cdef float times, most = MOST, step = s.usual_step[1]
+    cdef bint repeated = False
+    for i in range(c.inputs * c.J):
+        work.g[i] *= step
+    for j in range(c.J):
+        if c.count[j] != 1:
+            repeated = True
+        if c.sign[j] < 0:
+            for m in range(c.inputs):
+                work.g[m * c.J + j] = -work.g[m * c.J + j]
+    if repeated or c.twice:
+        for m in range(c.inputs):
+            for j in range(c.J):
+                times = c.times[m] * c.count[j]
+                work.g[m * c.J + j] *= times if times < most else most
+
+
+cdef inline void coefficients(const scratch_t* s, const work_t* work, double* stats) noexcept nogil:
+    """Turn scores in work.g into coefficients; add the loss to stats."""
+    cdef int64_t n = work.c.inputs * work.c.J
+    turn_scores(s, work)
+    if work.c.with_loss:
+        memcpy(work.z, work.g, n * sizeof(float))
+    sigmoid_run(work.g, work.g, n)
+    if work.c.with_loss:
+        stats[0] += loss_of(work, &stats[1])
+    turn_errors(s, work)
+
+
+cdef inline void mean_of_contexts(const job_t* job, const work_t* work) noexcept nogil:
+    """Compute work.h from the rows work.x."""
+    cdef float one = 1
+    mean(work.h + job.column, work.x, work.c.M,
+         one / <float> work.c.M if job.mode & MEAN else one, job.width)
+
+
+cdef inline float share_of(const job_t* job, const centre_t* c) noexcept nogil:
+    """Return the share of the gradient of h that each context gets."""
+    cdef float one = 1
+    return one / <float> c.M if job.mode & EXACT_GRADIENT else one
+
+
+cdef inline void learn_mean(const job_t* job, const work_t* work) noexcept nogil:
+    """Change the rows of a centre of CBOW."""
+    cdef float* e = work.e + job.column
+    outputs(e, work.h + job.column, work.y, work.c.J, work.g, share_of(job, work.c), job.width)
+    add_to_all(work.x, work.c.M, e, job.width)
+
+
+# Pointers to the rows of TOGETHER centres. The first one's g holds the scores of all, (4, 8).
+cdef struct four_t:
+    float* h[4]
+    float* e[4]
+    float* t[4]
+    float* y[5]                 # FEW
+    float share[4]
+
+
+cdef inline void point_four(const job_t* job, const scratch_t* s, const work_t* works,
+                            const int32_t* negatives, four_t* four) noexcept nogil:
+    """Point to the rows of TOGETHER centres and of their negatives."""
+    cdef int64_t k
+    for k in range(TOGETHER):
+        four.h[k], four.e[k] = works[k].h + job.column, works[k].e + job.column
+        four.t[k] = output_row(job, s, works[k].c.target)
+        four.share[k] = share_of(job, works[k].c)
+    for k in range(job.K):
+        four.y[k] = output_row(job, s, negatives[k])
+
+
+cdef inline void multiply_eights(float* g, const float* factors, int64_t n) noexcept nogil:
+    """Multiply n floats by eight factors in turn; both arrays are a multiple of 16 long."""
+    cdef int64_t i = 0, j
+    while i < n:
+        for j in range(16):
+            g[i + j] *= factors[j]
+        i += 16
+
+
+cdef inline double loss_of_four(const job_t* job, const work_t* works,
+                                double* pairs) noexcept nogil:
+    """Return the sum of `loss_of` over those of TOGETHER centres whose loss is computed."""
+    cdef int64_t k, j
+    cdef double total = 0
+    for k in range(TOGETHER):
+        if works[k].c.with_loss:
+            pairs[0] += <double> (job.K + 1)
+            for j in range(8 * k, 8 * k + job.K + 1):
+                total += loss_of_pair(works.g[j], works.z[j])
+    return total
+
+
+cdef inline void learn_four(const job_t* job, const work_t* works, four_t* four) noexcept nogil:
+    """Change the rows of TOGETHER centres."""
+    cdef int64_t k
+    update_four(four.e, four.h, four.t, four.y, job.K, works.g, four.share, job.width)
+    for k in range(TOGETHER):
+        add_to_all(works[k].x, works[k].c.M, four.e[k], job.width)

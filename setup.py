@@ -9,6 +9,7 @@ FASTW2V_TRACE=1 (with Cython's line tracing). A build after another one with oth
 compiles afresh what they change, and leaves nothing behind of levels that it does not build.
 """
 
+import gc
 import os
 import platform
 import shutil
@@ -213,6 +214,8 @@ class BuildKernels(build_ext):
         self.cythonize()
         for ext in self.extensions:
             self.prepare(ext, openmp, runtime)
+        # The longest first, so that no core waits for one that began last.
+        self.extensions.sort(key=lambda ext: os.path.getsize(ext.sources[0]), reverse=True)
         self.progress = Progress(len(self.extensions))
         super().build_extensions()
         self.remove_others(Path(self.build_lib))
@@ -325,6 +328,7 @@ class BuildKernels(build_ext):
         # each build are new.
         everything = bool(self.force) or options_changed
         stale = [module for module in modules if everything or self.is_stale(module)]
+        gc.set_threshold(100_000)  # Cython's trees are large: looking through them takes a third
         cythonize(
             stale,
             build_dir=str(self.c_folder),

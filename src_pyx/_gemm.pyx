@@ -13,6 +13,7 @@ Panels of B are packed, some at a time, so that they stay in the second level ca
 of A meet them. For few rows packing does not pay: B is read in place then, panel after panel, and
 for one row line after line. A is read in place if its rows are contiguous, else it is packed, too.
 """
+from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange
 from libc.string cimport memcpy
 
@@ -21,7 +22,9 @@ from common_gemm cimport (FLOAT_COLUMNS, TILE_FMA, TILE_ROWS, aligned_alloc, ali
 from common_parallel cimport part_begin, use_pool
 from common_types cimport real_t
 
-cdef extern from "gemm_tile.h" nogil:
+cdef extern from "gemm_tile_code.h" nogil:
+    const void* fw_tiles_here "&fw_tiles_here"
+    void fw_use_tiles(const void* tiles)
     # n multiply-adds of vectors, up to a multiple of the tile's.
     float fw_registers_float(Py_ssize_t n, float start) noexcept
 
@@ -331,3 +334,7 @@ def fused():
 
 
 use_pool()
+
+# What `use_tiles` of common_gemm.pxd takes.
+_tiles = PyCapsule_New(<void*> fw_tiles_here, "fastw2v._kernels._gemm._tiles", NULL)
+fw_use_tiles(fw_tiles_here)

@@ -19,7 +19,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from common_gemm cimport multiply, pack, packed_size
+from common_gemm cimport multiply, pack, packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
 from common_recurrent cimport (HARD_KERAS2, HARD_KERAS3, SIGMOID, Share, block_of, copy_rows, gate,
@@ -340,3 +340,4 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
 
 
 use_pool()
+use_tiles()

@@ -17,7 +17,8 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, sqrt
 from libc.stdint cimport int64_t
 
-from common_gemm cimport aligned_alloc, aligned_free, multiply, pack, packed_size
+from common_gemm cimport (aligned_alloc, aligned_free, multiply, pack, packed_size,
+                          use_tiles)
 from common_heap cimport better, clear_heap, sink, sort_heap
 from common_math cimport dot
 from common_parallel cimport part_begin, use_pool
@@ -202,3 +203,4 @@ def rank(int64_t[:, ::1] ids,               # OUT (Q, k)
 
 
 use_pool()
+use_tiles()

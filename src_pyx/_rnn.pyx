@@ -14,7 +14,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from common_gemm cimport pack, packed_size
+from common_gemm cimport pack, packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
 from common_recurrent cimport (Share, block_of, copy_rows, in_place, multiply_gates, n_blocks,
@@ -197,3 +197,4 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
 
 
 use_pool()
+use_tiles()

@@ -22,8 +22,11 @@ its place in a tile, nor the rows and columns beside it, nor strides. Padding ne
 element, so NaN and infinities come out where they belong. A caller that cuts K into pieces
 (accumulate from the second on) must cut it by its size alone.
 
-Only `aligned_alloc` allocates, nothing raises, and all of it runs without the GIL.
+Only `aligned_alloc` allocates, nothing raises, and all of it runs without the GIL. The tiles are
+compiled into the module of _gemm; each other module calls `use_tiles()` once, at its end.
 """
+from cpython.pycapsule cimport PyCapsule_GetPointer
+
 from common_types cimport real_t
 
 cdef extern from "gemm_tile.h" nogil:
@@ -33,6 +36,7 @@ cdef extern from "gemm_tile.h" nogil:
         TILE_SIZE "FW_TILE_SIZE"            # elements of the largest tile, for local buffers
         FLOAT_COLUMNS "FW_FLOAT_COLUMNS"
         DOUBLE_COLUMNS "FW_DOUBLE_COLUMNS"
+    void fw_use_tiles(const void* tiles)
     void fw_tile_float(float* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n,
                        const float* a, Py_ssize_t a_rs, Py_ssize_t a_cs,
                        const float* b, Py_ssize_t ldb, Py_ssize_t ahead, Py_ssize_t K,
@@ -58,6 +62,13 @@ cdef extern from "gemm_tile.h" nogil:
     # NULL where there is no memory; free with aligned_free, which takes NULL as well.
     void* aligned_alloc "fw_aligned_alloc"(size_t n_bytes) noexcept
     void aligned_free "fw_aligned_free"(void* start) noexcept
+
+
+cdef inline int use_tiles() except -1:
+    """Run the products of this module in the tiles of _gemm, which are of the same level."""
+    from fastw2v._kernels import _gemm
+    fw_use_tiles(PyCapsule_GetPointer(_gemm._tiles, "fastw2v._kernels._gemm._tiles"))
+    return 0
 
 
 cdef inline Py_ssize_t tile_rows() noexcept nogil:

@@ -1,11 +1,12 @@
 /* The register tile of matrix products: up to FW_TILE_ROWS rows of A times one panel of B.
 
-   gemm_tile_rows.h is the algorithm, once for float and once for double; a tile holds two vectors of
-   LANES columns in each row, and as many rows as there are registers for. */
+   A tile holds two vectors of LANES columns in each row, and as many rows as there are registers
+   for. The tiles are more code than the rest of a module with products, so they are compiled once a
+   level, into _gemm (gemm_tile_code.h). The other modules call them through a table of functions:
+   see use_tiles of common_gemm.pxd. */
 #ifndef FASTW2V_GEMM_TILE_H
 #define FASTW2V_GEMM_TILE_H
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "simd.h"
@@ -18,69 +19,55 @@
 #define FW_TILE_ROWS 4
 #endif
 
-#if (defined(__GNUC__) || defined(__clang__)) && !defined(FASTW2V_PORTABLE)
-/* Not inlined: each call site would get a copy. Not all of them are used in every module. */
-#define FW_FUNCTION static __attribute__((noinline, unused))
-#else
-#define FW_FUNCTION static
-#endif
-
-/* The same for one number. */
-#if FW_FMA
-#define FW_ONE_FLOAT_MADD(a, b, c) fmaf(a, b, c)
-#define FW_ONE_DOUBLE_MADD(a, b, c) fma(a, b, c)
-#else
-#define FW_ONE_FLOAT_MADD(a, b, c) ((a) * (b) + (c))
-#define FW_ONE_DOUBLE_MADD(a, b, c) ((a) * (b) + (c))
-#endif
-
 #define FW_FLOAT_COLUMNS (2 * FW_FLOAT_LANES)
 #define FW_DOUBLE_COLUMNS (2 * FW_DOUBLE_LANES)
 #define FW_TILE_SIZE (FW_TILE_ROWS * FW_FLOAT_COLUMNS)
 
-/* One line for each row of a tile. */
-#define FW_EACH_1(S) S(0)
-#define FW_EACH_2(S) FW_EACH_1(S) S(1)
-#define FW_EACH_3(S) FW_EACH_2(S) S(2)
-#define FW_EACH_4(S) FW_EACH_3(S) S(3)
-#define FW_EACH_5(S) FW_EACH_4(S) S(4)
-#define FW_EACH_6(S) FW_EACH_5(S) S(5)
-#define FW_EACH_7(S) FW_EACH_6(S) S(6)
-#define FW_EACH_8(S) FW_EACH_7(S) S(7)
-#define FW_EACH_9(S) FW_EACH_8(S) S(8)
-#define FW_EACH_10(S) FW_EACH_9(S) S(9)
-#define FW_JOIN_(a, b) a##b
-#define FW_JOIN(a, b) FW_JOIN_(a, b)
+/* The functions for one type. */
+#define FW_TILE_TABLE(T)                                                                         \
+    typedef struct {                                                                             \
+        void (*tile[FW_TILE_ROWS + 1])(T *, ptrdiff_t, ptrdiff_t, const T *, ptrdiff_t,          \
+                                       ptrdiff_t, const T *, ptrdiff_t, ptrdiff_t, ptrdiff_t,    \
+                                       int, const T *); /* by the number of rows */              \
+        void (*row)(T *, ptrdiff_t, const T *, ptrdiff_t, const T *, ptrdiff_t, ptrdiff_t, int,  \
+                    const T *);                                                                  \
+        void (*pack_turned)(T *, const T *, ptrdiff_t, ptrdiff_t, ptrdiff_t);                    \
+        void (*pack_rows)(T *, const T *, ptrdiff_t, ptrdiff_t, ptrdiff_t);                      \
+    } fw_tiles_##T;
+FW_TILE_TABLE(float)
+FW_TILE_TABLE(double)
 
-#define T float
-#define VECTOR fw_float_vector
-#define LANES FW_FLOAT_LANES
-#define ZERO FW_FLOAT_ZERO
-#define LOAD FW_FLOAT_LOAD
-#define STORE FW_FLOAT_STORE
-#define ALL FW_FLOAT_ALL
-#define ADD FW_FLOAT_ADD
-#define MADD FW_FLOAT_MADD
-#define ONE_MADD FW_ONE_FLOAT_MADD
-#define GATHER FW_FLOAT_GATHER
-#define TURN FW_FLOAT_TURN
-#define NAME(x) FW_JOIN(x, _float)
-#include "gemm_tile_rows.h"
+typedef struct {
+    const fw_tiles_float *of_float;
+    const fw_tiles_double *of_double;
+} fw_tiles;
+static fw_tiles fw_tiles_of_module;
 
-#define T double
-#define VECTOR fw_double_vector
-#define LANES FW_DOUBLE_LANES
-#define ZERO FW_DOUBLE_ZERO
-#define LOAD FW_DOUBLE_LOAD
-#define STORE FW_DOUBLE_STORE
-#define ALL FW_DOUBLE_ALL
-#define ADD FW_DOUBLE_ADD
-#define MADD FW_DOUBLE_MADD
-#define ONE_MADD FW_ONE_DOUBLE_MADD
-#define GATHER FW_DOUBLE_GATHER
-#define TURN FW_DOUBLE_TURN
-#define NAME(x) FW_JOIN(x, _double)
-#include "gemm_tile_rows.h"
+static inline void fw_use_tiles(const void *tiles) { fw_tiles_of_module = *(const fw_tiles *)tiles; }
+
+/* Calls through the table, under plain names. */
+#define FW_TILE_CALLERS(T)                                                                       \
+    static inline void fw_tile_##T(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_t n,           \
+                                   const T *a, ptrdiff_t a_rs, ptrdiff_t a_cs, const T *b,       \
+                                   ptrdiff_t ldb, ptrdiff_t ahead, ptrdiff_t K, int accumulate,  \
+                                   const T *bias) {                                              \
+        fw_tiles_of_module.of_##T->tile[rows](out, ldo, n, a, a_rs, a_cs, b, ldb, ahead, K,      \
+                                              accumulate, bias);                                 \
+    }                                                                                            \
+    static inline void fw_row_##T(T *out, ptrdiff_t n, const T *a, ptrdiff_t a_cs, const T *b,   \
+                                  ptrdiff_t ldb, ptrdiff_t K, int accumulate, const T *bias) {   \
+        fw_tiles_of_module.of_##T->row(out, n, a, a_cs, b, ldb, K, accumulate, bias);            \
+    }                                                                                            \
+    static inline void fw_pack_turned_##T(T *to, const T *b, ptrdiff_t step, ptrdiff_t K,        \
+                                          ptrdiff_t n) {                                         \
+        fw_tiles_of_module.of_##T->pack_turned(to, b, step, K, n);                               \
+    }                                                                                            \
+    static inline void fw_pack_rows_##T(T *to, const T *b, ptrdiff_t step, ptrdiff_t K,          \
+                                        ptrdiff_t n) {                                           \
+        fw_tiles_of_module.of_##T->pack_rows(to, b, step, K, n);                                 \
+    }
+FW_TILE_CALLERS(float)
+FW_TILE_CALLERS(double)
 
 /* Memory that starts at a cache line, not set to anything; NULL if there is none. */
 static inline void *fw_aligned_alloc(size_t n_bytes) {

@@ -1,26 +1,28 @@
-/* The tile for one type: gemm_tile.h says what T, VECTOR, LANES and the operations are.
+/* The tile for one type: gemm_tile_code.h says what T, VECTOR, LANES and the operations are.
 
    For each number of rows a function of its own, all from this one text, so that a row gets the
    same operations in the same order whichever tile it is in: element (r, j) is a chain of
    multiply-adds from zero over k = 0 .. K - 1. Only then comes what is added to it, `out` and
    `bias`. Columns do not meet, so what a padding column holds, even NaN, stays there. */
 
-/* The first n elements of a row of the result: out = [out +] x [+ bias]. */
-static inline void NAME(fw_finish)(T *out, ptrdiff_t n, VECTOR x, int accumulate, const T *bias) {
-    T part[LANES];
-    ptrdiff_t j;
-    if (n >= LANES) {
-        if (accumulate) x = ADD(LOAD(out), x);
-        if (bias) x = ADD(x, LOAD(bias));
-        STORE(out, x);
-        return;
-    }
-    STORE(part, x);
-    if (accumulate)
-        for (j = 0; j < n; j++) part[j] = out[j] + part[j];
-    if (bias)
-        for (j = 0; j < n; j++) part[j] = part[j] + bias[j];
-    for (j = 0; j < n; j++) out[j] = part[j];
+/* A vector of the result: out = [out +] x [+ bias]. */
+static inline void NAME(fw_finish)(T *out, VECTOR x, int accumulate, const T *bias) {
+    if (accumulate) x = ADD(LOAD(out), x);
+    if (bias) x = ADD(x, LOAD(bias));
+    STORE(out, x);
+}
+
+/* The same for the first n columns of a tile, where they are no whole vectors. */
+FW_FUNCTION void NAME(fw_finish_some)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_t n,
+                                      const T *tile, int accumulate, const T *bias) {
+    ptrdiff_t r, j;
+    for (r = 0; r < rows; r++)
+        for (j = 0; j < n; j++) {
+            T x = tile[r * 2 * LANES + j];
+            if (accumulate) x = out[r * ldo + j] + x;
+            if (bias) x = x + bias[j];
+            out[r * ldo + j] = x;
+        }
 }
 
 /* Where the result goes is asked for before the work begins, what lies `ahead` of b during it. */
@@ -43,17 +45,22 @@ static inline void NAME(fw_prefetch_panel)(const T *p) {
         x##r = MADD(each, b0, x##r);          \
         y##r = MADD(each, b1, y##r);          \
     }
-#define FW_ROW_FINISH(r)                                          \
-    NAME(fw_finish)(out + r * ldo, LANES, x##r, accumulate, bias); \
-    NAME(fw_finish)(out + r * ldo + LANES, n - LANES, y##r, accumulate, bias ? bias + LANES : bias);
+#define FW_ROW_FINISH(r)                                       \
+    NAME(fw_finish)(out + r * ldo, x##r, accumulate, bias);    \
+    NAME(fw_finish)(out + r * ldo + LANES, y##r, accumulate, bias ? bias + LANES : bias);
+#define FW_ROW_KEEP(r)                     \
+    STORE(tile + r * 2 * LANES, x##r);     \
+    STORE(tile + r * 2 * LANES + LANES, y##r);
 #define FW_HALF_ZERO(r) VECTOR x##r = ZERO();
 #define FW_HALF_STEP(r) x##r = MADD(ALL(a[r * a_rs]), b0, x##r);
-#define FW_HALF_FINISH(r) NAME(fw_finish)(out + r * ldo, n, x##r, accumulate, bias);
+#define FW_HALF_FINISH(r) NAME(fw_finish)(out + r * ldo, x##r, accumulate, bias);
+#define FW_HALF_KEEP(r) STORE(tile + r * 2 * LANES, x##r);
 #define FW_DEFINE_TILE(R)                                                                      \
     FW_FUNCTION void NAME(fw_tile_##R)(T * out, ptrdiff_t ldo, ptrdiff_t n, const T *a,        \
                                   ptrdiff_t a_rs, ptrdiff_t a_cs, const T *b, ptrdiff_t ldb,   \
                                   ptrdiff_t ahead, ptrdiff_t K, int accumulate,                \
                                   const T *bias) {                                             \
+        T tile[R * 2 * LANES];                                                                 \
         ptrdiff_t k;                                                                           \
         if (n > LANES) {                                                                       \
             FW_EACH_##R(FW_ROW_START)                                                          \
@@ -65,7 +72,12 @@ static inline void NAME(fw_prefetch_panel)(const T *p) {
                 a += a_cs;                                                                     \
                 b += ldb;                                                                      \
             }                                                                                  \
-            FW_EACH_##R(FW_ROW_FINISH)                                                         \
+            FW_FORGET(out);                                                                    \
+            if (n >= 2 * LANES) {                                                              \
+                FW_EACH_##R(FW_ROW_FINISH)                                                     \
+                return;                                                                        \
+            }                                                                                  \
+            FW_EACH_##R(FW_ROW_KEEP)                                                           \
         } else {                                                                               \
             FW_EACH_##R(FW_HALF_ZERO)                                                          \
             for (k = 0; k < K; k++) {                                                          \
@@ -74,8 +86,14 @@ static inline void NAME(fw_prefetch_panel)(const T *p) {
                 a += a_cs;                                                                     \
                 b += ldb;                                                                      \
             }                                                                                  \
-            FW_EACH_##R(FW_HALF_FINISH)                                                        \
+            FW_FORGET(out);                                                                    \
+            if (n == LANES) {                                                                  \
+                FW_EACH_##R(FW_HALF_FINISH)                                                    \
+                return;                                                                        \
+            }                                                                                  \
+            FW_EACH_##R(FW_HALF_KEEP)                                                          \
         }                                                                                      \
+        NAME(fw_finish_some)(out, ldo, R, n, tile, accumulate, bias);                          \
     }
 
 FW_DEFINE_TILE(1)
@@ -93,33 +111,10 @@ FW_DEFINE_TILE(9)
 FW_DEFINE_TILE(10)
 #endif
 
-#define FW_TILE_ARGUMENTS out, ldo, n, a, a_rs, a_cs, b, ldb, ahead, K, accumulate, bias
-static inline void NAME(fw_tile)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_t n, const T *a,
-                                 ptrdiff_t a_rs, ptrdiff_t a_cs, const T *b, ptrdiff_t ldb,
-                                 ptrdiff_t ahead, ptrdiff_t K, int accumulate, const T *bias) {
-    switch (rows) {
-        case 1: NAME(fw_tile_1)(FW_TILE_ARGUMENTS); break;
-        case 2: NAME(fw_tile_2)(FW_TILE_ARGUMENTS); break;
-        case 3: NAME(fw_tile_3)(FW_TILE_ARGUMENTS); break;
-        case 4: NAME(fw_tile_4)(FW_TILE_ARGUMENTS); break;
-#if FW_TILE_ROWS > 4
-        case 5: NAME(fw_tile_5)(FW_TILE_ARGUMENTS); break;
-        case 6: NAME(fw_tile_6)(FW_TILE_ARGUMENTS); break;
-#endif
-#if FW_TILE_ROWS > 6
-        case 7: NAME(fw_tile_7)(FW_TILE_ARGUMENTS); break;
-        case 8: NAME(fw_tile_8)(FW_TILE_ARGUMENTS); break;
-        case 9: NAME(fw_tile_9)(FW_TILE_ARGUMENTS); break;
-        case 10: NAME(fw_tile_10)(FW_TILE_ARGUMENTS); break;
-#endif
-        default: break;
-    }
-}
-
 /* One row, B where it lies: out (n,) = [out +] a B [+ bias], the chains of the tile. Rows of B are
    read from left to right, four at a time, with the sums of a stretch of columns beside them. */
-FW_FUNCTION void NAME(fw_row)(T *out, ptrdiff_t n, const T *a, ptrdiff_t a_cs, const T *b,
-                              ptrdiff_t ldb, ptrdiff_t K, int accumulate, const T *bias) {
+FW_FUNCTION void NAME(fw_row_here)(T *out, ptrdiff_t n, const T *a, ptrdiff_t a_cs, const T *b,
+                                   ptrdiff_t ldb, ptrdiff_t K, int accumulate, const T *bias) {
     enum { STRETCH = 1024 };
     T sums[STRETCH];
     ptrdiff_t at, j, k, width, whole;
@@ -154,8 +149,7 @@ FW_FUNCTION void NAME(fw_row)(T *out, ptrdiff_t n, const T *a, ptrdiff_t a_cs, c
             for (; j < width; j++) sums[j] = ONE_MADD(p, row[j], sums[j]);
         }
         for (j = 0; j < whole; j += LANES)
-            NAME(fw_finish)(out + at + j, LANES, LOAD(sums + j), accumulate,
-                            bias ? bias + at + j : bias);
+            NAME(fw_finish)(out + at + j, LOAD(sums + j), accumulate, bias ? bias + at + j : bias);
         for (; j < width; j++) {
             T x = sums[j];
             if (accumulate) x = out[at + j] + x;
@@ -185,7 +179,8 @@ FW_FUNCTION T NAME(fw_registers)(ptrdiff_t n, T start) {
 
 /* Columns of a panel from a matrix whose columns are contiguous: to[k, j] = b[j * step + k]. The last
    columns go through squares, too: those that begin LANES before the end, some a second time. */
-FW_FUNCTION void NAME(fw_pack_turned)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K, ptrdiff_t n) {
+FW_FUNCTION void NAME(fw_pack_turned_here)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K,
+                                           ptrdiff_t n) {
     enum { SQUARE = 16 / sizeof(T) };
     VECTOR x[SQUARE];
     ptrdiff_t begin, j, k;
@@ -208,7 +203,8 @@ FW_FUNCTION void NAME(fw_pack_turned)(T *to, const T *b, ptrdiff_t step, ptrdiff
 
 /* Columns of panels from rows: to[k, j] = b[k * step + j]. All panels of a row at once: runs that
    memory likes. */
-FW_FUNCTION void NAME(fw_pack_rows)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K, ptrdiff_t n) {
+FW_FUNCTION void NAME(fw_pack_rows_here)(T *to, const T *b, ptrdiff_t step, ptrdiff_t K,
+                                         ptrdiff_t n) {
     ptrdiff_t j, k;
     for (k = 0; k < K; k++) {
         const T *row = b + k * step;
@@ -228,18 +224,32 @@ FW_FUNCTION void NAME(fw_pack_rows)(T *to, const T *b, ptrdiff_t step, ptrdiff_t
     }
 }
 
+static const NAME(fw_tiles) NAME(fw_tiles_here) = {
+    {0, NAME(fw_tile_1), NAME(fw_tile_2), NAME(fw_tile_3), NAME(fw_tile_4),
+#if FW_TILE_ROWS > 4
+     NAME(fw_tile_5), NAME(fw_tile_6),
+#endif
+#if FW_TILE_ROWS > 6
+     NAME(fw_tile_7), NAME(fw_tile_8), NAME(fw_tile_9), NAME(fw_tile_10),
+#endif
+    },
+    NAME(fw_row_here),
+    NAME(fw_pack_turned_here),
+    NAME(fw_pack_rows_here)};
+
 #undef FW_ROW_START
 #undef FW_ROW_ZERO
 #undef FW_ROW_STEP
 #undef FW_ROW_FINISH
+#undef FW_ROW_KEEP
 #undef FW_HALF_ZERO
 #undef FW_HALF_STEP
 #undef FW_HALF_FINISH
+#undef FW_HALF_KEEP
 #undef FW_DEFINE_TILE
 #undef FW_ROW_REGISTERS
 #undef FW_ROW_DIFFERENT
 #undef FW_ROW_TOTAL
-#undef FW_TILE_ARGUMENTS
 #undef T
 #undef VECTOR
 #undef LANES

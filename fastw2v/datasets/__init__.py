@@ -24,8 +24,12 @@ unrelated texts (one per file) add no more noise than the text itself has.
 from fastw2v.datasets import sequence
 from fastw2v.datasets.builtin import builtin_corpus, builtin_text
 from fastw2v.datasets.pairs import kanji_numbers, kanji_numeral, read_pairs
-from fastw2v.datasets.skip_grams import NumberedWords, build_vocab, skip_gram_batches
-from fastw2v.datasets.skip_grams import Vocabulary  # the name of NumberedWords up to version 0.1
+from fastw2v.datasets.skip_grams import (
+    NumberedWords,
+    Vocabulary,  # the name of NumberedWords up to version 0.1
+    build_vocab,
+    skip_gram_batches,
+)
 from fastw2v.datasets.text import (
     Corpus,
     build_corpus,

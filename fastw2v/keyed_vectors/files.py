@@ -6,6 +6,7 @@ The content of a file is not trusted.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,9 @@ from fastw2v._checks.numbers import as_whole
 from fastw2v._checks.sequences import check_text
 from fastw2v._files import fw2v, word2vec_format
 from fastw2v._files.atomic import check_writable
-from fastw2v.keyed_vectors.changes import falling_order, names_of
+from fastw2v._files.book_pickle import load_book_pickle
+from fastw2v._files.text import first_bytes
+from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
@@ -28,8 +31,16 @@ class WordTable(NamedTuple):
     attributes: dict[str, np.ndarray]
 
 
-def from_fw2v(name: str | os.PathLike[str], content: fw2v.Content) -> WordTable:
-    """Take the vectors out of a file that `KeyedVectors.save` or `Word2Vec.save` wrote."""
+def read(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+    """Read any file of word vectors. Its first bytes tell the kind, and the kind has one reader."""
+    start = first_bytes(name, 256)
+    reader = next(reader for starts_so, reader in _READERS if starts_so(start))
+    return reader(name, mmap)
+
+
+def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+    """Read the vectors of a file that `KeyedVectors.save` or `Word2Vec.save` wrote."""
+    content = fw2v.read(name, None, mmap)
     if content.kind not in ("KeyedVectors", "Word2Vec"):
         raise ValueError(
             f"{name}: expected KeyedVectors or Word2Vec, got a {content.kind}; load it with the "
@@ -57,8 +68,10 @@ def from_fw2v(name: str | os.PathLike[str], content: fw2v.Content) -> WordTable:
     return WordTable(rows, table, attributes)
 
 
-def from_book_pickle(name: str | os.PathLike[str], content: Any) -> tuple[list[Any], np.ndarray]:
-    """Take words and float32 vectors (V, D) out of the dict that the book's ch04/train.py saves."""
+def _read_book_pickle(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+    """Read the dict of words and vectors that the book's ch04/train.py saves, as float32."""
+    fw2v.refuse_gensims(name, first_bytes(name, 256))
+    content = load_book_pickle(name)
     if not isinstance(content, dict) or not {"word_vecs", "id_to_word"} <= content.keys():
         raise ValueError(
             f"{name}: holds no word vectors; expected the dict of word_vecs, word_to_id and "
@@ -75,7 +88,27 @@ def from_book_pickle(name: str | os.PathLike[str], content: Any) -> tuple[list[A
             f"{name}: id_to_word: expected one word for each of the {len(table)} ids; save it "
             "again with ch04/train.py"
         )
-    return [id_to_word[row] for row in range(len(table))], table.astype(np.float32)
+    table = table.astype(np.float32)
+    words = [id_to_word[row] for row in range(len(table))]
+    try:
+        return WordTable(as_rows_of_words("words", words, table), table, {})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _read_word2vec(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+    """Read vectors in one of the word2vec formats, which cannot be mapped."""
+    return WordTable(*word2vec_format.read(name), {})
+
+
+_Reader = Callable[[str | os.PathLike[str], str | None], WordTable]
+
+# The first bytes of each kind, and its reader. Every other file is in a word2vec format or refused.
+_READERS: tuple[tuple[Callable[[bytes], bool], _Reader], ...] = (
+    (fw2v.starts_as_fw2v, _read_fw2v),
+    (word2vec_format.starts_as_pickle, _read_book_pickle),
+    (lambda start: True, _read_word2vec),
+)
 
 
 def write_word2vec(

@@ -20,8 +20,6 @@ from fastw2v._checks.arrays import as_search_table
 from fastw2v._checks.numbers import as_int, check_one_of
 from fastw2v._core import threads
 from fastw2v._files import fw2v, word2vec_format
-from fastw2v._files.book_pickle import load_book_pickle
-from fastw2v._files.text import first_bytes
 from fastw2v._kernels import _neighbors, specialise
 from fastw2v._rows.deferred import UpToDate
 from fastw2v.keyed_vectors import changes, evaluation, files, gensim, search
@@ -504,17 +502,7 @@ class KeyedVectors:
         """
         if mmap not in ("c", "r", None):
             raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
-        start = first_bytes(fname, 256)
-        if fw2v.starts_as_fw2v(start):
-            return cls._joined(*files.from_fw2v(fname, fw2v.read(fname, None, mmap)))
-        if word2vec_format.starts_as_pickle(start):
-            fw2v.refuse_gensims(fname, start)
-            words, table = files.from_book_pickle(fname, load_book_pickle(fname))
-            try:
-                return cls.from_words(words, table)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{fname}: {error}") from error
-        return cls._joined(*word2vec_format.read(fname))
+        return cls._joined(*files.read(fname, mmap))
 
     @classmethod
     def load_word2vec_format(

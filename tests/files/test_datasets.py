@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import os
+import pickle
 import sys
 import sysconfig
 import zipfile
@@ -274,3 +275,15 @@ def test_builtin_text_without_any_documentation_is_an_error(library, monkeypatch
     monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
     with pytest.raises(FileNotFoundError, match=r"no documentation in .*train on a text file"):
         datasets.builtin_text()
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def test_the_former_name_of_numbered_words_loads():
+    """Scripts and pickles name the result of `build_vocab` datasets.Vocabulary."""
+    numbered = datasets.build_vocab("to be or not to be".split())
+    assert datasets.Vocabulary is datasets.NumberedWords is type(numbered)
+    old = pickle.dumps(numbered, protocol=0).replace(b"NumberedWords", b"Vocabulary")
+    assert b"Vocabulary" in old
+    assert pickle.loads(old).word_to_id == numbered.word_to_id

@@ -15,8 +15,7 @@ from hypothesis.extra import numpy as hnp
 from fastw2v import _kernels
 from fastw2v._files import book_pickle as book_pickle_reader
 from fastw2v._files import word2vec_format as file_format
-from fastw2v.keyed_vectors import KeyedVectors, search
-from fastw2v.keyed_vectors import vectors as vectors_module
+from fastw2v.keyed_vectors import KeyedVectors, files, search
 
 WORDS = ["sun", "größer", "日本", "a_b"]
 TABLE = np.array(
@@ -515,7 +514,7 @@ def book_pickle(tmp_path, monkeypatch):
         asked.append(name)
         return book_pickle_reader.load_book_pickle(name)
 
-    monkeypatch.setattr(vectors_module, "load_book_pickle", load_book_pickle)
+    monkeypatch.setattr(files, "load_book_pickle", load_book_pickle)
     path = tmp_path / "cbow_params.pkl"
 
     def store(**content):

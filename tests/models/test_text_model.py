@@ -406,7 +406,7 @@ def test_lm_train_ctrl_c_saves(folder, capsys, monkeypatch):
     monkeypatch.setattr(text_model, "train", interrupted)
     assert cli.main(["lm-train", "text.txt", *QUICK, "--json"]) == 130
     out, err = capsys.readouterr()
-    assert json.loads(out)["interrupted"] and "stopped; saving what was learned" in err
+    assert json.loads(out)["interrupted"] and "stopped; saving the model as trained so far" in err
     assert len(TextModel.load("language_model.npz").words) == 17
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fastw2v._kernels import specialise
 from fastw2v.reference import time_layers
-from fastw2v.reference.time_layers import RECURRENT_ACTIVATIONS
+from fastw2v.reference._recurrent import RECURRENT_ACTIVATIONS
 
 KINDS = list(RECURRENT_ACTIVATIONS)
 

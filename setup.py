@@ -276,7 +276,8 @@ class BuildKernels(build_ext):
         """Drop the interpreter's own library folders from the link command.
 
         Kernels need none of these libraries, and a wheel should not name folders of the machine
-        that built it."""
+        that built it.
+        """
         given = (sysconfig.get_config_var("LDSHARED") or "").split()
         linker = getattr(self.compiler, "linker_so", None)
         if linker:

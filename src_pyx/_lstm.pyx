@@ -38,7 +38,7 @@ cdef extern from "recurrent_simd.h" nogil:
 cdef void cell(real_t* hs, real_t* cs, real_t* before, real_t* gates, real_t* c,
                const real_t* h_from, real_t* h_to, Py_ssize_t H, int kind,
                Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """One row in one step, units [begin, end): pre-activations become gates, then c and h."""
+    """Turn the pre-activations of a row in one step, units [begin, end), into gates, c and h."""
     cdef real_t f[LANES]
     cdef real_t g[LANES]
     cdef real_t i[LANES]
@@ -111,7 +111,7 @@ cdef void forward_range(real_t* hs, real_t* gates, real_t* cs, real_t* before, r
 
 
 def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
-    """Elements of scratch that forward and backward need for N rows."""
+    """Return the elements of scratch that forward and backward need for N rows."""
     cdef Py_ssize_t H = Wh.shape[0]
     cdef const real_t* none = NULL
     return (max(4 * packed_size(none, H, H), packed_size(none, 4 * H, H))

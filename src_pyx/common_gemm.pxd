@@ -3,11 +3,11 @@
 C (M, N) = A (M, K) B (K, N). A is read in place, from any strides (in elements); so a transposed
 matrix is the same matrix with its strides exchanged. B is packed first:
 
-    panel j     the columns [j NR, j NR + NR) of B as (K, NR), rows one after the other, zero where
-                there is no such column; NR = panel_columns(), and panels follow each other
+    panel j     the columns [j NR, j NR + NR) of B as (K, NR), rows one after the other, zero
+                beyond column N; NR = panel_columns(), and panels follow each other
     pack        all of a matrix
-    pack_columns  some columns of one panel: panels may hold columns from several places, as the
-                gates of an LSTM, so that what belongs together comes out of one tile
+    pack_columns  some columns of one panel: panels may hold columns from several places, so
+                that one tile computes, for example, all gates of a unit of an LSTM
 
     tile        out (rows, n) = A (rows, K) panel, rows <= tile_rows(), n <= NR columns stored
     multiply    the same for any number of rows and panels
@@ -59,7 +59,7 @@ cdef extern from "gemm_tile.h" nogil:
                             Py_ssize_t n) noexcept
     void fw_pack_rows_double(double* to, const double* b, Py_ssize_t step, Py_ssize_t K,
                              Py_ssize_t n) noexcept
-    # NULL where there is no memory; free with aligned_free, which takes NULL as well.
+    # Returns NULL without memory; free with aligned_free, which also takes NULL.
     void* aligned_alloc "fw_aligned_alloc"(size_t n_bytes) noexcept
     void aligned_free "fw_aligned_free"(void* start) noexcept
 

@@ -9,11 +9,11 @@ libm do not vectorise. They work on runs of numbers: in vectors where there are 
     exp(x) = m * 2^n,   n = round(x / ln 2),   m = exp(x - n ln 2) in [0.70, 1.42]
     sigmoid(x) = 1 / (1 + exp(-x)) = 2^-n / (m + 2^-n),   m and n those of exp(-x)
     tanh(x) = e / (e + 2),   e = exp(2 x) - 1 = 2^n m - 1
-2^n is multiplied in two halves, so that what ends as a denormal or as infinity does so in the last
-product; and sigmoid, which never forms exp(-x), has a tail below -88.7, where that overflows.
+2^n is multiplied in two halves, so that a result becomes denormal or infinite only in the last
+product. sigmoid never forms exp(-x), so it has a tail below -88.7, where exp(-x) overflows.
 Largest errors over all 2^32 floats, in ulp (tools/ulp_check.py): exp 1.01, sigmoid 1.50 and tanh
 1.73 in vectors, exp 0.78, sigmoid 1.55 and tanh 1.40 in the loops. NaN stays NaN, the infinities
-give their limits. double uses libm's exp and tanh, and 1 / (1 + exp(-x)) as it is.
+give their limits. double uses libm's exp and tanh, and 1 / (1 + exp(-x)) literally.
 """
 from libc.math cimport exp as exp_double
 from libc.math cimport tanh as tanh_double

@@ -1,4 +1,4 @@
-/* What this CPU and operating system can run, asked with cpuid and xgetbv.
+/* The level that this CPU and operating system can run, from cpuid and xgetbv.
    x86-64-v3 and v4 as the x86-64 psABI lists them, less the features no kernel uses. */
 #ifndef FASTW2V_CPU_FEATURES_H
 #define FASTW2V_CPU_FEATURES_H

@@ -1,9 +1,9 @@
-/* The tile for one type: gemm_tile_code.h says what T, VECTOR, LANES and the operations are.
+/* The tile for one type; gemm_tile_code.h defines T, VECTOR, LANES and the operations.
 
-   For each number of rows a function of its own, all from this one text, so that a row gets the
-   same operations in the same order whichever tile it is in: element (r, j) is a chain of
-   multiply-adds from zero over k = 0 .. K - 1. Only then comes what is added to it, `out` and
-   `bias`. Columns do not meet, so what a padding column holds, even NaN, stays there. */
+   Each number of rows has a function of its own, made from this one text, so a row gets the same
+   operations in the same order in every tile: element (r, j) is a chain of multiply-adds from zero
+   over k = 0 .. K - 1, to which `out` and `bias` are added last. Columns do not mix, so the content
+   of a padding column, even NaN, stays there. */
 
 /* A vector of the result: out = [out +] x [+ bias]. */
 static inline void NAME(fw_finish)(T *out, VECTOR x, int accumulate, const T *bias) {
@@ -12,7 +12,7 @@ static inline void NAME(fw_finish)(T *out, VECTOR x, int accumulate, const T *bi
     STORE(out, x);
 }
 
-/* The same for the first n columns of a tile, where they are no whole vectors. */
+/* The same for the first n columns of a tile if they do not fill whole vectors. */
 FW_FUNCTION void NAME(fw_finish_some)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptrdiff_t n,
                                       const T *tile, int accumulate, const T *bias) {
     ptrdiff_t r, j;
@@ -25,7 +25,7 @@ FW_FUNCTION void NAME(fw_finish_some)(T *out, ptrdiff_t ldo, ptrdiff_t rows, ptr
         }
 }
 
-/* Where the result goes is asked for before the work begins, what lies `ahead` of b during it. */
+/* Memory of the result is prefetched before the work begins, memory `ahead` of b during it. */
 static inline void NAME(fw_prefetch_out)(const T *p) {
     FW_PREFETCH_WRITE(p);
     if (sizeof(VECTOR) == 64) FW_PREFETCH_WRITE(p + LANES);
@@ -159,8 +159,8 @@ FW_FUNCTION void NAME(fw_row_here)(T *out, ptrdiff_t n, const T *a, ptrdiff_t a_
     }
 }
 
-/* n multiply-adds of vectors that stay in registers, for benches: what no product can be faster
-   than. As many independent ones as in the tile. */
+/* n multiply-adds of vectors that stay in registers, as many independent ones as in the tile. They
+   give benches the speed that no product can exceed. */
 #define FW_ROW_REGISTERS(r)     \
     x##r = MADD(x##r, each, b); \
     y##r = MADD(y##r, each, b);

@@ -49,7 +49,7 @@ static inline __m512 fw_if_inside(__m512 y, __m512 x) {
 }
 static inline __m512 fw_divide(__m512 x, __m512 y) { return _mm512_div_ps(x, y); }
 static inline __m512 fw_about_reciprocal(__m512 x) { return _mm512_rcp14_ps(x); }
-/* Good to 13 bits: what fw_quotient does next brings twice as many. */
+/* Accurate to 13 bits; the next step of fw_quotient doubles them. */
 static inline __m512 fw_about_quotient(__m512 x, __m512 y, __m512 about_reciprocal) {
     (void)y;
     return _mm512_mul_ps(x, about_reciprocal);

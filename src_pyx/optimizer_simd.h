@@ -156,7 +156,7 @@ static inline int fw_adam_settled(__m512 w, __m512 m, __m512 q, ptrdiff_t k, con
 
 /* Steps [k, to) of the moments alone, on n <= 8 vectors side by side: the operations of one wait for
    each other, those of a row of vectors keep the multipliers busy. n has to be a constant where it
-   is inlined. A moment that a step leaves as it is, as it does the smallest numbers, stays. */
+   is inlined. A moment that one step does not change, as with the smallest numbers, stays. */
 static FW_UNROLLED void fw_adam_shrink(__m512 *m, __m512 *v, int n, ptrdiff_t k, ptrdiff_t to,
                                        const fw_adam_plan *p) {
     const __m512 c1 = _mm512_set1_ps(p->c1), c2 = _mm512_set1_ps(p->c2);
@@ -242,9 +242,9 @@ static void fw_adam_replay_once(float *w, float *m, float *v, __mmask16 lanes, p
 }
 
 /* Steps [from, ...) of n vectors, one or two, until their weights stay; returns the step after the
-   last one taken. Two side by side keep the square roots coming. The division instruction is not
-   used; whether it had to be is looked at once, afterwards, which at each step would cost a third of
-   the time, and where it had to be all steps are taken again, carefully. */
+   last one taken. Two side by side keep the unit for square roots busy. The steps avoid the division
+   instruction. One check afterwards finds out whether a step needed it, and if so all steps are
+   repeated with it; a check at each step would cost a third of the time. */
 static FW_UNROLLED ptrdiff_t fw_adam_settle(float *w, float *m, float *v, int n, ptrdiff_t from,
                                             const fw_adam_plan *p) {
     const __m512 c1 = _mm512_set1_ps(p->c1), c2 = _mm512_set1_ps(p->c2);

@@ -1,7 +1,7 @@
 /* Four rows of a table with one query, in one pass: products and squares, float32 in vectors.
 
-   The vectors are those of simd.h. Rows and query may start anywhere; what is left of a row
-   behind its last whole vector is added one by one, or in vectors of 16 with a mask. */
+   The vectors are those of simd.h. Rows and query may start anywhere; the numbers
+   after the last whole vector of a row are added one by one, or in vectors of 16 with a mask. */
 #ifndef FASTW2V_RANKING_SIMD_H
 #define FASTW2V_RANKING_SIMD_H
 

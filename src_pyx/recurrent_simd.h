@@ -1,8 +1,8 @@
-/* One row in one step of the recurrent cells, in vectors of units: gates and states stay in registers
-   between what _lstm.pyx, _gru.pyx and _rnn.pyx state as loops, which are the plain twins.
+/* One row in one step of the recurrent cells, in vectors of units. Gates and states stay in registers
+   between operations that _lstm.pyx, _gru.pyx and _rnn.pyx, the plain twins, write as loops.
 
    Pointers start at the first of n units; gates of a row are H elements apart, in the book's order.
-   The last vector may be a part of one: what its other lanes compute is thrown away.
+   The last vector may be partial; the results of its other lanes are discarded.
    Measured against the compiler's vectors of the loops, LSTM with N T H = 10 35 100, products (242 us
    each) included, one thread: forward 353 against 441 us, backward 327 against 403 us. */
 #ifndef FASTW2V_RECURRENT_SIMD_H

@@ -1,7 +1,7 @@
 /* Vectors of each level under common names: AVX-512, AVX2 with FMA, else structs of 16 bytes.
 
-   The flags of the build forbid contraction: where there is a fused multiply-add it is asked for by
-   name, elsewhere (and in portable builds, FW_FMA 0) products are rounded before they are added.
+   The flags of the build forbid contraction. Levels with a fused multiply-add call it by name; the
+   others, and portable builds (FW_FMA 0), round products before they add them.
    MADD(a, b, c) is a * b + c.
    GATHER(p, step) puts a vector together from pieces of 16 bytes at p, p + step, p + 2 step ...;
    TURN transposes the squares that the pieces of several vectors form. */

@@ -60,8 +60,8 @@ cdef inline void prefetch_row(const float* row, Py_ssize_t width) noexcept nogil
 cdef inline void exchange_table(const job_t* job, float* W, float* near, float* old) noexcept nogil:
     """Add this part's changes of its copies to a table, and copy the rows again.
 
-    Changes are summed, but for a row that the parts change far more than MANY times between two
-    exchanges: it takes their mean, since each part has reached most of the change by itself.
+    Changes are summed, except for a row that the parts change far more than MANY times between two
+    exchanges. That row takes their mean, since each part alone has reached most of the change.
     """
     cdef Py_ssize_t r, d
     cdef float changes, share, most = MANY, one = 1

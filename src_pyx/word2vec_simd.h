@@ -1,8 +1,8 @@
 /* Products and updates of a few rows of a table with a few rows of another, in vector registers.
 
    Rows are float32, n numbers each, n a multiple of 16, so there are no tails; for full speed they
-   start at cache lines. The vectors are those of simd.h: fused multiply-adds are asked for by
-   name on levels v3 and v4, elsewhere products are rounded before they are added.
+   start at cache lines. The vectors are those of simd.h: levels v3 and v4 call fused
+   multiply-adds by name, the others round products before they add them.
 
    M inputs x[0..M), J outputs y[0..J), coefficients g (M, J):
      scores      s[m, j] = x[m] . y[j]

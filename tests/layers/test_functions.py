@@ -6,20 +6,12 @@ from conftest import N_PARTS, assert_same_bits
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from memory_forms import views_of
 
 from fastw2v import functions
 from fastw2v.functions import cross_entropy_error, relu, scatter_add, sigmoid, softmax
 
 REAL = [np.float16, np.float32, np.float64, np.int32, np.int64, np.uint8, np.bool_, ">f4"]
-
-
-def views_of(x):
-    """Return the same numbers in other memory: reversed, strided, Fortran-ordered, read-only."""
-    wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
-    wide[..., ::2] = x
-    frozen = x.copy()
-    frozen.setflags(write=False)
-    return [x[::-1].copy()[::-1], wide[..., ::2], np.asfortranarray(x), frozen]
 
 
 def plain_sigmoid(x):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from golden import assert_close, cases, load, sequence
 from implementations import both
+from own_model import TwoLayerNet
 
 LAYERS = ["MatMul", "Affine", "Softmax", "Sigmoid", "SoftmaxWithLoss", "SigmoidWithLoss"]
 FUNCTIONS = {
@@ -452,33 +453,11 @@ def test_eval_seq2seq_prints(book, capsys, monkeypatch):
 # training --------------------------------------------------------------------------------------
 
 
-class TwoLayerNet:
-    """User's own model of two dense layers."""
-
-    def __init__(self, book, W1, b1, W2, b2):
-        layers = book.layers
-        self.layers = [layers.Affine(W1, b1), layers.Sigmoid(), layers.Affine(W2, b2)]
-        self.loss_layer = layers.SoftmaxWithLoss()
-        self.params = [param for layer in self.layers for param in layer.params]
-        self.grads = [grad for layer in self.layers for grad in layer.grads]
-
-    def forward(self, x, t):
-        for layer in self.layers:
-            x = layer.forward(x)
-        return self.loss_layer.forward(x, t)
-
-    def backward(self, dout=1):
-        dout = self.loss_layer.backward(dout)
-        for layer in reversed(self.layers):
-            dout = layer.backward(dout)
-        return dout
-
-
 @both
 def test_trainer_with_a_readers_own_net(book, capsys):
     key = "extras/Trainer_custom_net"
     case = load(key)
-    model = TwoLayerNet(book, *sequence(case, "init"))
+    model = TwoLayerNet(book.layers, *sequence(case, "init"))
     trainer = book.trainer.Trainer(model, book.optimizer.SGD(1.0))
     np.random.seed(case["numpy_seed_fit"])
     trainer.fit(case["x"], case["t"], max_epoch=20, batch_size=30, eval_interval=2)

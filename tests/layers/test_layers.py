@@ -9,6 +9,7 @@ from conftest import N_PARTS, assert_same_bits
 from gradcheck import check_layer, check_loss_layer
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_forms import views_of
 
 from fastw2v import layers
 from fastw2v.layers import (
@@ -30,15 +31,6 @@ def weights_of(rng, cls, D=6, H=4, dtype=np.float64):
     if cls is Affine:
         params.append(rng.standard_normal(H).astype(dtype))
     return params
-
-
-def views_of(x):
-    """Return the same numbers in other memory."""
-    wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
-    wide[..., ::2] = x
-    frozen = x.copy()
-    frozen.setflags(write=False)
-    return [x[::-1].copy()[::-1], wide[..., ::2], np.asfortranarray(x), frozen]
 
 
 def is_own(result, *inputs):

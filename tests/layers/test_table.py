@@ -24,7 +24,6 @@ from fastw2v import RowGrad
 CALLS = int(os.environ.get("FASTW2V_TEST_CALLS", "300"))
 
 every_layer = pytest.mark.parametrize("name", LAYERS)
-ARRAYS = (np.ndarray, np.generic)
 
 
 def plain(*shape, dtype):

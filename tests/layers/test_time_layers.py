@@ -19,7 +19,6 @@ N_GATES = {"TimeRNN": 1, "TimeGRU": 3, "TimeLSTM": 4, "TimeBiLSTM": 4}
 ONE_WAY = ["TimeRNN", "TimeGRU", "TimeLSTM"]
 CELLS = {"TimeRNN": "RNN", "TimeGRU": "GRU", "TimeLSTM": "LSTM"}
 HARD = ["hard_sigmoid_keras2", "hard_sigmoid_keras3"]
-GATED = ["TimeGRU", "TimeLSTM", "TimeBiLSTM"]
 N, T, D, H = 3, 4, 5, 2
 
 every_layer = pytest.mark.parametrize("name", list(N_GATES))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from implementations import both
+from own_model import TwoLayerNet
 
 
 def spiral():
@@ -18,34 +19,13 @@ def spiral():
     return x, t
 
 
-class Net:
-    """A user's own model: 2 inputs, 10 sigmoids, 3 classes."""
-
-    def __init__(self, layers):
-        W1, b1 = 0.01 * np.random.randn(2, 10), np.zeros(10)
-        W2, b2 = 0.01 * np.random.randn(10, 3), np.zeros(3)
-        self.layers = [layers.Affine(W1, b1), layers.Sigmoid(), layers.Affine(W2, b2)]
-        self.loss_layer = layers.SoftmaxWithLoss()
-        self.params = [param for layer in self.layers for param in layer.params]
-        self.grads = [grad for layer in self.layers for grad in layer.grads]
-
-    def forward(self, x, t):
-        for layer in self.layers:
-            x = layer.forward(x)
-        return self.loss_layer.forward(x, t)
-
-    def backward(self, dout=1):
-        dout = self.loss_layer.backward(dout)
-        for layer in reversed(self.layers):
-            dout = layer.backward(dout)
-        return dout
-
-
 @both
 def test_losses_on_the_spiral(book, capsys):
     x, t = spiral()
     given = x.copy(), t.copy()
-    model = Net(book.layers)
+    W1, b1 = 0.01 * np.random.randn(2, 10), np.zeros(10)
+    W2, b2 = 0.01 * np.random.randn(10, 3), np.zeros(3)
+    model = TwoLayerNet(book.layers, W1, b1, W2, b2)
     trainer = book.trainer.Trainer(model, book.optimizer.SGD(lr=1.0))
     trainer.fit(x, t, max_epoch=300, batch_size=30, eval_interval=10)
 

@@ -1,8 +1,8 @@
 """The book's GPU switch. It must remain off, as fastw2v computes on the CPU.
 
-`common.config.GPU` is this module's `GPU`. Setting it to True raises no error by itself; the next
-import of a served module, or the next constructor of a layer, raises one that names the line to
-remove. Constructors call `check()`, which costs one global look-up.
+`common.config.GPU` is this module's `GPU`. Setting it to True raises no error; the next import
+of a served module, or the next constructor of a layer, raises one that names the line to remove.
+Constructors call `check()`, which costs one global look-up.
 """
 
 from __future__ import annotations

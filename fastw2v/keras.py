@@ -179,7 +179,7 @@ def _bidirectional(name, weights, options, dtype):
     if weights[1].shape[1] != 4 * len(weights[1]):
         raise ValueError(
             f"{name}: expected those of LSTM cells, with a recurrent_kernel (H, 4 * H), got "
-            f"{weights[1].shape}; take the halves by themselves, the second with go_backwards=True"
+            f"{weights[1].shape}; convert each half separately, the second with go_backwards=True"
         )
     if options["go_backwards"]:
         raise ValueError(
@@ -277,7 +277,7 @@ def _read(layer, weights, options):
         if kind_within != "LSTM":
             raise ValueError(
                 f"layer: expected a Bidirectional of LSTM, got one of {kind_within}; convert the "
-                "halves, layer.forward_layer and layer.backward_layer, by themselves"
+                "halves, layer.forward_layer and layer.backward_layer, separately"
             )
         inner = _recurrent_options(layer, "LSTM", config["layer"]["config"])
         return kind, weights, options | inner | {"go_backwards": False}

@@ -25,8 +25,8 @@ these rows are deferred and applied when a layer of fastw2v next reads the row. 
   write through ``np.asarray`` or a ``memoryview``.
 
 A table is updated as a whole if its gradient is written as a whole, or if it is listed twice in
-``params`` or shares its memory with another parameter (a tied weight). `Trainer.fit` defers updates
-by itself with models of fastw2v, and needs no ``row_sparse``.
+``params`` or shares its memory with another parameter (a tied weight). `Trainer.fit` defers the
+updates of fastw2v's models even without ``row_sparse``.
 
     >>> from fastw2v.layers import Embedding
     >>> from fastw2v.optimizer import Adam

@@ -192,8 +192,8 @@ class Trainer(_Saved):
     ) -> float:
         """Train on the next `steps` batches (x, t) of an iterable; return the average loss.
 
-        It neither shuffles nor cuts the batches, which come ready, such as those of
-        `datasets.skip_gram_batches`. A call counts as an epoch, and ends early if the batches do.
+        It neither shuffles nor cuts the batches; `datasets.skip_gram_batches` yields them ready. A
+        call counts as an epoch, and ends early if the batches do.
         All else is as in `fit`. A generator of your own may look at the weights between the steps,
         so no updates are deferred then, and a step over large tables costs their size. With a list
         of batches, the generators of `datasets`, or an optimizer with `row_sparse=True` it costs

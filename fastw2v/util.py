@@ -202,7 +202,7 @@ def cos_similarity(x: ArrayLike, y: ArrayLike, eps: float = 1e-8) -> Any:
 
 
 def _long_integers(x: ArrayLike) -> NDArray[Any]:
-    """Return an array of floats as it is, and one of integers in int64, where squares fit."""
+    """Return an array of floats unchanged, and one of integers as int64, where squares fit."""
     x = np.asarray(x)
     return x.astype(np.int64) if x.dtype.kind in "biu" else x
 
@@ -537,7 +537,7 @@ def _mark(right: bool) -> str:
 
 
 def to_cpu(x: ArrayLike) -> NDArray[Any]:
-    """Return the array as it is; fastw2v computes on the CPU only.
+    """Return the array unchanged; fastw2v computes on the CPU only.
 
     >>> x = np.zeros(3)
     >>> to_cpu(x) is x

@@ -141,7 +141,7 @@ def check_table(name: str, W: object) -> None:
 
 
 def has_plain_rows(W: NDArray[Any]) -> bool:
-    """Return whether kernels can take `W` (R, C) as it is: native floats, each row contiguous."""
+    """Return whether kernels accept `W` (R, C) without a copy: native floats, contiguous rows."""
     size = W.itemsize
     return (
         W.ndim == 2

@@ -25,9 +25,9 @@ _OWN = _gemm.fused()
 _NS = 0.02  # serial nanoseconds per multiply-add; see `threads.parts`
 _OUT_NS = 0.3  # and per element of the result
 _SUM_NS = 0.1  # per element of a sum
-_LONGEST_NS = 2e8  # serial nanoseconds of one call: between two calls Ctrl-C gets its turn
+_LONGEST_NS = 2e8  # serial nanoseconds of one call: Ctrl-C is handled between two calls
 _LARGEST = 1 << 26  # bytes of the result of one call, for which the system may have to find memory
-_FEWEST_ROWS = 64  # of a call that is one of several
+_FEWEST_ROWS = 64  # fewest rows per call when a product takes several calls
 
 
 def product(

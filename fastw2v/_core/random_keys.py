@@ -9,8 +9,8 @@ def key(rng: np.random.Generator | np.random.RandomState | int | None = None) ->
     """Draw one 64-bit key.
 
     None draws from numpy's global stream, so that `np.random.seed` determines it; a
-    `numpy.random.Generator` or `RandomState` draws from its own. An int is used as it is, the same
-    key for each call. TypeError for anything else.
+    `numpy.random.Generator` or `RandomState` draws from its own. An int is the key itself, the
+    same for each call. TypeError for anything else.
     """
     if rng is None:
         bits = np.random.get_bit_generator()  # type: ignore[attr-defined]

@@ -311,7 +311,7 @@ class _Machine:
 def _value(thing):
     """Return an object of the stack; ValueError for names and dtypes, which only arrays use."""
     if type(thing) in (_Name, _Dtype):
-        raise ValueError("a name or a dtype by itself")
+        raise ValueError("a name or a dtype on its own")
     return thing
 
 

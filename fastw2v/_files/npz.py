@@ -120,7 +120,7 @@ class Archive:
             with self._zip.open(f"{name}.npy") as file:
                 array = np.lib.format.read_array(file, allow_pickle=False)
                 if file.read(1):
-                    raise ValueError(f"{name}.npy has bytes behind its array")
+                    raise ValueError(f"{name}.npy has bytes after its array")
             return array
 
     def json(self, name: str) -> Any:

@@ -275,7 +275,7 @@ class _Reader:
         data, done, start = b"", 0, self.offset
         blobs: list[str] = []
         while done < wanted:
-            # A stream allocates as many bytes as it is asked for, so ask for what can be there.
+            # A stream allocates all requested bytes, so request no more than the rows can take.
             most = (wanted - done) * (MAX_WORD_BYTES + 2 + 4 * dim)
             data += self.stream.read(min(_FAST_BYTES, most))
             rows = min(wanted - done, len(data) // (4 * dim + 2) + 1)

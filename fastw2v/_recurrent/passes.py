@@ -47,10 +47,10 @@ Lengths = NDArray[np.int64] | None
 _MAC_NS = 0.02  # serial nanoseconds of a multiply-add; see `threads.parts`
 _CACHE = 3 << 18  # bytes of packed weights that stay in a core's own cache beside the states
 _STEP_NS = 5000  # a step cut by units waits for all parts; below this it costs more than it gains
-# Serial nanoseconds of one kernel call. Between two calls Ctrl-C gets its turn. The first calls
+# Serial nanoseconds of one kernel call. Ctrl-C is handled between two calls. The first calls
 # take several times as long, because the system has to find memory for their results.
 _LONGEST_NS = 5e7
-_FEWEST_ROWS = 4  # of a call that is one of several
+_FEWEST_ROWS = 4  # fewest rows per call when a pass takes several calls
 
 
 # Forward -------------------------------------------------------------------------------------

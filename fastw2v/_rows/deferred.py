@@ -2,7 +2,8 @@
 
 An optimizer may defer updates of a row until the row is next read (see `_rows.replay`). Code that
 reads rows calls `apply_pending` first; code that reads or writes a whole table calls
-`apply_all_pending`. Either call costs one look at an empty dict while no table has deferred rows.
+`apply_all_pending`. While no table has deferred rows, either call costs one look-up in
+an empty dict.
 """
 
 from __future__ import annotations

@@ -252,7 +252,7 @@ def _plain_deep(x):
 
 
 def _plain_unless_view(grad, result):
-    """Return a view of `grad`, whose writes it observes, as it is, and a copy as a plain array."""
+    """Return `result` unchanged if it is a view of `grad`, which tracks writes, else as plain."""
     if isinstance(result, RowGrad) and not np.may_share_memory(_plain(result), _plain(grad)):
         return _plain(result)
     return result
@@ -504,5 +504,5 @@ def verify_list(grad: Any) -> bool:
 
 
 def shares_memory(x: ArrayLike, grad: Any) -> bool:
-    """Return np.may_share_memory(x, grad) without the cost of a call on a RowGrad itself."""
+    """Return np.may_share_memory(x, grad) without the cost of calling it on a RowGrad."""
     return np.may_share_memory(x, _plain(grad))

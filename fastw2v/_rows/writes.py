@@ -96,7 +96,7 @@ def write_rows(
     rows[...] = 0
     if has_plain_rows(rows):
         _SCATTER[grad.dtype, ids.dtype](rows, ids, x, coef, n_parts)
-    else:  # an array that no kernel takes, such as float16 or one in Fortran order
+    else:  # an array that no kernel accepts, such as float16 or one in Fortran order
         terms = np.repeat(x, ids.size // max(N, 1), axis=0)
         np.add.at(rows, ids, terms if coef is None else coef[:, None] * terms)
 

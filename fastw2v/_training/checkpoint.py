@@ -193,7 +193,7 @@ def _optimizer(archive: npz.Archive, about: dict[str, Any], params: list[NDArray
         arrays = [archive.array(f"{state}{i}") for i in range(_count(archive, state))]
         found = [(array.shape, array.dtype.kind) for array in arrays]
         if found != [(W.shape, "f") for W in params]:
-            raise ValueError(f"optimizer state {state} is of other weights")
+            raise ValueError(f"optimizer state {state} belongs to other weights")
         setattr(optimizer, state, arrays)
     return optimizer
 

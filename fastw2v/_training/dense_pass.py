@@ -96,7 +96,7 @@ def _update_copies(
     g: NDArray[Any],
     scalars: Sequence[float],
 ) -> None:
-    """Take a step of arrays that no kernel takes, such as float16 or rows with gaps."""
+    """Step arrays that no kernel accepts, such as float16 or rows with gaps."""
     arrays = [w, *states]
     copies = [np.array(array, dtype_of(w), order="C").reshape(1, -1) for array in arrays]
     g = as_float("grads", g, dtype_of(w)).reshape(1, -1)

@@ -68,8 +68,8 @@ def tokenize(text: str | Iterable[str], *, split: str = "words") -> Iterator[str
 def tokenize_lines(text: str | Iterable[str], *, split: str = "words") -> Iterator[str]:
     """Cut text into words, marks and `<eos>`, from which a language model can write text.
 
-    split="words": lower-case words and numbers, and each punctuation mark by itself (repeated marks
-    once); `<eos>` represents the blank lines between paragraphs.
+    split="words": lower-case words and numbers, and each punctuation mark separately (repeated
+    marks once); `<eos>` represents the blank lines between paragraphs.
     split="blanks": unchanged pieces between white space; `<eos>` represents the end of each line
     that is not blank. It suits text that is cut into words, as Penn Treebank and WikiText are.
 

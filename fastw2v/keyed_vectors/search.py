@@ -25,8 +25,8 @@ Query = Entry | Sequence[Entry]
 Found = list[tuple[str, float]]
 
 _MAC_NS = 0.031  # serial nanoseconds of a multiply-add where many queries are ranked
-_LONGEST_NS = 4e8  # of a call, serially: Ctrl-C is handled between two calls
-_FEWEST_QUERIES = 64  # of a call that is one of several
+_LONGEST_NS = 4e8  # serial nanoseconds of one call: Ctrl-C is handled between two calls
+_FEWEST_QUERIES = 64  # fewest queries per call when a search takes several calls
 _COSMUL_EPS = 1e-6  # of Levy and Goldberg, so that no product is divided by zero
 
 

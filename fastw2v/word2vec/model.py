@@ -571,7 +571,9 @@ class Word2Vec:
             model.workers = as_int("workers", workers)
         schedule = model._schedule
         if schedule is None:
-            raise ValueError(f"{path}: holds a model that was not being trained; use load")
+            raise ValueError(
+                f"{path}: expected a checkpoint, got a model saved outside training; use load"
+            )
         if not schedule.done:
             if model._corpus is None:
                 model._corpus = saving.read_ids(saving.ids_path(path), len(model.wv), schedule)

@@ -51,7 +51,7 @@ class Call:
                 array.setflags(write=False)
 
     def run(self, by_units=False, n_parts=1, keep=True):
-        """What the kernel writes, by name; of forward alone unless it keeps what backward needs."""
+        """Return the kernel's outputs by name; backward's too if forward keeps its inputs."""
         module = importlib.import_module(f"fastw2v._kernels.{self.noun}")
         N, T, H = self.shape
         size = specialise(module.scratch_size)[self.dtype](self.Wh, N)
@@ -62,7 +62,7 @@ class Call:
             return np.full(shape, np.nan, self.dtype)
 
         def scratch():
-            # Whatever lies in it, and nothing beyond it is touched.
+            # NaN inside, as its content must not matter; guards behind it, which must remain 7.
             self._guarded = np.full(size + 64, 7, self.dtype)
             self._guarded[:size] = np.nan
             return self._guarded[:size]
@@ -138,7 +138,7 @@ def assert_same(found, expected):
 
 
 class RecurrentKernelTests:
-    """What holds for each of them; a test class inherits it and names its kernel."""
+    """Tests of every recurrent kernel; a test class inherits them and names its kernel."""
 
     noun = ""
 

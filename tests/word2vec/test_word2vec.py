@@ -522,7 +522,7 @@ def test_resume_names_what_is_missing(rng, tmp_path):
     model = Word2Vec(**FAST)
     model.build_vocab(planted(rng, 60))
     model.save(path)
-    with pytest.raises(ValueError, match="was not being trained; use load"):
+    with pytest.raises(ValueError, match="got a model saved outside training; use load"):
         Word2Vec.resume(path)
     model.train(checkpoint=path, every=0, callbacks=[Log(3)])
     ids = tmp_path / "run.fw2v.ids"

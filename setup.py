@@ -1,12 +1,12 @@
-"""Build of the compiled kernels: every kernel source once per instruction-set level.
+"""Build of the compiled kernels, each source once per instruction-set level.
 
 pyproject.toml holds the metadata; this file holds what setuptools cannot express there.
-The baseline and the best level of the CPU that builds are compiled, for they are what will run.
+By default only the baseline and the best level of the building CPU are compiled.
 Environment: FASTW2V_LEVELS=v3 (these levels beside the baseline instead; "all" for wheels),
 FASTW2V_OPENMP=0, FASTW2V_PORTABLE=1 (no compiler extensions), FASTW2V_DEBUG=1 (-O1 -g, checks at
 entries), FASTW2V_ASAN=1 (the same with AddressSanitizer), FASTW2V_TSAN=1 (with ThreadSanitizer),
-FASTW2V_TRACE=1 (with Cython's line tracing). A build after another one with other switches
-compiles afresh what they change, and leaves nothing behind of levels that it does not build.
+FASTW2V_TRACE=1 (with Cython's line tracing). A build with
+other switches than the last one recompiles the files that they affect and removes other levels.
 """
 
 import gc
@@ -54,25 +54,25 @@ KERNELS = {
 # into each of them they were half of its C code. Cython writes the source.
 SHARED = "_cyutility"
 
-# Features of each level beyond what every CPU of the architecture has. Lists of features instead
-# of -march=x86-64-v3: older compilers know the features, and no tuning for one CPU comes along.
+# Features of each level beyond those of every CPU of the architecture. Unlike -march=x86-64-v3,
+# lists of features work with older compilers and imply no tuning for one CPU.
 AVX2 = "-mavx2 -mfma -mf16c -mbmi -mbmi2 -mlzcnt -mmovbe".split()
 AVX512 = "-mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl -mprefer-vector-width=512".split()
 LEVEL_FLAGS = {
     "unix": {"baseline": [], "v3": AVX2, "v4": AVX2 + AVX512},
     "msvc": {"baseline": [], "v3": ["/arch:AVX2"], "v4": ["/arch:AVX512"]},
 }
-# Results must not depend on the compiler's mood: no reassociation, no contraction to FMA. What is
-# given up (errno, floating-point traps) is what nobody reads, and what stops vectorisation.
+# Results must not depend on the compiler: it may not reassociate or contract to FMA. The flags give
+# up errno and floating-point traps, which no code here reads and which prevent vectorisation.
 COMMON_FLAGS = {
     "unix": "-O3 -g0 -fno-math-errno -fno-trapping-math -ffp-contract=off -fwrapv".split(),
     "msvc": ["/O2", "/fp:precise"],
 }
 ASAN_FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined".split()
-# Not inlined, so that tools/tsan_suppressions.txt can tell a loop from what it calls.
+# Not inlined, so that tools/tsan_suppressions.txt can tell a loop from the functions it calls.
 TSAN_FLAGS = "-fsanitize=thread -fno-inline".split()
 OPENMP_FLAGS = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
-# Where src_pyx/pool.h stands in for the OpenMP runtime; its condition, as a program that compiles.
+# A program that compiles where src_pyx/pool.h replaces the OpenMP runtime.
 OWN_POOL = """
 #if !(defined(__linux__) && defined(__GNUC__) && !defined(__clang__))
 #error "the OpenMP of the compiler"
@@ -90,8 +90,8 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 
-# Entries look at their views, loops at pointers: this checks that a view an entry points into has
-# the element it points to. AddressSanitizer sees the rest.
+# Entries take views and loops take pointers. With this flag, an entry checks that the element whose
+# address it takes exists in the view. AddressSanitizer checks the rest.
 DEBUG_DIRECTIVES = {"boundscheck": True, "initializedcheck": True}
 
 NO_COMPILER = """
@@ -106,7 +106,7 @@ Install them and run pip again:
 
 
 def flag(name, default):
-    """An on/off switch from the environment."""
+    """Read an on/off switch from the environment."""
     return os.environ.get(name, default).strip().lower() not in ("", "0", "no", "off", "false")
 
 
@@ -115,14 +115,14 @@ def debug():
 
 
 def usable_cpus():
-    """CPUs this process may use, which in a container are fewer than there are."""
+    """Return the number of CPUs this process may use, which a container may limit."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def keep_text(path, text):
-    """Write a file unless it says the same already: its age tells when the text last changed."""
+    """Write a file only if its content changes, so that its age is that of the content."""
     if path.exists() and path.read_text() == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def keep_text(path, text):
 
 
 def asked_levels():
-    """Levels to build here, baseline first, and whether the user has chosen them."""
+    """Return the levels to build, baseline first, and whether the user chose them."""
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     possible = ["baseline", "v3", "v4"] if x86 else ["baseline"]
     names = os.environ.get("FASTW2V_LEVELS", "").replace(",", " ").split()
@@ -146,7 +146,7 @@ def asked_levels():
 
 
 def extensions():
-    """One Extension per (kernel, level); build_extensions gives each its sources and flags."""
+    """Return one Extension per (kernel, level); build_extensions sets their sources and flags."""
     depends = sorted(str(path) for pattern in ("*.pxd", "*.h") for path in SOURCES.glob(pattern))
     levels, _ = asked_levels()
 
@@ -166,14 +166,14 @@ def extensions():
 
 
 class Progress:
-    """A line now and then about how many of the extension modules are built."""
+    """Progress lines with the number of extension modules built."""
 
     SECONDS_BETWEEN_LINES = 10
 
     def __init__(self, n_all):
         self.n_all, self.n_done = n_all, 0
         self.start = self.last_line = time.monotonic()
-        self.lock = threading.Lock()  # several are compiled at a time
+        self.lock = threading.Lock()  # several modules are compiled at a time
 
     def one_more(self):
         with self.lock:
@@ -189,7 +189,7 @@ class Progress:
 
 
 class BuildKernels(build_ext):
-    """Cython once per noun, then one C file and one object file per level."""
+    """Command that runs Cython once per noun and then compiles its C file once per level."""
 
     def finalize_options(self):
         super().finalize_options()
@@ -202,7 +202,7 @@ class BuildKernels(build_ext):
         self.forget_rpath()
         levels = self.levels()
         self.extensions = [ext for ext in self.extensions if ext.level in levels]
-        openmp, runtime = [], []  # to compile with, and to link
+        openmp, runtime = [], []  # flags to compile, and to link
         if flag("FASTW2V_OPENMP", "1"):
             source = "#include <omp.h>\nint main(void) { return omp_get_max_threads() == 0; }"
             if self.compiles(source, OPENMP_FLAGS[self.kind]):
@@ -214,7 +214,7 @@ class BuildKernels(build_ext):
         self.cythonize()
         for ext in self.extensions:
             self.prepare(ext, openmp, runtime)
-        # The longest first, so that no core waits for one that began last.
+        # The longest first, so that none of them starts last and keeps the other cores idle.
         self.extensions.sort(key=lambda ext: os.path.getsize(ext.sources[0]), reverse=True)
         self.progress = Progress(len(self.extensions))
         super().build_extensions()
@@ -225,9 +225,9 @@ class BuildKernels(build_ext):
         self.progress.one_more()
 
     def levels(self):
-        """The levels to build: those asked for, or the baseline and the best that runs here.
+        """Return the levels to build: those asked for, or the baseline and the best for this CPU.
 
-        The baseline is never left out: what was built may move to an older machine.
+        The baseline is always built, because the result may move to an older machine.
         """
         levels, chosen = asked_levels()
         why = "as FASTW2V_LEVELS says"
@@ -247,9 +247,9 @@ class BuildKernels(build_ext):
         return levels
 
     def level_of_this_cpu(self):
-        """The best level that this machine runs, or None where a program does not say.
+        """Return the best level that this machine runs, or None if a test program cannot tell.
 
-        It does not when the compiler is one for another machine.
+        It cannot if the compiler targets another machine.
         """
         header = Path(SOURCES, "cpu_features.h").resolve().as_posix()
         source = f'#include <stdio.h>\n#include "{header}"\n'
@@ -263,9 +263,9 @@ class BuildKernels(build_ext):
         return {b"0": "baseline", b"3": "v3", b"4": "v4"}.get(said)
 
     def check_compiler(self):
-        """Stop with the cure unless an empty program that includes Python's headers can be built.
+        """Exit with the cure unless an empty program that includes Python's headers can be built.
 
-        The compiler's own words stand above the message.
+        The compiler's own output precedes the message.
         """
         try:
             self.compiles("#include <Python.h>\nint main(void) { return 0; }", [], quiet=False)
@@ -273,8 +273,11 @@ class BuildKernels(build_ext):
             raise SystemExit(NO_COMPILER.format(error=error)) from None
 
     def forget_rpath(self):
-        """Leave out where the interpreter's own libraries were when it was built: kernels need none
-        of them, and a wheel should say nothing of the machine that it was made on."""
+        """Drop the interpreter's own library folders from the link command.
+
+        Kernels need none of these libraries, and a wheel should not name folders of the machine
+        that built it.
+        """
         given = (sysconfig.get_config_var("LDSHARED") or "").split()
         linker = getattr(self.compiler, "linker_so", None)
         if linker:
@@ -282,7 +285,7 @@ class BuildKernels(build_ext):
             self.compiler.linker_so = [word for word in linker if word not in folders]
 
     def compiles(self, source, flags, quiet=True):
-        """Whether a short program compiles and links with these flags."""
+        """Return whether a short program compiles and links with these flags."""
         with tempfile.TemporaryDirectory() as folder:
             try:
                 self.link(source, flags, folder)
@@ -293,7 +296,7 @@ class BuildKernels(build_ext):
         return True
 
     def link(self, source, flags, folder):
-        """Make an executable file of a short program in this folder; its path."""
+        """Compile and link a short program in this folder; return the path of the executable."""
         path = Path(folder, "probe.c")
         path.write_text(source + "\n")
         link_flags = list(flags) if self.kind == "unix" else []
@@ -304,7 +307,7 @@ class BuildKernels(build_ext):
         return Path(folder, self.compiler.executable_filename("probe"))
 
     def cythonize(self):
-        """Write <build_temp>/c/_X.c for each noun, under the one name that it is imported by."""
+        """Write <build_temp>/c/_X.c for each noun; all levels share the import name."""
         from Cython import __version__ as cython_version
         from Cython.Build import cythonize
 
@@ -324,11 +327,11 @@ class BuildKernels(build_ext):
         options_changed = keep_text(
             self.c_folder / "options.txt", f"Cython {cython_version} {options}\n"
         )
-        # Cython also looks at the age of its own files, which in the environment that pip makes for
-        # each build are new.
+        # Cython also compares the age of its own files, which are new in the environment that pip
+        # makes for each build.
         everything = bool(self.force) or options_changed
         stale = [module for module in modules if everything or self.is_stale(module)]
-        gc.set_threshold(100_000)  # Cython's trees are large: looking through them takes a third
+        gc.set_threshold(100_000)  # traversing Cython's large trees takes a third
         cythonize(
             stale,
             build_dir=str(self.c_folder),
@@ -339,12 +342,12 @@ class BuildKernels(build_ext):
         )
 
     def is_stale(self, module):
-        """Whether the C file of a kernel is missing, or older than what it is made from."""
+        """Return whether the C file of a kernel is missing, or older than one of its sources."""
         source = Path(module.sources[0])
         made = self.c_folder / source.with_suffix(".c")
         if not made.exists():
             return True
-        sources = [] if source.suffix == ".c" else [source]  # Cython's own, in no file of ours
+        sources = [] if source.suffix == ".c" else [source]  # Cython generates a .c
         newest = max(map(os.path.getmtime, [*sources, *module.depends]), default=0)
         return made.stat().st_mtime < newest
 
@@ -375,13 +378,13 @@ class BuildKernels(build_ext):
         if flag("FASTW2V_TRACE", "0"):
             ext.define_macros += [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1")]
         ext.extra_compile_args, ext.extra_link_args = compile_flags, link_flags
-        # setuptools compares ages of files only: the flags become one of the files.
+        # setuptools compares only the ages of files, so the flags are written to a file.
         flags = folder / f"{ext.noun}.flags.txt"
         keep_text(flags, f"{ext.define_macros} {compile_flags} {link_flags}\n")
         ext.depends = [*ext.depends, str(source), str(flags)]
 
     def copy_extensions_to_source(self):
-        # The level folders are no packages: an editable install must make them itself.
+        # The level folders are not packages, so an editable install must make them itself.
         for ext in self.extensions:
             Path(*PACKAGE.split("."), ext.level).mkdir(parents=True, exist_ok=True)
         super().copy_extensions_to_source()
@@ -390,8 +393,8 @@ class BuildKernels(build_ext):
     def remove_others(self, root):
         """Delete the kernels below `root` that this build did not make.
 
-        setuptools would pack what an earlier build with more levels left there, and the import
-        would pick it: the highest level wins.
+        Otherwise setuptools would pack the levels that an earlier build left there, and the import
+        would pick the highest of them.
         """
         made = {root / self.get_ext_filename(ext.name) for ext in self.extensions}
         suffix = sysconfig.get_config_var("EXT_SUFFIX")
@@ -400,5 +403,5 @@ class BuildKernels(build_ext):
                 path.unlink()
 
 
-if __name__ == "__main__":  # and not where Cython's helper processes read this file again
+if __name__ == "__main__":  # not in Cython's worker processes, which import this file again
     setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})

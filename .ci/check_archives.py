@@ -1,4 +1,4 @@
-"""What a source archive and a wheel must hold, and must not: check_archives.py FILE..."""
+"""Check the contents of source archives and wheels: check_archives.py FILE..."""
 
 import sys
 import tarfile
@@ -15,7 +15,7 @@ def check(path, names, wanted, unwanted):
 
 
 def tells_of_this_machine(content):
-    """An interpreter that is not the system's names its own folder where it links."""
+    """Return whether a compiled file names the folder of this Python, unless it is the system's."""
     folder = sys.base_prefix
     return folder not in ("/usr", "/usr/local") and folder.encode() in content
 

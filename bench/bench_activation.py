@@ -1,4 +1,4 @@
-"""softmax, sigmoid and relu over arrays in the sizes of a language model's scores."""
+"""Softmax, sigmoid and relu over arrays of the sizes of a language model's scores."""
 
 import harness
 from fastw2v import functions
@@ -7,7 +7,7 @@ from harness import Row, Task
 
 
 class Function:
-    """The function `name` of x; x moves through a ring."""
+    """The function `name` of x, which moves through a ring of inputs."""
 
     def __init__(self, name, shape):
         self.name, self.shape = name, shape

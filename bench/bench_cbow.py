@@ -1,4 +1,4 @@
-"""Training steps of word2vec, sampling included: what a reader waits for.
+"""Training steps of word2vec, sampling included: the time that a reader waits.
 
 A call is a `fit` over a number of batches: permutation, gathering of the batch, forward, backward,
 merging of shared weights, Adam over both tables. The reader's own CBOW is the class below.
@@ -24,9 +24,9 @@ C = 2 * WINDOW
 
 
 class OwnCBOW:
-    """What a reader writes after chapter 4: one Embedding per context word and the loss.
+    """The model that a reader writes after chapter 4: one Embedding per context word and the loss.
 
-    The layers are arguments here, so that the same class runs on the oracle's and on ours.
+    The layers are arguments, so that the same class runs on the oracle's layers and on ours.
     """
 
     def __init__(self, Embedding, NegativeSamplingLoss):
@@ -64,7 +64,7 @@ class Steps:
         self.n_steps = n_steps
 
     def text(self, n_steps):
-        """A ring of contexts (n_steps N, C) and targets (n_steps N,)."""
+        """Return a ring of contexts (n_steps N, C) and targets (n_steps N,)."""
 
         def draw(generator):
             shape = (n_steps * N, C)
@@ -92,9 +92,10 @@ class Steps:
         return self.task(self.make_ours, optimizer.Adam, trainer.Trainer)
 
     def torch_task(self, make_loss, drawn):
-        """The same loop in torch. make_loss(torch): contexts, target, negative -> loss, weights.
+        """Prepare the same loop in torch.
 
-        drawn: negatives by torch.multinomial in each step; otherwise they lie ready, drawn before.
+        make_loss(torch) returns a function contexts, target, negative -> loss, weights.
+        drawn: torch.multinomial draws negatives in each step; otherwise they are drawn beforehand.
         """
         import torch
 
@@ -130,7 +131,7 @@ class Steps:
         return Task(run, look.check, steps=self.n_steps)
 
     def verify(self):
-        """Equal losses, gradients and, after two steps, weights, with the same negatives."""
+        """Check that losses, gradients and the weights after two steps equal the oracle's."""
         pairs = []
         for make_model, make_optimizer, make_trainer in (
             (self.make_oracle, oracle_optimizer.Adam, oracle_trainer.Trainer),
@@ -204,7 +205,7 @@ class SkipGram(Steps):
         return self.torch_task(skip_gram_loss, drawn=False)
 
 
-# The losses in torch, each the formula that ours computes but for the 1e-7 inside the logarithm.
+# The losses in torch: our formulas without the 1e-7 inside the logarithm.
 
 
 def bag_loss(torch, W_in, W_out):
@@ -250,11 +251,11 @@ def signs(torch):
     return sign
 
 
-# Looking at models.
+# Comparison of models.
 
 
 class Look:
-    """The loss of a text of the ring and a few weights, before and after."""
+    """Losses on a text of the ring and a few weights, before and after the steps."""
 
     def __init__(self, loss, params):
         self.loss, self.params = loss, params
@@ -275,7 +276,7 @@ def samplers_of(model):
 
 
 def fix_negatives(model):
-    """Negatives that depend on the target alone."""
+    """Make the negatives depend on the target alone."""
     for sampler in samplers_of(model):
         sampler.get_negative_sample = lambda target: (
             (np.asarray(target)[:, None] * 31 + 1009 * np.arange(1, K + 1)) % V
@@ -295,7 +296,7 @@ def tables_of(model):
 
 
 def sums_of_grads(model):
-    """The gradients of the two tables, each spread over several entries of `grads`."""
+    """Return the gradients of the two tables, each the sum of several entries of `grads`."""
     return [
         sum(np.asarray(g) for w, g in zip(model.params, model.grads, strict=True) if w is table)
         for table in tables_of(model)

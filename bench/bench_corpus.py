@@ -1,4 +1,4 @@
-"""Counting in texts: contexts and targets, co-occurrence, PPMI. The reference loops in Python."""
+"""Counts over a corpus: contexts and targets, co-occurrence, PPMI. The reference loops."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ WINDOW = 5
 
 
 class Counting:
-    """The function `name` of the arguments in a ring made by `draw`."""
+    """The function `name` on arguments from a ring that `draw` makes."""
 
     def __init__(self, name, draw):
         self.name, self.draw = name, draw

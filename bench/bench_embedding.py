@@ -1,5 +1,6 @@
-"""Embedding.backward: clear the gradient of the last call, add the rows of dout to those of their
-ids. The forward that belongs to it runs before each call, untimed, for every contender."""
+"""Embedding.backward: clear the gradient of the last call and add each row of dout to its id's row.
+
+The matching forward runs untimed before each call, for every contender."""
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from harness import Row, Task
 
 
 class Workload:
-    """Tables (V, D), N Zipf ids a call."""
+    """A table (V, D) and N Zipf ids per call."""
 
     def __init__(self, V, D, N):
         self.V, self.D, self.N = V, D, N
@@ -28,7 +29,7 @@ class Workload:
         return ids, harness.floats(generator, (self.N, self.D))
 
     def expected(self, i):
-        """The rows of the gradient after call i that are not zero: ids and their sums, float64."""
+        """Return the nonzero rows of the gradient after call i: ids and their sums in float64."""
         ids, dout = self.inputs[i % harness.RING]
         rows, place = np.unique(ids, return_inverse=True)
         sums = np.zeros((len(rows), self.D))
@@ -81,7 +82,7 @@ class Workload:
         return Task(run, lambda: self.check(grad.numpy(), last[0]), prepare)
 
     def torch_autograd(self):
-        """The kernel that torch.nn.Embedding runs backward: a new array every time."""
+        """Prepare the kernel of torch.nn.Embedding's backward, a new array per call."""
         import torch
 
         W = torch.zeros(self.V, self.D)
@@ -101,7 +102,7 @@ class Workload:
     def verify(self):
         for build in (self.reference, self.ours):
             task = build()
-            for i in (0, 1, 2):  # what call 0 wrote must be gone after call 1
+            for i in (0, 1, 2):  # call 1 must clear the rows of call 0
                 task.prepare(i)
                 task.run(i)
                 task.check()

@@ -1,4 +1,4 @@
-"""EmbeddingDot forward and backward: scores of one word for each hidden vector of a batch."""
+"""EmbeddingDot forward and backward: the score of one word for each hidden vector of a batch."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from harness import Row, Task
 
 
 class Workload:
-    """A table (V, D), N hidden vectors and as many Zipf ids a call."""
+    """A table (V, D), N hidden vectors and N Zipf ids per call."""
 
     def __init__(self, V, D, N):
         self.V, self.D, self.N = V, D, N

@@ -1,6 +1,6 @@
-"""Matrix products: those of a time step, those over all steps at once, and how near to the peak.
+"""Matrix products of one time step and of all steps at once, and their distance from the peak.
 
-The reference is numpy's matmul into a given array, as `fastw2v._core.products` would use it.
+The reference is numpy's matmul into a given array, as `fastw2v._core.products` would call it.
 """
 
 import functools
@@ -15,14 +15,14 @@ from harness import Row, Task
 
 
 class Workload:
-    """C (M, N) = A (M, K) B (K, N) in float32; `kind` tells which of them is a transposed view."""
+    """C (M, N) = A (M, K) B (K, N) in float32; `kind` names the transposed operand."""
 
     def __init__(self, M, K, N, kind="A B"):
         self.M, self.K, self.N, self.kind = M, K, N, kind
 
     @functools.cached_property
     def operands(self):
-        """Pairs of A and B: a ring of A, so that B, the weights, is always the same."""
+        """Return pairs of A and B. Only A moves through a ring, as B holds the weights."""
         generator = harness.rng()
         B = self.matrix(generator, self.K, self.N, self.kind.endswith("B^T"))
         return [
@@ -67,7 +67,7 @@ class Workload:
         return self.task(lambda A, B, out: torch.mm(A, B, out=torch.from_numpy(out)), operands)
 
     def registers(self):
-        """As many multiply-adds, with the threads that ours would take."""
+        """Prepare as many multiply-adds in registers, on the threads that ours would use."""
         n = self.M * self.K * self.N
         out = np.ones(threads.get_num_threads(), np.float32)
         return Task(lambda i: _gemm.only_registers(out, n, len(out)), lambda: None)

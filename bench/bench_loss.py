@@ -1,4 +1,4 @@
-"""The losses with their gradients: forward and backward of the layer."""
+"""Losses with their gradients: forward and backward of the layer."""
 
 import harness
 from fastw2v import layers
@@ -75,7 +75,7 @@ class Loss:
 
 
 def scores_and_words(generator):
-    # Scores of a trained model's spread: the 1e-7 inside the logarithm must not decide.
+    # Scores are spread as in a trained model, where the 1e-7 inside the logarithm hardly matters.
     return harness.floats(generator, (700, 10_000)), harness.zipf_ids(generator, 10_000, 700)
 
 

@@ -1,4 +1,4 @@
-"""LSTM over time, and the matrix products it cannot do without."""
+"""LSTM over time, and the matrix products that it needs."""
 
 import harness
 from harness import Row

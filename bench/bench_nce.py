@@ -1,6 +1,6 @@
 """The training step of the skip-gram tutorial: embeddings, NCE with log-uniform candidates, SGD.
 
-A call is a `fit_batches` over a number of ready batches: sampling, forward, backward, merging of
+A call is a `fit_batches` over several prepared batches: sampling, forward, backward, merging of
 shared weights, SGD over both tables and the biases.
 """
 
@@ -23,7 +23,7 @@ STEPS = 20
 
 
 class Reference:
-    """The model of the tutorial on the oracle's layers."""
+    """The tutorial's model on the oracle's layers."""
 
     def __init__(self, tables):
         E, W, b = tables
@@ -40,7 +40,7 @@ class Reference:
 
 
 def tables(n_words):
-    """Embeddings, weights and biases as the tutorial begins with."""
+    """Return the embeddings, weights and biases that the tutorial starts with."""
     return (
         init.uniform((n_words, D), rng=1),
         init.truncated_normal((n_words, D), 1 / math.sqrt(D), rng=2),
@@ -53,7 +53,7 @@ class Workload:
         self.n_words = n_words
 
     def batches(self):
-        """A ring of lists of batches: words of Zipf's law, two neighbours of each."""
+        """Return a ring of lists of batches: Zipf words with two neighbours each."""
 
         def draw(generator):
             centres = harness.zipf_ids(generator, self.n_words, (STEPS, N // 2))
@@ -114,7 +114,7 @@ class Workload:
         params = E, W, b[:, None]  # rows of one number, so that they may be sparse too
         for param in params:
             param.requires_grad_()
-        # The fused rule reads the gradients once; it has none for sparse ones.
+        # The fused rule reads the gradients once; it does not take sparse ones.
         sgd = torch.optim.SGD(params, lr=RATE, fused=not sparse)
         batches = [
             [(torch.from_numpy(x), torch.from_numpy(t[:, 0])) for x, t in part]
@@ -153,7 +153,7 @@ class Workload:
         return Task(run, look.check, steps=STEPS)
 
     def verify(self):
-        """Loss, gradients and, after two steps, weights as the reference has them."""
+        """Check that loss, gradients and the weights after two steps equal the reference's."""
         pair = self.ours_model(), self.reference_model()
         steps = (optimizer.SGD(0.5), oracle_optimizer.SGD(0.5))
         for x, t in self.batches()[0][:2]:

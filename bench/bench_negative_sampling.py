@@ -1,4 +1,4 @@
-"""NegativeSamplingLoss, forward and backward, with its sampling."""
+"""NegativeSamplingLoss: sampling, forward and backward."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Workload:
 
     @staticmethod
     def results(layer, h, target, negative):
-        """Loss, dh and the whole gradient of W, with given negatives."""
+        """Return loss, dh and the whole gradient of W for given negatives."""
         sampler = layer.sampler
         sampler.get_negative_sample = lambda target: negative
         loss = layer.forward(h, target)
@@ -66,7 +66,7 @@ class Workload:
         return self.task(NegativeSamplingLoss)
 
     def torch_task(self, sample):
-        """sample(i): ids (N, K). The gradient of W is dense, as ours and the book's."""
+        """Prepare torch. sample(i) returns ids (N, K). W has a dense gradient, as in the book."""
         import torch
 
         W = torch.from_numpy(self.weights()).requires_grad_()

@@ -1,4 +1,4 @@
-"""Nearest rows by cosine: the printed most_similar of the book, and many queries at once."""
+"""Nearest rows by cosine: the book's most_similar, which prints, and many queries at once."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ def vectors():
 
 
 class MostSimilar:
-    """One word of the ring a call; what is printed goes into a string."""
+    """One word of the ring per call; the output is captured in a string."""
 
     def __init__(self):
         self.words = [f"word{i}" for i in range(V)]
@@ -86,7 +86,7 @@ class MostSimilar:
 
 
 class Nearest:
-    """N_QUERIES vectors at once. There is no reference: the book has no such function."""
+    """N_QUERIES vectors at once. The book has no function for it, hence no reference."""
 
     def __init__(self):
         self.queries = harness.ring(lambda generator: harness.floats(generator, (N_QUERIES, D)))
@@ -103,7 +103,7 @@ class Nearest:
             matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
             queries /= np.linalg.norm(queries, axis=1, keepdims=True)
             expected = np.argsort(-queries @ matrix.T, axis=1)[:, :TOP]
-            # Neighbours whose scores differ only by rounding may change places.
+            # Neighbours whose scores differ only by rounding may swap places.
             assert (np.asarray(found) == expected).mean() > 0.99, "other neighbours"
 
         return Task(run, check)
@@ -113,7 +113,7 @@ class Nearest:
         return self.task(lambda i: util.nearest(matrix, self.queries[i], TOP)[0])
 
     def numpy(self):
-        """Unit rows are prepared beforehand, as a reader would who asks often."""
+        """Prepare numpy with unit rows, as a reader with many queries would."""
         unit = util.normalize(vectors())
 
         def search(i):

@@ -1,4 +1,4 @@
-"""The update rules over one dense array, and the clipping of its gradient."""
+"""Update rules over one dense array, and the clipping of its gradient."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def weights():
 
 
 class Rule:
-    """The rule `name` with its default arguments: one update a call."""
+    """The rule `name` with its default arguments, one update per call."""
 
     def __init__(self, name):
         self.name = name
@@ -36,7 +36,7 @@ class Rule:
         return Task(run, check)
 
     def check_next(self, w, run, steps, state_of):
-        """One more update from where the timed ones ended, against the oracle's."""
+        """Compare one more update after the timed ones with the oracle's."""
         expected, twin = w.copy(), getattr(oracle, self.name)()
         if "iter" in vars(twin):
             twin.iter = steps[0]
@@ -99,7 +99,7 @@ class Rule:
 
 
 class Clip:
-    """The gradient scaled to a norm that is a little smaller in each call, so that it counts."""
+    """Clipping to a norm that shrinks a little in each call, so that each call scales."""
 
     def task(self, clip_grads):
         grad = GRADS[0].copy()

@@ -1,4 +1,4 @@
-"""most_similar over a million vectors, one query and 256 at once, against gensim's."""
+"""KeyedVectors.most_similar over a million vectors, one query and 256 at once, against gensim's."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ V, D, TOP, MANY = 1_000_000, 100, 10, 256
 
 
 class Vectors:
-    """A million random rows and their words, made when first asked for."""
+    """A million random rows and their words, made on first use."""
 
     def __init__(self):
         self._ours = None
@@ -23,7 +23,7 @@ class Vectors:
         return self._ours
 
     def task(self, answer, n):
-        """answer(words) -> a list for each word."""
+        """Prepare `answer(words)`, which returns a list for each word."""
         queries = harness.ring(lambda generator: [f"w{v}" for v in generator.integers(0, V, n)])
         last = [None, None]
 

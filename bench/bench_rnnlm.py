@@ -1,8 +1,8 @@
-"""Training steps of the language models of chapter 6: what a reader waits for.
+"""Training steps of the language models of chapter 6: the time that a reader waits.
 
 A call is a `fit` of RnnlmTrainer over a few batches: reading of the text, forward, backward,
-merging of shared weights, clipping, SGD. Dropout is off where numbers are compared: the masks are
-other ones.
+merging of shared weights, clipping, SGD. Dropout is off where numbers are compared, because
+the masks differ.
 """
 
 import numpy as np
@@ -17,11 +17,11 @@ from harness import Row, Task
 
 N, T, V = 20, 35, 10_000
 LR, CLIP = 20.0, 0.25
-N_WEIGHTS = 1000  # of each array that are looked at
+N_WEIGHTS = 1000  # compared in each array
 
 
 class Workload:
-    """Steps of one model; `make_torch(torch)` builds the rival's network, see below."""
+    """Steps of one model; `make_torch(torch)` builds the rival's network."""
 
     def __init__(self, make_oracle, make_ours, make_torch, n_steps):
         self.make_oracle, self.make_ours, self.make_torch = make_oracle, make_ours, make_torch
@@ -30,7 +30,7 @@ class Workload:
 
     @property
     def texts(self):
-        """A ring of texts for n_steps batches, and the ids that follow."""
+        """Return a ring of texts for n_steps batches, and the ids that follow."""
         if self._texts is None:
 
             def draw(generator):
@@ -107,7 +107,7 @@ class Workload:
         return Task(run, check, steps=self.n_steps)
 
     def verify(self):
-        """Equal perplexities, gradients and weights after two steps, without dropout."""
+        """Check that perplexities, gradients and the weights after two steps equal the oracle's."""
         found = []
         for make_model, make_optimizer, make_trainer in (
             (self.make_oracle, oracle_optimizer.SGD, oracle_trainer.RnnlmTrainer),
@@ -132,7 +132,7 @@ class Workload:
 
 
 def assert_learned(loss):
-    # Zipf's law alone is worth a loss of 7.2; a step at this rate is rough.
+    # Predicting by Zipf's law alone gives a loss of 7.2. A step at this rate is coarse.
     assert np.isfinite(loss) and loss < np.log(V), f"the loss is {loss}"
 
 

@@ -1,15 +1,15 @@
-"""Training steps over large vocabularies: what a step costs when V grows.
+"""Training steps over large vocabularies: the cost of a step as V grows.
 
 CBOW with Adam end to end, sampling included, w=5 batch 100 K=5 H=100. The steady state is timed:
-after 3,000 steps the rows that come up have waited for as long as they will, so that making up for
-their steps costs what it costs for good. Ids are Zipf(1) over ranks, or uniform; they are new in
-each call, so that no row is used more often than its share.
+after 3,000 steps the number of deferred updates per row no longer grows, and neither does the cost
+of applying them. Ids are Zipf(1) over ranks, or uniform. Each call draws new ones, so that no row
+is used more often than its frequency implies.
 
     python bench/bench_row_sparse.py --sizes 1000,1000000 --contenders ours,sparse
     python bench/bench_row_sparse.py --picture row_sparse.png
 
-measures time per step over V into row_sparse.json (a size and a contender measured again are
-replaced, so that a run may be cut into pieces), and draws the curves of what is there.
+The first command writes the time per step over V into row_sparse.json. It replaces earlier entries
+of the same size and contender, so that a run may be split. The second draws the curves.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from harness import Row, Task
 H, WINDOW, N, K = 100, 5, 100, 5
 C = 2 * WINDOW
 WARM_UP = 3000
-STEPS = 10  # of a call
+STEPS = 10  # per call
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 DATA = Path(__file__).parent / "row_sparse.json"
 
@@ -53,16 +53,16 @@ class Words:
         return np.searchsorted(cumulated, self.rng.random(shape) * cumulated[-1])
 
     def batches(self, n):
-        """n batches: contexts (n, N, C), targets (n, N)."""
+        """Return n batches: contexts (n, N, C) and targets (n, N)."""
         return self.draw((n, N, C)), self.draw((n, N))
 
     def corpus(self):
-        """Each word at least once, and twice as many words by their frequency."""
+        """Return each word once and 2 V words drawn by frequency."""
         return np.concatenate([np.arange(self.V), self.draw(2 * self.V)])
 
 
 class Ours:
-    """Steps in the middle of a `fit`. `every_row`: the dense path, at the same place."""
+    """Steps in the middle of a `fit`. every_row: the dense path at the same step."""
 
     def __init__(self, V, uniform=False, every_row=False, warm_up=WARM_UP):
         self.words = Words(V, uniform)
@@ -73,7 +73,7 @@ class Ours:
         deferral._FEWEST = 1 << 60 if every_row else fewest
         try:
             run = trainer.Trainer(self.model, self.optimizer)
-            # What `fit` does around its steps; here they are asked for one by one.
+            # `fit` does this around its steps; the bench asks for them one by one.
             self.fit = FitLoop(run, None, None, 0, 1, False)
             self.fit.__enter__()
         finally:
@@ -93,7 +93,7 @@ class Ours:
         self.step(*self.given)
 
     def close(self):
-        """The final flush, in seconds."""
+        """Apply all deferred updates; return the seconds it took."""
         begin = time.perf_counter()
         self.fit.__exit__(None, None, None)
         return time.perf_counter() - begin
@@ -105,7 +105,7 @@ class Ours:
 
 
 class Torch:
-    """The same loop in torch, negatives given. `sparse`: sparse gradients and SparseAdam."""
+    """The same loop in torch, negatives given. sparse: sparse gradients and SparseAdam."""
 
     def __init__(self, V, uniform=False, sparse=False, warm_up=20):
         import torch
@@ -171,7 +171,7 @@ def task(contender, V, uniform):
 
 
 def verify():
-    """Rows that wait and rows that do not: the same bits."""
+    """Check that training with and without deferred rows is bit-identical."""
     tables = []
     for every_row in (False, True):
         workload = Ours(20_000, every_row=every_row, warm_up=0)
@@ -222,7 +222,7 @@ def test_row_sparse(benchmark, row, name):
 
 
 def measure(contender, V, uniform, seconds):
-    """{median, shortest: seconds a step; flush: seconds; steps: how many were timed}."""
+    """Return {median, shortest: seconds per step; flush: seconds; steps: number of timed steps}."""
     workload = CONTENDERS[contender](V, uniform)
     times, end = [], time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < end:

@@ -17,12 +17,12 @@ OFF_COLUMN = (
 
 
 def corpus():
-    """Zipf ids, each word at least once."""
+    """Return Zipf ids in which each word occurs at least once."""
     return np.concatenate((np.arange(V), harness.zipf_ids(harness.rng(1), V, 20 * V)))
 
 
 def check_frequencies(words, word_p, what):
-    """The counts of the 100 likeliest words within six standard deviations."""
+    """Check that the counts of the 100 likeliest words lie within six standard deviations."""
     counts = np.bincount(words.reshape(-1), minlength=V)
     likely = np.argsort(word_p)[-100:]
     mean = words.size * word_p[likely]
@@ -60,7 +60,7 @@ class Distinct:
         return self.task(UnigramSampler)
 
     def verify(self):
-        """First picks of a row, for a rare target, follow word_p; the oracle's words are ours."""
+        """Check that first picks for a rare target follow word_p; the oracle has our words."""
         ours = UnigramSampler(corpus(), 0.75, K, rng=harness.rng(2))
         twin = oracle.UnigramSampler(corpus(), 0.75, K)
         harness.assert_close(ours.word_p, twin.word_p, "word_p")

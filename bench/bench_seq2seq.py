@@ -1,7 +1,7 @@
-"""Training steps of the models of chapters 7 and 8, and their answers.
+"""Training steps and greedy decoding of the models of chapters 7 and 8.
 
 A step is one batch of a `fit`: gathering of the batch, forward, backward, merging of shared
-weights, clipping, Adam. Greedy decoding is timed for a question; the book's loop answers them one
+weights, clipping, Adam. Greedy decoding is timed per question; the book's loop answers them one
 by one.
 """
 
@@ -30,7 +30,7 @@ def pairs(kind):
 
 
 class Workload:
-    """A model of H hidden units on pairs of one kind; `make_torch` builds the rival's network."""
+    """A model of H hidden units on pairs of one kind; `make_torch` builds the rival's."""
 
     def __init__(self, kind, H, make_oracle, make_ours, make_torch):
         self.kind, self.H = kind, H
@@ -50,7 +50,7 @@ class Workload:
 
     def model(self, make):
         sizes = self.V, D, self.H
-        np.random.seed(61)  # after the pairs, which seed it too
+        np.random.seed(61)  # generating the pairs seeds it too
         return make(*sizes)
 
     def task(self, make_model, make_optimizer, make_trainer):
@@ -104,7 +104,7 @@ class Workload:
         return Task(run, check, steps=N_STEPS)
 
     def verify(self):
-        """Equal losses, gradients and, after three steps, weights."""
+        """Check that losses, gradients and the weights after three steps equal the oracle's."""
         found = []
         for make_model, make_optimizer, make_trainer in (
             (self.make_oracle, oracle_optimizer.Adam, oracle_trainer.Trainer),
@@ -177,7 +177,7 @@ class Workload:
     def verify_answers(self):
         oracle, ours = self.model(self.make_oracle), self.model(self.make_ours)
         for param, mine in zip(oracle.params, ours.params, strict=True):
-            param *= 3  # answers that differ from each other
+            param *= 3  # makes the answers differ from each other
             mine *= 3
         xs, start = self.questions()
         xs = xs[:100]

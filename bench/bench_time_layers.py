@@ -1,4 +1,4 @@
-"""Layers at every step of a sequence, forward and backward, in the sizes of chapters 6 to 8."""
+"""Layers over all steps of a sequence, forward and backward, in the sizes of chapters 6 to 8."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from fastw2v.reference import attention_layer as attention_oracle
 from fastw2v.reference import time_layers as oracle
 from harness import Row, Task
 
-INPUTS = 3  # they are large, and hardly a line of one is left in the caches when it comes again
+INPUTS = 3  # large ones: the caches hold hardly a line of one when its turn comes again
 
 
 class Pass:
-    """Forward and backward of one layer. A subclass says what is drawn and what torch does."""
+    """Forward and backward of one layer. A subclass defines the inputs and the torch contender."""
 
     ours_in, oracle_in = time_layers, oracle
     rtol = 1e-3
@@ -22,7 +22,7 @@ class Pass:
 
     @property
     def inputs(self):
-        """[(forward's arguments, backward's), ...]."""
+        """Return [(forward's arguments, backward's), ...]."""
         if self._inputs is None:
             self._inputs = harness.ring(self.draw, n=INPUTS)
         return self._inputs
@@ -37,7 +37,7 @@ class Pass:
         return Task(run, lambda: (check or self.check)(*last))
 
     def results_of(self, layer, i):
-        """What forward and backward give, in one list, and the gradients of the weights."""
+        """Return the results of forward and backward and the weights' gradients in one list."""
         inputs, dout = self.inputs[i]
         out, d = layer.forward(*inputs), layer.backward(dout)
         found = [d] if isinstance(d, np.ndarray) else list(d or ())
@@ -182,7 +182,7 @@ class Embedding(Pass):
 
 
 class Dropout(Pass):
-    """Half of (N, T, D) dropped."""
+    """Dropout of half of (N, T, D)."""
 
     name = "TimeDropout"
 
@@ -201,13 +201,13 @@ class Dropout(Pass):
         out, dx = map(np.asarray, found)
         kept = out != 0
         # The share of a draw of n has a standard deviation of 1 / (2 sqrt(n)).
-        assert abs(kept.mean() - 0.5) < 2.5 / np.sqrt(kept.size), "share of what is kept"
+        assert abs(kept.mean() - 0.5) < 2.5 / np.sqrt(kept.size), "share of kept numbers"
         harness.assert_close(out, 2 * xs * kept, "out")
         harness.assert_close(dx, 2 * dout * kept, "dx")
 
 
 class Attention(Pass):
-    """N decoders of T_dec steps look at T_enc states of width H."""
+    """Attention of N decoders with T_dec steps over T_enc states of width H."""
 
     name = "TimeAttention"
     ours_in, oracle_in = attention_layer, attention_oracle
@@ -218,7 +218,7 @@ class Attention(Pass):
 
     def draw(self, generator):
         enc, dec, dout = (
-            # A spread at which the weights of trained attention are: few large ones.
+            # A spread that gives few large weights, as in trained attention.
             0.4 * harness.floats(generator, (self.N, T, self.H))
             for T in (self.T_enc, self.T_dec, self.T_dec)
         )

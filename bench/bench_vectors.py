@@ -1,4 +1,4 @@
-"""Loading a binary file of word vectors, against gensim's loader."""
+"""Loading of a binary file of word vectors, against gensim's loader."""
 
 import os
 import tempfile

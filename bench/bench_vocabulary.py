@@ -1,4 +1,4 @@
-"""Counting the words of a text file and encoding it, against gensim's build_vocab(corpus_file=)."""
+"""Counting and encoding the words of a text file, against gensim's build_vocab(corpus_file=)."""
 
 import os
 import tempfile
@@ -13,7 +13,7 @@ N_WORDS, TYPES = 1_000_000, 50_000
 
 
 class TextFile:
-    """Zipf words of three to fourteen letters, twenty a line."""
+    """A file of Zipf words of three to fourteen letters, twenty per line."""
 
     def __init__(self):
         self.folder = None

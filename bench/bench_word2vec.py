@@ -1,8 +1,8 @@
-"""Word2Vec on a corpus, against gensim in the faster of its input modes, in words a second.
+"""Word2Vec on a corpus, against gensim in the faster of its input modes, in words per second.
 
-The text is given by FASTW2V_BENCH_TEXT (a file, one sentence a line), else the documentation in
-this Python: built-in, the same everywhere, 340,000 words. Both sides train one epoch a call on the
-same words with the same settings and threads; nothing is thinned out.
+FASTW2V_BENCH_TEXT names the text (a file with one sentence per line). The default is this Python's
+own documentation, 340,000 words that every installation has. Both sides train one epoch per call on
+the same words with the same settings and threads; no words are subsampled.
 """
 
 import os
@@ -52,7 +52,7 @@ class Corpus:
 
 
 class Training:
-    """One epoch of a model that goes on from call to call."""
+    """One epoch per call of a model that keeps its weights between calls."""
 
     def __init__(self, corpus, sg, size):
         self.corpus, self.sg, self.size = corpus, sg, size

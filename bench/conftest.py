@@ -1,4 +1,4 @@
-"""pytest bench: sets up the machine, prints what it is."""
+"""Setup of `pytest bench`: configures the machine and prints a description of it."""
 
 import environment
 

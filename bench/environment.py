@@ -1,7 +1,7 @@
-"""The machine a bench runs on: the same threads for everyone, numpy with its own BLAS kernels.
+"""The machine of a bench: equal threads for all contenders, numpy with its default BLAS kernels.
 
-Numpy reads these variables once, when its BLAS is loaded, so nothing here imports numpy at the
-top, and `prepare` starts Python again where somebody else has imported it already.
+Numpy reads these variables once, when its BLAS is loaded. This module therefore does not import
+numpy at the top, and `prepare` restarts Python if another module has imported it already.
 """
 
 import argparse
@@ -13,8 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Presets seen on machines for numeric work. They choose an older kernel than the CPU can run and
-# halve numpy, which would flatter every ratio.
+# Presets seen on machines for numeric work. They select an older kernel than the CPU can run and
+# halve numpy's speed, which would flatter every ratio.
 BLAS_PRESETS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -45,7 +45,7 @@ def prepare(threads, before_restart=None):
 
 
 def apply(threads):
-    """The settings that are made by calls; numpy's BLAS and ours have read the environment."""
+    """Apply the settings that need calls; the BLAS libraries have read the environment."""
     import fastw2v
 
     fastw2v.set_num_threads(threads)
@@ -55,19 +55,19 @@ def apply(threads):
 
 
 def rival(name):
-    """The module, or None where it is not installed."""
+    """Return the module, or None if it is not installed."""
     return importlib.import_module(name) if importlib.util.find_spec(name) else None
 
 
 def thread_count(text):
-    """A positive number, for argument parsers."""
+    """Parse a positive number; for argument parsers."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number of threads from 1, got {text!r}")
     return int(text)
 
 
 def describe(threads):
-    """(what, value) pairs that belong beside every number measured here."""
+    """Return (name, value) pairs to print beside every number measured here."""
     import numpy as np
 
     import fastw2v
@@ -106,7 +106,7 @@ def _cpu_name():
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
         return platform.processor() or platform.machine()
-    # Virtual machines tend to hide the model's name; family and model still tell the core.
+    # Virtual machines tend to hide the model's name; family and model still identify the core.
     wanted = {"model name": "", "cpu family": "family ", "model": "model "}
     seen = {}
     for line in text.splitlines():
@@ -122,7 +122,7 @@ def _usable_cores():
 
 
 def load():
-    """Processes that wanted a core in the last minute; NaN where the system does not tell."""
+    """Return the load average of the last minute; NaN if the system does not report it."""
     try:
         return os.getloadavg()[0]
     except (AttributeError, OSError):
@@ -135,7 +135,7 @@ def _blas(np):
         return "unknown (threadpoolctl is not installed)"
     folder = str(Path(np.__file__).parent)
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
-    # scipy, when gensim brought it, has a BLAS of its own.
+    # scipy, which gensim depends on, has a BLAS of its own.
     pools = [pool for pool in pools if pool["filepath"].startswith(folder)] or pools
     return "; ".join(
         f"{pool['internal_api']} {pool['version']}, architecture "
@@ -147,7 +147,7 @@ def _blas(np):
 def _commit():
     try:
         commit = _git("rev-parse", "--short=12", "HEAD")
-        # The report itself is written into the tree that it describes.
+        # The report is written into the tree that it describes.
         changed = _git("status", "--porcelain", "--", "..", ":!RESULTS.*")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -1,11 +1,11 @@
-"""What a bench is made of, and how it is timed.
+"""Parts of a bench, and its timing.
 
 A `Row` is one line of the table: a piece of work, the contenders that can do it, and a `verify`
-that compares them with the oracle. A contender is a function that builds a `Task`: everything
-prepared, ready to be called again and again with other inputs each time.
+that compares them with the oracle. A contender is a function that builds a `Task`, which can be
+called repeatedly with other inputs each time.
 
-Threads: "ours" is measured with one thread and with all; everybody else has the threads that
-`environment.prepare` gave.
+"ours" is measured with one thread and with all. The other contenders have the threads that
+`environment.prepare` set.
 """
 
 import gc
@@ -20,19 +20,19 @@ import pytest
 import fastw2v
 from environment import rival
 
-RING = 8  # prepared inputs that timed calls go through in turn
-PAUSE = 0.1  # seconds between blocks: a pool left spinning takes a core from the next contender
+RING = 8  # prepared inputs that timed calls use in turn
+PAUSE = 0.1  # seconds between blocks; a spinning pool would take a core from the next contender
 SEED = 20240229
 
 
 @dataclass
 class Task:
-    """One contender, ready to run. Call number i takes its inputs at i modulo the ring."""
+    """One contender, ready to run. Call number i takes the inputs i modulo RING."""
 
     run: Callable[[int], object]  # timed
     check: Callable[[], None]  # after the last timed call; raises AssertionError
     prepare: Callable[[int], object] | None = None  # before each call, not timed
-    steps: int = 1  # pieces of work in a call; times are given for one
+    steps: int = 1  # steps in a call; times are per step
 
 
 @dataclass
@@ -48,11 +48,11 @@ class Row:
     book: float | None = None
     goal_book: float | None = None
     goal_rival: float | None = None
-    # Why the reference may be away from the book's column; printed when it is, by over 20 %.
+    # Reason why the reference may differ from the book's column; printed beyond 20 %.
     off_column: str = ""
 
     def contenders(self, threads):
-        """name -> (function that builds the task, threads of ours or None), in order of turn."""
+        """Return name -> (function that builds the task, threads or None), in order of turn."""
         found = {}
         if self.reference is not None:
             found["reference"] = (self.reference, None)
@@ -65,7 +65,7 @@ class Row:
 
 
 def module_of(name):
-    """The module a rival needs: "torch, gather" needs torch."""
+    """Return the module that a rival needs: "torch, gather" needs torch."""
     return name.partition(",")[0].strip()
 
 
@@ -75,7 +75,7 @@ def ours_name(n):
 
 @dataclass
 class Block:
-    """Consecutive calls of one contender, seconds a step."""
+    """Consecutive calls of one contender, in seconds per step."""
 
     median: float
     min: float
@@ -83,7 +83,7 @@ class Block:
 
 
 def run_block(task, n_threads, start, seconds):
-    """Calls from number `start` on for about `seconds`, the first ones not timed."""
+    """Call from number `start` on for about `seconds`; the first calls are not timed."""
     if n_threads is not None:
         fastw2v.set_num_threads(n_threads)
     clock = time.perf_counter
@@ -112,7 +112,7 @@ def _one_call(task, i, clock):
 
 
 def measure(row, threads, blocks, seconds):
-    """name -> its blocks. The contenders take turns, each block after a pause."""
+    """Return name -> blocks. The contenders take turns, each block after a pause."""
     row.verify()
     contenders = row.contenders(threads)
     before = fastw2v.get_num_threads()
@@ -124,7 +124,7 @@ def measure(row, threads, blocks, seconds):
     try:
         for turn in range(blocks):
             names = list(tasks)
-            # Nobody always runs after the same neighbour.
+            # No contender always runs after the same one.
             for name in names[turn % len(names) :] + names[: turn % len(names)]:
                 time.sleep(PAUSE)
                 block, at[name] = run_block(tasks[name], contenders[name][1], at[name], seconds)
@@ -141,7 +141,7 @@ def measure(row, threads, blocks, seconds):
 
 
 def each_contender(rows):
-    """Parametrises a test with (row, name of the contender)."""
+    """Parametrize a test with (row, name of the contender)."""
     cases = []
     for row in rows:
         names = [] if row.reference is None else ["reference"]
@@ -156,7 +156,7 @@ _verified = set()
 
 
 def time_contender(benchmark, row, name):
-    """One pytest-benchmark entry: compare with the oracle, time, check the last result."""
+    """Make one pytest-benchmark entry: compare with the oracle, time, check the last result."""
     if name in row.rivals:
         pytest.importorskip(module_of(name))
     if row.key not in _verified:
@@ -195,7 +195,7 @@ def rng(seed=SEED):
 
 
 def zipf_ids(generator, V, shape, power=1):
-    """Word ids of a probability proportional to (id + 1)^-power, int64 as `preprocess` gives."""
+    """Draw word ids, int64, with probabilities proportional to (id + 1)^-power."""
     cumulated = np.cumsum(np.arange(1.0, V + 1) ** -power)
     return np.searchsorted(cumulated, generator.random(shape) * cumulated[-1])
 
@@ -205,7 +205,7 @@ def uniform_ids(generator, V, shape):
 
 
 def ring(make, generator=None, n=RING):
-    """n inputs, each by a call of `make(generator)`."""
+    """Return n inputs, each from a call of `make(generator)`."""
     generator = generator or rng()
     return [make(generator) for _ in range(n)]
 

@@ -1,16 +1,15 @@
-"""Are our vectors as good as gensim's? The table of quality: same words, same epochs, many seeds.
+"""Quality of our vectors beside gensim's: same words, same epochs, several seeds.
 
-    python bench/quality.py [FILE ...]          text, one sentence a line; without FILE the English
+    python bench/quality.py [FILE ...]          text, one sentence per line; default: the English
                                                 documentation inside this Python
     python bench/quality.py --gensim-texts ...  adds the lee corpus and the shortened Wikipedia dump
                                                 of gensim's wheel
     --seeds 5 --epochs 8 --size 100 --only cbow
 
 Columns: mean over seeds and standard deviation of Spearman's coefficient with WordSim-353 and
-SimLex-999 (files of gensim's wheel), mean negative-sampling loss on held-out sentences (thinned
-out as in training, taken by the same code for both sides), how much of a planted structure is
-recovered, seconds. A row of ours is followed by its mean difference to gensim's and the standard
-error of that.
+SimLex-999 (files of gensim's wheel), mean negative-sampling loss on held-out sentences (subsampled
+as in training, computed by the same code for both sides), recovered share of a planted structure,
+seconds. After each row of ours comes its mean difference from gensim's with the standard error.
 """
 
 import argparse
@@ -66,7 +65,7 @@ MEASURES = ("WordSim-353", "SimLex-999", "held-out loss", "planted", "seconds")
 
 
 def gensim_texts():
-    """Sentences of the texts in gensim's wheel, in lower case without punctuation."""
+    """Return the sentences of the texts in gensim's wheel, in lower case without punctuation."""
     from gensim.corpora import wikicorpus
 
     dump = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
@@ -98,7 +97,7 @@ def sentences_of(options):
 
 
 def planted(seed, n=4000, topics=60, size=8):
-    """Sentences of 15 words, four in five from one topic; true neighbours share the topic."""
+    """Generate sentences of 15 words, four in five from one topic, which true neighbours share."""
     generator = np.random.default_rng(seed)
     topic = generator.integers(topics, size=(n, 1))
     stray = generator.random((n, 15)) < 0.2
@@ -108,7 +107,7 @@ def planted(seed, n=4000, topics=60, size=8):
 
 
 def recovered(vectors, topics, size):
-    """The share of the nearest size - 1 words that are of the same topic."""
+    """Return the share of the nearest size - 1 words that belong to the same topic."""
     words = [f"w{w}" for w in range(topics * size)]
     answers = vectors.most_similar_many(words, topn=size - 1)
     right = [
@@ -118,7 +117,7 @@ def recovered(vectors, topics, size):
 
 
 def as_ours(model, settings, sentences):
-    """A gensim model's weights in a model of ours, so that one code judges both."""
+    """Copy a gensim model's weights into a model of ours, so that the same code judges both."""
     shell = Word2Vec(**settings)
     shell.build_vocab(sentences)
     order = [model.wv.key_to_index[word] for word in shell.wv.index_to_key]
@@ -128,8 +127,10 @@ def as_ours(model, settings, sentences):
 
 
 def thinned(sentences, text, settings):
-    """Held-out sentences as training would see them: frequent words at the rate of `sample`, which
-    decides what a model should say. Five drawings, the same for everybody."""
+    """Subsample held-out sentences as training does, five times, with equal draws for all models.
+
+    The rate `sample` of frequent words affects the predictions that minimise the loss.
+    """
     shell = Word2Vec(**settings)
     shell.build_vocab(text)
     words, counts = shell.wv.index_to_key, shell.wv.expandos["count"]

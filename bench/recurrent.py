@@ -1,7 +1,7 @@
-"""Recurrent layers over time, forward and backward; and the matrix products they cannot do without.
+"""Recurrent layers over time, forward and backward, and the matrix products that they need.
 
 A call is a forward and a backward with other inputs; before each call, untimed, the weights change.
-torch's GRU resets after the product: a little more work in one place, less in another.
+torch's GRU resets after the product, which costs a little more in one place and less in another.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ class Workload:
 
     @property
     def inputs(self):
-        """A ring of xs (N, T, D) and dhs (N, T, H)."""
+        """Return a ring of xs (N, T, D) and dhs (N, T, H)."""
         if self._inputs is None:
 
             def draw(generator):
@@ -100,7 +100,7 @@ class Workload:
         return Task(run, check, prepare)
 
     def products(self):
-        """The products alone, with our kernel: inputs, T steps each way, three gradients."""
+        """Prepare the products alone on our kernel: inputs, T steps each way, three gradients."""
         N, T, D, H = self.N, self.T, self.D, self.H
         generator, width = harness.rng(33), N_GATES[self.cell] * H
         Wx, Wh, _ = self.weights()
@@ -137,7 +137,7 @@ class Workload:
 
 
 class Generation:
-    """One step after the other with N = T = 1, no gradient, the state carried over."""
+    """Single steps with N = T = 1 and no gradient; the state is carried over."""
 
     def __init__(self, H):
         self.workload = Workload("LSTM", 1, 1, H, H)
@@ -153,7 +153,7 @@ class Generation:
 
         def check():
             expected = oracle.TimeLSTM(*layer.params, stateful=True)
-            for i in seen[-50:]:  # what came before has faded
+            for i in seen[-50:]:  # earlier inputs have faded
                 expected.forward(steps[i], train=False)
             harness.assert_close(layer.h, expected.h, "h", rtol=1e-3, atol=1e-4)
 

@@ -1,8 +1,8 @@
-"""The table of ratios: ours against the book and against others, measured side by side.
+"""Table of ratios: ours against the book and against others, measured side by side.
 
 python bench/report.py                            everything, into bench/RESULTS.md and .json
 python bench/report.py --rows cbow,embedding_100  some files or rows, only printed
-python bench/report.py --quick                    a minute or two: does it all run? no numbers
+python bench/report.py --quick                    a minute or two: checks that everything runs
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 import environment
 
 HERE = Path(__file__).parent
-# In the order of the table.
+# The order of the table.
 FILES = (
     "cbow",
     "embedding",
@@ -45,7 +45,7 @@ FILES = (
 )
 OFF_COLUMN = 0.2
 BUSY = 0.3
-EQUAL = 0.03  # a difference that two runs of the same code show as well
+EQUAL = 0.03  # two runs of the same code differ by as much
 
 
 def main():
@@ -107,7 +107,7 @@ def parse():
 
 
 def chosen_rows(names):
-    """All rows, or those named by key or by file (bench_<name>.py)."""
+    """Return all rows, or those named by key or by file (bench_<name>.py)."""
     rows = [(file, row) for file in FILES for row in importlib.import_module(f"bench_{file}").ROWS]
     if names is None:
         return [row for _, row in rows]
@@ -120,7 +120,7 @@ def chosen_rows(names):
 
 
 class Result:
-    """The blocks of a row's contenders and what follows from them. Times in seconds."""
+    """Blocks of a row's contenders and the numbers derived from them. Times are in seconds."""
 
     def __init__(self, row, blocks, options):
         from harness import ours_name
@@ -138,7 +138,7 @@ class Result:
         self.rival = min(self.rivals, key=self.median.get, default=None)
 
     def book(self, times):
-        """The smaller of the architecture's column and of the reference measured here."""
+        """Return the smaller of the architecture's column and the reference measured here."""
         candidates = [self.row.book / 1000] if self.row.book is not None else []
         if "reference" in times:
             candidates.append(times["reference"])
@@ -168,7 +168,7 @@ class Result:
         return " or ".join(names)
 
     def met(self):
-        """'yes', 'no', or why nobody knows, from the medians."""
+        """Return 'yes', 'no' or the reason why it is undecided, from the medians."""
         row, words = self.row, []
         for goal, ratio, who in (
             (row.goal_book, self.against_book(self.median), "book"),
@@ -187,7 +187,7 @@ class Result:
         return "; ".join(dict.fromkeys(words))
 
     def off_column(self):
-        """A sentence when the reference is far from the book's column, else None."""
+        """Return a sentence if the reference is far from the book's column, else None."""
         row = self.row
         if row.book is None or "reference" not in self.median:
             return None
@@ -199,7 +199,7 @@ class Result:
         return f"`{row.key}`: the reference takes {change} than the book's column: {why}."
 
     def winners(self):
-        """Contenders that are faster than ours, by the median or by the minimum."""
+        """Return the contenders that are faster than ours by the median or by the minimum."""
         found = []
         for name in self.rivals:
             by = [
@@ -335,7 +335,7 @@ def times_text(ratio):
 
 
 def time_text(seconds):
-    """Milliseconds, three digits."""
+    """Format seconds as milliseconds with three digits."""
     if seconds is None:
         return ""
     ms = 1000 * seconds

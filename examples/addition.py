@@ -2,10 +2,10 @@
 
     python examples/addition.py                 the three models of the note, and a better one
     python examples/addition.py --seeds 3       each three times, for means
-    python examples/addition.py --state both    with the encoder's h alone handed over, too
-    python examples/addition.py --quick         seconds, to see that it runs
+    python examples/addition.py --state both    also with only the encoder's h handed over
+    python examples/addition.py --quick         a few seconds, as a check
 
-50,000 generated sums, a tenth held out, vectors of 16 numbers, LSTMs of 128 units, Adam with its
+50,000 generated sums, a tenth held out, vectors of dimension 16, LSTMs of 128 units, Adam with its
 defaults, batches of 128, 20 epochs. The three models: encoder and decoder with an embedding each;
 the same with the question reversed; one embedding for both. The book hands the last h of the
 encoder over to the decoder, the note's LSTM h and c: so do the three here. They are ranked by the
@@ -33,7 +33,7 @@ VARIANTS = {
     "shared embedding": {"shared_embedding": True},
 }
 HANDED_OVER = {"h": {"h": False}, "hc": {"h and c": True}, "both": {"h": False, "h and c": True}}
-N_SAMPLES = 3  # right ones, and as many wrong ones
+N_SAMPLES = 3  # right answers, and the same number of wrong ones
 ROWS = 500  # questions evaluated together
 
 
@@ -97,7 +97,7 @@ def seeds(args):
 
 
 def train(model_class, data, seed, epochs, bar, options):
-    """(the model, its validation loss after each epoch)."""
+    """Return (the model, its validation loss after each epoch)."""
     np.random.seed(seed)
     model = model_class(len(data.char_to_id), WORDVEC_SIZE, HIDDEN_SIZE, **options)
     trainer = Trainer(model, Adam())
@@ -119,7 +119,7 @@ def validation_loss(model, data):
 
 
 def show_samples(model, data):
-    """Held-out questions with a right answer, and with a wrong one, in the note's form."""
+    """Print held-out questions with right and with wrong answers, in the note's form."""
     x, t = data.x_test[:ROWS], data.t_test[:ROWS]
     guess = model.generate_batch(x, t[:, 0], t.shape[1] - 1)
     right = (guess == t[:, 1:]).all(axis=1)
@@ -136,7 +136,7 @@ def characters(ids, data):
 
 
 def ranking(losses):
-    """Names, the fastest learner first."""
+    """Return the names, the fastest learner first."""
     return sorted(losses, key=losses.get)
 
 

@@ -1,11 +1,11 @@
-"""Dates as people write them, put into ISO form by a decoder that looks back at the question.
+"""Dates in everyday notations, converted to ISO form by a decoder with attention.
 
     python examples/dates.py                    AttentionSeq2seq on 45,000 dates, five epochs
-    python examples/dates.py --quick            seconds, to see that it runs
+    python examples/dates.py --quick            a few seconds, as a check
 
-Questions are reversed, vectors have 16 numbers, LSTMs 256 units; Adam with its defaults, batches of
-128, gradients clipped at 5. Prints after each epoch how many of the 5,000 held-out dates are exact,
-then some answers, and draws where the decoder looked for each character of an answer.
+Questions are reversed, vectors have dimension 16, LSTMs 256 units; Adam with its defaults, batches
+of 128, gradients clipped at 5. After each epoch the script prints the share of exact answers among
+the 5,000 held-out dates. At the end it prints some answers and draws their attention maps.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def text(ids, data):
 
 
 def one_of_each_kind(data):
-    """Places of held-out dates: digits only, a month's name, a weekday too."""
+    """Return indices of held-out dates: digits only, with a month's name, with a weekday too."""
     questions = [text(x, data) for x in data.x_test]
     kinds = (
         lambda question: "/" in question,
@@ -93,7 +93,7 @@ def one_of_each_kind(data):
 
 
 def draw_attention(path, model, data, chosen):
-    """A map for each of the chosen dates; returns whether it was drawn."""
+    """Draw the attention map of each chosen date; return whether it was drawn."""
     plt = figures.pyplot()
     if plt is None:
         return False

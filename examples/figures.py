@@ -1,11 +1,11 @@
-"""What the examples draw: curves, and a map of words. matplotlib is imported when it is needed."""
+"""Figures of the examples: curves and a map of words. matplotlib is imported on first use."""
 
 import sys
 import warnings
 
 import numpy as np
 
-# Fonts with kanji and kana, the usual ones of each system first.
+# Fonts with kanji and kana; each system's usual ones come first.
 CJK_FONTS = (
     *("Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "IPAexGothic", "IPAGothic"),
     *("TakaoGothic", "VL Gothic", "Yu Gothic", "MS Gothic", "Meiryo", "Hiragino Sans"),
@@ -14,9 +14,9 @@ CJK_FONTS = (
 
 
 def pyplot(texts=()):
-    """matplotlib.pyplot for drawing into files, or None with a word on stderr how to install it.
+    """Return matplotlib.pyplot for drawing into files, or None and a hint on stderr to install it.
 
-    texts: what is going to be written; a warning names the fonts to install if one is missing.
+    texts: the strings in the figure; a warning names the fonts to install if a glyph is missing.
     """
     try:
         import matplotlib
@@ -48,14 +48,14 @@ def _use_cjk_font(plt):
 
 
 def save(figure, path):
-    """Write a figure, without matplotlib's own words about each character that a font lacks."""
+    """Save a figure without matplotlib's warning for each character that the font lacks."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure.savefig(path, dpi=100)
 
 
 def draw_curves(path, panels, xlabel="epoch"):
-    """A panel for each {title: {label: values}}; returns whether it was drawn."""
+    """Draw a panel for each {title: {label: values}}; return whether it was drawn."""
     plt = pyplot()
     if plt is None:
         return False
@@ -75,7 +75,7 @@ def draw_curves(path, panels, xlabel="epoch"):
 
 
 def draw_map(path, points, words, title=""):
-    """Words at their points (n, 2); returns whether it was drawn."""
+    """Draw words at their points (n, 2); return whether it was drawn."""
     plt = pyplot(words)
     if plt is None:
         return False
@@ -93,10 +93,11 @@ def draw_map(path, points, words, title=""):
 
 
 def tsne(x, perplexity=15.0, n_steps=600, rate=200.0):
-    """Points (n, 2) whose neighbours are those of the rows of x (n, D).
+    """Return points (n, 2) whose neighbours are those of the rows of x (n, D).
 
-    Exact t-SNE (van der Maaten and Hinton 2008) with momentum, gains and an exaggerated start,
-    from the first two principal components: the same x gives the same map.
+    This is exact t-SNE (van der Maaten and Hinton 2008) with momentum, gains and early
+    exaggeration. It starts from the first two principal components, so the same x gives the same
+    map.
     """
     x = np.asarray(x, np.float64)
     n = len(x)
@@ -130,7 +131,7 @@ def _squared_distances(x):
 
 
 def _neighbour_probabilities(distances, perplexity):
-    """Each row a normal distribution around its point, as wide as gives this perplexity."""
+    """Return a row per point: a normal distribution around it, whose width gives the perplexity."""
     n = len(distances)
     low, high, beta = np.zeros(n), np.full(n, np.inf), np.ones(n) / distances.mean()
     off_diagonal = ~np.eye(n, dtype=bool)

@@ -1,14 +1,14 @@
-"""A language model of chapter 6, trained on text, and the text it writes.
+"""A language model of chapter 6, trained on text, and text that it generates.
 
-    python examples/rnnlm.py                            the documentation inside this Python
-    python examples/rnnlm.py text.txt                   a UTF-8 text of yours
-    python examples/rnnlm.py a.txt --test b.txt --split blanks      a text that was cut into words
-    python examples/rnnlm.py --quick                    seconds, to see that it runs
+    python examples/rnnlm.py                            this Python's own documentation
+    python examples/rnnlm.py text.txt                   your own UTF-8 text
+    python examples/rnnlm.py a.txt --test b.txt --split blanks      tokenized text
+    python examples/rnnlm.py --quick                    a few seconds, as a check
 
 BetterRnnlm (two LSTMs of 200 units, dropout, one weight for embedding and output), or with
---model rnnlm one LSTM; SGD from a learning rate of 20 that is quartered whenever the validation
-text, by default the last tenth, is not predicted better than before; gradients clipped at 0.25.
-The best weights are kept. Draws the perplexity after each epoch.
+--model rnnlm one LSTM. SGD starts at a learning rate of 20, quartered whenever the perplexity of
+the validation text, by default the last tenth, does not improve; gradients are clipped at 0.25.
+The script keeps the best weights and draws the perplexity after each epoch.
 """
 
 import argparse
@@ -112,7 +112,7 @@ def parse(argv):
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--min-count", type=int, default=2)
     parser.add_argument("--max-words", type=int, default=10_000)
-    parser.add_argument("--start", help="words to go on from")
+    parser.add_argument("--start", help="words that the text starts with")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", help="file for the model, which `fastw2v generate` reads")
     parser.add_argument("--output", default="rnnlm.png", help="the picture")

@@ -1,11 +1,11 @@
-"""A noisy sine wave, learned from its last 25 values and carried on by itself.
+"""A noisy sine wave, predicted from its last 25 values and continued from the predictions.
 
     python examples/sine.py                 an LSTM of 20 units
-    python examples/sine.py --cell rnn      SimpleRNN: one word is different
-    python examples/sine.py --quick         seconds, to see that it runs
+    python examples/sine.py --cell rnn      SimpleRNN: one word differs
+    python examples/sine.py --quick         a few seconds, as a check
 
-Trains on eight periods cut into windows, stops when the validation loss has not fallen for a while,
-then predicts value after value from its own predictions, and draws them beside the truth.
+The script trains on windows of eight periods and stops early by the validation loss. It then
+predicts value after value from its own predictions, and draws them beside the true wave.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def main(argv=None):
 
 
 def carry_on(model, start, n):
-    """n further values, each predicted from the last MAXLEN, which soon are all predictions."""
+    """Return n more values, each predicted from the MAXLEN before it, predictions included."""
     values = list(start)
     for _ in range(n):
         window = np.array(values[-MAXLEN:]).reshape(1, MAXLEN, 1)

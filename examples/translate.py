@@ -1,14 +1,14 @@
-"""Translation character by character, as the notes on Keras train it.
+"""Translation character by character, trained as in the notes on Keras.
 
     python examples/translate.py                     numbers to kanji numerals: 12345 to 一万二千...
     python examples/translate.py pairs.txt           a UTF-8 file: source, tab, target in each line
     python examples/translate.py --bidirectional     the second note's encoder
-    python examples/translate.py --quick             seconds, to see that it runs
+    python examples/translate.py --quick             a few seconds, as a check
 
 An LSTM reads a text and hands h and c to another one, which writes the translation. The last fifth
-of the pairs is only watched: loss and accuracy of both parts are drawn for each epoch, and at the
-end some of these pairs are translated and printed in the notes' form. For a language of a few
-thousand sentences, expect what the notes saw: the loss of the watched part soon rises again.
+of the pairs is held out for validation. The script draws loss and accuracy of both parts for each
+epoch, and prints translations of some held-out pairs in the notes' form. With only a few thousand
+sentences of a natural language, the validation loss soon rises again, as in the notes.
 """
 
 import argparse

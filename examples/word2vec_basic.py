@@ -1,12 +1,13 @@
-"""Word vectors with NCE, as TensorFlow's tutorial word2vec_basic trains them.
+"""Word vectors with NCE, trained as in TensorFlow's tutorial word2vec_basic.
 
-    python examples/word2vec_basic.py                  the documentation inside this Python
-    python examples/word2vec_basic.py text.txt         a UTF-8 text of yours
-    python examples/word2vec_basic.py --quick          seconds, to see that it runs
+    python examples/word2vec_basic.py                  this Python's own documentation
+    python examples/word2vec_basic.py text.txt         your own UTF-8 text
+    python examples/word2vec_basic.py --quick          a few seconds, as a check
 
-Skip-grams (batch 128, window 1, two skips a word), vectors of 128 numbers, 64 log-uniform
-candidates a step, SGD with learning rate 1.0. Prints the average loss every 2,000 steps and the
-nearest words of a few common ones every 10,000, and draws a map of the 300 most frequent words.
+Skip-grams (batch 128, window 1, two skips per word), vectors of dimension 128, 64 log-uniform
+candidates per step, SGD with learning rate 1.0. The script prints the average loss every 2,000
+steps and the nearest words of a few common ones every 10,000, and draws a map of the 300 most
+frequent words.
 """
 
 import argparse
@@ -42,7 +43,7 @@ def main(argv=None):
     trainer = Trainer(model, SGD(lr=args.lr))
     batches = skip_gram_batches(vocabulary.ids, args.batch_size, args.num_skips, args.skip_window)
     words = [vocabulary.id_to_word[i] for i in range(V)]
-    # A few of the most frequent words, as in the tutorial: their neighbours settle first.
+    # A few of the most frequent words, as in the tutorial. Their neighbours converge first.
     watched = np.random.choice(range(1, min(VALID_WINDOW, V)), min(VALID_SIZE, V - 1), False)
     losses, nearest = [], {}
     with tqdm(total=args.steps, unit="step", disable=args.json or None, file=sys.stderr) as bar:
@@ -81,7 +82,7 @@ def main(argv=None):
 
 
 def nearest_words(model, words, watched):
-    """{word: its TOP_K neighbours by cosine, with the cosines}."""
+    """Return {word: its TOP_K neighbours by cosine, with the cosines}."""
     vectors = KeyedVectors.from_words(words, model.word_vecs.copy())
     return {words[i]: vectors.most_similar(words[i], topn=TOP_K) for i in watched}
 

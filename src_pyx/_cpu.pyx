@@ -52,5 +52,5 @@ def keep_threads(unsigned n):
         fw_pool_keep(n)
 
 
-# `use_pool` of common_parallel.pxd takes this; it is None where loops run on OpenMP or serially.
+# The argument of `use_pool` in common_parallel.pxd; None where loops run on OpenMP or serially.
 _pool = PyCapsule_New(fw_open(), "fastw2v._kernels._cpu._pool", NULL) if FW_OWN_POOL else None

@@ -25,7 +25,7 @@ from common_types cimport real_t
 cdef extern from "gemm_tile_code.h" nogil:
     const void* fw_tiles_here "&fw_tiles_here"
     void fw_use_tiles(const void* tiles)
-    # n multiply-adds of vectors, up to a multiple of the tile's.
+    # At least n multiply-adds of vectors, rounded up to a multiple of the tile's.
     float fw_registers_float(Py_ssize_t n, float start) noexcept
 
 cdef enum:
@@ -34,8 +34,8 @@ cdef enum:
     PACKED_ROWS = 960       # rows of A packed at a time
     IN_PLACE_ROWS = 120     # rows of A up to which B is read in place
     SUMS = 1024             # columns added up at a time: 8 KB of sums
-    FEW = 8                 # rows of them read at once
-    CUT = 32                # columns of a part are a multiple of it
+    FEW = 8                 # rows read at once
+    CUT = 32                # columns per part are a multiple of this
 
 
 cdef struct Plan:
@@ -135,7 +135,7 @@ cdef void rectangle(real_t* C, const real_t* A, const real_t* B, const real_t* b
     while i < i_hi:
         rows = min(plan.mc, i_hi - i) if plan.a_packed else i_hi - i
         k = 0
-        while True:                             # once if K is 0
+        while True:                             # runs once if K is 0
             K = min(plan.kc, plan.K - k)
             a, a_step = A + i * plan.a_rs + k * plan.a_cs, TILE_ROWS * plan.a_rs
             if plan.a_packed:
@@ -202,7 +202,7 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
     plan.b_rs, plan.b_cs = B.strides[0] // size, B.strides[1] // size
     if plan.M == 0 or plan.N == 0:
         return
-    a = b = &C[0, 0]            # not read if there is no K
+    a = b = &C[0, 0]            # not read if K is 0
     if plan.K:
         a, b = &A[0, 0], &B[0, 0]
     if bias is not None:
@@ -251,7 +251,7 @@ def products(real_t[:, :, :] C,         # OUT (batch, M, N) rows contiguous
     plan.b_rs, plan.b_cs = B.strides[1] // size, B.strides[2] // size
     if batch == 0 or plan.M == 0 or plan.N == 0:
         return
-    a = b = &C[0, 0, 0]         # not read if there is no K
+    a = b = &C[0, 0, 0]         # not read if K is 0
     if plan.K:
         a, b = &A[0, 0, 0], &B[0, 0, 0]
     part_size = make_plan(&plan, a, 1)
@@ -318,7 +318,7 @@ def column_sums(real_t[::1] out,            # OUT (N,)
                               min(N, CUT * part_begin(p + 1, n_parts, columns)))
 
 
-def only_registers(float[::1] out,      # OUT (n_parts,) results without meaning
+def only_registers(float[::1] out,      # OUT (n_parts,) meaningless results
                    Py_ssize_t n,
                    Py_ssize_t n_parts):
     """Run n multiply-adds of float32 in registers, a lower bound of the time of any product."""
@@ -335,6 +335,6 @@ def fused():
 
 use_pool()
 
-# What `use_tiles` of common_gemm.pxd takes.
+# The argument of `use_tiles` in common_gemm.pxd.
 _tiles = PyCapsule_New(<void*> fw_tiles_here, "fastw2v._kernels._gemm._tiles", NULL)
 fw_use_tiles(fw_tiles_here)

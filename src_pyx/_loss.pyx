@@ -38,7 +38,7 @@ cdef void softmax_backward_range(real_t* dx, const real_t* y, const index_t* t, 
                                  Py_ssize_t V, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     # forward: loss = mean -log softmax(x)[t]
     cdef Py_ssize_t n, v, right
-    cdef real_t one = 1         # a literal would make the sum double
+    cdef real_t one = 1         # a literal would make the sum a double
     for n in range(lo, hi):
         for v in range(n * V, (n + 1) * V):
             dx[v] = y[v] * scale

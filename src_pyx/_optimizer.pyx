@@ -119,8 +119,8 @@ def adam(real_t[:, :] w,                # OUT (R, C) rows contiguous
 # ---- deferred rows: steps without gradient are replayed before the row is read
 
 def stale_rows(int64_t[::1] rows,           # OUT (capacity,) the rows behind step `now`
-               int64_t[::1] since,          # OUT (capacity,) the step each of them is at
-               int64_t[::1] at,             # IN  (V,) the step each row of the table is at
+               int64_t[::1] since,          # OUT (capacity,) the step that each has reached
+               int64_t[::1] at,             # IN  (V,) the step that each row has reached
                const index_t[::1] ids,      # IN  rows that are about to be read
                Py_ssize_t now):
     """List each row of `ids` that is behind step `now`, once; `at` is changed and restored.
@@ -150,9 +150,9 @@ def replay_rows(int rule,                       # one of RULES
                 real_t[:, ::1] b,               # OUT (R, C) its second, or None
                 int64_t[::1] at,                # OUT (R,) `now` for the listed rows
                 const int64_t[::1] rows,        # IN  distinct rows
-                const int64_t[::1] since,       # IN  the step each of them is at
+                const int64_t[::1] since,       # IN  the step that each has reached
                 Py_ssize_t n_rows,
-                const real_t[::1] lr,           # IN  lr[k] is that of step k
+                const real_t[::1] lr,           # IN  lr[k] is the rate of step k
                 double lr_low, double lr_high,  # lr_low <= lr[k] <= lr_high
                 Py_ssize_t now,
                 double s1, double s2, double s3,    # the rule's other scalars
@@ -186,7 +186,7 @@ def update_rows(int rule,                       # one of RULES
                 bint packed,                    # whether g[i] is the gradient of rows[i]
                 const int64_t[::1] rows,        # IN  distinct rows
                 Py_ssize_t n_rows,
-                double s0, double s1, double s2, double s3,     # of the rule, as in its pass
+                double s0, double s1, double s2, double s3,     # the rule's, as in its pass
                 Py_ssize_t n_parts):
     """Step the listed rows once, with their gradient."""
     cdef Py_ssize_t C = w.shape[1], ld, ld_g, p

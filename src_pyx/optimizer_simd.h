@@ -1,6 +1,6 @@
 /* Adam over a run of floats with AVX-512, the same bits as the plain rule.
 
-   A divider shared by square root and division is what the plain loop waits for. Here the square
+   The plain loop waits for the divider, which square root and division share. Here the square
    root keeps it and the quotient comes from the multipliers: reciprocal estimate, one Newton step,
    quotient, and one correction by the exact remainder, which rounds as IEEE division does
    (Markstein, IBM J. Res. Dev. 34(1), 1990) while no intermediate leaves the normal range. Vectors
@@ -55,7 +55,7 @@ static inline __m512 fw_adam_16(__m512 w, __m512 *m, __m512 *v, const __m512 *g,
     return _mm512_sub_ps(w, q);
 }
 
-/* The rule once on one vector in memory; g NULL stands for zeros. */
+/* The rule once on one vector in memory; g NULL means zeros. */
 static inline void fw_adam_once(float *w, float *m, float *v, const float *g, __mmask16 lanes,
                                 __m512 lr, __m512 c1, __m512 c2, __m512 eps) {
     __m512 mx = _mm512_maskz_loadu_ps(lanes, m), vx = _mm512_maskz_loadu_ps(lanes, v), gx, wx;
@@ -127,7 +127,7 @@ static inline int fw_adam_faded_safely(__m512 m_first, __m512 v_first, __m512 m_
     return safe == 0xffff;
 }
 
-/* What a replay needs to know. may_stop, slower, tiny: see `settled` in optimizer_replay.pxd. */
+/* Parameters of a replay. For may_stop, slower and tiny see `settled` in optimizer_replay.pxd. */
 typedef struct {
     const float *lr;
     ptrdiff_t to;
@@ -222,7 +222,7 @@ static void fw_adam_replay_once(float *w, float *m, float *v, __mmask16 lanes, p
                                 const fw_adam_plan *p) {
     const __m512 c1 = _mm512_set1_ps(p->c1), c2 = _mm512_set1_ps(p->c2);
     const __m512 eps = _mm512_set1_ps(p->eps);
-    /* The lanes that are not there hold 1, which nothing moves. */
+    /* Lanes beyond the row hold 1, which no step moves. */
     __m512 wx = _mm512_mask_loadu_ps(_mm512_set1_ps(1.0f), lanes, w);
     __m512 mx = _mm512_maskz_loadu_ps(lanes, m), vx = _mm512_maskz_loadu_ps(lanes, v);
     ptrdiff_t k = from;
@@ -290,7 +290,7 @@ static ptrdiff_t fw_adam_settle_half(float *w, float *m, float *v, __mmask8 lane
     const __m256 c1 = _mm256_set1_ps(p->c1), c2 = _mm256_set1_ps(p->c2);
     const __m256 eps = _mm256_set1_ps(p->eps), one = _mm256_set1_ps(1.0f);
     const __m256 m0 = _mm256_maskz_loadu_ps(lanes, m), v0 = _mm256_maskz_loadu_ps(lanes, v);
-    /* The lanes that are not there hold 1, which nothing moves. */
+    /* Lanes beyond the row hold 1, which no step moves. */
     __m256 wx = _mm256_mask_loadu_ps(one, lanes, w), mx = m0, vx = v0, q;
     ptrdiff_t k = from;
     while (k < p->to) {
@@ -323,7 +323,7 @@ static inline int fw_adam_never_moved(const float *m, const float *v, __mmask16 
    moments of all, from the step that the last of them has reached. */
 static void fw_adam_replay_chunk(float *w, float *m, float *v, ptrdiff_t n, ptrdiff_t from,
                                  const fw_adam_plan *p) {
-    ptrdiff_t k[5], start[6], i = 0, latest = from; /* k: -1 for zeros, which stay that anyway */
+    ptrdiff_t k[5], start[6], i = 0, latest = from; /* k: -1 for zeros, which no step changes */
     int groups = 0, g;
     while (i < n) {
         const ptrdiff_t left = n - i;

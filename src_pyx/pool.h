@@ -53,7 +53,7 @@ static struct {
     unsigned active;            /* shares that helpers are computing */
     unsigned helpers, sleeping;
     unsigned wanted;            /* helpers beyond this number are dismissed */
-    unsigned refused;           /* jobs to come before the system is asked for a thread again */
+    unsigned refused;           /* jobs left before the pool asks the system for a thread again */
     void (*share)(void *, unsigned);
     void *context;
 } fw_pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
@@ -130,7 +130,7 @@ static void fw_hire(unsigned n) {
         fw_pool.refused--;
         return;
     }
-    sigfillset(&all);           /* signals are for the threads of the program */
+    sigfillset(&all);           /* the program's own threads handle signals */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
@@ -216,7 +216,7 @@ static void fw_pool_keep(unsigned n) { (void)n; }
 #endif
 #elif FW_OWN_POOL
 
-/* What a kernel module's parallel loops call. Hidden: no other library's OpenMP sees these. */
+/* Functions that a kernel module's parallel loops call, hidden from other libraries' OpenMP. */
 static fw_pool_t fw_pool_of_module = 0;
 static __thread unsigned fw_share_number = 0, fw_n_shares = 1;
 

@@ -14,7 +14,7 @@
 
 typedef fw_float_vector fw_vec;
 
-/* n is a literal LANES in all but the last call, so that no test is left of these. */
+/* n is a literal LANES in all but the last call, so that the compiler removes these tests. */
 static inline fw_vec fw_get(const float *p, ptrdiff_t n) {
     return n == FW_FLOAT_LANES ? FW_FLOAT_LOAD(p) : fw_load_part(p, n);
 }
@@ -44,12 +44,12 @@ static inline fw_vec fw_gate_slope(fw_vec y, int kind) {
     return fw_if_inside(y, kind == 1 ? FW_FLOAT_ALL(0.2f) : FW_FLOAT_ALL(1.0f / 6));
 }
 
-/* x * (1 - y^2), the way back through tanh. */
+/* x * (1 - y^2), the gradient through tanh. */
 static inline fw_vec fw_through_tanh(fw_vec x, fw_vec y) {
     return fw_mul(x, fw_take(y, y, FW_FLOAT_ALL(1.0f)));
 }
 
-/* Calls with whole vectors, then with what is left. */
+/* Calls with whole vectors, then with the remaining units. */
 #define FW_EACH_VECTOR(n, u, call)                                             \
     {                                                                          \
         ptrdiff_t u = 0, lanes = FW_FLOAT_LANES;                               \
@@ -82,7 +82,7 @@ static inline void fw_lstm_row(float *hs, float *cs, float *a, float *c, float *
     FW_EACH_VECTOR(n, u, fw_lstm_vector(hs + u, cs ? cs + u : cs, a + u, c + u, h + u, H, kind, lanes))
 }
 
-/* da to both places; dc is what arrives at c, then what arrives at c_prev. */
+/* Writes da to both places; dc is the gradient of c on entry and of c_prev on return. */
 static inline void fw_lstm_vector_back(float *da, float *da_to, float *dc, const float *dh,
                                        const float *dhs, const float *a, const float *c,
                                        const float *c_prev, ptrdiff_t H, int kind, ptrdiff_t n) {

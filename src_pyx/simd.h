@@ -1,4 +1,4 @@
-/* Vectors of each level, under the same names: AVX-512, AVX2 with FMA, else structs of 16 bytes.
+/* Vectors of each level under common names: AVX-512, AVX2 with FMA, else structs of 16 bytes.
 
    The flags of the build forbid contraction: where there is a fused multiply-add it is asked for by
    name, elsewhere (and in portable builds, FW_FMA 0) products are rounded before they are added.

@@ -1,4 +1,4 @@
-/* What threads tell each other, and how they wait. */
+/* Communication between threads, and ways to wait. */
 #ifndef FASTW2V_THREADS_H
 #define FASTW2V_THREADS_H
 
@@ -53,7 +53,7 @@ static inline void fw_pause_a_moment(void) {
 }
 #endif
 
-/* Let others have the core: for now, or for some microseconds (Windows: at least a millisecond). */
+/* Yield the core: once, or for some microseconds (Windows: at least a millisecond). */
 #if defined(_WIN32)
 __declspec(dllimport) int __stdcall SwitchToThread(void);
 __declspec(dllimport) void __stdcall Sleep(unsigned long milliseconds);

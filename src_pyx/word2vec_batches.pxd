@@ -25,7 +25,7 @@ from word2vec_steps cimport (
 )
 
 cdef enum:
-    STRIPES = 4         # stripes at most, and so parts that have work
+    STRIPES = 4         # most stripes, and therefore most parts that have work
     MOST_PAIRS = 64     # pairs of one context with one centre in a batch (FRESH_NEGATIVES)
 
 

@@ -94,7 +94,7 @@ cdef inline int64_t gather_words(const job_t* job, int32_t* words, int64_t lo, i
         for n in range(lo, hi):
             id = job.ids[n]
             words[found] = id
-            # The next word overwrites one that is dropped, so there is no branch to mispredict.
+            # The next word overwrites a dropped one, so there is no branch to mispredict.
             found += (id == END
                       or <uint32_t> (bits_of(stream, <uint64_t> n) >> 32) <= job.keep[id])
     last[0] = found
@@ -295,7 +295,7 @@ cdef inline bint list_for_four(const job_t* job, centre_t* centres, int64_t n) n
     return True
 
 
-# ---- from centre to centre
+# ---- steps from centre to centre
 
 cdef inline void begin_block(const job_t* job, walk_t* w, int64_t b) noexcept nogil:
     """Gather the words of block b and place the walk before its first centre."""

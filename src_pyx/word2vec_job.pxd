@@ -10,7 +10,7 @@ cdef enum:
     END = -1
     TOGETHER = 4        # centres of CBOW that share their negatives
     LINE = 16           # floats of a cache line; a row is a whole number of lines
-    N_STATS = 4         # numbers kept of a block: loss, pairs in it, all pairs, centres
+    N_STATS = 4         # numbers kept per block: loss, pairs in it, all pairs, centres
 
 # The model that is trained: bits of `mode`.
 cdef enum:
@@ -37,7 +37,7 @@ cdef struct job_t:
     const int64_t* ways         # (V + 1,) where each path begins; NULL without a tree
     int64_t window, K
     int64_t longest             # nodes of the longest path
-    int64_t room                # contexts on one side of a centre at most
+    int64_t room                # most contexts on one side of a centre
     int mode
     uint64_t key
     int64_t block, first_block

@@ -18,7 +18,7 @@ cdef extern from "threads.h" nogil:
     void fw_unlock(int32_t* lock) noexcept
 
 cdef enum:
-    MANY = 128          # changes of a row between two exchanges up to which they are added up whole
+    MANY = 128          # most changes of a row between two exchanges that are added unscaled
 
 
 cdef inline float* input_row(const job_t* job, const scratch_t* s, int32_t id) noexcept nogil:

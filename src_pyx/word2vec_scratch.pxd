@@ -38,7 +38,7 @@ cdef struct batch_t:
 cdef struct scratch_t:
     walk_t walk
     centre_t centres[TOGETHER]
-    int64_t n_works             # centres that are learned at once at most
+    int64_t n_works             # most centres learned at once
     work_t* works
     float* numbers              # the g of all works, then their z; without gaps if batch > 0
     int64_t n_numbers           # floats of all g
@@ -49,7 +49,7 @@ cdef struct scratch_t:
     # Used if batch > 0.
     batch_t batches[2]
     int64_t unlisted            # centres of CBOW whose outputs have not been listed yet
-    bint in_block               # whether `walk` is in the midst of `block`, or before it
+    bint in_block               # whether `walk` is inside `block`, or before it
     int64_t block, end_block
     double unused_stats[N_STATS]
     # Copies of the first rows of W_in and W_out.

@@ -31,7 +31,7 @@
 #define FW_INLINE static inline __attribute__((always_inline))
 #endif
 
-/* Tiles of scores: as many accumulators as there are registers for. */
+/* Tiles of scores, with as many accumulators as fit into registers. */
 #define FW_TN 6
 #if FW_FLOAT_LANES == 16
 #define FW_TM 4
@@ -228,7 +228,7 @@ FW_INLINE void fw_add_few(float *const *x, ptrdiff_t M, const float *e, ptrdiff_
     }
 }
 
-/* CALL(TV) for all of a row, d being where it starts. */
+/* CALL(TV) over a whole row; d is the first column of each call. */
 #define FW_WHOLE_ROW(CALL)                                                      \
     for (; d + FW_TV * FW_FLOAT_LANES <= n; d += FW_TV * FW_FLOAT_LANES) CALL(8); \
     switch ((n - d) / FW_FLOAT_LANES) {                                         \
@@ -256,7 +256,7 @@ static inline void fw_w2v_add_to_all(float *const *x, ptrdiff_t M, const float *
 #undef FW_CALL
 }
 
-/* The sums of eight vectors, stored at once: what loads them as one vector need not wait. */
+/* The sums of eight vectors, stored at once, so that a load of all eight need not wait. */
 #if FW_FMA
 FW_INLINE __m256 fw_half_sum(fw_float_vector v) {
 #if FW_FLOAT_LANES == 16
@@ -389,7 +389,7 @@ static inline void fw_w2v_outputs(float *e, const float *h, float *const *y, ptr
     }
 }
 
-/* TM inputs at once, as there are registers for. */
+/* TM inputs at once, as many as fit into registers. */
 #if FW_FLOAT_LANES == 16
 #define FW_AT_ONCE 4
 #else

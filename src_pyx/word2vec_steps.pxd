@@ -40,8 +40,8 @@ cdef extern from "word2vec_simd.h" nogil:
                                   const float* g, float scale, Py_ssize_t n) noexcept
 
 cdef enum:
-    MOST = 8            # times that a pair of one centre counts at most
-    FACTORS = 32        # probabilities above 1e-4 whose product stays far above the least double
+    MOST = 8            # most times that a pair of one centre counts
+    FACTORS = 32        # probabilities above 1e-4 whose product stays far above the smallest double
 
 
 cdef inline void set_steps(scratch_t* s, float alpha) noexcept nogil:

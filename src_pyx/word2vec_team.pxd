@@ -29,15 +29,15 @@ cdef extern from "threads.h" nogil:
 
 cdef enum:
     ROUND = 8               # blocks of a round
-    SPINS = 2000            # short pauses in which a part waits before it gives up its core
-    SHORTEST_SLEEP = 20     # microseconds between two looks of an idle part
+    SPINS = 2000            # short pauses of a waiting part before it yields its core
+    SHORTEST_SLEEP = 20     # microseconds between two checks by an idle part
     LONGEST_SLEEP = 1000
-    LONGEST_PAUSE = 256     # rounds that the leader works alone at most
+    LONGEST_PAUSE = 256     # most rounds that the leader works alone
 
 # One per part, in cache lines of their own.
 cdef struct seat_t:
     int64_t arrived             # meetings that its part has arrived at
-    int64_t called              # the last round that it is called to
+    int64_t called              # the last round that the leader called it to
     int64_t unused[14]
 
 # How often the leader worked alone: kept from call to call, as other programs may run for long.

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Which lines the tests run.
+# Measure the lines that the tests run.
 #   tools/coverage.sh python  [pytest arguments]   lines of the package, by all tests
 #   tools/coverage.sh kernels [pytest arguments]   lines of the kernels, by their tests
-# PYTHON names the interpreter, which needs the packages of the extra `test` and coverage>=7.10; for
-# the kernels also Cython and setuptools. They are built outside the source tree with line tracing,
-# for the baseline and for one thread: at each line tracing takes the interpreter's lock.
+# PYTHON names the interpreter. It needs the packages of the extra `test` and coverage>=7.10, and
+# for the kernels also Cython and setuptools. The kernels are built outside the source tree with line
+# tracing, at the baseline and for one thread, because each traced line takes the interpreter's lock.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 kind=${1:-python}
@@ -32,7 +32,7 @@ include = src_pyx/*'
     FASTW2V_TRACE=1 FASTW2V_OPENMP=0 FASTW2V_LEVELS=baseline \
         "$python" setup.py --quiet build_ext --inplace >build.log 2>&1 || { tail -n 40 build.log; exit 1; }
     cp build/temp*/c/src_pyx/*.c src_pyx
-    # Traced, a test of statistics takes a quarter of an hour, on lines that others run too.
+    # With tracing, these tests take a quarter of an hour, and other tests run the same lines.
     (($#)) || set -- tests/kernels -k "not do_not_diverge"
     ;;
 *)

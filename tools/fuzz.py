@@ -1,4 +1,4 @@
-"""Fuzzing of all readers with any number of damaged files: python tools/fuzz.py [READER ...]
+"""Fuzzing of all readers with damaged files: python tools/fuzz.py [READER ...]
 
 Each file is one of the whole files of tests/support/readers.py with a few changes. A reader may
 read it or refuse it with OSError or ValueError. A file that causes anything else (another error,
@@ -31,7 +31,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path.insert(0, str(TESTS / "support"))
 
-if GUIDED := "--atheris" in sys.argv:  # our modules are compiled with counters when first imported
+if GUIDED := "--atheris" in sys.argv:  # imports below compile our modules with counters
     import atheris
 
     with atheris.instrument_imports(include=["fastw2v"]):
@@ -40,8 +40,8 @@ else:
     import readers
 
 FINDS = TESTS / "data" / "fuzz"
-ROOM = 1 << 29  # address space beside what the process has once everything is imported
-MEASURED = 50  # the memory of one file in fifty is measured
+ROOM = 1 << 29  # address space beyond that of the process after all imports
+MEASURED = 50  # memory is measured for one file in fifty
 
 
 def limit_memory():
@@ -108,7 +108,7 @@ def guide(name, count, seconds, seed, folder, counts):
     def change(data, limit, seed):
         rng = random.Random(seed)
         if data and rng.random() < 0.7:
-            # A file that is no archive any more has no members to damage.
+            # A file that is no longer an archive has no members to damage.
             with contextlib.suppress(Exception):
                 return readers.damage(name, rng, [data, data, rng.choice(files)])[:limit]
         return atheris.Mutate(data, limit)

@@ -1,4 +1,4 @@
-"""Ctrl-C in long calls, with a stopwatch; kill -9 while files are saved, hundreds of times.
+"""Response times to Ctrl-C in long calls, and kill -9 while files are saved, hundreds of times.
 
 python tools/interrupt.py                       all of both
 python tools/interrupt.py --kills 300           of each kind of file
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 import interruptions
 
-LIMIT = 0.5  # seconds until Ctrl-C is answered
+LIMIT = 0.5  # seconds until Ctrl-C takes effect
 
 
 def main():

@@ -1,8 +1,8 @@
-"""Plugin of coverage.py: the lines of all kernels, and of what they share, as Cython traces them.
+"""Plugin of coverage.py for the lines that Cython traces in the kernels and their shared headers.
 
-Cython's own plugin knows a .pxd only once it has read a C file that uses it, and takes the lines
-from one such file. This one reads all C files first, and takes the lines of all of them. They are
-expected beside the .pyx files in src_pyx; tools/coverage.sh puts them there.
+Cython's own plugin knows a .pxd only after it has read a C file that uses it, and takes the lines
+from that file alone. This plugin first reads all C files and merges their lines. It expects them
+beside the .pyx files in src_pyx, where tools/coverage.sh copies them.
 """
 
 from pathlib import Path

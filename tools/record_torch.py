@@ -1,10 +1,10 @@
-"""Record what torch's recurrent layers give, in float64, as tests/data/torch_recurrent.npz.
+"""Record results of torch's recurrent layers in float64 in tests/data/torch_recurrent.npz.
 
     python tools/record_torch.py
 
-Needs torch. Weights are stored in the book's layout; torch keeps them transposed, gates in another
-order, with a second bias, which is zero here. torch's own GRU resets after the product, so the one
-here is a cell put together from torch's operations, differentiated by autograd.
+Needs torch. The file stores weights in the book's layout. torch keeps them transposed, with the
+gates in another order and a second bias, which is zero here. torch's own GRU resets after the
+product, so this script builds the cell from torch's operations, and autograd differentiates it.
 """
 
 from pathlib import Path
@@ -18,13 +18,13 @@ LSTM_ORDER = [1, 2, 0, 3]  # f, g, i, o of the book among torch's i, f, g, o
 
 
 def book_layout(parameter, n_gates, order):
-    """(n_gates * H, ...) of torch as (..., n_gates * H) in the book's order."""
+    """Return torch's (n_gates * H, ...) as (..., n_gates * H) in the book's order."""
     blocks = parameter.detach().numpy().reshape(n_gates, H, -1)[order]
     return np.ascontiguousarray(blocks.reshape(n_gates * H, -1).T)
 
 
 def gru(xs, h, Wx, Wh, b):
-    """Reset before the product (Cho et al. 2014), columns z, r, h~."""
+    """Compute a GRU that resets before the product (Cho et al. 2014); columns z, r, h~."""
     outputs = []
     for t in range(T):
         a = xs[:, t] @ Wx + b

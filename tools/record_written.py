@@ -1,4 +1,4 @@
-"""Record what a version of fastw2v writes, and its public names, for the tests of later versions.
+"""Record files and public names of a version of fastw2v for the tests of later versions.
 
 Run it with the version to be remembered installed, outside the source tree:
 
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 
 def public_names() -> dict[str, list[str]]:
-    """Return, for each module with a public name, its `__all__` or what it defines."""
+    """Return, for each module with a public name, its `__all__` or its own definitions."""
     import fastw2v
 
     modules = ["fastw2v"]
@@ -38,7 +38,7 @@ def public_names() -> dict[str, list[str]]:
 def defined(module: types.ModuleType) -> list[str]:
     """Return the public names that a module without `__all__` defines itself."""
     if module.__name__ == "fastw2v.cli":
-        return ["main"]  # the rest is made of commands and their settings
+        return ["main"]  # the other names are commands and their settings
     return [
         key
         for key, value in vars(module).items()
@@ -50,7 +50,7 @@ def defined(module: types.ModuleType) -> list[str]:
 
 
 def main(folder: str, names: str) -> None:
-    """Write both."""
+    """Write the files and the names."""
     Path(names).write_text(json.dumps(public_names(), indent=1) + "\n", encoding="utf-8")
     import written_files
 

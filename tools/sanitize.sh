@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# The tests of the kernels on a build with sanitizers, outside the source tree.
+# Run the tests of the kernels on a build with sanitizers, outside the source tree.
 #   tools/sanitize.sh address [pytest arguments]   AddressSanitizer and UndefinedBehaviorSanitizer
 #   tools/sanitize.sh thread  [pytest arguments]   ThreadSanitizer
-# Without arguments for pytest: what each of them can tell most about. PYTHON names the interpreter,
-# which needs the packages of the extra `test`, Cython and setuptools; FASTW2V_LEVELS the levels to
-# build (the highest that the CPU runs is tested; only the baseline if it is not set), KEEP a folder
-# for the build, which then is used again. BUILD_ONLY=1 and TESTS_ONLY=1 do half of it.
+# Without arguments for pytest, the script runs the tests that each sanitizer is useful for. PYTHON
+# names the interpreter, which needs the packages of the extra `test`, Cython and setuptools.
+# FASTW2V_LEVELS lists the levels to build (default: baseline); the highest one that the CPU supports
+# is tested. KEEP names a folder for the build, which later runs reuse. BUILD_ONLY=1 builds without
+# testing, and TESTS_ONLY=1 tests without building.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 kind=${1:-address}
@@ -25,7 +26,7 @@ case $kind in
 address)
     switch=FASTW2V_ASAN
     preload="$(library asan) $(library ubsan)"
-    # Python's own leaks are no news, and asking for more than there is has to give NULL.
+    # Python's own leaks are known, and an allocation beyond the memory must return NULL.
     options=(ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1)
     tests=(tests/kernels)
     ;;
@@ -34,7 +35,7 @@ thread)
     preload=$(library tsan)
     options=("TSAN_OPTIONS=suppressions=$suppressions:exitcode=66:history_size=4:allocator_may_return_null=1:log_path=$build/report"
         OPENBLAS_NUM_THREADS=1) # numpy's BLAS is not built with it
-    # Two threads in one layer race, which is said in the README and tested elsewhere.
+    # Two threads in one layer race; the README says so, and other tests cover it.
     tests=(tests/kernels tests/layers/test_table.py -k "(kernels or kernel or thread) and not one_layer and not left_behind and not leaves_nothing")
     ;;
 *)
@@ -49,12 +50,12 @@ cd "$build"
     "$python" setup.py --quiet build_ext --inplace >build.log 2>&1 || { tail -n 40 build.log; exit 1; }
 [[ -z ${BUILD_ONLY:-} ]] || exit 0
 
-# ThreadSanitizer of older compilers cannot stand addresses that are shuffled.
+# The ThreadSanitizer of older compilers fails with randomized addresses.
 fixed=()
 if [[ $kind == thread ]] && setarch "$(uname -m)" --addr-no-randomize true 2>/dev/null; then
     fixed=(setarch "$(uname -m)" --addr-no-randomize)
 fi
-# Memory comes from malloc, which the sanitizer watches, and not from Python's own store.
+# Memory comes from malloc, which the sanitizer watches, and not from Python's own allocator.
 watched() {
     env PYTHONPATH="$build" PYTHONMALLOC=malloc LD_PRELOAD="$preload" "${options[@]}" \
         "${fixed[@]}" "$python" "$@"
@@ -63,7 +64,7 @@ watched -c "
 import fastw2v
 assert fastw2v.__file__.startswith('$build'), fastw2v.__file__
 print(fastw2v.build_info())"
-# pytest keeps what is written to stderr: reports go to files (of ThreadSanitizer: one a process).
+# pytest captures stderr, so reports go to files (ThreadSanitizer writes one per process).
 rm -f "$build"/report.*
 status=0
 watched -m pytest -q -p no:cacheprovider "${tests[@]}" || status=$?

@@ -3,8 +3,8 @@
     python tools/ulp_check.py            on the level that import chooses
     FASTW2V_ISA=v3 python tools/ulp_check.py
 
-Exact means float64, far closer than what is measured. Takes a few minutes; exits with 1 when an
-error is above the 2 ulp that src_pyx/common_math.pxd promises.
+The float64 value counts as exact, as its own error is negligible here. The check takes a few
+minutes and exits with 1 if an error exceeds the 2 ulp that src_pyx/common_math.pxd promises.
 """
 
 import sys
@@ -28,12 +28,12 @@ def exact_sigmoid(x):
 
 
 def worst(actual, exact):
-    """(largest error in ulp, its position) of float32 `actual` against float64 `exact`."""
+    """Return (largest error in ulp, its position) of float32 `actual` against float64 `exact`."""
     rounded = exact.astype(np.float32)
     wrong = np.flatnonzero(actual.view(np.int32) != rounded.view(np.int32))
     if wrong.size == 0:
         return 0.5, 0  # correctly rounded throughout
-    # Infinity stands for 2^128, the next number if the exponents went on.
+    # Infinity counts as 2^128, the next power of two beyond the largest float.
     got = np.minimum(actual[wrong].astype(np.float64), 2.0**128)
     want = np.minimum(exact[wrong], 2.0**128)
     _, exponent = np.frexp(want)
@@ -51,7 +51,7 @@ def check(name, kernel, exact, step):
         x = np.arange(start, start + CHUNK, dtype=np.uint32).view(np.float32)
         kernel(out, x, 1)
         if np.isnan(x[-1]):
-            finite = 1 if np.isinf(x[0]) else 0  # the infinity opens the floats of its exponent
+            finite = 1 if np.isinf(x[0]) else 0  # the infinity is the first float of its exponent
             if not np.isnan(out[finite:]).all():
                 top, where = np.inf, x[finite]
             x, actual = x[:finite], out[:finite]
@@ -66,7 +66,7 @@ def check(name, kernel, exact, step):
 
 
 def main():
-    step = int(sys.argv[1]) if len(sys.argv) > 1 else 1  # every so many chunks: a quick look
+    step = int(sys.argv[1]) if len(sys.argv) > 1 else 1  # above 1: a quick check
     with np.errstate(over="ignore", under="ignore"):
         errors = [
             check("exp", specialise(_activation.exponential)[FLOAT], exact_exp, step),

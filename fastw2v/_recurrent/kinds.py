@@ -20,7 +20,7 @@ from fastw2v._recurrent.cells import GRU, LSTM, RNN
 
 __all__ = ["GRU_CELL", "LSTM_CELL", "RNN_CELL", "VECTORS", "CellKind", "InputKind", "write_product"]
 
-Kept = dict[str, Any]  # what a forward pass keeps for backward; see `passes.run_forward`
+Kept = dict[str, Any]  # arrays that forward keeps for backward; see `passes.run_forward`
 
 
 @dataclass(frozen=True)

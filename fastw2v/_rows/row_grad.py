@@ -184,7 +184,7 @@ class RowGrad(np.ndarray):
             return target
         for view in result if isinstance(result, (list, tuple)) else (result,):
             if isinstance(view, np.ndarray) and view.base is not None:
-                for x in (*args, *kwargs.values()):  # np.reshape and its like: writes are not seen
+                for x in (*args, *kwargs.values()):  # np.reshape etc.: writes are not seen
                     if isinstance(x, RowGrad) and np.may_share_memory(view, _plain(x)):
                         x.mark_dirty()
         return result
@@ -216,7 +216,7 @@ class RowGrad(np.ndarray):
         return _plain(self).__reduce__()
 
     def __reduce_ex__(self, protocol):
-        if is_clear(self) and verify_list(self):  # as most of a model's gradients are
+        if is_clear(self) and verify_list(self):  # most of a model's gradients are clear
             return np.zeros, (self.shape, self.dtype)
         return _plain(self).__reduce_ex__(protocol)
 
@@ -437,7 +437,7 @@ class RowGradHolder:
                 self.grads[i] = adopt(self.grads[i])
 
 
-# Questions about a gradient, tracked or not.
+# Queries about a gradient, tracked or not.
 
 
 def vector_grad(b: NDArray[Any]) -> RowGrad:

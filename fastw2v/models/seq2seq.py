@@ -210,7 +210,7 @@ class Seq2seq(BaseModel):
     hand_over_c: bool = False
     _encoder_class = Encoder
     _decoder_class = Decoder
-    _unit = "pair"  # what a progress bar counts
+    _unit = "pair"  # the unit of a progress bar
 
     def __init__(
         self,

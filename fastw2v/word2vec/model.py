@@ -207,7 +207,7 @@ class Word2Vec:
         self.compute_loss, self.comment = bool(compute_loss), comment
         self.deterministic = bool(deterministic)
         self.shared_negatives = None if shared_negatives is None else bool(shared_negatives)
-        Callbacks(callbacks, self)  # raises now, before a text is read
+        Callbacks(callbacks, self)  # raises before a text is read
         check_run(checkpoint, every, interval)
 
         self.wv = KeyedVectors(self.vector_size)
@@ -463,7 +463,7 @@ class Word2Vec:
         schedule = self._schedule
         return schedule.loss if schedule is not None and schedule.compute_loss else 0.0
 
-    # ---- questions to a trained model
+    # ---- queries to a trained model
 
     def held_out_loss(
         self,

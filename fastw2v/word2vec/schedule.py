@@ -14,8 +14,8 @@ BLOCK = 8192  # positions; a short corpus has shorter blocks, or it would be one
 LEAST_BLOCK = 256
 BLOCKS = 64
 PLANNED_BLOCK = 256  # positions of a block where threads go through the same centres
-PLANNED_CONTEXTS = 1 << 15  # contexts of all centres of such a block at most
-BATCH = 16  # centres that are scored before the first of them is learned, at most
+PLANNED_CONTEXTS = 1 << 15  # most contexts of all centres in a planned block
+BATCH = 16  # most centres that are scored before the first of them is learned
 BATCH_CHANGES = 8  # changes of one word between its score and its last change
 LOSS_SAMPLE = 64  # centres from one loss to the next, unless all losses are asked for
 # Losses of blocks are added as whole multiples of 1 / FRACTION, in any order the same.

@@ -11,7 +11,7 @@ import numpy as np
 from fastw2v._kernels import _sampler, _word2vec
 from fastw2v._kernels._word2vec import LINE, MEAN, SHRINK
 
-NEAR_SHARE = 1e-4  # of the text: words from which on threads have copies of rows
+NEAR_SHARE = 1e-4  # least share of the text at which each thread has a copy of a word's row
 
 _NO_ROWS = np.zeros((0, LINE), np.float32)
 _NO_IDS, _NO_CODES = np.zeros(0, np.int32), np.zeros(0, np.uint8)

@@ -7,7 +7,7 @@ n elements in any shape, or N rows of V.
     exp         out[i]    = exp(x[i])
     softmax     out[n, v] = exp(x[n, v] - max_n) / sum_v exp(x[n, v] - max_n)
     dropout     out[i]    = x[i] * mask[i],   mask[i] = scale if draw i >= least else 0
-Draws of dropout are 32 bits, two of each 64 that common_rng gives: of a block of 32 elements, j and
+Draws of dropout have 32 bits, two from each 64 bits of common_rng: of a block of 32 elements, j and
 j + 16 share draw 16 * block + j. So the mask is a function of key and place.
 The backward entries need the result of forward only. NaN gives NaN; in softmax, in its whole row.
 out must not overlap an input in part; the same array is allowed.
@@ -84,7 +84,7 @@ cdef void dropout_blocks(real_t* out, float* mask, const real_t* x, uint64_t str
 def sigmoid(real_t[::1] out,            # OUT (n,)
             const real_t[::1] x,        # IN  (n,)
             Py_ssize_t n_parts):
-    """out = 1 / (1 + exp(-x))."""
+    """Compute out = 1 / (1 + exp(-x))."""
     cdef Py_ssize_t n = x.shape[0], p
     if n == 0:
         return
@@ -97,7 +97,7 @@ def sigmoid(real_t[::1] out,            # OUT (n,)
 def tanh(real_t[::1] out,               # OUT (n,)
          const real_t[::1] x,           # IN  (n,)
          Py_ssize_t n_parts):
-    """out = tanh(x)."""
+    """Compute out = tanh(x)."""
     cdef Py_ssize_t n = x.shape[0], p
     if n == 0:
         return
@@ -110,7 +110,7 @@ def tanh(real_t[::1] out,               # OUT (n,)
 def relu(real_t[::1] out,               # OUT (n,)
          const real_t[::1] x,           # IN  (n,)
          Py_ssize_t n_parts):
-    """out = max(0, x)."""
+    """Compute out = max(0, x)."""
     cdef Py_ssize_t n = x.shape[0], p
     if n == 0:
         return
@@ -122,7 +122,7 @@ def relu(real_t[::1] out,               # OUT (n,)
 def exponential(real_t[::1] out,        # OUT (n,)
                 const real_t[::1] x,    # IN  (n,)
                 Py_ssize_t n_parts):
-    """out = exp(x)."""
+    """Compute out = exp(x)."""
     cdef Py_ssize_t n = x.shape[0], p
     if n == 0:
         return
@@ -135,7 +135,7 @@ def exponential(real_t[::1] out,        # OUT (n,)
 def softmax(real_t[:, ::1] out,         # OUT (N, V)
             const real_t[:, ::1] x,     # IN  (N, V)
             Py_ssize_t n_parts):
-    """Each row of out sums to 1."""
+    """Compute the softmax of each row, which sums to 1."""
     cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p
     if N == 0 or V == 0:
         return
@@ -152,7 +152,7 @@ def dropout(real_t[::1] out,            # OUT (n,)
             uint32_t least,             # an element is dropped with probability least / 2^32
             float scale,
             Py_ssize_t n_parts):
-    """out = x * mask."""
+    """Draw the mask and compute out = x * mask."""
     cdef Py_ssize_t n = x.shape[0], n_blocks = (n + 2 * HALF - 1) // (2 * HALF), p
     cdef uint64_t stream = row_stream(key, 0)
     if n == 0:
@@ -167,7 +167,7 @@ def sigmoid_backward(real_t[::1] dx,            # OUT (n,)
                      const real_t[::1] dout,    # IN  (n,)
                      const real_t[::1] out,     # IN  (n,)
                      Py_ssize_t n_parts):
-    """dx = dout * (1 - out) * out."""
+    """Compute dx = dout * (1 - out) * out."""
     cdef Py_ssize_t n = out.shape[0], p
     if n == 0:
         return
@@ -181,7 +181,7 @@ def softmax_backward(real_t[:, ::1] dx,             # OUT (N, V)
                      const real_t[:, ::1] dout,     # IN  (N, V)
                      const real_t[:, ::1] out,      # IN  (N, V)
                      Py_ssize_t n_parts):
-    """dx[n, v] = out[n, v] * dout[n, v] - out[n, v] * sum_v out[n, v] * dout[n, v]."""
+    """Compute dx = out * dout - out * sum_v out[n, v] * dout[n, v], row by row."""
     cdef Py_ssize_t N = out.shape[0], V = out.shape[1], p
     if N == 0 or V == 0:
         return

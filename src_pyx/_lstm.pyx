@@ -3,15 +3,15 @@
 N rows, T steps, H units. Columns of the gates in the book's order, each H wide:
     a = x Wx + b + h_prev Wh;   f, i, o = sigmoid(a_f, a_i, a_o), g = tanh(a_g)
     c = f * c_prev + g * i;     h = o * tanh(c)
-and backward, with dh, dc what arrives at h and c:
+and backward, dh and dc being the gradients that arrive at h and c:
     dc += dh * o * (1 - tanh(c)^2)
     da_f = dc * c_prev * f (1 - f),  da_g = dc * i * (1 - g^2),  da_i = dc * g * i (1 - i),
     da_o = dh * tanh(c) * o (1 - o);     dc_prev = dc * f,  dh_prev = da Wh^T
-forward gets x Wx + b of all steps in `gates` and leaves f | g | i | o there; backward writes da
-elsewhere, so it may be called again. What follows from da (dWx, dWh, db, dx) are products over all
-steps at once, and the caller's.
+forward gets x Wx + b of all steps in `gates` and leaves f | g | i | o there. backward writes da
+elsewhere, so it may be called again. The caller computes dWx, dWh, db and dx from da, as products
+over all steps at once.
 
-Row n has steps 0 .. lengths[n] - 1. Beyond them h and c stay as they are, hs and da are zero.
+Row n has steps 0 .. lengths[n] - 1. After them h and c do not change, and hs and da are zero.
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
@@ -38,7 +38,7 @@ cdef extern from "recurrent_simd.h" nogil:
 cdef void cell(real_t* hs, real_t* cs, real_t* before, real_t* gates, real_t* c,
                const real_t* h_from, real_t* h_to, Py_ssize_t H, int kind,
                Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """Turn the pre-activations of a row in one step, units [begin, end), into gates, c and h."""
+    """Run one row through one step, units [begin, end): gates from pre-activations, c and h."""
     cdef real_t f[LANES]
     cdef real_t g[LANES]
     cdef real_t i[LANES]
@@ -83,7 +83,10 @@ cdef void forward_range(real_t* hs, real_t* gates, real_t* cs, real_t* before, r
                         real_t* states, Py_ssize_t ld, const real_t* packed, const real_t* Wh,
                         Py_ssize_t ldw, const int64_t* lengths, Py_ssize_t N, Py_ssize_t T,
                         Py_ssize_t H, int kind, bint by_units, Share part) noexcept nogil:
-    """A turn is a step; `states` (2, N, H) holds h before and after it, in turn."""
+    """Run forward over a share; a turn is a step.
+
+    states (2, N, H) holds h before and after a step, in turn.
+    """
     cdef Py_ssize_t begin = part.begin, end = part.end, block, t, n, at
     cdef size_t width = (end - begin) * sizeof(real_t)
     cdef const real_t* h_from
@@ -130,7 +133,7 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
             int kind,                       # activation of the gates f, i, o
             bint by_units,
             Py_ssize_t n_parts):
-    """All steps; h and c are those after each row's last step."""
+    """Run all steps; h and c become those after each row's last step."""
     cdef Py_ssize_t N = hs.shape[0], T = hs.shape[1], H = hs.shape[2], k, p
     cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
     cdef Py_ssize_t rs_w = Wh.strides[0] // size, cs_w = Wh.strides[1] // size
@@ -167,7 +170,7 @@ cdef void cell_backward(real_t* da, real_t* da_to, real_t* dc, const real_t* dh,
                         const real_t* dhs, const real_t* gates, const real_t* c,
                         const real_t* c_prev, Py_ssize_t H, int kind,
                         Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """One row in one step, units [begin, end); the gradient at h is dh + dhs."""
+    """Run one row back through one step, units [begin, end); the gradient at h is dh + dhs."""
     cdef real_t f[LANES]
     cdef real_t g[LANES]
     cdef real_t i[LANES]
@@ -226,7 +229,10 @@ cdef void backward_range(real_t* da, real_t* dh, real_t* dc, const real_t* dhs,
                          real_t* turn, Py_ssize_t ld, const real_t* packed,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
                          int kind, bint by_units, Share part) noexcept nogil:
-    """Turn k is step T - 1 - k, the last one what reaches the first state; `turn` (2, N, 4H)."""
+    """Run backward over a share; turn k is step T - 1 - k.
+
+    The last turn computes the gradient of the first state. turn (2, N, 4H) is scratch.
+    """
     cdef Py_ssize_t begin = part.begin, end = part.end, block, k, t, n, g, at
     cdef size_t width = (end - begin) * sizeof(real_t)
     cdef const real_t* da_from
@@ -267,7 +273,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
              int kind,
              bint by_units,
              Py_ssize_t n_parts):
-    """All steps from the last to the first; dh and dc are then those of the first state."""
+    """Run all steps from the last to the first; dh and dc become those of the first state."""
     cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
     cdef Py_ssize_t ld = row_stride(4 * H), size = sizeof(real_t)
     cdef real_t* packed

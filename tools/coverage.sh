@@ -33,7 +33,7 @@ include = src_pyx/*'
         "$python" setup.py --quiet build_ext --inplace >build.log 2>&1 || { tail -n 40 build.log; exit 1; }
     cp build/temp*/c/src_pyx/*.c src_pyx
     # With tracing, these tests take a quarter of an hour, and other tests run the same lines.
-    (($#)) || set -- tests/kernels -k "not do_not_run_away"
+    (($#)) || set -- tests/kernels -k "not do_not_diverge"
     ;;
 *)
     echo "coverage.sh: expected python or kernels, got $kind" >&2

@@ -28,7 +28,7 @@ from fastw2v._checks.sequences import (
 )
 from fastw2v._core import threads
 from fastw2v._core.products import column_sums
-from fastw2v._kernels import specialise
+from fastw2v._kernels import _gru, specialise
 from fastw2v._recurrent.kinds import write_product
 from fastw2v._recurrent.row_order import arrange, turn_round
 from fastw2v._rows.deferred import apply_all_pending
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["ACTIVATIONS", "check_backward", "check_forward", "run_backward", "run_forward"]
 
 # The kernels know an activation of the gates by its place in this list.
-ACTIVATIONS = ("sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3")
+ACTIVATIONS = tuple(_gru.ACTIVATIONS)
 
 Lengths = NDArray[np.int64] | None
 

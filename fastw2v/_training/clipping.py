@@ -23,7 +23,7 @@ _SUM_SQUARES = specialise(_optimizer.sum_squares)
 _SUM_SQUARES_OF_ROWS = specialise(_optimizer.sum_squares_of_rows)
 _SCALE = specialise(_optimizer.scale)
 
-_BLOCK = 8192  # elements of one partial sum of squares in the kernel
+_BLOCK = _optimizer.BLOCK  # elements of one partial sum of squares
 
 
 def clip_by_norm(grads: Sequence[NDArray[Any]], max_norm: float, trusted: bool) -> None:

@@ -32,8 +32,8 @@ from fastw2v._kernels import _vocabulary
 from fastw2v.word2vec.vocabulary import Vocabulary as Vocabulary  # pickles of 0.1 name it here
 from fastw2v.word2vec.vocabulary import WordCounts
 
-END = -1  # between two sentences of an encoded corpus
-NEVER = -2  # the id of words outside the vocabulary, which are dropped
+END: int = _vocabulary.END  # between two sentences of an encoded corpus
+NEVER: int = _vocabulary.NEVER  # the id of words outside the vocabulary, which are dropped
 _PIECE = 1 << 23  # bytes of a file, or ids, that are handled at a time
 _BATCH = 1 << 16  # words of Python sentences that are numbered at a time
 _LEAST_PART = 1 << 16  # bytes of a piece for each thread

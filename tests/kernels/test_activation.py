@@ -13,17 +13,17 @@ SPECIAL += [-88.72284, -103.9, -103.97208, -103.9721, -104.1, 1e-45, -1e-45, 1e-
 
 
 def sample_of_all_floats():
-    """Floats of every sign and exponent, 700 of each, the ends of each exponent among them."""
+    """Return floats of every sign and exponent, 700 of each, with the ends of each exponent."""
     rng = np.random.default_rng(5)
     fraction = rng.integers(0, 1 << 23, (512, 700), dtype=np.uint32)
     fraction[:, :2] = 0, (1 << 23) - 1
     bits = (np.arange(512, dtype=np.uint32)[:, None] << 23) | fraction
-    near = rng.uniform(-110, 110, 100_000).astype(np.float32)  # where results are no constants
+    near = rng.uniform(-110, 110, 100_000).astype(np.float32)  # where results are not constant
     return np.concatenate([bits.reshape(-1).view(np.float32), near, np.array(SPECIAL, F4)])
 
 
 def errors_in_ulp(actual, exact):
-    """|actual - exact| over the distance of floats at exact; infinity counts as 2^128."""
+    """Return |actual - exact| in distances of floats at exact; infinity counts as 2^128."""
     both = [np.minimum(a.astype(np.float64), 2.0**128) for a in (actual, exact)]
     _, exponent = np.frexp(both[1])
     return np.abs(both[0] - both[1]) / np.ldexp(1.0, np.maximum(exponent - 24, -149))
@@ -102,7 +102,7 @@ def test_softmax(rng, dtype, size):
         specialise(_activation.softmax)[dtype](outs[-1], x, n_parts)
         assert_same_bits(outs[-1], outs[0])
     if x.size:
-        # One rounding of x - max, whose effect grows with its size, and a few of the sum.
+        # The error is one rounding of x - max, which grows with its size, and a few of the sum.
         exact = plain_softmax(x.astype(np.float64))
         np.testing.assert_allclose(outs[0], exact, rtol=60 * np.finfo(dtype).eps)
         np.testing.assert_allclose(outs[0].sum(axis=1), 1, rtol=20 * np.finfo(dtype).eps)

@@ -117,7 +117,7 @@ def test_count_ids_and_one_hot(rng, index_dtype):
     assert_same_bits(hot, np.eye(9, dtype=np.int32)[ids])
 
 
-def test_nothing_to_do(index_dtype):
+def test_empty_input(index_dtype):
     none, i = np.empty(0, index_dtype), index_dtype
     specialise(_corpus.contexts_target)[i](np.empty((0, 2), i), none, none, 1, 3)
     assert not specialise(_corpus.cooccurrence)[i](

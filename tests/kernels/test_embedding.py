@@ -86,7 +86,7 @@ def test_overwrite_rows_over_many_calls(dtype, index_dtype, rng):
             np.testing.assert_array_equal(mark, (3 - stamp) * np.isin(np.arange(V), idx))
 
 
-def test_overwrite_rows_says_when_the_list_is_full(dtype, index_dtype, rng):
+def test_overwrite_rows_reports_a_full_list(dtype, index_dtype, rng):
     dW = np.zeros((40, 3), dtype)
     mark, rows = np.zeros(40, np.uint8), np.empty(5, np.int64)
     idx = np.arange(6).astype(index_dtype)

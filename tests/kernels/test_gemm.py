@@ -24,7 +24,7 @@ MANY_TILES = (131, 801, 302)  # in all dimensions: whole tiles, blocks and piece
 
 
 def product(A, B, C=None, bias=None, n_parts=1):
-    """C = [C +] A B [+ bias] of the kernel, in an array with more columns than it may write."""
+    """Compute C = [C +] A B [+ bias] in an array with more columns than the kernel may write."""
     dtype, M, N = A.dtype, A.shape[0], B.shape[1]
     wide = np.full((M, N + 3), 7, dtype)
     out = wide[:, :N]
@@ -36,7 +36,7 @@ def product(A, B, C=None, bias=None, n_parts=1):
 
 
 def assert_product(out, A, B, C=0, bias=0):
-    """Within the error bound of a chain of K + 2 rounded steps."""
+    """Check C against the error bound of a chain of K + 2 rounded steps."""
     A, B = A.astype(np.longdouble), B.astype(np.longdouble)
     scale = np.abs(A) @ np.abs(B) + np.abs(C) + np.abs(bias)
     bound = (A.shape[1] + 2) * np.finfo(out.dtype).eps * scale
@@ -94,7 +94,7 @@ def test_large_products_in_any_parts(rng, dtype, layout_a, layout_b):
         assert_same_bits(product(layout_a(A), layout_b(B), C, bias, n_parts), first)
 
 
-def test_many_rows_read_against_the_grain(rng, dtype):
+def test_many_rows_that_are_not_contiguous(rng, dtype):
     A, B, C, bias = operands(rng, dtype, 1983, 20, 40)
     for n_parts in N_PARTS:
         out = product(np.asfortranarray(A), B, C, bias, n_parts)
@@ -113,7 +113,7 @@ def test_an_element_does_not_depend_on_its_place(rng, dtype):
             assert_same_bits(swapped.T, product(A, B)[rows, columns])
 
 
-def test_without_columns_of_a_the_rest_is_added(rng, dtype):
+def test_without_columns_of_a_bias_and_old_result_are_added(rng, dtype):
     A, B, C, bias = operands(rng, dtype, 12, 0, 35)
     assert_same_bits(product(A, B), np.zeros_like(C))
     assert_same_bits(product(A, B, C), C)
@@ -192,7 +192,7 @@ def test_a_row_of_c_may_run_backwards(rng, dtype):
     assert_same_bits(out[::-1], product(A, B))
 
 
-def test_memory_that_cannot_be_had(dtype):
+def test_too_little_memory_is_an_error(dtype):
     A = np.ones((3, 3), dtype)
     C = np.full((3, 3), 5, dtype)
     with pytest.raises(MemoryError):
@@ -200,7 +200,7 @@ def test_memory_that_cannot_be_had(dtype):
     assert (C == 5).all()
 
 
-def test_registers_alone():
+def test_multiply_adds_in_registers():
     for n_parts in N_PARTS:
         out = np.full(n_parts, 1, np.float32)
         _gemm.only_registers(out, 100_000, n_parts)
@@ -210,7 +210,7 @@ def test_registers_alone():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [*SHAPES, (11, 256, 29), (29, 11, 256)])
 @pytest.mark.parametrize("turned", ["neither", "A", "B", "both"])
-def test_a_batch_is_product_after_product(dtype, shape, turned):
+def test_a_batch_equals_its_products_one_by_one(dtype, shape, turned):
     rng, dtype = np.random.default_rng(7), np.dtype(dtype)
     M, K, N = shape
     A = rng.standard_normal((5, M, K)).astype(dtype)

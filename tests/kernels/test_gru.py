@@ -7,13 +7,13 @@ from recurrent_kernels import Call, RecurrentKernelTests
 class TestGRU(RecurrentKernelTests):
     noun = "_gru"
 
-    def test_keeps_the_gates_and_what_the_products_read(self, rng, dtype):
+    def test_keeps_the_gates_and_the_operands_of_the_products(self, rng, dtype):
         call = Call("_gru", rng, dtype, 5, 4, 18)
         found = call.run()
         z, r, candidate = np.split(found["gates"], 3, axis=2)
         before = np.concatenate([call.starts[0][:, None], found["hs"][:, :-1]], axis=1)
         np.testing.assert_array_equal(found["before"], before)
         np.testing.assert_array_equal(found["reset"], r * before)
-        # A multiply-add rounds once where there are such instructions.
+        # A fused multiply-add, where the CPU has it, rounds once.
         expected = (1 - z) * before + z * candidate
         np.testing.assert_allclose(found["hs"], expected, rtol=1e-5, atol=1e-7)

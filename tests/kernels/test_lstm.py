@@ -13,7 +13,7 @@ class TestLSTM(RecurrentKernelTests):
         f, g, i, o = np.split(found["gates"], 4, axis=2)
         h, c = call.starts
         c_prev = np.concatenate([c[:, None], found["cs"][:, :-1]], axis=1)
-        # A multiply-add rounds once where there are such instructions.
+        # A fused multiply-add, where the CPU has it, rounds once.
         np.testing.assert_allclose(found["cs"], f * c_prev + g * i, rtol=1e-5, atol=1e-7)
         np.testing.assert_allclose(found["hs"], o * np.tanh(found["cs"]), rtol=1e-6)
         np.testing.assert_array_equal(found["before"][:, 0], h)

@@ -26,7 +26,7 @@ def run_backward(y, e, scale, group, n_parts):
 def test_against_numpy(rng, dtype, index_dtype, N, J, group, D):
     V = 50
     h = rng.standard_normal((N, D)).astype(dtype)
-    # Small scores: 1 - y in float32 loses digits where y is close to 1, as it does in the book.
+    # Scores are small, as 1 - y in float32 loses digits where y is close to 1 (in the book, too).
     W = (0.2 * rng.standard_normal((V, D + 5))).astype(dtype)[:, :D]
     ids = rng.integers(0, V, (N, J)).astype(index_dtype)
     label = np.zeros(J)

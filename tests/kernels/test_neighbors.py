@@ -44,7 +44,7 @@ def test_against_a_sort(rng, dtype, D):
 
 @given(st.data())
 def test_ties_go_to_the_lower_id(data):
-    # Integers times unit vectors of one axis: the scores are exact, and many are equal.
+    # Rows are integers times unit vectors of one axis, so scores are exact and many are equal.
     V = data.draw(st.integers(1, 200))
     W = np.zeros((V, 2), np.float32)
     W[np.arange(V), data.draw(st.lists(st.integers(0, 1), min_size=V, max_size=V))] = 1
@@ -63,7 +63,7 @@ def test_ties_go_to_the_lower_id(data):
 
 
 @pytest.mark.parametrize("n_parts", N_PARTS)
-def test_rows_that_are_no_direction(dtype, n_parts):
+def test_rows_without_a_direction(dtype, n_parts):
     nan, inf = np.nan, np.inf
     W = np.array([[0, 0], [nan, 1], [1, 0], [inf, 0], [1, inf], [-1, 0]], dtype)
     ids, scores = nearest(W, np.array([[1, 0], [nan, 0]], dtype), 5, n_parts)
@@ -87,7 +87,7 @@ def test_norms_whose_squares_leave_the_range_of_double():
     np.testing.assert_allclose(out, [5e200, 5e-200, 5e-324, 0, np.nan])
 
 
-def test_nothing_to_do(dtype):
+def test_empty_input(dtype):
     ids, _ = nearest(np.empty((0, 3), dtype), np.ones((2, 3), dtype), 4, 3)
     assert (ids == -1).all()
     assert nearest(np.ones((4, 3), dtype), np.empty((0, 3), dtype), 2, 3)[0].shape == (0, 2)

@@ -7,7 +7,7 @@ from conftest import N_PARTS, assert_same_bits
 from fastw2v._kernels import _optimizer, specialise
 
 
-# Each rule in numpy: weights, states, gradient, the type that scalars are rounded to, scalars.
+# Each rule in numpy; it takes weights, states, gradient, the type of its scalars, scalars.
 def sgd(w, s, g, real, lr):
     w[:] = w - real(lr) * g
 
@@ -63,7 +63,7 @@ def run(rule, dtype, w, states, g, mark, scalars, n_parts):
 
 
 @pytest.mark.parametrize("shape", SIZES, ids=str)
-def test_rule_is_numpys_to_the_bit(rule, dtype, rng, shape):
+def test_a_rule_has_the_bits_of_numpy(rule, dtype, rng, shape):
     rule, n_states, scalars = rule
     start = rng.standard_normal(shape).astype(dtype)
     gradients = [

@@ -42,7 +42,7 @@ def test_against_a_sort(rng, dtype, D, Q):
 
 @given(st.data())
 def test_ties_go_to_the_lower_id(data):
-    # Integers times unit vectors of one axis: the scores are exact, and many are equal.
+    # Rows are integers times unit vectors of one axis, so scores are exact and many are equal.
     V = data.draw(st.integers(1, 200))
     W = np.zeros((V, 2), np.float32)
     W[np.arange(V), data.draw(st.lists(st.integers(0, 1), min_size=V, max_size=V))] = 1
@@ -63,7 +63,7 @@ def test_ties_go_to_the_lower_id(data):
 
 @pytest.mark.parametrize("n_parts", N_PARTS)
 @pytest.mark.parametrize("Q", [1, 8])
-def test_rows_that_are_no_direction(dtype, n_parts, Q):
+def test_rows_without_a_direction(dtype, n_parts, Q):
     nan, inf = np.nan, np.inf
     W = np.array([[0, 0], [nan, 1], [1, 0], [inf, 0], [1, inf], [-1, 0]], dtype)
     ids, scores = rank(W, np.array([[1, 0]] * Q, dtype), 5, n_parts)

@@ -32,7 +32,7 @@ def draw_distinct(table, p, target, K, key, n_parts):
 
 
 def masses(table):
-    """How many of the V * 2^32 equally likely (bucket, coin) give each word."""
+    """Count how many of the V * 2^32 equally likely (bucket, coin) give each word."""
     mass = [0] * len(table)
     for bucket, (threshold, alias) in enumerate(table.tolist()):
         mass[bucket] += threshold
@@ -41,7 +41,7 @@ def masses(table):
 
 
 def exact_masses(p):
-    """The same from the weights, without any rounding."""
+    """Compute the same from the weights, without any rounding."""
     p = [Fraction(float(x)) for x in p]
     scale = len(p) * ONE / sum(p)
     return [x * scale for x in p]
@@ -100,14 +100,14 @@ def test_build_alias_of_no_words():
 
 
 def ids_of(table, bits):
-    """The definition: bucket and coin are the first 96 bits of the 128-bit product bits * V."""
+    """Return the word by the definition of a cell: the first 96 bits of the product bits * V."""
     bucket, rest = twin.mulhi(bits, len(table))
     bucket = bucket.astype(np.int64)
     threshold, alias = table[bucket].T
     return np.where(rest >> 32 < threshold, bucket, alias).astype(np.int32)
 
 
-# Beside tiny ones: a table larger than what is drawn without prefetch.
+# One table is larger than those that are read without prefetch.
 @pytest.mark.parametrize("V", [1, 2, 7, 1000, 70_001])
 @pytest.mark.parametrize("N", [0, 1, 63, 64, 65, 1009])
 def test_draw(V, N):
@@ -120,7 +120,7 @@ def test_draw(V, N):
 
 
 def test_draw_reaches_both_ends_of_the_bits():
-    # Keys whose draw 0 is all zeros or all ones: the first cell and the last.
+    # Draw 0 of these keys is all zeros or all ones, the first cell and the last.
     table = build_alias([1.0, 1.0, 0.0, 2.0, 1.0])
     for bits, word in [(0, 0), (2**64 - 1, 4)]:
         key = inverse_row_stream(inverse_row_stream(bits))
@@ -130,7 +130,7 @@ def test_draw_reaches_both_ends_of_the_bits():
 
 
 def inverse_row_stream(stream):
-    """The key with row_stream(key, 0) == stream."""
+    """Return the key with row_stream(key, 0) == stream."""
     z = stream
     for shift, factor in ((31, 1), (27, 0x94D049BB133111EB), (30, 0xBF58476D1CE4E5B9)):
         if shift != 31:
@@ -145,7 +145,7 @@ def inverse_row_stream(stream):
 
 
 def slow_draw_distinct(table, p, target, K, key):
-    """The algorithm in words: try up to 64 draws a pick, then go once through p."""
+    """Draw as the kernel does: try up to 64 draws per pick, then pass once over p."""
     rows = []
     for n, t in enumerate(target.tolist()):
         stream, used, picks = twin.row_stream(key, n), 0, []
@@ -222,7 +222,7 @@ def test_draw_distinct_of_nothing(index_dtype):
     assert draw_distinct(table, p, np.zeros(4, index_dtype), 0, 1, 3).shape == (4, 0)
 
 
-def test_a_row_depends_on_key_and_place_alone(index_dtype):
+def test_a_row_depends_only_on_key_and_place(index_dtype):
     p = zipf(50)
     table = build_alias(p)
     target = np.arange(50).astype(index_dtype)
@@ -242,7 +242,7 @@ import hashlib
 import numpy as np
 from fastw2v._kernels import _sampler, specialise
 p = 1 / np.arange(1.0, 1001) ** 0.75
-p[0] = 1e6      # makes the rows come to the pass over p
+p[0] = 1e6      # makes rows need the pass over p
 table = np.empty((1000, 2), np.uint32)
 _sampler.build_alias(table, p)
 out = np.empty(100_003, np.int32)
@@ -257,7 +257,7 @@ samples = [table.tobytes(), out.tobytes(), rows.tobytes()]
 def samples_of_level(level, folder):
     code = f"{SAMPLES}\nprint(*[hashlib.sha256(x).hexdigest() for x in samples])"
     env = {**os.environ, "FASTW2V_ISA": level}
-    # Elsewhere: in the source tree Python would import the package from there.
+    # In the source tree Python would import the package from there.
     command = [sys.executable, "-c", code]
     run = subprocess.run(command, env=env, cwd=folder, capture_output=True, check=True)
     return run.stdout.split()
@@ -272,7 +272,7 @@ def test_all_levels_give_the_same_samples(tmp_path):
 
 
 def test_known_samples():
-    # Frozen: a change here changes what every seed gives. (Division rounds alike everywhere.)
+    # These numbers are frozen: a change would change the results of every seed.
     p = 1 / np.arange(1.0, 10_001)
     table = build_alias(p)
     out = np.empty(6, np.int32)

@@ -32,7 +32,7 @@ def test_rows_are_split(newline):
     assert table.tobytes() == NUMBERS.tobytes()
 
 
-def test_a_row_that_is_not_whole_is_left_for_the_next_piece():
+def test_an_incomplete_row_is_left_for_the_next_piece():
     data = rows()
     first, second = 3 + 1 + 12, len(WORDS[1]) + 1 + 12
     for cut in range(len(data)):
@@ -42,14 +42,14 @@ def test_a_row_that_is_not_whole_is_left_for_the_next_piece():
         assert used == [0, first, first + second][expected]
 
 
-def test_no_more_rows_than_there_is_place_for():
+def test_it_stops_when_the_table_is_full():
     n, used, bad, words, _ = split(rows(), R=1)
     assert (n, used, bad, words) == (1, 16, False, WORDS[:1])
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [0, 2])
-def test_numbers_that_are_not_finite_stop_it(number, place):
+def test_it_stops_at_numbers_that_are_not_finite(number, place):
     numbers = NUMBERS.copy()
     numbers[1, place] = number
     n, used, bad, words, _ = split(rows(numbers=numbers))
@@ -57,15 +57,15 @@ def test_numbers_that_are_not_finite_stop_it(number, place):
 
 
 @pytest.mark.parametrize("word", [b"", b"a" * 21, b"a\nb"])
-def test_words_that_are_none_stop_it(word):
+def test_it_stops_at_invalid_words(word):
     n, _, bad, words, _ = split(rows(words=[b"sun", word, b"x"]))
     assert (n, bad, words) == (1, True, [b"sun"])
 
 
-def test_a_word_of_the_greatest_length_is_one():
+def test_a_word_of_the_greatest_length_is_valid():
     assert split(rows(words=[b"sun", b"a" * 20, b"x"]))[0] == 3
 
 
-def test_nothing_in_nothing_out():
+def test_empty_input():
     assert split(b"")[:3] == (0, 0, False)
     assert split(b"\n")[:3] == (0, 0, False)

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from fastw2v._kernels import _vocabulary
 
-# All blanks of str.split, and letters whose first bytes are those of blanks.
+# All blanks of str.split, and letters whose first bytes are also those of blanks.
 ALPHABET = (
     "ab\xe9\xa1\u3001\u2026\u1234\U0001f600 \n\t\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u200a"
 )
 ALPHABET += "\u2028\u2029\u202f\u205f\u3000"
-# A line feed alone ends a sentence; str.split sees blanks where str.splitlines sees ends.
+# Only a line feed ends a sentence; some blanks of str.split are line ends to str.splitlines.
 
 
 def counted(data, n_parts):
-    """(words, counts, first positions, lines, the counter) of a text in bytes."""
+    """Count a text in bytes; return (words, counts, first positions, lines, the counter)."""
     counter = _vocabulary.open_counter(n_parts)
     lines = np.zeros(n_parts, np.int64)
     assert _vocabulary.count(counter, lines, data, 0, n_parts)
@@ -40,7 +40,7 @@ def encoded(data, counter, words, index, lines, n_parts):
 
 
 def expected_ids(text, index):
-    """Ids of the words of each line, -1 where lines end, never two in a row."""
+    """Return the ids of the words of each line, -1 where lines end, never two in a row."""
     ids = []
     for line in text.split("\n"):
         ids += [index[word] for word in line.split() if word in index] + [-1]
@@ -95,7 +95,7 @@ def test_pieces_add_up():
     [(b"", 0), (b"abc", 0), (b"abc ", 4), (b"a b", 2), (b"\n", 1), ("a\u3000b".encode(), 0)],
 )
 def test_after_last_blank(data, expected):
-    # Blanks of several bytes are no place to cut at: half of one may be missing.
+    # A text is not cut after blanks of several bytes, as half of one may be missing.
     assert _vocabulary.after_last_blank(data) == expected
 
 

@@ -23,14 +23,14 @@ V = 40
 
 
 def corpus(rng, n=600):
-    """Zipf ids in sentences of 0 to 30 words, some of one word."""
+    """Draw Zipf ids in sentences of 0 to 30 words, some of one word."""
     ids = np.minimum(rng.zipf(1.3, n) - 1, V - 1).astype(np.int32)
     ids[np.cumsum(rng.integers(1, 30, n // 15))[: n // 20] % n] = -1
     return ids
 
 
 def make(rng, D, mode, *, window=3, negative=5, hs=False, sample=0.0, batch=0):
-    """Weights with everything a kernel needs, tables filled with numbers of a trained model."""
+    """Make complete weights, with numbers in the tables as of a trained model."""
     counts = np.sort(rng.integers(1, 500, V))[::-1]
     weights = engine.Weights(engine.padded(rng.normal(0, 0.3, (V, D)).astype(np.float32)))
     if negative:
@@ -46,7 +46,7 @@ def make(rng, D, mode, *, window=3, negative=5, hs=False, sample=0.0, batch=0):
 
 
 def twin(weights, ids, block):
-    """The same for the numpy twin."""
+    """Return tables and corpus of these weights for the numpy twin."""
     tables = {
         name: getattr(weights, name).astype(np.float64) for name in ("inputs", "outputs", "nodes")
     }
@@ -115,8 +115,8 @@ def test_any_window_over_the_ends_of_blocks_and_sentences(rng, mode, window):
     assert_like_twin(weights, corpus(rng, 400), block=23)
 
 
-def test_words_that_come_twice_lose_no_update(rng):
-    # Five words only: contexts repeat, negatives repeat, negatives are the target.
+def test_repeated_words_lose_no_update(rng):
+    # With five words contexts repeat, negatives repeat, and negatives are the target.
     ids = rng.integers(0, 5, 200).astype(np.int32)
     for mode in MODES.values():
         weights = make(rng, 24, mode, window=2, negative=7)
@@ -137,14 +137,14 @@ def test_words_that_come_twice_lose_no_update(rng):
 
 
 @pytest.mark.parametrize("z", [-90.0, -30.0, -9.0, 9.0, 30.0, 90.0])
-def test_scores_far_out_have_a_gradient_and_a_loss(z):
-    # gensim skips pairs beyond |z| = 6: a positive that is badly wrong would never learn.
+def test_large_scores_have_a_gradient_and_a_loss(z):
+    # gensim skips pairs beyond |z| = 6, so a positive with a very wrong score would never learn.
     weights = engine.Weights(engine.padded(np.full((2, 1), 1.0, np.float32)))
     weights.outputs = engine.padded(np.full((2, 1), z, np.float32))
     weights.alias = engine.alias_table(np.array([0.0, 1.0]), 1.0)
     weights.window, weights.negative, weights.mode = 1, 1, SG
     stats = weights.train(np.array([0, 1, -1], np.int32), 0, 1, 4, 1, 0.5, 0.0, 1, 1)
-    # Two centres: word 0 with negative 1, word 1 with no negative but itself.
+    # The centres are word 0 with negative 1, and word 1, whose only negative is itself.
     assert stats[0, 1] == 3
     expected = np.log1p(np.exp(-abs(z))) + max(0, -z)
     assert stats[0, 0] >= expected * (1 - 1e-6)
@@ -194,7 +194,7 @@ def test_batches_give_the_same_bits_for_any_parts(rng, mode, D):
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES.values() if not mode & SHARED])
 def test_a_batch_has_its_scores_before_its_changes(rng, mode):
-    """One batch for each block; formulas as in the kernel's docstring."""
+    """Each block is one batch; the formulas are those of the kernel's docstring."""
     ids = np.array([3, 1, 4, 1, -1, 2, 7, 3, -1, 9, 5], np.int32)
     weights = make(rng, 20, mode, window=2, negative=2, batch=16)
     tables, text = twin(weights, ids, 4)
@@ -227,8 +227,8 @@ def test_a_batch_has_its_scores_before_its_changes(rng, mode):
 
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
-def test_two_words_changed_all_the_time_do_not_run_away(mode):
-    """With batches of the size that `Word2Vec` takes hardly more than one after the other."""
+def test_two_words_that_change_all_the_time_do_not_diverge(mode):
+    """Batches of the size that `Word2Vec` uses grow hardly more than single centres."""
     largest = []
     for batch in (0, engine.batch_size(np.ones(2), 0, 5, 5)):
         weights = engine.Weights(engine.padded(np.full((2, 4), 0.5, np.float32)))
@@ -259,7 +259,7 @@ def test_every_word_is_a_centre_once_for_any_parts_and_blocks(rng):
 
 @pytest.mark.parametrize("mode", [SG, MEAN | SHARED])
 def test_parts_add_up_what_they_change_in_frequent_rows(rng, mode):
-    """With small steps it is hardly of consequence who takes them when, but none may be lost."""
+    """With small steps their order has little effect, but none may be lost."""
     N = 50_000
     ids = (rng.random(N) ** 3 * V).astype(np.int32)
     shares = np.full(20, 1e-6, np.float32)  # so rare that all changes are added up
@@ -279,7 +279,7 @@ def test_parts_add_up_what_they_change_in_frequent_rows(rng, mode):
 
 @pytest.mark.parametrize("mode", [SG, SG | FRESH, MEAN | SHARED])
 @pytest.mark.parametrize("hs", [False, True])
-def test_copies_of_all_rows_do_not_run_away(rng, mode, hs):
+def test_copies_of_all_rows_do_not_diverge(rng, mode, hs):
     N = 30_000
     ids = rng.integers(0, V, N).astype(np.int32)
     losses = []
@@ -291,7 +291,7 @@ def test_copies_of_all_rows_do_not_run_away(rng, mode, hs):
             stats = weights.train(ids, 0, blocks, 1024, epoch, 0.025, 0.0, 16, n_parts)
         losses.append(stats[:, 0].sum() / stats[:, 1].sum())
         assert np.isfinite(weights.inputs).all()
-    assert max(losses[1:]) < 1.5 * losses[0]  # threads take turns as they like
+    assert max(losses[1:]) < 1.5 * losses[0]  # the order of threads varies
 
 
 @pytest.mark.parametrize("batch", [0, 5])
@@ -332,7 +332,7 @@ def test_without_a_learning_rate_nothing_moves(rng):
         assert stats[:, 0].sum() > 0
 
 
-def test_the_loss_may_be_taken_of_some_words_only(rng):
+def test_the_loss_may_be_computed_of_a_sample_of_words(rng):
     ids = np.minimum(rng.zipf(1.3, 20000) - 1, V - 1).astype(np.int32)
     weights = make(rng, 8, SG | SHRINK)
     every, some, none = (
@@ -434,8 +434,8 @@ def test_stripes_are_copied_there_and_back(rng):
         assert_same_bits(weights.outputs, before[1])
 
 
-def test_centres_of_cbow_share_their_negatives_four_by_four(rng):
-    # All words differ: most groups are learned at once, and negatives are drawn for four words.
+def test_four_centres_of_cbow_share_their_negatives(rng):
+    # As all words differ, most groups are learned at once, with negatives for four words.
     V = 5000
     ids = rng.permutation(V)[:403].astype(np.int32)
     weights = engine.Weights(engine.padded(rng.normal(0, 0.1, (V, 20)).astype(np.float32)))

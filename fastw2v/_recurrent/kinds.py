@@ -40,7 +40,7 @@ class CellKind:
 
     @property
     def has_activation(self) -> bool:
-        """Whether the activation of the gates can be chosen; an RNN has no gates."""
+        """True if the activation of the gates can be chosen; an RNN has no gates."""
         return self.n_gates > 1
 
 

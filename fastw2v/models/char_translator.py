@@ -170,7 +170,7 @@ class CharTranslator(BaseModel):
 
     @property
     def attention(self) -> bool:
-        """Whether each step attends to all states of the encoder."""
+        """True if each step attends to all states of the encoder."""
         return self.decoder.attention is not None
 
     # Training ------------------------------------------------------------------------------------

@@ -161,7 +161,7 @@ class Checkpoint:
 
     @property
     def due(self) -> bool:
-        """Whether `every` seconds have passed since the model was saved."""
+        """True once `every` seconds have passed since the model was saved."""
         return time.monotonic() - self.saved >= self.every
 
     def save(self) -> None:

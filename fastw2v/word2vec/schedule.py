@@ -108,7 +108,7 @@ class Schedule:
 
     @property
     def done(self) -> bool:
-        """Whether all epochs have been trained."""
+        """True once all epochs have been trained."""
         return self.epoch >= self.epochs
 
     @property

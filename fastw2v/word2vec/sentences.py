@@ -53,7 +53,7 @@ class LineSentence:
 
     @property
     def is_stream(self) -> bool:
-        """Whether the source is an open file."""
+        """True if the source is an open file."""
         return not isinstance(self.source, str | os.PathLike)
 
     def __iter__(self) -> Iterator[list[str]]:

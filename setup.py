@@ -12,6 +12,7 @@ other switches than the last one recompiles the files that they affect and remov
 import gc
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -145,9 +146,19 @@ def asked_levels():
     return [level for level in possible if level == "baseline" or level in names], True
 
 
+def needed_by(source, found=()):
+    """Return the .pxd and .h files that a kernel's source takes in, directly or through others."""
+    text = source.read_text(encoding="utf-8")
+    names = re.findall(r'(?:#include|extern from) "(\w+\.h)"', text)
+    names += [f"{name}.pxd" for name in re.findall(r"^from (\w+) cimport", text, re.MULTILINE)]
+    for path in map(SOURCES.joinpath, names):
+        if path not in found and path.exists():
+            found = needed_by(path, (*found, path))
+    return found
+
+
 def extensions():
     """Return one Extension per (kernel, level); build_extensions sets their sources and flags."""
-    depends = sorted(str(path) for pattern in ("*.pxd", "*.h") for path in SOURCES.glob(pattern))
     levels, _ = asked_levels()
 
     def extension(noun, level, folder, source, depends):
@@ -158,10 +169,11 @@ def extensions():
 
     made = [extension(SHARED, "baseline", [], str(SOURCES / f"{SHARED}.c"), [])]
     for noun, kind in KERNELS.items():
-        source = str(SOURCES / f"{noun}.pyx")
+        source = SOURCES / f"{noun}.pyx"
+        depends = sorted(map(str, needed_by(source)))
         for level in levels if kind == "levels" else ["baseline"]:
             folder = [] if kind == "fixed" else [level]
-            made.append(extension(noun, level, folder, source, depends))
+            made.append(extension(noun, level, folder, str(source), depends))
     return made
 
 

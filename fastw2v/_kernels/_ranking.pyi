@@ -12,3 +12,13 @@ def rank(
     exclude: NDArray[Any],
     n_parts: int,
 ) -> None: ...
+def rank_compressed(
+    ids: NDArray[Any],
+    scores: NDArray[Any],
+    part_ids: NDArray[Any],
+    part_scores: NDArray[Any],
+    W: NDArray[Any],
+    queries: NDArray[Any],
+    exclude: NDArray[Any],
+    n_parts: int,
+) -> None: ...

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastw2v.keyed_vectors.compressed import check_expanded
+
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
@@ -23,6 +25,7 @@ def add_vectors(
     replace: bool,
 ) -> None:
     """See `KeyedVectors.add_vectors`."""
+    check_expanded("add_vectors", vectors.vectors)
     rows = np.atleast_2d(np.asarray(weights, vectors.vectors.dtype))
     as_rows_of_words("keys", names, rows)
     if vectors.index_to_key and names and type(names[0]) is not type(vectors.index_to_key[0]):

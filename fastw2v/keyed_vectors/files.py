@@ -6,7 +6,7 @@ The content of a file is not trusted.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from fastw2v._files.atomic import check_writable
 from fastw2v._files.book_pickle import load_book_pickle
 from fastw2v._files.text import first_bytes
 from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
+from fastw2v.keyed_vectors.compressed import CompressedRows
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
@@ -27,7 +28,7 @@ class WordTable(NamedTuple):
     """The row of each word, the vectors (V, D) and the attributes {name: (V,)} of a file."""
 
     rows: dict[Any, int]
-    table: np.ndarray
+    table: Any  # an array of floats, or CompressedRows
     attributes: dict[str, np.ndarray]
 
 
@@ -47,15 +48,14 @@ def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
             "class that saved it"
         )
     words = fw2v.unpack_words(name, content)
-    table = content.arrays.get("vectors")
-    if table is None or table.dtype.kind != "f":
-        raise ValueError(f"{name}: the vectors are missing; get the file again")
+    table = _unpack_table(name, content.arrays)
     if table.ndim != 2 or len(table) != len(words) or table.shape[1] < 1:
         raise ValueError(
             f"{name}: {len(words)} words do not fit vectors of shape {table.shape}; get the "
             "file again"
         )
-    fw2v.check_finite(name, "vectors", table)
+    if isinstance(table, np.ndarray):
+        fw2v.check_finite(name, "vectors", table)
     rows = {word: row for row, word in enumerate(words)}
     if len(rows) != len(words):
         raise ValueError(f"{name}: a word is listed twice; get the file again")
@@ -66,6 +66,32 @@ def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
         if key.startswith("expando ") and values.shape == (len(words),):
             attributes[key.removeprefix("expando ")] = values
     return WordTable(rows, table, attributes)
+
+
+def pack_table(table: Any) -> dict[str, np.ndarray]:
+    """Return a table, plain or compressed, as arrays of a file."""
+    if not isinstance(table, CompressedRows):
+        return {"vectors": table}
+    return fw2v.optional({f"{table.stored} vectors": table.codes, "scales": table.scales})
+
+
+def _unpack_table(name: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """Return the table that `pack_table` packed; ValueError, with the file's name, for damage."""
+    table = arrays.get("vectors")
+    if table is not None and table.dtype.kind == "f":
+        return table
+    for stored in ("float16", "int8"):
+        codes, scales = arrays.get(f"{stored} vectors"), arrays.get("scales")
+        if codes is None or codes.dtype != stored or codes.ndim != 2:
+            continue
+        if stored == "float16":
+            fw2v.check_finite(name, "vectors", codes)
+            return CompressedRows(codes)
+        if scales is None or scales.dtype != np.float32 or scales.shape != codes.shape[:1]:
+            break
+        fw2v.check_finite(name, "scales", scales[:, None])
+        return CompressedRows(codes, scales)
+    raise ValueError(f"{name}: the vectors are missing or damaged; get the file again")
 
 
 def _read_book_pickle(name: str | os.PathLike[str], mmap: str | None) -> WordTable:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -22,19 +22,19 @@ from fastw2v._core import threads
 from fastw2v._files import fw2v, word2vec_format
 from fastw2v._kernels import _neighbors, specialise
 from fastw2v._rows.deferred import UpToDate
-from fastw2v.keyed_vectors import changes, evaluation, files, gensim, search
-from fastw2v.keyed_vectors.search import Found, Key, Query, unit
+from fastw2v.keyed_vectors import changes, compressed, evaluation, files, gensim, search
+from fastw2v.keyed_vectors.compressed import CompressedRows
+from fastw2v.keyed_vectors.search import Key, unit
+from fastw2v.keyed_vectors.searches import Searches
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors as GensimKeyedVectors  # type: ignore
 
-_K = TypeVar("_K", str, int)
 
-
-class KeyedVectors:
+class KeyedVectors(Searches):
     """Words and their vectors.
 
-    vectors        (V, D) float array, one row per word
+    vectors        (V, D) float array, one row per word, or read-only `CompressedRows`
     index_to_key   the V words, in the order of the rows; all str, or all int (annotated as str)
     key_to_index   word -> row
     expandos       {name: (V,) array}, attributes of the words, such as their "count"
@@ -62,7 +62,8 @@ class KeyedVectors:
 
         Raises ValueError if the shapes do not fit or a word is listed twice.
         """
-        if not (isinstance(vectors, np.ndarray) and vectors.dtype.kind == "f"):
+        plain = isinstance(vectors, np.ndarray) and vectors.dtype.kind == "f"
+        if not plain and not isinstance(vectors, CompressedRows):
             vectors = np.asarray(vectors, dtype=np.float32)
         return cls._joined(changes.as_rows_of_words("words", list(words), vectors), vectors)
 
@@ -155,7 +156,10 @@ class KeyedVectors:
     @property
     def norms(self) -> np.ndarray:
         """Lengths of the vectors (V,), in their dtype, computed at each access."""
-        table = as_search_table("vectors", self.vectors)
+        table = self.vectors
+        if isinstance(table, CompressedRows):
+            return compressed.row_norms(table).astype(table.dtype)
+        table = as_search_table("vectors", table)
         out = np.empty(len(table))
         n_parts = threads.parts(table.size // 4)
         specialise(_neighbors.row_norms)[table.dtype](out, table, n_parts)
@@ -164,12 +168,15 @@ class KeyedVectors:
     def get_normed_vectors(self) -> np.ndarray:
         """Return a copy of the vectors (V, D), each of length 1; zeros stay zeros."""
         norms = self.norms
-        return np.divide(self.vectors, np.where(norms == 0, 1, norms)[:, None])
+        rows = self.vectors.copy()
+        rows /= np.where(norms == 0, 1, norms)[:, None]
+        return rows
 
     # Changes --------------------------------------------------------------------------------------
 
     def unit_normalize_all(self) -> None:
         """Bring every vector to length 1, in place; zeros stay zeros."""
+        compressed.check_expanded("unit_normalize_all", self.vectors)
         norms = self.norms
         self.vectors /= np.where(norms == 0, 1, norms)[:, None]
 
@@ -208,6 +215,7 @@ class KeyedVectors:
 
         Raises RuntimeError for the `wv` of a model, whose other tables would keep their order.
         """
+        compressed.check_expanded("sort_by_descending_frequency", self.vectors)
         order = changes.falling_order(self.expandos.get("count"))
         if order is None:
             return
@@ -272,163 +280,6 @@ class KeyedVectors:
             self, keys, weights, pre_normalize, post_normalize, ignore_missing
         )
 
-    # Searches: topn=None returns an array, a number a list of (word, cosine) ----------------------
-
-    @overload
-    def most_similar(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        topn: int = 10,
-        clip_start: int = 0,
-        clip_end: int | None = None,
-        restrict_vocab: int | None = None,
-        indexer: Any = None,
-    ) -> Found: ...
-    @overload
-    def most_similar(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        *,
-        topn: None,
-        clip_start: int = 0,
-        clip_end: int | None = None,
-        restrict_vocab: int | None = None,
-        indexer: Any = None,
-    ) -> np.ndarray: ...
-    def most_similar(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        topn: int | None = 10,
-        clip_start: int = 0,
-        clip_end: int | None = None,
-        restrict_vocab: int | None = None,
-        indexer: Any = None,
-    ) -> Found | np.ndarray:
-        """Return the topn words nearest to the mean of the positive minus the negative entries.
-
-        Each entry is a word, a vector (D,), or a pair (word or vector, weight); a lone entry
-        needs no list. Vectors are brought to length 1 before they are averaged. The answer leaves
-        out the words that were given. It has (word, cosine) pairs, nearest first; words of equal
-        cosine keep the order of their rows.
-
-        clip_start, clip_end: search these rows only; restrict_vocab=n searches the first n.
-        topn=None returns the cosines of all of these rows as an array. indexer: an object whose
-        `most_similar(vector, topn)` answers instead. For many queries at once see
-        `most_similar_many`.
-
-        Raises KeyError for an unknown word, ValueError if nothing is given.
-        """
-        clip = (clip_start, clip_end, restrict_vocab)
-        return search.most_similar(self, positive, negative, topn, clip, indexer)
-
-    def most_similar_many(
-        self,
-        queries: Sequence[Query] | np.ndarray,
-        topn: int = 10,
-        clip_start: int = 0,
-        clip_end: int | None = None,
-        restrict_vocab: int | None = None,
-    ) -> list[Found]:
-        """Answer many queries of `most_similar` at once, many times faster than one by one.
-
-        queries: words, vectors (Q, D), or a mixture of both. Returns one list for each.
-
-        >>> vectors = KeyedVectors.from_words("abc", [[1, 0], [0.9, 0.1], [0, 1]])
-        >>> [found[0][0] for found in vectors.most_similar_many(["a", "c"], topn=1)]
-        ['b', 'b']
-        """
-        clip = (clip_start, clip_end, restrict_vocab)
-        return search.most_similar_many(self, queries, topn, clip)
-
-    @overload
-    def similar_by_word(
-        self, word: Key, topn: int = 10, restrict_vocab: int | None = None
-    ) -> Found: ...
-    @overload
-    def similar_by_word(
-        self, word: Key, topn: None, restrict_vocab: int | None = None
-    ) -> np.ndarray: ...
-    def similar_by_word(
-        self, word: Key, topn: int | None = 10, restrict_vocab: int | None = None
-    ) -> Found | np.ndarray:
-        """Return `most_similar` to one word."""
-        return search.most_similar(self, [word], None, topn, (0, None, restrict_vocab), None)
-
-    similar_by_key = similar_by_word
-
-    @overload
-    def similar_by_vector(
-        self, vector: ArrayLike, topn: int = 10, restrict_vocab: int | None = None
-    ) -> Found: ...
-    @overload
-    def similar_by_vector(
-        self, vector: ArrayLike, topn: None, restrict_vocab: int | None = None
-    ) -> np.ndarray: ...
-    def similar_by_vector(
-        self, vector: ArrayLike, topn: int | None = 10, restrict_vocab: int | None = None
-    ) -> Found | np.ndarray:
-        """Return `most_similar` to one vector (D,)."""
-        return search.most_similar(self, [vector], None, topn, (0, None, restrict_vocab), None)
-
-    @overload
-    def most_similar_cosmul(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        topn: int = 10,
-        restrict_vocab: int | None = None,
-    ) -> Found: ...
-    @overload
-    def most_similar_cosmul(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        *,
-        topn: None,
-        restrict_vocab: int | None = None,
-    ) -> np.ndarray: ...
-    def most_similar_cosmul(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        topn: int | None = 10,
-        restrict_vocab: int | None = None,
-    ) -> Found | np.ndarray:
-        """Rank words by products of cosines instead of sums (3CosMul, Levy and Goldberg 2014).
-
-        A row scores the product of (1 + cosine) / 2 to the positive words over that to the negative
-        ones, plus 1e-6.
-        """
-        return search.most_similar_cosmul(self, positive, negative, topn, restrict_vocab)
-
-    def most_similar_to_given(self, key1: Key, keys_list: Sequence[_K]) -> _K:
-        """Return the one of `keys_list` nearest to key1."""
-        return keys_list[int(np.argmax([self.similarity(key1, key) for key in keys_list]))]
-
-    def closer_than(self, key1: Key, key2: Key) -> list[str]:
-        """Return the words nearer to key1 than key2 is."""
-        return search.closer_than(self, key1, key2)
-
-    def rank(self, key1: Key, key2: Key) -> int:
-        """Return the place of key2 among the words nearest to key1, from 1."""
-        return len(self.closer_than(key1, key2)) + 1
-
-    def rank_by_centrality(
-        self, words: Sequence[Key], use_norm: bool = True
-    ) -> list[tuple[float, str]]:
-        """Return (cosine to the mean of the words, word) of each known word, nearest first.
-
-        Raises ValueError if none is known.
-        """
-        return search.by_centrality(self, words, use_norm)
-
-    def doesnt_match(self, words: Sequence[Key]) -> str:
-        """Return the word that is farthest from the mean of the words."""
-        return self.rank_by_centrality(words)[-1][1]
-
     # Evaluation -----------------------------------------------------------------------------------
 
     def evaluate_word_pairs(
@@ -476,18 +327,46 @@ class KeyedVectors:
 
     # Files and gensim -----------------------------------------------------------------------------
 
-    def save(self, fname: str | os.PathLike[str], *_unused: Any, **_unused_too: Any) -> None:
+    def save(
+        self,
+        fname: str | os.PathLike[str],
+        *_unused: Any,
+        dtype: DTypeLike | None = None,
+        **_unused_too: Any,
+    ) -> None:
         """Save in the fw2v format, which `load` maps instead of reading it.
 
         The file appears when it is complete: a full disk or a kill leaves the old file. Further
         arguments, those of gensim's method, are ignored.
+
+        dtype: None saves the vectors as they are, another one those of `astype(dtype)`.
+
+        >>> import os, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> file = os.path.join(folder.name, "vectors.fw2v")
+        >>> vectors = KeyedVectors.from_words(["sun", "moon", "dog"], [[1, 0], [0.9, 0.1], [0, 1]])
+        >>> vectors.save(file, dtype="int8")
+        >>> again = KeyedVectors.load(file)
+        >>> again.vectors
+        <CompressedRows: int8, shape (3, 2)>
+        >>> again.most_similar("sun", topn=1)[0][0]
+        'moon'
+        >>> del again
+        >>> folder.cleanup()
         """
         facts, arrays = fw2v.pack_words(self.index_to_key)
         extras = {f"expando {name}": values for name, values in self.expandos.items()}
-        fw2v.write(fname, "KeyedVectors", facts, arrays | {"vectors": self.vectors} | extras)
+        table = files.pack_table(compressed.converted(self.vectors, dtype))
+        fw2v.write(fname, "KeyedVectors", facts, arrays | table | extras)
 
     @classmethod
-    def load(cls, fname: str | os.PathLike[str], mmap: str | None = "c") -> KeyedVectors:
+    def load(
+        cls,
+        fname: str | os.PathLike[str],
+        mmap: str | None = "c",
+        *,
+        dtype: DTypeLike | None = None,
+    ) -> KeyedVectors:
         """Open any file of word vectors; its content tells its kind.
 
         The kinds are files of `save` and of `Word2Vec.save`; word2vec and GloVe text with or
@@ -495,14 +374,30 @@ class KeyedVectors:
         the book's ch04 writes.
 
         mmap: applies to `save`'s format. "c" maps the file and keeps changes in this process; "r"
-        maps it read-only; None reads it.
+        maps it read-only; None reads it. dtype: returns `astype(dtype)`.
 
         Raises OSError if the file cannot be read, ValueError if it is of another kind or damaged.
         Only gensim can open the pickles of its own `save`.
         """
         if mmap not in ("c", "r", None):
             raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
-        return cls._joined(*files.read(fname, mmap))
+        rows, table, attributes = files.read(fname, mmap)
+        return cls._joined(rows, compressed.converted(table, dtype), attributes)
+
+    def astype(self, dtype: DTypeLike) -> KeyedVectors:
+        """Return these words with their vectors in another dtype.
+
+        "float32" and "float64" are tables that can be changed; they expand compressed ones.
+        "float16" and "int8" are compressed: they take half and a quarter of the memory, every query
+        works on them, and nothing can change them. int8 has one scale per row, its largest
+        absolute number divided by 127.
+
+        Raises ValueError for another dtype, and for numbers that the dtype cannot hold.
+        """
+        table = compressed.converted(self.vectors, dtype)
+        table = table.copy() if table is self.vectors and isinstance(table, np.ndarray) else table
+        attributes = {name: values.copy() for name, values in self.expandos.items()}
+        return type(self)._joined(dict(self.key_to_index), table, attributes)
 
     @classmethod
     def load_word2vec_format(

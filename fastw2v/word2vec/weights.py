@@ -14,6 +14,7 @@ import numpy as np
 
 from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._core import threads
+from fastw2v.keyed_vectors.compressed import check_expanded
 from fastw2v.word2vec import engine
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _SHARING = 500_000
 def first_vectors(seed: int, old: np.ndarray, V: int, D: int) -> np.ndarray:
     """Return a table (V, D): the old rows, then uniform draws from -1 / D to 1 / D."""
     n_old = len(old)
+    if n_old:
+        check_expanded("wv.vectors", old)
     vectors = np.empty((V, D), np.float32)
     if n_old:
         vectors[:n_old] = old
@@ -53,6 +56,7 @@ def check_tables(model: Word2Vec) -> None:
     The kernel follows pointers, so every size has to be the one that `build_vocab` chose.
     """
     V = len(model.wv)
+    check_expanded("wv.vectors", model.wv.vectors)
     rows = {
         "wv.vectors": (model.wv.vectors, V),
         "syn1neg": (model.syn1neg, V if model.negative else None),

@@ -216,6 +216,10 @@ CALLS = {
         *(np.zeros((9, K), np.int64), real(9, K), np.zeros((n, 9, K), np.int64), real(n, 9, K)),
         *(real(V, D), real(9, D), np.zeros((9, 0), np.int64), n),
     ),
+    "_ranking.rank_compressed": lambda n: (
+        *(np.zeros((9, K), np.int64), real(9, K), np.zeros((n, 9, K), np.int64), real(n, 9, K)),
+        *(np.ones((V, D), np.int8), real(9, D), np.zeros((9, 0), np.int64), n),
+    ),
     "_sampler.draw": lambda n: (ids(N), table(), 1, n),
     "_sampler.draw_distinct": lambda n: (
         np.zeros((N, K), np.int32),

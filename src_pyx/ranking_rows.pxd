@@ -15,6 +15,7 @@ from common_types cimport real_t
 cdef extern from "ranking_simd.h" nogil:
     void fw_rank_four_float(float* products, float* squares, const float* rows, Py_ssize_t ld,
                             const float* query, Py_ssize_t D) noexcept
+    bint fw_all_far_below(const float* products, const float* squares, float worst) noexcept
     void fw_rank_four_half(float* products, float* squares, const uint16_t* rows, Py_ssize_t ld,
                            const float* query, Py_ssize_t D) noexcept
     void fw_rank_four_bytes(float* products, float* squares, const int8_t* rows, Py_ssize_t ld,
@@ -27,6 +28,7 @@ ctypedef fused row_t:
 
 cdef enum:
     ROWS = 120          # most rows that many_rows takes, a multiple of the rows of every tile
+    AHEAD = 8192        # bytes between what is multiplied and what is fetched from memory
     LANES = 16          # queries whose scores are compared at once
 
 
@@ -50,12 +52,6 @@ cdef inline real_t reciprocal_length(const real_t* row, Py_ssize_t D,
     for d in range(D):
         total += (<double> row[d] / top) * (<double> row[d] / top)
     return <real_t> (1 / (top * sqrt(total)))
-
-
-cdef inline bint far_below(float product, float squares, float worst) noexcept nogil:
-    """Tell whether a row is surely not among the best so far, without its length."""
-    return (worst > 0 and 1e-30 < squares < 1e30
-            and (product <= 0 or product * product < <float> 0.9999 * worst * worst * squares))
 
 
 cdef inline bint listed(const int64_t* ids, Py_ssize_t n, int64_t v) noexcept nogil:
@@ -99,16 +95,17 @@ cdef inline void one_query(float* scores, int64_t* ids, Py_ssize_t k, const row_
         if some == 4:
             at = 0
             while at < 4 * ld * <Py_ssize_t> sizeof(row_t):
-                prefetch(<const char*> (W + v * ld) + 4096 + at)
+                prefetch(<const char*> (W + v * ld) + AHEAD + at)
                 at += 64
             rank_four(products, squares, W + v * ld, ld, query, D)
+            if fw_all_far_below(products, squares, scores[0]):
+                v += 4
+                continue
         else:
             for r in range(some):
                 rank_four(last, last + 4, W + (v + r) * ld, 0, query, D)
                 products[r], squares[r] = last[0], last[4]
         for r in range(some):
-            if far_below(products[r], squares[r], scores[0]):
-                continue
             if row_t is float:
                 scale = reciprocal_length(W + (v + r) * ld, D, squares[r])
             else:               # squares of such numbers leave no range, but zero has no root

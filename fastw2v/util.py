@@ -17,7 +17,8 @@ from fastw2v._checks.ids import _IDS, as_any_ids, as_ids, check_enough_words
 from fastw2v._checks.numbers import as_int, as_number
 from fastw2v._checks.sequences import check_array_list, check_text
 from fastw2v._core import threads
-from fastw2v._kernels import _corpus, _neighbors, specialise
+from fastw2v._core.ranking import best_rows
+from fastw2v._kernels import _corpus, specialise
 from fastw2v._rows.deferred import apply_all_pending
 from fastw2v._training.clipping import clip_by_norm
 
@@ -343,28 +344,8 @@ def nearest(
     V, D = W.shape
     wanted = _as_queries("queries", queries, D)
     k = min(as_int("k", k, low=0), V)
-    Q = len(wanted)
-    never = _as_excluded_ids("exclude", exclude, Q)
-    lengths, norms = np.empty(Q), np.empty(V)
-    specialise(_neighbors.row_norms)[wanted.dtype](lengths, wanted, 1)
-    lengths[lengths == 0] = 1
-    with np.errstate(invalid="ignore"):  # infinite queries become NaN and list nothing
-        unit = (wanted / lengths[:, None]).astype(W.dtype)
-    specialise(_neighbors.row_norms)[W.dtype](norms, W, threads.parts(V * (5 + D // 8)))
-    ids, scores = np.empty((Q, k), np.int64), np.empty((Q, k), W.dtype)
-    kernel = specialise(_neighbors.nearest)[W.dtype]
-    query_ns = V * (5 + D // 8) + 1
-    step = max(1, _CALL_NS // query_ns)
-    for q in range(0, Q, step):
-        n = min(step, Q - q)
-        n_parts = threads.parts(n * query_ns)
-        part_ids = np.empty((n_parts, n, k), np.int64)
-        part_scores = np.empty((n_parts, n, k), W.dtype)
-        rows = slice(q, q + n)
-        kernel(
-            *(ids[rows], scores[rows], part_ids, part_scores),
-            *(W, norms, unit[rows], never[rows], n_parts),
-        )
+    never = _as_excluded_ids("exclude", exclude, len(wanted))
+    ids, scores = best_rows(W, wanted, k, never)
     return (ids[0], scores[0]) if np.ndim(queries) == 1 else (ids, scores)
 
 

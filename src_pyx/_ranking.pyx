@@ -1,7 +1,8 @@
 """Rows of a table ranked by cosine, for one query in one pass over memory or for many at once.
 
 V table rows, D row width, Q queries, k rows wanted for each, E rows excluded for each.
-    rank    score(q, v) = W[v] . queries[q] / |W[v]|,  queries of length one
+    row_norms   out[v] = |W[v]|, in double
+    rank        score(q, v) = W[v] . queries[q] / |W[v]|,  queries of length one
 The k best rows of each query are listed by descending score, then ascending id. A zero row scores
 0; a row or query with NaN or infinity is never listed. Empty places hold id -1 and score -inf.
 
@@ -20,7 +21,7 @@ ties, so the result does not depend on the cut. Callers have checked shapes; exc
 may be any number, and those outside the table exclude nothing. Only lack of memory raises here.
 """
 from cython.parallel cimport prange
-from libc.math cimport INFINITY, sqrt
+from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport INT64_MAX, int8_t, int64_t, uint16_t
 
 from common_gemm cimport aligned_alloc, aligned_free, pack, packed_size, use_tiles
@@ -38,6 +39,7 @@ ctypedef fused stored_t:
     int8_t
 
 cdef enum:
+    NORM_LANES = 8      # partial sums of a norm
     FEW = 6             # queries up to which packing costs more
     FEW_NUMBERS = 2048  # numbers converted at a time for few queries, which the first cache holds
 
@@ -59,6 +61,42 @@ cdef void rank_range(real_t* scores, int64_t* ids, Py_ssize_t k, const real_t* W
         many_rows(scores, ids, k, W + first * ld, ld, first, n, packed, Q, D, exclude, E,
                   scratch + Q + LANES, scratch)
         first += n
+
+
+cdef double row_norm(const real_t* x, Py_ssize_t D) noexcept nogil:
+    """Return |x| in double, scaled by the largest element where squares leave its range."""
+    cdef double lane[NORM_LANES]
+    cdef double total = 0, top = 0
+    cdef Py_ssize_t i = 0
+    cdef int j
+    for j in range(NORM_LANES):
+        lane[j] = 0
+    while i + NORM_LANES <= D:
+        for j in range(NORM_LANES):
+            lane[j] += <double> x[i + j] * <double> x[i + j]
+        i += NORM_LANES
+    for j in range(NORM_LANES):
+        total += lane[j]
+    while i < D:
+        total += <double> x[i] * <double> x[i]
+        i += 1
+    if 1e-280 < total < 1e300 or total != total:
+        return sqrt(total)
+    for i in range(D):
+        top = fabs(<double> x[i]) if fabs(<double> x[i]) > top else top
+    if top == 0 or top == INFINITY:
+        return top
+    total = 0
+    for i in range(D):
+        total += (<double> x[i] / top) * (<double> x[i] / top)
+    return top * sqrt(total)
+
+
+cdef void norms_range(double* out, const real_t* W, Py_ssize_t ld, Py_ssize_t D,
+                      Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t v
+    for v in range(lo, hi):
+        out[v] = row_norm(W + v * ld, D)
 
 
 cdef inline void convert_row(float* out, const stored_t* row, Py_ssize_t D) noexcept nogil:
@@ -139,6 +177,23 @@ cdef inline void merge(real_t* scores, int64_t* ids, const real_t* part_scores,
     for i in range(k):
         if better(part_scores[i], part_ids[i], scores[0], ids[0]):
             sink(scores, ids, k, part_scores[i], part_ids[i])
+
+
+def row_norms(double[::1] out,              # OUT (V,)
+              const real_t[:, :] W,         # IN  (V, D) rows contiguous
+              Py_ssize_t n_parts):
+    """Compute out[v] = |W[v]|."""
+    cdef Py_ssize_t V = W.shape[0], D = W.shape[1], ld, p
+    if V == 0:
+        return
+    if D == 0:
+        out[:] = 0
+        return
+    ld = W.strides[0] // <Py_ssize_t> sizeof(real_t)
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            norms_range(&out[0], &W[0, 0], ld, D,
+                        part_begin(p, n_parts, V), part_begin(p + 1, n_parts, V))
 
 
 def rank(int64_t[:, ::1] ids,               # OUT (Q, k)

@@ -2,6 +2,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+def row_norms(out: NDArray[Any], W: NDArray[Any], n_parts: int) -> None: ...
 def rank(
     ids: NDArray[Any],
     scores: NDArray[Any],

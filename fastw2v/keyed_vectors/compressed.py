@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastw2v._kernels import _neighbors, specialise
+from fastw2v._checks.arrays import as_search_table
+from fastw2v._core.ranking import row_norms
 
 DTYPES = ("float32", "float64", "float16", "int8")  # of a table; the last two are compressed
 _BLOCK = 1 << 16  # numbers that are converted at a time
@@ -140,12 +141,11 @@ def blocks(table: Any) -> Iterator[tuple[int, NDArray[Any]]]:
         yield begin, rows[...] if isinstance(rows, CompressedRows) else rows
 
 
-def row_norms(table: CompressedRows) -> NDArray[np.float64]:
+def table_norms(table: Any) -> NDArray[np.float64]:
     """Return the length of each row (V,)."""
-    out = np.empty(len(table))
-    for begin, rows in blocks(table):
-        specialise(_neighbors.row_norms)[rows.dtype](out[begin : begin + len(rows)], rows, 1)
-    return out
+    if not isinstance(table, CompressedRows):
+        return row_norms(as_search_table("vectors", table))
+    return np.concatenate([np.empty(0), *(row_norms(rows) for _, rows in blocks(table))])
 
 
 def converted(table: Any, dtype: DTypeLike | None) -> Any:

@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike
 
 from fastw2v._checks.arrays import as_search_table
 from fastw2v._checks.numbers import as_whole
-from fastw2v._core import threads
-from fastw2v._kernels import _ranking, specialise
+from fastw2v._core.ranking import best_rows
 from fastw2v.keyed_vectors.compressed import CompressedRows, blocks
 
 if TYPE_CHECKING:
@@ -25,10 +24,6 @@ Entry = ArrayLike | tuple[ArrayLike, float]  # a word, a vector, or one of these
 Query = Entry | Sequence[Entry]
 Found = list[tuple[str, float]]
 
-_MAC_NS = 0.031  # serial nanoseconds of a multiply-add where many queries are ranked
-_LONGEST_NS = 4e8  # serial nanoseconds of one call: Ctrl-C is handled between two calls
-_FEWEST_QUERIES = 64  # fewest queries per call when a search takes several calls
-_SPARE = 32  # rows beyond topn of a compressed table whose cosines are computed in double
 _COSMUL_EPS = 1e-6  # of Levy and Goldberg, so that no product is divided by zero
 
 
@@ -191,27 +186,11 @@ def ranked(
 
     exclude: for each query the rows that are left out.
     """
-    table, kernel = _searchable(vectors.vectors[first:last])
-    Q, (V, D) = len(queries), table.shape
-    dtype = np.float64 if table.dtype == np.float64 else np.float32
-    k = min(topn, V)
-    candidates = k if table.dtype == dtype else min(k + _SPARE, V)
-    never = np.full((Q, max(map(len, exclude), default=0)), -1, np.int64)
+    table = _searchable(vectors.vectors[first:last])
+    never = np.full((len(queries), max(map(len, exclude), default=0)), -1, np.int64)
     for row, rows in zip(never, exclude, strict=True):
         row[: len(rows)] = np.asarray(rows, np.int64) - first
-    lengths = np.linalg.norm(queries, axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        units = (queries / np.where(lengths == 0, 1, lengths)).astype(dtype)
-    ids, scores = np.empty((Q, k), np.int64), np.empty((Q, k), dtype)
-    # Many queries take several calls; each has enough queries to make up for reading the table.
-    pieces = max(1, min(int(Q * V * D * _MAC_NS / _LONGEST_NS), Q // _FEWEST_QUERIES))
-    for piece in range(pieces):
-        some = slice(Q * piece // pieces, Q * (piece + 1) // pieces)
-        q = some.stop - some.start
-        n_parts = threads.parts(q * V * (5 + D // 8))
-        lists = (n_parts, q, candidates)
-        scratch = np.empty(lists, np.int64), np.empty(lists, dtype)
-        kernel(ids[some], scores[some], *scratch, table, units[some], never[some], n_parts)
+    ids, scores = best_rows(table, queries, min(topn, len(table)), never)
     words = vectors.index_to_key
     return [
         [
@@ -223,16 +202,13 @@ def ranked(
     ]
 
 
-def _searchable(table: Any) -> tuple[np.ndarray, Any]:
-    """Return a table (V, D) as the array that a kernel ranks, and the kernel."""
+def _searchable(table: Any) -> np.ndarray:
+    """Return a table (V, D) as the array that `best_rows` searches."""
     if isinstance(table, CompressedRows):
         table = table.codes
-    if table.dtype not in (np.float16, np.int8):
-        table = as_search_table("vectors", table)
-        return table, specialise(_ranking.rank)[table.dtype]
-    codes = np.ascontiguousarray(table)
-    codes = codes.view(np.uint16) if codes.dtype == np.float16 else codes
-    return codes, specialise(_ranking.rank_compressed)[codes.dtype]
+    if table.dtype in (np.float16, np.int8):
+        return np.ascontiguousarray(table)
+    return as_search_table("vectors", table)
 
 
 def most_similar_cosmul(

@@ -16,11 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastw2v._checks.arrays import as_search_table
 from fastw2v._checks.numbers import as_int, check_one_of
-from fastw2v._core import threads
 from fastw2v._files import fw2v, word2vec_format
-from fastw2v._kernels import _neighbors, specialise
 from fastw2v._rows.deferred import UpToDate
 from fastw2v.keyed_vectors import changes, compressed, evaluation, files, gensim, search
 from fastw2v.keyed_vectors.compressed import CompressedRows
@@ -156,14 +153,7 @@ class KeyedVectors(Searches):
     @property
     def norms(self) -> np.ndarray:
         """Lengths of the vectors (V,), in their dtype, computed at each access."""
-        table = self.vectors
-        if isinstance(table, CompressedRows):
-            return compressed.row_norms(table).astype(table.dtype)
-        table = as_search_table("vectors", table)
-        out = np.empty(len(table))
-        n_parts = threads.parts(table.size // 4)
-        specialise(_neighbors.row_norms)[table.dtype](out, table, n_parts)
-        return out.astype(self.vectors.dtype)
+        return compressed.table_norms(self.vectors).astype(self.vectors.dtype)
 
     def get_normed_vectors(self) -> np.ndarray:
         """Return a copy of the vectors (V, D), each of length 1; zeros stay zeros."""

@@ -90,6 +90,25 @@ def test_empty(dtype):
     assert scores.tolist() == [[-np.inf, -np.inf]]
 
 
+# --- lengths of rows --------------------------------------------------------------------------
+
+
+def test_norms(rng, dtype):
+    W = rng.standard_normal((50, 40)).astype(dtype)[::2, 3:]
+    exact = np.sqrt((W.astype(np.longdouble) ** 2).sum(axis=1))
+    for n_parts in N_PARTS:
+        out = np.empty(25)
+        specialise(_ranking.row_norms)[dtype](out, W, n_parts)
+        np.testing.assert_allclose(out, exact.astype(np.float64), rtol=1e-15)
+
+
+def test_norms_whose_squares_leave_the_range_of_double():
+    W = np.array([[3e200, 4e200], [3e-200, 4e-200], [5e-324, 0], [0, 0], [np.nan, 1e200]])
+    out = np.empty(5)
+    specialise(_ranking.row_norms)[W.dtype](out, W, 2)
+    np.testing.assert_allclose(out, [5e200, 5e-200, 5e-324, 0, np.nan])
+
+
 # --- rows of float16 and int8 ----------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from places import DATA
 
 from fastw2v import util
+from fastw2v._core import ranking
 
 SENTENCE = "You say goodbye and I say hello."
 INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">i4", ">i8"]
@@ -524,11 +525,12 @@ def test_long_calls_are_split_for_ctrl_c(monkeypatch, rng):
     """Check that a long call is split, so that Ctrl-C is handled, with equal numbers."""
     corpus = rng.integers(0, 30, 500)
     table = rng.standard_normal((40, 8)).astype(np.float32)
-    exclude = rng.integers(-1, 40, (23, 2))
+    queries, exclude = rng.standard_normal((150, 8)), rng.integers(-1, 40, (150, 2))
     counts = util.create_co_matrix(corpus, 30, 3)
-    found = util.nearest(table, table[:23], 5, exclude)
+    found = util.nearest(table, queries, 5, exclude)
     for ns in (1, 700, 5000):
         monkeypatch.setattr(util, "_CALL_NS", ns)
+        monkeypatch.setattr(ranking, "_LONGEST_NS", ns)
         assert_same_bits(util.create_co_matrix(corpus, 30, 3), counts)
-        for mine, theirs in zip(util.nearest(table, table[:23], 5, exclude), found, strict=True):
+        for mine, theirs in zip(util.nearest(table, queries, 5, exclude), found, strict=True):
             assert_same_bits(mine, theirs)

@@ -15,6 +15,9 @@ from common_types cimport real_t
 cdef extern from "ranking_simd.h" nogil:
     void fw_rank_four_float(float* products, float* squares, const float* rows, Py_ssize_t ld,
                             const float* query, Py_ssize_t D) noexcept
+    unsigned fw_reaching_float(const float* products, float scale, const float* worst) noexcept
+    unsigned fw_reaching_double(const double* products, double scale,
+                                const double* worst) noexcept
     bint fw_all_far_below(const float* products, const float* squares, float worst) noexcept
     void fw_rank_four_half(float* products, float* squares, const uint16_t* rows, Py_ssize_t ld,
                            const float* query, Py_ssize_t D) noexcept
@@ -149,19 +152,23 @@ cdef inline void many_rows(real_t* scores, int64_t* ids, Py_ssize_t k, const rea
     cdef Py_ssize_t r, q, j, ldb = Q + LANES
     cdef real_t scale
     cdef real_t* row
-    cdef int hits
+    cdef unsigned reaching
     multiply(block, ldb, n, Q, W, ld, 1, packed, D, False, NULL)
     for r in range(n):
         scale = reciprocal_length(W + r * ld, D, dot(W + r * ld, W + r * ld, D))
         row = block + r * ldb
         q = 0
         while q < Q:
-            hits = 0
-            for j in range(LANES):
-                row[q + j] = row[q + j] * scale
-                hits += row[q + j] >= worst[q + j]
-            if hits:
-                for j in range(q, q + LANES if q + LANES < Q else Q):
-                    offer(scores + j * k, ids + j * k, k, row[j], first + r, exclude + j * E, E)
+            if real_t is float:
+                reaching = fw_reaching_float(row + q, scale, worst + q)
+            else:
+                reaching = fw_reaching_double(row + q, scale, worst + q)
+            j = q
+            while reaching:
+                if reaching & 1:
+                    offer(scores + j * k, ids + j * k, k, row[j] * scale, first + r,
+                          exclude + j * E, E)
                     worst[j] = scores[j * k]
+                reaching >>= 1
+                j += 1
             q += LANES

@@ -42,6 +42,33 @@ static inline int fw_all_far_below(const float *products, const float *squares, 
     return 1;
 }
 
+/* Bit j tells whether products[j] * scale reaches worst[j], for 16 queries. */
+static inline unsigned fw_reaching_float(const float *products, float scale, const float *worst) {
+#if FW_FLOAT_LANES == 16
+    const __m512 scores = _mm512_mul_ps(_mm512_loadu_ps(products), _mm512_set1_ps(scale));
+    return _mm512_cmp_ps_mask(scores, _mm512_loadu_ps(worst), _CMP_GE_OQ);
+#elif FW_FLOAT_LANES == 8
+    const __m256 all = _mm256_set1_ps(scale);
+    const __m256 low = _mm256_mul_ps(_mm256_loadu_ps(products), all);
+    const __m256 high = _mm256_mul_ps(_mm256_loadu_ps(products + 8), all);
+    const __m256 a = _mm256_cmp_ps(low, _mm256_loadu_ps(worst), _CMP_GE_OQ);
+    const __m256 b = _mm256_cmp_ps(high, _mm256_loadu_ps(worst + 8), _CMP_GE_OQ);
+    return (unsigned)_mm256_movemask_ps(a) | (unsigned)_mm256_movemask_ps(b) << 8;
+#else
+    unsigned bits = 0;
+    int j;
+    for (j = 0; j < 16; j++) bits |= (unsigned)(products[j] * scale >= worst[j]) << j;
+    return bits;
+#endif
+}
+static inline unsigned fw_reaching_double(const double *products, double scale,
+                                          const double *worst) {
+    unsigned bits = 0;
+    int j;
+    for (j = 0; j < 16; j++) bits |= (unsigned)(products[j] * scale >= worst[j]) << j;
+    return bits;
+}
+
 #define FOUR fw_rank_four_float
 #define NUMBER float
 #define LOAD FW_FLOAT_LOAD

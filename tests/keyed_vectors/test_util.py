@@ -324,7 +324,7 @@ def test_most_similar_of_several_blocks_of_rows(rng, capsys, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["f4", "f8"])
 @pytest.mark.parametrize(
-    "case", ["plain", "ties", "duplicates", "faint", "huge", "nan", "zero", "far"]
+    "case", ["plain", "ties", "duplicates", "faint", "near", "huge", "nan", "zero", "far"]
 )
 def test_most_similar_by_a_search_prints_what_a_full_sort_prints(
     rng, capsys, monkeypatch, kind, case
@@ -338,6 +338,8 @@ def test_most_similar_by_a_search_prints_what_a_full_sort_prints(
             M[rng.integers(0, V, 40)] = M[3]
         elif case == "faint":  # lengths near the 1e-8 that the book adds
             M *= 10.0 ** rng.integers(-12, 1, (V, 1))
+        elif case == "near":  # the nearest rows are so short that their scores are not the best
+            M[4:70] = 1e-12 * (M[3] + 0.1 * rng.standard_normal((66, D)))
         elif case == "huge":  # squares that overflow float32
             M[::3] *= 1e25
         elif case == "nan":

@@ -105,7 +105,7 @@ def widest_reach(window: int, corpus: EncodedCorpus) -> int:
         piece = corpus.ids[at : at + _PIECE]
         ends = np.flatnonzero(piece == END)
         lengths = np.diff(ends, prepend=-1 - length) - 1
-        pairs += int((lengths * np.minimum(lengths, 2.0 * window)).sum())
+        pairs += int((lengths * np.minimum(lengths - 1, 2.0 * window)).sum())
         longest = max([longest, *lengths[:1].tolist(), int(lengths[1:].max(initial=0))])
         length = len(piece) - 1 - int(ends[-1]) if len(ends) else length + len(piece)
     mean = pairs / max(1, corpus.n_words)

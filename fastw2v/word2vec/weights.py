@@ -64,8 +64,9 @@ class Loan:
         # (owner, attribute, whole padded table, its address, view that the owner gets, its shape)
         self.lent: list[tuple[Any, str, np.ndarray, int, np.ndarray, tuple[int, ...]]] = []
         tables = {"syn1neg": weights.outputs, "syn1": weights.nodes}
+        self.absent = [name for name in tables if vars(model)[name] is None]
         owned = [(self.wv, "vectors", weights.inputs)]
-        owned += [(model, name, t) for name, t in tables.items() if vars(model)[name] is not None]
+        owned += [(model, name, t) for name, t in tables.items() if name not in self.absent]
         for owner, name, table in owned:
             view = table[:, :D]
             setattr(owner, name, view)
@@ -79,6 +80,7 @@ class Loan:
         one, which the model no longer shows.
         """
         replaced = [] if self.model.wv is self.wv else ["wv"]
+        replaced += [name for name in self.absent if vars(self.model).get(name) is not None]
         replaced += [
             name
             for owner, name, table, address, view, shape in self.lent

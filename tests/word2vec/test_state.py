@@ -356,6 +356,7 @@ REPLACED = {
     "train_ids": lambda m: train_ids(m, [0, 1]) and None,
     "got another vectors": lambda m: setattr(m.wv, "vectors", m.wv.vectors.copy()),
     "got another syn1neg": lambda m: setattr(m, "syn1neg", m.syn1neg.copy()),
+    "got another syn1;": lambda m: setattr(m, "syn1", np.zeros((7, 20), "f4")),
     "got another wv": lambda m: setattr(m, "wv", trained().wv),
     "got another  ?vectors": lambda m: m.wv.add_vector("new", np.ones(20)) and None,
 }

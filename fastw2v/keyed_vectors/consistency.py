@@ -70,15 +70,16 @@ def row_of(vectors: KeyedVectors, key: Any) -> int | None:
         if isinstance(key, int | np.integer) and 0 <= key < len(words):
             return int(key)
         return None
-    if isinstance(row, int | np.integer) and 0 <= row < len(words):
+    if isinstance(row, _WHOLE) and 0 <= row < len(words):
         word = words[row]
-        if word is key or (isinstance(word, str | int) and word == key):
+        if word is key or (isinstance(word, _WORD) and word == key):
             return int(row)
     raise ValueError(
         f"key_to_index: expected the row of {key!r} in index_to_key, got {row!r}; {_CURE}"
     )
 
 
+_WHOLE, _WORD = (int, np.integer), (str, int)
 _CURE = "restore it with {word: row for row, word in enumerate(index_to_key)}"
 
 
@@ -100,7 +101,10 @@ def check_map(vectors: KeyedVectors) -> None:
     rows, words = _rows(vectors), _words(vectors)
     V = len(words)
     try:
-        found = np.fromiter(map(rows.get, words, repeat(-1)), np.int64, V)
+        if list(rows) == words:  # in order, a tenth of the time of V look-ups
+            found = np.fromiter(rows.values(), np.int64, V)
+        else:
+            found = np.fromiter(map(rows.get, words, repeat(-1)), np.int64, V)
     except (TypeError, ValueError, OverflowError):
         found = np.full(V, -1)
         for row, word in enumerate(words):

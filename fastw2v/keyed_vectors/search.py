@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
 Key = str | int
+_KEY = (str, int, np.integer)
 Entry = ArrayLike | tuple[ArrayLike, float]  # a word, a vector, or one of these with its weight
 Query = Entry | Sequence[Entry]
 Found = list[tuple[str, float]]
@@ -36,7 +37,7 @@ _COSMUL_EPS = 1e-6  # of Levy and Goldberg, so that no product is divided by zer
 
 def is_key(entry: Any) -> bool:
     """Tell a word or a row number from a vector."""
-    return isinstance(entry, str | int | np.integer)
+    return isinstance(entry, _KEY)
 
 
 def unit(vector: np.ndarray) -> np.ndarray:

@@ -106,7 +106,7 @@ class KeyedVectors:
     def __getitem__(self, key: Key | Iterable[Key]) -> np.ndarray:
         """Return a copy of the vector (D,) of a word, or of the vectors (N, D) of several."""
         table = as_table(self)
-        if isinstance(key, str | int | np.integer):
+        if search.is_key(key):
             return table[self.get_index(key)].copy()
         return table[[self.get_index(word) for word in key]]
 

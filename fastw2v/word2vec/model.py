@@ -470,7 +470,7 @@ class Word2Vec(Settings, LastTraining):
         Raises ValueError if the text contains no pair of words.
         """
         check_model(self)
-        return held_out_loss(self, self._encode(sentences, corpus_file).ids, seed)
+        return held_out_loss(self, self._encode(sentences, corpus_file), seed)
 
     def predict_output_word(
         self, context_words_list: Sequence[Any], topn: int = 10

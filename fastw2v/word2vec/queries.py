@@ -13,21 +13,29 @@ import numpy as np
 from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v.word2vec import engine
 from fastw2v.word2vec.consistency import check_model
+from fastw2v.word2vec.corpus import EncodedCorpus, widest_reach
 from fastw2v.word2vec.weights import claim_threads, padded_weights
 
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
 
 
-def held_out_loss(model: Word2Vec, ids: np.ndarray, seed: int) -> float:
-    """See `Word2Vec.held_out_loss`. ids: the encoded text."""
-    sums = engine.Sums()
+_SLICE = 1 << 20  # positions of usual work between two checks for Ctrl-C
+
+
+def held_out_loss(model: Word2Vec, corpus: EncodedCorpus, seed: int) -> float:
+    """See `Word2Vec.held_out_loss`."""
+    sums, ids = engine.Sums(), corpus.ids
     if len(ids):
         weights = padded_weights(model)
         weights.keep, weights.batch = np.zeros(0, np.uint32), 0
         key = engine.epoch_key(as_whole("seed", seed), 0, 0)
-        n_blocks, n_parts = -(-len(ids) // engine.BLOCK), claim_threads(model)
-        sums.add(weights.train(ids, 0, n_blocks, engine.BLOCK, key, 0.0, 0.0, 1, n_parts))
+        n_parts, reach = claim_threads(model), widest_reach(model.window, corpus)
+        block = engine.shortened(engine.BLOCK, reach, model.negative)
+        n_blocks, at_once = -(-len(ids) // block), _SLICE // engine.BLOCK * n_parts
+        for first in range(0, n_blocks, at_once):
+            last = min(n_blocks, first + at_once)
+            sums.add(weights.train(ids, first, last, block, key, 0.0, 0.0, 1, n_parts))
     if not sums.loss_pairs:
         raise ValueError(
             "sentences: expected two words of the vocabulary in one sentence, got none; pass "

@@ -30,9 +30,13 @@ def block_size(n: int, window: int = 5, negative: int = 5) -> int:
     The number of workers has no say, so that draws do not depend on it. Many contexts or negatives
     of a word make blocks shorter, because Ctrl-C is noticed between two blocks.
     """
-    usual = max(LEAST_BLOCK, min(BLOCK, n // BLOCKS))
+    return shortened(max(LEAST_BLOCK, min(BLOCK, n // BLOCKS)), window, negative)
+
+
+def shortened(block: int, window: int, negative: int) -> int:
+    """Return the positions of a block whose training takes about as long as usual."""
     work = (window + negative) * (negative + 1)  # about, for each position
-    return max(1, usual * LONG_WORK // max(work, LONG_WORK))
+    return max(1, block * LONG_WORK // max(work, LONG_WORK))
 
 
 def planned_block_size(n: int, window: int) -> int:

@@ -34,7 +34,13 @@ from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._files import fw2v
 from fastw2v.word2vec import engine
 from fastw2v.word2vec.consistency import check_model, claimed
-from fastw2v.word2vec.corpus import EncodedCorpus, Sentences, as_encoded_ids, as_row_of_ids
+from fastw2v.word2vec.corpus import (
+    EncodedCorpus,
+    Sentences,
+    as_encoded_ids,
+    as_row_of_ids,
+    widest_reach,
+)
 from fastw2v.word2vec.sentences import count_text
 from fastw2v.word2vec.settings import as_rate, as_workers
 from fastw2v.word2vec.vocabulary import Vocabulary, WordCounts
@@ -221,10 +227,12 @@ def train_ids(
     if not len(shard):
         return TrainedIds(float("nan"), stop)
     n = len(shard)
-    block = block_size(model, n, model.window)
+    text = EncodedCorpus(shard, int(np.count_nonzero(shard >= 0)), n, 1)
+    reach = widest_reach(model.window, text)
+    block = block_size(model, n, reach)
     n_blocks = -(-n // block)
     # Ctrl-C is noticed between two calls.
-    at_once = 4 * max(1, engine.block_size(n, model.window, model.negative) // block)
+    at_once = 4 * max(1, engine.block_size(n, reach, model.negative) // block)
     sums, n_parts = engine.Sums(), claim_threads(model)
     with claimed(model, "train_ids"), Loan(model) as weights:
         if touched is not None:

@@ -55,6 +55,11 @@ def refuse_gensims(name: str | os.PathLike[str], start: bytes) -> None:
         )
 
 
+def holds(dtype: np.dtype) -> bool:
+    """Tell whether a file can hold an array of that dtype."""
+    return dtype.newbyteorder("<").str in _DTYPES
+
+
 def write(
     name: str | os.PathLike[str],
     kind: str,

@@ -6,7 +6,7 @@ The content of a file is not trusted.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,20 +16,57 @@ from fastw2v._checks.sequences import check_text
 from fastw2v._files import fw2v, word2vec_format
 from fastw2v._files.atomic import check_writable
 from fastw2v._files.book_pickle import load_book_pickle
+from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
 from fastw2v._files.text import first_bytes
 from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
 from fastw2v.keyed_vectors.compressed import CompressedRows
+from fastw2v.keyed_vectors.consistency import check_all
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
 
+OWN = ("vector_size", "vectors", "index_to_key", "key_to_index", "expandos", "_in_model")
+
+
+def extra_attributes(vectors: KeyedVectors) -> dict[str, Any]:
+    """Return the attributes that a user or a subclass has set on word vectors."""
+    return extras_of(vectors, OWN)
+
+
+def pack(
+    vectors: KeyedVectors, ignore: Collection[str] = ()
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return words, attributes of words and further attributes as facts and arrays of a file."""
+    check_all(vectors)
+    facts, arrays = fw2v.pack_words(vectors.index_to_key)
+    extras = {k: v for k, v in extra_attributes(vectors).items() if k not in ignore}
+    more, extra_arrays = pack_extras("wv", vectors, extras)
+    attributes = {f"expando {name}": values for name, values in vectors.expandos.items()}
+    facts["class of wv"] = type(vectors).__name__
+    return facts | more, arrays | attributes | extra_arrays
+
+
 class WordTable(NamedTuple):
-    """The row of each word, the vectors (V, D) and the attributes {name: (V,)} of a file."""
+    """The row of each word, the vectors (V, D) and the attributes {name: (V,)} of a file.
+
+    content: the whole content of a fw2v file, for further attributes.
+    """
 
     rows: dict[Any, int]
     table: Any  # an array of floats, or CompressedRows
     attributes: dict[str, np.ndarray]
+    content: fw2v.Content | None = None
+
+
+def set_extras(name: object, vectors: KeyedVectors, content: fw2v.Content | None) -> None:
+    """Set the further attributes that a file holds; ValueError, with its name, for damage."""
+    if content is not None:
+        try:
+            unpack_extras("wv", vectors, OWN, content)
+            warn_of_class(name, content.facts.get("class of wv"), type(vectors), "KeyedVectors")
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}; get the file again") from error
 
 
 def read(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
@@ -59,13 +96,18 @@ def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
     rows = {word: row for row, word in enumerate(words)}
     if len(rows) != len(words):
         raise ValueError(f"{name}: a word is listed twice; get the file again")
+    return WordTable(rows, table, attributes_of(content, len(words)), content)
+
+
+def attributes_of(content: fw2v.Content, V: int) -> dict[str, np.ndarray]:
+    """Return the attributes (V,) of words in a file, {name: array}."""
     attributes = {}
     if content.kind == "Word2Vec" and "counts" in content.arrays:
         attributes["count"] = content.arrays["counts"]
     for key, values in content.arrays.items():
-        if key.startswith("expando ") and values.shape == (len(words),):
+        if key.startswith("expando ") and values.shape == (V,):
             attributes[key.removeprefix("expando ")] = values
-    return WordTable(rows, table, attributes)
+    return attributes
 
 
 def pack_table(table: Any) -> dict[str, np.ndarray]:
@@ -149,6 +191,7 @@ def write_word2vec(
     sort_attr: str,
 ) -> None:
     """See `KeyedVectors.save_word2vec_format`."""
+    check_all(vectors)
     check_text("prefix", prefix)
     if total_vec is not None:
         as_whole("total_vec", total_vec, low=len(vectors))

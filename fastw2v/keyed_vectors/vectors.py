@@ -21,11 +21,13 @@ from fastw2v._files import fw2v, word2vec_format
 from fastw2v._rows.deferred import UpToDate
 from fastw2v.keyed_vectors import changes, compressed, evaluation, files, gensim, search
 from fastw2v.keyed_vectors.compressed import CompressedRows
+from fastw2v.keyed_vectors.consistency import NotSupported, as_table, check_all, row_of
 from fastw2v.keyed_vectors.search import Key, unit
 from fastw2v.keyed_vectors.searches import Searches
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors as GensimKeyedVectors  # type: ignore
+    from typing_extensions import Self
 
 
 class KeyedVectors(Searches):
@@ -36,11 +38,18 @@ class KeyedVectors(Searches):
     key_to_index   word -> row
     expandos       {name: (V,) array}, attributes of the words, such as their "count"
 
-    The rows may be changed in place; nothing derived from them is kept.
+    The rows of `vectors` may be changed in place; nothing derived from them is kept. `vectors` is
+    the live array, while look-ups and queries return copies. All four attributes may be replaced;
+    each method checks that they fit together, and raises ValueError or TypeError where not.
     """
 
     # Rows of a table in training may be deferred; this attribute brings them up to date when read.
     vectors: np.ndarray = UpToDate()  # type: ignore[assignment]
+
+    vectors_lockf = NotSupported(
+        "all rows learn; to keep some, write them back in a callback's on_epoch_end: "
+        "model.wv.vectors[rows] = saved"
+    )
 
     _in_model = False  # whether other tables of a model have rows for the same words
 
@@ -70,9 +79,13 @@ class KeyedVectors(Searches):
         rows: dict[Any, int],
         table: np.ndarray,
         expandos: Mapping[str, np.ndarray] | None = None,
-    ) -> KeyedVectors:
-        """Join words, in the order of their rows, to vectors and attributes that were checked."""
-        result = cls(table.shape[1], dtype=table.dtype)
+    ) -> Self:
+        """Join words, in the order of their rows, to vectors and attributes that were checked.
+
+        The `__init__` of a subclass, whose arguments are not known, is not called.
+        """
+        result = cls.__new__(cls)
+        KeyedVectors.__init__(result, table.shape[1], dtype=table.dtype)
         result.vectors, result.index_to_key, result.key_to_index = table, list(rows), rows
         result.expandos.update(expandos or {})
         return result
@@ -89,10 +102,11 @@ class KeyedVectors(Searches):
         return f"<KeyedVectors: {len(self)} words, {self.vector_size} numbers each>"
 
     def __getitem__(self, key: Key | Iterable[Key]) -> np.ndarray:
-        """Return the vector (D,) of a word, as a view; of several words (N, D), as a copy."""
-        if isinstance(key, str | int | np.integer):
-            return self.vectors[self.get_index(key)]
-        return self.vectors[[self.get_index(word) for word in key]]
+        """Return a copy of the vector (D,) of a word, or of the vectors (N, D) of several."""
+        table = as_table(self)
+        if search.is_key(key):
+            return table[self.get_index(key)].copy()
+        return table[[self.get_index(word) for word in key]]
 
     def __setitem__(self, key: Key | Iterable[Key], vector: ArrayLike) -> None:
         """Set the vector of a word, or of several; unknown words are added."""
@@ -103,23 +117,14 @@ class KeyedVectors(Searches):
 
     def has_index_for(self, key: object) -> bool:
         """Tell whether `get_index` finds the word."""
-        return self._row(key) is not None
-
-    def _row(self, key: Any) -> int | None:
-        try:
-            row = self.key_to_index.get(key)
-        except TypeError:  # no word is a list
-            return None
-        if row is None and isinstance(key, int | np.integer) and 0 <= key < len(self):
-            return int(key)
-        return row
+        return row_of(self, key) is not None
 
     def get_index(self, key: Key, default: int | None = None) -> int:
         """Return the row of a word; a whole number that is no word is a row, as in gensim.
 
         Raises KeyError if the word is unknown, unless there is a default.
         """
-        row = self._row(key)
+        row = row_of(self, key)
         if row is not None:
             return row
         if default is not None:
@@ -131,7 +136,7 @@ class KeyedVectors(Searches):
 
     def get_vector(self, key: Key, norm: bool = False) -> np.ndarray:
         """Return a copy of the vector (D,) of a word, of length 1 if `norm`."""
-        vector = self[key].copy()
+        vector = self[key]
         return unit(vector) if norm else vector
 
     word_vec = get_vector
@@ -153,7 +158,8 @@ class KeyedVectors(Searches):
     @property
     def norms(self) -> np.ndarray:
         """Lengths of the vectors (V,), in their dtype, computed at each access."""
-        return compressed.table_norms(self.vectors).astype(self.vectors.dtype)
+        table = as_table(self)
+        return compressed.table_norms(table).astype(table.dtype)
 
     def get_normed_vectors(self) -> np.ndarray:
         """Return a copy of the vectors (V, D), each of length 1; zeros stay zeros."""
@@ -205,20 +211,7 @@ class KeyedVectors(Searches):
 
         Raises RuntimeError for the `wv` of a model, whose other tables would keep their order.
         """
-        compressed.check_expanded("sort_by_descending_frequency", self.vectors)
-        order = changes.falling_order(self.expandos.get("count"))
-        if order is None:
-            return
-        if self._in_model:
-            raise RuntimeError(
-                "sort_by_descending_frequency: expected vectors of their own, got those of a "
-                "model, whose other tables have the same order; sort KeyedVectors.load of a file "
-                "that wv.save wrote, or train with sorted_vocab=1"
-            )
-        self.vectors = self.vectors[order]
-        self.index_to_key = [self.index_to_key[row] for row in order]
-        self.key_to_index = {word: row for row, word in enumerate(self.index_to_key)}
-        self.expandos = {name: values[order] for name, values in self.expandos.items()}
+        changes.sort_by_count(self)
 
     # Similarities ---------------------------------------------------------------------------------
 
@@ -249,9 +242,9 @@ class KeyedVectors(Searches):
         self, word_or_vector: Key | ArrayLike, other_words: Sequence[Key] = ()
     ) -> np.ndarray:
         """Return 1 - cosine to some words, or to all words, (N,)."""
-        named = isinstance(word_or_vector, str | int | np.integer)
-        vector = self[word_or_vector] if named else np.asarray(word_or_vector)  # type: ignore[index]
-        rows = self[list(other_words)] if len(other_words) else self.vectors
+        table = as_table(self)
+        vector = search.vector_of(self, word_or_vector, "word_or_vector")
+        rows = self[list(other_words)] if len(other_words) else table
         return 1 - search.cosines_to_rows(vector, rows)
 
     def get_mean_vector(
@@ -320,16 +313,21 @@ class KeyedVectors(Searches):
     def save(
         self,
         fname: str | os.PathLike[str],
-        *_unused: Any,
+        separately: object = None,
+        sep_limit: object = None,
+        ignore: Iterable[str] = (),
+        pickle_protocol: object = None,
         dtype: DTypeLike | None = None,
-        **_unused_too: Any,
     ) -> None:
         """Save in the fw2v format, which `load` maps instead of reading it.
 
-        The file appears when it is complete: a full disk or a kill leaves the old file. Further
-        arguments, those of gensim's method, are ignored.
+        The file appears when it is complete: a full disk or a kill leaves the old file. It also
+        holds attributes of words, and further attributes of the object, but those that ignore
+        lists. separately, sep_limit and pickle_protocol are gensim's and have no effect.
 
         dtype: None saves the vectors as they are, another one those of `astype(dtype)`.
+
+        Raises TypeError that names an attribute that is neither an array of numbers nor JSON.
 
         >>> import os, tempfile
         >>> folder = tempfile.TemporaryDirectory()
@@ -344,10 +342,9 @@ class KeyedVectors(Searches):
         >>> del again
         >>> folder.cleanup()
         """
-        facts, arrays = fw2v.pack_words(self.index_to_key)
-        extras = {f"expando {name}": values for name, values in self.expandos.items()}
+        facts, arrays = files.pack(self, list(ignore))
         table = files.pack_table(compressed.converted(self.vectors, dtype))
-        fw2v.write(fname, "KeyedVectors", facts, arrays | table | extras)
+        fw2v.write(fname, "KeyedVectors", facts, arrays | table)
 
     @classmethod
     def load(
@@ -356,7 +353,7 @@ class KeyedVectors(Searches):
         mmap: str | None = "c",
         *,
         dtype: DTypeLike | None = None,
-    ) -> KeyedVectors:
+    ) -> Self:
         """Open any file of word vectors; its content tells its kind.
 
         The kinds are files of `save` and of `Word2Vec.save`; word2vec and GloVe text with or
@@ -364,17 +361,22 @@ class KeyedVectors(Searches):
         the book's ch04 writes.
 
         mmap: applies to `save`'s format. "c" maps the file and keeps changes in this process; "r"
-        maps it read-only; None reads it. dtype: returns `astype(dtype)`.
+        maps it read-only; None reads it. The size of the file is checked when it is opened. A
+        mapped file must not be cut short or overwritten in place afterwards, which would end this
+        process; `save` replaces files instead, and mmap=None reads them. dtype: returns
+        `astype(dtype)`.
 
         Raises OSError if the file cannot be read, ValueError if it is of another kind or damaged.
         Only gensim can open the pickles of its own `save`.
         """
         if mmap not in ("c", "r", None):
             raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
-        rows, table, attributes = files.read(fname, mmap)
-        return cls._joined(rows, compressed.converted(table, dtype), attributes)
+        found = files.read(fname, mmap)
+        result = cls._joined(found.rows, compressed.converted(found.table, dtype), found.attributes)
+        files.set_extras(fname, result, found.content)
+        return result
 
-    def astype(self, dtype: DTypeLike) -> KeyedVectors:
+    def astype(self, dtype: DTypeLike) -> Self:
         """Return these words with their vectors in another dtype.
 
         "float32" and "float64" are tables that can be changed; they expand compressed ones.
@@ -384,10 +386,14 @@ class KeyedVectors(Searches):
 
         Raises ValueError for another dtype, and for numbers that the dtype cannot hold.
         """
+        check_all(self)
         table = compressed.converted(self.vectors, dtype)
         table = table.copy() if table is self.vectors and isinstance(table, np.ndarray) else table
+        rows = {word: row for row, word in enumerate(self.index_to_key)}
         attributes = {name: values.copy() for name, values in self.expandos.items()}
-        return type(self)._joined(dict(self.key_to_index), table, attributes)
+        result = type(self)._joined(rows, table, attributes)
+        vars(result).update(files.extra_attributes(self))
+        return result
 
     @classmethod
     def load_word2vec_format(

@@ -162,6 +162,14 @@ SUMS = [
 ]
 
 
+def _load_and_ask(path: str) -> KeyedVectors:
+    vectors = KeyedVectors.load(path)
+    if len(vectors):
+        vectors.most_similar_many([vectors.index_to_key[0]] * 3)
+        vectors.distances(vectors.index_to_key[-1])
+    return vectors
+
+
 def _containers() -> list[bytes]:
     compressed = (
         _written(lambda path, dtype=dtype: _vectors().save(path, dtype=dtype))
@@ -341,7 +349,19 @@ ARRAY_WORDS = [
     *(b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00", b"exit()", b"[('a', '<f4')]", *NUMBERS),
 ]
 SETTINGS_WORDS = [*ARRAY_WORDS, b"true", b"null", b"[]", b"{}", b'"', b"[" * 3000, b"-0.0"]
-HEADER_WORDS = [*SETTINGS_WORDS, b'"<f4"', b'"|u1"', b'"<i8"', b'"str"', b'"int"', b"NaN"]
+HEADER_WORDS = [
+    *SETTINGS_WORDS,
+    b'"<f4"',
+    b'"|u1"',
+    b'"|i1"',
+    b'"<f2"',
+    b"int8 ",
+    b"float16 ",
+    b'"<i8"',
+    b'"str"',
+    b'"int"',
+    b"NaN",
+]
 TRAINING_WORDS = [*HEADER_WORDS, b'"array"', b'"S999999999"', b'"PCG64"', b'"fit"', b"Infinity"]
 PICKLE_WORDS = [
     *(bytes([code]) for code in range(256)),
@@ -392,7 +412,7 @@ READERS: dict[str, Reader] = {
         damaged_text,
     ),
     "sequences": Reader(_read_sequences, lambda: SUMS, TEXT_WORDS, damaged_text),
-    "container": Reader(KeyedVectors.load, _containers, HEADER_WORDS, damaged_container),
+    "container": Reader(_load_and_ask, _containers, HEADER_WORDS, damaged_container),
     "checkpoint": Reader(Word2Vec.load, _word2vec_checkpoints, HEADER_WORDS, damaged_container),
     "encoded text": Reader(
         _read_ids, lambda: [_text_beside_checkpoint()[1]], HEADER_WORDS, damaged_container

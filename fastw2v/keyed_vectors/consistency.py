@@ -30,9 +30,12 @@ class NotSupported:
         self.name = name
 
     def __get__(self, thing: object, owner: type | None = None) -> Any:
+        if thing is None:
+            return self
         raise AttributeError(f"{self.name}: not supported; {self.reason}")
 
-    __set__ = __get__
+    def __set__(self, thing: object, value: object) -> None:
+        self.__get__(thing)
 
 
 def as_table(vectors: KeyedVectors) -> np.ndarray:

@@ -104,6 +104,8 @@ def check_map(vectors: KeyedVectors) -> None:
     rows, words = _rows(vectors), _words(vectors)
     V = len(words)
     try:
+        if not all(issubclass(kind, _WHOLE) for kind in set(map(type, rows.values()))):
+            raise TypeError  # numpy would make whole numbers of others
         if list(rows) == words:  # in order, a tenth of the time of V look-ups
             found = np.fromiter(rows.values(), np.int64, V)
         else:
@@ -129,8 +131,11 @@ def check_map(vectors: KeyedVectors) -> None:
             "or add the word with add_vector"
         )
     kinds = set(map(type, words))
-    if len(kinds) > 1 and len({isinstance(word, str) for word in words}) > 1:
-        raise TypeError("index_to_key: expected words that are all str or all int; convert them")
+    if not any(all(issubclass(kind, base) for kind in kinds) for base in _WORD):
+        names = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise TypeError(
+            f"index_to_key: expected words that are all str or all int, got {names}; convert them"
+        )
 
 
 def check_attributes(vectors: KeyedVectors) -> None:

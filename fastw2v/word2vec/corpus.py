@@ -151,7 +151,7 @@ def as_encoded_ids(name: str, ids: np.ndarray, V: int, first: int = 0) -> np.nda
             f"{name}: id {ids[at]} at position {first + at} is negative; only -1, the end of a "
             "sentence, may be"
         )
-    return np.ascontiguousarray(ids, np.int32)
+    return np.require(ids, np.int32, ["C", "A"])
 
 
 def as_corpus_of(V: int, corpus: EncodedCorpus) -> EncodedCorpus:

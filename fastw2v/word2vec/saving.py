@@ -11,7 +11,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,8 +28,6 @@ from fastw2v.word2vec.settings import SETTINGS, TOTALS, check_settings
 
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
-
-    Model = TypeVar("Model", bound=Word2Vec)
 
 Path = str | os.PathLike[str]
 
@@ -60,18 +58,21 @@ def write_model(
     facts["fastw2v"] = __version__
     facts["class"] = type(model).__name__
     words, arrays = files.pack(model.wv, left_out)
-    arrays["counts"] = arrays.pop("expando count", None)
+    if "expando count" in arrays:
+        arrays["counts"] = arrays.pop("expando count")
     extras = {k: v for k, v in extras_of(model, _OWN).items() if k not in left_out}
     more, extra_arrays = pack_extras("model", model, extras)
     tables = {"vectors": model.wv.vectors, "syn1neg": model.syn1neg, "syn1": model.syn1}
-    everything = arrays | tables | extra_arrays
-    fw2v.write(fname, "Word2Vec", facts | words | more, fw2v.optional(everything))
+    everything = arrays | fw2v.optional(tables) | extra_arrays
+    fw2v.write(fname, "Word2Vec", facts | words | more, everything)
 
 
 def read_model(
-    fname: Path, make: Callable[..., Model], mmap: str | None = None
-) -> tuple[Model, engine.Schedule | None]:
-    """Read a file of `write_model`; return the model, which `make` makes of settings.
+    fname: Path, model: Word2Vec, set_up: Callable[..., None], mmap: str | None = None
+) -> engine.Schedule | None:
+    """Read a file of `write_model` into a model, which `set_up` makes ready with the settings.
+
+    Returns the schedule of its training.
 
     Raises ValueError, naming the damage, if the file is not a model or damaged.
     """
@@ -81,7 +82,7 @@ def read_model(
     facts, arrays = content.facts, content.arrays
     words = fw2v.unpack_words(fname, content)
     try:
-        model = make(**{name: facts[name] for name in SETTINGS})
+        set_up(**{name: facts[name] for name in SETTINGS})
         vars(model).update({name: convert(name, facts[name]) for name, convert in TOTALS.items()})
         schedule = facts["schedule"]
         if schedule is not None:
@@ -100,7 +101,7 @@ def read_model(
     files.set_extras(fname, model.wv, content)
     warn_of_class(fname, facts.get("class"), type(model), "Word2Vec")
     model.syn1neg, model.syn1 = arrays.get("syn1neg"), arrays.get("syn1")
-    return model, schedule
+    return schedule
 
 
 def _shapes_fit(model: Word2Vec, words: list[Any], arrays: dict[str, np.ndarray]) -> bool:

@@ -29,8 +29,11 @@ cdef struct job_t:
     float* W_nodes
     Py_ssize_t ld               # floats from row to row
     Py_ssize_t width, column    # this job's part of a row: its length, its first column
-    const int32_t* ids
+    const int32_t* ids          # other threads may change them: read them with `id_at` only
+    int64_t first_id            # the position of the first of them
     int64_t N
+    int64_t n_words             # V as a signed number, and without negatives, too
+    int64_t* n_bad              # ids that are out of range so far
     const uint32_t* keep        # (V,) a word is kept if 32 bits do not exceed this; NULL: all are
     const uint32_t* alias       # (V, 2), see common_alias.pxd
     uint64_t V

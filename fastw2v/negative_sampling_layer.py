@@ -123,8 +123,8 @@ class _Distribution:
     """Probabilities p (V,), read-only, and their alias table, which copies of a sampler share."""
 
     def __init__(self, p):
-        p.flags.writeable = False
-        self.p = p
+        # Over bytes, so that no user can make it writable: the alias table below belongs to it.
+        self.p = np.frombuffer(p.tobytes(), np.float64)
         self.alias_table = np.empty((len(p), 2), np.uint32)
         _sampler.build_alias(self.alias_table, p)
         self.n_possible = int(np.count_nonzero(p))
@@ -175,12 +175,16 @@ class UnigramSampler:
     @property
     def word_p(self) -> NDArray[np.float64]:
         """Probability of each word, (V,), read-only."""
-        return self._words.p
+        return self._words.p.view()
 
     @word_p.setter
     def word_p(self, p: ArrayLike) -> None:
         self._words = _Distribution(_as_probabilities("word_p", p))
-        self.vocab_size = len(self._words.p)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of words V, the length of `word_p`."""
+        return len(self._words.p)
 
     def get_negative_sample(self, target: ArrayLike) -> NDArray[np.int32]:
         """Draw `sample_size` words for each word of target (N,): int32 (N, sample_size).
@@ -251,7 +255,7 @@ def _as_word_counts(name, corpus):
 
 
 def _as_probabilities(name, p):
-    """Return weights as a read-only float64 array (V,) that sums to 1."""
+    """Return weights as a float64 array (V,) that sums to 1."""
     p = np.array(as_numbers(name, p), np.float64)
     if p.ndim != 1 or p.size == 0:
         raise ValueError(
@@ -264,7 +268,6 @@ def _as_probabilities(name, p):
         )
     p /= p.max()  # the sum of huge weights would overflow
     p /= p.sum()
-    p.flags.writeable = False
     return p
 
 

@@ -13,6 +13,7 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport int64_t
 
+from common_checks cimport check_fit, has_shape2, plain_rows
 from common_heap cimport better, clear_heap, sink, sort_heap
 from common_math cimport dot
 from common_parallel cimport part_begin, use_pool
@@ -88,6 +89,7 @@ def row_norms(double[::1] out,              # OUT (V,)
               Py_ssize_t n_parts):
     """Compute out[v] = |W[v]|."""
     cdef Py_ssize_t V = W.shape[0], D = W.shape[1], ld, p
+    check_fit("row_norms", out.shape[0] == V and plain_rows(W.shape, W.strides, sizeof(real_t)))
     if V == 0:
         return
     if D == 0:
@@ -120,6 +122,12 @@ def nearest(int64_t[:, ::1] ids,                # OUT (Q, k)
     cdef Py_ssize_t Q = ids.shape[0], k = ids.shape[1], V = W.shape[0], D = W.shape[1]
     cdef Py_ssize_t E = exclude.shape[1], ld, p, q, i
     cdef const int64_t* never = &ids[0, 0] if Q and k else NULL    # not read when E is 0
+    check_fit("nearest", has_shape2(scores.shape, Q, k) and part_ids.shape[0] >= n_parts and
+              part_ids.shape[1] == Q and part_ids.shape[2] == k and
+              part_scores.shape[0] >= n_parts and part_scores.shape[1] == Q and
+              part_scores.shape[2] == k and has_shape2(queries.shape, Q, D) and
+              exclude.shape[0] == Q and norms.shape[0] == V and
+              plain_rows(W.shape, W.strides, sizeof(real_t)))
     if Q == 0 or k == 0:
         return
     if V == 0:

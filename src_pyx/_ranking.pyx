@@ -17,6 +17,7 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, sqrt
 from libc.stdint cimport int64_t
 
+from common_checks cimport check_fit, has_shape2, plain_rows
 from common_gemm cimport (aligned_alloc, aligned_free, multiply, pack, packed_size,
                           use_tiles)
 from common_heap cimport better, clear_heap, sink, sort_heap
@@ -156,6 +157,11 @@ def rank(int64_t[:, ::1] ids,               # OUT (Q, k)
     cdef const int64_t* never = &ids[0, 0] if Q and k else NULL    # not read when E is 0
     cdef real_t* packed = NULL
     cdef real_t* blocks = NULL
+    check_fit("rank", has_shape2(scores.shape, Q, k) and part_ids.shape[0] >= n_parts and
+              part_ids.shape[1] == Q and part_ids.shape[2] == k and
+              part_scores.shape[0] >= n_parts and part_scores.shape[1] == Q and
+              part_scores.shape[2] == k and has_shape2(queries.shape, Q, D) and
+              exclude.shape[0] == Q and plain_rows(W.shape, W.strides, sizeof(real_t)))
     if Q == 0 or k == 0:
         return
     if V == 0:

@@ -138,7 +138,7 @@ def run_forward(
 
     if train:
         kept |= {"xs": xs, "gates": gates, "lengths": lengths, "options": options, "D": len(Wx)}
-        layer._kept = kept | {"backwards": backwards}
+        layer._kept = kept | {"backwards": backwards, "shape": xs.shape}
     for name, state in zip(kind.states, states, strict=True):
         setattr(layer, name, state)
     return hs
@@ -158,6 +158,7 @@ def check_backward(
     H = width // layer._kind.n_gates
     for name, W, rows in zip(("Wx", "Wh"), layer.params, (kept["D"], H), strict=False):
         check_shape(name, W, (rows, width), "that of forward")
+    check_shape("xs", kept["xs"], kept["shape"], "that of forward; xs may be the caller's array")
     dhs = as_numbers("dhs", dhs)
     check_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
     arriving = []

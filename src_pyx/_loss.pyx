@@ -75,9 +75,11 @@ cdef void cross_entropy_range(double* losses, real_t* tops, double* sums, real_t
     cdef double sum_row
     for n in range(lo, hi):
         losses[n] = 0
-        if t[n] < 0:
-            continue
         row = x + n * V
+        if t[n] < 0:
+            if e != NULL:
+                memcpy(e + n * V, row, V * sizeof(real_t))
+            continue
         if V <= TILE:
             # A short row fills whole vectors; copies of an element, then zeros, change nothing.
             width = (V + LANES - 1) // LANES * LANES
@@ -199,7 +201,7 @@ def cross_entropy_forward(double[::1] losses,           # OUT (N,) 0 for rows th
                           Py_ssize_t n_parts):
     """Compute the losses; return their sum. Backward needs tops, sums, and x or e.
 
-    Rows that do not count get a loss and nothing else.
+    Rows that do not count get a loss of 0, and e their scores.
     """
     cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p, n
     cdef real_t* kept = NULL

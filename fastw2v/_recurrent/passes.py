@@ -98,6 +98,7 @@ def run_forward(
     Wx, Wh, b = _weights(layer, dtype)
     N, T = xs.shape[:2]
     H, width = Wh.shape
+    promoted = _promoted(layer, xs, starts, dtype)
     if new and dtype == layer.dtype:
         hs = np.empty((N, T, H), dtype)
     else:
@@ -138,9 +139,9 @@ def run_forward(
 
     if train:
         kept |= {"xs": xs, "gates": gates, "lengths": lengths, "options": options, "D": len(Wx)}
-        layer._kept = kept | {"backwards": backwards, "shape": xs.shape}
+        layer._kept = kept | {"backwards": backwards, "shape": xs.shape, "promoted": promoted}
     for name, state in zip(kind.states, states, strict=True):
-        setattr(layer, name, state)
+        setattr(layer, name, state.astype(promoted, copy=False))
     return hs
 
 
@@ -184,6 +185,7 @@ def run_backward(
     xs, gates, lengths = kept["xs"], kept["gates"], kept["lengths"]
     N, T, width = gates.shape
     dtype = gates.dtype
+    promoted = np.result_type(dhs, kept["promoted"])
     if turned:
         dhs = arrange(scratch.take("dhs", dhs.shape, dtype), dhs, lengths, True)
     else:
@@ -209,7 +211,7 @@ def run_backward(
         write_product(dWh[:, columns], kept[name].reshape(N * T, H).T, da[:, columns])
     db[...] = column_sums(da).reshape(db.shape)
     for name, d in zip(kind.states, dstates, strict=True):
-        setattr(layer, "d" + name, d)
+        setattr(layer, "d" + name, d.astype(promoted, copy=False))
     if dxs is None:
         return None
     dxs = dxs.reshape(xs.shape)
@@ -233,6 +235,18 @@ def _computing_dtype(layer: OverTime) -> np.dtype[Any]:
     """Return float64 if the sequences or any weight have it, else float32."""
     wide = layer.dtype == np.float64 or any(W.dtype == np.float64 for W in layer.params)
     return np.dtype(np.float64 if wide else np.float32)
+
+
+def _promoted(
+    layer: OverTime,
+    xs: NDArray[Any],
+    starts: list[NDArray[Any] | None],
+    dtype: np.dtype[Any],
+) -> np.dtype[Any]:
+    """Return the dtype of the states, that of a step of numpy's: sequences alone are float32."""
+    inputs = [*layer.params, *([xs] if layer._input.converts else [])]
+    arrays = [array for array in (*inputs, *starts) if array is not None]
+    return np.result_type(dtype, *(array.dtype for array in arrays))
 
 
 def _weights(layer: OverTime, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:

@@ -27,7 +27,7 @@ from fastw2v._checks.sequences import (
     check_trained_forward,
 )
 from fastw2v._core import threads
-from fastw2v._core.products import column_sums
+from fastw2v._core.products import column_sums, product
 from fastw2v._kernels import _gru, specialise
 from fastw2v._recurrent.kinds import write_product
 from fastw2v._recurrent.row_order import arrange, turn_round
@@ -37,7 +37,14 @@ if TYPE_CHECKING:
     from fastw2v._core.scratch import Scratch
     from fastw2v._recurrent.over_time import OverTime
 
-__all__ = ["ACTIVATIONS", "check_backward", "check_forward", "run_backward", "run_forward"]
+__all__ = [
+    "ACTIVATIONS",
+    "check_backward",
+    "check_forward",
+    "run_backward",
+    "run_forward",
+    "step_gradients",
+]
 
 # The kernels know an activation of the gates by its place in this list.
 ACTIVATIONS = tuple(_gru.ACTIVATIONS)
@@ -210,6 +217,7 @@ def run_backward(
         columns = slice(first * H, end * H)
         write_product(dWh[:, columns], kept[name].reshape(N * T, H).T, da[:, columns])
     db[...] = column_sums(da).reshape(db.shape)
+    kept["da"] = da.reshape(N, T, width)  # of each step, see `step_gradients`
     for name, d in zip(kind.states, dstates, strict=True):
         setattr(layer, "d" + name, d.astype(promoted, copy=False))
     if dxs is None:
@@ -218,6 +226,17 @@ def run_backward(
     if kept["backwards"]:
         turn_round(dxs, lengths)
     return dxs.astype(layer.dtype, copy=False)
+
+
+def step_gradients(layer: OverTime, t: int) -> list[NDArray[Any]]:
+    """Return the gradients of Wx, Wh and b of the step t of the last backward over vectors."""
+    kept: Any = layer._kept
+    da = kept["da"][:, t]
+    dWh = np.empty((layer.params[1].shape[0], da.shape[1]), da.dtype)
+    for first, end, name in layer._kind.multiplied:
+        columns = slice(first * len(dWh), end * len(dWh))
+        dWh[:, columns] = product(kept[name][:, t].T, da[:, columns])
+    return [product(kept["xs"][:, t].T, da), dWh, column_sums(da)]
 
 
 # Shared by both ------------------------------------------------------------------------------

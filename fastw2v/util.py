@@ -73,7 +73,8 @@ def create_contexts_target(
     """Return the words around each word that has a full window, and that word.
 
     corpus: (N,) integer ids. Returns contexts (M, 2w) and target (M,) with M = N - 2w, in the
-    dtype of the corpus; a corpus without a full window gives M = 0.
+    dtype of the corpus. A corpus without a full window gives two empty arrays of shape (0,), whose
+    dtypes are those of the book: float64 for the contexts.
     TypeError for ids that are not integers, ValueError for a window below 1.
 
     >>> contexts, target = create_contexts_target(np.array([0, 1, 2, 3, 4]))
@@ -83,7 +84,9 @@ def create_contexts_target(
     ids = as_any_ids("corpus", corpus, ndim=1)
     w = as_int("window_size", window_size)
     dtype = corpus.dtype if isinstance(corpus, np.ndarray) else ids.dtype
-    M = max(0, len(ids) - 2 * w)
+    M = len(ids) - 2 * w
+    if M <= 0:
+        return np.array([]), np.array(corpus[w:-w])
     contexts, target = np.empty((M, 2 * w), ids.dtype), np.empty(M, ids.dtype)
     kernel = specialise(_corpus.contexts_target)[ids.dtype]
     kernel(contexts, target, ids, w, threads.parts(M * (10 + 2 * w)))

@@ -24,6 +24,7 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport INT64_MAX, int8_t, int64_t, uint16_t
 
+from common_checks cimport check_fit, has_shape2, plain_rows
 from common_gemm cimport aligned_alloc, aligned_free, pack, packed_size, use_tiles
 from common_heap cimport better, clear_heap, sink, sort_heap
 from common_parallel cimport part_begin, use_pool
@@ -184,6 +185,7 @@ def row_norms(double[::1] out,              # OUT (V,)
               Py_ssize_t n_parts):
     """Compute out[v] = |W[v]|."""
     cdef Py_ssize_t V = W.shape[0], D = W.shape[1], ld, p
+    check_fit("row_norms", out.shape[0] == V and plain_rows(W.shape, W.strides, sizeof(real_t)))
     if V == 0:
         return
     if D == 0:
@@ -210,6 +212,11 @@ def rank(int64_t[:, ::1] ids,               # OUT (Q, k)
     cdef const int64_t* never = &ids[0, 0] if Q and k else NULL    # not read when E is 0
     cdef real_t* packed = NULL
     cdef real_t* scratch = NULL
+    check_fit("rank", has_shape2(scores.shape, Q, k) and part_ids.shape[0] >= n_parts and
+              part_ids.shape[1] == Q and part_ids.shape[2] == k and
+              part_scores.shape[0] >= n_parts and part_scores.shape[1] == Q and
+              part_scores.shape[2] == k and has_shape2(queries.shape, Q, D) and
+              exclude.shape[0] == Q and plain_rows(W.shape, W.strides, sizeof(real_t)))
     if Q == 0 or k == 0:
         return
     if V == 0:
@@ -259,6 +266,11 @@ def rank_compressed(int64_t[:, ::1] ids,            # OUT (Q, k)
     cdef const int64_t* never = &ids[0, 0] if Q and k else NULL    # not read when E is 0
     cdef float* packed = NULL
     cdef float* scratch = NULL
+    check_fit("rank_compressed", has_shape2(scores.shape, Q, k) and m >= k and
+              part_ids.shape[0] >= n_parts and part_ids.shape[1] == Q and
+              part_scores.shape[0] >= n_parts and part_scores.shape[1] == Q and
+              part_scores.shape[2] == m and has_shape2(queries.shape, Q, D) and
+              exclude.shape[0] == Q and plain_rows(W.shape, W.strides, sizeof(stored_t)))
     if Q == 0 or k == 0:
         return
     if V == 0:

@@ -22,14 +22,22 @@ pair (FRESH_NEGATIVES). CBOW draws K words for each centre, or for TOGETHER cons
 are the z. Context words before and after the block are those that their own block would see, so
 every word is a centre once, with its whole window.
 
+The means of CBOW come from running sums over a span of up to SPAN centres, in which the rows of
+contexts stand still: h_i = (S[right] - S[left] - x[t]) / M with S[p] = x[0] + ... + x[p - 1]. The
+changes of contexts come from running sums too, at the end of the span: each one begins at the first
+word of its window and ends behind the last one. So the work does not depend on the window. A span is
+shorter, down to TOGETHER centres or one, where a word repeats so often that its steps could overshoot
+(`few_repeats`), and sums instead of means are learned centre by centre.
+
     train           learns centre by centre (word2vec_blocks.pxd): repeatable with one part only
       batch > 0     scores `batch` centres before it learns the first of them, in stripes of columns
                     (word2vec_batches.pxd, word2vec_team.pxd): the same bits for any number of parts
 
-word2vec_job.pxd holds the settings, word2vec_centres.pxd lists the centres, word2vec_scratch.pxd
-allocates, word2vec_rows.pxd finds rows, word2vec_steps.pxd has the arithmetic. `Plan` checks shapes
-and numbers. An id out of range counts as END, and `train` raises IndexError at its end, because
-another thread may have changed ids that the caller had checked.
+word2vec_job.pxd holds the settings, word2vec_centres.pxd lists the centres, word2vec_windows.pxd
+collects many of them, word2vec_scratch.pxd allocates, word2vec_rows.pxd finds rows, and
+word2vec_steps.pxd has the arithmetic. `Plan` checks shapes and numbers. An id out of range counts as
+END, and `train` raises IndexError at its end, because another thread may have changed ids that the
+caller had checked.
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -46,7 +54,7 @@ from word2vec_centres cimport copy_ids
 from word2vec_job cimport (
     END, EXACT_GRADIENT as _EXACT_GRADIENT, FRESH_NEGATIVES as _FRESH_NEGATIVES, LINE as _LINE,
     MEAN as _MEAN, N_STATS as _N_STATS, SHARED_NEGATIVES as _SHARED_NEGATIVES, SHRINK as _SHRINK,
-    SKIP_GRAM as _SKIP_GRAM, TOGETHER, draws_for_pairs, job_t,
+    SKIP_GRAM as _SKIP_GRAM, SPAN, TOGETHER, WIDE, draws_for_pairs, job_t,
 )
 from word2vec_scratch cimport free_scratch, make_scratch, scratch_t
 from word2vec_team cimport pauses_t, seat_t, team_part, team_t
@@ -54,7 +62,6 @@ from word2vec_team cimport pauses_t, seat_t, team_part, team_t
 cdef enum:
     _NEAR = 256         # words whose rows parts have copies of, divided among the parts
     EXCHANGE = 2048     # centres of all parts between two exchanges of these rows
-    WIDE = 1024         # with a larger window, the longest sentence limits the memory of a part
 
 # Bits of a plan's `mode`, and the other numbers that callers share.
 SKIP_GRAM, MEAN, EXACT_GRADIENT, SHRINK = _SKIP_GRAM, _MEAN, _EXACT_GRADIENT, _SHRINK
@@ -202,7 +209,7 @@ cdef class Plan:
         job.room = window
         if window > WIDE:
             with nogil:
-                job.room = min(window, longest_sentence(job.ids, job.N))
+                job.room = min(window, max(longest_sentence(job.ids, job.N) - 1, <int64_t> 1))
 
     def __reduce__(self):
         """Refuse a copy, which would share neither the arrays nor what happens to them."""
@@ -236,7 +243,7 @@ cdef int train_freely(job_t* job, int64_t last) except -1:
     cdef bint made = s != NULL
     cdef int32_t lock = 0
     for p in range(n_parts):
-        made = made and make_scratch(s + p, job, TOGETHER)
+        made = made and make_scratch(s + p, job, TOGETHER if job.mode & SKIP_GRAM else SPAN)
     if made:
         with nogil:
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):

@@ -10,7 +10,9 @@ from libc.stdlib cimport malloc
 from common_alias cimport cell_of, id_of
 from common_memory cimport prefetch
 from common_rng cimport draw as bits_of, row_stream
-from word2vec_job cimport END, SHRINK, TOGETHER, draws_for_pairs, shares_negatives, job_t
+from word2vec_job cimport (
+    END, SHRINK, SKIP_GRAM, TOGETHER, draws_for_pairs, shares_negatives, job_t,
+)
 
 cdef extern from "threads.h" nogil:
     void fw_count(uint32_t* counter) noexcept
@@ -26,10 +28,11 @@ cdef enum:
 # A centre with its contexts and outputs.
 cdef struct centre_t:
     int32_t target
+    int64_t at, left, right     # it is word `at` of the walk; its window is [left, right)
     int64_t M, J
     int64_t n_new               # the last n_new contexts were in no window before
     int64_t inputs              # M, or 1 where the outputs are paired with the mean of contexts
-    int32_t* around             # (M,) the contexts
+    int32_t* around             # (M,) the contexts; see `lists_contexts`
     float* times                # (inputs,) how often each occurs
     bint twice                  # whether one occurs more than once
     int32_t* rows               # (J,) the outputs' rows
@@ -374,8 +377,13 @@ cdef inline void draw_chunk(const job_t* job, walk_t* w, int64_t i, int64_t left
                (w.drawn_to - i) * job.K)
 
 
+cdef inline bint lists_contexts(const job_t* job) noexcept nogil:
+    """Tell whether a centre needs a list of its contexts, beside its window."""
+    return job.mode & SKIP_GRAM or job.touched_in != NULL
+
+
 cdef inline bint next_centre(const job_t* job, walk_t* w, centre_t* c) noexcept nogil:
-    """List target and contexts of the next centre that has any; return whether there was one.
+    """List target and window of the next centre that has contexts; return whether there was one.
 
     It also gets its K negatives, unless each pair draws its own.
     """
@@ -414,11 +422,13 @@ cdef inline bint next_centre(const job_t* job, walk_t* w, centre_t* c) noexcept 
                 w.group += 1
         else:
             c.negatives = w.negatives + (i - w.chunk) * job.K
+        c.at, c.left, c.right = i, left, right
         c.n_new = right - max(w.seen, left)
         w.seen = max(w.seen, right)
-        m = 0
-        for j in range(left, right):
-            c.around[m] = w.words[j]
-            m += j != i         # the next word overwrites the centre
+        if lists_contexts(job):
+            m = 0
+            for j in range(left, right):
+                c.around[m] = w.words[j]
+                m += j != i         # the next word overwrites the centre
         return True
     return False

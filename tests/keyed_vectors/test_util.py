@@ -93,7 +93,8 @@ def test_ids_may_be_any_integers_with_any_strides(base, kind, step, w):
     corpus.flags.writeable = False
     plain = base[::step]
     contexts, target = util.create_contexts_target(corpus, w)
-    assert contexts.dtype == target.dtype == corpus.dtype
+    assert target.dtype == corpus.dtype
+    assert contexts.dtype == (corpus.dtype if len(plain) > 2 * w else np.float64)
     expected = [np.r_[plain[n - w : n], plain[n + 1 : n + w + 1]] for n in range(w, len(plain) - w)]
     assert contexts.tolist() == [row.tolist() for row in expected]
     assert target.tolist() == plain[w : len(plain) - w].tolist()
@@ -103,12 +104,14 @@ def test_ids_may_be_any_integers_with_any_strides(base, kind, step, w):
     assert (util.convert_one_hot(corpus, 12) == np.eye(12)[plain]).all()
 
 
-def test_a_corpus_without_a_full_window_gives_no_contexts():
+def test_a_corpus_without_a_full_window_gives_the_empty_arrays_of_the_book():
     for corpus in (np.array([], np.int32), np.array([3], np.int32), np.arange(4, dtype=np.int32)):
         contexts, target = util.create_contexts_target(corpus, 2)
-        assert contexts.shape == (0, 4) and target.shape == (0,)
-        assert contexts.dtype == target.dtype == np.int32
-    assert util.create_contexts_target([])[0].shape == (0, 2)
+        assert contexts.shape == target.shape == (0,)
+        assert contexts.dtype == np.float64 and target.dtype == np.int32
+    assert [x.shape for x in util.create_contexts_target([])] == [(0,), (0,)]
+    contexts, target = util.create_contexts_target(np.arange(5), 2)
+    assert contexts.tolist() == [[0, 1, 3, 4]] and target.tolist() == [2]
     assert util.create_contexts_target([1, 2, 3])[0].tolist() == [[1, 3]]
     assert util.create_co_matrix([], 3).sum() == 0
     assert util.create_co_matrix([0, 1], 3, 10).tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]

@@ -161,12 +161,18 @@ def test_threads_share_the_columns_of_a_long_text(rng, kind):
     assert found[0][2][:, 3].sum() == sum(map(len, corpus))
 
 
-def test_one_batch_of_one_word_is_ordinary_training(rng):
-    """Batches of one centre give the order of steps of one thread without `deterministic`."""
+@pytest.mark.parametrize("options", [{"sg": 1, "shared_negatives": True}, {"cbow_mean": 0}])
+def test_one_batch_of_one_word_is_ordinary_training(rng, options):
+    """Batches of one centre give the order of steps of one thread without `deterministic`.
+
+    In the means of CBOW the contexts of several centres stand still.
+    """
     sentences = planted(rng, 60)
     models = []
     for deterministic in (False, True):
-        model = Word2Vec(min_count=1, vector_size=20, seed=2, deterministic=deterministic)
+        model = Word2Vec(
+            min_count=1, vector_size=20, seed=2, deterministic=deterministic, **options
+        )
         model.build_vocab(sentences)
         with Loan(model) as weights:
             weights.batch = int(deterministic)

@@ -161,12 +161,12 @@ def train_in_callback(objects: dict[str, Any], rng: random.Random) -> None:
             elif kind == 4:
                 model.train()
             elif kind == 5:
-                model.wv.add_vector("new", np.zeros(model.vector_size))
+                model.wv.add_vector(f"word {len(model.wv)}", np.zeros(model.vector_size))
             else:
                 model.negative, model.window, model.workers = 2**40, -1, "x"
             return None
 
-    before = model.wv.vectors.copy()
+    before = np.array(model.wv.vectors)
     model.train(epochs=2, callbacks=[Change()])
     check_tables_fit(model)
     expect(kind == 6 or (before == model.wv.vectors).all(), f"change {kind} was not noticed")
@@ -229,7 +229,7 @@ def checkpoint(objects: dict[str, Any], rng: random.Random) -> None:
 def train_some_ids(objects: dict[str, Any], rng: random.Random) -> None:
     model = a_model(objects, rng)
     V = len(model.wv)
-    before = [None if t is None else t.copy() for t in (model.wv.vectors, model.syn1neg)]
+    before = [None if t is None else np.array(t) for t in (model.wv.vectors, model.syn1neg)]
     sizes = [V, V, V - 1] if model.hs else [V, V]
     touched = [np.zeros(n, np.uint32) for n in sizes]
     ids = rng.choices(range(-1, 8), k=30)

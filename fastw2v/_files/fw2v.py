@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastw2v._files.atomic import replacing
+from fastw2v._files.kinds import check_readable, first_bytes, refuse_foreign
 
 MAGIC = b"FASTW2V\x01"
 _ALIGN = 64
@@ -33,21 +34,6 @@ class Content(NamedTuple):
     kind: str
     facts: dict[str, Any]
     arrays: dict[str, np.ndarray]
-
-
-def starts_as_fw2v(start: bytes) -> bool:
-    """Tell whether a file starts as those of any version of this format do."""
-    return start.startswith(MAGIC[:7])
-
-
-def refuse_gensims(name: str | os.PathLike[str], start: bytes) -> None:
-    """Raise ValueError if `start`, 256 bytes, begins a pickle that gensim's `save` wrote."""
-    if start[:1] == b"\x80" and b"gensim." in start:
-        raise ValueError(
-            f"{name}: was saved by gensim, which alone can open it; load it there, then "
-            "KeyedVectors.from_gensim(model.wv), or model.wv.save_word2vec_format(file) and "
-            "KeyedVectors.load(file)"
-        )
 
 
 def write(
@@ -94,11 +80,12 @@ def read(name: str | os.PathLike[str], kind: str | None, mmap: str | None = "c")
     Raises ValueError if the file is damaged or of another format or kind, OSError if it cannot be
     read.
     """
+    check_readable(name, "a fastw2v file")
+    refuse_foreign(name, first_bytes(name), "a file that fastw2v saved", "fw2v")
     size = os.path.getsize(name)
     with open(name, "rb") as stream:
         start = stream.read(16)
-        if not starts_as_fw2v(start):
-            refuse_gensims(name, start + stream.read(240))
+        if start[:7] != MAGIC[:7]:
             raise ValueError(
                 f"{name}: expected a fastw2v file, got one that starts with {start[:8]!r}; "
                 "check the name"

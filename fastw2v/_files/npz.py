@@ -19,6 +19,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from fastw2v._files.atomic import replacing
+from fastw2v._files.kinds import first_bytes, refuse_foreign
 
 _DEFLATE_RATIO = 1032  # the most bytes that zlib makes of one
 _MAX_JSON_BYTES = 1 << 28
@@ -67,6 +68,7 @@ class Archive:
         self._name, self._expected, self._cure = name, expected, cure
         self._packed, self._error = packed, error
         self._reported: Exception | None = None
+        refuse_foreign(name, first_bytes(name), expected, "zip", error=error)
         with self.damage_reported():
             self._zip = zipfile.ZipFile(name)
 

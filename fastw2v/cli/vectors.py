@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.cli.console import COUNT, OK, output_path, print_json
+from fastw2v.cli.console import (
+    COUNT,
+    OK,
+    add_unwritable,
+    output_path,
+    print_json,
+    shown,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,16 +53,21 @@ def add_parsers(commands: Any) -> None:
     )
     _add_vectors_argument(evaluate)
     evaluate.add_argument("file", metavar="FILE")
+    evaluate.set_defaults(reads=("vectors", "file"))
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
 
     convert = commands.add_parser(
         "convert",
         help="write vectors in another format",
-        description="The name of OUTPUT chooses the format: .bin word2vec binary, .fw2v the "
-        "memory-mapped format of fastw2v, any other word2vec text; .gz at the end compresses.",
+        description="The name of OUTPUT chooses the format: .txt or .vec word2vec text, .bin "
+        "word2vec binary, each also packed (.gz, .bz2, .xz), .fw2v the memory-mapped format of "
+        "fastw2v, .npz numpy arrays; names of other formats are refused, any other name and - "
+        "(standard output) is text.",
     )
     _add_vectors_argument(convert)
     convert.add_argument("output", metavar="OUTPUT")
+    add_unwritable(convert)
+    convert.set_defaults(reads=("vectors",), writes=("output",))
     convert.add_argument("--limit", type=COUNT, metavar="N", help="write only the first N words")
 
     drawn = commands.add_parser(
@@ -73,13 +86,17 @@ def add_parsers(commands: Any) -> None:
     drawn.add_argument(
         "-n", "--words", type=int, default=200, metavar="N", help="number of words (default: 200)"
     )
+    drawn.set_defaults(reads=("vectors",), writes=("output",))
     drawn.add_argument("--tsv", metavar="PREFIX", help="write PREFIX_vectors.tsv, PREFIX_words.tsv")
 
 
 def _add_vectors_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "vectors", metavar="VECTORS", help="word2vec text or binary file, or cbow_params.pkl"
+        "vectors",
+        metavar="VECTORS",
+        help="file of word2vec, fw2v, .npz or cbow_params.pkl; - is standard input",
     )
+    parser.set_defaults(reads=("vectors",))
 
 
 def _add_answer_options(parser: argparse.ArgumentParser) -> None:
@@ -138,9 +155,11 @@ def _print_answer(head: str, nearest: Sequence[tuple[str, float]]) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from fastw2v._files.text import open_lines
+
     vectors = _load(args.vectors)
-    with open(args.file, encoding="utf-8") as stream:
-        analogies = stream.read(2) == ": "
+    with open_lines(args.file) as lines:
+        analogies = next(lines, "").startswith(": ")
     found = _analogy_scores(vectors, args.file) if analogies else _pair_scores(vectors, args.file)
     if args.json:
         print_json(found)
@@ -170,20 +189,16 @@ def _pair_scores(vectors: KeyedVectors, file: str) -> dict[str, Any]:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from fastw2v._files.atomic import check_writable
-    from fastw2v.keyed_vectors import KeyedVectors
+    from fastw2v.keyed_vectors import KeyedVectors, files
 
-    check_writable(args.output)
+    kind = files.output_format(args.output)
     vectors = _load(args.vectors)
     if args.limit is not None:
         words = vectors.index_to_key[: args.limit]
+        kept = {name: values[: args.limit] for name, values in vectors.expandos.items()}
         vectors = KeyedVectors.from_words(words, vectors.vectors[: len(words)])
-    name = args.output.lower()
-    if name.endswith(".fw2v"):
-        vectors.save(args.output)
-    else:
-        binary = name.removesuffix(".gz").endswith(".bin")
-        vectors.save_word2vec_format(args.output, binary=binary)
+        vectors.expandos.update(kept)
+    files.save(vectors, args.output, kind, args.unwritable)
     return OK
 
 
@@ -192,6 +207,7 @@ def _map(args: argparse.Namespace) -> int:
     import numpy as np
 
     from fastw2v._files.atomic import check_writable, replacing
+    from fastw2v._files.kinds import check_named
 
     vectors = _load(args.vectors)
     n = min(args.words, len(vectors))
@@ -205,18 +221,21 @@ def _map(args: argparse.Namespace) -> int:
     written = [*([] if output is None else [output]), *tsv]
     for name in written:
         check_writable(name)
-    words = [str(word) for word in vectors.index_to_key[:n]]
+    if output is not None:
+        check_named(output, "a picture", ".png")
+    # A label is shown and not read back; it must not end its line.
+    words = [re.sub("[\t\n\r]", " ", str(word)) for word in vectors.index_to_key[:n]]
     rows = vectors.vectors[:n].astype(np.float64)
     picture = None if output is None else _picture(words, rows)
     if tsv:
         lines = ("\t".join(map(repr, row)) + "\n" for row in rows.tolist())
         for name, content in zip(tsv, (lines, (word + "\n" for word in words)), strict=True):
             with replacing(name) as stream:
-                stream.writelines(line.encode() for line in content)
+                stream.writelines(line.encode(errors="backslashreplace") for line in content)
     if picture is not None and output is not None:
         with replacing(output) as stream:
             picture.savefig(stream, format="png", dpi=100, bbox_inches="tight")
-    print(f"wrote {' and '.join(written)}")
+    print(f"wrote {' and '.join(map(shown, written))}")
     return OK
 
 

@@ -6,21 +6,27 @@ The content of a file is not trusted.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from fastw2v._checks.numbers import as_whole
+from fastw2v._checks.numbers import as_whole, check_one_of
 from fastw2v._checks.sequences import check_text
-from fastw2v._files import fw2v, word2vec_format
+from fastw2v._files import fw2v, npz, word2vec_format, word2vec_writer
 from fastw2v._files.atomic import check_writable
 from fastw2v._files.book_pickle import load_book_pickle
-from fastw2v._files.text import first_bytes
+from fastw2v._files.kinds import first_bytes, kind_of, named
+from fastw2v._files.words import encode
 from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
+
+
+_NPZ = "an archive (.npz) of word vectors"
 
 
 class WordTable(NamedTuple):
@@ -31,14 +37,15 @@ class WordTable(NamedTuple):
     attributes: dict[str, np.ndarray]
 
 
-def read(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+def read(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read any file of word vectors. Its first bytes tell the kind, and the kind has one reader."""
-    start = first_bytes(name, 256)
-    reader = next(reader for starts_so, reader in _READERS if starts_so(start))
-    return reader(name, mmap)
+    kind = kind_of(first_bytes(name))
+    # Every other file is in a word2vec format, perhaps packed, or refused.
+    reader = _READERS.get(kind.name if kind is not None else "", _read_word2vec)
+    return reader(name, mmap, strict)
 
 
-def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+def _read_fw2v(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read the vectors of a file that `KeyedVectors.save` or `Word2Vec.save` wrote."""
     content = fw2v.read(name, None, mmap)
     if content.kind not in ("KeyedVectors", "Word2Vec"):
@@ -46,6 +53,22 @@ def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
             f"{name}: expected KeyedVectors or Word2Vec, got a {content.kind}; load it with the "
             "class that saved it"
         )
+    return _word_table(name, content, strict)
+
+
+def _read_npz(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
+    """Read an archive that `KeyedVectors.save` wrote, which cannot be mapped."""
+    with npz.Archive(name, _NPZ, "save it again, or unpack the file of vectors in it") as archive:
+        with archive.damage_reported():
+            facts = archive.json("facts")
+            if not isinstance(facts, dict):
+                raise ValueError("facts is no JSON object")
+        arrays = {key: archive.array(key) for key in archive.names if key != "facts"}
+    return _word_table(name, fw2v.Content("KeyedVectors", facts, arrays), strict)
+
+
+def _word_table(name: str | os.PathLike[str], content: fw2v.Content, strict: bool) -> WordTable:
+    """Return the words and vectors of a file, after a look at how they fit together."""
     words = fw2v.unpack_words(name, content)
     table = content.arrays.get("vectors")
     if table is None or table.dtype.kind != "f":
@@ -55,7 +78,8 @@ def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
             f"{name}: {len(words)} words do not fit vectors of shape {table.shape}; get the "
             "file again"
         )
-    fw2v.check_finite(name, "vectors", table)
+    if strict:
+        fw2v.check_finite(name, "vectors", table)
     rows = {word: row for row, word in enumerate(words)}
     if len(rows) != len(words):
         raise ValueError(f"{name}: a word is listed twice; get the file again")
@@ -68,9 +92,8 @@ def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
     return WordTable(rows, table, attributes)
 
 
-def _read_book_pickle(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+def _read_book_pickle(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read the dict of words and vectors that the book's ch04/train.py saves, as float32."""
-    fw2v.refuse_gensims(name, first_bytes(name, 256))
     content = load_book_pickle(name)
     if not isinstance(content, dict) or not {"word_vecs", "id_to_word"} <= content.keys():
         raise ValueError(
@@ -96,31 +119,114 @@ def _read_book_pickle(name: str | os.PathLike[str], mmap: str | None) -> WordTab
         raise ValueError(f"{name}: {error}") from error
 
 
-def _read_word2vec(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+def _read_word2vec(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read vectors in one of the word2vec formats, which cannot be mapped."""
-    return WordTable(*word2vec_format.read(name), {})
+    return WordTable(*word2vec_format.read(name, strict=strict), {})
 
 
-_Reader = Callable[[str | os.PathLike[str], str | None], WordTable]
+def read_word2vec(
+    fname: str | os.PathLike[str],
+    fvocab: str | os.PathLike[str] | None,
+    binary: bool | None,
+    no_header: bool | None,
+    encoding: str,
+    unicode_errors: str,
+    limit: int | None,
+    datatype: DTypeLike,
+    strict: bool,
+) -> WordTable:
+    """See `KeyedVectors.load_word2vec_format`."""
+    check_one_of("encoding", encoding.lower().replace("-", ""), ("utf8",))
+    rows, table = word2vec_format.read(
+        fname,
+        binary=binary,
+        header=None if no_header is None else not no_header,
+        limit=limit,
+        unicode_errors=unicode_errors,
+        dtype=np.dtype(datatype),
+        strict=strict,
+    )
+    if fvocab is None:
+        return WordTable(rows, table, {})
+    counts = word2vec_writer.read_counts(fvocab, unicode_errors, strict)
+    return WordTable(
+        rows, table, {"count": np.array([counts.get(word, 0) for word in rows], np.int64)}
+    )
 
-# The first bytes of each kind, and its reader. Every other file is in a word2vec format or refused.
-_READERS: tuple[tuple[Callable[[bytes], bool], _Reader], ...] = (
-    (fw2v.starts_as_fw2v, _read_fw2v),
-    (word2vec_format.starts_as_pickle, _read_book_pickle),
-    (lambda start: True, _read_word2vec),
-)
+
+_Reader = Callable[[str | os.PathLike[str], str | None, bool], WordTable]
+_READERS: dict[str, _Reader] = {
+    "fw2v": _read_fw2v,
+    "zip": _read_npz,
+    "pickle": _read_book_pickle,
+}
+
+
+def write(vectors: KeyedVectors, fname: str | os.PathLike[str]) -> None:
+    """See `KeyedVectors.save`."""
+    says = named(fname)
+    if says.format == "text" or says.packing is not None:
+        raise ValueError(
+            f"{fname}: expected a name for the fw2v format, got that of a word2vec file; call "
+            "save_word2vec_format, or end the name in .fw2v or .npz"
+        )
+    facts, arrays = fw2v.pack_words(vectors.index_to_key)
+    extras = {f"expando {name}": values for name, values in vectors.expandos.items()}
+    arrays |= {"vectors": vectors.vectors} | extras
+    if says.format == "npz":
+        npz.write(fname, arrays, {"facts": facts})
+    else:
+        fw2v.write(fname, "KeyedVectors", facts, arrays)
+
+
+def output_format(name: str | os.PathLike[str], binary: bool | None = None) -> str:
+    """Return the format of a file of vectors, by its name where `binary` is None.
+
+    It is "text" or "binary", those of word2vec, "fw2v" or "npz".
+
+    Raises ValueError for the name of another format, OSError if the file cannot be written.
+    """
+    check_writable(name)
+    says = named(name).format
+    if says in ("fw2v", "npz"):
+        if binary is not None:
+            raise ValueError(
+                f"{name}: expected the name of a word2vec file, got one that ends in .{says}; "
+                "leave `binary` out, or end the name in .txt, .vec or .bin"
+            )
+        return says
+    return "binary" if (says == "binary" if binary is None else binary) else "text"
+
+
+def check_words(
+    words: Iterable[object], name: str | os.PathLike[str], kind: str, unwritable: str
+) -> None:
+    """Do with words what saving them in the format `kind` will do: raise ValueError, or warn."""
+    if kind in ("text", "binary"):
+        encode(list(map(str, words)), unwritable, os.fspath(name))
+
+
+def save(
+    vectors: KeyedVectors, name: str | os.PathLike[str], kind: str, unwritable: str = "error"
+) -> None:
+    """Save in the format `kind`, as `output_format` returns it."""
+    if kind in ("text", "binary"):
+        vectors.save_word2vec_format(name, binary=kind == "binary", unwritable=unwritable)
+    else:
+        write(vectors, name)
 
 
 def write_word2vec(
     vectors: KeyedVectors,
     fname: str | os.PathLike[str],
     fvocab: str | os.PathLike[str] | None,
-    binary: bool,
+    binary: bool | None,
     total_vec: int | None,
     write_header: bool,
     prefix: str,
     append: bool,
     sort_attr: str,
+    unwritable: str,
 ) -> None:
     """See `KeyedVectors.save_word2vec_format`."""
     check_text("prefix", prefix)
@@ -133,18 +239,23 @@ def write_word2vec(
             f"{names_of(vectors.expandos)}; set it with set_vecattr, or leave fvocab out"
         )
     if fvocab is not None:
-        check_writable(fvocab)
+        word2vec_writer.output_format(fvocab, False)
     order = falling_order(None if falling is None else falling.astype(np.float64))
     words = [f"{prefix}{word}" for word in vectors.index_to_key]
-    word2vec_format.write(
+    word2vec_writer.write(
         *(fname, words, vectors.vectors),
         binary=binary,
         header=write_header,
         order=order,
         declared=total_vec,
         append=append,
+        unwritable=unwritable,
     )
     if fvocab is not None and falling is not None:
         if order is not None:
             words, falling = [words[row] for row in order.tolist()], falling[order]
-        word2vec_format.write_counts(fvocab, words, falling, append=append)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # words left out were counted when vectors were written
+            word2vec_writer.write_counts(
+                *(fvocab, words, falling), append=append, unwritable=unwritable
+            )

@@ -46,9 +46,14 @@ SETTINGS = (
 def write_model(fname: Path, model: Word2Vec, schedule: engine.Schedule | None) -> None:
     """Write a model and the schedule of its training; the text is not part of the file.
 
+    Words that were added to `wv` after the vocabulary was built have no rows in the other tables;
+    the file holds the tables as they are.
+
     Raises ValueError, before anything is written, if the tables do not fit together.
     """
-    if len(model.wv):
+    if len(model.wv) > _n_trained(model):
+        _check_added(model)
+    elif len(model.wv):
         check_tables(model)
     totals = ("corpus_count", "corpus_total_words", "train_count", "total_train_time")
     facts: dict[str, Any] = {name: getattr(model, name) for name in (*SETTINGS, *totals)}
@@ -56,7 +61,7 @@ def write_model(fname: Path, model: Word2Vec, schedule: engine.Schedule | None) 
     facts["fastw2v"] = __version__
     more, words = fw2v.pack_words(model.wv.index_to_key)
     tables = {"vectors": model.wv.vectors, "syn1neg": model.syn1neg, "syn1": model.syn1}
-    arrays = words | {"counts": model.wv.expandos.get("count")}
+    arrays = words | {"counts": _counts(model)}
     fw2v.write(fname, "Word2Vec", facts | more, fw2v.optional(arrays | tables))
 
 
@@ -81,9 +86,6 @@ def read_model(fname: Path, make: type[Model]) -> tuple[Model, engine.Schedule |
             raise ValueError("the shapes of the arrays do not fit together")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{fname}: the model is damaged ({error}); get the file again") from error
-    for name in ("vectors", "syn1neg", "syn1"):
-        if name in arrays:
-            fw2v.check_finite(fname, name, arrays[name])
     if words:
         model.wv = KeyedVectors.from_words(words, arrays["vectors"])
         model.wv.expandos["count"] = arrays["counts"]
@@ -91,15 +93,47 @@ def read_model(fname: Path, make: type[Model]) -> tuple[Model, engine.Schedule |
     return model, schedule
 
 
+def _n_trained(model: Word2Vec) -> int:
+    """Return the number of words that the output tables of a model have rows for."""
+    if model.negative:
+        return 0 if model.syn1neg is None else len(model.syn1neg)
+    return 0 if model.syn1 is None else len(model.syn1) + 1
+
+
+def _check_added(model: Word2Vec) -> None:
+    """Check the tables of a model whose `wv` has more words than its output tables have rows."""
+    V, D = len(model.wv), model.vector_size
+    found = {"wv.vectors": np.shape(model.wv.vectors), "counts": np.shape(_counts(model))}
+    expected = {"wv.vectors": (V, D), "counts": (V,)}
+    n = _n_trained(model)
+    if model.negative:
+        found["syn1neg"], expected["syn1neg"] = np.shape(model.syn1neg), (n, D)
+    if model.hs:
+        found["syn1"], expected["syn1"] = np.shape(model.syn1), (max(n - 1, 0), D)
+    for name, shape in expected.items():
+        if found[name] != shape:
+            raise ValueError(
+                f"{name}: expected shape {shape}, got {found[name]}; add words with add_vectors, "
+                "or with build_vocab(sentences, update=True)"
+            )
+
+
+def _counts(model: Word2Vec) -> np.ndarray:
+    counts = model.wv.expandos.get("count")
+    return np.zeros(len(model.wv), np.int64) if counts is None else counts
+
+
 def _shapes_fit(model: Word2Vec, words: list[Any], arrays: dict[str, np.ndarray]) -> bool:
     V, D = len(words), model.vector_size
     fits = arrays["vectors"].shape == (V, D)
     if V:
         counts = arrays["counts"]
-        fits = fits and counts.shape == (V,) and counts.dtype.kind in "iu"
+        fits = fits and counts.shape == (V,) and counts.dtype.kind in "iuf"
         fits = fits and bool((counts >= 0).all())
-        fits = fits and (not model.negative or arrays["syn1neg"].shape == (V, D))
-        fits = fits and (not model.hs or arrays["syn1"].shape == (V - 1, D))
+        n = len(arrays["syn1neg"]) if model.negative else len(arrays["syn1"]) + 1
+        fits = fits and n <= V
+        fits = fits and (not model.negative or arrays["syn1neg"].shape == (n, D))
+        fits = fits and (not model.hs or arrays["syn1"].shape == (n - 1, D))
     return fits
 
 

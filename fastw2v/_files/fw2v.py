@@ -36,6 +36,13 @@ class Content(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
+def check_arrays(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise TypeError for an array of other than plain numbers, which no file can hold."""
+    for key, array in arrays.items():
+        if array.dtype.newbyteorder("<").str not in _DTYPES:
+            raise TypeError(f"{key}: expected plain numbers, got dtype {array.dtype}; convert them")
+
+
 def write(
     name: str | os.PathLike[str],
     kind: str,
@@ -45,10 +52,9 @@ def write(
     """Write a file; it appears under its name when it is complete."""
     places: dict[str, Any] = {}
     at = 0  # from the first array, as the length of the header is not known yet
+    check_arrays(arrays)
     for key, array in arrays.items():
         dtype = array.dtype.newbyteorder("<").str
-        if dtype not in _DTYPES:
-            raise TypeError(f"{key}: expected plain numbers, got dtype {array.dtype}; convert them")
         places[key] = [dtype, list(array.shape), at]
         at += -(-array.nbytes // _ALIGN) * _ALIGN
     header = json.dumps({"kind": kind, "facts": dict(facts), "arrays": places}).encode()

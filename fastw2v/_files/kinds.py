@@ -169,7 +169,6 @@ def first_bytes(name: Path) -> bytes:
 
 PACKINGS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz"}
 _FORMATS = {".txt": "text", ".vec": "text", ".bin": "binary", ".fw2v": "fw2v", ".npz": "npz"}
-_WORD2VEC = ("text", "binary")
 _OTHERS = {
     *(".zip", ".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz", ".zst", ".lz4", ".lzma", ".z"),
     *(".npy", ".h5", ".hdf5", ".keras", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"),
@@ -209,6 +208,19 @@ def named(name: Path) -> Named:
             "also with .gz, .bz2 or .xz behind it, or in .fw2v or .npz"
         )
     return Named(found, packing)
+
+
+def check_fw2v(name: Path, cure: str) -> None:
+    """Raise ValueError if a name says a word2vec text, an archive or packed data.
+
+    Other names may be those of an fw2v file: scripts for gensim save models as .model or .bin.
+    """
+    ending = os.path.splitext(os.fspath(name).lower())[1]
+    if ending in PACKINGS or (ending in _FORMATS and ending not in (".bin", ".fw2v")):
+        raise ValueError(
+            f"{name}: expected a name for a file in fastw2v's own format, got one that ends in "
+            f"{ending}; {cure}"
+        )
 
 
 def check_named(name: Path, expected: str, suffix: str) -> None:

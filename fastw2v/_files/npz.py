@@ -39,7 +39,10 @@ def write(
 ) -> None:
     """Write arrays, and the values of `texts` as JSON in arrays of bytes, to one file."""
     packed = {
-        key: np.frombuffer(json.dumps(value).encode("ascii"), np.uint8)
+        # JSON's own escapes would join two lone surrogates to one character.
+        key: np.frombuffer(
+            json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"), np.uint8
+        )
         for key, value in (texts or {}).items()
     }
     with replacing(name) as file:

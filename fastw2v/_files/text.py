@@ -42,9 +42,8 @@ def open_lines(name: Path, encoding: str = "utf-8") -> Iterator[Iterator[str]]:
     check_readable(name)
     utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
     with open_unpacked(name) as stream:
-        allowed = ("html", "json") if utf8 else ("html", "json", "utf-16")
         start = stream.peek(START_BYTES)[:START_BYTES]
-        refuse_foreign(name, start, f"{encoding} text", *allowed)
+        refuse_foreign(name, start, f"{encoding} text", "" if utf8 else "utf-16")
         text = io.TextIOWrapper(stream, "utf-8-sig" if utf8 else encoding, newline="\n")
         try:
             yield _bounded_lines(name, text)

@@ -18,7 +18,7 @@ from fastw2v._checks.sequences import check_text
 from fastw2v._files import fw2v, npz, word2vec_format, word2vec_writer
 from fastw2v._files.atomic import check_writable
 from fastw2v._files.book_pickle import load_book_pickle
-from fastw2v._files.kinds import first_bytes, kind_of, named
+from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named
 from fastw2v._files.words import encode
 from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
 
@@ -164,16 +164,14 @@ _READERS: dict[str, _Reader] = {
 
 def write(vectors: KeyedVectors, fname: str | os.PathLike[str]) -> None:
     """See `KeyedVectors.save`."""
-    says = named(fname)
-    if says.format == "text" or says.packing is not None:
-        raise ValueError(
-            f"{fname}: expected a name for the fw2v format, got that of a word2vec file; call "
-            "save_word2vec_format, or end the name in .fw2v or .npz"
-        )
+    archive = os.fspath(fname).lower().endswith(".npz")
+    if not archive:
+        check_fw2v(fname, "call save_word2vec_format, or end the name in .fw2v or .npz")
     facts, arrays = fw2v.pack_words(vectors.index_to_key)
     extras = {f"expando {name}": values for name, values in vectors.expandos.items()}
     arrays |= {"vectors": vectors.vectors} | extras
-    if says.format == "npz":
+    if archive:
+        fw2v.check_arrays(arrays)
         npz.write(fname, arrays, {"facts": facts})
     else:
         fw2v.write(fname, "KeyedVectors", facts, arrays)

@@ -19,6 +19,7 @@ import numpy as np
 from fastw2v._checks.numbers import as_not_negative
 from fastw2v._files import fw2v
 from fastw2v._files.atomic import check_writable
+from fastw2v._files.kinds import check_fw2v
 from fastw2v._version import __version__
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.word2vec import engine
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 Path = str | os.PathLike[str]
 
+_OWN_NAME = "end it in .fw2v, or save vectors alone with wv.save_word2vec_format"
 SETTINGS = (
     *("vector_size", "alpha", "window", "min_count", "max_vocab_size", "sample", "seed", "workers"),
     *("min_alpha", "sg", "hs", "negative", "ns_exponent", "cbow_mean", "epochs", "sorted_vocab"),
@@ -51,6 +53,7 @@ def write_model(fname: Path, model: Word2Vec, schedule: engine.Schedule | None) 
 
     Raises ValueError, before anything is written, if the tables do not fit together.
     """
+    check_fw2v(fname, _OWN_NAME)
     if len(model.wv) > _n_trained(model):
         _check_added(model)
     elif len(model.wv):
@@ -160,6 +163,7 @@ def check_checkpoint(path: object, every: object) -> None:
         raise TypeError(
             f"checkpoint: expected the name of a file, got {type(path).__name__}; pass a str"
         )
+    check_fw2v(path, _OWN_NAME)
     check_writable(path)
     check_writable(ids_path(path))
 

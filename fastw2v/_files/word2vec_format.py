@@ -170,7 +170,7 @@ class _Reader:
         if source.size is None or declared is None:
             return None
         left = source.size - source.offset
-        least = 2 + 4 * dim if binary else 2 + 2 * dim
+        least = 1 + 4 * dim if binary else 2 + 2 * dim
         fit = left // least if binary else (left + 1) // least
         if fit < declared and (self.odd.strict or not fit):
             self._fail(
@@ -210,17 +210,17 @@ class _Reader:
     def _looks_like_text(self, dim: int) -> bool:
         """Tell whether a row of text follows the header; the row may be cut off or damaged."""
         source = self.source
-        source.look(START_BYTES)
-        while (line := source.line(self.longest)) and not line.strip(b"\r\n"):
-            source.take(len(line))
-            source.look(START_BYTES)
-        whole = line.endswith(b"\n") or (source.ended and len(line) == source.held)
+        begin = self._newlines()
+        end = source.find(b"\n", begin + self.longest, begin)
+        whole = end >= 0 or source.ended
+        row = source.data[source.at + begin :]
+        line = row[: end - begin] if end >= 0 else row
         fields = line.split()
         numbers = fields[1:][-dim:] if whole else fields[1:-1]
         if numbers and _parse_numbers(numbers) is not None:
             return True
         try:
-            text, _ = codecs.utf_8_decode(source.data[source.at :][:4096], "strict", False)
+            text, _ = codecs.utf_8_decode(row[:4096], "strict", False)
         except UnicodeDecodeError:
             return False
         return text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
@@ -390,15 +390,19 @@ class _Reader:
 
     def _skip_newlines(self) -> bool:
         """Skip line feeds before a row; return whether anything follows them."""
-        source = self.source
+        self.source.take(self._newlines())
+        return self.source.held > 0
+
+    def _newlines(self) -> int:
+        """Return the number of bytes of the line feeds that come next."""
+        source, n = self.source, 0
         while True:
-            source.look(2)
-            match = _NEWLINES.match(source.data, source.at)
+            source.look(n + START_BYTES)
+            match = _NEWLINES.match(source.data, source.at + n)
             assert match is not None
+            if match.end() == source.at + n:
+                return n
             n = match.end() - source.at
-            if not n:
-                return source.held > 0
-            source.take(n)
 
     # ---- words and numbers of any row
 

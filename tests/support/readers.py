@@ -75,6 +75,7 @@ def _vectors(D: int = 3) -> KeyedVectors:
     return KeyedVectors.from_words(WORDS, table)
 
 
+@functools.cache
 def _word2vec_files(binary: bool) -> list[bytes]:
     made = []
     for D in (1, 3, 9):

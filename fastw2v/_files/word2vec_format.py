@@ -361,8 +361,7 @@ class _Reader:
         data = memoryview(source.data)[source.at :]
         n, used, spoilt = _vectors.split_rows(block, text, ends, starts, data)
         if n:
-            words = text[: ends[n - 1]].tobytes().split(b"\n")
-            self._add(words, block[:n], starts[:n] + source.offset, spoilt)
+            self._add(text[: ends[n - 1]].tobytes(), block[:n], starts[:n] + source.offset, spoilt)
             source.take(used)
         return n
 
@@ -408,14 +407,15 @@ class _Reader:
 
     def _add(
         self,
-        raw: Sequence[bytes],
+        raw: list[bytes] | bytes,
         block: np.ndarray,
         offsets: Sequence[int] | np.ndarray,
         spoilt: int | None,
     ) -> None:
-        """Add rows: words as bytes, numbers (n, D), and the byte of the file where each begins.
+        """Add rows: words, numbers (n, D), and the byte of the file where each begins.
 
-        spoilt: the number of rows with a number that is not finite; None if it was not counted.
+        raw: the words as bytes, in a list or with a line feed between them. spoilt: the number of
+        rows with a number that is not finite; None if it was not counted.
         """
         words = self._decode(raw, offsets)
         if block.dtype != self.dtype:
@@ -429,7 +429,8 @@ class _Reader:
             first = len(self.rows)
             self.rows.update(zip(words, range(first, first + len(words)), strict=True))
         else:
-            kept = [i for i, word in enumerate(words) if self._is_new(word, raw[i], i, offsets)]
+            parts = raw.split(b"\n") if isinstance(raw, bytes) else raw
+            kept = [i for i, word in enumerate(words) if self._is_new(word, parts[i], i, offsets)]
         self.table.keep(block, kept)
         self.n += len(words)
 
@@ -450,12 +451,12 @@ class _Reader:
             )
         return first == row
 
-    def _decode(self, raw: Sequence[bytes], offsets: Sequence[int] | np.ndarray) -> list[str]:
+    def _decode(self, raw: list[bytes] | bytes, offsets: Sequence[int] | np.ndarray) -> list[str]:
         try:
             return decode_all(raw)
         except UnicodeDecodeError:
             words = []
-        for i, word in enumerate(raw):
+        for i, word in enumerate(raw.split(b"\n") if isinstance(raw, bytes) else raw):
             try:
                 words.append(decode(word, self.unicode_errors))
             except UnicodeDecodeError as error:

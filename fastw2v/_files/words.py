@@ -58,12 +58,12 @@ def decode(raw: bytes, errors: str = "strict") -> str:
     return unescape(raw.decode("utf-8", errors))
 
 
-def decode_all(raw: Sequence[bytes]) -> list[str]:
-    """Decode words of a file; UnicodeDecodeError if one is not UTF-8."""
-    text = b"\n".join(raw).decode()
-    words = text.split("\n") if raw else []
-    if len(words) != len(raw):  # a word of a foreign binary file may hold a line feed
-        words = [word.decode() for word in raw]
+def decode_all(raw: list[bytes] | bytes) -> list[str]:
+    """Decode words, in a list or with a line feed between them; UnicodeDecodeError for others."""
+    text = (raw if isinstance(raw, bytes) else b"\n".join(raw)).decode()
+    words = text.split("\n")
+    if not isinstance(raw, bytes) and len(words) != len(raw):
+        words = [word.decode() for word in raw]  # which hold line feeds in foreign binary files
     return list(map(unescape, words)) if _MARK in text else words
 
 

@@ -53,7 +53,7 @@ _ELSEWHERE = "convert it with the program that wrote it"
 _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
     (
         lambda s: s.startswith(b"FASTW2V") and len(s) > 7 and s[7] < 32,
-        Kind("fw2v", "a file of fastw2v", "load it with the class that saved it"),
+        Kind("fw2v", "a file of fastw2v", "load it, unpacked, with the class that saved it"),
     ),
     (
         lambda s: _PICKLE.match(s) is not None and b"gensim." in s,
@@ -208,6 +208,20 @@ def named(name: Path) -> Named:
             "also with .gz, .bz2 or .xz behind it, or in .fw2v or .npz"
         )
     return Named(found, packing)
+
+
+def word2vec_named(name: Path, binary: bool | None) -> tuple[bool, str | None]:
+    """Return whether a word2vec file is binary, by its name if `binary` is None, and its packing.
+
+    Raises ValueError for the name of another format.
+    """
+    says = named(name)
+    if says.format in ("fw2v", "npz"):
+        raise ValueError(
+            f"{name}: expected the name of a word2vec file, got one that ends in .{says.format}; "
+            "call save, or end the name in .txt, .vec or .bin"
+        )
+    return (says.format == "binary" if binary is None else bool(binary)), says.packing
 
 
 def check_fw2v(name: Path, cure: str) -> None:

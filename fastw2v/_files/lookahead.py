@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import BinaryIO
+
+from fastw2v._files.warning import warn
 
 READ_BYTES = 1 << 20
 
@@ -93,6 +94,4 @@ class OddRows:
                 f"{what}: {times} (first at {where})"
                 for what, (times, where) in self._found.items()
             )
-            warnings.warn(
-                f"{self.name}: odd rows. {text}; strict=True refuses such a file", stacklevel=5
-            )
+            warn(f"{self.name}: odd rows. {text}; strict=True refuses such a file")

@@ -71,6 +71,8 @@ class Archive:
         self._name, self._expected, self._cure = name, expected, cure
         self._packed, self._error = packed, error
         self._reported: Exception | None = None
+        if os.path.isfile(name) and not os.path.getsize(name):
+            raise error(f"{name}: expected {expected}, got an empty file; {cure}")
         refuse_foreign(name, first_bytes(name), expected, "zip", error=error)
         with self.damage_reported():
             self._zip = zipfile.ZipFile(name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import io
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -17,6 +16,7 @@ from typing import BinaryIO
 from fastw2v._files.kinds import START_BYTES, refuse_foreign
 from fastw2v._files.kinds import check_readable as check_readable
 from fastw2v._files.packing import open_unpacked
+from fastw2v._files.warning import warn
 
 Path = str | os.PathLike[str]
 
@@ -135,8 +135,7 @@ class ZeroBytes:
         """Warn if there were any; call it once, at the end of the text."""
         if self.count:
             noun = "zero byte" if self.count == 1 else "zero bytes"
-            warnings.warn(
+            warn(
                 f"{self.name}: {self.count} {noun} kept as part of words, the first at byte "
-                f"{self.first}; check whether this is a text file",
-                stacklevel=3,
+                f"{self.first}; check whether this is a text file"
             )

@@ -463,7 +463,7 @@ class _Reader:
                 self._fail(
                     f"{self._place(self.n + i, int(offsets[i]))}: the word is not UTF-8 "
                     f"({error.reason})",
-                    'pass unicode_errors="replace"',
+                    'pass unicode_errors="replace" to load_word2vec_format',
                 )
         return words
 

@@ -16,8 +16,8 @@ from fastw2v._files.kinds import (
     check_readable,
     first_bytes,
     kind_of,
-    named,
     refuse_foreign,
+    word2vec_named,
 )
 from fastw2v._files.lookahead import READ_BYTES, Lookahead, OddRows
 from fastw2v._files.packing import open_unpacked, packed, packing_of
@@ -26,21 +26,6 @@ from fastw2v._files.words import ESCAPED_EMPTY, MAX_BYTES, MAX_PACKED_BYTES, dec
 _BLOCK_VALUES = 1 << 18
 _MARK = b"\xef\xbb\xbf"
 _EXPECTED = "lines `word count`"
-
-
-def output_format(name: str | os.PathLike[str], binary: bool | None) -> tuple[bool, str | None]:
-    """Return whether a file is binary, by its name if `binary` is None, and its packing.
-
-    Raises ValueError for the name of another format, OSError if the file cannot be written.
-    """
-    check_writable(name)
-    says = named(name)
-    if says.format in ("fw2v", "npz"):
-        raise ValueError(
-            f"{name}: expected the name of a word2vec file, got one that ends in .{says.format}; "
-            "call save, or end the name in .txt, .vec or .bin"
-        )
-    return (says.format == "binary" if binary is None else bool(binary)), says.packing
 
 
 def write(
@@ -61,7 +46,8 @@ def write(
     the header gives. append: write behind the content of the file, if there is one. unwritable: see
     `words`.
     """
-    binary, packing = output_format(name, binary)
+    check_writable(name)
+    binary, packing = word2vec_named(name, binary)
     behind = append and os.path.isfile(name) and os.path.getsize(name) > 0
     if not header and not behind and (binary or not len(table)):
         raise ValueError(
@@ -219,7 +205,7 @@ def write_counts(
     unwritable: str = "error",
 ) -> None:
     """Write a file of lines `word count`, packed as its name says."""
-    packing = named(name).packing
+    _, packing = word2vec_named(name, False)
     encoded, kept = encode(words, unwritable, os.fspath(name), MAX_PACKED_BYTES)
     counts = counts if kept is None else counts[kept]
     with replacing(name) as stream:

@@ -20,12 +20,12 @@ True
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
 from fastw2v._checks.numbers import check_one_of
+from fastw2v._files.warning import warn
 
 UNWRITABLE = ("error", "skip", "escape")
 MAX_BYTES = 1 << 26  # of a word; far more than any has, to end the search for its end in other data
@@ -102,10 +102,9 @@ def encode(
     if bad and unwritable == "error":
         raise _refusal(words, bad, name, longest)
     if bad and unwritable == "skip":
-        warnings.warn(
+        warn(
             f"{name}: {_listed(words, bad)} left out, as a row cannot hold such words; "
-            'unwritable="escape" keeps them',
-            stacklevel=5,
+            'unwritable="escape" keeps them'
         )
         rows = np.delete(np.arange(len(words)), bad)
         words = [words[row] for row in rows.tolist()]

@@ -18,7 +18,7 @@ from fastw2v._checks.sequences import check_text
 from fastw2v._files import fw2v, npz, word2vec_format, word2vec_writer
 from fastw2v._files.atomic import check_writable
 from fastw2v._files.book_pickle import load_book_pickle
-from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named
+from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named, word2vec_named
 from fastw2v._files.words import encode
 from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
 
@@ -186,14 +186,9 @@ def output_format(name: str | os.PathLike[str], binary: bool | None = None) -> s
     """
     check_writable(name)
     says = named(name).format
-    if says in ("fw2v", "npz"):
-        if binary is not None:
-            raise ValueError(
-                f"{name}: expected the name of a word2vec file, got one that ends in .{says}; "
-                "leave `binary` out, or end the name in .txt, .vec or .bin"
-            )
+    if says in ("fw2v", "npz") and binary is None:
         return says
-    return "binary" if (says == "binary" if binary is None else binary) else "text"
+    return "binary" if word2vec_named(name, binary)[0] else "text"
 
 
 def check_words(
@@ -237,7 +232,7 @@ def write_word2vec(
             f"{names_of(vectors.expandos)}; set it with set_vecattr, or leave fvocab out"
         )
     if fvocab is not None:
-        word2vec_writer.output_format(fvocab, False)
+        output_format(fvocab, False)
     order = falling_order(None if falling is None else falling.astype(np.float64))
     words = [f"{prefix}{word}" for word in vectors.index_to_key]
     word2vec_writer.write(

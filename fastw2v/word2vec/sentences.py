@@ -16,8 +16,8 @@ from fastw2v.word2vec.corpus import FileText, SentenceText, Text, as_text_files
 class LineSentence:
     """The lines of a text file as lists of words. `Word2Vec` reads a named file in compiled code.
 
-    source is the name of a plain or gzip file, or an open file of bytes or text, which Python code
-    reads from its start in each pass. limit is the number of lines to read; with a limit, Python
+    source is the name of a plain or packed file, or an open file of bytes or text, which Python
+    code reads from its start in each pass. limit is the number of lines to read; with a limit, Python
     code reads the file. max_sentence_length has no effect, because no line is cut; it exists
     because gensim's class has it.
 

@@ -17,8 +17,8 @@ class LineSentence:
     """The lines of a text file as lists of words. `Word2Vec` reads a named file in compiled code.
 
     source is the name of a plain or packed file, or an open file of bytes or text, which Python
-    code reads from its start in each pass. limit is the number of lines to read; with a limit, Python
-    code reads the file. max_sentence_length has no effect, because no line is cut; it exists
+    code reads from its start in each pass. limit is the number of lines to read; with a limit,
+    Python code reads the file. max_sentence_length has no effect, because no line is cut; it exists
     because gensim's class has it.
 
     Raises ValueError, naming file and line, for bytes that are not UTF-8.

@@ -153,11 +153,14 @@ def _array(name: Any, dtype: str, shape: list[int], at: int, n: int, mmap: str |
 
 def pack_words(words: Sequence[Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return words, all str or all int, as facts and arrays of a file."""
+    kind = "str"
     if words and isinstance(words[0], int):
-        return {"words": "int"}, {"words": np.array(words, np.int64)}
+        if all(-(1 << 63) <= word < 1 << 63 for word in words):
+            return {"words": "int"}, {"words": np.array(words, np.int64)}
+        kind, words = "digits", list(map(str, words))  # of integers beyond 64 bits
     encoded = [word.encode("utf-8", "surrogatepass") for word in words]
     ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
-    return {"words": "str"}, {
+    return {"words": kind}, {
         "words": np.frombuffer(b"".join(encoded), np.uint8),
         "word_ends": ends,
     }
@@ -173,10 +176,11 @@ def unpack_words(name: Any, content: Content) -> list[Any]:
         if sorted(ends) != ends or (ends and ends[-1] != len(raw)):
             raise ValueError("the ends of words do not fit")
         begins = [0, *ends][: len(ends)]
-        return [
+        words = [
             raw[begin:end].decode("utf-8", "surrogatepass")
             for begin, end in zip(begins, ends, strict=True)
         ]
+        return list(map(int, words)) if content.facts["words"] == "digits" else words
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{name}: the words are damaged ({error}); get the file again") from error
 

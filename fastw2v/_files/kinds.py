@@ -71,7 +71,10 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
     (_begins(b"\x1f\x8b"), Kind("gzip", "gzip data", _UNPACK)),
     (lambda s: _BZIP2.match(s) is not None, Kind("bzip2", "a bzip2 file", _UNPACK)),
     (_begins(b"\xfd7zXZ\0"), Kind("xz", "an xz file", _UNPACK)),
-    (_begins(b"PK\x03\x04", b"PK\x05\x06"), Kind("zip", "a zip or .npz archive", _UNPACK)),
+    (
+        _begins(b"PK\x03\x04", b"PK\x05\x06"),
+        Kind("zip", "a zip or .npz archive", "unpack it, or load it with the class that saved it"),
+    ),
     (_begins(b"\x28\xb5\x2f\xfd"), Kind("zstd", "a zstd file", _UNPACK)),
     (_begins(b"\x04\x22\x4d\x18"), Kind("lz4", "an lz4 file", _UNPACK)),
     (_begins(b"7z\xbc\xaf\x27\x1c"), Kind("7z", "a 7z archive", _UNPACK)),

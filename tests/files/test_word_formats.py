@@ -203,6 +203,18 @@ def test_models_train_and_keep_every_word(tmp_path_factory, words):
     same(KeyedVectors.load(path), words, trained.wv.vectors)
 
 
+@given(st.lists(st.one_of(st.integers(), st.integers(-9, 9)), min_size=2, unique=True))
+@example([2**63, -(2**63)])
+@example([2**63 - 1, -(2**70)])
+def test_models_keep_integers_of_any_size(tmp_path_factory, words):
+    path = tmp_path_factory.mktemp("model") / "m"
+    trained = model(words)
+    trained.save(path)
+    same(Word2Vec.load(path).wv, words, trained.wv.vectors)
+    trained.wv.save_word2vec_format(path)
+    same(KeyedVectors.load(path, strict=True), list(map(str, words)), trained.wv.vectors)
+
+
 @pytest.mark.parametrize("options", [{}, {"hs": 1}, {"hs": 1, "negative": 0}, {"sg": 1}])
 def test_words_added_before_a_save_are_kept(tmp_path, options):
     trained = model(["a", "b", "c"], **options)

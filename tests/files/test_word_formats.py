@@ -229,7 +229,7 @@ def test_words_added_before_a_save_are_kept(tmp_path, options):
         assert (mine is None and theirs is None) or np.array_equal(mine, theirs)
     trained.wv.vectors = trained.wv.vectors[:, :2]
     before = (tmp_path / "m").read_bytes()
-    with pytest.raises(ValueError, match=r"wv.vectors: expected shape \(6, 3\), got \(6, 2\)"):
+    with pytest.raises(ValueError, match=r"vectors: expected shape \(6, 3\).* got \(6, 2\)"):
         trained.save(tmp_path / "m")
     assert (tmp_path / "m").read_bytes() == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -25,6 +26,7 @@ from fastw2v._files.words import ESCAPED_EMPTY, MAX_BYTES, MAX_PACKED_BYTES, dec
 
 _BLOCK_VALUES = 1 << 18
 _MARK = b"\xef\xbb\xbf"
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 _EXPECTED = "lines `word count`"
 
 
@@ -161,6 +163,10 @@ def read_counts(
             source.take(len(_MARK))
         number = 0
         while line := source.line(MAX_PACKED_BYTES):
+            if empty := _EMPTY_LINES.match(source.data, source.at):
+                number += empty[0].count(b"\n")
+                source.take(len(empty[0]))
+                continue
             number += 1
             raw, _, count = line.rstrip(b"\n").rpartition(b" ")
             count = count.rstrip(b"\r")

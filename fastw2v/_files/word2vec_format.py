@@ -45,7 +45,7 @@ _BLOCK_VALUES = 1 << 18
 _FAST_BYTES = 1 << 25
 _SAMPLE_ROWS = 100  # from which the dimension is found where there is no header
 _HEADER = re.compile(rb"[ \t]*([+-]?\d+)[ \t]+([+-]?\d+)[ \t]*\r?\n?")
-_NEWLINES = re.compile(rb"(?:\r?\n)*")
+_NEWLINES = re.compile(rb"[\r\n]*\n")  # a repeated group would take memory for each line
 _EXPECTED = "word2vec text or binary"
 _CUT = "it is cut off, get it again"
 _TOO_MANY = ("data follows the last row", "correct the count in the header")
@@ -263,7 +263,9 @@ class _Reader:
                 ended_by_newline = line.endswith(b"\n")
             else:
                 blank_place = blank_place if n_blank else self._place(row, source.offset)
-                n_blank += 1
+                if n := _newlines_at(source.data, source.at):  # as many as are held
+                    line = source.data[source.at : source.at + n]
+                n_blank += max(1, line.count(b"\n"))
             source.take(len(line))
             if len(words) == block:
                 self._add_text(words, numbers, offsets)
@@ -397,11 +399,10 @@ class _Reader:
         source, n = self.source, 0
         while True:
             source.look(n + START_BYTES)
-            match = _NEWLINES.match(source.data, source.at + n)
-            assert match is not None
-            if match.end() == source.at + n:
+            more = _newlines_at(source.data, source.at + n)
+            if not more:
                 return n
-            n = match.end() - source.at
+            n += more
 
     # ---- words and numbers of any row
 
@@ -528,6 +529,12 @@ def _parse_numbers(fields: Sequence[bytes]) -> list[float] | None:
         return None
     # Python reads 1_000 as a number, which it is in no file.
     return None if any(b"_" in field for field in fields) else numbers
+
+
+def _newlines_at(data: bytes, at: int) -> int:
+    """Return the number of bytes of the line feeds from `at` on, with carriage returns before."""
+    match = _NEWLINES.match(data, at)
+    return 0 if match is None else match.end() - at
 
 
 def _numbers_at_end(fields: Sequence[bytes]) -> int:

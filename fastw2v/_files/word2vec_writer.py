@@ -26,7 +26,7 @@ from fastw2v._files.words import ESCAPED_EMPTY, MAX_BYTES, MAX_PACKED_BYTES, dec
 
 _BLOCK_VALUES = 1 << 18
 _MARK = b"\xef\xbb\xbf"
-_EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
+_EMPTY_LINES = re.compile(rb"[\r\n]*\n")  # a repeated group would take memory for each line
 _EXPECTED = "lines `word count`"
 
 

@@ -4,6 +4,7 @@ import gzip
 import os
 import re
 import threading
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -172,6 +173,34 @@ def test_a_limit_ends_the_reading_before_the_end_matters(tmp_path, content):
     loaded, warning = load(tmp_path, content, limit=2)
     assert loaded.index_to_key == ["a", "b"] and loaded.vectors.tolist() == [[1, 2], [3, 4]]
     assert warning is None
+
+
+def test_the_warning_names_the_line_of_the_program(tmp_path):
+    path = tmp_path / "odd"
+    path.write_bytes(b"a 1\na 2\n")
+    loads = (
+        lambda: KeyedVectors.load(path),
+        lambda: KeyedVectors.load_word2vec_format(path),
+        lambda: read_counts(path),
+    )
+    for load_it in loads:
+        with pytest.warns(UserWarning, match="repeated words left out: 1") as caught:
+            load_it()
+        assert caught[0].filename == __file__
+
+
+def test_many_empty_lines_take_little_memory(tmp_path):
+    empty = b"\r\n" * 100_000
+    (tmp_path / "counts").write_bytes(empty + b"a 1\n")
+    tracemalloc.start()
+    try:
+        load(tmp_path, b"1 1\n" + empty + b"a 1\n")
+        load(tmp_path, b"1 1\n" + empty + b"a \0\0\x80?")
+        read_counts(tmp_path / "counts")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000
 
 
 def test_a_limit_counts_rows_of_the_file(tmp_path):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from fastw2v.keyed_vectors import KeyedVectors
 
+DTYPES = ("float32", "float64", "float16", "int8")
 DEFAULT_PICTURE = "map.png"
 
 
@@ -69,6 +70,12 @@ def add_parsers(commands: Any) -> None:
     add_unwritable(convert)
     convert.set_defaults(reads=("vectors",), writes=("output",))
     convert.add_argument("--limit", type=COUNT, metavar="N", help="write only the first N words")
+    convert.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        help="of the numbers in a .fw2v file: float16 and int8 take half and a quarter of the "
+        "space of float32, and are queried without being expanded",
+    )
 
     drawn = commands.add_parser(
         "map",
@@ -192,14 +199,43 @@ def _convert(args: argparse.Namespace) -> int:
     from fastw2v.keyed_vectors import KeyedVectors, files
 
     kind = files.output_format(args.output)
+    if args.dtype is not None and kind != "fw2v":
+        raise ValueError(
+            f"--dtype: expected an OUTPUT that ends in .fw2v, got {args.output}; the word2vec "
+            "formats hold float32 alone"
+        )
     vectors = _load(args.vectors)
     if args.limit is not None:
         words = vectors.index_to_key[: args.limit]
         kept = {name: values[: args.limit] for name, values in vectors.expandos.items()}
         vectors = KeyedVectors.from_words(words, vectors.vectors[: len(words)])
         vectors.expandos.update(kept)
-    files.save(vectors, args.output, kind, args.unwritable)
+    if args.dtype is not None:
+        vectors.save(args.output, dtype=args.dtype)
+    else:
+        files.save(vectors, args.output, kind, args.unwritable)
     return OK
+
+
+def file_facts(name: str) -> dict[str, Any]:
+    """Return what `fastw2v info FILE` prints of a file of word vectors."""
+    import os
+
+    from fastw2v._files.kinds import first_bytes, kind_of
+
+    vectors, kind = _load(name), kind_of(first_bytes(name))
+    mapped = kind is not None and kind.name == "fw2v"
+    table = vectors.vectors
+    return {
+        "file": shown(name),
+        "bytes": os.path.getsize(name),
+        "words": len(vectors),
+        "dimension": vectors.vector_size,
+        "dtype": getattr(table, "stored", table.dtype.name),
+        "mapped": mapped,
+        "bytes_of_vectors": table.nbytes,
+        "attributes": list(vectors.expandos),
+    }
 
 
 def _map(args: argparse.Namespace) -> int:

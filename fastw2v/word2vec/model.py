@@ -79,7 +79,7 @@ class Word2Vec(Settings, LastTraining):
 
     sentences       lists of words (str or int), integer arrays, or a `LineSentence`; an iterable
                     that can be repeated. None: call `build_vocab` and `train` later
-    corpus_file     the name of a UTF-8 text file, plain or gzip, or a list of names, instead of
+    corpus_file     the name of a UTF-8 text file, plain or packed, or a list of names, instead of
                     sentences. Each line is a sentence of any length
     vector_size     D, the dimension of the vectors
     alpha           initial learning rate, which falls linearly to min_alpha; None: see below

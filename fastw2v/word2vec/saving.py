@@ -19,6 +19,7 @@ from fastw2v._checks.numbers import as_not_negative
 from fastw2v._files import fw2v
 from fastw2v._files.atomic import check_writable
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
+from fastw2v._files.kinds import check_fw2v
 from fastw2v._version import __version__
 from fastw2v.keyed_vectors import KeyedVectors, files
 from fastw2v.word2vec import engine
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 Path = str | os.PathLike[str]
 
+_OWN_NAME = "end it in .fw2v, or save vectors alone with wv.save_word2vec_format"
 _OWN = (
     *SETTINGS,
     *TOTALS,
@@ -49,6 +51,7 @@ def write_model(
     Raises ValueError or TypeError, before anything is written, if the tables do not fit together
     or the file cannot hold an attribute. ignore: further attributes that are left out.
     """
+    check_fw2v(fname, _OWN_NAME)
     if len(model.wv):
         check_model(model, added=True)
     check_settings(model)
@@ -92,9 +95,6 @@ def read_model(
         unpack_extras("model", model, _OWN, content)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{fname}: the model is damaged ({error}); get the file again") from error
-    for name in ("vectors", "syn1neg", "syn1"):
-        if name in arrays:
-            fw2v.check_finite(fname, name, arrays[name])
     if words:
         model.wv = KeyedVectors.from_words(words, arrays["vectors"])
         model.wv.expandos.update(files.attributes_of(content, len(words)))
@@ -136,6 +136,7 @@ def check_checkpoint(path: object, every: object) -> None:
         raise TypeError(
             f"checkpoint: expected the name of a file, got {type(path).__name__}; pass a str"
         )
+    check_fw2v(path, _OWN_NAME)
     check_writable(path)
     check_writable(ids_path(path))
 

@@ -93,7 +93,7 @@ def test_pieces_never_cut_a_word_or_a_character(tmp_path_factory, text, piece):
         (codecs.BOM_UTF8 + b"ab\xff", "byte 5: 0xff is not UTF-8"),
         ("wide".encode("utf-16"), "is UTF-16 text, expected UTF-8 text; save it as UTF-8"),
         (b"text\0more", "byte 4: a zero byte, expected UTF-8 text"),
-        (gzip.compress(b"text " * 500)[:-9], "the gzip data is damaged"),
+        (gzip.compress(b"text " * 500, mtime=0)[:-9], "the gzip data is damaged"),
         (gzip.compress(b"text", mtime=0)[:10] + b"garbage", "the gzip data is damaged"),
     ],
 )

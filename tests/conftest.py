@@ -26,8 +26,6 @@ def pytest_cmdline_main(config):
     """
     if hasattr(config, "workerinput"):  # a worker, which must not start workers of its own
         return
-    if hasattr(config, "workerinput"):  # one of these processes, which must not start others
-        return
     all_tests = config.args_source is config.ArgsSource.TESTPATHS
     if all_tests and getattr(config.option, "numprocesses", 0) is None:
         config.option.numprocesses = "auto"

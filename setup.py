@@ -47,6 +47,7 @@ KERNELS = {
     "_corpus": "baseline",
     "_neighbors": "levels",
     "_ranking": "levels",
+    "_splitter": "baseline",
     "_vectors": "baseline",
     "_vocabulary": "baseline",
     "_word2vec": "levels",

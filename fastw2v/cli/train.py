@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.cli import word2vec
+from fastw2v.cli import splitting, word2vec
 from fastw2v.cli.console import (
     COUNT,
     INTERRUPTED,
@@ -51,9 +51,7 @@ def add_parser(commands: Any) -> None:
         "which gensim reads. Without FILE the text is the English documentation inside this "
         "Python: some 340,000 words, under a minute.",
     )
-    train.add_argument(
-        "files", nargs="*", metavar="FILE", default=[], help="UTF-8 text, plain or gzip"
-    )
+    splitting.add_files(train)
 
     def add(*flags: str, help: str, **rest: Any) -> None:
         train.add_argument(*flags, help=f"{help} (default: %(default)s)", **rest)
@@ -97,18 +95,13 @@ def add_parser(commands: Any) -> None:
         metavar="X",
         help="subsample words whose share of the text is above about X; 0 keeps all",
     )
-    add(
-        "--split",
-        choices=("words", "blanks"),
-        default="words",
-        help="take lower-case words without punctuation, or split at white space only",
-    )
     add("--seed", type=SEED, default=0, metavar="N", help="the same seed gives the same vectors")
     add_output(
         train,
         DEFAULT_OUTPUT,
         ": word2vec binary format if the name ends in .bin, else text; .gz at the end compresses",
     )
+    splitting.add_options(train)
     train.add_argument("--quiet", action="store_true", help="print only errors on stderr")
     train.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -118,7 +111,7 @@ def _train(args: argparse.Namespace) -> int:
 
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
     check_writable(output)  # before a minute of work, not after it
-    built = _collect(args)
+    built, dropped = _collect(args)
     if args.engine == "word2vec":
         training = _fit_with_word2vec(args, built)
     else:
@@ -138,6 +131,7 @@ def _train(args: argparse.Namespace) -> int:
                 "format": "binary" if binary else "text",
                 "interrupted": training.interrupted,
                 "words": len(built.corpus),
+                "dropped_characters": dropped,
                 "trained_words": training.n_words,
                 "vocabulary": len(training.vectors),
                 "loss": training.loss,
@@ -145,11 +139,12 @@ def _train(args: argparse.Namespace) -> int:
                 "settings": {
                     name: getattr(args, name)
                     for name in (
-                        *("files", "split", "engine", "model", "dim", "window", "negative"),
+                        *("files", "engine", "model", "dim", "window", "negative"),
                         *("epochs", "lr", "min_count", "subsample", "seed", "threads"),
                     )
                 }
-                | {"batch_size": training.batch_size},
+                | splitting.splitter(args).settings()
+                | {"encoding": args.encoding, "batch_size": training.batch_size},
                 "neighbours": {
                     word: [[other, round(cosine, 6)] for other, cosine in nearest]
                     for word, nearest in neighbours.items()
@@ -166,26 +161,20 @@ def _train(args: argparse.Namespace) -> int:
     return INTERRUPTED if training.interrupted else OK
 
 
-def _collect(args: argparse.Namespace) -> Corpus:
+def _collect(args: argparse.Namespace) -> tuple[Corpus, int]:
+    """Return the text as ids, and the number of characters that no word holds."""
     from fastw2v import datasets
 
-    if args.files:
-        say(f"fastw2v: reading {counted(len(args.files), 'file')}", unless=args.quiet)
-        tokens = datasets.tokenize(datasets.read_text(args.files), split=args.split)
-    else:
-        say(
-            "fastw2v: no FILE given, collecting the English documentation inside this Python",
-            unless=args.quiet,
-        )
-        tokens = datasets.tokenize(datasets.builtin_text(), split=args.split)
+    tokens = splitting.splitter(args).words(splitting.read(args, args.files))
     built = datasets.build_corpus(tokens, args.min_count)
+    splitting.say_dropped(args, tokens)
     if args.engine == "layers" and len(built.counts) <= args.negative:
         raise ValueError(
             f"--negative: expected fewer than the {len(built.counts)} words that occur "
             f"{args.min_count} times or more, got {args.negative}; lower --negative or "
             "--min-count, or give more text"
         )
-    return built
+    return built, tokens.dropped
 
 
 def _fit_with_word2vec(args: argparse.Namespace, built: Corpus) -> Trained:

@@ -1,0 +1,77 @@
+"""Text files in the encodings that Python knows beside UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from fastw2v._files.text import Path, open_unpacked
+
+_STEP_BYTES = 1 << 20
+_MARK = "\ufeff"
+
+
+def is_utf8(encoding: str) -> bool:
+    """Tell whether an encoding is UTF-8, with or without a mark; ValueError if it is not for text.
+
+    >>> is_utf8("UTF8"), is_utf8("cp932")
+    (True, False)
+    """
+    if not isinstance(encoding, str):
+        raise TypeError(
+            f"encoding: expected the name of a codec, got {type(encoding).__name__}; pass a str "
+            'such as "utf-8"'
+        )
+    try:
+        codec = codecs.lookup(encoding)
+    except (LookupError, ValueError) as error:
+        raise ValueError(
+            f"encoding: expected the name of a codec of Python, got {encoding!r}; pass one such as "
+            '"utf-8", "cp932" or "euc_jp"'
+        ) from error
+    if not getattr(codec, "_is_text_encoding", True) or codec.name == "undefined":
+        raise ValueError(
+            f"encoding: {encoding!r} is no encoding of text; pass one such as "
+            '"utf-8", "cp932" or "euc_jp"'
+        )
+    return codec.name in ("utf-8", "utf-8-sig")
+
+
+def read_pieces(name: Path, encoding: str) -> Iterator[str]:
+    """Decode a text in pieces that end behind white space; a byte order mark is dropped."""
+    with open_unpacked(name) as stream:
+        unfinished: list[str] = []  # text behind the last white space so far
+        for text in _decode_steps(name, stream, encoding):
+            cut = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t")) + 1
+            if cut:
+                yield "".join(unfinished) + text[:cut]
+                unfinished = []
+            unfinished.append(text[cut:])
+        rest = "".join(unfinished)
+        if rest:
+            yield rest
+
+
+def _decode_steps(name: Path, stream: BinaryIO, encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    offset, begun = 0, False
+    while True:
+        data = stream.read(_STEP_BYTES)
+        held = decoder.getstate()[0]  # the first bytes of a character
+        try:
+            text = decoder.decode(data, not data)
+        except UnicodeError as error:
+            start = getattr(error, "start", 0)
+            place = offset - len(held) + start
+            byte = (held + data)[start : start + 1]
+            found = f"0x{byte[0]:02x}" if byte else "the end of the file"
+            raise ValueError(
+                f"{name}: byte {place}: {found} is not {encoding}; pass the encoding of the file, "
+                "or save it as UTF-8"
+            ) from error
+        offset += len(data)
+        yield text if begun else text.removeprefix(_MARK)
+        begun = begun or bool(text)
+        if not data:
+            return

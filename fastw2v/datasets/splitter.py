@@ -7,7 +7,7 @@ rules in plain Python. Letters, marks and normal forms are those of one version 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,14 +35,36 @@ class Words(Iterator[str]):
     (['yes', '50'], 4)
     """
 
-    dropped: int
-
-    def __init__(self, words: Iterator[str] | None = None) -> None:
+    def __init__(self, cut: Callable[[Words], Iterator[str]]) -> None:
         self.dropped = 0
-        self._words: Iterator[str] = iter(()) if words is None else words
+        self._words = cut(self)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._words
 
     def __next__(self) -> str:
         return next(self._words)
+
+
+class JoinedWords(Words):
+    """Words that the kernel returned, of which `build_corpus` takes the bytes.
+
+    cut makes an iterator of bytes: words in UTF-8 between blanks.
+    """
+
+    def __init__(self, cut: Callable[[Words], Iterator[bytes]]) -> None:
+        self._joined = cut(self)
+        super().__init__(JoinedWords._split)
+        self.begun = False
+
+    def _split(self) -> Iterator[str]:
+        for joined in self.joined():
+            yield from joined.decode("utf-8", "surrogatepass").split()
+
+    def joined(self) -> Iterator[bytes]:
+        """Return the words in pieces of bytes; each piece is cut when it is asked for."""
+        self.begun = True
+        return self._joined
 
 
 @dataclass(frozen=True)
@@ -125,14 +147,12 @@ class Splitter:
         ['no', ',', 'it', "isn't", '!']
         """
         pieces = _as_pieces(text)
-        words = Words()
-        words._words = (
-            word
-            for piece in pieces
-            for part in _slices(piece)
-            for word in self._cut(part, words, _OPTIONS["marks"] if marks else 0)
+        more = _OPTIONS["marks"] if marks else 0
+        return JoinedWords(
+            lambda words: (
+                self._cut(part, words, more) for piece in pieces for part in _slices(piece)
+            )
         )
-        return words
 
     def split_words(self, text: str) -> list[str]:
         """Return the words of one string as a list, as for a query.
@@ -150,23 +170,18 @@ class Splitter:
         line that is not blank.
         """
         pieces = _as_pieces(text)
-        words = Words()
         make = self._paragraphs if self.split == "words" else self._lines
-        words._words = make(pieces, words)
-        return words
+        return Words(lambda words: make(pieces, words))
 
-    def _cut(self, text: str, words: Words, more: int = 0) -> list[str]:
-        if self._as_str_split:
-            return text.split()
-        return self._cut_bytes(text, words, more).split(" ")[:-1]
-
-    def _cut_bytes(self, text: str, words: Words, more: int) -> str:
-        """Return the words of a text, a blank behind each, from the kernel."""
+    def _cut(self, text: str, words: Words, more: int = 0) -> bytes:
+        """Return the words of a text in UTF-8, with blanks between them."""
         data = text.encode("utf-8", "surrogatepass")
+        if self._as_str_split:
+            return data
         n_parts = max(1, min(threads.get_num_threads(), len(data) // _LEAST_PART))
         cut, dropped = _splitter.split(data, self._flags + more, n_parts)
         words.dropped += dropped
-        return cut.decode("utf-8", "surrogatepass")
+        return cut
 
     @property
     def _as_str_split(self) -> bool:
@@ -183,7 +198,7 @@ class Splitter:
         begun = False  # whether the line has a word so far
         for piece in pieces:
             for line in piece.splitlines(keepends=True):
-                found = self._cut(line, words)
+                found = self._cut(line, words).decode("utf-8", "surrogatepass").split()
                 yield from found
                 begun = begun or bool(found)
                 if begun and line[-1] in "\n\r":
@@ -197,14 +212,14 @@ class Splitter:
         line_ends = 0  # since the last word
         for piece in pieces:
             for part in _slices(piece):
-                text = self._cut_bytes(part, words, _OPTIONS["marks"] + _OPTIONS["lines"])
-                for number, line in enumerate(text.split("\n")):
+                cut = self._cut(part, words, _OPTIONS["marks"] + _OPTIONS["lines"])
+                for number, line in enumerate(cut.decode("utf-8", "surrogatepass").split("\n")):
                     line_ends += number > 0
                     if not line:
                         continue
                     if begun and line_ends > 1:
                         yield EOS
-                    yield from line.split(" ")[:-1]
+                    yield from line.split()
                     begun, line_ends = True, 0
 
 

@@ -18,6 +18,8 @@ from fastw2v._checks.numbers import as_int, as_not_negative
 from fastw2v._checks.sequences import check_iterable
 from fastw2v._files import encodings
 from fastw2v._files.text import check_readable, read_pieces
+from fastw2v._kernels import _vocabulary
+from fastw2v.datasets.splitter import JoinedWords
 
 
 class Corpus(NamedTuple):
@@ -83,13 +85,11 @@ def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
     if isinstance(tokens, str):
         raise TypeError("tokens: expected words, got one str; pass tokenize(text) instead")
     check_iterable("tokens", tokens, "words")
-    first_ids: defaultdict[str, int] = defaultdict()
-    first_ids.default_factory = first_ids.__len__
-    appeared = np.fromiter(map(first_ids.__getitem__, tokens), dtype=np.int32)
+    words, appeared = _numbered(tokens)
     if not len(appeared):
         raise ValueError("tokens: expected words, got none; give a text that holds some")
 
-    counts = np.bincount(appeared, minlength=len(first_ids))
+    counts = np.bincount(appeared, minlength=len(words))
     order = np.argsort(-counts, kind="stable")
     order = order[: np.count_nonzero(counts >= min_count)]
     if not len(order):
@@ -100,7 +100,6 @@ def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
     new_ids = np.full(len(counts), -1, dtype=np.int32)
     new_ids[order] = np.arange(len(order), dtype=np.int32)
     corpus = new_ids[appeared]
-    words = list(first_ids)
     id_to_word = {new: words[old] for new, old in enumerate(order.tolist())}
     return Corpus(
         corpus[corpus >= 0],
@@ -108,6 +107,44 @@ def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
         id_to_word,
         counts[order].astype(np.int64),
     )
+
+
+def _numbered(tokens: Iterable[str]) -> tuple[list[str], np.ndarray[Any, np.dtype[np.int32]]]:
+    """Return the different words, in the order of first appearance, and tokens as their numbers."""
+    if isinstance(tokens, JoinedWords) and not tokens.begun:
+        return _numbered_bytes(tokens.joined())
+    first_ids: defaultdict[str, int] = defaultdict()
+    first_ids.default_factory = first_ids.__len__
+    appeared = np.fromiter(map(first_ids.__getitem__, tokens), dtype=np.int32)
+    return list(first_ids), appeared
+
+
+def _numbered_bytes(
+    pieces: Iterable[bytes],
+) -> tuple[list[str], np.ndarray[Any, np.dtype[np.int32]]]:
+    """Return the same for words in bytes, which blanks separate, without making a str of each."""
+    counter = _vocabulary.open_counter(1)  # one table, so that words keep their numbers
+    numbers = np.arange(0, dtype=np.int32)
+    out = np.empty(0, np.int32)
+    appeared: list[np.ndarray[Any, np.dtype[np.int32]]] = []
+    n_words = n_bytes = 0
+    for piece in pieces:
+        counted = _vocabulary.count(counter, np.zeros(1, np.int64), piece, 0, 1)
+        size = _vocabulary.merge(counter) if counted else False
+        if size is False:
+            raise MemoryError("tokens: no memory for the words")
+        n_words, n_bytes = size
+        if n_words > len(numbers):
+            numbers = np.arange(2 * n_words, dtype=np.int32)
+        if len(out) < len(piece) + 1:
+            out = np.empty(len(piece) + 1, np.int32)
+        found = _vocabulary.encode(out, counter, numbers, piece, False, 1)
+        appeared.append(out[:found].copy())
+    text = np.empty(n_bytes, np.uint8)
+    unused = [np.empty(n_words, np.int64) for _ in range(3)]
+    _vocabulary.read(counter, text, *unused)
+    words = text.tobytes().decode("utf-8", "surrogatepass").split("\n")[:-1]
+    return words, np.concatenate(appeared) if appeared else np.empty(0, np.int32)
 
 
 def subsample(

@@ -432,6 +432,24 @@ def test_codecs_that_are_none_of_text_are_refused(tmp_path, encoding):
         read_text(path, None)
 
 
+@given(TEXTS, st.sampled_from([{}, {"split": "blanks"}, {"split": "characters"}, {"case": "keep"}]))
+def test_a_corpus_is_that_of_the_words_one_by_one(text, settings):
+    text += " a"
+    pieces = [text, "b a", text]
+    found = build_corpus(tokenize(pieces, **settings))
+    expected = build_corpus(list(tokenize(pieces, **settings)))
+    np.testing.assert_array_equal(found.corpus, expected.corpus)
+    np.testing.assert_array_equal(found.counts, expected.counts)
+    assert found.word_to_id == expected.word_to_id
+    begun = tokenize(pieces, **settings)
+    first = next(begun)
+    assert build_corpus([first, *begun]).word_to_id == expected.word_to_id
+    if len(expected.corpus) > 1:
+        begun = tokenize(pieces, **settings)
+        next(begun)
+        assert len(build_corpus(begun).corpus) == len(expected.corpus) - 1
+
+
 def test_a_corpus_of_any_words_has_their_ids():
     corpus = build_corpus(tokenize("Λόγος λόγος 学生 c++ 学生 学生"))
     assert list(corpus.word_to_id) == ["学生", "λόγος", "c++"]

@@ -47,24 +47,32 @@ class Words(Iterator[str]):
 
 
 class JoinedWords(Words):
-    """Words that the kernel returned, of which `build_corpus` takes the bytes.
+    """Words with blanks between them, of which `build_corpus` takes the bytes.
 
-    cut makes an iterator of bytes: words in UTF-8 between blanks.
+    cut makes an iterator of pieces: a str, or UTF-8 from the kernel.
     """
 
-    def __init__(self, cut: Callable[[Words], Iterator[bytes]]) -> None:
-        self._joined = cut(self)
+    def __init__(self, cut: Callable[[Words], Iterator[str | bytes]]) -> None:
+        self._pieces = cut(self)
         super().__init__(JoinedWords._split)
         self.begun = False
 
     def _split(self) -> Iterator[str]:
-        for joined in self.joined():
-            yield from joined.decode("utf-8", "surrogatepass").split()
+        self.begun = True
+        for piece in self._pieces:
+            yield from _split_at_blanks(piece)
 
     def joined(self) -> Iterator[bytes]:
-        """Return the words in pieces of bytes; each piece is cut when it is asked for."""
+        """Return the pieces in UTF-8; each is cut when it is asked for."""
         self.begun = True
-        return self._joined
+        return (
+            piece if isinstance(piece, bytes) else piece.encode("utf-8", "surrogatepass")
+            for piece in self._pieces
+        )
+
+
+def _split_at_blanks(piece: str | bytes) -> list[str]:
+    return (piece if isinstance(piece, str) else piece.decode("utf-8", "surrogatepass")).split()
 
 
 @dataclass(frozen=True)
@@ -173,11 +181,12 @@ class Splitter:
         make = self._paragraphs if self.split == "words" else self._lines
         return Words(lambda words: make(pieces, words))
 
-    def _cut(self, text: str, words: Words, more: int = 0) -> bytes:
-        """Return the words of a text in UTF-8, with blanks between them."""
+    def _cut(self, text: str, words: Words, more: int = 0) -> str | bytes:
+        """Return the words of a text with blanks between them, in UTF-8 if the kernel cut it."""
+        return text if self._as_str_split else self._from_kernel(text, words, more)
+
+    def _from_kernel(self, text: str, words: Words, more: int) -> bytes:
         data = text.encode("utf-8", "surrogatepass")
-        if self._as_str_split:
-            return data
         n_parts = max(1, min(threads.get_num_threads(), len(data) // _LEAST_PART))
         cut, dropped = _splitter.split(data, self._flags + more, n_parts)
         words.dropped += dropped
@@ -196,9 +205,10 @@ class Splitter:
 
     def _lines(self, pieces: Iterable[str], words: Words) -> Iterator[str]:
         begun = False  # whether the line has a word so far
+        plain = self._as_str_split
         for piece in pieces:
             for line in piece.splitlines(keepends=True):
-                found = self._cut(line, words).decode("utf-8", "surrogatepass").split()
+                found = line.split() if plain else _split_at_blanks(self._cut(line, words))
                 yield from found
                 begun = begun or bool(found)
                 if begun and line[-1] in "\n\r":
@@ -212,14 +222,14 @@ class Splitter:
         line_ends = 0  # since the last word
         for piece in pieces:
             for part in _slices(piece):
-                cut = self._cut(part, words, _OPTIONS["marks"] + _OPTIONS["lines"])
-                for number, line in enumerate(cut.decode("utf-8", "surrogatepass").split("\n")):
+                cut = self._from_kernel(part, words, _OPTIONS["marks"] + _OPTIONS["lines"])
+                for number, line in enumerate(cut.split(b"\n")):
                     line_ends += number > 0
                     if not line:
                         continue
                     if begun and line_ends > 1:
                         yield EOS
-                    yield from line.split()
+                    yield from _split_at_blanks(line)
                     begun, line_ends = True, 0
 
 

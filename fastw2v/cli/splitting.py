@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastw2v.cli.console import counted, say
 
@@ -32,39 +32,38 @@ def add_options(
     """
     group = parser.add_argument_group(
         "splitting text",
-        "A word that is not found as given is split as the text was; repeat the options of the "
-        "training."
+        "A word that the file does not hold as given is split as the text was. A .fw2v file "
+        "remembers how; for others, repeat the options of the training."
         if asked
         else None,
     )
-    group.add_argument(
+
+    def add(flag: str, help: str, **rest: Any) -> None:
+        group.add_argument(flag, help=help, default=None, **rest)
+
+    add(
         "--split",
+        f"take {words}, pieces between white space, or characters (default: words)",
         choices=("words", "blanks", "characters"),
-        default="words",
-        help=f"take {words}, pieces between white space, or characters (default: words)",
     )
-    group.add_argument(
+    add(
         "--normalize",
+        "normal form of Unicode (default: nfc, and none for blanks)",
         choices=("nfc", "nfkc", "none"),
-        help="normal form of Unicode (default: nfc, and none for blanks)",
     )
-    group.add_argument(
-        "--case", choices=("lower", "keep"), help="(default: lower for words, else keep)"
-    )
-    group.add_argument(
-        "--lang", choices=("tr", "az"), help="the language whose small letter of I is a dotless i"
-    )
-    group.add_argument("--elisions", action="store_true", help="split l'homme into l' and homme")
-    group.add_argument("--keep-hyphens", action="store_true", help="keep well-known as one word")
+    add("--case", "(default: lower for words, else keep)", choices=("lower", "keep"))
+    add("--lang", "the language whose small letter of I is a dotless i", choices=("tr", "az"))
+    add("--elisions", "split l'homme into l' and homme", action="store_true")
+    add("--keep-hyphens", "keep well-known as one word", action="store_true")
 
 
-def splitter(args: argparse.Namespace) -> Splitter:
-    """Return the splitter that the options of a command choose."""
+def splitter(args: argparse.Namespace, remembered: Splitter | None = None) -> Splitter:
+    """Return the splitter that the options of a command choose, or else the one of a file."""
     from fastw2v.datasets import Splitter
 
-    return Splitter(
-        args.split, args.normalize, args.case, args.lang, args.elisions, args.keep_hyphens
-    )
+    names = ("split", "normalize", "case", "lang", "elisions", "keep_hyphens")
+    chosen = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return remembered if remembered is not None and not chosen else Splitter(**chosen)
 
 
 def read(args: argparse.Namespace, files: list[str]) -> Iterable[str]:

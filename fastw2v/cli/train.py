@@ -99,7 +99,8 @@ def add_parser(commands: Any) -> None:
     add_output(
         train,
         DEFAULT_OUTPUT,
-        ": word2vec binary format if the name ends in .bin, else text; .gz at the end compresses",
+        ": word2vec binary format if the name ends in .bin, fastw2v's own, which remembers how the "
+        "text was split, if it ends in .fw2v, else text; .gz at the end compresses",
     )
     splitting.add_options(train)
     train.add_argument("--quiet", action="store_true", help="print only errors on stderr")
@@ -117,8 +118,12 @@ def _train(args: argparse.Namespace) -> int:
     else:
         with seeded(args.seed):
             training = _fit_with_layers(args, built)
-    binary = output.lower().removesuffix(".gz").endswith(".bin")
-    training.vectors.save_word2vec_format(output, binary=binary)
+    form = _form(output)
+    training.vectors.splitter = splitting.splitter(args)
+    if form == "fw2v":
+        training.vectors.save(output)
+    else:
+        training.vectors.save_word2vec_format(output, binary=form == "binary")
     neighbours = {
         word: training.vectors.most_similar(word)
         for word in _words_to_show(built)
@@ -128,7 +133,7 @@ def _train(args: argparse.Namespace) -> int:
         print_json(
             {
                 "output": os.path.abspath(output),
-                "format": "binary" if binary else "text",
+                "format": form,
                 "interrupted": training.interrupted,
                 "words": len(built.corpus),
                 "dropped_characters": dropped,
@@ -156,9 +161,17 @@ def _train(args: argparse.Namespace) -> int:
             print(f"{word}: {' '.join(other for other, _ in nearest)}")
         print(
             f"saved {len(training.vectors)} vectors of dimension {args.dim} in {output} "
-            f"(word2vec {'binary' if binary else 'text'} format)"
+            f"({'' if form == 'fw2v' else 'word2vec '}{form} format)"
         )
     return INTERRUPTED if training.interrupted else OK
+
+
+def _form(output: str) -> str:
+    """Return the format that the name of a file chooses."""
+    name = output.lower()
+    if name.endswith(".fw2v"):
+        return "fw2v"
+    return "binary" if name.removesuffix(".gz").endswith(".bin") else "text"
 
 
 def _collect(args: argparse.Namespace) -> tuple[Corpus, int]:

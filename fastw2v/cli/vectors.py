@@ -126,7 +126,7 @@ def _find(vectors: KeyedVectors, words: Sequence[str], args: argparse.Namespace)
 
     A word that splits into several, such as `l'homme` with --elisions, is looked up as given only.
     """
-    splitter = splitting.splitter(args)
+    splitter = splitting.splitter(args, vectors.splitter)
     found: list[str] = []
     missing: list[str] = []
     for asked in words:
@@ -189,8 +189,9 @@ def _convert(args: argparse.Namespace) -> int:
     check_writable(args.output)
     vectors = _load(args.vectors)
     if args.limit is not None:
-        words = vectors.index_to_key[: args.limit]
+        words, splitter = vectors.index_to_key[: args.limit], vectors.splitter
         vectors = KeyedVectors.from_words(words, vectors.vectors[: len(words)])
+        vectors.splitter = splitter
     name = args.output.lower()
     if name.endswith(".fw2v"):
         vectors.save(args.output)

@@ -19,7 +19,10 @@ from fastw2v._checks.sequences import check_iterable
 from fastw2v._files import encodings
 from fastw2v._files.text import check_readable, read_pieces
 from fastw2v._kernels import _vocabulary
+from fastw2v.datasets.splitter import EOS as EOS  # version 0.1 has these names here
 from fastw2v.datasets.splitter import JoinedWords
+from fastw2v.datasets.splitter import tokenize as tokenize
+from fastw2v.datasets.splitter import tokenize_lines as tokenize_lines
 
 
 class Corpus(NamedTuple):

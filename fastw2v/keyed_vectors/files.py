@@ -20,15 +20,17 @@ from fastw2v._files.text import first_bytes
 from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
 
 if TYPE_CHECKING:
+    from fastw2v.datasets import Splitter
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
 
 class WordTable(NamedTuple):
-    """The row of each word, the vectors (V, D) and the attributes {name: (V,)} of a file."""
+    """The row of each word, the vectors (V, D), attributes {name: (V,)} and splitter of a file."""
 
     rows: dict[Any, int]
     table: np.ndarray
     attributes: dict[str, np.ndarray]
+    splitter: Splitter | None = None
 
 
 def read(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
@@ -65,7 +67,20 @@ def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
     for key, values in content.arrays.items():
         if key.startswith("expando ") and values.shape == (len(words),):
             attributes[key.removeprefix("expando ")] = values
-    return WordTable(rows, table, attributes)
+    return WordTable(rows, table, attributes, _splitter(name, content.facts.get("splitter")))
+
+
+def _splitter(name: str | os.PathLike[str], settings: Any) -> Splitter | None:
+    """Return the splitter that a file names by its settings."""
+    from fastw2v.datasets.splitter import Splitter  # imported for files that name one
+
+    try:
+        return None if settings is None else Splitter(**settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name}: the settings of its splitter are unknown ({error}); update fastw2v, or get "
+            "the file again"
+        ) from error
 
 
 def _read_book_pickle(name: str | os.PathLike[str], mmap: str | None) -> WordTable:

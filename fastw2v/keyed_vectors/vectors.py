@@ -28,6 +28,8 @@ from fastw2v.keyed_vectors.search import Found, Key, Query, unit
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors as GensimKeyedVectors  # type: ignore
 
+    from fastw2v.datasets import Splitter
+
 _K = TypeVar("_K", str, int)
 
 
@@ -38,12 +40,16 @@ class KeyedVectors:
     index_to_key   the V words, in the order of the rows; all str, or all int (annotated as str)
     key_to_index   word -> row
     expandos       {name: (V,) array}, attributes of the words, such as their "count"
+    splitter       the `datasets.Splitter` that cut the text into these words, or None; `save` keeps
+                   it, which the word2vec formats cannot
 
     The rows may be changed in place; nothing derived from them is kept.
     """
 
     # Rows of a table in training may be deferred; this attribute brings them up to date when read.
     vectors: np.ndarray = UpToDate()  # type: ignore[assignment]
+
+    splitter: Splitter | None = None
 
     _in_model = False  # whether other tables of a model have rows for the same words
 
@@ -72,11 +78,13 @@ class KeyedVectors:
         rows: dict[Any, int],
         table: np.ndarray,
         expandos: Mapping[str, np.ndarray] | None = None,
+        splitter: Splitter | None = None,
     ) -> KeyedVectors:
         """Join words, in the order of their rows, to vectors and attributes that were checked."""
         result = cls(table.shape[1], dtype=table.dtype)
         result.vectors, result.index_to_key, result.key_to_index = table, list(rows), rows
         result.expandos.update(expandos or {})
+        result.splitter = splitter
         return result
 
     # Look-ups -------------------------------------------------------------------------------------
@@ -483,6 +491,8 @@ class KeyedVectors:
         arguments, those of gensim's method, are ignored.
         """
         facts, arrays = fw2v.pack_words(self.index_to_key)
+        if self.splitter is not None:
+            facts["splitter"] = self.splitter.settings()
         extras = {f"expando {name}": values for name, values in self.expandos.items()}
         fw2v.write(fname, "KeyedVectors", facts, arrays | {"vectors": self.vectors} | extras)
 

@@ -489,6 +489,34 @@ def test_similar_splits_a_word_as_the_text_was_split(tmp_path, capsys):
     assert "'ISI' not among the 8 words" in message
 
 
+def test_a_fw2v_file_remembers_how_its_text_was_split(folder, training, capsys):
+    (folder / "tr.txt").write_text("ISI ılık İyi ışık-ışın ısı. " * 60, encoding="utf-8")
+    argv = ["train", *LAYERS, "tr.txt", "--lang", "tr", "--keep-hyphens", "--negative", "1"]
+    assert cli.main([*argv, "-o", "v.fw2v", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["format"] == "fw2v"
+    expected = datasets.Splitter(lang="tr", keep_hyphens=True)
+    assert {name: report["settings"][name] for name in expected.settings()} == expected.settings()
+    assert cli.main(["convert", "v.fw2v", "few.fw2v", "--limit", "2"]) == 0
+    for name in ("v.fw2v", "few.fw2v"):
+        assert KeyedVectors.load(name).splitter == expected
+        assert cli.main(["similar", name, "ISI", "-n", "1"]) == 0
+        assert capsys.readouterr().out.startswith("\n[query] ısı\n")
+    assert "'ISI' not among" in fails(capsys, "similar", "v.fw2v", "ISI", "--case", "keep")
+    assert cli.main(["convert", "v.fw2v", "v.txt"]) == 0
+    assert KeyedVectors.load("v.txt").splitter is None
+    assert cli.main(["similar", "v.txt", "ISI", "--lang", "tr"]) == 0
+
+
+def test_unknown_settings_of_a_splitter_are_refused(tmp_path):
+    vectors = KeyedVectors.from_words(["a"], np.ones((1, 2), np.float32))
+    for settings in ({"split": "lines"}, {"stemmer": "porter"}, [1], "words"):
+        vectors.splitter = types.SimpleNamespace(settings=lambda kept=settings: kept)
+        vectors.save(tmp_path / "v.fw2v")
+        with pytest.raises(ValueError, match=r"v\.fw2v: the settings of its splitter are unknown"):
+            KeyedVectors.load(tmp_path / "v.fw2v")
+
+
 def test_similar_json(vectors, capsys):
     assert cli.main(["similar", vectors, "east", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)

@@ -263,7 +263,7 @@ cdef inline int64_t run_end(const word_space_t* s, int64_t lo, bint* is_word) no
     while i < s.n:
         kind = s.kind[i]
         if is_core(kind):
-            if i > lo:
+            if i > lo and is_core(s.kind[i - 1]):
                 if s.special and is_ascii_word(s.code[i]) and (
                         s.code[i - 1] > 127 or s.code[i - 1] == 0x5F):
                     if url_end(s, i) or (s.kind[i - 1] == FW_UNSPACED and email_end(s, i)):

@@ -222,6 +222,7 @@ class Splitter:
         while at < len(text):
             char, last = text[at], text[at - 1] if at > begin else ""
             if is_core(char):
+                last = last if last and is_core(last) else ""
                 address_may_begin = is_ascii_word(char) and (not last.isascii() or last == "_")
                 if last and address_may_begin and self._url(text, at):
                     break

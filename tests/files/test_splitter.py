@@ -195,6 +195,11 @@ def test_golden_lists(name):
         ),
         ({"elisions": True, "case": "keep"}, "L’Homme", "L'|Homme"),
         (
+            {"elisions": True},
+            "l’www.a.b l' http://a l’http://b.c",
+            "l'|www|a|b|l|http://a|l'|http|b|c",
+        ),
+        (
             {"split": "blanks"},
             "No , it’s <unk>\u00a0N'T\u200b. cafe\u0301",
             "No|,|it’s|<unk>|N'T\u200b.|cafe\u0301",

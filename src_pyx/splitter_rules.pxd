@@ -224,7 +224,7 @@ cdef inline int64_t language_end(const word_space_t* s, int64_t i, int64_t end) 
         after = end + 2
     elif (c == 0x63 or c == 0x66) and code_at(s, end) == 0x23:
         after = end + 1
-    if is_letter(kind_at(s, after)) or kind_at(s, after) in (FW_MARK, FW_UNDERSCORE):
+    if kind_at(s, after) in (FW_LETTER, FW_MARK, FW_UNDERSCORE):
         return end
     return after
 
@@ -269,6 +269,8 @@ cdef inline int64_t run_end(const word_space_t* s, int64_t lo, bint* is_word) no
                     if url_end(s, i) or (s.kind[i - 1] == FW_UNSPACED and email_end(s, i)):
                         return i
                 if kind == FW_DIGIT and is_keycap(s, i):
+                    return i
+                if s.kind[i - 1] == FW_UNSPACED and language_end(s, i, i + 1) > i + 1:
                     return i
             is_word[0] |= kind != FW_MARK and kind != FW_UNDERSCORE
             i += 1

@@ -121,9 +121,9 @@ def _train(args: argparse.Namespace) -> int:
 
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
     check_writable(output)  # before minutes of work, not after them
-    tokens = _tokens(args, args.files)
-    valid = _tokens(args, [args.valid]) if args.valid else None
-    test = _tokens(args, [args.test]) if args.test else None
+    tokens, dropped = _tokens(args, args.files)
+    valid = _tokens(args, [args.valid])[0] if args.valid else None
+    test = _tokens(args, [args.test])[0] if args.test else None
     if valid is None:
         cut = len(tokens) - max(len(tokens) // 10, 2)
         tokens, valid = tokens[:cut], tokens[cut:]
@@ -170,6 +170,7 @@ def _train(args: argparse.Namespace) -> int:
         "output": os.path.abspath(output),
         "interrupted": interrupted,
         "words": len(ids),
+        "dropped_characters": dropped,
         "vocabulary": len(words),
         "epochs": [epoch._asdict() for epoch in epochs],
         "valid": _evaluated(text_model, ids, valid),
@@ -191,11 +192,12 @@ def _train(args: argparse.Namespace) -> int:
     return INTERRUPTED if interrupted else OK
 
 
-def _tokens(args: argparse.Namespace, files: list[str]) -> list[str]:
+def _tokens(args: argparse.Namespace, files: list[str]) -> tuple[list[str], int]:
+    """Return the words of a text, and the number of characters that none of them holds."""
     words = splitting.splitter(args).tokens(splitting.read(args, files))
     tokens = list(words)
     splitting.say_dropped(args, words)
-    return tokens
+    return tokens, words.dropped
 
 
 def _evaluated(text_model: TextModel, train_ids: np.ndarray, tokens: list[str]) -> dict[str, float]:

@@ -230,6 +230,8 @@ class Splitter:
                     break
                 if last and char.isdigit() and EMOJI_SEQUENCE.match(text, at):
                     break
+                if last and is_unspaced(last) and self._language(text, at, at + 1) > at + 1:
+                    break
                 at += 1
             elif kind(char) == "F":
                 end = at
@@ -268,7 +270,7 @@ class Splitter:
             found = re.compile(sign).match(text, end)
             if found:
                 after = text[found.end() : found.end() + 1]
-                if not after or kind(after) not in "LM_":
+                if not after or kind(after) not in "LM_" or is_unspaced(after):
                     return found.end()
         return end
 

@@ -95,6 +95,10 @@ MIXED = {
         "C++, C# F#. c++11 C# 9 g++ f#a os.path.join x = _private.__init__() new_york a+b i++ C##",
         "c++|c#|f#|c++|11|c#|9|g|f|a|os|path|join|x|_private|__init__|new_york|a|b|i|c#",
     ),
+    "programming in other scripts": (
+        "C++を学ぶ 私はC#が好き。学习C++语言 C++는 言語Cの C++и",
+        "c++|を学ぶ|私は|c#|が好き|学习|c++|语言|c++|는|言語cの|c|и",
+    ),
     "apostrophes": (
         "don't l’homme rock'n'roll 'quoted' dogs’ ’tis 90's it’s\u2019 O'Neill’s a'1 ''x'' d'e'f'",
         "don't|l'homme|rock'n'roll|quoted|dogs|tis|90|s|it's|o'neill's|a|1|x|d'e'f",
@@ -325,6 +329,21 @@ def test_long_words_marks_and_addresses_take_no_more_than_linear_time():
 
 
 # ---- settings
+
+
+def test_lines_of_characters_and_of_words_end():
+    assert list(tokenize_lines("学 a\n\nb", split="characters")) == [
+        "学",
+        "a",
+        "<eos>",
+        "b",
+        "<eos>",
+    ]
+    found = tokenize_lines("A B\nc\0 d", split="blanks", case="lower")
+    assert list(found) == ["a", "b", "<eos>", "c\0", "d", "<eos>"]
+    found = tokenize_lines("Yes!\0\n \n\u200d…")
+    assert list(found) == ["yes", "!", "<eos>", "…"]
+    assert found.dropped == 2
 
 
 def test_settings_that_do_not_exist_or_cannot_act_are_refused():

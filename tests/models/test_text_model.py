@@ -404,6 +404,7 @@ def test_lm_train_prints_json_or_nothing(folder, capsys):
     assert report["words"] == len(TOKENS) and report["vocabulary"] == 17
     assert [epoch["number"] for epoch in report["epochs"]] == [1, 2, 3]
     assert report["valid"]["perplexity"] < report["valid"]["unigram"]
+    assert report["dropped_characters"] == 0
     assert report["test"] is None and not report["interrupted"]
     assert TextModel.load("a.npz").perplexity(TextModel.load("a.npz").ids(TOKENS)) < 10
 

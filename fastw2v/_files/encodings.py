@@ -10,6 +10,7 @@ from fastw2v._files.text import Path, open_unpacked
 
 _STEP_BYTES = 1 << 20
 _MARK = "\ufeff"
+_OF_NO_TEXT = ("idna", "punycode", "undefined")  # of names of hosts, and a codec that only raises
 
 
 def is_utf8(encoding: str) -> bool:
@@ -30,7 +31,7 @@ def is_utf8(encoding: str) -> bool:
             f"encoding: expected the name of a codec of Python, got {encoding!r}; pass one such as "
             '"utf-8", "cp932" or "euc_jp"'
         ) from error
-    if not getattr(codec, "_is_text_encoding", True) or codec.name == "undefined":
+    if not getattr(codec, "_is_text_encoding", True) or codec.name in _OF_NO_TEXT:
         raise ValueError(
             f"encoding: {encoding!r} is no encoding of text; pass one such as "
             '"utf-8", "cp932" or "euc_jp"'
@@ -58,6 +59,10 @@ def _decode_steps(name: Path, stream: BinaryIO, encoding: str) -> Iterator[str]:
     offset, begun = 0, False
     while True:
         data = stream.read(_STEP_BYTES)
+        if offset == 0 and data and not data.strip(b"\0"):
+            raise ValueError(
+                f"{name}: byte 0: nothing but zero bytes, so this is not a text file; give text"
+            )
         held = decoder.getstate()[0]  # the first bytes of a character
         try:
             text = decoder.decode(data, not data)

@@ -128,7 +128,7 @@ def test_foreign_files_are_refused(name, kind, folder):
     readers.whole_files(name, folder)
     data = FOREIGN[kind] if FOREIGN[kind] is not None else gzip.compress(bytes(20_000_000))
     answer = attempt(name, folder, data, memory=kind != "many marks")
-    texts = ("corpus", "pairs", "sequences", "counts", "questions")
+    texts = ("corpus", "two-state corpus", "pairs", "sequences", "counts", "questions")
     assert answer == "refused" or name in (*texts, "book pickle")
 
 

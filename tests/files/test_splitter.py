@@ -445,7 +445,7 @@ def test_bytes_of_another_encoding_are_reported_with_their_place(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "encoding", ["nonsense", "base64", "rot13", "zlib", "undefined", "", "a\0b"]
+    "encoding", ["nonsense", "base64", "rot13", "zlib", "undefined", "idna", "punycode", "", "a\0b"]
 )
 def test_codecs_that_are_none_of_text_are_refused(tmp_path, encoding):
     path = tmp_path / "text.txt"

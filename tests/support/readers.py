@@ -30,7 +30,14 @@ from places import DATA
 from fastw2v import Word2Vec
 from fastw2v._files.word2vec_format import read_counts
 from fastw2v.base_model import BaseModel, load_book_pickle
-from fastw2v.datasets import build_corpus, read_pairs, read_text, sequence, tokenize
+from fastw2v.datasets import (
+    Splitter,
+    build_corpus,
+    read_pairs,
+    read_text,
+    sequence,
+    tokenize,
+)
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.models import CBOW, CharTranslator
 from fastw2v.optimizer import SGD, Adam
@@ -125,7 +132,7 @@ def _word_pickles() -> list[bytes]:
 
 def _text_models() -> list[bytes]:
     return [
-        _written(TextModel([*WORDS, "<unk>"], kind=kind, size=2).save)
+        _written(TextModel([*WORDS, "<unk>"], kind=kind, size=2, splitter=Splitter("blanks")).save)
         for kind in ("rnnlm", "better")
     ]
 
@@ -137,8 +144,8 @@ def _translators() -> list[bytes]:
     ]
 
 
-def _read_corpus(path: str) -> Any:
-    tokens = list(tokenize(read_text(path)))
+def _read_corpus(path: str, encoding: str = "utf-8") -> Any:
+    tokens = list(tokenize(read_text(path, encoding)))
     return build_corpus(tokens) if tokens else None
 
 
@@ -163,7 +170,9 @@ SUMS = [
 
 
 def _containers() -> list[bytes]:
-    return [_written(_vectors(D).save) for D in (1, 5)]
+    made = [_vectors(D) for D in (1, 5)]
+    made[1].splitter = Splitter(lang="tr")
+    return [_written(vectors.save) for vectors in made]
 
 
 TEXT = [WORDS, WORDS[::-1]] * 3
@@ -374,6 +383,12 @@ READERS: dict[str, Reader] = {
     "translator": Reader(CharTranslator.load, _translators, SETTINGS_WORDS, damaged_archive),
     "pairs": Reader(read_pairs, lambda: PAIRS, TEXT_WORDS, damaged_text),
     "corpus": Reader(_read_corpus, lambda: TEXTS, TEXT_WORDS, damaged_text),
+    "two-state corpus": Reader(
+        lambda path: _read_corpus(path, "iso2022_jp"),
+        lambda: [text.decode().encode("iso2022_jp") for text in TEXTS[:2]],
+        [*TEXT_WORDS, b"\x1b$B", b"\x1b(B", b"\x1b"],
+        damaged_text,
+    ),
     "counts": Reader(read_counts, lambda: COUNTS, [*TEXT_WORDS, *NUMBERS], damaged_text),
     "judged pairs": Reader(
         lambda path: _vectors().evaluate_word_pairs(path),

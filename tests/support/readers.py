@@ -170,9 +170,13 @@ SUMS = [
 
 
 def _containers() -> list[bytes]:
-    made = [_vectors(D) for D in (1, 5)]
-    made[1].splitter = Splitter(lang="tr")
-    return [_written(vectors.save) for vectors in made]
+    compressed = (
+        _written(lambda path, dtype=dtype: _vectors().save(path, dtype=dtype))
+        for dtype in ("float16", "int8")
+    )
+    split = _vectors()
+    split.splitter = Splitter(lang="tr")
+    return [*(_written(_vectors(D).save) for D in (1, 5)), _written(split.save), *compressed]
 
 
 TEXT = [WORDS, WORDS[::-1]] * 3

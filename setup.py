@@ -45,6 +45,7 @@ KERNELS = {
     "_rnn": "levels",
     "_corpus": "baseline",
     "_ranking": "levels",
+    "_splitter": "baseline",
     "_vectors": "baseline",
     "_vocabulary": "baseline",
     "_word2vec": "levels",

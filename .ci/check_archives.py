@@ -25,6 +25,7 @@ for path in sys.argv[1:]:
         with tarfile.open(path) as archive:
             names = archive.getnames()
         wanted = ["src_pyx/_embedding.pyx", "src_pyx/common_types.pxd", "src_pyx/cpu_features.h"]
+        wanted += ["src_pyx/splitter_tables.h", "src_pyx/UNICODE-LICENSE.txt"]
         wanted += ["setup.py", "LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
         wanted += ["fastw2v/py.typed", "fastw2v/_kernels/_embedding.pyi"]
         wanted += ["tests/conftest.py", "tests/data/layers.npz"]

@@ -39,6 +39,7 @@ FILES = (
     "ranking",
     "vectors",
     "vocabulary",
+    "splitter",
     "word2vec",
     "rnnlm",
     "seq2seq",

@@ -32,7 +32,7 @@ from fastw2v._checks.numbers import as_above_zero, as_int, check_one_of
 from fastw2v._checks.sequences import check_iterable
 from fastw2v._files import npz
 from fastw2v._rows.deferred import apply_all_pending
-from fastw2v.datasets.text import EOS
+from fastw2v.datasets.splitter import EOS, Splitter
 from fastw2v.models import BetterRnnlmGen, RnnlmGen
 from fastw2v.optimizer import SGD
 from fastw2v.trainer import RnnlmTrainer
@@ -95,7 +95,8 @@ class TextModel:
     words: V distinct words, `<unk>` among them, as `vocabulary` returns them. kind: "rnnlm" or
     "better", which makes `model` a `models.RnnlmGen` or a `models.BetterRnnlmGen`. size: dimension
     of the word vectors and of the hidden states. dropout: used by "better" only. rng: None draws
-    the weights from numpy's global stream.
+    the weights from numpy's global stream. splitter: the rules by which the text of the model
+    became words, so that `write` splits `start` alike; it is saved with the model.
 
     >>> text_model = TextModel(["the", "cat", "<unk>"], kind="rnnlm", size=8)
     >>> text_model.ids(["cat", "the", "dog"])
@@ -112,7 +113,9 @@ class TextModel:
         dropout: float = 0.5,
         *,
         rng: np.random.Generator | None = None,
+        splitter: Splitter | None = None,
     ) -> None:
+        self.splitter = _as_splitter(splitter)
         self.words = _as_distinct_words("words", words, UNK)
         check_one_of("kind", kind, tuple(KINDS))
         self.kind, self.size, self.dropout = kind, size, dropout
@@ -153,14 +156,14 @@ class TextModel:
     ) -> str:
         """Return a text of n_words words: those of `start`, and drawn words that continue it.
 
-        start: words, or a str of words separated by blanks; None starts a new line. skip: words
-        that are never written. temperature: values below 1 make likely words more likely. rng: None
-        draws from numpy's global stream.
+        start: words, or a str that the model's splitter cuts into words, at blanks if it has none;
+        None starts a new line. skip: words that are never written. temperature: values below 1 make
+        likely words more likely. rng: None draws from numpy's global stream.
 
         ValueError is raised for an unknown word in `start`, which it names.
         """
         n_words = as_int("n_words", n_words)
-        given = start.split() if isinstance(start, str) else list(start or ())
+        given = self._split(start) if isinstance(start, str) else list(start or ())
         first = given or [EOS if EOS in self.word_to_id else self.words[0]]
         known = [self._known("start", word) for word in first]
         skipped = [self.word_to_id[word] for word in skip if word in self.word_to_id]
@@ -173,6 +176,11 @@ class TextModel:
         ids = model.generate(known[-1], skipped, n_new, temperature=temperature, rng=rng)
         model.reset_state()
         return join_words([self.words[i] for i in [*known[:-1], *ids][hidden:]])
+
+    def _split(self, text: str) -> list[str]:
+        if self.splitter is None:
+            return text.split()
+        return list(self.splitter.words(text, marks=True))
 
     def _known(self, name: str, word: str) -> int:
         found = self.word_to_id.get(word, self.word_to_id.get(word.lower()))
@@ -191,6 +199,7 @@ class TextModel:
             "size": self.size,
             "dropout": self.dropout,
             "words": self.words,
+            "splitter": None if self.splitter is None else self.splitter.settings(),
         }
         saved = self._saved()
         apply_all_pending(*saved)
@@ -228,7 +237,13 @@ class TextModel:
         if [p.shape for p in params] != _shapes(kind, V, H):  # before the model is allocated
             raise ValueError("the shapes of its arrays do not match its settings")
         # The weights are overwritten, so they are not drawn from the global stream.
-        made = cls(meta["words"], kind, H, meta["dropout"], rng=np.random.default_rng(0))
+        settings = meta.get("splitter")  # files of version 0.1 have none
+        splitter = None if settings is None else Splitter(**settings)
+        made = cls(
+            *(meta["words"], kind, H, meta["dropout"]),
+            rng=np.random.default_rng(0),
+            splitter=splitter,
+        )
         for layer in getattr(made.model, "drop_layers", ()):
             layer._rng = None
         for mine, array in zip(made._saved(), params, strict=True):
@@ -258,6 +273,15 @@ def _as_distinct_words(name: str, words: Iterable[str], wanted: str) -> list[str
             "add it"
         )
     return words
+
+
+def _as_splitter(splitter: Splitter | None) -> Splitter | None:
+    if splitter is not None and not isinstance(splitter, Splitter):
+        raise TypeError(
+            f"splitter: expected a datasets.Splitter, got {type(splitter).__name__}; pass "
+            "Splitter(), or leave it out"
+        )
+    return splitter
 
 
 def _shapes(kind: str, V: int, H: int) -> list[tuple[int, ...]]:

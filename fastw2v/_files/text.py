@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -73,16 +73,21 @@ def read_pieces(name: Path, strict: bool = False) -> Iterator[str]:
     Zero bytes are kept, and one warning counts them; strict=True refuses them.
     """
     with open_utf8(name) as stream:
-        unfinished: list[str] = []  # text behind the last white space so far
-        for text in _decode_steps(name, stream, strict):
-            cut = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t")) + 1
-            if cut:
-                yield "".join(unfinished) + text[:cut]
-                unfinished = []
-            unfinished.append(text[cut:])
-        rest = "".join(unfinished)
-        if rest:
-            yield rest
+        yield from cut_at_blanks(_decode_steps(name, stream, strict))
+
+
+def cut_at_blanks(texts: Iterable[str]) -> Iterator[str]:
+    """Cut a text that comes in any pieces into pieces that end behind white space."""
+    unfinished: list[str] = []  # text behind the last white space so far
+    for text in texts:
+        cut = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t")) + 1
+        if cut:
+            yield "".join(unfinished) + text[:cut]
+            unfinished = []
+        unfinished.append(text[cut:])
+    rest = "".join(unfinished)
+    if rest:
+        yield rest
 
 
 def _decode_steps(name: Path, stream: BinaryIO, strict: bool) -> Iterator[str]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from fastw2v.cli import splitting
 from fastw2v.cli.console import (
     COUNT,
     INTERRUPTED,
@@ -78,13 +79,7 @@ def _add_train_parser(commands: Any) -> None:
         description="Train a recurrent language model of chapter 6 and save it with its words. "
         "Without FILE the text is the English documentation inside this Python.",
     )
-    train.add_argument(
-        "files",
-        nargs="*",
-        metavar="FILE",
-        default=[],
-        help="UTF-8 text, plain or packed by gzip, bzip2 or xz; - is standard input",
-    )
+    splitting.add_files(train)
 
     def add(*flags: str, help: str, **rest: Any) -> None:
         train.add_argument(*flags, help=f"{help} (default: %(default)s)", **rest)
@@ -115,14 +110,9 @@ def _add_train_parser(commands: Any) -> None:
     )
     add("--min-count", type=COUNT, default=2, metavar="N", help="rarer words are <unk>")
     add("--max-words", type=COUNT, default=10_000, metavar="N", help="size of the vocabulary")
-    add(
-        "--split",
-        choices=("words", "blanks"),
-        default="words",
-        help="take lower-case words and punctuation, or split at white space only",
-    )
     add("--seed", type=SEED, default=0, metavar="N", help="the same seed gives the same model")
     add_output(train, DEFAULT_OUTPUT)
+    splitting.add_options(train, "words and punctuation marks")
     train.set_defaults(reads=("files", "valid", "test"), writes=("output",))
     train.add_argument("--quiet", action="store_true", help="print only errors on stderr")
     train.add_argument("--json", action="store_true", help="print one JSON object")
@@ -136,15 +126,17 @@ def _train(args: argparse.Namespace) -> int:
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
     check_named(output, "a language model", ".npz")  # before minutes of work, not after them
     check_writable(output)
-    tokens = _tokens(args, args.files)
-    valid = _tokens(args, [args.valid]) if args.valid else None
-    test = _tokens(args, [args.test]) if args.test else None
+    tokens, dropped = _tokens(args, args.files)
+    valid = _tokens(args, [args.valid])[0] if args.valid else None
+    test = _tokens(args, [args.test])[0] if args.test else None
     if valid is None:
         cut = len(tokens) - max(len(tokens) // 10, 2)
         tokens, valid = tokens[:cut], tokens[cut:]
     with seeded(args.seed):
         words = vocabulary(tokens, min_count=args.min_count, max_size=args.max_words)
-        text_model = TextModel(words, args.model, args.size, args.dropout)
+        text_model = TextModel(
+            *(words, args.model, args.size, args.dropout), splitter=splitting.splitter(args)
+        )
         ids = text_model.ids(tokens)
         say(
             f"fastw2v: {args.model} on {len(ids):,} words, {len(words):,} different: "
@@ -183,6 +175,7 @@ def _train(args: argparse.Namespace) -> int:
         "output": shown(os.path.abspath(output)),
         "interrupted": interrupted,
         "words": len(ids),
+        "dropped_characters": dropped,
         "vocabulary": len(words),
         "epochs": [epoch._asdict() for epoch in epochs],
         "valid": _evaluated(text_model, ids, valid),
@@ -204,17 +197,12 @@ def _train(args: argparse.Namespace) -> int:
     return INTERRUPTED if interrupted else OK
 
 
-def _tokens(args: argparse.Namespace, files: list[str]) -> list[str]:
-    from fastw2v import datasets
-
-    if files:
-        say(f"fastw2v: reading {counted(len(files), 'file')}", unless=args.quiet)
-        return list(datasets.tokenize_lines(datasets.read_text(files), split=args.split))
-    say(
-        "fastw2v: no FILE given, collecting the English documentation inside this Python",
-        unless=args.quiet,
-    )
-    return list(datasets.tokenize_lines(datasets.builtin_text(), split=args.split))
+def _tokens(args: argparse.Namespace, files: list[str]) -> tuple[list[str], int]:
+    """Return the words of a text, and the number of characters that none of them holds."""
+    words = splitting.splitter(args).tokens(splitting.read(args, files))
+    tokens = list(words)
+    splitting.say_dropped(args, words)
+    return tokens, words.dropped
 
 
 def _evaluated(text_model: TextModel, train_ids: np.ndarray, tokens: list[str]) -> dict[str, float]:

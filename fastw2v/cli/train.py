@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.cli import word2vec
+from fastw2v.cli import splitting, word2vec
 from fastw2v.cli.console import (
     COUNT,
     INTERRUPTED,
@@ -54,13 +54,7 @@ def add_parser(commands: Any) -> None:
         "which gensim reads. Without FILE the text is the English documentation inside this "
         "Python: some 340,000 words, under a minute.",
     )
-    train.add_argument(
-        "files",
-        nargs="*",
-        metavar="FILE",
-        default=[],
-        help="UTF-8 text, plain or packed by gzip, bzip2 or xz; - is standard input",
-    )
+    splitting.add_files(train)
 
     def add(*flags: str, help: str, **rest: Any) -> None:
         train.add_argument(*flags, help=f"{help} (default: %(default)s)", **rest)
@@ -104,20 +98,16 @@ def add_parser(commands: Any) -> None:
         metavar="X",
         help="subsample words whose share of the text is above about X; 0 keeps all",
     )
-    add(
-        "--split",
-        choices=("words", "blanks"),
-        default="words",
-        help="take lower-case words without punctuation, or split at white space only",
-    )
     add("--seed", type=SEED, default=0, metavar="N", help="the same seed gives the same vectors")
     add_output(
         train,
         DEFAULT_OUTPUT,
-        ": .bin is the word2vec binary format, .fw2v and .npz are those of fastw2v and numpy, any "
-        "other name is text; .gz, .bz2 or .xz behind text or .bin packs",
+        ": .bin is the word2vec binary format, .fw2v is fastw2v's own, which remembers how the text "
+        "was split, .npz is numpy's, any other name is text; .gz, .bz2 or .xz behind text or .bin "
+        "packs",
     )
     add_unwritable(train)
+    splitting.add_options(train)
     train.set_defaults(reads=("files",), writes=("output",))
     train.add_argument("--quiet", action="store_true", help="print only errors on stderr")
     train.add_argument("--json", action="store_true", help="print one JSON object")
@@ -128,13 +118,14 @@ def _train(args: argparse.Namespace) -> int:
 
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
     kind = files.output_format(output)  # before a minute of work, not after it
-    built = _collect(args)
+    built, dropped = _collect(args)
     files.check_words(built.word_to_id, output, kind, args.unwritable)
     if args.engine == "word2vec":
         training = _fit_with_word2vec(args, built)
     else:
         with seeded(args.seed):
             training = _fit_with_layers(args, built)
+    training.vectors.splitter = splitting.splitter(args)
     with told_already():
         files.save(training.vectors, output, kind, args.unwritable)
     neighbours = {
@@ -149,6 +140,7 @@ def _train(args: argparse.Namespace) -> int:
                 "format": kind,
                 "interrupted": training.interrupted,
                 "words": len(built.corpus),
+                "dropped_characters": dropped,
                 "trained_words": training.n_words,
                 "vocabulary": len(training.vectors),
                 "loss": training.loss,
@@ -156,11 +148,12 @@ def _train(args: argparse.Namespace) -> int:
                 "settings": {
                     name: getattr(args, name)
                     for name in (
-                        *("files", "split", "engine", "model", "dim", "window", "negative"),
+                        *("files", "engine", "model", "dim", "window", "negative"),
                         *("epochs", "lr", "min_count", "subsample", "seed", "threads"),
                     )
                 }
-                | {"batch_size": training.batch_size},
+                | splitting.splitter(args).settings()
+                | {"encoding": args.encoding, "batch_size": training.batch_size},
                 "neighbours": {
                     word: [[other, round(cosine, 6)] for other, cosine in nearest]
                     for word, nearest in neighbours.items()
@@ -177,26 +170,20 @@ def _train(args: argparse.Namespace) -> int:
     return INTERRUPTED if training.interrupted else OK
 
 
-def _collect(args: argparse.Namespace) -> Corpus:
+def _collect(args: argparse.Namespace) -> tuple[Corpus, int]:
+    """Return the text as ids, and the number of characters that no word holds."""
     from fastw2v import datasets
 
-    if args.files:
-        say(f"fastw2v: reading {counted(len(args.files), 'file')}", unless=args.quiet)
-        tokens = datasets.tokenize(datasets.read_text(args.files), split=args.split)
-    else:
-        say(
-            "fastw2v: no FILE given, collecting the English documentation inside this Python",
-            unless=args.quiet,
-        )
-        tokens = datasets.tokenize(datasets.builtin_text(), split=args.split)
+    tokens = splitting.splitter(args).words(splitting.read(args, args.files))
     built = datasets.build_corpus(tokens, args.min_count)
+    splitting.say_dropped(args, tokens)
     if args.engine == "layers" and len(built.counts) <= args.negative:
         raise ValueError(
             f"--negative: expected fewer than the {len(built.counts)} words that occur "
             f"{args.min_count} times or more, got {args.negative}; lower --negative or "
             "--min-count, or give more text"
         )
-    return built
+    return built, tokens.dropped
 
 
 def _fit_with_word2vec(args: argparse.Namespace, built: Corpus) -> Trained:

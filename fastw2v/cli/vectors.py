@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fastw2v.cli import splitting
 from fastw2v.cli.console import (
     COUNT,
     OK,
@@ -35,6 +36,7 @@ def add_parsers(commands: Any) -> None:
     _add_vectors_argument(similar)
     similar.add_argument("words", nargs="+", metavar="WORD")
     _add_answer_options(similar)
+    splitting.add_options(similar, asked=True)
 
     analogy = commands.add_parser(
         "analogy",
@@ -45,6 +47,7 @@ def add_parsers(commands: Any) -> None:
     for name in "ABC":
         analogy.add_argument(name.lower(), metavar=name)
     _add_answer_options(analogy)
+    splitting.add_options(analogy, asked=True)
 
     evaluate = commands.add_parser(
         "evaluate",
@@ -115,7 +118,7 @@ def _add_answer_options(parser: argparse.ArgumentParser) -> None:
 
 def _similar(args: argparse.Namespace) -> int:
     vectors = _load(args.vectors)
-    words = _find(vectors, args.words, args.vectors)
+    words = _find(vectors, args.words, args)
     answers = {word: vectors.most_similar(word, topn=args.topn) for word in words}
     if args.json:
         print_json({word: [list(pair) for pair in nearest] for word, nearest in answers.items()})
@@ -127,7 +130,7 @@ def _similar(args: argparse.Namespace) -> int:
 
 def _analogy(args: argparse.Namespace) -> int:
     vectors = _load(args.vectors)
-    a, b, c = _find(vectors, [args.a, args.b, args.c], args.vectors)
+    a, b, c = _find(vectors, [args.a, args.b, args.c], args)
     nearest = vectors.most_similar(positive=[b, c], negative=[a], topn=args.topn)
     if args.json:
         print_json({"a": a, "b": b, "c": c, "answers": [list(pair) for pair in nearest]})
@@ -142,14 +145,24 @@ def _load(name: str) -> KeyedVectors:
     return KeyedVectors.load(name)
 
 
-def _find(vectors: KeyedVectors, words: Sequence[str], name: str) -> list[str]:
-    """Return the words as the vectors spell them: as given, or in lower case."""
-    found = [word if word in vectors else word.lower() for word in words]
-    missing = [asked for asked, word in zip(words, found, strict=True) if word not in vectors]
+def _find(vectors: KeyedVectors, words: Sequence[str], args: argparse.Namespace) -> list[str]:
+    """Return the words as the vectors spell them: as given, as a text is split, or in lower case.
+
+    A word that splits into several, such as `l'homme` with --elisions, is looked up as given only.
+    """
+    splitter = splitting.splitter(args, vectors.splitter)
+    found: list[str] = []
+    missing: list[str] = []
+    for asked in words:
+        parts = splitter.split_words(asked)
+        spellings = [asked, *(parts if len(parts) == 1 else ()), asked.lower()]
+        known = [word for word in spellings if word in vectors]
+        found += known[:1]
+        missing += [] if known else [asked]
     if missing:
         raise KeyError(
-            f"{', '.join(map(repr, missing))} not among the {len(vectors)} words of {name}; "
-            "use words of the text that they were trained on"
+            f"{', '.join(map(repr, missing))} not among the {len(vectors)} words of "
+            f"{args.vectors}; use words of the text that they were trained on"
         )
     return found
 
@@ -206,10 +219,11 @@ def _convert(args: argparse.Namespace) -> int:
         )
     vectors = _load(args.vectors)
     if args.limit is not None:
-        words = vectors.index_to_key[: args.limit]
+        words, splitter = vectors.index_to_key[: args.limit], vectors.splitter
         kept = {name: values[: args.limit] for name, values in vectors.expandos.items()}
         vectors = KeyedVectors.from_words(words, vectors.vectors[: len(words)])
         vectors.expandos.update(kept)
+        vectors.splitter = splitter
     if args.dtype is not None:
         vectors.save(args.output, dtype=args.dtype)
     else:

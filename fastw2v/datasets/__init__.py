@@ -4,8 +4,9 @@
 |---|---|
 | `builtin_corpus` | the words of the English documentation inside this Python |
 | `builtin_text` | the same documentation as text |
-| `read_text` | UTF-8 text files, plain or packed, in pieces |
-| `tokenize` | text to lower-case words |
+| `read_text` | text files in any encoding, plain or packed, in pieces |
+| `Splitter` | the rules by which text becomes words |
+| `tokenize` | text to words |
 | `tokenize_lines` | text to words, marks and ends of lines, for language models |
 | `build_corpus` | words to ids, most frequent word first |
 | `subsample` | thins out the most frequent words |
@@ -30,19 +31,27 @@ from fastw2v.datasets.skip_grams import (
     build_vocab,
     skip_gram_batches,
 )
+from fastw2v.datasets.splitter import (
+    UNICODE_VERSION,
+    Splitter,
+    Words,
+    tokenize,
+    tokenize_lines,
+)
 from fastw2v.datasets.text import (
     Corpus,
     build_corpus,
     read_text,
     subsample,
-    tokenize,
-    tokenize_lines,
 )
 
 __all__ = [
+    "UNICODE_VERSION",
     "Corpus",
     "NumberedWords",
+    "Splitter",
     "Vocabulary",
+    "Words",
     "build_corpus",
     "build_vocab",
     "builtin_corpus",

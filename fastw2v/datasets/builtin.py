@@ -15,7 +15,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 
-from fastw2v.datasets.text import tokenize
+from fastw2v.datasets.splitter import tokenize
 
 _TOPICS = "pydoc_data/topics.py"
 # Tests document broken code, and installed packages differ from machine to machine.

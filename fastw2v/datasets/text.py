@@ -1,4 +1,4 @@
-"""Text files to words, and words to ids.
+"""Text files as pieces of text, and words as ids.
 
 Everything is streamed: a file larger than the memory takes 4 bytes per word it holds.
 """
@@ -6,7 +6,6 @@ Everything is streamed: a file larger than the memory takes 4 bytes per word it 
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -15,14 +14,15 @@ import numpy as np
 
 from fastw2v._checks.arrays import as_array
 from fastw2v._checks.ids import as_any_ids, as_ids
-from fastw2v._checks.numbers import as_int, as_not_negative, check_one_of
+from fastw2v._checks.numbers import as_int, as_not_negative
 from fastw2v._checks.sequences import check_iterable
+from fastw2v._files import encodings
 from fastw2v._files.text import check_readable, read_pieces
-
-_WORD = re.compile(r"[^\W\d_]\w*(?:['\u2019][^\W\d_]+)*")
-# For language models: a blank line, a word or number, or a mark, repeated or not.
-_TOKEN = re.compile(r"\n[^\S\n]*\n\s*|\w+(?:['\u2019]\w+)*|([^\w\s])\1*")
-EOS = "<eos>"
+from fastw2v._kernels import _vocabulary
+from fastw2v.datasets.splitter import EOS as EOS  # version 0.1 has these names here
+from fastw2v.datasets.splitter import JoinedWords
+from fastw2v.datasets.splitter import tokenize as tokenize
+from fastw2v.datasets.splitter import tokenize_lines as tokenize_lines
 
 
 class Corpus(NamedTuple):
@@ -41,95 +41,21 @@ class Corpus(NamedTuple):
     counts: np.ndarray[Any, np.dtype[np.int64]]
 
 
-def tokenize(text: str | Iterable[str], *, split: str = "words") -> Iterator[str]:
-    """Cut text into words.
-
-    split="words": lower-case words of letters, digits and underscores, which begin with a letter
-    and may hold apostrophes between letters (`don't`). Numbers and punctuation are dropped, as they
-    would be half of the neighbours of words.
-    split="blanks": unchanged pieces between white space. It suits text that is cut into words, as
-    Penn Treebank files with their `<eos>`, and languages written without blanks.
-
-    text: one string, or an iterable of pieces that do not end inside a word, as of `read_text`.
-
-    >>> list(tokenize("The first 10 bytes aren't sent: see send_bytes()."))
-    ['the', 'first', 'bytes', "aren't", 'sent', 'see', 'send_bytes']
-    >>> list(tokenize("No , it <unk> n't", split="blanks"))
-    ['No', ',', 'it', '<unk>', "n't"]
-    """
-    check_one_of("split", split, ("words", "blanks"))
-    check_iterable("text", text, "a str, or pieces of text")
-    pieces = (text,) if isinstance(text, str) else text
-    if split == "blanks":
-        return (word for piece in pieces for word in piece.split())
-    return (word for piece in pieces for word in _WORD.findall(piece.lower()))
-
-
-def tokenize_lines(text: str | Iterable[str], *, split: str = "words") -> Iterator[str]:
-    """Cut text into words, marks and `<eos>`, from which a language model can write text.
-
-    split="words": lower-case words and numbers, and each punctuation mark separately (repeated
-    marks once); `<eos>` represents the blank lines between paragraphs.
-    split="blanks": unchanged pieces between white space; `<eos>` represents the end of each line
-    that is not blank. It suits text that is cut into words, as Penn Treebank and WikiText are.
-
-    `text` as for `tokenize`.
-
-    >>> list(tokenize_lines("It's 7 o'clock ...\\n\\nGo (now)!"))
-    ["it's", '7', "o'clock", '.', '<eos>', 'go', '(', 'now', ')', '!']
-    >>> list(tokenize_lines("No , it <unk> n't\\n\\nMr. X\\n", split="blanks"))
-    ['No', ',', 'it', '<unk>', "n't", '<eos>', 'Mr.', 'X', '<eos>']
-    """
-    check_one_of("split", split, ("words", "blanks"))
-    check_iterable("text", text, "a str, or pieces of text")
-    pieces = (text,) if isinstance(text, str) else text
-    return _lines(pieces) if split == "blanks" else _paragraphs(pieces)
-
-
-def _lines(pieces: Iterable[str]) -> Iterator[str]:
-    begun = False  # whether the line has a word so far
-    for piece in pieces:
-        for line in piece.splitlines(keepends=True):
-            words = line.split()
-            yield from words
-            begun = begun or bool(words)
-            if begun and line[-1] in "\n\r":
-                yield EOS
-                begun = False
-    if begun:
-        yield EOS
-
-
-def _paragraphs(pieces: Iterable[str]) -> Iterator[str]:
-    held = ""  # white space at the end of a piece, which the next piece may continue
-    begun = False
-    for piece in pieces:
-        whole = held + piece
-        body = whole.rstrip()
-        held = whole[len(body) :]
-        for match in _TOKEN.finditer(body.lower()):
-            token = match[0]
-            if not token.isspace():
-                yield token if match[1] is None else match[1]
-                begun = True
-            elif begun:
-                yield EOS
-                begun = False
-
-
 def read_text(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    encoding: str = "utf-8",
     *,
     strict: bool = False,
 ) -> Iterator[str]:
-    """Read UTF-8 text files one after the other, in pieces that end at white space.
+    """Read text files one after the other, in pieces that end at white space.
 
+    encoding: the name of any codec of Python for text, such as "cp932", "euc_jp" or "utf-16".
     Files packed by gzip, bzip2 or xz are recognised by their first bytes, not by their names; a
     byte order mark is dropped. Zero bytes are kept, and one warning counts them; strict=True
     refuses them. A missing file, a folder, or an empty file is reported before anything is read.
 
-    Raises OSError if a file cannot be read, ValueError if it is empty or is not UTF-8 text;
-    the message names the file, the byte (counted after unpacking) and the cure.
+    Raises OSError if a file cannot be read, ValueError if it is empty or is not text in this
+    encoding; the message names the file, the byte (counted after unpacking) and the cure.
 
     >>> with open("words.txt", "w") as file:
     ...     _ = file.write("to be or not to be")
@@ -142,7 +68,9 @@ def read_text(
         raise ValueError("paths: expected at least one file, got none; name a text file")
     for name in names:
         check_readable(name)
-    return (piece for name in names for piece in read_pieces(name, strict))
+    if encodings.is_utf8(encoding):
+        return (piece for name in names for piece in read_pieces(name, strict))
+    return (piece for name in names for piece in encodings.read_pieces(name, encoding, strict))
 
 
 def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
@@ -163,13 +91,11 @@ def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
     if isinstance(tokens, str):
         raise TypeError("tokens: expected words, got one str; pass tokenize(text) instead")
     check_iterable("tokens", tokens, "words")
-    first_ids: defaultdict[str, int] = defaultdict()
-    first_ids.default_factory = first_ids.__len__
-    appeared = np.fromiter(map(first_ids.__getitem__, tokens), dtype=np.int32)
+    words, appeared = _numbered(tokens)
     if not len(appeared):
         raise ValueError("tokens: expected words, got none; give a text that holds some")
 
-    counts = np.bincount(appeared, minlength=len(first_ids))
+    counts = np.bincount(appeared, minlength=len(words))
     order = np.argsort(-counts, kind="stable")
     order = order[: np.count_nonzero(counts >= min_count)]
     if not len(order):
@@ -180,7 +106,6 @@ def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
     new_ids = np.full(len(counts), -1, dtype=np.int32)
     new_ids[order] = np.arange(len(order), dtype=np.int32)
     corpus = new_ids[appeared]
-    words = list(first_ids)
     id_to_word = {new: words[old] for new, old in enumerate(order.tolist())}
     return Corpus(
         corpus[corpus >= 0],
@@ -188,6 +113,44 @@ def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:
         id_to_word,
         counts[order].astype(np.int64),
     )
+
+
+def _numbered(tokens: Iterable[str]) -> tuple[list[str], np.ndarray[Any, np.dtype[np.int32]]]:
+    """Return the different words, in the order of first appearance, and tokens as their numbers."""
+    if isinstance(tokens, JoinedWords) and not tokens.begun:
+        return _numbered_bytes(tokens.joined())
+    first_ids: defaultdict[str, int] = defaultdict()
+    first_ids.default_factory = first_ids.__len__
+    appeared = np.fromiter(map(first_ids.__getitem__, tokens), dtype=np.int32)
+    return list(first_ids), appeared
+
+
+def _numbered_bytes(
+    pieces: Iterable[bytes],
+) -> tuple[list[str], np.ndarray[Any, np.dtype[np.int32]]]:
+    """Return the same for words in bytes, which blanks separate, without making a str of each."""
+    counter = _vocabulary.open_counter(1)  # one table, so that words keep their numbers
+    numbers = np.arange(0, dtype=np.int32)
+    out = np.empty(0, np.int32)
+    appeared: list[np.ndarray[Any, np.dtype[np.int32]]] = []
+    n_words = n_bytes = 0
+    for piece in pieces:
+        counted = _vocabulary.count(counter, np.zeros(1, np.int64), piece, 0, 1)
+        size = _vocabulary.merge(counter) if counted else False
+        if size is False:
+            raise MemoryError("tokens: no memory for the words")
+        n_words, n_bytes = size
+        if n_words > len(numbers):
+            numbers = np.arange(2 * n_words, dtype=np.int32)
+        if len(out) < len(piece) + 1:
+            out = np.empty(len(piece) + 1, np.int32)
+        found = _vocabulary.encode(out, counter, numbers, piece, False, 1)
+        appeared.append(out[:found].copy())
+    text = np.empty(n_bytes, np.uint8)
+    unused = [np.empty(n_words, np.int64) for _ in range(3)]
+    _vocabulary.read(counter, text, *unused)
+    words = text.tobytes().decode("utf-8", "surrogatepass").split("\n")[:-1]
+    return words, np.concatenate(appeared) if appeared else np.empty(0, np.int32)
 
 
 def subsample(

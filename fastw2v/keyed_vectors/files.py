@@ -30,7 +30,15 @@ if TYPE_CHECKING:
 
 
 _NPZ = "an archive (.npz) of word vectors"
-OWN = ("vector_size", "vectors", "index_to_key", "key_to_index", "expandos", "_in_model")
+OWN = (
+    "vector_size",
+    "vectors",
+    "index_to_key",
+    "key_to_index",
+    "expandos",
+    "splitter",
+    "_in_model",
+)
 
 
 def extra_attributes(vectors: KeyedVectors) -> dict[str, Any]:
@@ -48,6 +56,8 @@ def pack(
     more, extra_arrays = pack_extras("wv", vectors, extras)
     attributes = {f"expando {name}": values for name, values in vectors.expandos.items()}
     facts["class of wv"] = type(vectors).__name__
+    if vectors.splitter is not None:
+        facts["splitter"] = vectors.splitter.settings()
     return facts | more, arrays | attributes | extra_arrays
 
 
@@ -71,6 +81,20 @@ def set_extras(name: object, vectors: KeyedVectors, content: fw2v.Content | None
             warn_of_class(name, content.facts.get("class of wv"), type(vectors), "KeyedVectors")
         except ValueError as error:
             raise ValueError(f"{name}: {error}; get the file again") from error
+        _set_splitter(name, vectors, content.facts.get("splitter"))
+
+
+def _set_splitter(name: object, vectors: KeyedVectors, settings: Any) -> None:
+    """Set the splitter that a file names by its settings."""
+    from fastw2v.datasets.splitter import Splitter  # imported for files that name one
+
+    try:
+        vectors.splitter = None if settings is None else Splitter(**settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name}: the settings of its splitter are unknown ({error}); update fastw2v, or get "
+            "the file again"
+        ) from error
 
 
 def read(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gensim.models import KeyedVectors as GensimKeyedVectors  # type: ignore
     from typing_extensions import Self
 
+    from fastw2v.datasets import Splitter
+
 
 class KeyedVectors(Searches):
     """Words and their vectors.
@@ -36,6 +38,8 @@ class KeyedVectors(Searches):
     index_to_key   the V words, in the order of the rows; all str, or all int (annotated as str)
     key_to_index   word -> row
     expandos       {name: (V,) array}, attributes of the words, such as their "count"
+    splitter       the `datasets.Splitter` that cut the text into these words, or None; `save` keeps
+                   it, which the word2vec formats cannot
 
     The rows of `vectors` may be changed in place; nothing derived from them is kept. `vectors` is
     the live array, while look-ups and queries return copies. All four attributes may be replaced;
@@ -49,6 +53,8 @@ class KeyedVectors(Searches):
         "all rows learn; to keep some, write them back in a callback's on_epoch_end: "
         "model.wv.vectors[rows] = saved"
     )
+
+    splitter: Splitter | None = None
 
     _in_model = False  # whether other tables of a model have rows for the same words
 

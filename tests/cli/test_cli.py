@@ -22,6 +22,7 @@ from fastw2v.keyed_vectors import KeyedVectors
 TEXT = "the cat sat on the mat and the dog sat on the cat . " * 20
 WORDS = ("the", "cat", "sat", "on", "mat", "and", "dog")  # most frequent first
 N_WORDS = 260
+DROPPED = 20  # full stops
 LAYERS = ("--engine", "layers")
 
 
@@ -204,9 +205,12 @@ def test_train_says_where_it_saved_on_stdout_and_the_rest_on_stderr(folder, trai
     assert "| epoch" not in out + err
     lines = err.splitlines()
     assert lines[0] == "fastw2v: reading 1 file"
-    assert lines[1].startswith("fastw2v: cbow on 260 words (")
-    assert lines[2].startswith("fastw2v: trained in ")
-    assert len(lines) == 3
+    assert (
+        lines[1] == f"fastw2v: left out {DROPPED} characters outside of words, such as punctuation"
+    )
+    assert lines[2].startswith("fastw2v: cbow on 260 words (")
+    assert lines[3].startswith("fastw2v: trained in ")
+    assert len(lines) == 4
     assert sorted(os.listdir(folder)) == ["text.txt", "vectors.txt"]
 
 
@@ -230,6 +234,8 @@ def test_train_quiet_and_json(folder, training, capsys):
     assert result["output"] == str(folder / "v.bin")
     assert (result["format"], result["interrupted"], result["loss"]) == ("binary", False, 2.5)
     assert (result["words"], result["vocabulary"]) == (N_WORDS, 7)
+    assert result["dropped_characters"] == DROPPED
+    assert result["settings"]["split"] == "words" and result["settings"]["normalize"] == "nfc"
     assert result["trained_words"] == len(training.corpus) < N_WORDS
     assert result["settings"]["model"] == "skip-gram"
     assert result["settings"]["seed"] == 5
@@ -247,7 +253,7 @@ def test_train_without_file_takes_the_builtin_corpus(folder, training, capsys, m
     assert "no FILE given, collecting the English documentation inside this Python" in err
     assert out.startswith("month: ")
     words = KeyedVectors.load("vectors.txt").index_to_key
-    assert words == ["a", "month", "has", "four", "weeks", "or", "days"]
+    assert words == ["a", "month", "has", "four", "weeks", "or", "30", "days"]
 
 
 def test_train_on_several_files_split_at_blanks(folder, training):
@@ -258,6 +264,47 @@ def test_train_on_several_files_split_at_blanks(folder, training):
     )
     words = KeyedVectors.load("vectors.txt").index_to_key
     assert {"<eos>", "The", "the", "."} <= set(words)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text", "options", "words"),
+    [
+        ("cp932", "学生 先生、", "", ["学生", "先生"]),
+        ("latin-1", "L'ÉTÉ au-delà ", "--elisions", ["l'", "été", "au", "delà"]),
+        (
+            "utf-8",
+            "well-known \uff23 ",
+            "--keep-hyphens --normalize nfkc --case keep",
+            ["well-known", "C"],
+        ),
+        ("utf-16", "ISI ılık ", "--lang tr", ["ısı", "ılık"]),
+        ("euc_jp", "学生、", "--split characters", ["学", "生", "、"]),
+    ],
+)
+def test_train_reads_encodings_and_splits_by_the_options(
+    folder, training, encoding, text, options, words
+):
+    (folder / "other.txt").write_bytes((text * 60).encode(encoding))
+    argv = ["train", *LAYERS, "other.txt", "--encoding", encoding, *options.split()]
+    assert cli.main([*argv, "--negative", "1", "--window", "1"]) == 0
+    assert sorted(KeyedVectors.load("vectors.txt").index_to_key) == sorted(words)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--encoding rot13", "encoding: 'rot13' is no encoding of text"),
+        ("--encoding nonsense", "encoding: expected the name of a codec of Python, got 'nonsense'"),
+        ("--encoding cp932", "text.txt: byte 0: 0x81 is not cp932"),
+        ("--lang tr --case keep", "lang: 'tr' acts on lower case, got case='keep'"),
+        ("--split blanks --elisions", "elisions: acts on split='words'"),
+    ],
+)
+def test_options_of_the_text_that_cannot_act_are_refused(
+    folder, training, capsys, options, message
+):
+    (folder / "text.txt").write_bytes(b"\x81\xff" * 9)
+    assert message in fails(capsys, "train", *LAYERS, "text.txt", *options.split())
 
 
 @pytest.mark.parametrize(
@@ -323,7 +370,7 @@ def test_ctrl_c_saves_what_was_learned(folder, training, capsys):
 
 
 def test_ctrl_c_before_training(folder, capsys, monkeypatch):
-    def stop(paths):
+    def stop(paths, encoding):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(datasets, "read_text", stop)
@@ -357,8 +404,8 @@ def test_train_refuses_before_it_works(folder, training, capsys):
         capsys, "train", *LAYERS, "text.txt", "--min-count", "999"
     )
     assert "--window: " in fails(capsys, "train", *LAYERS, "text.txt", "--window", "120")
-    (folder / "numbers.txt").write_text("1 2 3")
-    assert "tokens: expected words, got none" in fails(capsys, "train", *LAYERS, "numbers.txt")
+    (folder / "signs.txt").write_text("? ! -")
+    assert "tokens: expected words, got none" in fails(capsys, "train", *LAYERS, "signs.txt")
     (folder / "bad.txt").write_bytes(b"caf\xe9")
     assert "bad.txt: byte 3: 0xe9 is not UTF-8" in fails(capsys, "train", *LAYERS, "bad.txt")
     assert not hasattr(training, "fit")
@@ -417,6 +464,57 @@ def test_similar_prints_as_the_book_does(vectors, capsys):
         "\n[query] north\n near: 0.1104\n east: 0.0000\n"
     )
     assert err == ""
+
+
+def test_similar_splits_a_word_as_the_text_was_split(tmp_path, capsys):
+    words = ["café", "c++", "ısı", "l'homme", "tag", "https://a.b/c", "Keep", "well-known"]
+    rows = np.random.default_rng(0).standard_normal((len(words), 4)).astype(np.float32)
+    name = str(tmp_path / "v.txt")
+    KeyedVectors.from_words(words, rows).save_word2vec_format(name)
+    for asked, options, found in [
+        ("Cafe\u0301", "", "café"),
+        ("C++,", "", "c++"),
+        ("ISI", "--lang tr", "ısı"),
+        ("L\u2019Homme", "", "l'homme"),
+        ("#Tag", "", "tag"),
+        ("(HTTPS://a.b/c)", "", "https://a.b/c"),
+        ("Keep", "", "Keep"),
+        ("well\u2010known", "--keep-hyphens", "well-known"),
+    ]:
+        assert cli.main(["similar", name, asked, "-n", "1", *options.split()]) == 0
+        assert capsys.readouterr().out.startswith(f"\n[query] {found}\n")
+        assert cli.main(["analogy", name, asked, "tag", "c++", *options.split(), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["a"] == found
+    message = fails(capsys, "similar", name, "ISI")
+    assert "'ISI' not among the 8 words" in message
+
+
+def test_a_fw2v_file_remembers_how_its_text_was_split(folder, training, capsys):
+    (folder / "tr.txt").write_text("ISI ılık İyi ışık-ışın ısı. " * 60, encoding="utf-8")
+    argv = ["train", *LAYERS, "tr.txt", "--lang", "tr", "--keep-hyphens", "--negative", "1"]
+    assert cli.main([*argv, "-o", "v.fw2v", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["format"] == "fw2v"
+    expected = datasets.Splitter(lang="tr", keep_hyphens=True)
+    assert {name: report["settings"][name] for name in expected.settings()} == expected.settings()
+    assert cli.main(["convert", "v.fw2v", "few.fw2v", "--limit", "2"]) == 0
+    for name in ("v.fw2v", "few.fw2v"):
+        assert KeyedVectors.load(name).splitter == expected
+        assert cli.main(["similar", name, "ISI", "-n", "1"]) == 0
+        assert capsys.readouterr().out.startswith("\n[query] ısı\n")
+    assert "'ISI' not among" in fails(capsys, "similar", "v.fw2v", "ISI", "--case", "keep")
+    assert cli.main(["convert", "v.fw2v", "v.txt"]) == 0
+    assert KeyedVectors.load("v.txt").splitter is None
+    assert cli.main(["similar", "v.txt", "ISI", "--lang", "tr"]) == 0
+
+
+def test_unknown_settings_of_a_splitter_are_refused(tmp_path):
+    vectors = KeyedVectors.from_words(["a"], np.ones((1, 2), np.float32))
+    for settings in ({"split": "lines"}, {"stemmer": "porter"}, [1], "words"):
+        vectors.splitter = types.SimpleNamespace(settings=lambda kept=settings: kept)
+        vectors.save(tmp_path / "v.fw2v")
+        with pytest.raises(ValueError, match=r"v\.fw2v: the settings of its splitter are unknown"):
+            KeyedVectors.load(tmp_path / "v.fw2v")
 
 
 def test_similar_json(vectors, capsys):

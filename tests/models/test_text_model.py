@@ -11,7 +11,7 @@ from whole_models import weights_of
 
 from fastw2v import cli, datasets, text_model
 from fastw2v._training.fit_loop import FitLoop
-from fastw2v.datasets import tokenize_lines
+from fastw2v.datasets import Splitter, tokenize_lines
 from fastw2v.text_model import (
     TextModel,
     join_words,
@@ -46,6 +46,10 @@ def trained(kind="rnnlm", epochs=4):
     [
         ("Go.\n\nNow!", ["go", ".", "<eos>", "now", "!"]),
         ("one\ntwo", ["one", "two"]),
+        (
+            "don\u2019t say 1,000!\r\n\r\nL'amie-là",
+            ["don't", "say", "1,000", "!", "<eos>", "l'amie", "-", "là"],
+        ),
         ("a \n \t\n\n b", ["a", "<eos>", "b"]),
         ("\n\n a\n\n", ["a"]),
         ("====\n... x--y", ["=", ".", "x", "-", "y"]),
@@ -77,7 +81,7 @@ def test_text_is_cut_at_blanks_and_lines(text, words):
 
 
 def test_unknown_ways_to_cut_are_refused():
-    with pytest.raises(ValueError, match="split: expected 'words' or 'blanks', got 'lines'"):
+    with pytest.raises(ValueError, match="split: expected 'words' or .*, got 'lines'"):
         tokenize_lines("a", split="lines")
     with pytest.raises(TypeError, match="text: expected a str, or pieces of text, got int"):
         tokenize_lines(3)
@@ -339,6 +343,28 @@ def test_a_truncated_file_is_refused(tmp_path):
 # Commands --------------------------------------------------------------------------------------
 
 
+def test_the_model_remembers_how_its_text_was_split(tmp_path):
+    words = ["ısı", "c++", "l'", "<unk>", "."]
+    splitter = Splitter(lang="tr", elisions=True)
+    made = TextModel(words, kind="rnnlm", size=8, splitter=splitter)
+    made.save(tmp_path / "a.npz")
+    loaded = TextModel.load(tmp_path / "a.npz")
+    assert loaded.splitter == splitter
+    rng = np.random.default_rng
+    for start, given in [("ISI, C++.", None), ("ISI C++.", ["ısı", "c++", "."])]:
+        if given is None:
+            with pytest.raises(ValueError, match="start: ',' is not among the 5 words"):
+                loaded.write(5, start)
+        else:
+            expected = loaded.write(9, given, rng=rng(1))
+            assert loaded.write(9, start, rng=rng(1)) == expected
+            assert expected.startswith("ısı c++.")
+    TextModel(words, kind="rnnlm", size=8).save(tmp_path / "b.npz")
+    assert TextModel.load(tmp_path / "b.npz").splitter is None
+    with pytest.raises(TypeError, match="splitter: expected a datasets.Splitter, got str"):
+        TextModel(words, splitter="words")
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -378,6 +404,7 @@ def test_lm_train_prints_json_or_nothing(folder, capsys):
     assert report["words"] == len(TOKENS) and report["vocabulary"] == 17
     assert [epoch["number"] for epoch in report["epochs"]] == [1, 2, 3]
     assert report["valid"]["perplexity"] < report["valid"]["unigram"]
+    assert report["dropped_characters"] == 0
     assert report["test"] is None and not report["interrupted"]
     assert TextModel.load("a.npz").perplexity(TextModel.load("a.npz").ids(TOKENS)) < 10
 
@@ -417,6 +444,9 @@ def test_lm_train_ctrl_c_saves(folder, capsys, monkeypatch):
         ("lm-train text.txt --valid none.txt", "none.txt: no such file"),
         ("lm-train text.txt -o no/where.npz", "no/where.npz: there is no folder"),
         ("lm-train text.txt --batch-size 5000", "ids: expected more than batch_size * time_size"),
+        ("lm-train text.txt --encoding rot13", "encoding: 'rot13' is no encoding of text"),
+        ("lm-train bad.txt --encoding ascii", "bad.txt: byte 1: 0xff is not ascii"),
+        ("lm-train text.txt --lang tr --case keep", "lang: 'tr' acts on lower case"),
         ("lm-train bad.txt", "bad.txt: byte 1: 0xff is not UTF-8; save the file as UTF-8"),
         ("lm-train empty.txt", "empty.txt: the file is empty; give a file that holds text"),
         ("generate none.npz", "none.npz: no such file"),

@@ -50,6 +50,7 @@ def test_python_files_are_short_enough_to_read():
 
 def test_kernel_files_are_short_enough_to_read():
     files = [path for path in (ROOT / "src_pyx").iterdir() if path.suffix in (".pyx", ".pxd", ".h")]
+    files.remove(ROOT / "src_pyx" / "splitter_tables.h")  # numbers, which a script writes
     assert files
     assert too_long(files, MOST_KERNEL_LINES) == {}
 

@@ -218,6 +218,7 @@ CALLS = {
         1,
         n,
     ),
+    "_splitter.split": lambda n: (b"a \xc3\xa9 " * N, 5, n),
     "_vocabulary.count": lambda n: (counter(n), np.zeros(n, np.int64), b"a b " * N, 0, n),
     "_vocabulary.encode": lambda n: (
         *(np.zeros(4 * N + n, np.int32), counter(n, merged=True), ids(1), b"a b " * N, True, n),

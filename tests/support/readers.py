@@ -32,7 +32,14 @@ from places import DATA
 from fastw2v import Word2Vec
 from fastw2v._files.word2vec_writer import read_counts
 from fastw2v.base_model import BaseModel, load_book_pickle
-from fastw2v.datasets import build_corpus, read_pairs, read_text, sequence, tokenize
+from fastw2v.datasets import (
+    Splitter,
+    build_corpus,
+    read_pairs,
+    read_text,
+    sequence,
+    tokenize,
+)
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.models import CBOW, CharTranslator
 from fastw2v.optimizer import SGD, Adam
@@ -128,7 +135,7 @@ def _word_pickles() -> list[bytes]:
 
 def _text_models() -> list[bytes]:
     return [
-        _written(TextModel([*WORDS, "<unk>"], kind=kind, size=2).save)
+        _written(TextModel([*WORDS, "<unk>"], kind=kind, size=2, splitter=Splitter("blanks")).save)
         for kind in ("rnnlm", "better")
     ]
 
@@ -140,8 +147,8 @@ def _translators() -> list[bytes]:
     ]
 
 
-def _read_corpus(path: str) -> Any:
-    tokens = list(tokenize(read_text(path)))
+def _read_corpus(path: str, encoding: str = "utf-8") -> Any:
+    tokens = list(tokenize(read_text(path, encoding)))
     return build_corpus(tokens) if tokens else None
 
 
@@ -182,7 +189,9 @@ def _containers() -> list[bytes]:
         _written(lambda path, dtype=dtype: _vectors().save(path, dtype=dtype))
         for dtype in ("float16", "int8")
     )
-    return [*(_written(_vectors(D).save) for D in (1, 5)), *compressed]
+    split = _vectors()
+    split.splitter = Splitter(lang="tr")
+    return [*(_written(_vectors(D).save) for D in (1, 5)), _written(split.save), *compressed]
 
 
 TEXT = [WORDS, WORDS[::-1]] * 3
@@ -464,6 +473,12 @@ READERS: dict[str, Reader] = {
         lambda path: list(read_text(path, strict=True)), lambda: TEXTS, TEXT_WORDS, damaged_text
     ),
     "compiled corpus": Reader(_count_words, lambda: TEXTS, TEXT_WORDS, damaged_text),
+    "two-state corpus": Reader(
+        lambda path: _read_corpus(path, "iso2022_jp"),
+        lambda: [text.decode().encode("iso2022_jp") for text in TEXTS[:2]],
+        [*TEXT_WORDS, b"\x1b$B", b"\x1b(B", b"\x1b"],
+        damaged_text,
+    ),
     "counts": Reader(read_counts, lambda: COUNTS, [*TEXT_WORDS, *NUMBERS], damaged_text),
     "strict counts": Reader(
         lambda path: read_counts(path, "replace", True),

@@ -1,0 +1,99 @@
+"""Text of the commands: the files to read, and the options by which text becomes words."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from fastw2v.cli.console import counted, say
+
+if TYPE_CHECKING:
+    from fastw2v.datasets import Splitter, Words
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Add the names of text files, and --encoding."""
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        default=[],
+        help="text, plain or packed by gzip, bzip2 or xz; - is standard input",
+    )
+    parser.add_argument(
+        "--encoding",
+        default="utf-8",
+        metavar="NAME",
+        help="encoding of the files, any codec of Python, such as cp932 or euc_jp (default: utf-8)",
+    )
+
+
+def add_options(
+    parser: argparse.ArgumentParser, words: str = "words without punctuation", asked: bool = False
+) -> None:
+    """Add the settings of `datasets.Splitter`.
+
+    words: a phrase for the result of --split words. asked: the options split the words of a query.
+    """
+    group = parser.add_argument_group(
+        "splitting text",
+        "A word that the file does not hold as given is split as the text was. A .fw2v file "
+        "remembers how; for others, repeat the options of the training."
+        if asked
+        else None,
+    )
+
+    def add(flag: str, help: str, **rest: Any) -> None:
+        group.add_argument(flag, help=help, default=None, **rest)
+
+    add(
+        "--split",
+        f"take {words}, pieces between white space, or characters (default: words)",
+        choices=("words", "blanks", "characters"),
+    )
+    add(
+        "--normalize",
+        "normal form of Unicode (default: nfc, and none for blanks)",
+        choices=("nfc", "nfkc", "none"),
+    )
+    add("--case", "(default: lower for words, else keep)", choices=("lower", "keep"))
+    add("--lang", "the language whose small letter of I is a dotless i", choices=("tr", "az"))
+    add("--elisions", "split l'homme into l' and homme", action="store_true")
+    add("--keep-hyphens", "keep well-known as one word", action="store_true")
+
+
+def splitter(args: argparse.Namespace, remembered: Splitter | None = None) -> Splitter:
+    """Return the splitter that the options of a command choose, or else the one of a file."""
+    from fastw2v.datasets import Splitter
+
+    names = ("split", "normalize", "case", "lang", "elisions", "keep_hyphens")
+    chosen = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return remembered if remembered is not None and not chosen else Splitter(**chosen)
+
+
+def read(args: argparse.Namespace, files: list[str]) -> Iterable[str]:
+    """Return the text of files, or the documentation inside this Python if there are none."""
+    from fastw2v import datasets
+    from fastw2v._files.encodings import is_utf8
+
+    is_utf8(args.encoding)  # refuses other names, also where no file is read
+    if files:
+        pieces = datasets.read_text(files, args.encoding)
+        say(f"fastw2v: reading {counted(len(files), 'file')}", unless=args.quiet)
+        return pieces
+    say(
+        "fastw2v: no FILE given, collecting the English documentation inside this Python",
+        unless=args.quiet,
+    )
+    return [datasets.builtin_text()]
+
+
+def say_dropped(args: argparse.Namespace, words: Words) -> None:
+    """Tell how many characters no word holds."""
+    if words.dropped:
+        say(
+            f"fastw2v: left out {counted(words.dropped, 'character')} outside of words, such as "
+            "punctuation",
+            unless=args.quiet,
+        )

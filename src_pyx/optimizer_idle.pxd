@@ -29,8 +29,8 @@ cpdef enum:
     TERMS = 12              # of the series
     WIDTH = TERMS + 1       # the B_n, then the digits of B_0 that the type of B_0 cannot hold
 
-# What a row needs to skip k steps: places in a list of numbers. SERIES holds B_1 / B_0, .., from its
-# second place on, and last the other digits of B_0, divided by it too.
+# What a row needs to skip k steps: places in a list of numbers. SERIES holds B_1 / B_0, .., from
+# its second place on, and last the other digits of B_0, divided by it too.
 cdef enum:
     FADE_A, FADE_B, LEAD, B_ZERO, ZOOM, SERIES, N_NUMBERS = SERIES + WIDTH
     GAIN = FADE_B, GAIN_REST = LEAD

@@ -23,7 +23,11 @@ from libc.stdint cimport int64_t
 
 from common_memory cimport prefetch_row
 from common_types cimport real_t
-from optimizer_rules cimport ADAM, MOMENTUM, NESTEROV, RMSPROP, Rule, root, run
+from optimizer_rules cimport ADAM, FW_ADAM_SIMD, MOMENTUM, NESTEROV, RMSPROP, Rule, root, run
+
+cdef extern from "optimizer_simd.h" nogil:
+    void fw_adam_idle_run(float* w, float* m, float* v, Py_ssize_t n, float fade_m, float fade_v,
+                          float lead, float b_zero, float zoom, const float* B)
 
 cpdef enum:
     TERMS = 12              # of the series
@@ -71,6 +75,11 @@ cdef inline void skip(Rule rule, real_t* w, real_t* a, real_t* b, Py_ssize_t n,
     """Apply k steps without gradient to n elements with states a and b, given the numbers x."""
     cdef Py_ssize_t i
     if rule == ADAM:
+        if real_t is float:
+            if FW_ADAM_SIMD:
+                fw_adam_idle_run(w, a, b, n, x[FADE_A], x[FADE_B], x[LEAD], x[B_ZERO], x[ZOOM],
+                                 x + SERIES)
+                return
         for i in range(n):
             adam_idle(&w[i], &a[i], &b[i], x)
     elif rule == MOMENTUM or rule == NESTEROV:
@@ -96,17 +105,14 @@ cdef inline void prefetch_states(const real_t* a, const real_t* b, Py_ssize_t C,
         prefetch_row(b + r * C, C * <Py_ssize_t> sizeof(real_t))
 
 
-cdef inline void series_of(real_t* x, const double* B, double lead,
-                           double lead_rest) noexcept nogil:
+cdef inline void series_of(real_t* x, const double* B, double lead, double c) noexcept nogil:
     """Fill in the numbers of adam from the B_n; where B_0 has no inverse, nothing else matters.
 
-    What `lead` loses by rounding, a share c of it, divides the sum by
+    c is the share of `lead` that x[LEAD] lacks. It divides the sum by
     1 + c lead / D = 1 + c (z + 1/2).
     """
     cdef Py_ssize_t n
-    cdef double scale, c
-    x[LEAD] = <real_t> lead
-    c = (lead - x[LEAD] + lead_rest) / lead if lead > 0 else 0
+    cdef double scale
     x[B_ZERO] = <real_t> B[0]
     scale = 1 / <double> x[B_ZERO] if x[B_ZERO] > 1e-300 else 0
     x[ZOOM] = <real_t> (lead * scale)
@@ -123,7 +129,10 @@ cdef inline void skip_rows_range(Rule rule, real_t* w, Py_ssize_t ld, real_t* a,
     """Bring the listed rows [lo, hi) from step since[i] to step `now`, by one sum each."""
     cdef Py_ssize_t i, r, t
     cdef const double* fade
+    cdef double c
     cdef real_t[N_NUMBERS] x
+    x[LEAD] = <real_t> lead[0]
+    c = (lead[0] - x[LEAD] + lead[1]) / lead[0] if lead[0] > 0 else 0
     for i in range(lo, hi):
         if i + 2 < hi:
             prefetch_row(w + rows[i + 2] * ld, C * <Py_ssize_t> sizeof(real_t))
@@ -136,7 +145,7 @@ cdef inline void skip_rows_range(Rule rule, real_t* w, Py_ssize_t ld, real_t* a,
         x[FADE_A] = <real_t> fade[0]
         x[FADE_B] = <real_t> fade[1]
         if rule == ADAM:
-            series_of(x, sums + t * WIDTH, lead[0], lead[1])
+            series_of(x, sums + t * WIDTH, lead[0], c)
         else:
             x[GAIN_REST] = <real_t> (fade[1] - x[GAIN] + fade[2])
         skip(rule, w + r * ld, a + r * C, b + r * C if b != NULL else b, C, x)

@@ -40,7 +40,10 @@ _TAKE = specialise(_optimizer.take_steps)
 _UPDATE = specialise(_optimizer.update_rows)
 
 _BLOCK = 1 << 16  # rows per call when all rows are brought up to date
-_NS = 0.35  # serial nanoseconds per element; see `threads.parts`
+# Serial nanoseconds per element of a row that skips steps, and of one that takes a step; see
+# `threads.parts`.
+_SKIP_NS = 0.6
+_STEP_NS = 0.35
 
 
 # Reading a table with deferred rows writes to it, so one thread does so at a time. A script that
@@ -104,13 +107,14 @@ class Table:
         n_rows = _STALE[ids.dtype](self.rows, self.since, self.applied, ids, steps.n)
         W = as_table(W)
         stale = W, *self.kernel_states, self.applied, self.rows, self.since, n_rows
-        ns = n_rows * W.shape[1] * _NS
+        size = n_rows * W.shape[1]
         if steps.can_skip(W.dtype):
             known = steps.sums, steps.fades, steps.lead
-            _SKIP[W.dtype](steps.number, *stale, *known, steps.n, threads.parts(ns))
+            _SKIP[W.dtype](steps.number, *stale, *known, steps.n, threads.parts(size * _SKIP_NS))
         else:
             known = steps.rates, *steps.scalars
-            _TAKE[W.dtype](steps.number, *stale, *known, steps.n, threads.parts(ns * steps.n))
+            n_parts = threads.parts(size * steps.n * _STEP_NS)
+            _TAKE[W.dtype](steps.number, *stale, *known, steps.n, n_parts)
 
     @_locked
     def apply_all(self) -> None:
@@ -139,7 +143,7 @@ class Table:
         else:
             apply_pending(W, rows[:n_rows])  # of another optimizer
         W = as_table(W)
-        n_parts = threads.parts(n_rows * W.shape[1] * _NS)
+        n_parts = threads.parts(n_rows * W.shape[1] * _STEP_NS)
         _UPDATE[W.dtype](
             pending.steps.number, W, *self.kernel_states, g, packed, rows, n_rows,
             *pending.row_scalars, n_parts,

@@ -22,6 +22,7 @@ of steps, for constant learning rates and for rates that rise a thousandfold whe
 
 from __future__ import annotations
 
+import functools
 import math
 from decimal import Context, Decimal, localcontext
 from typing import Any
@@ -66,17 +67,15 @@ class IdleSteps:
         self.scalars = settings  # of the rule's single step
         self.rates = np.empty(0)
         self.sums = np.empty((1, _optimizer.N_SUMS))
-        self.fades = np.empty((0, 3))
-        self.terms, self.lead, self.rho = None, np.zeros(2), 0.0
+        self.fades = np.empty((1, 3))
+        self.lead, self.rho = np.zeros(2), 0.0
+        self.terms: NDArray[np.float64] | None = None
         if rule == "adam":
             beta1, beta2, eps = settings
             self.scalars = 1 - beta1, 1 - beta2, eps
             self.rho = (1 - beta2) / (2 * (1 - beta1))
             if self.rho <= max(_REACH.values()):
-                middle = beta2 ** (1 / (2 * (1 - beta1)))
-                with localcontext(_DIGITS):
-                    self.lead[:] = _two_floats(Decimal(eps) / Decimal(middle))
-                self.terms = _terms(beta1, beta2, middle)
+                self.terms, self.lead = _terms(beta1, beta2, eps)
 
     def can_skip(self, dtype: np.dtype[Any]) -> bool:
         """Return whether rows of a dtype can skip steps; otherwise they take them one by one."""
@@ -89,62 +88,72 @@ class IdleSteps:
     def add(self, rate: float) -> None:
         """Add a step with this learning rate, which is finite and not negative."""
         if self.n == len(self.rates):
-            self._grow()
+            room = max(256, 2 * self.n)
+            self.rates = _with_room(self.rates, room)
+            if self.terms is not None:
+                self.sums = _with_room(self.sums, room)
+            if any(map(self.can_skip, _REACH)):
+                self.fades = _fades(self.rule, self.settings[:2], room)
         self.rates[self.n] = rate
         if self.terms is not None:
             _optimizer.add_idle_step(self.sums, self.terms, rate, self.n)
         self.n += 1
 
-    def _grow(self) -> None:
-        """Make room for twice as many steps."""
-        room = max(1024, 2 * len(self.rates))
-        self.rates = _with_room(self.rates, room)
-        if self.terms is not None:
-            self.sums = _with_room(self.sums, room)
-        self.fades = np.concatenate([self.fades, self._fades(len(self.fades), room + 1)])
 
-    def _fades(self, first: int, end: int) -> NDArray[np.float64]:
-        """Return what k steps do, for k in [first, end).
-
-        That is the factor of the first state and of the second one, then zero; or the factor of the
-        velocity, then what a velocity of one adds to the weight, and the digits that this lacks.
-        """
-        found = np.zeros((end - first, 3))
-        with localcontext(_DIGITS):
-            bases = [Decimal(base) for base in self.settings[:2]]
-            powers = [base**first if base else Decimal(first == 0) for base in bases]
-            for fade in found:
-                if self.rule == "adam":
-                    fade[:2] = powers
-                else:
-                    fade[0] = powers[0]
-                if self.rule in ("momentum", "nesterov"):
-                    lead = bases[0] ** 3 if self.rule == "nesterov" else bases[0]
-                    gain = lead * (1 - powers[0]) / (1 - bases[0])
-                    fade[1:] = _two_floats(gain)
-                powers = [power * base for power, base in zip(powers, bases, strict=True)]
-        return found
+# Every fit needs the same numbers again.
 
 
-def _terms(beta1: float, beta2: float, middle: float) -> NDArray[np.float64]:
-    """Return the terms (J, N_SUMS) of steps J .. 1 of a rest at a learning rate of one.
+@functools.lru_cache(maxsize=16)
+def _fades(rule: str, settings: tuple[float, ...], most: int) -> NDArray[np.float64]:
+    """Return what k steps do, for k up to `most`.
 
-    That of step j is beta1^j e^n / (R (1 + e/2)^(n+1)), with R = middle, e = beta2^(j/2) / R - 1.
+    That is the factor of the first state and of the second one, then zero; or the factor of the
+    velocity, then what a velocity of one adds to the weight, and the digits that this lacks.
+    """
+    fades = np.zeros((most + 1, 3))
+    with localcontext(_DIGITS):
+        first, second = map(Decimal, settings)
+        lead = first * first if rule == "nesterov" else 1
+        powers = Decimal(1), Decimal(1)
+        gain = Decimal(0)
+        for fade in fades:
+            if rule == "adam":
+                fade[:2] = powers
+            elif rule == "rmsprop":
+                fade[0] = powers[0]
+            else:
+                fade[:] = powers[0], *_two_floats(lead * gain)
+            powers = powers[0] * first, powers[1] * second
+            gain += powers[0]
+    fades.flags.writeable = False
+    return fades
+
+
+@functools.lru_cache(maxsize=8)
+def _terms(
+    beta1: float, beta2: float, eps: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the terms (J, N_SUMS) of steps J .. 1 without gradient, at a rate of one, and eps / R.
+
+    That of step j is beta1^j e^n / (R (1 + e/2)^(n+1)), with e = beta2^(j/2) / R - 1.
     """
     J = 1 if beta1 == 0 else math.ceil(math.log(_SMALLEST) / math.log(beta1))
     J = min(max(J, 1), MOST_STEPS)
     terms, ratios = np.zeros((J, _optimizer.N_SUMS)), np.zeros(J)
     with localcontext(_DIGITS):
-        R, root, base = Decimal(middle), Decimal(beta2).sqrt(), Decimal(beta1)
+        R = Decimal(beta2 ** (1 / (2 * (1 - beta1))))
+        root, base = Decimal(beta2).sqrt(), Decimal(beta1)
         fade = power = Decimal(1)
         for i in range(J - 1, -1, -1):
             fade, power = fade * root, power * base
             e = fade / R - 1
-            terms[i, [0, -1]] = _two_floats(power / (R * (1 + e / 2)))
+            terms[i, 0], terms[i, -1] = _two_floats(power / (R * (1 + e / 2)))
             ratios[i] = e / (1 + e / 2)
+        lead = np.array(_two_floats(Decimal(eps) / R))
     for n in range(1, _optimizer.N_TERMS):
         terms[:, n] = terms[:, n - 1] * ratios
-    return terms
+    terms.flags.writeable = lead.flags.writeable = False
+    return terms, lead
 
 
 def _two_floats(x: Decimal) -> tuple[float, float]:

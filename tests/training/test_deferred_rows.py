@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fastw2v import RowGrad
 from fastw2v._kernels import _optimizer, specialise
-from fastw2v._rows import deferred, idle_steps, pending
+from fastw2v._rows import deferred, pending
 from fastw2v._training import deferral
 from fastw2v.base_model import BaseModel
 from fastw2v.candidate_sampling import NCELoss

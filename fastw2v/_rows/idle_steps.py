@@ -50,6 +50,7 @@ _DIGITS = Context(prec=40, traps=[])
 
 # A term with a smaller factor changes no sum, even if the learning rate rises a thousandfold.
 _SMALLEST = 1e-20
+_HIGHEST_RISE = 1000
 
 
 class IdleSteps:
@@ -84,6 +85,17 @@ class IdleSteps:
         if self.rule == "rmsprop":
             return 0 <= self.settings[0] <= 1
         return abs(self.settings[0]) < 1
+
+    def is_cut_short(self, rate: float) -> bool:
+        """Return whether a rate rises so far, as from zero, that terms which were cut would count.
+
+        Sums that begin at the present step lack nothing.
+        """
+        if self.terms is None or self.n < len(self.terms):
+            return False
+        limit = rate / _HIGHEST_RISE
+        last = self.rates[self.n - len(self.terms) : self.n]
+        return bool(last[-1] < limit and last.max() < limit)
 
     def add(self, rate: float) -> None:
         """Add a step with this learning rate, which is finite and not negative."""

@@ -210,7 +210,11 @@ class Pending:
             elif self.defers and TABLES.get(key[i]) is not table:
                 apply_all_pending(W)  # another optimizer's steps come first
                 TABLES[key[i]] = table
-        if idle_settings != self.steps.settings or self.steps.n == MOST_STEPS:
+        if (
+            idle_settings != self.steps.settings
+            or self.steps.n == MOST_STEPS
+            or self.steps.is_cut_short(row_scalars[0])
+        ):
             self._restart(idle_settings)
         self.row_scalars = row_scalars
         self.may_defer = not self.defers or 0 <= row_scalars[0] < HIGHEST_RATE

@@ -265,6 +265,19 @@ def test_moments_that_are_not_numbers_stay_in_their_elements(dtype):
     np.testing.assert_allclose(*found, rtol=1e-6)
 
 
+def test_a_rate_that_rises_from_zero_moves_a_weight_of_zero(dtype):
+    """The change is tiny, but all that such a weight has."""
+    found = []
+    for sparse in (True, False):
+        run = Run(Adam, dtype, np.zeros((9, 5)), row_sparse=sparse, beta1=0.05)
+        run.step(0.0, np.arange(9), np.ones((9, 5), dtype), None)
+        for rate in [0.0] * 20 + [0.1] * 2:
+            run.step(rate, [0], np.zeros((1, 5), dtype), None)
+        found.append(run.end())
+    assert (found[0] < 0).all()
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
 def test_many_steps_are_summed_from_restart_to_restart(dtype, monkeypatch):
     expected = idle_run(Adam, dtype, True, np.full(3000, 0.001))
     monkeypatch.setattr(pending, "MOST_STEPS", 700)

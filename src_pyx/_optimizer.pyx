@@ -12,11 +12,15 @@ not read: the rule runs with g = 0, which gives the bits that it would give on a
 
 optimizer_rules.pxd has the rules, optimizer_pass.pxd the steps with a gradient, optimizer_idle.pxd
 those of rows that had none, many at once, optimizer_clipping.pxd the sums of squares.
-fastw2v.optimizer has checked shapes and rows; nothing here raises.
+fastw2v.optimizer has checked shapes and rows.
 """
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memcpy, strlen
 
+from common_checks cimport check_fit, has_shape2, plain_rows
 from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
@@ -29,6 +33,8 @@ cpdef enum:
     BLOCK = 8192    # elements of one partial sum of squares; fixed, so that no split shows
 
 cdef enum:
+    FORMAT = 16     # most letters of a type that are compared
+    LAYOUT = 19 * 8 + 2 * 8 * 64    # bytes of a layout at most: numpy has up to 64 dimensions
     AHEAD = 8       # ids between a prefetch and its use
 
 N_TERMS = TERMS
@@ -38,17 +44,21 @@ RULES = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adagrad": ADAG
          "rmsprop": RMSPROP, "adam": ADAM}
 
 
-cdef void update(Rule rule, real_t[:, :] w, real_t[:, ::1] a, real_t[:, ::1] b,
-                 const real_t[:, :] g, const uint8_t[::1] mark,
-                 double s0, double s1, double s2, double s3, Py_ssize_t n_parts):
+cdef int update(Rule rule, real_t[:, :] w, real_t[:, ::1] a, real_t[:, ::1] b,
+                const real_t[:, :] g, const uint8_t[::1] mark,
+                double s0, double s1, double s2, double s3, Py_ssize_t n_parts) except -1:
     """Step a parameter once; the scalars are rounded to its type here."""
     cdef Py_ssize_t R = w.shape[0], C = w.shape[1], ld, ld_g, p
     cdef const uint8_t* touched = NULL
     cdef real_t* first = NULL
     cdef real_t* second = NULL
     cdef real_t[4] s
+    check_fit("update", has_shape2(g.shape, R, C) and (a is None or has_shape2(a.shape, R, C)) and
+              (b is None or has_shape2(b.shape, R, C)) and (mark is None or mark.shape[0] == R) and
+              plain_rows(w.shape, w.strides, sizeof(real_t)) and
+              plain_rows(g.shape, g.strides, sizeof(real_t)))
     if R == 0 or C == 0:
-        return
+        return 0
     s[0], s[1], s[2], s[3] = <real_t> s0, <real_t> s1, <real_t> s2, <real_t> s3
     if mark is not None:
         touched = &mark[0]
@@ -62,6 +72,7 @@ cdef void update(Rule rule, real_t[:, :] w, real_t[:, ::1] a, real_t[:, ::1] b,
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             sweep(rule, &w[0, 0], ld, first, second, &g[0, 0], ld_g, touched, C, s,
                   part_begin(p, n_parts, R * C), part_begin(p + 1, n_parts, R * C))
+    return 0
 
 
 def sgd(real_t[:, :] w,                 # OUT (R, C) rows contiguous
@@ -130,6 +141,7 @@ def stale_rows(int64_t[::1] rows,           # OUT (capacity,) the rows behind st
     `at` is changed and restored.
     """
     cdef Py_ssize_t i, n = 0
+    check_fit("stale_rows", since.shape[0] >= rows.shape[0])
     with nogil:
         for i in range(ids.shape[0]):
             if i + AHEAD < ids.shape[0]:
@@ -149,6 +161,8 @@ def add_idle_step(double[:, ::1] sums,          # OUT (steps, N_SUMS) of the ste
                   double lr, Py_ssize_t step):
     """Add the term of a step to the sums from each of the last steps on, this one included."""
     cdef Py_ssize_t n = min(terms.shape[0], step + 1)
+    check_fit("add_idle_step", 0 < n and step < sums.shape[0] and sums.shape[1] == WIDTH and
+              terms.shape[1] == WIDTH)
     with nogil:
         add_step(&sums[step + 1 - n, 0], &terms[terms.shape[0] - n, 0], n, lr)
 
@@ -168,6 +182,12 @@ def skip_steps(int rule,                        # one of RULES
     """Bring the listed rows from step since[i] to step `now` without gradient, by one sum each."""
     cdef Py_ssize_t C = w.shape[1], ld, p, i
     cdef real_t* second = NULL
+    check_fit("skip_steps", has_shape2(a.shape, w.shape[0], C) and
+              (b is None or has_shape2(b.shape, w.shape[0], C)) and at.shape[0] == w.shape[0] and
+              n_rows <= rows.shape[0] and n_rows <= since.shape[0] and sums.shape[1] == WIDTH and
+              (rule != ADAM or now <= sums.shape[0]) and now < fades.shape[0] and
+              fades.shape[1] == 3 and lead.shape[0] == 2 and
+              plain_rows(w.shape, w.strides, sizeof(real_t)))
     if n_rows == 0 or C == 0:
         return
     if b is not None:
@@ -200,6 +220,14 @@ def take_steps(int rule,                        # one of RULES
     cdef Py_ssize_t C = w.shape[1], ld, p, i
     cdef real_t* second = NULL
     cdef real_t[4] s
+    check_fit("replay_rows", has_shape2(a.shape, w.shape[0], C) and
+              (b is None or has_shape2(b.shape, w.shape[0], C)) and at.shape[0] == w.shape[0] and
+              n_rows <= rows.shape[0] and n_rows <= since.shape[0] and now <= lr.shape[0] and
+              plain_rows(w.shape, w.strides, sizeof(real_t)))
+    check_fit("take_steps", has_shape2(a.shape, w.shape[0], C) and
+              (b is None or has_shape2(b.shape, w.shape[0], C)) and at.shape[0] == w.shape[0] and
+              n_rows <= rows.shape[0] and n_rows <= since.shape[0] and now <= lr.shape[0] and
+              plain_rows(w.shape, w.strides, sizeof(real_t)))
     if n_rows == 0 or C == 0:
         return
     if b is not None:
@@ -230,6 +258,12 @@ def update_rows(int rule,                       # one of RULES
     cdef real_t* first = NULL
     cdef real_t* second = NULL
     cdef real_t[4] s
+    check_fit("update_rows", g.shape[1] == C and (g.shape[0] == w.shape[0] or packed) and
+              (g.shape[0] >= n_rows or not packed) and n_rows <= rows.shape[0] and
+              (a is None or has_shape2(a.shape, w.shape[0], C)) and
+              (b is None or has_shape2(b.shape, w.shape[0], C)) and
+              plain_rows(w.shape, w.strides, sizeof(real_t)) and
+              plain_rows(g.shape, g.strides, sizeof(real_t)))
     if n_rows == 0 or C == 0:
         return
     if a is not None:
@@ -244,6 +278,45 @@ def update_rows(int rule,                       # one of RULES
             update_rows_range(<Rule> rule, &w[0, 0], ld, first, second, &g[0, 0], ld_g, packed,
                               &rows[0], C, s,
                               part_begin(p, n_parts, n_rows), part_begin(p + 1, n_parts, n_rows))
+
+
+# ---- arrays that stay the same from step to step
+
+def layout(tuple arrays):
+    """Return the places, shapes, strides and types of up to four arrays as bytes to compare.
+
+    They change when an array is reshaped, resized, given another dtype or made read-only in place.
+    """
+    cdef char[4 * LAYOUT] text
+    cdef Py_ssize_t at = 0
+    cdef object array
+    check_fit("layout", len(arrays) <= 4)
+    for array in arrays:
+        at += describe(text + at, array)
+    return PyBytes_FromStringAndSize(text, at)
+
+
+cdef Py_ssize_t describe(char* text, object array) except -1:
+    """Write the layout of one array; return its length in bytes, at most LAYOUT."""
+    cdef Py_buffer view
+    cdef Py_ssize_t[3] head
+    cdef Py_ssize_t n, at = sizeof(head)
+    try:
+        PyObject_GetBuffer(array, &view, PyBUF_STRIDES | PyBUF_FORMAT)
+    except (BufferError, ValueError, TypeError):    # its dtype has no buffer, so no float has it
+        text[0] = 0
+        return 1
+    head[0], head[1], head[2] = <Py_ssize_t> view.buf, view.ndim, view.readonly
+    memcpy(text, head, sizeof(head))
+    n = view.ndim * <Py_ssize_t> sizeof(Py_ssize_t)
+    if n:
+        memcpy(text + at, view.shape, n)
+        memcpy(text + at + n, view.strides, n)
+    at += 2 * n
+    n = min(<Py_ssize_t> strlen(view.format), FORMAT)
+    memcpy(text + at, view.format, n)
+    PyBuffer_Release(&view)
+    return at + n
 
 
 # ---- gradient clipping
@@ -262,6 +335,9 @@ def sum_squares(double[::1] partial,        # scratch (n_blocks(R * C),)
     cdef Py_ssize_t blocks = (size + BLOCK - 1) // BLOCK
     cdef const uint8_t* touched = NULL
     cdef double total = 0
+    check_fit("sum_squares", partial.shape[0] >= blocks and
+              (mark is None or mark.shape[0] == g.shape[0]) and
+              plain_rows(g.shape, g.strides, sizeof(real_t)))
     if size == 0:
         return 0.0
     if mark is not None:
@@ -282,6 +358,8 @@ def sum_squares_of_rows(const real_t[:, ::1] g,         # IN  (n, C) rows of a g
     """Return the bits of `sum_squares` for a gradient that is zero except for these rows."""
     cdef Py_ssize_t C = g.shape[1], i, lo, end, n, block = -1
     cdef double total = 0, partial = 0
+    check_fit("sum_squares_of_rows", order.shape[0] <= g.shape[0] and
+              order.shape[0] <= rows.shape[0])
     if C == 0 or g.shape[0] == 0:
         return 0.0
     with nogil:
@@ -306,6 +384,8 @@ def scale(real_t[:, :] g,               # OUT (R, C) rows contiguous, multiplied
     """Multiply the marked rows of a gradient by rate."""
     cdef Py_ssize_t R = g.shape[0], C = g.shape[1], ld, p
     cdef const uint8_t* touched = NULL
+    check_fit("scale", (mark is None or mark.shape[0] == R) and
+              plain_rows(g.shape, g.strides, sizeof(real_t)))
     if R == 0 or C == 0:
         return
     if mark is not None:

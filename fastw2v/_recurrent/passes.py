@@ -27,7 +27,7 @@ from fastw2v._checks.sequences import (
     check_trained_forward,
 )
 from fastw2v._core import threads
-from fastw2v._core.products import column_sums
+from fastw2v._core.products import column_sums, product
 from fastw2v._kernels import _gru, specialise
 from fastw2v._recurrent.kinds import write_product
 from fastw2v._recurrent.row_order import arrange, turn_round
@@ -37,7 +37,14 @@ if TYPE_CHECKING:
     from fastw2v._core.scratch import Scratch
     from fastw2v._recurrent.over_time import OverTime
 
-__all__ = ["ACTIVATIONS", "check_backward", "check_forward", "run_backward", "run_forward"]
+__all__ = [
+    "ACTIVATIONS",
+    "check_backward",
+    "check_forward",
+    "run_backward",
+    "run_forward",
+    "step_gradients",
+]
 
 # The kernels know an activation of the gates by its place in this list.
 ACTIVATIONS = tuple(_gru.ACTIVATIONS)
@@ -98,6 +105,7 @@ def run_forward(
     Wx, Wh, b = _weights(layer, dtype)
     N, T = xs.shape[:2]
     H, width = Wh.shape
+    promoted = _promoted(layer, xs, starts, dtype)
     if new and dtype == layer.dtype:
         hs = np.empty((N, T, H), dtype)
     else:
@@ -138,9 +146,9 @@ def run_forward(
 
     if train:
         kept |= {"xs": xs, "gates": gates, "lengths": lengths, "options": options, "D": len(Wx)}
-        layer._kept = kept | {"backwards": backwards}
+        layer._kept = kept | {"backwards": backwards, "shape": xs.shape, "promoted": promoted}
     for name, state in zip(kind.states, states, strict=True):
-        setattr(layer, name, state)
+        setattr(layer, name, state.astype(promoted, copy=False))
     return hs
 
 
@@ -158,6 +166,7 @@ def check_backward(
     H = width // layer._kind.n_gates
     for name, W, rows in zip(("Wx", "Wh"), layer.params, (kept["D"], H), strict=False):
         check_shape(name, W, (rows, width), "that of forward")
+    check_shape("xs", kept["xs"], kept["shape"], "that of forward; xs may be the caller's array")
     dhs = as_numbers("dhs", dhs)
     check_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
     arriving = []
@@ -183,6 +192,7 @@ def run_backward(
     xs, gates, lengths = kept["xs"], kept["gates"], kept["lengths"]
     N, T, width = gates.shape
     dtype = gates.dtype
+    promoted = np.result_type(dhs, kept["promoted"])
     if turned:
         dhs = arrange(scratch.take("dhs", dhs.shape, dtype), dhs, lengths, True)
     else:
@@ -207,14 +217,26 @@ def run_backward(
         columns = slice(first * H, end * H)
         write_product(dWh[:, columns], kept[name].reshape(N * T, H).T, da[:, columns])
     db[...] = column_sums(da).reshape(db.shape)
+    kept["da"] = da.reshape(N, T, width)  # of each step, see `step_gradients`
     for name, d in zip(kind.states, dstates, strict=True):
-        setattr(layer, "d" + name, d)
+        setattr(layer, "d" + name, d.astype(promoted, copy=False))
     if dxs is None:
         return None
     dxs = dxs.reshape(xs.shape)
     if kept["backwards"]:
         turn_round(dxs, lengths)
     return dxs.astype(layer.dtype, copy=False)
+
+
+def step_gradients(layer: OverTime, t: int) -> list[NDArray[Any]]:
+    """Return the gradients of Wx, Wh and b of the step t of the last backward over vectors."""
+    kept: Any = layer._kept
+    da = kept["da"][:, t]
+    dWh = np.empty((layer.params[1].shape[0], da.shape[1]), da.dtype)
+    for first, end, name in layer._kind.multiplied:
+        columns = slice(first * len(dWh), end * len(dWh))
+        dWh[:, columns] = product(kept[name][:, t].T, da[:, columns])
+    return [product(kept["xs"][:, t].T, da), dWh, column_sums(da)]
 
 
 # Shared by both ------------------------------------------------------------------------------
@@ -232,6 +254,18 @@ def _computing_dtype(layer: OverTime) -> np.dtype[Any]:
     """Return float64 if the sequences or any weight have it, else float32."""
     wide = layer.dtype == np.float64 or any(W.dtype == np.float64 for W in layer.params)
     return np.dtype(np.float64 if wide else np.float32)
+
+
+def _promoted(
+    layer: OverTime,
+    xs: NDArray[Any],
+    starts: list[NDArray[Any] | None],
+    dtype: np.dtype[Any],
+) -> np.dtype[Any]:
+    """Return the dtype of the states, that of a step of numpy's: sequences alone are float32."""
+    inputs = [*layer.params, *([xs] if layer._input.converts else [])]
+    arrays = [array for array in (*inputs, *starts) if array is not None]
+    return np.result_type(dtype, *(array.dtype for array in arrays))
 
 
 def _weights(layer: OverTime, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:

@@ -108,15 +108,22 @@ def _update_copies(
 class KnownStep:
     """A step that can be repeated with the same arrays without new checks, as most steps are.
 
-    w, states, g: the arrays, which it holds so that their identity is certain. rows: the same as
-    the kernel takes them. ns: serial nanoseconds of the pass.
+    w, states, g: the arrays, which it holds so that their identity is certain. layout: where they
+    lie and how, because users may reshape or resize an array in place. rows: the arrays as the
+    kernel takes them. ns: serial nanoseconds of the pass.
     """
 
-    __slots__ = ("g", "kernel", "ns", "rows", "states", "w")
+    __slots__ = ("arrays", "g", "kernel", "layout", "ns", "rows", "states", "w")
 
     def __init__(self, kernel: Any, ns: float, arrays: list[Any], rows: list[Any]) -> None:
         self.kernel, self.ns, self.rows = kernel, ns, rows
         self.w, *self.states, self.g = arrays
+        self.arrays = tuple(arrays)
+        self.layout = _optimizer.layout(self.arrays)
+
+    def fits(self) -> bool:
+        """Return whether the arrays lie where they lay, in the same shape, dtype and strides."""
+        return _optimizer.layout(self.arrays) == self.layout
 
     def run(self, scalars: Sequence[float]) -> None:
         """Take the step again."""

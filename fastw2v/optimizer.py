@@ -12,9 +12,11 @@ of the parameter; scalars such as the learning rate are rounded to it once a ste
 kept by position in the list and made at the first update.
 
 With ``row_sparse=True`` the cost of a step over tables with `RowGrad` gradients depends on the
-touched rows and not on the size of the tables. Its results are bit-identical to those of a step
-over all rows. Momentum, Nesterov, RMSprop and Adam also move rows without gradient; updates to
-these rows are deferred and applied when a layer of fastw2v next reads the row. Between two updates
+touched rows and not on the size of the tables. Momentum, Nesterov, RMSprop and Adam also move rows
+without gradient; updates to these rows are deferred, and a row takes all of them in one sum when a
+layer of fastw2v next reads it. The results are those of steps over all rows but for rounding, and
+nearer to exact arithmetic: a row that is updated k times at once is rounded once. They do not
+depend on the number of threads, but on when rows are read. Between two updates
 
 - rows of the arrays in ``params`` and of the optimizer's own (``m``, ``v``, ``h``) are stale unless
   a layer has just read them. ``flush()`` applies all deferred updates: call it before you look at
@@ -45,7 +47,7 @@ updates of fastw2v's models even without ``row_sparse``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,7 +63,7 @@ from fastw2v._checks.arrays import (
 from fastw2v._checks.numbers import as_below_one, as_finite, as_int, as_share
 from fastw2v._checks.sequences import check_array_list, check_params_and_grads
 from fastw2v._rows.deferred import apply_all_pending
-from fastw2v._rows.replay import Replay
+from fastw2v._rows.pending import Pending
 from fastw2v._rows.row_grad import shares_memory
 from fastw2v._training.clipping import clip_by_norm as clip_by_norm
 from fastw2v._training.dense_pass import KnownStep, dtype_of, update_whole
@@ -77,7 +79,8 @@ class _Optimizer:
     _states: tuple[str, ...] = ()  # attributes that hold one state array per parameter
     _rule = ""  # its name in the kernels
     row_sparse: bool = False
-    _replay: Replay | None = None  # deferred updates; None as long as there were none
+    _pending: Pending | None = None  # deferred updates; None as long as there are none
+    _deferred_in_fit: Collection[int] = ()  # ids of the arrays whose rows the present fit defers
     _steps: Any = None  # the KnownStep of each place in the list, or None for it, in a dict
 
     def update(self, params: Sequence[NDArray[Any]], grads: Sequence[NDArray[Any]]) -> None:
@@ -98,14 +101,16 @@ class _Optimizer:
         if None in known:
             self._make_states(params)
         states = [getattr(self, name) for name in self._states]
-        if self._replay is None and self.row_sparse:
-            self._replay = Replay(self._rule)
-        replay, tables = self._replay, [None] * len(grads)
-        if replay is None:
+        wanted = None if self.row_sparse else self._deferred_in_fit
+        idle_settings = self._idle_settings(*scalars)
+        if self._pending is None and (wanted is None or wanted):
+            self._pending = Pending(self._rule, idle_settings)
+        pending, tables = self._pending, [None] * len(grads)
+        if pending is None:
             apply_all_pending(*params)  # of other optimizers
         else:
-            row_scalars, idle_scalars = self._row_scalars(*scalars), self._idle_scalars(*scalars)
-            tables = replay.begin(params, grads, states, row_scalars, idle_scalars)
+            row_scalars = self._row_scalars(*scalars)
+            tables = pending.begin(params, grads, states, wanted, row_scalars, idle_settings)
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
             table, step = tables[i], known[i]
             if table is not None and table.update(w, g):
@@ -115,17 +120,18 @@ class _Optimizer:
             else:
                 mine = [arrays[i] for arrays in states]
                 self._steps[i] = update_whole(self._rule, w, mine, g, scalars, trusted)
-        if replay is not None:
-            replay.end()
+        if pending is not None:
+            pending.end()
 
     def flush(self) -> None:
         """Apply all deferred updates: see `row_sparse`.
 
-        Afterwards the parameters and the optimizer's own arrays are bit-identical to those of an
-        optimizer without `row_sparse`.
+        Afterwards the parameters and the optimizer's own arrays are those of an optimizer without
+        `row_sparse`, but for rounding.
         """
-        if self._replay is not None:
-            self._replay.flush()
+        if self._pending is not None:
+            self._pending.flush()
+            self._pending = None
 
     def _checked(
         self, params: Sequence[NDArray[Any]], grads: Sequence[Any]
@@ -199,13 +205,13 @@ class _Optimizer:
         """Return the four scalars of the kernel that updates listed rows."""
         return (*scalars, 0.0, 0.0, 0.0)[:4]
 
-    def _idle_scalars(self, *scalars: float) -> tuple[float, ...]:
-        """Return the three scalars, beside the learning rate, of a step without gradient."""
+    def _idle_settings(self, *scalars: float) -> tuple[float, ...]:
+        """Return the three numbers that decide, beside the rate, on a step without gradient."""
         return self._row_scalars(*scalars)[1:]
 
     def __getstate__(self) -> dict[str, Any]:
         self.flush()
-        left_out = ("_steps", "_replay")
+        left_out = ("_steps", "_pending", "_deferred_in_fit")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
 
@@ -287,7 +293,7 @@ class Nesterov(_Optimizer):
         lr, momentum = scalars
         return lr, momentum, momentum * momentum, (1 + momentum) * lr
 
-    def _idle_scalars(self, *scalars: float) -> tuple[float, ...]:
+    def _idle_settings(self, *scalars: float) -> tuple[float, ...]:
         _, momentum = scalars
         return momentum, momentum * momentum, 0.0  # the learning rate multiplies zeros
 
@@ -384,3 +390,6 @@ class Adam(_Optimizer):
         correction = math.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
         self.iter = t  # counted last, after all that can fail
         return lr * correction, 1 - beta1, 1 - beta2, EPS
+
+    def _idle_settings(self, *scalars: float) -> tuple[float, ...]:
+        return float(self.beta1), float(self.beta2), EPS

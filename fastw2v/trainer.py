@@ -11,7 +11,7 @@
     2
 
 Models and optimizers may be fastw2v's or your own. With fastw2v's the trainers take shortcuts that
-leave the results bit-identical; `_training.trust` decides where.
+change results by rounding at most; `_training.trust` decides where.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ class _Saved:
 
         The file is replaced as a whole: a process killed at any moment leaves the old or the new
         one. After a `fit` that Ctrl-C ended, the file holds its position, and `fit` resumes there
-        after `resume`. TypeError for an optimizer that is not one of fastw2v's.
+        after `resume`; that fit has applied all deferred updates, so the results are those of a run
+        without interruption but for rounding. The file that `fit` itself writes on Ctrl-C, its
+        `checkpoint`, keeps them deferred, and resumes with bit-identical results. TypeError for an
+        optimizer that is not one of fastw2v's.
         """
         _checkpoint.save(path, self, self._counters, self._position)
 
@@ -63,7 +66,9 @@ class _Saved:
         model: one built as the saved one was; its weights, hidden states and random generators
         become the saved ones. Then call `fit` with the same arguments and data. It resumes at the
         saved position, and its results are bit-identical to those of a run without interruption
-        (on one level of vector instructions; another level warns).
+        (on one level of vector instructions; another level warns). Rows that were deferred in the
+        file are deferred again until `fit` ends, as with ``row_sparse=True``: see
+        `fastw2v.optimizer`. To read `params` before that, call ``trainer.optimizer.flush()``.
 
         FileNotFoundError for no file, ValueError for one that does not fit the model; nothing has
         changed then.

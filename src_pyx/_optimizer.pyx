@@ -10,8 +10,8 @@ not read: the rule runs with g = 0, which gives the bits that it would give on a
     rmsprop   h = rho h + (1 - rho) g^2;         w -= lr g / (sqrt(h) + eps)
     adam      m += c1 (g - m), v += c2 (g^2 - v); w -= lr m / (sqrt(v) + eps)
 
-optimizer_rules.pxd has the rules, optimizer_pass.pxd the steps with a gradient,
-optimizer_replay.pxd the steps of rows that had none, optimizer_clipping.pxd the sums of squares.
+optimizer_rules.pxd has the rules, optimizer_pass.pxd the steps with a gradient, optimizer_idle.pxd
+those of rows that had none, many at once, optimizer_clipping.pxd the sums of squares.
 fastw2v.optimizer has checked shapes and rows.
 """
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
@@ -25,8 +25,8 @@ from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 from optimizer_clipping cimport block_squares, scale_range, squares
+from optimizer_idle cimport TERMS, WIDTH, add_step, skip_rows_range, step_rows_range
 from optimizer_pass cimport sweep, update_rows_range
-from optimizer_replay cimport replay_part
 from optimizer_rules cimport ADAGRAD, ADAM, MOMENTUM, NESTEROV, RMSPROP, Rule, SGD
 
 cpdef enum:
@@ -35,8 +35,10 @@ cpdef enum:
 cdef enum:
     FORMAT = 16     # most letters of a type that are compared
     LAYOUT = 19 * 8 + 2 * 8 * 64    # bytes of a layout at most: numpy has up to 64 dimensions
-    SETTLING = 160  # steps without gradient after which most weights are final
     AHEAD = 8       # ids between a prefetch and its use
+
+N_TERMS = TERMS
+N_SUMS = WIDTH
 
 RULES = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adagrad": ADAGRAD,
          "rmsprop": RMSPROP, "adam": ADAM}
@@ -127,49 +129,91 @@ def adam(real_t[:, :] w,                # OUT (R, C) rows contiguous
     update[real_t](ADAM, w, m, v, g, mark, lr, c1, c2, eps, n_parts)
 
 
-# ---- deferred rows: steps without gradient are replayed before the row is read
+# ---- deferred rows: steps without gradient are applied before the row is read
 
 def stale_rows(int64_t[::1] rows,           # OUT (capacity,) the rows behind step `now`
                int64_t[::1] since,          # OUT (capacity,) the step that each has reached
                int64_t[::1] at,             # IN  (V,) the step that each row has reached
                const index_t[::1] ids,      # IN  rows that are about to be read
                Py_ssize_t now):
-    """List each row of `ids` that is behind step `now`, once; `at` is changed and restored.
+    """List each row of `ids` that is behind step `now`, once; return how many there are.
 
-    Returns the number of rows and of steps behind; steps after SETTLING count a quarter.
+    `at` is changed and restored.
     """
-    cdef Py_ssize_t i, n = 0, behind, work = 0
+    cdef Py_ssize_t i, n = 0
     check_fit("stale_rows", since.shape[0] >= rows.shape[0])
     with nogil:
         for i in range(ids.shape[0]):
             if i + AHEAD < ids.shape[0]:
                 prefetch(&at[0] + ids[i + AHEAD])
-            behind = now - at[ids[i]]
-            if behind > 0 and n < rows.shape[0]:
+            if at[ids[i]] < now and n < rows.shape[0]:
                 rows[n] = ids[i]
                 since[n] = at[ids[i]]
                 at[ids[i]] = now
-                work += behind if behind < SETTLING else SETTLING + (behind - SETTLING) // 4
                 n += 1
         for i in range(n):
-            at[rows[i]] = since[i]      # `replay_rows` moves them to `now`
-    return n, work
+            at[rows[i]] = since[i]      # `skip_steps` and `take_steps` move them to `now`
+    return n
 
 
-def replay_rows(int rule,                       # one of RULES
-                real_t[:, :] w,                 # OUT (R, C) rows contiguous
-                real_t[:, ::1] a,               # OUT (R, C) the rule's first state
-                real_t[:, ::1] b,               # OUT (R, C) its second, or None
-                int64_t[::1] at,                # OUT (R,) `now` for the listed rows
-                const int64_t[::1] rows,        # IN  distinct rows
-                const int64_t[::1] since,       # IN  the step that each has reached
-                Py_ssize_t n_rows,
-                const real_t[::1] lr,           # IN  lr[k] is the rate of step k
-                double lr_low, double lr_high,  # lr_low <= lr[k] <= lr_high
-                Py_ssize_t now,
-                double s1, double s2, double s3,    # the rule's other scalars
-                Py_ssize_t n_parts):
-    """Replay the listed rows from step since[i] to step `now`, without gradient.
+def add_idle_step(double[:, ::1] sums,          # OUT (steps, N_SUMS) of the steps from each one on
+                  const double[:, ::1] terms,   # IN  (n, N_SUMS) of the last steps, oldest first
+                  double lr, Py_ssize_t step):
+    """Add the term of a step to the sums from each of the last steps on, this one included."""
+    cdef Py_ssize_t n = min(terms.shape[0], step + 1)
+    check_fit("add_idle_step", 0 < n and step < sums.shape[0] and sums.shape[1] == WIDTH and
+              terms.shape[1] == WIDTH)
+    with nogil:
+        add_step(&sums[step + 1 - n, 0], &terms[terms.shape[0] - n, 0], n, lr)
+
+
+def skip_steps(int rule,                        # one of RULES
+               real_t[:, :] w,                  # OUT (R, C) rows contiguous
+               real_t[:, ::1] a,                # OUT (R, C) the rule's first state
+               real_t[:, ::1] b,                # OUT (R, C) its second, or None
+               int64_t[::1] at,                 # OUT (R,) `now` for the listed rows
+               const int64_t[::1] rows,         # IN  distinct rows
+               const int64_t[::1] since,        # IN  the step that each has reached
+               Py_ssize_t n_rows,
+               const double[:, ::1] sums,       # IN  as add_idle_step leaves them; for adam
+               const double[:, ::1] fades,      # IN  (now + 1, 3) what k steps do, see IdleSteps
+               const double[::1] lead,          # IN  (2,) eps / R and the digits it lacks; for adam
+               Py_ssize_t now, Py_ssize_t n_parts):
+    """Bring the listed rows from step since[i] to step `now` without gradient, by one sum each."""
+    cdef Py_ssize_t C = w.shape[1], ld, p, i
+    cdef real_t* second = NULL
+    check_fit("skip_steps", has_shape2(a.shape, w.shape[0], C) and
+              (b is None or has_shape2(b.shape, w.shape[0], C)) and at.shape[0] == w.shape[0] and
+              n_rows <= rows.shape[0] and n_rows <= since.shape[0] and sums.shape[1] == WIDTH and
+              (rule != ADAM or now <= sums.shape[0]) and now < fades.shape[0] and
+              fades.shape[1] == 3 and lead.shape[0] == 2 and
+              plain_rows(w.shape, w.strides, sizeof(real_t)))
+    if n_rows == 0 or C == 0:
+        return
+    if b is not None:
+        second = &b[0, 0]
+    ld = w.strides[0] // <Py_ssize_t> sizeof(real_t)
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            skip_rows_range(<Rule> rule, &w[0, 0], ld, &a[0, 0], second, &rows[0], &since[0], C,
+                            &sums[0, 0], &fades[0, 0], &lead[0], now,
+                            part_begin(p, n_parts, n_rows), part_begin(p + 1, n_parts, n_rows))
+        for i in range(n_rows):
+            at[rows[i]] = now
+
+
+def take_steps(int rule,                        # one of RULES
+               real_t[:, :] w,                  # OUT (R, C) rows contiguous
+               real_t[:, ::1] a,                # OUT (R, C) the rule's first state
+               real_t[:, ::1] b,                # OUT (R, C) its second, or None
+               int64_t[::1] at,                 # OUT (R,) `now` for the listed rows
+               const int64_t[::1] rows,         # IN  distinct rows
+               const int64_t[::1] since,        # IN  the step that each has reached
+               Py_ssize_t n_rows,
+               const double[::1] lr,            # IN  lr[k] is the rate of step k
+               double s1, double s2, double s3,     # the rule's other scalars
+               Py_ssize_t now, Py_ssize_t n_parts):
+    """Bring the listed rows from step since[i] to step `now` without gradient, step by step.
 
     The result has the bits of the rule's pass over a gradient of zeros, step after step.
     """
@@ -177,6 +221,10 @@ def replay_rows(int rule,                       # one of RULES
     cdef real_t* second = NULL
     cdef real_t[4] s
     check_fit("replay_rows", has_shape2(a.shape, w.shape[0], C) and
+              (b is None or has_shape2(b.shape, w.shape[0], C)) and at.shape[0] == w.shape[0] and
+              n_rows <= rows.shape[0] and n_rows <= since.shape[0] and now <= lr.shape[0] and
+              plain_rows(w.shape, w.strides, sizeof(real_t)))
+    check_fit("take_steps", has_shape2(a.shape, w.shape[0], C) and
               (b is None or has_shape2(b.shape, w.shape[0], C)) and at.shape[0] == w.shape[0] and
               n_rows <= rows.shape[0] and n_rows <= since.shape[0] and now <= lr.shape[0] and
               plain_rows(w.shape, w.strides, sizeof(real_t)))
@@ -188,8 +236,9 @@ def replay_rows(int rule,                       # one of RULES
     ld = w.strides[0] // <Py_ssize_t> sizeof(real_t)
     with nogil:
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            replay_part(<Rule> rule, &w[0, 0], ld, &a[0, 0], second, &rows[0], &since[0], n_rows,
-                        C, &lr[0], <real_t> lr_low, <real_t> lr_high, now, s, p, n_parts)
+            step_rows_range(<Rule> rule, &w[0, 0], ld, &a[0, 0], second, &rows[0], &since[0], C,
+                            &lr[0], now, s,
+                            part_begin(p, n_parts, n_rows), part_begin(p + 1, n_parts, n_rows))
         for i in range(n_rows):
             at[rows[i]] = now
 

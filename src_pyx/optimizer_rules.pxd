@@ -1,9 +1,9 @@
-"""The six update rules, one inline function each; every pass and every replay calls these.
+"""The six update rules, one inline function each; every pass calls these.
 
 g gradient of one weight w; states v (momentum, nesterov), h (adagrad, rmsprop), m and v (adam).
 s are the scalars of a rule, in the order of the entries in _optimizer.pyx, which has the formulas.
 """
-from libc.math cimport fabs, fabsf, sqrt, sqrtf
+from libc.math cimport sqrt, sqrtf
 
 from common_types cimport real_t
 
@@ -24,35 +24,21 @@ cdef inline real_t root(real_t x) noexcept nogil:
         return sqrt(x)
 
 
-cdef inline real_t magnitude(real_t x) noexcept nogil:
-    """Return the absolute value in the type of x."""
-    if real_t is float:
-        return fabsf(x)
-    else:
-        return fabs(x)
-
-
 # Each rule changes one element.
 
 cdef inline void sgd_rule(real_t* w, real_t g, real_t lr) noexcept nogil:
     w[0] = w[0] - lr * g
 
 
-# The change of the state is a function of its own where a replay may run it without the weight.
-
-cdef inline void velocity(real_t* v, real_t g, real_t lr, real_t mu) noexcept nogil:
-    v[0] = mu * v[0] - lr * g
-
-
 cdef inline void momentum_rule(real_t* w, real_t* v, real_t g, real_t lr, real_t mu) noexcept nogil:
-    velocity(v, g, lr, mu)
+    v[0] = mu * v[0] - lr * g
     w[0] = w[0] + v[0]
 
 
 cdef inline void nesterov_rule(real_t* w, real_t* v, real_t g, real_t lr, real_t mu, real_t mu_mu,
                                real_t lead) noexcept nogil:
     # lead = (1 + mu) lr
-    velocity(v, g, lr, mu)
+    v[0] = mu * v[0] - lr * g
     w[0] = w[0] + mu_mu * v[0] - lead * g
 
 
@@ -61,25 +47,17 @@ cdef inline void adagrad_rule(real_t* w, real_t* h, real_t g, real_t lr, real_t 
     w[0] = w[0] - lr * g / (root(h[0]) + eps)
 
 
-cdef inline void mean_square(real_t* h, real_t g, real_t rho, real_t rest) noexcept nogil:
-    h[0] = rho * h[0] + rest * g * g
-
-
 cdef inline void rmsprop_rule(real_t* w, real_t* h, real_t g, real_t lr, real_t rho, real_t rest,
                               real_t eps) noexcept nogil:
     # rest = 1 - rho
-    mean_square(h, g, rho, rest)
+    h[0] = rho * h[0] + rest * g * g
     w[0] = w[0] - lr * g / (root(h[0]) + eps)
-
-
-cdef inline void moments(real_t* m, real_t* v, real_t g, real_t c1, real_t c2) noexcept nogil:
-    m[0] = m[0] + c1 * (g - m[0])
-    v[0] = v[0] + c2 * (g * g - v[0])
 
 
 cdef inline void adam_rule(real_t* w, real_t* m, real_t* v, real_t g, real_t lr, real_t c1,
                            real_t c2, real_t eps) noexcept nogil:
-    moments(m, v, g, c1, c2)
+    m[0] = m[0] + c1 * (g - m[0])
+    v[0] = v[0] + c2 * (g * g - v[0])
     w[0] = w[0] - lr * m[0] / (root(v[0]) + eps)
 
 
@@ -123,7 +101,7 @@ cdef inline void run(Rule rule, real_t* w, real_t* a, real_t* b, const real_t* g
             for i in range(n):
                 adagrad_rule(&w[i], &a[i], g[i], s[0], s[1])
         # Without gradient h + 0 * 0 = h and w - 0 / positive = w.
-    else:
+    elif rule == RMSPROP:
         if g != NULL:
             for i in range(n):
                 rmsprop_rule(&w[i], &a[i], g[i], s[0], s[1], s[2], s[3])

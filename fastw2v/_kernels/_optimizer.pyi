@@ -3,6 +3,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 BLOCK: int
+N_TERMS: int
+N_SUMS: int
 RULES: dict[str, int]
 
 def sgd(
@@ -59,8 +61,24 @@ def adam(
 ) -> None: ...
 def stale_rows(
     rows: NDArray[Any], since: NDArray[Any], at: NDArray[Any], ids: NDArray[Any], now: int
-) -> tuple[int, int]: ...
-def replay_rows(
+) -> int: ...
+def add_idle_step(sums: NDArray[Any], terms: NDArray[Any], lr: float, step: int) -> None: ...
+def skip_steps(
+    rule: int,
+    w: NDArray[Any],
+    a: NDArray[Any],
+    b: NDArray[Any] | None,
+    at: NDArray[Any],
+    rows: NDArray[Any],
+    since: NDArray[Any],
+    n_rows: int,
+    sums: NDArray[Any],
+    fades: NDArray[Any],
+    lead: NDArray[Any],
+    now: int,
+    n_parts: int,
+) -> None: ...
+def take_steps(
     rule: int,
     w: NDArray[Any],
     a: NDArray[Any],
@@ -70,12 +88,10 @@ def replay_rows(
     since: NDArray[Any],
     n_rows: int,
     lr: NDArray[Any],
-    lr_low: float,
-    lr_high: float,
-    now: int,
     s1: float,
     s2: float,
     s3: float,
+    now: int,
     n_parts: int,
 ) -> None: ...
 def update_rows(

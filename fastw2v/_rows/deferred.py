@@ -1,6 +1,6 @@
 """The registry of tables with deferred row updates; readers of a table ask here for current rows.
 
-An optimizer may defer updates of a row until the row is next read (see `_rows.replay`). Code that
+An optimizer may defer updates of a row until the row is next read (see `_rows.pending`). Code that
 reads rows calls `apply_pending` first; code that reads or writes a whole table calls
 `apply_all_pending`. While no table has deferred rows, either call costs one look-up in
 an empty dict.
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from fastw2v._rows.replay import Table
+    from fastw2v._rows.pending import Table
 
 __all__ = ["TABLES", "UpToDate", "apply_all_pending", "apply_pending", "may_defer"]
 

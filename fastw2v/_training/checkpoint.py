@@ -3,6 +3,9 @@
 The file is an .npz archive of plain arrays without pickles. It holds the weights, the optimizer's
 arrays, hidden states, the order of the rows, and `about`, a JSON text with all numbers and the
 states of the random generators. A file is replaced as a whole or not at all.
+
+Rows whose updates are deferred stay so: a file holds them as they are, the number of steps applied
+to each, and the learning rates of the steps. Files of format 1 hold rows that are all up to date.
 """
 
 from __future__ import annotations
@@ -18,15 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v import optimizer as optimizers
-from fastw2v._checks.arrays import check_writable
+from fastw2v._checks.arrays import FLOATS, check_writable
 from fastw2v._checks.numbers import as_number
 from fastw2v._core.build_info import build_info
 from fastw2v._files import npz
 from fastw2v._rows.deferred import apply_all_pending
+from fastw2v._rows.idle_steps import MOVES_IDLE_ROWS, check_idle_steps
+from fastw2v._rows.pending import Pending, has_layout_of, no_readers
 
 __all__ = ["fingerprint", "load", "save"]
 
-_FORMAT = "fastw2v training 1"
+_FORMAT = "fastw2v training 2"
+_EARLIER = "fastw2v training 1"
 
 
 def save(
@@ -47,10 +53,16 @@ def save(
             f"optimizer: expected one of {', '.join(optimizers.__all__)} of fastw2v, got "
             f"{type(optimizer).__module__}.{kind}; only the state of these can be saved"
         )
-    optimizer.flush()
     params = _own_memory(trainer.model.params)
-    apply_all_pending(*params)
+    pending = optimizer._pending
+    applied = None if pending is None else pending.applied_steps(params)
+    if applied is None:
+        optimizer.flush()
+    apply_all_pending(*(W for i, W in enumerate(params) if i not in (applied or ())))
     arrays = {f"param{i}": np.asarray(W) for i, W in enumerate(params)}
+    if applied:
+        arrays["rates"] = pending.steps.rates[: pending.steps.n]
+        arrays |= {f"applied{i}": steps for i, steps in applied.items()}
     for state in optimizer._states:
         for i, array in enumerate(getattr(optimizer, state) or ()):
             arrays[f"{state}{i}"] = array
@@ -79,13 +91,16 @@ def save(
         "optimizer": kind,
         "settings": {k: _plain(v) for k, v in settings.items() if k not in optimizer._states},
         "states": [s for s in optimizer._states if getattr(optimizer, s) is not None],
+        "deferred": [*applied] if applied else [],
+        "idle": _plain(pending.steps.settings) if applied else [],
         "counters": {key: _plain(getattr(trainer, key)) for key in counters},
         "position": {key: _plain(value) for key, value in position.items()},
         "random": _plain(random),
         "generators": generators,
         "hidden": hidden,
     }
-    npz.write(name, arrays, {"about": about})
+    with no_readers():
+        npz.write(name, arrays, {"about": about})
 
 
 def load(
@@ -105,7 +120,7 @@ def load(
         archive.verify()  # all of it, before anything is changed
         with archive.damage_reported():
             about = archive.json("about")
-            if about["format"] != _FORMAT:
+            if about["format"] not in (_FORMAT, _EARLIER):
                 raise ValueError(f"format {about['format']}")
             kinds = {"trainer": str(about["trainer"]), "model": str(about["model"])}
         found = {"trainer": trainer_class.__name__, "model": type(model).__name__}
@@ -127,6 +142,7 @@ def load(
             )
         with archive.damage_reported():
             optimizer = _optimizer(archive, about, params)
+            deferred = _deferred(archive, about, params, optimizer)
             trainer = trainer_class(model, optimizer)
             counters = _counters(about["counters"], trainer)
             hidden = _hidden(archive, about["hidden"])
@@ -136,6 +152,11 @@ def load(
         apply_all_pending(*params)
         for i, W in enumerate(params):
             W[...] = archive.array(f"param{i}")
+    if deferred is not None:
+        idle_settings, rates, applied = deferred
+        states = [getattr(optimizer, state) for state in optimizer._states]
+        optimizer._pending = Pending(optimizer._rule, idle_settings)
+        optimizer._pending.restore(params, states, rates, applied)
     for path, letter, array in hidden:
         setattr(parts[path], letter, array)
     for path, state in generators:
@@ -196,6 +217,30 @@ def _optimizer(archive: npz.Archive, about: dict[str, Any], params: list[NDArray
             raise ValueError(f"optimizer state {state} belongs to other weights")
         setattr(optimizer, state, arrays)
     return optimizer
+
+
+def _deferred(
+    archive: npz.Archive, about: dict[str, Any], params: list[NDArray[Any]], optimizer: Any
+) -> tuple[tuple[float, ...], list[float], dict[int, NDArray[np.int64]]] | None:
+    """Return what `Pending` needs to know of deferred rows, or None if there are none."""
+    if about["format"] == _EARLIER or not about["deferred"]:
+        return None
+    settings = tuple(_filled(value) for value in about["idle"])
+    rates = archive.array("rates")
+    applied = {i: archive.array(f"applied{i}") for i in about["deferred"]}
+    for i, steps in applied.items():
+        W, states = params[i], [getattr(optimizer, name)[i] for name in optimizer._states]
+        if not (
+            optimizer._rule in MOVES_IDLE_ROWS
+            and W.dtype in FLOATS
+            and W.ndim in (1, 2)
+            and all(has_layout_of(W, state) and state.flags.carray for state in states)
+            and (steps.shape, steps.dtype) == (W.shape[:1], np.dtype(np.int64))
+            and ((steps >= 0) & (steps <= len(rates) + 1)).all()  # one more in a step that failed
+        ):
+            raise ValueError(f"deferred rows of weight {i}")
+    check_idle_steps(optimizer._rule, settings, rates)
+    return settings, rates.tolist(), applied
 
 
 def _counters(saved: dict[str, Any], trainer: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v._rows.deferred import TABLES
-from fastw2v._rows.replay import Replay, can_defer, has_layout_of
+from fastw2v._rows.pending import can_defer, has_layout_of
 from fastw2v._rows.row_grad import is_row_grad, is_tracked
 from fastw2v._rows.writes import begin_packing, end_packing
 
@@ -27,31 +27,23 @@ def deferred_updates(model: Any, optimizer: Any) -> Iterator[None]:
     The gradients of the tables are packed meanwhile: see `writes.begin_packing`. When it ends, also
     by an exception, all rows are up to date.
     """
-    tables = _tables_of(model)
-    if not tables:
-        try:
-            yield
-        finally:
-            optimizer.flush()  # rows that are deferred because of row_sparse
-        return
-    before = optimizer._replay
-    if before is None:
-        optimizer._replay = Replay(optimizer._rule, set(tables))
-    grads = [g for w, g in zip(model.params, model.grads, strict=True) if id(w) in tables]
+    tables = _tables_of(model, optimizer)
+    grads = [g for w, g in zip(model.params, model.grads, strict=False) if id(w) in tables]
+    optimizer._deferred_in_fit = frozenset(tables)
     for grad in grads:
         begin_packing(grad)
     try:
         yield
     finally:
         try:
-            optimizer._replay.flush()
+            optimizer.flush()  # also rows that are deferred because of row_sparse
         finally:
-            optimizer._replay = before
+            del optimizer._deferred_in_fit
             for grad in grads:
                 end_packing(grad)
 
 
-def _tables_of(model: Any) -> dict[int, NDArray[Any]]:
+def _tables_of(model: Any, optimizer: Any) -> dict[int, NDArray[Any]]:
     """Return {id: array} of the model's parameters whose rows `fit` may defer."""
     named = list(getattr(model, "row_tables", tuple)())
     # A table that two layers read has two gradients, which are not packed together.
@@ -72,7 +64,7 @@ def _tables_of(model: Any) -> dict[int, NDArray[Any]]:
             and (W.ndim == 1 or W.shape[0] != W.shape[1])
             and not any(other.shape == W.shape[::-1] for other in tables.values() if W.ndim == 2)
             and not any(np.may_share_memory(W, other) for other in others)
-            and key not in TABLES
+            and (key not in TABLES or TABLES[key].pending is optimizer._pending)
         ):
             del tables[key]
     return tables

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastw2v._checks.arrays import FLOATS, as_float, has_plain_rows
 from fastw2v._core import threads
 from fastw2v._kernels import _optimizer, specialise
-from fastw2v._rows.replay import MOVES_IDLE_ROWS
+from fastw2v._rows.idle_steps import MOVES_IDLE_ROWS
 from fastw2v._rows.row_grad import as_table, is_tracked
 from fastw2v._rows.writes import listed_gradient, touched, unpack
 

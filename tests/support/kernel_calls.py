@@ -189,10 +189,14 @@ CALLS = {
     "_optimizer.adagrad": steps(1, 0.1, 1e-7),
     "_optimizer.rmsprop": steps(1, 0.1, 0.99, 1e-7),
     "_optimizer.adam": steps(2, 0.1, 0.1, 0.001, 1e-7),
-    "_optimizer.replay_rows": lambda n: (
+    "_optimizer.skip_steps": lambda n: (
         *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
-        *(np.arange(V) * k for k in (1, 0)),
-        *(V, np.full(8, 0.1, np.float32), 0.1, 0.1, 8, 0.1, 0.001, 1e-7, n),
+        *(np.arange(V), np.zeros(V, np.int64), V, np.ones((8, _optimizer.N_SUMS))),
+        *(np.full((9, 3), 0.5), np.full(2, 1e-7), 8, n),
+    ),
+    "_optimizer.take_steps": lambda n: (
+        *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
+        *(np.arange(V), np.zeros(V, np.int64), V, np.full(8, 0.1), 0.1, 0.001, 1e-7, 8, n),
     ),
     "_optimizer.update_rows": lambda n: (
         *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(4)), False),

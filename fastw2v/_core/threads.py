@@ -18,6 +18,8 @@ from fastw2v._kernels import _cpu
 # A CBOW step with two threads was measured at 0.82 ms with 50,000 and at 0.67 ms with 10,000.
 _DEFAULT_SERIAL_BELOW = 10_000 if _cpu.own_pool() else 50_000
 
+_cpu.set_serial_below(_DEFAULT_SERIAL_BELOW)
+
 _num_threads: int | None = None  # None: not determined yet
 _serial_below: float = _DEFAULT_SERIAL_BELOW
 _used_pool = False  # whether any kernel call of this process was cut into parts
@@ -76,12 +78,13 @@ def set_num_threads(n: int) -> None:
 def serial_below(ns: float | None = None) -> float:
     """Set the estimated work in nanoseconds below which a call stays on one thread.
 
-    None restores the default; 0 cuts every call into parts, as tests do. Returns the previous
-    value.
+    None restores the default; 0 cuts every call into parts, as tests do, and so leaves none to the
+    entries for small calls (src_pyx/common_arrays.pxd). Returns the previous value.
     """
     global _serial_below
     before = _serial_below
     _serial_below = _DEFAULT_SERIAL_BELOW if ns is None else ns
+    _cpu.set_serial_below(_serial_below)
     return before
 
 

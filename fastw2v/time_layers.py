@@ -32,7 +32,7 @@ from fastw2v._checks.ids import as_ids, as_ids_over_time, as_targets_over_time
 from fastw2v._checks.numbers import check_fraction, check_generator
 from fastw2v._checks.sequences import as_sequence_dtype
 from fastw2v._core import random_keys, threads
-from fastw2v._kernels import _activation, _gemm, _loss, specialise
+from fastw2v._kernels import _activation, _embedding, _gemm, _loss, specialise
 from fastw2v._recurrent.bidirectional import TimeBiLSTM
 from fastw2v._recurrent.cells import GRU, LSTM, RNN
 from fastw2v._recurrent.over_time import TimeGRU, TimeLSTM, TimeRNN
@@ -83,6 +83,7 @@ __all__ = [
 ]
 
 _TRY_DENSE = _gemm.try_dense
+_TRY_GATHER = _embedding.try_gather
 _CROSS_ENTROPY = specialise(_loss.cross_entropy_forward)
 _CROSS_ENTROPY_BACKWARD = specialise(_loss.cross_entropy_backward)
 _DROPOUT = specialise(_activation.dropout)
@@ -120,6 +121,10 @@ class TimeEmbedding(RowGradHolder):
 
     def forward(self, xs: ArrayLike) -> NDArray[Any]:
         """Return the rows (N, T, D) of ids (N, T)."""
+        small = None if TABLES else _TRY_GATHER(self.W, xs)
+        if small is not None and small.ndim == 3 and small.dtype == self.dtype:
+            self._xs = xs
+            return small
         check_table("W", self.W)
         W = self.W
         ids = as_ids_over_time("xs", xs, W.shape[0])

@@ -17,7 +17,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange
 from libc.math cimport HUGE_VAL
 
-from common_arrays cimport (FLOAT, Array, is_small, new, overlap, read_floats, same_shape,
+from common_arrays cimport (FLOAT, Array, is_small, new_array, overlap, read_floats, same_shape,
                             use_arrays)
 from common_gemm cimport (FLOAT_COLUMNS, TILE_FMA, TILE_ROWS, aligned_alloc, aligned_free,
                           n_panels)
@@ -252,7 +252,7 @@ def try_dense(x, params, Py_ssize_t n_params, int ndim=0):
             or not is_small(product_ns(X.type, X.shape[0], W.shape[1], W.shape[0]))):
         return None
     shape[dims - 1] = W.shape[1]
-    result = new(X.type, dims, shape, &out)
+    result = new_array(X.type, dims, shape, &out)
     if X.type == FLOAT:
         dense[float](<float*> out.data, <float*> bias, &X, &W)
     else:
@@ -300,7 +300,7 @@ def try_dense_backward(x, dout, params, grads, Py_ssize_t n_params):
                 or G.strides[1] != 1
                 or overlap(&db, &X) or overlap(&db, &G) or overlap(&db, &W)):
             return None
-    result = new(X.type, dims, shape, &dx)
+    result = new_array(X.type, dims, shape, &dx)
     if X.type == FLOAT:
         dense_backward[float](<float*> dx.data, <float*> db.data if n_params == 2 else NULL,
                               &X, &G, &W, &dW)

@@ -14,8 +14,11 @@ pass of exponentials and their sum. Rows that do not count are not read.
 """
 from cython.parallel cimport prange
 from libc.math cimport log
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
+from common_arrays cimport (FLOAT, INT32, INT64, Array, ids_below, is_small, new_array, read_floats,
+                            read_ids, read_number, same_shape, scalar, use_arrays)
 from common_math cimport LANES, exp_run, largest, sigmoid_run, softmax_row, total
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
@@ -23,6 +26,7 @@ from common_types cimport index_t, real_t
 cdef double TINY = 1e-7     # keeps the logarithm of 0 finite
 
 cdef enum:
+    SMALL_NS = 25           # nanoseconds of an element in a small call, at most
     TILE = 512              # exponentials added in real_t before their sum is added in double
 
 
@@ -266,4 +270,129 @@ def sigmoid_with_loss_backward(real_t[::1] dx,          # OUT (N,)
                                    part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
 
 
+# ---- small calls: see common_arrays.pxd
+
+cdef double softmax_losses(real_t* y, const real_t* x, const index_t* t,
+                           Py_ssize_t N, Py_ssize_t V) noexcept nogil:
+    """Write y = softmax(x); return the mean of the losses."""
+    cdef double loss = 0, all_rows = 0
+    cdef Py_ssize_t n
+    for n in range(N):
+        softmax_range(y + n * V, &loss, x + n * V, t + n, V, 0, 1)
+        all_rows += loss
+    return all_rows / N
+
+
+cdef double sigmoid_losses(real_t* y, const real_t* x, const index_t* t,
+                           Py_ssize_t N) noexcept nogil:
+    """Write y = sigmoid(x); return the mean of the losses."""
+    cdef double loss = 0, all_rows = 0
+    cdef Py_ssize_t n
+    for n in range(N):
+        sigmoid_range(y + n, &loss, x + n, t + n, 0, 1)
+        all_rows += loss
+    return all_rows / N
+
+
+cdef double losses_of(real_t* y, const real_t* x, const Array* t, Py_ssize_t N,
+                      Py_ssize_t V) noexcept nogil:
+    """Return the mean loss of scores (N, V), or of N scores for V = 0."""
+    if t.type == INT32:
+        if V:
+            return softmax_losses(y, x, <const int32_t*> t.data, N, V)
+        return sigmoid_losses(y, x, <const int32_t*> t.data, N)
+    if V:
+        return softmax_losses(y, x, <const int64_t*> t.data, N, V)
+    return sigmoid_losses(y, x, <const int64_t*> t.data, N)
+
+
+cdef void gradient_of(real_t* dx, const real_t* y, const Array* t, double scale, Py_ssize_t N,
+                      Py_ssize_t V) noexcept nogil:
+    """Write (y - onehot(t)) * scale of scores (N, V)."""
+    cdef real_t factor = <real_t> scale
+    if t.type == INT32:
+        softmax_backward_range(dx, y, <const int32_t*> t.data, factor, V, 0, N)
+    else:
+        softmax_backward_range(dx, y, <const int64_t*> t.data, factor, V, 0, N)
+
+
+cdef void write_ids(int64_t* ids, const index_t* t, Py_ssize_t N, Py_ssize_t V) noexcept nogil:
+    """Write the place of the first largest number of each row of t (N, V)."""
+    cdef Py_ssize_t n, v, at
+    for n in range(N):
+        at = 0
+        for v in range(1, V):
+            if t[n * V + v] > t[n * V + at]:
+                at = v
+        ids[n] = at
+
+
+cdef bint read_scores(x, Array* X, double ns) noexcept:
+    """Describe scores (N, V) or (V,), C-contiguous, for work of these nanoseconds per element."""
+    return (read_floats(x, X) and X.packed and X.n > 0 and 0 < X.ndim < 3
+            and is_small(<double> X.n * ns))
+
+
+def try_softmax_with_loss(x, t):
+    """Return (loss, y, ids) of scores x for ids or one-hot rows t, or None."""
+    cdef Array X, T, one_hot, y
+    cdef Py_ssize_t N, V
+    cdef double loss
+    if not read_scores(x, &X, SMALL_NS) or not read_ids(t, &T):
+        return None
+    V = X.shape[X.ndim - 1]
+    N = X.n // V
+    if same_shape(&X, &T):
+        one_hot = T
+        t = new_array(INT64, 1, &N, &T)
+        if one_hot.type == INT32:
+            write_ids(<int64_t*> T.data, <const int32_t*> one_hot.data, N, V)
+        else:
+            write_ids(<int64_t*> T.data, <const int64_t*> one_hot.data, N, V)
+    elif T.ndim != 1 or T.n != N or not ids_below(&T, V):
+        return None
+    result = new_array(X.type, X.ndim, &X.shape[0], &y)
+    if X.type == FLOAT:
+        loss = losses_of(<float*> y.data, <const float*> X.data, &T, N, V)
+    else:
+        loss = losses_of(<double*> y.data, <const double*> X.data, &T, N, V)
+    return scalar(X.type, loss), result, t
+
+
+def try_softmax_with_loss_backward(y, t, dout):
+    """Return (y - onehot(t)) * dout / N for ids t and a number dout, or None."""
+    cdef Array Y, T, dx
+    cdef Py_ssize_t N, V
+    cdef double scale
+    if not read_scores(y, &Y, SMALL_NS) or not read_ids(t, &T) or not read_number(dout, &scale):
+        return None
+    V = Y.shape[Y.ndim - 1]
+    N = Y.n // V
+    if T.ndim != 1 or T.n != N or same_shape(&Y, &T) or not ids_below(&T, V):
+        return None
+    result = new_array(Y.type, Y.ndim, &Y.shape[0], &dx)
+    # forward: loss = mean -log softmax(x)[t]
+    if Y.type == FLOAT:
+        gradient_of(<float*> dx.data, <const float*> Y.data, &T, scale / N, N, V)
+    else:
+        gradient_of(<double*> dx.data, <const double*> Y.data, &T, scale / N, N, V)
+    return result
+
+
+def try_sigmoid_with_loss(x, t):
+    """Return (loss, y) of N scores x for labels t (N,), or None."""
+    cdef Array X, T, y
+    cdef double loss
+    if (not read_scores(x, &X, SMALL_NS) or X.shape[0] != X.n or not read_ids(t, &T)
+            or T.ndim != 1 or T.n != X.n or not ids_below(&T, 2)):
+        return None
+    result = new_array(X.type, X.ndim, &X.shape[0], &y)
+    if X.type == FLOAT:
+        loss = losses_of(<float*> y.data, <const float*> X.data, &T, X.n, 0)
+    else:
+        loss = losses_of(<double*> y.data, <const double*> X.data, &T, X.n, 0)
+    return scalar(X.type, loss), result
+
+
 use_pool()
+use_arrays()

@@ -13,7 +13,7 @@
 #define FW_DIMS 4
 
 /* The types that kernels compute with, as letters of the protocol; int64 is one letter everywhere. */
-enum { FW_FLOAT = 'f', FW_DOUBLE = 'd', FW_INT32 = 'i', FW_INT64 = 'q' };
+enum { FW_FLOAT = 'f', FW_DOUBLE = 'd', FW_INT32 = 'i', FW_INT64 = 'q', FW_UINT8 = 'B' };
 
 typedef struct {
     char *data;
@@ -25,7 +25,7 @@ typedef struct {
 } fw_array;
 
 static PyTypeObject *fw_ndarray;
-static PyObject *fw_numpy_empty, *fw_dtypes[4];
+static PyObject *fw_numpy_empty, *fw_dtypes[4], *fw_scalars[2];
 static const double *fw_serial_below; /* nanoseconds; see `threads.serial_below` */
 
 static inline int fw_type_of(const char *format, Py_ssize_t size) {
@@ -36,6 +36,7 @@ static inline int fw_type_of(const char *format, Py_ssize_t size) {
     case 'i':
     case 'l':
     case 'q': return size == 4 ? FW_INT32 : size == 8 ? FW_INT64 : 0;
+    case 'B': return size == 1 ? FW_UINT8 : 0;
     default: return 0;
     }
 }
@@ -59,11 +60,11 @@ static int fw_describe(const Py_buffer *view, fw_array *a) {
     return 1;
 }
 
-/* Describe an ndarray, no subclass, of native and aligned numbers; 0 for any other object. */
-static int fw_read_kind_of(PyTypeObject *type, PyObject *x, fw_array *a) {
+/* Describe an ndarray, or a subclass, of native and aligned numbers; 0 for any other object. */
+static int fw_read_any(PyObject *x, fw_array *a) {
     Py_buffer view;
     int known;
-    if (Py_TYPE(x) != type) return 0;
+    if (!PyObject_TypeCheck(x, fw_ndarray)) return 0;
     if (PyObject_GetBuffer(x, &view, PyBUF_RECORDS_RO) < 0) {
         PyErr_Clear();
         return 0;
@@ -73,10 +74,13 @@ static int fw_read_kind_of(PyTypeObject *type, PyObject *x, fw_array *a) {
     return known;
 }
 
-static inline int fw_read(PyObject *x, fw_array *a) { return fw_read_kind_of(fw_ndarray, x, a); }
+/* The same, but 0 for a subclass, too. */
+static inline int fw_read(PyObject *x, fw_array *a) {
+    return Py_TYPE(x) == fw_ndarray && fw_read_any(x, a);
+}
 
 /* Return a new array, not set to anything, and describe it. */
-static PyObject *fw_new(int type, int ndim, const Py_ssize_t *shape, fw_array *a) {
+static inline PyObject *fw_new(int type, int ndim, const Py_ssize_t *shape, fw_array *a) {
     PyObject *sizes = PyTuple_New(ndim), *args[2], *x = NULL;
     int d;
     if (!sizes) return NULL;
@@ -97,9 +101,33 @@ done:
     return x;
 }
 
+/* Return a number as numpy's scalar of this type. */
+static inline PyObject *fw_scalar(int type, double value) {
+    PyObject *number = PyFloat_FromDouble(value), *scalar;
+    if (!number) return NULL;
+    scalar = PyObject_CallFunctionObjArgs(fw_scalars[type != FW_FLOAT], number, NULL);
+    Py_DECREF(number);
+    return scalar;
+}
+
+/* Read a Python int or float, no subclass, that a double holds exactly; 0 for any other object. */
+static inline int fw_read_number(PyObject *x, double *value) {
+    if (PyFloat_CheckExact(x)) {
+        *value = PyFloat_AS_DOUBLE(x);
+        return 1;
+    }
+    if (PyLong_CheckExact(x)) {
+        int beyond;
+        long long whole = PyLong_AsLongLongAndOverflow(x, &beyond);
+        *value = (double)whole;
+        return !beyond && whole < 1LL << 53 && whole > -(1LL << 53);
+    }
+    return 0;
+}
+
 /* Tell whether the bytes from the first to the last element of two arrays overlap. */
-static void fw_bounds(const fw_array *a, uintptr_t *lo, uintptr_t *hi) {
-    Py_ssize_t size = a->type == FW_FLOAT || a->type == FW_INT32 ? 4 : 8, span;
+static inline void fw_bounds(const fw_array *a, uintptr_t *lo, uintptr_t *hi) {
+    Py_ssize_t size = a->type == FW_FLOAT || a->type == FW_INT32 ? 4 : 8, span; /* at least */
     int d;
     *lo = *hi = (uintptr_t)a->data;
     if (a->n == 0) return;
@@ -113,7 +141,7 @@ static void fw_bounds(const fw_array *a, uintptr_t *lo, uintptr_t *hi) {
     *hi += (uintptr_t)size;
 }
 
-static int fw_overlap(const fw_array *a, const fw_array *b) {
+static inline int fw_overlap(const fw_array *a, const fw_array *b) {
     uintptr_t a_lo, a_hi, b_lo, b_hi;
     fw_bounds(a, &a_lo, &a_hi);
     fw_bounds(b, &b_lo, &b_hi);
@@ -135,10 +163,13 @@ static int fw_use_arrays(void) {
         fw_dtypes[k] = PyObject_CallMethod(numpy, "dtype", "s", names[k]);
         found += fw_dtypes[k] != NULL;
     }
+    fw_scalars[0] = PyObject_GetAttrString(numpy, names[0]);
+    fw_scalars[1] = PyObject_GetAttrString(numpy, names[1]);
     Py_DECREF(numpy);
     fw_serial_below =
         (const double *)PyCapsule_Import("fastw2v._kernels._cpu._serial_below", 0);
-    return found == 4 && fw_ndarray && fw_numpy_empty && fw_serial_below ? 0 : -1;
+    found += fw_ndarray && fw_numpy_empty && fw_scalars[0] && fw_scalars[1] && fw_serial_below;
+    return found == 5 ? 0 : -1;
 }
 
 #endif

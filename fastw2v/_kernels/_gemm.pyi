@@ -2,6 +2,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+OWN_BELOW: int
+
 def product(
     C: NDArray[Any],
     A: NDArray[Any],

@@ -99,3 +99,10 @@ def sum_squares(
     partial: NDArray[Any], g: NDArray[Any], mark: NDArray[Any] | None, n_parts: int
 ) -> float: ...
 def scale(g: NDArray[Any], mark: NDArray[Any] | None, rate: float, n_parts: int) -> None: ...
+def try_steps(
+    rule: int,
+    params: Any,
+    grads: Any,
+    states: list[Any],
+    scalars: tuple[float, ...],
+) -> bool: ...

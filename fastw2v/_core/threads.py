@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from pathlib import Path
 
 from fastw2v._kernels import _cpu
 
@@ -137,14 +136,14 @@ def _usable_cpus() -> int:
     return max(1, min(cpus, math.ceil(quota))) if quota else cpus
 
 
-def _cgroup_quota(root: str | Path = "/sys/fs/cgroup") -> float | None:
+def _cgroup_quota(root: str | os.PathLike[str] = "/sys/fs/cgroup") -> float | None:
     """Return the CPUs a container may use, or None; try version 2 of cgroups, then version 1."""
     try:
-        limit, period = Path(root, "cpu.max").read_text().split()
+        limit, period = _read(root, "cpu.max").split()
     except (OSError, ValueError):
         try:
-            limit = Path(root, "cpu", "cpu.cfs_quota_us").read_text().strip()
-            period = Path(root, "cpu", "cpu.cfs_period_us").read_text().strip()
+            limit = _read(root, "cpu", "cpu.cfs_quota_us").strip()
+            period = _read(root, "cpu", "cpu.cfs_period_us").strip()
         except OSError:
             return None
     try:
@@ -152,6 +151,11 @@ def _cgroup_quota(root: str | Path = "/sys/fs/cgroup") -> float | None:
     except (ValueError, ZeroDivisionError):
         return None
     return share if share > 0 else None
+
+
+def _read(root: str | os.PathLike[str], *names: str) -> str:
+    with open(os.path.join(root, *names), encoding="ascii") as file:
+        return file.read()
 
 
 def _after_fork() -> None:

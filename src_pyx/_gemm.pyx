@@ -16,13 +16,14 @@ for one row line after line. A is read in place if its rows are contiguous, else
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange
 from libc.math cimport HUGE_VAL
+from libc.stdint cimport int32_t, int64_t
 
-from common_arrays cimport (FLOAT, Array, is_small, new_array, overlap, read_floats, same_shape,
-                            use_arrays)
+from common_arrays cimport (DOUBLE, FLOAT, INT32, UINT8, Array, is_small, new_array, overlap, read,
+                            read_floats, same_shape, use_arrays)
 from common_gemm cimport (FLOAT_COLUMNS, TILE_FMA, TILE_ROWS, aligned_alloc, aligned_free,
                           n_panels)
 from common_parallel cimport part_begin, use_pool
-from common_types cimport real_t
+from common_types cimport index_t, real_t
 from gemm_rectangle cimport Plan, make_plan, n_pieces, rectangle
 
 cdef extern from "gemm_tile_code.h" nogil:
@@ -228,35 +229,88 @@ cdef double product_ns(int type, Py_ssize_t M, Py_ssize_t N, Py_ssize_t K) noexc
     return 0.02 * work
 
 
+cdef void copy_wide(double* to, const Array* x, const index_t* ids, const real_t* numbers) noexcept:
+    """Copy x (N, D), of ids or else of numbers, row after row."""
+    cdef Py_ssize_t i, j, at
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            at = i * x.strides[0] + j * x.strides[1]
+            to[i * x.shape[1] + j] = <double> ids[at] if ids != NULL else <double> numbers[at]
+
+
+cdef void widen(Array* x, double** room) noexcept:
+    """Make x (N, D) one of double, its numbers copied into the room unless they are double."""
+    cdef const int32_t* no_ids = NULL
+    cdef const float* no_numbers = NULL
+    if x.type == DOUBLE:
+        return
+    if x.type == FLOAT:
+        copy_wide(room[0], x, no_ids, <const float*> x.data)
+    elif x.type == INT32:
+        copy_wide(room[0], x, <const int32_t*> x.data, no_numbers)
+    else:
+        copy_wide(room[0], x, <const int64_t*> x.data, no_numbers)
+    x.data, x.type, x.strides[0], x.strides[1] = <char*> room[0], DOUBLE, x.shape[1], 1
+    room[0] += x.n
+
+
+cdef void write_narrow(const Array* x, const double* numbers) noexcept:
+    """Write numbers, row after row, into x (N, D) of float or double."""
+    cdef Py_ssize_t i, j, at
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            at = i * x.strides[0] + j * x.strides[1]
+            if x.type == FLOAT:
+                (<float*> x.data)[at] = <float> numbers[i * x.shape[1] + j]
+            else:
+                (<double*> x.data)[at] = numbers[i * x.shape[1] + j]
+
+
+cdef inline bint read_numbers(x, Array* a) noexcept:
+    """Describe an ndarray of floats or ids; False for any other object."""
+    return read(x, a) and a.type != UINT8
+
+
 def try_dense(x, params, Py_ssize_t n_params, int ndim=0):
     """Return x W, or x W + b, for params [W] or [W, b] and x (..., D), or None.
 
-    n_params: the number of them; ndim: that of x's dimensions, or 0 for any.
+    n_params: the number of them; ndim: that of x's dimensions, or 0 for any. Where the types of x
+    and W differ, both are converted to double, as numpy promotes these types.
     """
     cdef Array X, W, b, out
     cdef Py_ssize_t shape[4]
-    cdef int dims, d
-    cdef char* bias = NULL
-    if (type(params) is not list or len(<list> params) != n_params or not read_floats(x, &X)
+    cdef double wide[ROOM]
+    cdef double* room = &wide[0]
+    cdef int dims, d, kind
+    if (type(params) is not list or len(<list> params) != n_params or not read_numbers(x, &X)
             or not read_floats((<list> params)[0], &W)):
         return None
+    b.data, b.n, b.type = NULL, 0, DOUBLE
+    kind = X.type if X.type == W.type else <int> DOUBLE
     if n_params == 2:
         if not read_floats((<list> params)[1], &b) or not fits_bias(&b, &W):
             return None
-        bias = b.data
+        b.shape[0], b.shape[1], b.strides[0], b.strides[1] = 1, b.n, b.n, 1
     dims = X.ndim
     for d in range(dims):
         shape[d] = X.shape[d]
-    if (dims != ndim and ndim != 0 or X.type != W.type or W.ndim != 2 or W.n == 0
+    if (dims != ndim and ndim != 0 or W.ndim != 2 or W.n == 0
             or not as_matrix(&X) or X.shape[1] != W.shape[0]
-            or not is_small(product_ns(X.type, X.shape[0], W.shape[1], W.shape[0]))):
+            or not is_small(product_ns(kind, X.shape[0], W.shape[1], W.shape[0]))):
         return None
+    if X.type != W.type:
+        if X.n + W.n + b.n > ROOM:
+            return None
+        widen(&X, &room)
+        widen(&W, &room)
+        if n_params == 2:
+            widen(&b, &room)
     shape[dims - 1] = W.shape[1]
-    result = new_array(X.type, dims, shape, &out)
-    if X.type == FLOAT:
-        dense[float](<float*> out.data, <float*> bias, &X, &W)
+    result = new_array(kind, dims, shape, &out)
+    if kind == FLOAT:
+        dense[float](<float*> out.data, <float*> b.data, &X, &W)
     else:
-        dense[double](<double*> out.data, <double*> bias, &X, &W)
+        dense[double](<double*> out.data, <double*> b.data, &X, &W)
     return result
 
 
@@ -268,16 +322,23 @@ cdef int dense(real_t* out, const real_t* bias, const Array* X, const Array* W) 
 
 
 def try_dense_backward(x, dout, params, grads, Py_ssize_t n_params):
-    """Return dx for dout (..., H) of `try_dense`, dW and db written in place, or None."""
-    cdef Array X, G, W, dW, db, dx
+    """Return dx for dout (..., H) of `try_dense`, dW and db written in place, or None.
+
+    If the types of the arrays differ, dout has to be double, which then is that of all sums.
+    """
+    cdef Array X, G, W, dW, db, dx, product
     cdef Py_ssize_t shape[4]
+    cdef double wide[ROOM]
+    cdef double* room = &wide[0]
     cdef int dims, d
+    cdef bint mixed
     if (type(params) is not list or type(grads) is not list or len(<list> params) != n_params
-            or len(<list> grads) != n_params or not read_floats(x, &X)
+            or len(<list> grads) != n_params or not read_numbers(x, &X)
             or not read_floats(dout, &G) or not read_floats((<list> params)[0], &W)
             or not read_floats((<list> grads)[0], &dW)):
         return None
-    if X.type != W.type or G.type != W.type or dW.type != W.type or X.ndim != G.ndim:
+    mixed = X.type != G.type or W.type != G.type or dW.type != G.type
+    if mixed and G.type != DOUBLE or X.ndim != G.ndim:
         return None
     dims = X.ndim
     for d in range(dims):
@@ -287,26 +348,43 @@ def try_dense_backward(x, dout, params, grads, Py_ssize_t n_params):
     if (W.ndim != 2 or W.n == 0 or not same_shape(&W, &dW) or not dW.writable
             or not as_matrix(&X) or not as_matrix(&G)
             or X.shape[1] != W.shape[0] or G.shape[1] != W.shape[1] or X.shape[0] != G.shape[0]
-            or not is_small(product_ns(X.type, X.shape[0], W.shape[0], W.shape[1])
-                            + product_ns(X.type, W.shape[0], W.shape[1], X.shape[0]))
+            or not is_small(product_ns(G.type, X.shape[0], W.shape[0], W.shape[1])
+                            + product_ns(G.type, W.shape[0], W.shape[1], X.shape[0]))
             or overlap(&dW, &X) or overlap(&dW, &G) or overlap(&dW, &W)):
         return None
     # Rows of dW, or else its columns, follow each other.
     if not (dW.strides[1] == 1 and dW.strides[0] >= dW.shape[1]
             or dW.strides[0] == 1 and dW.strides[1] >= dW.shape[0]):
         return None
+    db.data = NULL
     if n_params == 2:
-        if (not read_floats((<list> grads)[1], &db) or not fits_bias(&db, &W) or not db.writable
+        if (not read_floats((<list> grads)[1], &db) or not fits_bias(&db, &dW) or not db.writable
                 or G.strides[1] != 1
                 or overlap(&db, &X) or overlap(&db, &G) or overlap(&db, &W)):
             return None
-    result = new_array(X.type, dims, shape, &dx)
-    if X.type == FLOAT:
-        dense_backward[float](<float*> dx.data, <float*> db.data if n_params == 2 else NULL,
-                              &X, &G, &W, &dW)
-    else:
-        dense_backward[double](<double*> dx.data, <double*> db.data if n_params == 2 else NULL,
-                               &X, &G, &W, &dW)
+    product = dW
+    if mixed:
+        if X.n + W.n + dW.n + G.shape[1] > ROOM:
+            return None
+        widen(&X, &room)
+        widen(&W, &room)
+        if dW.type != DOUBLE:
+            product.type, product.data = DOUBLE, <char*> room
+            product.strides[0], product.strides[1] = dW.shape[1], 1
+            room += dW.n
+    result = new_array(G.type, dims, shape, &dx)
+    if G.type == FLOAT:
+        dense_backward[float](<float*> dx.data, <float*> db.data, &X, &G, &W, &product)
+        return result
+    dense_backward[double](<double*> dx.data, NULL if dW.type != DOUBLE else <double*> db.data,
+                           &X, &G, &W, &product)
+    if dW.type != DOUBLE:
+        write_narrow(&dW, <const double*> product.data)
+        if n_params == 2:
+            column_sums_range(room, <const double*> G.data, G.strides[0], G.shape[0], 0,
+                              G.shape[1])
+            db.shape[0], db.shape[1], db.strides[0], db.strides[1] = 1, db.n, db.n, 1
+            write_narrow(&db, room)
     return result
 
 

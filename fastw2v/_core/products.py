@@ -49,13 +49,21 @@ def product(
     >>> product(np.array([[1, 2]]), np.array([[3], [4]]), bias=np.array([0.5]))
     array([[11.5]])
     """
+    small = a.shape[0] * b.shape[1] * (a.shape[1] + 15) < _gemm.OWN_BELOW
+    if small and a.dtype != b.dtype:
+        dtype = np.result_type(a, b)
+        a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+        if bias is not None and dtype == np.result_type(dtype, bias):
+            bias = bias.astype(dtype, copy=False)
     dtype = a.dtype
     run = _RUN.get(dtype)
     if run is None or b.dtype != dtype or (bias is not None and bias.dtype != dtype):
         return _numpys(a, b, out, accumulate, bias)
-    small = a.shape[0] * b.shape[1] * (a.shape[1] + 15) < _gemm.OWN_BELOW
     if not (small or (_OWN and dtype == _FLOAT32)) or not (a.flags.aligned and b.flags.aligned):
         return _numpys(a, b, out, accumulate, bias)
+    if small and out is not None and out.dtype != dtype and not accumulate:
+        out[...] = product(a, b, bias=bias)
+        return out
 
     # The kernel writes contiguous rows: those of `out`, or of its transpose.
     target: NDArray[Any] | None

@@ -170,6 +170,9 @@ def listed_gradient(grad: NDArray[Any]) -> Listed | None:
 
 def add_into(grad: NDArray[Any], other: NDArray[Any], trusted: bool) -> None:
     """Add `other` to grad in place, at the cost of the rows that `other` lists as touched."""
+    if type(grad) is np.ndarray and type(other) is np.ndarray:
+        grad += other
+        return
     unpack(grad)
     unpack(other)
     mark = touched(other, trusted) if other.dtype == grad.dtype else None

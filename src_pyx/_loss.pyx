@@ -27,6 +27,7 @@ cdef double TINY = 1e-7     # keeps the logarithm of 0 finite
 
 cdef enum:
     SMALL_NS = 25           # nanoseconds of an element in a small call, at most
+    LOSSES = 32             # labels that share a logarithm
     TILE = 512              # exponentials added in real_t before their sum is added in double
 
 
@@ -50,13 +51,38 @@ cdef void softmax_backward_range(real_t* dx, const real_t* y, const index_t* t, 
         dx[right] = (y[right] - one) * scale
 
 
-cdef void sigmoid_range(real_t* y, double* losses, const real_t* x, const index_t* t,
-                        Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t n
+cdef double block_loss(const real_t* y, const index_t* t, Py_ssize_t n) noexcept nogil:
+    """Return the sum of -log(p + TINY), p the probability of the label, for n <= LOSSES labels.
+
+    It is one logarithm of a product, in eight factors that are multiplied in a fixed order. LOSSES
+    factors of TINY do not underflow.
+    """
+    cdef double[8] factor
+    cdef Py_ssize_t i = 0
+    cdef int j
     cdef real_t one = 1
-    sigmoid_run(y + lo, x + lo, hi - lo)
-    for n in range(lo, hi):
-        losses[n] = -log(<double> (y[n] if t[n] else one - y[n]) + TINY)
+    for j in range(8):
+        factor[j] = 1
+    while i + 8 <= n:
+        for j in range(8):
+            factor[j] *= <double> (y[i + j] if t[i + j] else one - y[i + j]) + TINY
+        i += 8
+    for j in range(<int> (n - i)):
+        factor[j] *= <double> (y[i + j] if t[i + j] else one - y[i + j]) + TINY
+    for j in range(4):
+        factor[j] *= factor[j + 4]
+    return -log((factor[0] * factor[2]) * (factor[1] * factor[3]))
+
+
+cdef void sigmoid_range(real_t* y, double* losses, const real_t* x, const index_t* t,
+                        Py_ssize_t N, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Run blocks [lo, hi) of LOSSES scores."""
+    cdef Py_ssize_t block, at, n
+    for block in range(lo, hi):
+        at = block * LOSSES
+        n = LOSSES if at + LOSSES < N else N - at
+        sigmoid_run(y + at, x + at, n)
+        losses[block] = block_loss(y + at, t + at, n)
 
 
 cdef void sigmoid_backward_range(real_t* dx, const real_t* y, const index_t* t, real_t scale,
@@ -148,12 +174,13 @@ cdef void cross_entropy_backward_range(real_t* dx, const real_t* tops, const dou
         out[<Py_ssize_t> t[n]] = <real_t> ((<double> right / sums[n] - 1) * scale)
 
 
-cdef double mean(const double* losses, Py_ssize_t N) noexcept nogil:
-    cdef double all_rows = 0
+cdef double mean(const double* losses, Py_ssize_t n_losses, Py_ssize_t N) noexcept nogil:
+    """Return the sum of some losses, in order, divided by N."""
+    cdef double total_loss = 0
     cdef Py_ssize_t n
-    for n in range(N):
-        all_rows += losses[n]
-    return all_rows / N
+    for n in range(n_losses):
+        total_loss += losses[n]
+    return total_loss / N
 
 
 def softmax_with_loss_forward(real_t[:, ::1] y,         # OUT (N, V)
@@ -170,7 +197,7 @@ def softmax_with_loss_forward(real_t[:, ::1] y,         # OUT (N, V)
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             softmax_range(&y[0, 0], &losses[0], &x[0, 0], &t[0], V,
                           part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
-        loss = mean(&losses[0], N)
+        loss = mean(&losses[0], N, N)
     return loss
 
 
@@ -237,20 +264,20 @@ def cross_entropy_backward(real_t[:, ::1] dx,           # OUT (N, V)
 
 
 def sigmoid_with_loss_forward(real_t[::1] y,            # OUT (N,)
-                              double[::1] losses,       # OUT (N,)
+                              double[::1] losses,       # OUT (at least N / 32,) their sums
                               const real_t[::1] x,      # IN  (N,)
                               const index_t[::1] t,     # IN  (N,) 0 or 1
                               Py_ssize_t n_parts):
     """Compute y = sigmoid(x); return the mean of the losses, NaN for N = 0."""
-    cdef Py_ssize_t N = x.shape[0], p
+    cdef Py_ssize_t N = x.shape[0], blocks = (N + LOSSES - 1) // LOSSES, p
     cdef double loss
     if N == 0:
         return float("nan")
     with nogil:
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            sigmoid_range(&y[0], &losses[0], &x[0], &t[0],
-                          part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
-        loss = mean(&losses[0], N)
+            sigmoid_range(&y[0], &losses[0], &x[0], &t[0], N,
+                          part_begin(p, n_parts, blocks), part_begin(p + 1, n_parts, blocks))
+        loss = mean(&losses[0], blocks, N)
     return loss
 
 
@@ -286,12 +313,13 @@ cdef double softmax_losses(real_t* y, const real_t* x, const index_t* t,
 cdef double sigmoid_losses(real_t* y, const real_t* x, const index_t* t,
                            Py_ssize_t N) noexcept nogil:
     """Write y = sigmoid(x); return the mean of the losses."""
-    cdef double loss = 0, all_rows = 0
-    cdef Py_ssize_t n
-    for n in range(N):
-        sigmoid_range(y + n, &loss, x + n, t + n, 0, 1)
-        all_rows += loss
-    return all_rows / N
+    cdef double loss = 0, all_blocks = 0
+    cdef Py_ssize_t at = 0
+    while at < N:
+        sigmoid_range(y + at, &loss, x + at, t + at, min(N - at, <Py_ssize_t> LOSSES), 0, 1)
+        all_blocks += loss
+        at += LOSSES
+    return all_blocks / N
 
 
 cdef double losses_of(real_t* y, const real_t* x, const Array* t, Py_ssize_t N,

@@ -45,7 +45,6 @@ KERNELS = {
     "_lstm": "levels",
     "_rnn": "levels",
     "_corpus": "baseline",
-    "_neighbors": "levels",
     "_ranking": "levels",
     "_vectors": "baseline",
     "_vocabulary": "baseline",

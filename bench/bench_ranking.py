@@ -1,4 +1,7 @@
-"""KeyedVectors.most_similar over a million vectors, one query and 256 at once, against gensim's."""
+"""KeyedVectors.most_similar over a million vectors, one query and 256 at once, against gensim's.
+
+One query is also asked of the same vectors as float16 and int8.
+"""
 
 import numpy as np
 
@@ -13,7 +16,7 @@ class Vectors:
     """A million random rows and their words, made on first use."""
 
     def __init__(self):
-        self._ours = None
+        self._ours, self._compressed = None, {}
 
     @property
     def ours(self):
@@ -22,8 +25,15 @@ class Vectors:
             self._ours = KeyedVectors.from_words(words, harness.floats(harness.rng(9), (V, D)))
         return self._ours
 
-    def task(self, answer, n):
+    def compressed(self, dtype):
+        """Return the vectors in this dtype, made on first use."""
+        if dtype not in self._compressed:
+            self._compressed[dtype] = self.ours.astype(dtype)
+        return self._compressed[dtype]
+
+    def task(self, answer, n, vectors=None):
         """Prepare `answer(words)`, which returns a list for each word."""
+        vectors = vectors or self.ours
         queries = harness.ring(lambda generator: [f"w{v}" for v in generator.integers(0, V, n)])
         last = [None, None]
 
@@ -32,7 +42,7 @@ class Vectors:
 
         def check():
             words, found = last
-            table = self.ours.vectors
+            table = np.asarray(vectors.vectors)
             query = table[self.ours.get_index(words[0])].astype(np.float64)
             cosines = table @ query / np.linalg.norm(table, axis=1) / np.linalg.norm(query)
             best = [f"w{v}" for v in np.argsort(-cosines)[1 : TOP + 1]]
@@ -42,6 +52,13 @@ class Vectors:
 
     def many(self, n):
         return lambda: self.task(lambda words: self.ours.most_similar_many(words, TOP), n)
+
+    def one_of(self, dtype):
+        def build():
+            vectors = self.compressed(dtype)
+            return self.task(lambda words: [vectors.most_similar(words[0], topn=TOP)], 1, vectors)
+
+        return build
 
     def gensim(self, n):
         def build():
@@ -68,6 +85,16 @@ ROWS = [
         goal_rival=goal,
     )
     for n, goal in ((1, 3), (MANY, 20))
+]
+ROWS[1:1] = [
+    Row(
+        f"most_similar_1_{dtype}",
+        f"most_similar, {V:,} x {D} of {dtype}, 1 query",
+        VECTORS.one_of(dtype),
+        VECTORS.verify,
+        rivals={"gensim, float32": VECTORS.gensim(1)},
+    )
+    for dtype in ("float16", "int8")
 ]
 
 

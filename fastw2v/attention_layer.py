@@ -145,8 +145,15 @@ class Attention:
         return dhs + dhs_of_weight, dh
 
 
+def _in_dtype_of(x: NDArray[Any], result: NDArray[Any]) -> NDArray[Any]:
+    """Return a result in the dtype of x, unless x holds whole numbers."""
+    return result.astype(x.dtype.newbyteorder("="), copy=False) if x.dtype.kind == "f" else result
+
+
 class TimeAttention:
     """`Attention` at each step of the decoder: hs_enc (N, T_enc, H), hs_dec (N, T_dec, H).
+
+    Results for the decoder's side have the dtype of hs_dec, and in backward that of dout.
 
     `attention_weights` is a list of T_dec arrays (N, T_enc), those of the last forward.
 
@@ -177,7 +184,7 @@ class TimeAttention:
         weights = self._softmax.forward(scores.reshape(N * T_dec, T_enc))
         weights = weights.reshape(N, T_dec, T_enc)
         self._state, self._weights = (hs_enc, hs_dec, weights), None
-        return batched_product(weights, hs_enc)
+        return _in_dtype_of(hs_dec, batched_product(weights, hs_enc))
 
     def backward(self, dout: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return dhs_enc (N, T_enc, H) and dhs_dec (N, T_dec, H) from dout (N, T_dec, H)."""
@@ -191,7 +198,7 @@ class TimeAttention:
         # forward: weights = softmax of hs_dec hs_enc^T
         ds = self._softmax.backward(dweights.reshape(-1, weights.shape[2])).reshape(weights.shape)
         dhs_enc = batched_product(ds.swapaxes(1, 2), hs_dec, onto=dhs_enc)
-        return dhs_enc, batched_product(ds, hs_enc)
+        return dhs_enc, _in_dtype_of(dout, batched_product(ds, hs_enc))
 
     @property
     def attention_weights(self) -> list[NDArray[Any]] | None:

@@ -11,7 +11,8 @@
 
 Keras itself is not needed: weights are lists of arrays, in the order of `layer.get_weights()`.
 The result `hs` of a layer over time is that of Keras with return_sequences=True; `layer.h` (and
-`.c`) are its last output and state.
+`.c`) are its last output and state. There are no masks here: `lengths=` of a layer over time ends
+its rows, and `hs` is 0 beyond, as in Keras with zero_output_for_mask=True.
 """
 
 from __future__ import annotations
@@ -48,6 +49,22 @@ __all__ = ["count_params", "from_keras", "summary", "to_keras"]
 # kind -> number of blocks of H columns, one for each gate
 _RECURRENT = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}
 _KINDS = (*_RECURRENT, "Bidirectional", "Embedding", "Dense")
+# The arguments of `from_keras` beside the weights, and those of them that each kind has a use for.
+_DEFAULTS: dict[str, Any] = {
+    "stateful": False,
+    "go_backwards": False,
+    "recurrent_activation": "sigmoid",
+    "reset_after": None,
+    "dtype": None,
+}
+_USED = {
+    "SimpleRNN": ("stateful", "go_backwards", "dtype"),
+    "LSTM": ("stateful", "go_backwards", "recurrent_activation", "dtype"),
+    "GRU": tuple(_DEFAULTS),
+    "Bidirectional": ("stateful", "recurrent_activation", "dtype"),
+    "Embedding": ("dtype",),
+    "Dense": (),
+}
 
 
 # Weights -----------------------------------------------------------------------------------------
@@ -71,12 +88,16 @@ def from_keras(
     copied; float64 is kept, and other dtypes become float32.
 
     stateful, go_backwards, dtype: as in `TimeLSTM`. recurrent_activation: "sigmoid", or the hard
-    sigmoid of Keras 2, "hard_sigmoid_keras2", or that of Keras 3, "hard_sigmoid_keras3".
+    sigmoid of Keras 2, "hard_sigmoid_keras2", or that of Keras 3, "hard_sigmoid_keras3". Arguments
+    that the kind of layer has no use for are refused, and so are those that contradict the settings
+    of a Keras layer.
 
     ValueError, with a cure, is raised for layers that have no counterpart here: a GRU with
-    reset_after=True (the default of Keras), a Bidirectional of cells other than LSTM or with a
-    merge_mode other than concatenation, a recurrent layer with an activation other than tanh, and a
-    Dense layer with an activation. Dropout is ignored, as it applies to training only.
+    reset_after=True (the default of Keras), a Bidirectional of cells other than LSTM, with a
+    merge_mode other than concatenation or with halves of different settings, a recurrent layer with
+    an activation other than tanh or with time_major=True, an Embedding with mask_zero=True, and a
+    Dense layer with an activation. zero_output_for_mask=True is what `lengths=` does. Dropout is
+    ignored, as it applies to training only.
 
     >>> import numpy as np
     >>> from fastw2v.keras import from_keras, to_keras
@@ -96,8 +117,9 @@ def from_keras(
     if isinstance(layer, str):
         kind, name = layer, "weights"
         check_one_of("layer", kind, _KINDS)
+        _check_used(kind, options | {"dtype": dtype})
     else:
-        kind, weights, options = _read(layer, weights, options)
+        kind, weights, options = _read(layer, weights, options | {"dtype": dtype})
         name = f"weights of {kind}"
     weights = _arrays(name, weights)
     if kind in _RECURRENT:
@@ -144,6 +166,21 @@ def to_keras(layer: Any) -> list[NDArray[Any]]:
     )
 
 
+def _check_used(kind, options):
+    """Refuse arguments that a kind of layer has no use for, unless they have their defaults."""
+    for name, value in options.items():
+        default = _DEFAULTS[name]
+        if (
+            name not in _USED[kind]
+            and value != default
+            and not (name == "reset_after" and not value)
+        ):
+            raise ValueError(
+                f"{name}: expected {default!r} for a {kind}, which has no such setting, got "
+                f"{value!r}; leave it out"
+            )
+
+
 def _recurrent(kind, name, weights, options, dtype):
     blocks = _RECURRENT[kind]
     if kind == "GRU":
@@ -180,11 +217,6 @@ def _bidirectional(name, weights, options, dtype):
         raise ValueError(
             f"{name}: expected those of LSTM cells, with a recurrent_kernel (H, 4 * H), got "
             f"{weights[1].shape}; convert each half separately, the second with go_backwards=True"
-        )
-    if options["go_backwards"]:
-        raise ValueError(
-            "go_backwards: expected False for a Bidirectional, which reads both ways, got True; "
-            "leave it out"
         )
     halves = [_recurrent("LSTM", name, half, options, dtype) for half in (weights[:n], weights[n:])]
     return TimeBiLSTM(
@@ -268,6 +300,11 @@ def _read(layer, weights, options):
                 f"layer: expected a {kind} with weights, got one that is not built yet; call it on "
                 "an input first"
             )
+    _check_used(kind, options)
+    if kind == "Embedding":
+        _expect(config, kind, "mask_zero", False, "0 is an id like any other here; convert it by "
+                "from_keras('Embedding', layer.get_weights()) and end rows by lengths= of the "
+                "layers over time")  # fmt: skip
     if kind == "Dense":
         _expect(config, kind, "activation", "linear", "put the activation behind it as a layer: "
                 "from_keras('Dense', layer.get_weights()), then e.g. Softmax()")  # fmt: skip
@@ -280,14 +317,47 @@ def _read(layer, weights, options):
                 "halves, layer.forward_layer and layer.backward_layer, separately"
             )
         inner = _recurrent_options(layer, "LSTM", config["layer"]["config"])
-        return kind, weights, options | inner | {"go_backwards": False}
+        other = config.get("backward_layer")
+        if other is not None:
+            _check_backward_half(layer, inner, other)
+        if inner.pop("go_backwards"):
+            raise ValueError(
+                "layer: expected a Bidirectional whose first half reads forwards, got one with "
+                "go_backwards=True; convert the halves, layer.forward_layer and "
+                "layer.backward_layer, separately"
+            )
+        return kind, weights, _combined(options, inner)
     if kind in _RECURRENT:
-        options = options | _recurrent_options(layer, kind, config)
+        options = _combined(options, _recurrent_options(layer, kind, config))
     return kind, weights, options
+
+
+def _combined(given, settings):
+    """Return the arguments with the settings of a layer; refuse arguments that contradict them."""
+    for name, value in settings.items():
+        if given[name] not in (_DEFAULTS[name], value):
+            raise ValueError(
+                f"{name}: expected {value!r}, the setting of the Keras layer, got {given[name]!r}; "
+                "leave it out, or pass the name of the class and get_weights()"
+            )
+    return given | settings
+
+
+def _check_backward_half(layer, forward, other):
+    """Check that the second half of a Bidirectional differs from the first in direction only."""
+    kind = other["class_name"]
+    settings = _recurrent_options(layer, kind, other["config"]) if kind == "LSTM" else {}
+    if settings != forward | {"go_backwards": not forward["go_backwards"]}:
+        raise ValueError(
+            f"layer: expected a backward_layer with the settings of the forward layer, got {kind} "
+            f"with {settings}; convert the halves, layer.forward_layer and layer.backward_layer, "
+            "separately"
+        )
 
 
 def _recurrent_options(layer, kind, config):
     _expect(config, kind, "activation", "tanh", "our cells have no other")
+    _expect(config, kind, "time_major", False, "sequences are (N, T, D) here")
     found = {name: bool(config.get(name)) for name in ("stateful", "go_backwards")}
     if kind == "GRU":
         found["reset_after"] = bool(config.get("reset_after"))

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastw2v import config
 from fastw2v._checks.arrays import (
     FLOATS,
+    REAL,
     as_broadcast,
     as_classes,
     as_features,
@@ -37,7 +38,7 @@ from fastw2v._core import threads
 from fastw2v._core.products import column_sums, product
 from fastw2v._kernels import _activation, _embedding, _gemm, _loss, specialise
 from fastw2v._rows.deferred import TABLES, apply_all_pending, apply_pending
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder
+from fastw2v._rows.row_grad import RowGradHolder, table_grad
 from fastw2v._rows.writes import try_write_rows, write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 
@@ -501,7 +502,9 @@ class Dropout:
 class Embedding(RowGradHolder):
     """Rows of a table, looked up by id: ``out = W[idx]``.
 
-    W (V, D) is the caller's own array. The gradient ``grads[0]`` (V, D) is a `RowGrad`.
+    W (V, D) is the caller's own array of real numbers. The gradient ``grads[0]`` (V, D) has its
+    dtype and is a `RowGrad`. For a table of whole numbers it is a plain array of whole numbers, and
+    backward raises TypeError for gradients with fractions, as numpy does.
 
     >>> import numpy as np
     >>> from fastw2v.layers import Embedding
@@ -520,12 +523,12 @@ class Embedding(RowGradHolder):
 
     def __init__(self, W: NDArray[Any]) -> None:
         config.check()
-        check_table("W", W)
+        check_table("W", W, REAL)
         self.params: list[NDArray[Any]] = [W]
-        self.grads: list[NDArray[Any]] = [RowGrad(W)]
+        self.grads: list[NDArray[Any]] = [table_grad(W)]
         self.idx: ArrayLike | None = None
 
-    def forward(self, idx: ArrayLike) -> NDArray[np.floating[Any]]:
+    def forward(self, idx: ArrayLike) -> NDArray[Any]:
         """Return W[idx], of shape idx.shape + (D,), for ids of any shape.
 
         Negative ids count from the end. The method raises IndexError for an id that is out of
@@ -535,7 +538,7 @@ class Embedding(RowGradHolder):
         if small is not None:
             self.idx = idx
             return small
-        check_table("params[0]", self.params[0])
+        check_table("params[0]", self.params[0], REAL)
         W = self.params[0]
         ids = as_ids("idx", idx, W.shape[0])
         out = rows_of(W, ids)
@@ -548,7 +551,7 @@ class Embedding(RowGradHolder):
         write_table_gradient(self.grads[0], "idx", self.idx, dout)
 
 
-def rows_of(W: NDArray[Any], ids: NDArray[np.integer[Any]]) -> NDArray[np.floating[Any]]:
+def rows_of(W: NDArray[Any], ids: NDArray[np.integer[Any]]) -> NDArray[Any]:
     """Return W[ids], a new array, for ids that `as_ids` has checked."""
     apply_pending(W, ids)
     if not has_plain_rows(W):
@@ -565,6 +568,19 @@ def write_table_gradient(grad: NDArray[Any], name: str, idx: ArrayLike, dout: Ar
         return
     check_writable("grads[0]", grad)
     ids = as_ids(name, idx, grad.shape[0])
-    dout = as_float("dout", dout, grad.dtype)
+    dout = _as_addend("dout", dout, grad.dtype)
     check_shape("dout", dout, (*ids.shape, grad.shape[1]), "that of the output")
     write_rows(grad, ids.reshape(-1), len(grad), dout.reshape(ids.size, grad.shape[1]))
+
+
+def _as_addend(name: str, x: ArrayLike, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array that numpy adds to one of this dtype: floats converted, others checked."""
+    if dtype.kind == "f":
+        return as_float(name, x, dtype)
+    x = as_numbers(name, x)
+    if not np.can_cast(x.dtype, dtype, "same_kind"):
+        raise TypeError(
+            f"{name}: expected numbers that can be added to a gradient of {dtype}, which is the "
+            f"dtype of W, got {x.dtype}; make W a table of floats with .astype(np.float32)"
+        )
+    return x

@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config
 from fastw2v._checks.arrays import (
+    FLOATS,
+    REAL,
     as_float,
     as_numbers,
     check_forward_ran,
@@ -31,7 +33,7 @@ from fastw2v._core.fast_path import is_patched, is_unmodified
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
 from fastw2v._rows.deferred import apply_pending
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder
+from fastw2v._rows.row_grad import RowGradHolder, table_grad
 from fastw2v._rows.writes import check_all_writable, clear, write_rows
 from fastw2v.layers import Embedding, SigmoidWithLoss
 
@@ -53,8 +55,9 @@ _DRAW_NS = 8
 class EmbeddingDot(RowGradHolder):
     """Dot products with rows of a table: ``out[n] = h[n] . W[idx[n]]``.
 
-    W (V, D) is the caller's own array; h is (N, D), idx and out are (N,). The layer `embed` gathers
-    the rows, and `cache` keeps the pair (h, rows) of the last forward.
+    W (V, D) is the caller's own array of real numbers; h is (N, D), idx and out are (N,). Dtypes
+    promote as numpy does. The layer `embed` gathers the rows, and `cache` keeps the pair (h, rows)
+    of the last forward.
 
     >>> import numpy as np
     >>> from fastw2v.negative_sampling_layer import EmbeddingDot
@@ -73,14 +76,15 @@ class EmbeddingDot(RowGradHolder):
         self.grads: list[NDArray[Any]] = self.embed.grads
         self.cache: tuple[NDArray[Any], NDArray[Any]] | None = None
 
-    def forward(self, h: ArrayLike, idx: ArrayLike) -> NDArray[np.floating[Any]]:
+    def forward(self, h: ArrayLike, idx: ArrayLike) -> NDArray[Any]:
         """Return the dot products (N,) of h (N, D) with the rows W[idx]."""
-        check_table("params[0]", self.params[0])
+        check_table("params[0]", self.params[0], REAL)
         W = self.params[0]
         ids = as_ids("idx", idx, W.shape[0])
-        h = np.asarray(h) if W.dtype.itemsize < 4 else as_float("h", h, W.dtype)
+        h = as_numbers("h", h)
         check_shape("h", h, (*ids.shape, W.shape[1]), "one row per id, as wide as W")
-        if not self._may_fuse(W) or ids.ndim != 1:
+        promoted = h.dtype == W.dtype or np.result_type(h, W) == W.dtype
+        if ids.ndim != 1 or not (promoted and self._may_fuse(W)):
             with unchanged_on_error(self):
                 rows = self.embed.forward(idx)
                 out = np.sum(rows * h, axis=1)
@@ -89,29 +93,37 @@ class EmbeddingDot(RowGradHolder):
         out, rows = np.empty(len(ids), W.dtype), np.empty(h.shape, W.dtype)
         apply_pending(W, ids)
         n_parts = threads.parts(h.size * _NS)
-        _DOT[W.dtype, ids.dtype](out, rows, h, W, ids, n_parts)
+        _DOT[W.dtype, ids.dtype](out, rows, as_float("h", h, W.dtype), W, ids, n_parts)
         self.embed.idx = idx
         self.cache = (h, rows)
         return out
 
-    def backward(self, dout: ArrayLike) -> NDArray[np.floating[Any]]:
+    def backward(self, dout: ArrayLike) -> NDArray[Any]:
         """Return dh (N, D) for dout (N,); clear grads[0], then add dout[n] * h[n] to row idx[n]."""
         check_forward_ran(self, self.cache)
-        h, rows = self.cache
-        if not self._may_fuse(self.grads[0]) or h.ndim != 2:
-            column = np.asarray(dout).reshape(-1, 1)
+        h, rows = (as_numbers("cache", array) for array in self.cache)
+        check_shape("cache[1]", rows, h.shape, "that of h, cache[0]")
+        dout = as_numbers("dout", dout).reshape(-1)
+        if not (
+            h.ndim == 2
+            and h.dtype in FLOATS
+            and h.dtype == rows.dtype
+            and self._may_fuse(self.grads[0])
+        ):
+            column = dout.reshape(-1, 1)
             self.embed.backward(column * h)
             return column * rows
         check_writable("grads[0]", self.grads[0])
         grad = self.grads[0]
         ids = as_ids("idx", self.embed.idx, len(grad))
         check_shape("embed.idx", ids, (len(h),), "one id per row of h")
-        dout = as_float("dout", dout, h.dtype).reshape(-1)
         check_shape("dout", dout, (len(h),), "one number per row of h")
+        dtype = np.result_type(dout, rows)
+        h, rows, dout = (as_float("cache", array, h.dtype) for array in (h, rows, dout))
         dh = np.empty(h.shape, h.dtype)
         _DOT_BACKWARD[h.dtype](dh, dout, rows, threads.parts(h.size * _NS))
         write_rows(grad, ids, len(grad), h, dout)
-        return dh
+        return dh.astype(dtype, copy=False)
 
     def _may_fuse(self, array):
         """Return whether the kernel may read or write this table in place of `embed`."""
@@ -123,8 +135,8 @@ class _Distribution:
     """Probabilities p (V,), read-only, and their alias table, which copies of a sampler share."""
 
     def __init__(self, p):
-        p.flags.writeable = False
-        self.p = p
+        # Over bytes, so that no user can make it writable: the alias table below belongs to it.
+        self.p = np.frombuffer(p.tobytes(), np.float64)
         self.alias_table = np.empty((len(p), 2), np.uint32)
         _sampler.build_alias(self.alias_table, p)
         self.n_possible = int(np.count_nonzero(p))
@@ -175,12 +187,16 @@ class UnigramSampler:
     @property
     def word_p(self) -> NDArray[np.float64]:
         """Probability of each word, (V,), read-only."""
-        return self._words.p
+        return self._words.p.view()
 
     @word_p.setter
     def word_p(self, p: ArrayLike) -> None:
         self._words = _Distribution(_as_probabilities("word_p", p))
-        self.vocab_size = len(self._words.p)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of words V, the length of `word_p`."""
+        return len(self._words.p)
 
     def get_negative_sample(self, target: ArrayLike) -> NDArray[np.int32]:
         """Draw `sample_size` words for each word of target (N,): int32 (N, sample_size).
@@ -251,7 +267,7 @@ def _as_word_counts(name, corpus):
 
 
 def _as_probabilities(name, p):
-    """Return weights as a read-only float64 array (V,) that sums to 1."""
+    """Return weights as a float64 array (V,) that sums to 1."""
     p = np.array(as_numbers(name, p), np.float64)
     if p.ndim != 1 or p.size == 0:
         raise ValueError(
@@ -264,7 +280,6 @@ def _as_probabilities(name, p):
         )
     p /= p.max()  # the sum of huge weights would overflow
     p /= p.sum()
-    p.flags.writeable = False
     return p
 
 
@@ -276,6 +291,8 @@ class NegativeSamplingLoss(RowGradHolder):
     `get_negative_sample`, may be replaced. `loss_layers` and `embed_dot_layers` are the
     sample_size + 1 layers that make up the loss, with the target's first. One kernel computes all
     of them, and puts the sum of their gradients into the first array, unless a user replaced one.
+    Dtypes promote as numpy does: the loss has that of h and W, and the gradient of h is float64, as
+    a difference of floats and int32 labels is.
 
     corpus: ids without gaps, in which words are counted, or a `UnigramSampler`, whose sample_size
     is taken then. W may have rows for words that do not occur in the corpus; these cannot be
@@ -301,7 +318,7 @@ class NegativeSamplingLoss(RowGradHolder):
         rng: np.random.Generator | None = None,
     ) -> None:
         config.check()
-        check_table("W", W)
+        check_table("W", W, REAL)
         self.sample_size = as_int("sample_size", sample_size, low=0)
         if isinstance(corpus, UnigramSampler):
             self.sampler = copy.copy(corpus)
@@ -310,7 +327,7 @@ class NegativeSamplingLoss(RowGradHolder):
             self.sampler = UnigramSampler(corpus, power, sample_size, rng=rng)
         check_row_per_word("corpus", len(W), self.sampler.vocab_size, "the rows of W")
         self.params: list[NDArray[Any]] = [W] * (self.sample_size + 1)
-        self.grads: list[NDArray[Any]] = [RowGrad(W) for _ in self.params]
+        self.grads: list[NDArray[Any]] = [table_grad(W) for _ in self.params]
         self._layers = None  # (loss_layers, embed_dot_layers), made when first asked for
         self._made = None  # the same layers, to notice when one was replaced
         self._state = None  # kept by a fused forward: h, ids, y, e, losses
@@ -334,8 +351,8 @@ class NegativeSamplingLoss(RowGradHolder):
         self._layers = (self._real_layers()[0], layers)
 
     def forward(self, h: ArrayLike, target: ArrayLike) -> np.floating[Any]:
-        """Return the loss, a float64 scalar, of h (N, D) and the target ids (N,)."""
-        check_table("params[0]", self.params[0])
+        """Return the loss, a scalar, of h (N, D) and the target ids (N,)."""
+        check_table("params[0]", self.params[0], REAL)
         W = self.params[0]
         target = as_ids("target", target, len(W))
         if target.ndim != 1 or len(target) == 0:
@@ -343,27 +360,33 @@ class NegativeSamplingLoss(RowGradHolder):
                 f"target: expected ids of shape (N,) with N > 0, got {target.shape}; "
                 "leave out empty batches"
             )
+        h = as_numbers("h", h)
+        check_shape("h", h, (len(target), W.shape[1]), "one row per target, as wide as W")
         if not self.may_fuse(W):
             with unchanged_on_error(self):
                 loss = self._forward_by_layers(h, target, self.negatives(target))
             self._state = None
             return loss
+        dtype = np.result_type(h, W)
         h = as_float("h", h, W.dtype)
-        check_shape("h", h, (len(target), W.shape[1]), "one row per target, as wide as W")
         negative = self.negatives(target)
         ids = np.empty((len(target), self.sample_size + 1), id_dtype(W))
         ids[:, 0] = target
         ids[:, 1:] = negative
         y, e, losses = fused_forward(W, h, ids, self.sample_size + 1)
-        self.keep(h, ids, y, e, losses)
-        return np.float64(losses.sum())
+        self.keep(h, ids, y, e, losses, dtype)
+        return dtype.type(losses.sum())
 
     def backward(self, dout: ArrayLike = 1) -> NDArray[np.floating[Any]]:
-        """Return the gradient of h (N, D); write the gradient of W into `grads`."""
+        """Return the gradient of h (N, D), float64; write the gradient of W into `grads`."""
+        return self.backward_unpromoted(dout).astype(np.float64, copy=False)
+
+    def backward_unpromoted(self, dout: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return what `backward` does, in the dtype of the computation, which models go on with."""
         W = self.params[0]
         if self._state is None or np.ndim(dout) or not self.may_fuse(W):
             return self._backward_by_layers(dout)
-        h, ids, y, e, _ = self._state
+        h, ids, y, e, *_ = self._state
         if e is None:  # SkipGram computed the forward of several losses in one call
             e = np.einsum("nj,njd->nd", y.T - (np.arange(len(y)) == 0), W[ids], dtype=W.dtype)
         return fused_backward((h, ids, y, e), len(y), dout, self.grads, len(W))
@@ -387,12 +410,14 @@ class NegativeSamplingLoss(RowGradHolder):
         y: NDArray[Any],
         e: NDArray[Any] | None,
         losses: NDArray[np.float64],
+        dtype: np.dtype[Any],
     ) -> None:
         """Keep the results of `fused_forward` for this loss: y (K+1, N), e (N, D), losses (K+1,).
 
+        dtype: that of the loss, to which numpy promotes those of h and W.
         e is None where one call computed several losses; backward then computes it from W.
         """
-        self._state = (h, ids, y, e, losses)
+        self._state = (h, ids, y, e, losses, dtype)
         if self._layers is not None:
             self._fill_layers()
 
@@ -451,9 +476,9 @@ class NegativeSamplingLoss(RowGradHolder):
 
     def _fill_layers(self):
         """Set the attributes of the layers as if they had run one by one."""
-        h, ids, y, _, losses = self._state
+        h, ids, y, _, losses, dtype = self._state
         for j, (loss, dot) in enumerate(zip(*self._layers, strict=True)):
-            loss.loss, loss.y = np.float64(losses[j]), y[j].copy()
+            loss.loss, loss.y = dtype.type(losses[j]), y[j].astype(dtype)
             loss.t = np.full(len(h), j == 0, np.int32)
             dot.embed.idx = ids[:, j].copy()
             dot.cache = (h, self.params[0][dot.embed.idx])

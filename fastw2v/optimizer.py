@@ -51,9 +51,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v._checks.arrays import as_float, check_parameter, check_shape, check_writable
-from fastw2v._checks.numbers import as_below_one, as_int, as_number
-from fastw2v._checks.sequences import check_params_and_grads
+from fastw2v._checks.arrays import (
+    as_float,
+    check_parameter,
+    check_shape,
+    check_weights,
+    check_writable,
+)
+from fastw2v._checks.numbers import as_below_one, as_finite, as_int, as_share
+from fastw2v._checks.sequences import check_array_list, check_params_and_grads
 from fastw2v._kernels import _optimizer
 from fastw2v._rows.deferred import TABLES, apply_all_pending
 from fastw2v._rows.replay import Replay
@@ -147,6 +153,7 @@ class _Optimizer:
             arrays = getattr(self, name)
             if arrays is None:
                 continue
+            check_array_list(name, arrays)
             if len(arrays) != len(params):
                 raise ValueError(
                     f"params: expected the {len(arrays)} parameters of the earlier updates, got "
@@ -154,6 +161,7 @@ class _Optimizer:
                 )
             for i, (state, w) in enumerate(zip(arrays, params, strict=True)):
                 check_writable(f"{name}[{i}]", state)
+                check_weights(f"{name}[{i}]", state, None)
                 if state.shape != w.shape:
                     check_shape(f"params[{i}]", w, state.shape, "that of the earlier updates")
 
@@ -161,8 +169,9 @@ class _Optimizer:
         """Make the state arrays of zeros at the first step; give them the dtype of the step."""
         for name in self._states:
             arrays = getattr(self, name)
-            if arrays is None:
-                arrays = [np.zeros_like(w, dtype_of(w), subok=False) for w in params]
+            if type(arrays) is not list:
+                made = [np.zeros_like(w, dtype_of(w), subok=False) for w in params]
+                arrays = made if arrays is None else list(arrays)
                 setattr(self, name, arrays)
             for i, w in enumerate(params):
                 if arrays[i].dtype != dtype_of(w):
@@ -206,7 +215,7 @@ class SGD(_Optimizer):
         self.row_sparse = row_sparse
 
     def _scalars(self) -> tuple[float, ...]:
-        return (as_number("lr", self.lr),)
+        return (as_finite("lr", self.lr),)
 
 
 class Momentum(_Optimizer):
@@ -232,7 +241,7 @@ class Momentum(_Optimizer):
         self.v: list[NDArray[Any]] | None = None
 
     def _scalars(self) -> tuple[float, ...]:
-        return as_number("lr", self.lr), as_number("momentum", self.momentum)
+        return as_finite("lr", self.lr), as_finite("momentum", self.momentum)
 
 
 class Nesterov(_Optimizer):
@@ -260,7 +269,7 @@ class Nesterov(_Optimizer):
         self.v: list[NDArray[Any]] | None = None
 
     def _scalars(self) -> tuple[float, ...]:
-        return as_number("lr", self.lr), as_number("momentum", self.momentum)
+        return as_finite("lr", self.lr), as_finite("momentum", self.momentum)
 
     def _row_scalars(self, *scalars: float) -> tuple[float, ...]:
         lr, momentum = scalars
@@ -291,7 +300,7 @@ class AdaGrad(_Optimizer):
         self.h: list[NDArray[Any]] | None = None
 
     def _scalars(self) -> tuple[float, ...]:
-        return as_number("lr", self.lr), EPS
+        return as_finite("lr", self.lr), EPS
 
 
 class RMSprop(_Optimizer):
@@ -317,7 +326,7 @@ class RMSprop(_Optimizer):
         self.h: list[NDArray[Any]] | None = None
 
     def _scalars(self) -> tuple[float, ...]:
-        return as_number("lr", self.lr), as_number("decay_rate", self.decay_rate), EPS
+        return as_finite("lr", self.lr), as_share("decay_rate", self.decay_rate), EPS
 
     def _row_scalars(self, *scalars: float) -> tuple[float, ...]:
         lr, decay_rate, eps = scalars
@@ -358,7 +367,7 @@ class Adam(_Optimizer):
         self.v: list[NDArray[Any]] | None = None
 
     def _scalars(self) -> tuple[float, ...]:
-        lr, t = as_number("lr", self.lr), as_int("iter", self.iter, low=0) + 1
+        lr, t = as_finite("lr", self.lr), as_int("iter", self.iter, low=0) + 1
         beta1, beta2 = as_below_one("beta1", self.beta1), as_below_one("beta2", self.beta2)
         correction = math.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
         return lr * correction, 1 - beta1, 1 - beta2, EPS

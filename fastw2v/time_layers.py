@@ -5,7 +5,8 @@ results are new, and arguments are never written to. N batch, T time, D input wi
 V vocabulary.
 
 Sequences and their gradients are float32, as in the book, unless `dtype=np.float64` is given.
-TimeAffine, TimeDropout, TimeSoftmaxWithLoss and the cells promote dtypes as numpy does.
+TimeAffine, TimeDropout, TimeSoftmaxWithLoss, the cells, and the states of layers over time promote
+dtypes as numpy does.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastw2v import config
 from fastw2v._checks.arrays import (
+    REAL,
     as_broadcast,
     as_features,
     as_float,
@@ -37,7 +39,7 @@ from fastw2v._recurrent.bidirectional import TimeBiLSTM
 from fastw2v._recurrent.cells import GRU, LSTM, RNN
 from fastw2v._recurrent.over_time import TimeGRU, TimeLSTM, TimeRNN
 from fastw2v._rows.deferred import TABLES
-from fastw2v._rows.row_grad import RowGrad, RowGradHolder
+from fastw2v._rows.row_grad import RowGradHolder, table_grad
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 from fastw2v.layers import (
     Affine,
@@ -94,8 +96,9 @@ class TimeEmbedding(RowGradHolder):
     """Rows of a table for sequences of ids: out (N, T, D) = W[xs].
 
     W (V, D) is the caller's own array, read from the attribute `W` at each forward. The gradient
-    ``grads[0]`` is a `RowGrad`. `dtype` is that of the sequences. IndexError for ids outside
-    [-V, V), TypeError for ids that are not integers.
+    ``grads[0]`` is a `RowGrad`. `dtype` is that of the sequences. `layers` holds the steps of the
+    last forward; their gradients are computed when it is read, from the dout of the last backward.
+    IndexError for ids outside [-V, V), TypeError for ids that are not integers.
 
     >>> import numpy as np
     >>> from fastw2v.time_layers import TimeEmbedding
@@ -112,41 +115,50 @@ class TimeEmbedding(RowGradHolder):
 
     def __init__(self, W: NDArray[Any], *, dtype: DTypeLike | None = None) -> None:
         config.check()
-        check_table("W", W)
+        check_table("W", W, REAL)
         self.dtype = as_sequence_dtype("dtype", dtype)
         self.params = [W]
-        self.grads = [RowGrad(W)]
+        self.grads = [table_grad(W)]
         self.W = W
         self._xs: Any = None  # ids of the last forward
+        self._dout: Any = None  # the gradient of the last backward, if it followed
+        self._steps: list[Embedding] | None = None  # made when `layers` is read
 
     def forward(self, xs: ArrayLike) -> NDArray[Any]:
         """Return the rows (N, T, D) of ids (N, T)."""
         small = None if TABLES else _TRY_GATHER(self.W, xs)
         if small is not None and small.ndim == 3 and small.dtype == self.dtype:
-            self._xs = xs
+            self._xs, self._dout, self._steps = xs, None, None
             return small
-        check_table("W", self.W)
+        check_table("W", self.W, REAL)
         W = self.W
         ids = as_ids_over_time("xs", xs, W.shape[0])
-        self._xs = xs
+        self._xs, self._dout, self._steps = xs, None, None
         return rows_of(W, ids).astype(self.dtype, copy=False)
 
     def backward(self, dout: ArrayLike) -> None:
         """Write grads[0] = 0, then grads[0][xs[n, t]] += dout[n, t]; ids have no gradient."""
         check_forward_ran(self, self._xs)
         write_table_gradient(self.grads[0], "xs", self._xs, dout)
+        self._dout, self._steps = dout, None
 
     @property
     def layers(self) -> list[Embedding] | None:
-        """The steps of the last forward as Embeddings that share the gradient; None before."""
+        """The steps of the last forward as Embeddings with gradients of their own; None before."""
         if self._xs is None:
             return None
-        steps = []
-        for ids in np.asarray(self._xs).T:
-            step = Embedding(self.W)
-            step.grads[0], step.idx = self.grads[0], ids
-            steps.append(step)
-        return steps
+        if self._steps is None:
+            self._steps = []
+            for t, ids in enumerate(np.asarray(self._xs).T):
+                step = Embedding(self.W)
+                step.idx = ids
+                if self._dout is not None:
+                    step.backward(np.asarray(self._dout)[:, t])
+                self._steps.append(step)
+        return self._steps
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_steps": None}
 
 
 class TimeAffine(Affine):
@@ -181,21 +193,24 @@ class TimeAffine(Affine):
 class Simple_TimeAffine:
     """A `TimeAffine` with its gradients in `dW` and `db`, and without lists of parameters.
 
+    `dtype` is that of the sequences, float32 unless float64 is given.
+
     >>> import numpy as np
     >>> from fastw2v.time_layers import Simple_TimeAffine
     >>> layer = Simple_TimeAffine(np.array([[1.0, 2.0]]), np.zeros(2))
     >>> layer.forward(np.ones((1, 2, 1)))
     array([[[1., 2.],
-            [1., 2.]]])
+            [1., 2.]]], dtype=float32)
     >>> dx = layer.backward(np.ones((1, 2, 2)))
     >>> layer.dW, layer.db
     (array([[2., 2.]]), array([2., 2.]))
     """
 
-    def __init__(self, W: NDArray[Any], b: NDArray[Any]) -> None:
+    def __init__(self, W: NDArray[Any], b: NDArray[Any], *, dtype: DTypeLike | None = None) -> None:
         config.check()
         check_weights("W", W, 2)
         check_bias("b", b, W.shape[1])
+        self.dtype = as_sequence_dtype("dtype", dtype)
         self.W, self.b = W, b
         self.dW: NDArray[Any] | None = None
         self.db: NDArray[Any] | None = None
@@ -207,7 +222,7 @@ class Simple_TimeAffine:
         whole = TimeAffine(self.W, self.b)
         out = whole.forward(xs)
         self._whole = whole
-        return out
+        return out.astype(self.dtype, copy=False)
 
     def backward(self, dout: ArrayLike) -> NDArray[Any]:
         """Return dxs (N, T, D) from dout (N, T, H); `dW` and `db` become new arrays."""
@@ -217,7 +232,7 @@ class Simple_TimeAffine:
             whole.grads = [np.zeros_like(grad) for grad in whole.grads]
         dxs = whole.backward(dout)
         self.dW, self.db = whole.grads
-        return dxs
+        return dxs.astype(self.dtype, copy=False)
 
     @property
     def layers(self) -> list[Affine] | None:
@@ -235,8 +250,10 @@ class Simple_TimeAffine:
 class TimeDropout:
     """Dropout over sequences: zeros at random in training, the rest scaled by 1 / (1 - ratio).
 
-    With `train_flg` False, xs passes unchanged. The mask of zeros and that factor is drawn from
-    numpy's global stream, or from `rng` (a numpy.random.Generator), and kept as `mask`.
+    With `train_flg` False, xs passes unchanged. The mask of zeros and that factor is kept as
+    `mask`. It is drawn as np.random.rand > dropout_ratio, so that a seed of numpy's global stream
+    gives the book's mask. With `rng` (a numpy.random.Generator) a kernel draws it, which takes a
+    tenth of the time.
     `dropout_ratio`, the fraction that becomes zero, and `train_flg` may be assigned at any time.
 
     >>> import numpy as np
@@ -271,11 +288,16 @@ class TimeDropout:
             return xs.copy()
         check_fraction("dropout_ratio", self.dropout_ratio)
         ratio = self.dropout_ratio
+        scale = 1 / (1 - ratio) if ratio < 1 else 0
+        if self._rng is None:
+            mask = (np.random.rand(*xs.shape) > ratio).astype(np.float32)
+            mask *= scale
+            self.mask = mask
+            return np.asarray(xs * mask)
         wide = np.result_type(xs, np.float32).itemsize > 4  # the mask is float32
         x = as_float("xs", xs, np.float64 if wide else np.float32)
         out, mask = np.empty_like(x), np.empty(x.shape, np.float32)
         least = min(round(ratio * 2**32), 2**32 - 1)
-        scale = 1 / (1 - ratio) if ratio < 1 else 0
         key = random_keys.key(self._rng)
         flat = out.reshape(-1), mask.reshape(-1), x.reshape(-1)
         _DROPOUT[x.dtype](*flat, key, least, scale, threads.parts(x.size * _DROPOUT_NS))
@@ -299,8 +321,8 @@ class TimeSoftmaxWithLoss:
 
     Targets equal to `ignore_label`, -1 unless another is assigned, are left out of the mean; if
     none remains, the loss is NaN and the gradient zero. The loss is computed as log(sum of exp)
-    minus the score, so that it is finite where softmax rounds to 0. `cache` holds (ids, softmax,
-    which targets are in the mean, shape of xs).
+    minus the score, so that it is finite where softmax rounds to 0. `cache` holds (targets,
+    softmax, which targets are in the mean, shape of xs).
     ValueError for shapes that do not fit, TypeError for ids that are not integers, IndexError for
     ids outside [-V, V).
 
@@ -323,6 +345,7 @@ class TimeSoftmaxWithLoss:
         # rows are "exp" of scores less their top, "scores" themselves, or the "gradient".
         self._state: Any = None
         self._cache: Any = None  # assigned by a subclass that has its own forward
+        self._ts: Any = None  # the targets of the last forward, as `cache` shows them
 
     def forward(self, xs: ArrayLike, ts: ArrayLike, *, copy: bool = True) -> np.float64:
         """Return the loss of scores xs (N, T, V) and targets ts.
@@ -344,7 +367,7 @@ class TimeSoftmaxWithLoss:
         count = int(np.count_nonzero(ids >= 0))
         kept, what = (rows, "scores") if e is None else (e, "exp")
         self._state = (kept, what, tops, sums, ids, count, x.shape, dtype)
-        self._cache = None
+        self._cache, self._ts = None, ts
         return np.float64(total / count if count else np.nan)
 
     def _reusable(self, rows: NDArray[Any]) -> NDArray[Any]:
@@ -414,7 +437,7 @@ class TimeSoftmaxWithLoss:
 
     @property
     def cache(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, ...]] | None:
-        """Ids, softmax, which targets are in the mean, and the shape of xs; None before forward."""
+        """Targets (N * T,), softmax, which targets are in the mean, shape of xs; None before."""
         if self._cache is not None or self._state is None:
             return self._cache
         kept, what, _, sums, ids, count, shape, dtype = self._state
@@ -422,12 +445,16 @@ class TimeSoftmaxWithLoss:
         if what == "scores":
             ys = softmax(kept)
         else:
-            ys = np.zeros_like(kept)
+            ys = kept.copy()
             of_sum = sums[counts, None].astype(kept.dtype) if what == "exp" else 1 / max(count, 1)
-            ys[counts] = kept[counts] / of_sum
+            ys[counts] /= of_sum
             if what == "gradient":
                 ys[counts, ids[counts]] += 1
-        return np.where(counts, ids, 0), ys.astype(dtype, copy=False), counts, shape
+            elif not counts.all():
+                ys[~counts] = softmax(kept[~counts])  # there the kernel leaves the scores
+        ts = np.asarray(self._ts)
+        ts = ts.argmax(axis=2) if ts.ndim == 3 else ts
+        return ts.reshape(-1).copy(), ys.astype(dtype, copy=False), counts, shape
 
     @cache.setter
     def cache(self, value: Any) -> None:

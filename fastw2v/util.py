@@ -17,7 +17,8 @@ from fastw2v._checks.ids import _IDS, as_any_ids, as_ids, check_enough_words
 from fastw2v._checks.numbers import as_int, as_number
 from fastw2v._checks.sequences import check_array_list, check_text
 from fastw2v._core import threads
-from fastw2v._kernels import _corpus, _neighbors, specialise
+from fastw2v._core.ranking import best_rows
+from fastw2v._kernels import _corpus, specialise
 from fastw2v._rows.deferred import apply_all_pending
 from fastw2v._training.clipping import clip_by_norm
 
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 _CALL_NS = 200_000_000  # serial nanoseconds of a kernel call, whose end Ctrl-C waits for
+_FEW_NUMBERS = 50_000  # of a table for which `most_similar` need not search in a kernel
+_SPARE = 32  # rows beyond those printed that a search of `most_similar` asks for
 _ROWS_AT_ONCE = 4096  # rows of a table in one step, which bounds temporary memory
 
 
@@ -70,7 +73,8 @@ def create_contexts_target(
     """Return the words around each word that has a full window, and that word.
 
     corpus: (N,) integer ids. Returns contexts (M, 2w) and target (M,) with M = N - 2w, in the
-    dtype of the corpus; a corpus without a full window gives M = 0.
+    dtype of the corpus. A corpus without a full window gives two empty arrays of shape (0,), whose
+    dtypes are those of the book: float64 for the contexts.
     TypeError for ids that are not integers, ValueError for a window below 1.
 
     >>> contexts, target = create_contexts_target(np.array([0, 1, 2, 3, 4]))
@@ -80,7 +84,9 @@ def create_contexts_target(
     ids = as_any_ids("corpus", corpus, ndim=1)
     w = as_int("window_size", window_size)
     dtype = corpus.dtype if isinstance(corpus, np.ndarray) else ids.dtype
-    M = max(0, len(ids) - 2 * w)
+    M = len(ids) - 2 * w
+    if M <= 0:
+        return np.array([]), np.array(corpus[w:-w])
     contexts, target = np.empty((M, 2 * w), ids.dtype), np.empty(M, ids.dtype)
     kernel = specialise(_corpus.contexts_target)[ids.dtype]
     kernel(contexts, target, ids, w, threads.parts(M * (10 + 2 * w)))
@@ -241,8 +247,15 @@ def most_similar(
     table = _as_word_rows("word_matrix", word_matrix, len(id_to_word))
     as_ids("word_to_id", word_to_id[query], len(table))
     print(f"\n[query] {query}")
-    scores = np.zeros(len(id_to_word))
     wanted = _unit(_long_integers(table[word_to_id[query]]), 1e-8)
+    best = _surely_best(table[: len(id_to_word)], wanted, max(top, 1))
+    if best is not None:
+        others = [(i, score) for i, score in best if id_to_word[i] != query]
+        if len(others) >= max(top, 1):
+            for i, score in others[: max(top, 1)]:
+                print(f" {id_to_word[i]}: {score}")
+            return
+    scores = np.zeros(len(id_to_word))
     for lo in range(0, len(scores), _ROWS_AT_ONCE):
         # Contiguous rows: then numpy adds along each in the order it uses for a single row.
         rows = np.ascontiguousarray(table[lo : min(lo + _ROWS_AT_ONCE, len(scores))])
@@ -255,6 +268,31 @@ def most_similar(
         printed += 1
         if printed >= top:
             return
+
+
+def _surely_best(
+    table: NDArray[Any], wanted: NDArray[Any], top: int
+) -> list[tuple[int, np.float64]] | None:
+    """Return more than `top` rows and their scores, best first, or None if that is not certain.
+
+    It is if the rows have different scores and no other row can reach them. The score adds 1e-8 to
+    the lengths, so it is at most the cosine.
+    """
+    V, D = table.shape
+    if table.size < _FEW_NUMBERS or table.dtype not in FLOATS or 2 * top + _SPARE > V:
+        return None
+    none = np.empty((1, 0), np.int64)
+    W = as_search_table("word_matrix", table)
+    ids, cosines = best_rows(W, wanted[None].astype(np.float64), top + _SPARE, none)
+    if ids[0, -1] < 0:
+        return None
+    scores = np.vecdot(_unit(table[ids[0]], 1e-8), wanted).astype(np.float64)
+    order = (-scores).argsort()
+    reach = max(float(cosines[0, -1]), 0.0) + 4 * (D + 8) * float(np.finfo(table.dtype).eps)
+    certain = scores[order] > reach
+    certain[:-1] &= np.diff(scores[order]) < 0
+    n = int(np.argmin(certain)) if not certain.all() else len(certain)
+    return [(int(ids[0, i]), scores[i]) for i in order[:n]]
 
 
 def analogy(
@@ -343,28 +381,8 @@ def nearest(
     V, D = W.shape
     wanted = _as_queries("queries", queries, D)
     k = min(as_int("k", k, low=0), V)
-    Q = len(wanted)
-    never = _as_excluded_ids("exclude", exclude, Q)
-    lengths, norms = np.empty(Q), np.empty(V)
-    specialise(_neighbors.row_norms)[wanted.dtype](lengths, wanted, 1)
-    lengths[lengths == 0] = 1
-    with np.errstate(invalid="ignore"):  # infinite queries become NaN and list nothing
-        unit = (wanted / lengths[:, None]).astype(W.dtype)
-    specialise(_neighbors.row_norms)[W.dtype](norms, W, threads.parts(V * (5 + D // 8)))
-    ids, scores = np.empty((Q, k), np.int64), np.empty((Q, k), W.dtype)
-    kernel = specialise(_neighbors.nearest)[W.dtype]
-    query_ns = V * (5 + D // 8) + 1
-    step = max(1, _CALL_NS // query_ns)
-    for q in range(0, Q, step):
-        n = min(step, Q - q)
-        n_parts = threads.parts(n * query_ns)
-        part_ids = np.empty((n_parts, n, k), np.int64)
-        part_scores = np.empty((n_parts, n, k), W.dtype)
-        rows = slice(q, q + n)
-        kernel(
-            *(ids[rows], scores[rows], part_ids, part_scores),
-            *(W, norms, unit[rows], never[rows], n_parts),
-        )
+    never = _as_excluded_ids("exclude", exclude, len(wanted))
+    ids, scores = best_rows(W, wanted, k, never)
     return (ids[0], scores[0]) if np.ndim(queries) == 1 else (ids, scores)
 
 

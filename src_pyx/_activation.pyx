@@ -15,6 +15,7 @@ out must not overlap an input in part; the same array is allowed.
 from cython.parallel cimport prange
 from libc.stdint cimport uint32_t, uint64_t
 
+from common_checks cimport check_fit, has_shape2
 from common_math cimport dot, exp_run, sigmoid_run, softmax_row, tanh_run
 from common_parallel cimport part_begin, use_pool
 from common_rng cimport draw, row_stream
@@ -90,6 +91,7 @@ def sigmoid(real_t[::1] out,            # OUT (n,)
             Py_ssize_t n_parts):
     """Compute out = 1 / (1 + exp(-x))."""
     cdef Py_ssize_t n = x.shape[0], p
+    check_fit("sigmoid", out.shape[0] == n)
     if n == 0:
         return
     with nogil:
@@ -103,6 +105,7 @@ def tanh(real_t[::1] out,               # OUT (n,)
          Py_ssize_t n_parts):
     """Compute out = tanh(x)."""
     cdef Py_ssize_t n = x.shape[0], p
+    check_fit("tanh", out.shape[0] == n)
     if n == 0:
         return
     with nogil:
@@ -116,6 +119,7 @@ def relu(real_t[::1] out,               # OUT (n,)
          Py_ssize_t n_parts):
     """Compute out = max(0, x)."""
     cdef Py_ssize_t n = x.shape[0], p
+    check_fit("relu", out.shape[0] == n)
     if n == 0:
         return
     with nogil:
@@ -128,6 +132,7 @@ def exponential(real_t[::1] out,        # OUT (n,)
                 Py_ssize_t n_parts):
     """Compute out = exp(x)."""
     cdef Py_ssize_t n = x.shape[0], p
+    check_fit("exponential", out.shape[0] == n)
     if n == 0:
         return
     with nogil:
@@ -141,6 +146,7 @@ def softmax(real_t[:, ::1] out,         # OUT (N, V)
             Py_ssize_t n_parts):
     """Compute the softmax of each row, which sums to 1."""
     cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p
+    check_fit("softmax", has_shape2(out.shape, N, V))
     if N == 0 or V == 0:
         return
     with nogil:
@@ -159,6 +165,7 @@ def dropout(real_t[::1] out,            # OUT (n,)
     """Draw the mask and compute out = x * mask."""
     cdef Py_ssize_t n = x.shape[0], n_blocks = (n + 2 * HALF - 1) // (2 * HALF), p
     cdef uint64_t stream = row_stream(key, 0)
+    check_fit("dropout", out.shape[0] == n and mask.shape[0] == n)
     if n == 0:
         return
     with nogil:
@@ -173,6 +180,7 @@ def sigmoid_backward(real_t[::1] dx,            # OUT (n,)
                      Py_ssize_t n_parts):
     """Compute dx = dout * (1 - out) * out."""
     cdef Py_ssize_t n = out.shape[0], p
+    check_fit("sigmoid_backward", dx.shape[0] == n and dout.shape[0] == n)
     if n == 0:
         return
     with nogil:
@@ -187,6 +195,7 @@ def softmax_backward(real_t[:, ::1] dx,             # OUT (N, V)
                      Py_ssize_t n_parts):
     """Compute dx = out * dout - out * sum_v out[n, v] * dout[n, v], row by row."""
     cdef Py_ssize_t N = out.shape[0], V = out.shape[1], p
+    check_fit("softmax_backward", has_shape2(dx.shape, N, V) and has_shape2(dout.shape, N, V))
     if N == 0 or V == 0:
         return
     with nogil:

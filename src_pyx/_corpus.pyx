@@ -14,6 +14,7 @@ from libc.math cimport log2
 from libc.stdint cimport INT32_MAX, int32_t, int64_t
 from libc.string cimport memcpy
 
+from common_checks cimport check_fit, has_shape2
 from common_parallel cimport part_begin, use_pool
 from common_types cimport count_t, index_t
 
@@ -80,6 +81,8 @@ def contexts_target(index_t[:, ::1] contexts,   # OUT (M, 2w)
                     Py_ssize_t n_parts):
     """List the words around each position that has a full window, and the word at it."""
     cdef Py_ssize_t M = target.shape[0], p
+    check_fit("contexts_target", window >= 0 and has_shape2(contexts.shape, M, 2 * window) and
+              corpus.shape[0] >= M + 2 * window)
     if M == 0 or window == 0:
         return
     with nogil:
@@ -98,6 +101,7 @@ def cooccurrence(int32_t[:, ::1] C,             # OUT (V, V), added to
     """
     cdef Py_ssize_t N = corpus.shape[0], V = C.shape[0], n_parts = bounds.shape[0] - 1, p
     cdef Py_ssize_t full = 0
+    check_fit("cooccurrence", C.shape[1] == V and n_parts >= 1)
     if N == 0 or V == 0:
         return False
     with nogil:
@@ -117,6 +121,7 @@ def ppmi(float[:, ::1] out,             # OUT (R, V) rows row .. row+R-1 of the 
     """Compute positive pointwise mutual information of a block of rows, in double."""
     cdef Py_ssize_t R = out.shape[0], V = out.shape[1], p
     cdef float of_zero = 0
+    check_fit("ppmi", has_shape2(C.shape, R, V) and sums.shape[0] == V and 0 <= row <= V - R)
     if R == 0 or V == 0:
         return
     if eps > 1:
@@ -143,6 +148,7 @@ def one_hot(int32_t[:, ::1] out,        # OUT (N, V), zero before
             const index_t[::1] ids):    # IN  (N,)
     """Set out[n, ids[n]] to 1."""
     cdef Py_ssize_t n
+    check_fit("one_hot", out.shape[0] == ids.shape[0])
     with nogil:
         for n in range(ids.shape[0]):
             out[n, ids[n]] = 1

@@ -9,7 +9,7 @@ A coef of None means ones. Tables may have a row stride wider than D.
 
 overwrite_rows needs to know which rows are not zero. `mark[v]` is 0 for rows that are zero and a
 stamp, 1 or 2, for the others, which `rows[:n_rows]` lists; `fresh` receives the new list. Callers
-have checked shapes and mapped ids into [0, V); nothing here raises.
+have checked shapes and mapped ids, of which no other code may hold the memory, into [0, V).
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t
@@ -17,6 +17,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 from common_arrays cimport (FLOAT, INT32, INT64, UINT8, Array, has_rows, ids_below, in_range,
                             is_small, new_array, overlap, read_any, read_floats, read_ids,
                             read_list, use_arrays)
+from common_checks cimport check_fit, plain_rows
 from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
@@ -58,6 +59,8 @@ def gather(real_t[:, ::1] out,              # OUT (N, D)
            Py_ssize_t n_parts):
     """Set out[n] to W[idx[n]]."""
     cdef Py_ssize_t N = out.shape[0], D = out.shape[1], ld, p
+    check_fit("gather", idx.shape[0] == N and W.shape[1] == D and
+              plain_rows(W.shape, W.strides, sizeof(real_t)))
     if N == 0 or D == 0:
         return
     ld = W.strides[0] // <Py_ssize_t> sizeof(real_t)
@@ -73,6 +76,8 @@ def gather_mean(real_t[:, ::1] out,         # OUT (N, D)
                 Py_ssize_t n_parts):
     """Set out[n] to the mean over c of W[idx[n, c]], summed in order of c."""
     cdef Py_ssize_t N = out.shape[0], D = out.shape[1], C = idx.shape[1], ld, p
+    check_fit("gather_mean", idx.shape[0] == N and W.shape[1] == D and C > 0 and
+              plain_rows(W.shape, W.strides, sizeof(real_t)))
     if N == 0 or D == 0:
         return
     ld = W.strides[0] // <Py_ssize_t> sizeof(real_t)
@@ -90,6 +95,9 @@ def scatter_add(real_t[:, :] dW,            # OUT (V, D) rows contiguous, added 
     """Add coef[n, c] * x[n] to dW[idx[n, c]]."""
     cdef Py_ssize_t N = x.shape[0], D = x.shape[1], C, ld, p
     cdef const real_t* scale = NULL
+    check_fit("scatter_add", dW.shape[1] == D and (N == 0 or idx.shape[0] % N == 0) and
+              (coef is None or coef.shape[0] == idx.shape[0]) and
+              plain_rows(dW.shape, dW.strides, sizeof(real_t)))
     if N == 0 or D == 0 or idx.shape[0] == 0:
         return
     C = idx.shape[0] // N
@@ -125,6 +133,11 @@ def overwrite_rows(real_t[:, :] dW,         # OUT (V, D) rows contiguous
     cdef const real_t* scale = NULL
     cdef const index_t* ids = NULL
     cdef const real_t* source = NULL
+    check_fit("overwrite_rows", x.shape[1] == dW.shape[1] and mark.shape[0] >= dW.shape[0] and
+              0 <= n_rows <= rows.shape[0] and (N == 0 or total % N == 0) and
+              (N > 0 or total == 0) and (n_parts == 1 or first.shape[0] >= total) and
+              (coef is None or coef.shape[0] == total) and
+              plain_rows(dW.shape, dW.strides, sizeof(real_t)))
     if D == 0 or dW.shape[0] == 0:
         return 0
     C = total // N if N else 1
@@ -165,6 +178,9 @@ def add_rows(real_t[:, :] dW,               # OUT (V, D) rows contiguous, added 
              Py_ssize_t n_parts):
     """Add other[r] to dW[r] for the listed rows."""
     cdef Py_ssize_t D = dW.shape[1], ld, ld_other, p
+    check_fit("add_rows", other.shape[0] == dW.shape[0] and other.shape[1] == D and
+              n_rows <= rows.shape[0] and plain_rows(dW.shape, dW.strides, sizeof(real_t)) and
+              plain_rows(other.shape, other.strides, sizeof(real_t)))
     if n_rows == 0 or D == 0:
         return
     ld = dW.strides[0] // <Py_ssize_t> sizeof(real_t)
@@ -191,6 +207,7 @@ def merge_marks(uint8_t[::1] mark,          # OUT (V,)
                 Py_ssize_t n_others):
     """List more rows; return the new length, or -1 if they do not fit."""
     cdef Py_ssize_t i, capacity = rows.shape[0]
+    check_fit("merge_marks", n_rows <= rows.shape[0] and n_others <= others.shape[0])
     with nogil:
         for i in range(n_others):
             if mark[others[i]] == 0:
@@ -219,6 +236,7 @@ def pack_ids(int32_t[::1] slot,         # OUT (V,) the place of a listed row in 
     """
     cdef Py_ssize_t i, n = 0
     cdef int32_t s
+    check_fit("pack_ids", rows.shape[0] >= ids.shape[0] and local.shape[0] == ids.shape[0])
     with nogil:
         for i in range(ids.shape[0]):
             if i + AHEAD < ids.shape[0]:
@@ -238,6 +256,8 @@ def unlisted_rows_are_zero(const real_t[:, :] dW,       # IN (V, D) rows contigu
                            Py_ssize_t n_parts):
     """Tell whether every row with mark 0 is all zeros; NaN counts as not zero."""
     cdef Py_ssize_t V = dW.shape[0], D = dW.shape[1], ld, p, found = 0
+    check_fit("unlisted_rows_are_zero", mark.shape[0] == V and
+              plain_rows(dW.shape, dW.strides, sizeof(real_t)))
     if V == 0 or D == 0:
         return True
     ld = dW.strides[0] // <Py_ssize_t> sizeof(real_t)
@@ -288,6 +308,7 @@ def find_bad_id(const index_t[::1] idx, Py_ssize_t V):
 def wrap_ids(index_t[::1] out, const index_t[::1] idx, Py_ssize_t V):
     """Set out[i] to idx[i], plus V where it is negative, as numpy does."""
     cdef Py_ssize_t i
+    check_fit("wrap_ids", out.shape[0] == idx.shape[0])
     with nogil:
         for i in range(idx.shape[0]):
             out[i] = <index_t> (idx[i] + V) if idx[i] < 0 else idx[i]

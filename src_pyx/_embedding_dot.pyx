@@ -8,6 +8,7 @@ The gradient of W is a scatter-add with dout as coefficient: `_embedding.overwri
 from cython.parallel cimport prange
 from libc.string cimport memcpy
 
+from common_checks cimport check_fit, has_shape2, plain_rows
 from common_math cimport dot
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
@@ -39,6 +40,8 @@ def forward(real_t[::1] out,            # OUT (N,)
             Py_ssize_t n_parts):
     """Compute out[n] = h[n] . W[idx[n]], and keep the gathered rows for backward."""
     cdef Py_ssize_t N = h.shape[0], D = h.shape[1], ld, p
+    check_fit("forward", out.shape[0] == N and has_shape2(rows.shape, N, D) and W.shape[1] == D and
+              idx.shape[0] == N and plain_rows(W.shape, W.strides, sizeof(real_t)))
     if N == 0:
         return
     if D == 0:
@@ -57,6 +60,7 @@ def backward(real_t[:, ::1] dh,         # OUT (N, D)
              Py_ssize_t n_parts):
     """Compute dh[n] = dout[n] * rows[n]."""
     cdef Py_ssize_t N = rows.shape[0], D = rows.shape[1], p
+    check_fit("backward", has_shape2(dh.shape, N, D) and dout.shape[0] == N)
     if N == 0 or D == 0:
         return
     with nogil:

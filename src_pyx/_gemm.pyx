@@ -20,6 +20,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from common_arrays cimport (DOUBLE, FLOAT, INT32, UINT8, Array, is_small, new_array, overlap, read,
                             read_floats, same_shape, use_arrays)
+from common_checks cimport check_fit, has_shape2, has_shape3, plain_rows
 from common_gemm cimport (FLOAT_COLUMNS, TILE_FMA, TILE_ROWS, aligned_alloc, aligned_free,
                           n_panels)
 from common_parallel cimport part_begin, use_pool
@@ -57,6 +58,10 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
     cdef Py_ssize_t size = sizeof(real_t), p, tiles, panels, part_size
     cdef real_t* scratch
     cdef Plan plan
+    check_fit("product", A.shape[0] == C.shape[0] and
+              has_shape2(B.shape, A.shape[1], C.shape[1]) and
+              (bias is None or (bias.shape[0] == C.shape[1] and bias.strides[0] == size)) and
+              (C.shape[1] < 2 or C.strides[1] == size))
     plan.M, plan.N, plan.K, plan.ldc = C.shape[0], C.shape[1], A.shape[1], C.strides[0] // size
     plan.a_rs, plan.a_cs = A.strides[0] // size, A.strides[1] // size
     plan.b_rs, plan.b_cs = B.strides[0] // size, B.strides[1] // size
@@ -106,6 +111,9 @@ def products(real_t[:, :, :] C,         # OUT (batch, M, N) rows contiguous
     cdef Py_ssize_t b_step = B.strides[0] // size
     cdef real_t* scratch
     cdef Plan plan
+    check_fit("products", has_shape2(A.shape, batch, C.shape[1]) and
+              has_shape3(B.shape, batch, A.shape[2], C.shape[2]) and
+              (C.shape[2] < 2 or C.strides[2] == size))
     plan.M, plan.N, plan.K, plan.ldc = C.shape[1], C.shape[2], A.shape[2], C.strides[1] // size
     plan.a_rs, plan.a_cs = A.strides[1] // size, A.strides[2] // size
     plan.b_rs, plan.b_cs = B.strides[1] // size, B.strides[2] // size
@@ -165,6 +173,7 @@ def column_sums(real_t[::1] out,            # OUT (N,)
                 Py_ssize_t n_parts):
     """Sum A over its rows."""
     cdef Py_ssize_t M = A.shape[0], N = A.shape[1], p, columns
+    check_fit("column_sums", out.shape[0] == N and plain_rows(A.shape, A.strides, sizeof(real_t)))
     if M == 0 or N == 0:
         for p in range(N):
             out[p] = 0

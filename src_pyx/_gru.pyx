@@ -19,6 +19,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
+from common_checks cimport check_fit, has_shape2, has_shape3
 from common_gemm cimport multiply, pack, packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
@@ -42,11 +43,15 @@ ACTIVATIONS = {"sigmoid": SIGMOID, "hard_sigmoid_keras2": HARD_KERAS2,
                "hard_sigmoid_keras3": HARD_KERAS3}
 
 
+cdef Py_ssize_t needed_scratch(const real_t* kind, Py_ssize_t H, Py_ssize_t N) noexcept nogil:
+    """Return the elements of scratch for N rows; `kind` stands for the type and is not read."""
+    return 3 * packed_size(kind, H, H) + N * (row_stride(2 * H) + row_stride(H) + 2 * H)
+
+
 def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
     """Return the elements of scratch that forward and backward need for N rows."""
-    cdef Py_ssize_t H = Wh.shape[0]
     cdef const real_t* none = NULL
-    return 3 * packed_size(none, H, H) + N * (row_stride(2 * H) + row_stride(H) + 2 * H)
+    return needed_scratch(none, Wh.shape[0], N)
 
 
 # ---- forward
@@ -159,6 +164,12 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
     cdef real_t* starts = NULL
     cdef real_t* resets = NULL
     cdef const int64_t* last = NULL
+    check_fit("forward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
+              has_shape3(gates.shape, N, T, 3 * H) and has_shape2(h.shape, N, H) and
+              has_shape2(Wh.shape, H, 3 * H) and (lengths is None or lengths.shape[0] == N) and
+              (before is None or has_shape3(before.shape, N, T, H)) and
+              (reset is None or has_shape3(reset.shape, N, T, H)) and
+              (reset is None) == (before is None))
     if N == 0 or T == 0 or H == 0:
         return
     if before is not None:
@@ -317,6 +328,10 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
     cdef real_t* inner
     cdef real_t* flow
     cdef const int64_t* last = NULL
+    check_fit("backward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
+              has_shape3(da.shape, N, T, 3 * H) and has_shape2(dh.shape, N, H) and
+              has_shape3(gates.shape, N, T, 3 * H) and has_shape2(Wh.shape, H, 3 * H) and
+              (lengths is None or lengths.shape[0] == N) and has_shape3(before.shape, N, T, H))
     if N == 0 or T == 0 or H == 0:
         return
     if lengths is not None:

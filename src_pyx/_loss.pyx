@@ -19,6 +19,7 @@ from libc.string cimport memcpy, memset
 
 from common_arrays cimport (FLOAT, INT32, INT64, Array, ids_below, is_small, new_array, read_floats,
                             read_ids, read_number, same_shape, scalar, use_arrays)
+from common_checks cimport check_fit, has_shape2
 from common_math cimport LANES, exp_run, largest, sigmoid_run, softmax_row, total
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
@@ -104,9 +105,11 @@ cdef void cross_entropy_range(double* losses, real_t* tops, double* sums, real_t
     cdef double sum_row
     for n in range(lo, hi):
         losses[n] = 0
-        if t[n] < 0:
-            continue
         row = x + n * V
+        if t[n] < 0:
+            if e != NULL:
+                memcpy(e + n * V, row, V * sizeof(real_t))
+            continue
         if V <= TILE:
             # A short row fills whole vectors; copies of an element, then zeros, change nothing.
             width = (V + LANES - 1) // LANES * LANES
@@ -191,6 +194,8 @@ def softmax_with_loss_forward(real_t[:, ::1] y,         # OUT (N, V)
     """Compute y = softmax(x); return the mean of the losses, NaN for N = 0."""
     cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p
     cdef double loss
+    check_fit("softmax_with_loss_forward", has_shape2(y.shape, N, V) and losses.shape[0] == N and
+              t.shape[0] == N)
     if N == 0 or V == 0:
         return float("nan")
     with nogil:
@@ -209,6 +214,7 @@ def softmax_with_loss_backward(real_t[:, ::1] dx,       # OUT (N, V)
     """Compute dx = (y - onehot(t)) * scale."""
     cdef Py_ssize_t N = y.shape[0], V = y.shape[1], p
     cdef real_t factor = <real_t> scale
+    check_fit("softmax_with_loss_backward", has_shape2(dx.shape, N, V) and t.shape[0] == N)
     if N == 0 or V == 0:
         return
     with nogil:
@@ -226,11 +232,14 @@ def cross_entropy_forward(double[::1] losses,           # OUT (N,) 0 for rows th
                           Py_ssize_t n_parts):
     """Compute the losses; return their sum. Backward needs tops, sums, and x or e.
 
-    Rows that do not count get a loss and nothing else.
+    Rows that do not count get a loss of 0, and e their scores.
     """
     cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p, n
     cdef real_t* kept = NULL
     cdef double loss = 0
+    check_fit("cross_entropy_forward", losses.shape[0] == N and tops.shape[0] == N and
+              sums.shape[0] == N and (e is None or has_shape2(e.shape, N, V)) and
+              t.shape[0] == N)
     if N == 0 or V == 0:
         return 0.0
     if e is not None:
@@ -254,6 +263,8 @@ def cross_entropy_backward(real_t[:, ::1] dx,           # OUT (N, V)
                            Py_ssize_t n_parts):
     """Compute dx = (softmax(x) - onehot(t)) * scale, 0 in rows that do not count; dx may be x."""
     cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p
+    check_fit("cross_entropy_backward", has_shape2(dx.shape, N, V) and tops.shape[0] == N and
+              sums.shape[0] == N and t.shape[0] == N)
     if N == 0 or V == 0:
         return
     with nogil:
@@ -271,6 +282,8 @@ def sigmoid_with_loss_forward(real_t[::1] y,            # OUT (N,)
     """Compute y = sigmoid(x); return the mean of the losses, NaN for N = 0."""
     cdef Py_ssize_t N = x.shape[0], blocks = (N + LOSSES - 1) // LOSSES, p
     cdef double loss
+    check_fit("sigmoid_with_loss_forward", y.shape[0] == N and losses.shape[0] == N and
+              t.shape[0] == N)
     if N == 0:
         return float("nan")
     with nogil:
@@ -289,6 +302,7 @@ def sigmoid_with_loss_backward(real_t[::1] dx,          # OUT (N,)
     """Compute dx = (y - t) * scale."""
     cdef Py_ssize_t N = y.shape[0], p
     cdef real_t factor = <real_t> scale
+    check_fit("sigmoid_with_loss_backward", dx.shape[0] == N and t.shape[0] == N)
     if N == 0:
         return
     with nogil:

@@ -18,6 +18,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from common_arrays cimport FLOAT, Array, has_rows, is_small, new_array, read, use_arrays
+from common_checks cimport check_fit, has_shape2, has_shape3
 from common_gemm cimport TILE_FMA, multiply_row, pack, packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
@@ -119,12 +120,16 @@ cdef void forward_range(real_t* hs, real_t* gates, real_t* cs, real_t* before, r
                         memcpy(cs + at * H + begin, c + n * H + begin, width)
 
 
+cdef Py_ssize_t needed_scratch(const real_t* kind, Py_ssize_t H, Py_ssize_t N) noexcept nogil:
+    """Return the elements of scratch for N rows; `kind` stands for the type and is not read."""
+    return (max(4 * packed_size(kind, H, H), packed_size(kind, 4 * H, H))
+            + N * (2 * row_stride(4 * H) + H))
+
+
 def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
     """Return the elements of scratch that forward and backward need for N rows."""
-    cdef Py_ssize_t H = Wh.shape[0]
     cdef const real_t* none = NULL
-    return (max(4 * packed_size(none, H, H), packed_size(none, 4 * H, H))
-            + N * (2 * row_stride(4 * H) + H))
+    return needed_scratch(none, Wh.shape[0], N)
 
 
 def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
@@ -148,6 +153,12 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
     cdef real_t* cells = NULL
     cdef real_t* starts = NULL
     cdef const int64_t* last = NULL
+    check_fit("forward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
+              has_shape3(gates.shape, N, T, 4 * H) and has_shape2(h.shape, N, H) and
+              has_shape2(Wh.shape, H, 4 * H) and (lengths is None or lengths.shape[0] == N) and
+              (before is None or has_shape3(before.shape, N, T, H)) and
+              has_shape2(c.shape, N, H) and (cs is None or has_shape3(cs.shape, N, T, H)) and
+              (cs is None) == (before is None))
     if N == 0 or T == 0 or H == 0:
         return
     if cs is not None:
@@ -358,6 +369,11 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
     cdef real_t* flow
     cdef real_t* turn
     cdef const int64_t* last = NULL
+    check_fit("backward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
+              has_shape3(da.shape, N, T, 4 * H) and has_shape2(dh.shape, N, H) and
+              has_shape3(gates.shape, N, T, 4 * H) and has_shape2(Wh.shape, H, 4 * H) and
+              (lengths is None or lengths.shape[0] == N) and has_shape2(dc.shape, N, H) and
+              has_shape3(cs.shape, N, T, H) and has_shape2(c0.shape, N, H))
     if N == 0 or T == 0 or H == 0:
         return
     if lengths is not None:

@@ -12,6 +12,7 @@ computes e while the rows of W are in the nearest cache and have the values of t
 from cython.parallel cimport prange
 from libc.math cimport log
 
+from common_checks cimport check_fit, has_shape2, plain_rows
 from common_math cimport dot, sigmoid_run
 from common_memory cimport prefetch_row
 from common_parallel cimport part_begin, use_pool
@@ -78,6 +79,10 @@ def forward(real_t[:, ::1] y,               # OUT (J, N)
     cdef Py_ssize_t N = y.shape[1], J = y.shape[0], D = h.shape[1], ld, k, j
     cdef Py_ssize_t blocks = (N + ROWS - 1) // ROWS
     cdef double total
+    check_fit("forward", has_shape2(e.shape, N, D) and losses.shape[0] == J and
+              logs.shape[0] >= blocks and logs.shape[1] == J and h.shape[0] == N and
+              W.shape[1] == D and has_shape2(ids.shape, N, J) and group > 0 and J % group == 0 and
+              plain_rows(W.shape, W.strides, sizeof(real_t)))
     if N == 0:
         return
     ld = W.strides[0] // <Py_ssize_t> sizeof(real_t)
@@ -114,6 +119,8 @@ def backward(real_t[:, ::1] coef,           # OUT (N, J)
              double scale, Py_ssize_t group, Py_ssize_t n_parts):
     """Compute the coefficients of the scatter-add into dW, and the gradient of h."""
     cdef Py_ssize_t N = y.shape[1], J = y.shape[0], D = e.shape[1], p
+    check_fit("backward", has_shape2(coef.shape, N, J) and has_shape2(dh.shape, N, D) and
+              e.shape[0] == N and group > 0 and J % group == 0)
     if N == 0:
         return
     with nogil:

@@ -12,12 +12,13 @@ not read: the rule runs with g = 0, which gives the bits that it would give on a
 
 optimizer_rules.pxd has the rules, optimizer_pass.pxd the steps with a gradient,
 optimizer_replay.pxd the steps of rows that had none, optimizer_clipping.pxd the sums of squares.
-fastw2v.optimizer has checked shapes and rows; nothing here raises.
+fastw2v.optimizer has checked shapes and rows.
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint8_t
 
 from common_arrays cimport (FLOAT, Array, is_small, overlap, read_floats, same_shape, use_arrays)
+from common_checks cimport check_fit, has_shape2, plain_rows
 from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
@@ -38,17 +39,21 @@ RULES = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adagrad": ADAG
          "rmsprop": RMSPROP, "adam": ADAM}
 
 
-cdef void update(Rule rule, real_t[:, :] w, real_t[:, ::1] a, real_t[:, ::1] b,
-                 const real_t[:, :] g, const uint8_t[::1] mark,
-                 double s0, double s1, double s2, double s3, Py_ssize_t n_parts):
+cdef int update(Rule rule, real_t[:, :] w, real_t[:, ::1] a, real_t[:, ::1] b,
+                const real_t[:, :] g, const uint8_t[::1] mark,
+                double s0, double s1, double s2, double s3, Py_ssize_t n_parts) except -1:
     """Step a parameter once; the scalars are rounded to its type here."""
     cdef Py_ssize_t R = w.shape[0], C = w.shape[1], ld, ld_g, p
     cdef const uint8_t* touched = NULL
     cdef real_t* first = NULL
     cdef real_t* second = NULL
     cdef real_t[4] s
+    check_fit("update", has_shape2(g.shape, R, C) and (a is None or has_shape2(a.shape, R, C)) and
+              (b is None or has_shape2(b.shape, R, C)) and (mark is None or mark.shape[0] == R) and
+              plain_rows(w.shape, w.strides, sizeof(real_t)) and
+              plain_rows(g.shape, g.strides, sizeof(real_t)))
     if R == 0 or C == 0:
-        return
+        return 0
     s[0], s[1], s[2], s[3] = <real_t> s0, <real_t> s1, <real_t> s2, <real_t> s3
     if mark is not None:
         touched = &mark[0]
@@ -62,6 +67,7 @@ cdef void update(Rule rule, real_t[:, :] w, real_t[:, ::1] a, real_t[:, ::1] b,
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             sweep(rule, &w[0, 0], ld, first, second, &g[0, 0], ld_g, touched, C, s,
                   part_begin(p, n_parts, R * C), part_begin(p + 1, n_parts, R * C))
+    return 0
 
 
 def sgd(real_t[:, :] w,                 # OUT (R, C) rows contiguous
@@ -130,6 +136,7 @@ def stale_rows(int64_t[::1] rows,           # OUT (capacity,) the rows behind st
     Returns the number of rows and of steps behind; steps after SETTLING count a quarter.
     """
     cdef Py_ssize_t i, n = 0, behind, work = 0
+    check_fit("stale_rows", since.shape[0] >= rows.shape[0])
     with nogil:
         for i in range(ids.shape[0]):
             if i + AHEAD < ids.shape[0]:
@@ -166,6 +173,10 @@ def replay_rows(int rule,                       # one of RULES
     cdef Py_ssize_t C = w.shape[1], ld, p, i
     cdef real_t* second = NULL
     cdef real_t[4] s
+    check_fit("replay_rows", has_shape2(a.shape, w.shape[0], C) and
+              (b is None or has_shape2(b.shape, w.shape[0], C)) and at.shape[0] == w.shape[0] and
+              n_rows <= rows.shape[0] and n_rows <= since.shape[0] and now <= lr.shape[0] and
+              plain_rows(w.shape, w.strides, sizeof(real_t)))
     if n_rows == 0 or C == 0:
         return
     if b is not None:
@@ -195,6 +206,12 @@ def update_rows(int rule,                       # one of RULES
     cdef real_t* first = NULL
     cdef real_t* second = NULL
     cdef real_t[4] s
+    check_fit("update_rows", g.shape[1] == C and (g.shape[0] == w.shape[0] or packed) and
+              (g.shape[0] >= n_rows or not packed) and n_rows <= rows.shape[0] and
+              (a is None or has_shape2(a.shape, w.shape[0], C)) and
+              (b is None or has_shape2(b.shape, w.shape[0], C)) and
+              plain_rows(w.shape, w.strides, sizeof(real_t)) and
+              plain_rows(g.shape, g.strides, sizeof(real_t)))
     if n_rows == 0 or C == 0:
         return
     if a is not None:
@@ -227,6 +244,9 @@ def sum_squares(double[::1] partial,        # scratch (n_blocks(R * C),)
     cdef Py_ssize_t blocks = (size + BLOCK - 1) // BLOCK
     cdef const uint8_t* touched = NULL
     cdef double total = 0
+    check_fit("sum_squares", partial.shape[0] >= blocks and
+              (mark is None or mark.shape[0] == g.shape[0]) and
+              plain_rows(g.shape, g.strides, sizeof(real_t)))
     if size == 0:
         return 0.0
     if mark is not None:
@@ -247,6 +267,8 @@ def sum_squares_of_rows(const real_t[:, ::1] g,         # IN  (n, C) rows of a g
     """Return the bits of `sum_squares` for a gradient that is zero except for these rows."""
     cdef Py_ssize_t C = g.shape[1], i, lo, end, n, block = -1
     cdef double total = 0, partial = 0
+    check_fit("sum_squares_of_rows", order.shape[0] <= g.shape[0] and
+              order.shape[0] <= rows.shape[0])
     if C == 0 or g.shape[0] == 0:
         return 0.0
     with nogil:
@@ -271,6 +293,8 @@ def scale(real_t[:, :] g,               # OUT (R, C) rows contiguous, multiplied
     """Multiply the marked rows of a gradient by rate."""
     cdef Py_ssize_t R = g.shape[0], C = g.shape[1], ld, p
     cdef const uint8_t* touched = NULL
+    check_fit("scale", (mark is None or mark.shape[0] == R) and
+              plain_rows(g.shape, g.strides, sizeof(real_t)))
     if R == 0 or C == 0:
         return
     if mark is not None:

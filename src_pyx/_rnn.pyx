@@ -14,6 +14,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
+from common_checks cimport check_fit, has_shape2, has_shape3
 from common_gemm cimport pack, packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
@@ -60,11 +61,15 @@ cdef void forward_range(real_t* hs, real_t* kept, real_t* before, real_t* states
                     memset(hs + at, 0, width)
 
 
+cdef Py_ssize_t needed_scratch(const real_t* kind, Py_ssize_t H, Py_ssize_t N) noexcept nogil:
+    """Return the elements of scratch for N rows; `kind` stands for the type and is not read."""
+    return packed_size(kind, H, H) + N * (2 * row_stride(H) + H)
+
+
 def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
     """Return the elements of scratch that forward and backward need for N rows."""
-    cdef Py_ssize_t H = Wh.shape[0]
     cdef const real_t* none = NULL
-    return packed_size(none, H, H) + N * (2 * row_stride(H) + H)
+    return needed_scratch(none, Wh.shape[0], N)
 
 
 def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
@@ -84,6 +89,10 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
     cdef real_t* states
     cdef real_t* starts = NULL
     cdef const int64_t* last = NULL
+    check_fit("forward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
+              has_shape3(kept.shape, N, T, H) and has_shape2(h.shape, N, H) and
+              has_shape2(Wh.shape, H, H) and (lengths is None or lengths.shape[0] == N) and
+              (before is None or has_shape3(before.shape, N, T, H)))
     if N == 0 or T == 0 or H == 0:
         return
     if before is not None:
@@ -180,6 +189,10 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
     cdef real_t* flow
     cdef real_t* turn
     cdef const int64_t* last = NULL
+    check_fit("backward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
+              has_shape3(da.shape, N, T, H) and has_shape2(dh.shape, N, H) and
+              has_shape3(kept.shape, N, T, H) and has_shape2(Wh.shape, H, H) and
+              (lengths is None or lengths.shape[0] == N))
     if N == 0 or T == 0 or H == 0:
         return
     if lengths is not None:

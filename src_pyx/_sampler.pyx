@@ -16,6 +16,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from common_checks cimport check_fit, has_shape2
 from common_alias cimport cell_of, id_of
 from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
@@ -113,6 +114,7 @@ def build_alias(uint32_t[:, ::1] table,     # OUT (V, 2)
     """Build the alias table of p, exact to 2^-32 of a bucket; p = 0 is never drawn."""
     cdef Py_ssize_t V = p.shape[0]
     cdef uint64_t* w
+    check_fit("build_alias", V == 0 or has_shape2(table.shape, V, 2))
     if V == 0:
         return
     w = <uint64_t*> malloc(V * sizeof(uint64_t))
@@ -156,6 +158,7 @@ def draw(int32_t[::1] out,                  # OUT (N,)
     """Draw independent ids, each by the weights of the table."""
     cdef Py_ssize_t N = out.shape[0], V = table.shape[0], p
     cdef uint64_t stream = row_stream(key, 0)
+    check_fit("draw", table.shape[1] == 2 and (V > 0 or N == 0))
     if N == 0:
         return
     with nogil:
@@ -326,6 +329,7 @@ def draw_distinct(int32_t[:, ::1] out,              # OUT (N, K)
     cdef size_t slots = 0
     cdef int shift = 64
     cdef int32_t* seen = NULL
+    check_fit("draw_distinct", has_shape2(table.shape, V, 2) and target.shape[0] == N)
     if N == 0 or K == 0:
         return
     if K > LINEAR:

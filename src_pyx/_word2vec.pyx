@@ -22,13 +22,22 @@ pair (FRESH_NEGATIVES). CBOW draws K words for each centre, or for TOGETHER cons
 are the z. Context words before and after the block are those that their own block would see, so
 every word is a centre once, with its whole window.
 
+The means of CBOW come from running sums over a span of up to SPAN centres, in which the rows of
+contexts stand still: h_i = (S[right] - S[left] - x[t]) / M with S[p] = x[0] + ... + x[p - 1]. The
+changes of contexts come from running sums too, at the end of the span: each one begins at the first
+word of its window and ends behind the last one. So the work does not depend on the window. A span is
+shorter, down to TOGETHER centres or one, where a word repeats so often that its steps could overshoot
+(`few_repeats`), and sums instead of means are learned centre by centre.
+
     train           learns centre by centre (word2vec_blocks.pxd): repeatable with one part only
       batch > 0     scores `batch` centres before it learns the first of them, in stripes of columns
                     (word2vec_batches.pxd, word2vec_team.pxd): the same bits for any number of parts
 
-word2vec_job.pxd holds the settings, word2vec_centres.pxd lists the centres, word2vec_scratch.pxd
-allocates, word2vec_rows.pxd finds rows, word2vec_steps.pxd has the arithmetic. Callers have checked
-the ids; `Plan` checks shapes. `train` raises MemoryError only.
+word2vec_job.pxd holds the settings, word2vec_centres.pxd lists the centres, word2vec_windows.pxd
+collects many of them, word2vec_scratch.pxd allocates, word2vec_rows.pxd finds rows, and
+word2vec_steps.pxd has the arithmetic. `Plan` checks shapes and numbers. An id out of range counts as
+END, and `train` raises IndexError at its end, because another thread may have changed ids that the
+caller had checked.
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -41,10 +50,11 @@ from word2vec_batches cimport (
     STRIPES, count_stripes, make_stripes, most_collected, stripe_begin, stripe_step,
 )
 from word2vec_blocks cimport train_part
+from word2vec_centres cimport copy_ids
 from word2vec_job cimport (
     END, EXACT_GRADIENT as _EXACT_GRADIENT, FRESH_NEGATIVES as _FRESH_NEGATIVES, LINE as _LINE,
     MEAN as _MEAN, N_STATS as _N_STATS, SHARED_NEGATIVES as _SHARED_NEGATIVES, SHRINK as _SHRINK,
-    SKIP_GRAM as _SKIP_GRAM, TOGETHER, draws_for_pairs, job_t,
+    SKIP_GRAM as _SKIP_GRAM, SPAN, TOGETHER, WIDE, draws_for_pairs, job_t,
 )
 from word2vec_scratch cimport free_scratch, make_scratch, scratch_t
 from word2vec_team cimport pauses_t, seat_t, team_part, team_t
@@ -52,7 +62,6 @@ from word2vec_team cimport pauses_t, seat_t, team_part, team_t
 cdef enum:
     _NEAR = 256         # words whose rows parts have copies of, divided among the parts
     EXCHANGE = 2048     # centres of all parts between two exchanges of these rows
-    WIDE = 1024         # with a larger window, the longest sentence limits the memory of a part
 
 # Bits of a plan's `mode`, and the other numbers that callers share.
 SKIP_GRAM, MEAN, EXACT_GRADIENT, SHRINK = _SKIP_GRAM, _MEAN, _EXACT_GRADIENT, _SHRINK
@@ -88,6 +97,13 @@ cdef int check_length(str name, Py_ssize_t found, Py_ssize_t expected) except -1
             f"{name}: expected length {expected}, got {found}; make all arrays of a plan for the "
             "same vocabulary and settings"
         )
+    return 0
+
+
+cdef int check_range(str name, int64_t found, int64_t least, int64_t most) except -1:
+    """Raise ValueError unless a number lies from `least` to `most`."""
+    if not least <= found <= most:
+        raise ValueError(f"{name}: expected a number from {least} to {most}, got {found}; pass one")
     return 0
 
 
@@ -136,6 +152,12 @@ cdef class Plan:
         if V == 0 or ids.shape[0] == 0:
             raise ValueError(f"ids: expected 1 or more of 1 or more words, got {ids.shape[0]} of "
                              f"{V} words; check that the text has words of the vocabulary")
+        check_range("window", window, 1, 1 << 31)
+        check_range("negative", negative, 0, 1 << 20)
+        check_range("block", block, 1, 1 << 31)
+        check_range("batch", batch, 0, 1 << 10)
+        check_range("ld", ld, LINE, 1 << 31)
+        check_range("words", V, 1, 1 << 31)
         check_length("outputs", outputs.shape[0], V if negative else 0)
         check_length("alias", alias.shape[0], V if negative else 0)
         check_length("keep", keep.shape[0], V if keep.shape[0] else 0)
@@ -160,10 +182,11 @@ cdef class Plan:
         self.touched_nodes = touched_nodes
         self.ids, self.keep, self.alias, self.near = ids, keep, alias, near
         self.points, self.codes, self.ways = points, codes, ways
+        check_range("near", near.shape[0], 0, V)
         self.n_rows, self.n_nodes, self.apart = V, nodes.shape[0], apart
 
         memset(job, 0, sizeof(job_t))
-        job.N, job.V = ids.shape[0], <uint64_t> alias.shape[0]
+        job.N, job.V, job.n_words = ids.shape[0], <uint64_t> alias.shape[0], V
         job.window, job.K, job.mode, job.block, job.batch = window, negative, mode, block, batch
         job.ld = job.width = ld
         job.W_in, job.ids = &inputs[0, 0], &ids[0]
@@ -186,7 +209,7 @@ cdef class Plan:
         job.room = window
         if window > WIDE:
             with nogil:
-                job.room = min(window, longest_sentence(job.ids, job.N))
+                job.room = min(window, max(longest_sentence(job.ids, job.N) - 1, <int64_t> 1))
 
     def __reduce__(self):
         """Refuse a copy, which would share neither the arrays nor what happens to them."""
@@ -202,6 +225,16 @@ cdef int check_made(const job_t* job, bint made) except -1:
     return 0
 
 
+cdef int check_ids(int64_t n_bad, int64_t V) except -1:
+    """Raise IndexError if there were ids out of range."""
+    if n_bad:
+        raise IndexError(
+            f"ids: expected ids from 0 to {V - 1}, or -1 between sentences, got others {n_bad} "
+            "times; do not change the ids of a text during a training"
+        )
+    return 0
+
+
 cdef int train_freely(job_t* job, int64_t last) except -1:
     """Train blocks [first_block, last), centre by centre."""
     cdef Py_ssize_t p, n_parts = job.n_parts
@@ -210,7 +243,7 @@ cdef int train_freely(job_t* job, int64_t last) except -1:
     cdef bint made = s != NULL
     cdef int32_t lock = 0
     for p in range(n_parts):
-        made = made and make_scratch(s + p, job, TOGETHER)
+        made = made and make_scratch(s + p, job, TOGETHER if job.mode & SKIP_GRAM else SPAN)
     if made:
         with nogil:
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
@@ -233,6 +266,10 @@ cdef int train_in_stripes(job_t* job, int64_t last, Py_ssize_t n_rows, Py_ssize_
     cdef bint made = s != NULL
     cdef size_t size
     cdef team_t team
+    cdef int32_t* ids = NULL
+    if n_members > 1:
+        ids = copy_ids(job, last)
+        made = made and ids != NULL
     n_works += 2 * job.room if draws_for_pairs(job) else TOGETHER
     memset(&team, 0, sizeof(team_t))
     team.pauses = &pauses
@@ -253,6 +290,7 @@ cdef int train_in_stripes(job_t* job, int64_t last, Py_ssize_t n_rows, Py_ssize_
         with nogil:
             for _p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 team_part(job, s, &team, last)
+    free(ids)
     aligned_free(team.partial)
     aligned_free(team.seats)
     if s != NULL:
@@ -282,19 +320,26 @@ def train(Plan plan not None,               # OUT its tables and counts of chang
           Py_ssize_t n_parts):
     """Train blocks [first, last) of the plan's corpus."""
     cdef job_t job = plan.job
+    cdef int64_t n_bad = 0
     if first >= last:
         return
     check_length("stats", stats.shape[0], last - first)
+    check_range("first", first, 0, last)
+    check_range("last", last, first, (job.N + job.block - 1) // job.block)
+    check_range("n_parts", n_parts, 1, 1 << 10)
+    job.n_bad = &n_bad
     job.stats, job.key, job.first_block, job.loss_every = &stats[0, 0], key, first, loss_every
     job.alpha, job.alpha_step, job.n_parts = alpha, alpha_step, n_parts
     if job.batch:
         train_in_stripes(&job, last, plan.n_rows, plan.n_nodes, plan.apart)
+        check_ids(n_bad, job.n_words)
         return
     if n_parts > 1 and plan.near.shape[0] and (alpha != 0 or alpha_step != 0):
         job.n_near = <int32_t> min(_NEAR // n_parts, plan.near.shape[0])
         job.near_share = &plan.near[0]
         job.exchange_every = max(EXCHANGE // n_parts, 1)
     train_freely(&job, last)
+    check_ids(n_bad, job.n_words)
 
 
 use_pool()

@@ -148,6 +148,14 @@ static inline int fw_overlap(const fw_array *a, const fw_array *b) {
     return a_lo < b_hi && b_lo < a_hi;
 }
 
+/* Whether the caller's ids may be read twice, to check and to follow them: other threads may change
+   them in between where there is no global lock. */
+#ifdef Py_GIL_DISABLED
+#define FW_IDS_STAY 0
+#else
+#define FW_IDS_STAY 1
+#endif
+
 /* Tell whether work of these nanoseconds is done at once, on the caller's thread. */
 static inline int fw_is_small(double ns) { return ns < *fw_serial_below; }
 

@@ -18,6 +18,7 @@ cdef extern from "arrays.h":
         INT32 "FW_INT32"
         INT64 "FW_INT64"
         UINT8 "FW_UINT8"
+        IDS_STAY "FW_IDS_STAY"          # whether no other thread runs during an entry
     ctypedef struct Array "fw_array":
         char* data
         Py_ssize_t n                    # elements
@@ -49,8 +50,11 @@ cdef inline bint read_floats(object x, Array* a) noexcept:
 
 
 cdef inline bint read_ids(object x, Array* a) noexcept:
-    """Describe a C-contiguous ndarray of int32 or int64; False for any other object."""
-    return read(x, a) and a.packed and (a.type == INT32 or a.type == INT64)
+    """Describe a C-contiguous ndarray of int32 or int64; False for any other object.
+
+    It refuses all on a Python without the global lock: an id might change after its check.
+    """
+    return IDS_STAY and read(x, a) and a.packed and (a.type == INT32 or a.type == INT64)
 
 
 cdef inline bint read_list(object x, int type, Array* a) noexcept:

@@ -16,6 +16,7 @@ static inline void fw_store(int64_t *counter, int64_t value) {
     _InterlockedExchange64((volatile __int64 *)counter, value);
 }
 static inline void fw_count(uint32_t *counter) { _InterlockedIncrement((volatile long *)counter); }
+static inline int32_t fw_load_id(const int32_t *id) { return *(const volatile int32_t *)id; }
 static inline int fw_try_lock(int32_t *lock) {
     return _InterlockedExchange((volatile long *)lock, 1) == 0;
 }
@@ -40,6 +41,8 @@ static inline void fw_store(int64_t *counter, int64_t value) {
 static inline void fw_count(uint32_t *counter) {
     __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
+/* One load, so that the value which is checked is the one which is used. */
+static inline int32_t fw_load_id(const int32_t *id) { return __atomic_load_n(id, __ATOMIC_RELAXED); }
 static inline int fw_try_lock(int32_t *lock) {
     return __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE) == 0;
 }

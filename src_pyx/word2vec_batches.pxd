@@ -10,19 +10,18 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from common_math cimport sigmoid_run
-from word2vec_centres cimport (
-    W_OUT, begin_block, centre_t, draw_words, list_for_all, list_for_four, list_for_mean,
-    list_for_one, next_centre,
-)
+from word2vec_centres cimport W_OUT, begin_block, centre_t
 from word2vec_job cimport (
-    LINE, N_STATS, SKIP_GRAM, TOGETHER, alpha_of, draws_for_pairs, shares_negatives, job_t,
+    LINE, N_STATS, SKIP_GRAM, TOGETHER, adds_windows_up, alpha_of, draws_for_pairs, job_t,
 )
 from word2vec_rows cimport point_contexts, point_outputs, prefetch_row
-from word2vec_scratch cimport batch_t, scratch_t, work_t
+from word2vec_scratch cimport batch_t, scratch_t, windows_t, work_t
 from word2vec_steps cimport (
-    four_t, learn_four, learn_mean, loss_of, loss_of_four, mean_of_contexts, multiply_eights,
-    point_four, scores, scores_of, scores_of_four, set_steps, turn_errors, turn_scores, update,
+    begin_changes, end_changes, four_t, learn_four, learn_mean, loss_of, loss_of_four,
+    find_means, multiply_eights, point_four, point_words, scores, scores_of, scores_of_four,
+    set_steps, turn_errors, turn_scores, update,
 )
+from word2vec_windows cimport begin_batch, collect_centre, keep_words
 
 cdef enum:
     STRIPES = 4         # most stripes, and therefore most parts that have work
@@ -69,50 +68,6 @@ cdef inline void make_stripes(job_t* stripes, const job_t* job, Py_ssize_t n_row
         at += stripe_step(job.ld, q)
 
 
-cdef inline void collect_pairs(const job_t* job, scratch_t* s, batch_t* batch) noexcept nogil:
-    """Add each context of a centre to the batch as a centre of its own."""
-    cdef int64_t m, M = s.centres.M
-    cdef centre_t* pair
-    draw_words(job, &s.walk, s.walk.drawn, M * job.K)
-    s.walk.drawn += <uint64_t> (M * job.K)
-    for m in range(M):
-        pair = batch.centres + batch.n
-        list_for_one(job, pair, s.centres, m, s.walk.negatives + m * job.K)
-        batch.stats[2] += <double> pair.pairs
-        batch.n += 1
-
-
-cdef inline void collect_means(const job_t* job, scratch_t* s, batch_t* batch) noexcept nogil:
-    """List the outputs of the centres of CBOW that have none yet."""
-    cdef centre_t* centres = batch.centres + batch.n - s.unlisted
-    cdef int64_t k
-    if not (shares_negatives(job) and list_for_four(job, centres, s.unlisted)):
-        for k in range(s.unlisted):
-            list_for_mean(job, centres + k)
-    for k in range(s.unlisted):
-        batch.stats[2] += <double> centres[k].pairs
-    s.unlisted = 0
-
-
-cdef inline bint collect_centre(const job_t* job, scratch_t* s, batch_t* batch) noexcept nogil:
-    """Add the next centre of the block to the batch; return whether there was one."""
-    cdef centre_t* c = &s.centres[0] if draws_for_pairs(job) else batch.centres + batch.n
-    if not next_centre(job, &s.walk, c):
-        return False
-    if draws_for_pairs(job):
-        collect_pairs(job, s, batch)
-        return True
-    batch.n += 1
-    if job.mode & SKIP_GRAM:
-        list_for_all(job, c)
-        batch.stats[2] += <double> c.pairs
-        return True
-    s.unlisted += 1
-    if s.unlisted == (TOGETHER if shares_negatives(job) else 1):
-        collect_means(job, s, batch)
-    return True
-
-
 cdef inline int64_t most_collected(const job_t* job) noexcept nogil:
     """Return the number of centres at which a batch is complete."""
     return min(<int64_t> MOST_PAIRS, 4 * job.batch) if draws_for_pairs(job) else job.batch
@@ -120,7 +75,7 @@ cdef inline int64_t most_collected(const job_t* job) noexcept nogil:
 
 cdef inline void collect(const job_t* job, scratch_t* s, batch_t* batch, bint leads) noexcept nogil:
     """Collect the next batch, which is empty after the last block."""
-    batch.n = 0
+    begin_batch(batch)
     while batch.n == 0:
         if not s.in_block:
             if s.block == s.end_block:
@@ -131,13 +86,13 @@ cdef inline void collect(const job_t* job, scratch_t* s, batch_t* batch, bint le
         batch.stats = (job.stats + (s.block - job.first_block) * N_STATS if leads
                        else s.unused_stats)
         while batch.n < most_collected(job) or s.unlisted:
-            if not collect_centre(job, s, batch):
-                if s.unlisted:
-                    collect_means(job, s, batch)
+            if not collect_centre(job, s, batch, batch.stats):
                 batch.stats[3] += <double> s.walk.centres
                 s.in_block = False
                 s.block += 1
                 break
+    if not job.mode & SKIP_GRAM:
+        keep_words(&batch.windows)
 
 
 cdef inline int64_t place_scores(batch_t* batch, scratch_t* s) noexcept nogil:
@@ -164,30 +119,29 @@ cdef inline int64_t place_scores(batch_t* batch, scratch_t* s) noexcept nogil:
     return n
 
 
-cdef inline void score_batch(const job_t* job, scratch_t* s, int64_t n,
+cdef inline void score_batch(const job_t* job, scratch_t* s, const batch_t* batch,
                              float* partial) noexcept nogil:
-    """Compute a stripe's share of the scores of n centres."""
-    cdef int64_t k = 0, i
+    """Compute a stripe's share of the scores of a batch."""
+    cdef int64_t k = 0
     cdef four_t four
     cdef work_t* work
     cdef float* to
-    while k < n:
+    if not job.mode & SKIP_GRAM:
+        point_words(job, s, &batch.windows)
+        find_means(job, s, batch)
+    while k < batch.n:
         work = s.works + k
         to = partial + (work.g - s.numbers)
         if work.c.four:
-            for i in range(TOGETHER):
-                point_contexts(job, s, work + i)
-                mean_of_contexts(job, work + i)
-            point_four(job, s, work, work.c.rows + 1, &four)
+            point_four(job, s, work, &four)
             scores_of_four(to, four.h, four.t, four.y, job.K, job.width)
             k += TOGETHER
             continue
-        point_contexts(job, s, work)
         point_outputs(job, s, work)
         if job.mode & SKIP_GRAM:
+            point_contexts(job, s, work)
             scores(to, work.x, work.c.M, work.y, work.c.J, job.width)
         else:
-            mean_of_contexts(job, work)
             scores_of(to, work.h + job.column, work.y, work.c.J, job.width)
         k += 1
 
@@ -251,11 +205,14 @@ cdef inline void finish_scores(const job_t* job, scratch_t* s, const batch_t* ba
         turn_batch(s, batch, True)
 
 
-cdef inline void prefetch_centre(const job_t* job, const centre_t* c) noexcept nogil:
+cdef inline void prefetch_centre(const job_t* job, const centre_t* c,
+                                 const windows_t* windows) noexcept nogil:
     """Prefetch the rows of a centre that no window has had before."""
     cdef int64_t i
     for i in range(max(c.M - c.n_new, <int64_t> 0), c.M):
-        prefetch_row(job.W_in + <Py_ssize_t> c.around[i] * job.ld, job.width)
+        prefetch_row(job.W_in + <Py_ssize_t> (
+            c.around[i] if job.mode & SKIP_GRAM else windows.words[c.right - c.M + i]) * job.ld,
+            job.width)
     for i in range(c.J):
         if c.tables[i] == W_OUT:
             prefetch_row(job.W_out + <Py_ssize_t> c.rows[i] * job.ld, job.width)
@@ -263,32 +220,38 @@ cdef inline void prefetch_centre(const job_t* job, const centre_t* c) noexcept n
             prefetch_row(job.W_nodes + <Py_ssize_t> c.rows[i] * job.ld, job.width)
 
 
-cdef inline void learn_batch(const job_t* job, scratch_t* s, int64_t n, bint pointed,
-                             const centre_t* following, int64_t n_following) noexcept nogil:
-    """Change the rows of n centres in a stripe, and prefetch those of the following centres.
+cdef inline void learn_batch(const job_t* job, scratch_t* s, const batch_t* batch, bint pointed,
+                             const batch_t* following) noexcept nogil:
+    """Change the rows of a batch in a stripe, and prefetch those of the following batch.
 
     pointed: the works point to the rows of this stripe already, as it was scored last.
     """
     cdef int64_t k = 0, i, step
+    cdef bint later = adds_windows_up(job, batch.n)
     cdef four_t four
     cdef work_t* work
-    while k < n:
+    if not job.mode & SKIP_GRAM:
+        if not pointed:
+            point_words(job, s, &batch.windows)
+        if later:
+            begin_changes(job, s, batch)
+    while k < batch.n:
         work = s.works + k
         step = TOGETHER if work.c.four else 1
-        for i in range(k, k + step):
-            if job.far and i < n_following:
-                prefetch_centre(job, following + i)
-            if not pointed:
-                point_contexts(job, s, s.works + i)
+        for i in range(k, min(k + step, following.n) if job.far else k):
+            prefetch_centre(job, following.centres + i, &following.windows)
+        k += step
         if work.c.four:
-            point_four(job, s, work, work.c.rows + 1, &four)
-            learn_four(job, work, &four)
-            k += step
+            point_four(job, s, work, &four)
+            learn_four(job, s, work, &four, later)
             continue
         if not pointed:
             point_outputs(job, s, work)
         if job.mode & SKIP_GRAM:
+            if not pointed:
+                point_contexts(job, s, work)
             update(work.x, work.c.M, work.y, work.c.J, work.g, job.width, s.sums)
         else:
-            learn_mean(job, work)
-        k += step
+            learn_mean(job, s, work, later)
+    if later:
+        end_changes(job, s, batch)

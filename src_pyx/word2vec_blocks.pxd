@@ -8,20 +8,22 @@ from libc.string cimport memcpy
 
 from common_math cimport sigmoid_run
 from word2vec_centres cimport (
-    begin_block, centre_t, draw_words, list_for_all, list_for_four, list_for_mean, list_for_one,
-    next_centre, walk_t,
+    W_OUT, begin_block, centre_t, draw_words, list_for_all, list_for_one, next_centre, walk_t,
 )
 from word2vec_job cimport (
-    END, N_STATS, SKIP_GRAM, TOGETHER, alpha_of, draws_for_pairs, shares_negatives, job_t,
+    END, N_STATS, SKIP_GRAM, TOGETHER, adds_windows_up, alpha_of, draws_for_pairs, job_t,
+    shares_negatives,
 )
 from word2vec_rows cimport (
     copy_near, exchange, input_row, output_row, point_contexts, point_outputs, prefetch_row,
 )
-from word2vec_scratch cimport scratch_t, work_t
+from word2vec_scratch cimport batch_t, scratch_t, work_t
 from word2vec_steps cimport (
-    ERRORS, coefficients, errors, four_t, learn_four, learn_mean, loss_of_four, mean_of_contexts,
-    multiply_eights, point_four, scores, scores_of, scores_of_four, set_steps, update,
+    ERRORS, begin_changes, coefficients, end_changes, errors, errors_of_four, find_mean, find_means,
+    four_t, learn_four, learn_mean, loss_of_four, multiply_eights, point_four, point_words, scores,
+    scores_of, scores_of_four, set_steps, update,
 )
+from word2vec_windows cimport collect_span, set_most_repeats
 
 cdef extern from "threads.h" nogil:
     int64_t fw_next(int64_t* counter) noexcept
@@ -31,18 +33,14 @@ cdef enum:
 
 
 cdef inline void prefetch_ahead(const job_t* job, const scratch_t* s) noexcept nogil:
-    """Prefetch the rows of the centre AHEAD of the next one."""
+    """Prefetch the rows of skip-gram's centre AHEAD of the next one."""
     cdef const walk_t* w = &s.walk
     cdef int64_t at = w.i + AHEAD - 1, j
-    cdef bint shared = shares_negatives(job)
     if job.K and at < w.last and w.words[at] != END:
         prefetch_row(output_row(job, s, w.words[at]), job.width)
-        if at < w.drawn_to and not shared and not draws_for_pairs(job):
+        if at < w.drawn_to and not draws_for_pairs(job):
             for j in range((at - w.chunk) * job.K, (at - w.chunk + 1) * job.K):
                 prefetch_row(output_row(job, s, w.negatives[j]), job.width)
-    if shared and w.member == 1 and w.group + 1 < w.drawn_to:
-        for j in range((w.group + 1 - w.chunk) * job.K, (w.group + 2 - w.chunk) * job.K):
-            prefetch_row(output_row(job, s, w.negatives[j]), job.width)
     at += job.window
     if at < w.n and w.words[at] != END:
         prefetch_row(input_row(job, s, w.words[at]), job.width)
@@ -73,36 +71,85 @@ cdef inline void learn_each_pair(const job_t* job, scratch_t* s, float alpha,
         learn_pairs(job, s, s.works + 1, alpha, stats)
 
 
-cdef inline void learn_means(const job_t* job, scratch_t* s, int64_t n, float alpha,
-                             double* stats) noexcept nogil:
-    """Learn n <= TOGETHER centres of CBOW whose means have all been computed."""
-    cdef int64_t k
+cdef inline bint has_loss(const work_t* works) noexcept nogil:
+    """Tell whether the loss of one of TOGETHER centres is computed."""
+    return (works[0].c.with_loss or works[1].c.with_loss or works[2].c.with_loss
+            or works[3].c.with_loss)
+
+
+cdef inline void learn_means(const job_t* job, scratch_t* s, work_t* works, bint later,
+                             float alpha, double* stats) noexcept nogil:
+    """Learn a centre of CBOW, or TOGETHER at once, whose means have been computed."""
     cdef four_t four
-    cdef work_t* work
-    if shares_negatives(job) and list_for_four(job, s.centres, n):
-        point_four(job, s, s.works, s.centres.negatives, &four)
-        scores_of_four(s.works.g, four.h, four.t, four.y, job.K, job.width)
-        multiply_eights(s.works.g, s.usual_sign, TOGETHER * 8)
-        memcpy(s.works.z, s.works.g, TOGETHER * 8 * sizeof(float))
-        sigmoid_run(s.works.g, s.works.g, TOGETHER * 8)
-        stats[0] += loss_of_four(job, s.works, &stats[1])
-        multiply_eights(s.works.g, s.usual_step, TOGETHER * 8)
-        stats[2] += <double> (TOGETHER * (job.K + 1))
-        if alpha != 0:
-            learn_four(job, s.works, &four)
-        return
-    for k in range(n):
-        work = s.works + k
-        list_for_mean(job, s.centres + k)
-        point_outputs(job, s, work)
-        stats[2] += <double> work.c.pairs
-        if ERRORS and work.c.usual and not work.c.with_loss:
-            errors(work.g, work.h, work.y, work.c.J, s.usual_sign, s.usual_step, job.width)
+    if works.c.four:
+        point_four(job, s, works, &four)
+        if ERRORS and not has_loss(works):
+            errors_of_four(works.g, four.h, four.t, four.y, job.K, s.usual_sign,
+                           s.usual_step, job.width)
         else:
-            scores_of(work.g, work.h, work.y, work.c.J, job.width)
-            coefficients(s, work, stats)
+            scores_of_four(works.g, four.h, four.t, four.y, job.K, job.width)
+            multiply_eights(works.g, s.usual_sign, TOGETHER * 8)
+            memcpy(works.z, works.g, TOGETHER * 8 * sizeof(float))
+            sigmoid_run(works.g, works.g, TOGETHER * 8)
+            stats[0] += loss_of_four(job, works, &stats[1])
+            multiply_eights(works.g, s.usual_step, TOGETHER * 8)
         if alpha != 0:
-            learn_mean(job, work)
+            learn_four(job, s, works, &four, later)
+        return
+    point_outputs(job, s, works)
+    if ERRORS and works.c.usual and not works.c.with_loss:
+        errors(works.g, works.h, works.y, works.c.J, s.usual_sign, s.usual_step, job.width)
+    else:
+        scores_of(works.g, works.h, works.y, works.c.J, job.width)
+        coefficients(s, works, stats)
+    if alpha != 0:
+        learn_mean(job, s, works, later)
+
+
+cdef inline void prefetch_group(const job_t* job, const scratch_t* s, const batch_t* batch,
+                                int64_t k, int64_t n) noexcept nogil:
+    """Prefetch the outputs of centres [k, k + n) and the words behind the windows, n at a time."""
+    cdef int64_t i, j, at = s.walk.i + job.room + k
+    cdef const centre_t* c
+    for i in range(k, min(k + n, batch.n)):
+        c = batch.centres + i
+        for j in range(c.J):
+            if c.tables[j] == W_OUT:
+                prefetch_row(output_row(job, s, c.rows[j]), job.width)
+            else:
+                prefetch_row(job.W_nodes + <Py_ssize_t> c.rows[j] * job.ld, job.width)
+    for i in range(at, min(at + n, s.walk.n)):
+        if s.walk.words[i] >= 128:
+            prefetch_row(input_row(job, s, s.walk.words[i]), job.width)
+
+
+cdef inline void learn_span(const job_t* job, scratch_t* s, batch_t* batch, float alpha,
+                            double* stats) noexcept nogil:
+    """Learn the centres of a span, one or TOGETHER at a time; a long one's contexts stand still."""
+    cdef int64_t k = 0, i, n
+    cdef int64_t together = TOGETHER if shares_negatives(job) and not batch.one_by_one else 1
+    cdef bint still = adds_windows_up(job, batch.n)
+    point_words(job, s, &batch.windows)
+    for i in range(batch.n):
+        s.works[i].c = batch.centres + i
+    if still:
+        find_means(job, s, batch)
+        begin_changes(job, s, batch)
+    while k < batch.n:
+        n = min(together, batch.n - k)
+        if job.far:
+            prefetch_group(job, s, batch, k + together, together)
+        if not still:
+            for i in range(k, k + n):
+                find_mean(job, s, s.works + i)
+        if batch.centres[k].four:
+            learn_means(job, s, s.works + k, still, alpha, stats)
+        else:
+            for i in range(k, k + n):
+                learn_means(job, s, s.works + i, still, alpha, stats)
+        k += n
+    if still:
+        end_changes(job, s, batch)
 
 
 cdef inline void learn_block(const job_t* job, scratch_t* s, int32_t* lock,
@@ -110,32 +157,30 @@ cdef inline void learn_block(const job_t* job, scratch_t* s, int32_t* lock,
     """Learn all centres of block b."""
     cdef double* stats = job.stats + (b - job.first_block) * N_STATS
     cdef float alpha
-    cdef int64_t together = TOGETHER if shares_negatives(job) else 1, n_means = 0
-    cdef work_t* work
     begin_block(job, &s.walk, b)
     alpha = alpha_of(job, s.walk.lo)
     set_steps(s, alpha)
-    while next_centre(job, &s.walk, s.centres + n_means):
+    set_most_repeats(job, s, alpha)
+    while True:
+        if s.n_near and s.since >= job.exchange_every:
+            exchange(job, s, lock, s.since >= 4 * job.exchange_every)
+        if not job.mode & SKIP_GRAM:
+            collect_span(job, s, s.batches, stats)
+            if s.batches.n == 0:
+                break
+            s.since += s.batches.n
+            learn_span(job, s, s.batches, alpha, stats)
+            continue
+        if not next_centre(job, &s.walk, s.centres):
+            break
+        s.since += 1
         if job.far:
             prefetch_ahead(job, s)
-        s.since += 1
-        if s.n_near and s.since >= job.exchange_every and n_means == 0:
-            exchange(job, s, lock, s.since >= 4 * job.exchange_every)
         if draws_for_pairs(job):
             learn_each_pair(job, s, alpha, stats)
-        elif job.mode & SKIP_GRAM:
+        else:
             list_for_all(job, s.centres)
             learn_pairs(job, s, s.works, alpha, stats)
-        else:
-            work = s.works + n_means
-            point_contexts(job, s, work)
-            mean_of_contexts(job, work)
-            n_means += 1
-            if n_means == together:
-                learn_means(job, s, n_means, alpha, stats)
-                n_means = 0
-    if n_means:
-        learn_means(job, s, n_means, alpha, stats)
     stats[3] += <double> s.walk.centres
 
 

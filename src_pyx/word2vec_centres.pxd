@@ -5,14 +5,19 @@ subsampling and on (key, block) for the rest. So a centre is the same whichever 
 whenever. Formulas: _word2vec.pyx.
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport malloc
 
 from common_alias cimport cell_of, id_of
 from common_memory cimport prefetch
 from common_rng cimport draw as bits_of, row_stream
-from word2vec_job cimport END, SHRINK, TOGETHER, draws_for_pairs, shares_negatives, job_t
+from word2vec_job cimport (
+    END, SHRINK, SKIP_GRAM, TOGETHER, draws_for_pairs, shares_negatives, job_t,
+)
 
 cdef extern from "threads.h" nogil:
     void fw_count(uint32_t* counter) noexcept
+    int64_t fw_next(int64_t* counter) noexcept
+    int32_t fw_load_id(const int32_t* id) noexcept
 
 cdef enum:
     CHUNK = 256         # centres whose negatives are drawn at once
@@ -23,10 +28,11 @@ cdef enum:
 # A centre with its contexts and outputs.
 cdef struct centre_t:
     int32_t target
+    int64_t at, left, right     # it is word `at` of the walk; its window is [left, right)
     int64_t M, J
     int64_t n_new               # the last n_new contexts were in no window before
     int64_t inputs              # M, or 1 where the outputs are paired with the mean of contexts
-    int32_t* around             # (M,) the contexts
+    int32_t* around             # (M,) the contexts; see `lists_contexts`
     float* times                # (inputs,) how often each occurs
     bint twice                  # whether one occurs more than once
     int32_t* rows               # (J,) the outputs' rows
@@ -58,10 +64,23 @@ cdef struct walk_t:
 
 # ---- the words of a block
 
-cdef inline bint stays(const job_t* job, uint64_t stream, int64_t n) noexcept nogil:
-    """Tell whether subsampling keeps position n."""
+cdef inline int32_t id_at(const job_t* job, int64_t n) noexcept nogil:
+    """Return the id at a position, END for one out of range, which is counted.
+
+    The array belongs to the caller, and another thread may write to it, so each id is read once and
+    checked where it is used.
+    """
+    cdef int32_t id = fw_load_id(job.ids + (n - job.first_id))
+    if id == END or 0 <= id < job.n_words:
+        return id
+    fw_next(job.n_bad)
+    return END
+
+
+cdef inline bint stays(const job_t* job, uint64_t stream, int64_t n, int32_t id) noexcept nogil:
+    """Tell whether subsampling keeps the word at position n."""
     return (job.keep == NULL
-            or <uint32_t> (bits_of(stream, <uint64_t> n) >> 32) <= job.keep[job.ids[n]])
+            or <uint32_t> (bits_of(stream, <uint64_t> n) >> 32) <= job.keep[id])
 
 
 cdef inline int64_t gather_words(const job_t* job, int32_t* words, int64_t lo, int64_t hi,
@@ -73,12 +92,13 @@ cdef inline int64_t gather_words(const job_t* job, int32_t* words, int64_t lo, i
     """
     cdef uint64_t stream = row_stream(job.key, 0)
     cdef int64_t n = lo - 1, found = 0, i, j
-    cdef int32_t id
-    while n >= 0 and found < job.window and job.ids[n] != END:
-        if stays(job, stream, n):
-            words[found] = job.ids[n]
+    cdef int32_t id = id_at(job, n) if n >= 0 else END
+    while id != END and found < job.room:
+        if stays(job, stream, n, id):
+            words[found] = id
             found += 1
         n -= 1
+        id = id_at(job, n) if n >= 0 else END
     i, j = 0, found - 1
     while i < j:
         id = words[i]
@@ -88,11 +108,11 @@ cdef inline int64_t gather_words(const job_t* job, int32_t* words, int64_t lo, i
     first[0] = found
     if job.keep == NULL:
         for n in range(lo, hi):
-            words[found + n - lo] = job.ids[n]
+            words[found + n - lo] = id_at(job, n)
         found += hi - lo
     else:
         for n in range(lo, hi):
-            id = job.ids[n]
+            id = id_at(job, n)
             words[found] = id
             # The next word overwrites a dropped one, so there is no branch to mispredict.
             found += (id == END
@@ -100,13 +120,47 @@ cdef inline int64_t gather_words(const job_t* job, int32_t* words, int64_t lo, i
     last[0] = found
     n = hi
     i = 0
-    while n < job.N and i < job.window and job.ids[n] != END:
-        if stays(job, stream, n):
-            words[found] = job.ids[n]
+    id = id_at(job, n) if n < job.N else END
+    while id != END and i < job.room:
+        if stays(job, stream, n, id):
+            words[found] = id
             found += 1
             i += 1
         n += 1
+        id = id_at(job, n) if n < job.N else END
     return found
+
+
+cdef inline int32_t* copy_ids(job_t* job, int64_t last) noexcept nogil:
+    """Give a job its own copy of the ids that blocks [first_block, last) read; NULL: no memory.
+
+    Parts that walk through the same centres wait for each other, so they must see the same ids even
+    if another thread changes those of the caller.
+    """
+    cdef uint64_t stream = row_stream(job.key, 0)
+    cdef int64_t lo = job.first_block * job.block, hi = min(last * job.block, job.N)
+    cdef int64_t begin = lo - 1, end = hi, found = 0, n
+    cdef int32_t id = id_at(job, begin) if begin >= 0 else END
+    cdef int32_t* copy
+    while id != END and found < job.room:
+        found += stays(job, stream, begin, id)
+        begin -= 1
+        id = id_at(job, begin) if begin >= 0 else END
+    found = 0
+    id = id_at(job, end) if end < job.N else END
+    while id != END and found < job.room:
+        found += stays(job, stream, end, id)
+        end += 1
+        id = id_at(job, end) if end < job.N else END
+    # `gather_words` looks at the outermost two, but does not use them.
+    copy = <int32_t*> malloc((end - begin + 1) * sizeof(int32_t))
+    if copy == NULL:
+        return NULL
+    copy[0] = copy[end - begin] = END
+    for n in range(begin + 1, end):
+        copy[n - begin] = id_at(job, n)
+    job.ids, job.first_id = copy, begin
+    return copy
 
 
 # ---- the draws of a block
@@ -125,9 +179,10 @@ cdef inline void draw_words(const job_t* job, walk_t* w, uint64_t k, int64_t n) 
 
 cdef inline int64_t reach(const job_t* job, uint64_t stream, int64_t i) noexcept nogil:
     """Return the number of words on each side of centre i."""
-    if not job.mode & SHRINK:
-        return job.window
-    return 1 + <int64_t> (((bits_of(stream, <uint64_t> i) >> 32) * <uint64_t> job.window) >> 32)
+    cdef int64_t side = job.window
+    if job.mode & SHRINK:
+        side = 1 + <int64_t> (((bits_of(stream, <uint64_t> i) >> 32) * <uint64_t> side) >> 32)
+    return min(side, job.room)      # sentences may have become longer than `room`
 
 
 # ---- the outputs of a centre
@@ -322,8 +377,13 @@ cdef inline void draw_chunk(const job_t* job, walk_t* w, int64_t i, int64_t left
                (w.drawn_to - i) * job.K)
 
 
+cdef inline bint lists_contexts(const job_t* job) noexcept nogil:
+    """Tell whether a centre needs a list of its contexts, beside its window."""
+    return job.mode & SKIP_GRAM or job.touched_in != NULL
+
+
 cdef inline bint next_centre(const job_t* job, walk_t* w, centre_t* c) noexcept nogil:
-    """List target and contexts of the next centre that has any; return whether there was one.
+    """List target and window of the next centre that has contexts; return whether there was one.
 
     It also gets its K negatives, unless each pair draws its own.
     """
@@ -362,11 +422,13 @@ cdef inline bint next_centre(const job_t* job, walk_t* w, centre_t* c) noexcept 
                 w.group += 1
         else:
             c.negatives = w.negatives + (i - w.chunk) * job.K
+        c.at, c.left, c.right = i, left, right
         c.n_new = right - max(w.seen, left)
         w.seen = max(w.seen, right)
-        m = 0
-        for j in range(left, right):
-            c.around[m] = w.words[j]
-            m += j != i         # the next word overwrites the centre
+        if lists_contexts(job):
+            m = 0
+            for j in range(left, right):
+                c.around[m] = w.words[j]
+                m += j != i         # the next word overwrites the centre
         return True
     return False

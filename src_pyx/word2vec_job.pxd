@@ -11,6 +11,8 @@ cdef enum:
     TOGETHER = 4        # centres of CBOW that share their negatives
     LINE = 16           # floats of a cache line; a row is a whole number of lines
     N_STATS = 4         # numbers kept per block: loss, pairs in it, all pairs, centres
+    SPAN = 32           # most centres of CBOW whose contexts stand still, without batches
+    WIDE = 1024         # with a larger window, the longest sentence limits the memory of a part
 
 # The model that is trained: bits of `mode`.
 cdef enum:
@@ -27,8 +29,11 @@ cdef struct job_t:
     float* W_nodes
     Py_ssize_t ld               # floats from row to row
     Py_ssize_t width, column    # this job's part of a row: its length, its first column
-    const int32_t* ids
+    const int32_t* ids          # other threads may change them: read them with `id_at` only
+    int64_t first_id            # the position of the first of them
     int64_t N
+    int64_t n_words             # V as a signed number, and without negatives, too
+    int64_t* n_bad              # ids that are out of range so far
     const uint32_t* keep        # (V,) a word is kept if 32 bits do not exceed this; NULL: all are
     const uint32_t* alias       # (V, 2), see common_alias.pxd
     uint64_t V
@@ -63,6 +68,11 @@ cdef inline bint shares_negatives(const job_t* job) noexcept nogil:
 cdef inline bint draws_for_pairs(const job_t* job) noexcept nogil:
     """Tell whether each pair of skip-gram has negatives of its own."""
     return job.mode & FRESH_NEGATIVES and job.mode & SKIP_GRAM and job.K > 0
+
+
+cdef inline bint adds_windows_up(const job_t* job, int64_t n) noexcept nogil:
+    """Tell whether running sums yield the means of n consecutive centres, and their changes."""
+    return job.mode & MEAN and not job.mode & SKIP_GRAM and n > TOGETHER and job.room <= WIDE
 
 
 cdef inline int64_t max_outputs(const job_t* job) noexcept nogil:

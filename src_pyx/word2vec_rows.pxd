@@ -50,6 +50,12 @@ cdef inline void point_contexts(const job_t* job, const scratch_t* s, work_t* wo
 cdef inline void prefetch_row(const float* row, Py_ssize_t width) noexcept nogil:
     """Ask for all cache lines of a row of `width` floats."""
     cdef Py_ssize_t d = 0
+    while d + 4 * LINE <= width:
+        prefetch(row + d)
+        prefetch(row + d + LINE)
+        prefetch(row + d + 2 * LINE)
+        prefetch(row + d + 3 * LINE)
+        d += 4 * LINE
     while d < width:
         prefetch(row + d)
         d += LINE

@@ -2,19 +2,23 @@
 
 M contexts and J outputs of a centre; n_works centres are learned at once. See _word2vec.pyx.
 """
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
 from common_gemm cimport aligned_alloc, aligned_free
 from word2vec_centres cimport CHUNK, centre_t, walk_t
 from word2vec_job cimport (
-    N_STATS, SKIP_GRAM, TOGETHER, draws_for_pairs, job_t, max_inputs, max_outputs,
+    N_STATS, SKIP_GRAM, TOGETHER, adds_windows_up, draws_for_pairs, job_t, max_inputs, max_outputs,
 )
 
 cdef extern from "word2vec_simd.h" nogil:
     enum:
         LANES "FW_FLOAT_LANES"
+        VECTORS "FW_TV"         # most vectors of a row in registers
+
+cdef enum:
+    BUCKETS = 256       # ids that differ by a multiple of this share a bucket
 
 # The rows of one centre and the numbers computed from them.
 cdef struct work_t:
@@ -26,10 +30,22 @@ cdef struct work_t:
     float* h                    # (ld,) sum or mean of the contexts
     float* e                    # (ld,) its gradient
 
-# Centres of one block that are scored before the first of them is learned.
+# The windows of consecutive centres of CBOW.
+cdef struct windows_t:
+    int64_t n_words
+    const int32_t* words        # (n_words,) all words from the first window to the last, and ENDs
+    int32_t* kept               # their copy, for batches: the walk may be in another block
+    int64_t first               # the word of the walk that they begin with
+    int64_t counted             # the words of the walk before this one are counted
+    uint8_t times[BUCKETS]      # how often words of each bucket occur, from the first one on
+    uint8_t near[BUCKETS]       # how often in the last two windows
+
+# Centres of one block that are scored, or whose contexts stand still, before one is learned.
 cdef struct batch_t:
-    centre_t* centres
+    centre_t* centres           # (n,) CBOW: at, left, right count from the first word of `windows`
     int64_t n
+    windows_t windows
+    bint one_by_one             # CBOW: each is learned before the mean of the next one is computed
     bint usual                  # each of them is `usual` or one of TOGETHER
     bint with_loss              # the loss of some of them is computed
     float alpha
@@ -46,9 +62,22 @@ cdef struct scratch_t:
     # Target and K < 8 different negatives, twice: the sign of a wrong answer, and -alpha * sign.
     float usual_sign[16]
     float usual_step[16]
-    # Used if batch > 0.
-    batch_t batches[2]
+    batch_t batches[2]          # the first one is used by CBOW, and both if batch > 0
+    int32_t most_repeats        # see `few_repeats`
     int64_t unlisted            # centres of CBOW whose outputs have not been listed yet
+    # The words of a batch's windows; used by CBOW.
+    float** x                   # (n_words,) their rows; `blank` at the end of a sentence
+    float** own                 # (n_words,) the e of the centre that each of them is, or NULL
+    int32_t* covers             # (n_words + 1,) how many windows hold each of them
+    int32_t* turns              # (n_words + 1,) turns before each of them
+    float** e                   # (turns,) the change of a window that begins or ends there
+    float* sign                 # (turns,) 1 where it begins, -1 where it ends
+    float** h                   # (n,) means of the centres
+    int32_t* bounds             # (n, 3) their windows: left, at, right
+    float* scales               # (n,) 1 / M
+    float* sums_of_words        # (n_words + 1, VECTORS * LANES) a few columns of sums of their rows
+    float* blank                # (ld,) zeros
+    # Used if batch > 0.
     bint in_block               # whether `walk` is inside `block`, or before it
     int64_t block, end_block
     double unused_stats[N_STATS]
@@ -94,6 +123,37 @@ cdef inline void free_centres(centre_t* centres, int64_t n) noexcept nogil:
         free(centres[k].times)
 
 
+cdef inline bint make_windows(scratch_t* s, const job_t* job, int64_t n) noexcept nogil:
+    """Allocate what the windows of n centres take; return whether there was memory."""
+    cdef int64_t P = job.block + 2 * job.room + 2, k
+    s.x = <float**> malloc(P * sizeof(void*))
+    s.own = <float**> malloc(P * sizeof(void*))
+    s.covers = <int32_t*> malloc(P * sizeof(int32_t))
+    s.turns = <int32_t*> malloc(P * sizeof(int32_t))
+    s.e = <float**> malloc(2 * n * sizeof(void*))
+    s.sign = <float*> malloc(2 * n * sizeof(float))
+    s.h = <float**> malloc(n * sizeof(void*))
+    s.bounds = <int32_t*> malloc(3 * n * sizeof(int32_t))
+    s.scales = <float*> malloc(n * sizeof(float))
+    if s.h == NULL or s.bounds == NULL or s.scales == NULL:
+        return False
+    if (s.x == NULL or s.own == NULL or s.covers == NULL or s.turns == NULL or s.e == NULL
+            or s.sign == NULL):
+        return False
+    for k in range(2 if job.batch else 0):
+        s.batches[k].windows.kept = <int32_t*> malloc(P * sizeof(int32_t))
+        if s.batches[k].windows.kept == NULL:
+            return False
+    s.blank = <float*> aligned_alloc(job.ld * sizeof(float))
+    if s.blank == NULL:
+        return False
+    memset(s.blank, 0, job.ld * sizeof(float))
+    if adds_windows_up(job, n):
+        s.sums_of_words = <float*> aligned_alloc(P * VECTORS * LANES * sizeof(float))
+        return s.sums_of_words != NULL
+    return True
+
+
 cdef inline bint make_walk(walk_t* w, const job_t* job) noexcept nogil:
     """Allocate the arrays of a walk; return whether there was memory."""
     cdef int64_t M = 2 * job.room, drawn = job.K * CHUNK
@@ -115,7 +175,9 @@ cdef inline bint make_scratch(scratch_t* s, const job_t* job, int64_t n_works) n
     s.n_works = n_works
     if not make_centres(s.centres, job, TOGETHER, M):
         return False
-    for k in range(2 if job.batch else 0):
+    if not job.mode & SKIP_GRAM and not make_windows(s, job, n_works):
+        return False
+    for k in range(2 if job.batch else 0 if job.mode & SKIP_GRAM else 1):
         s.batches[k].centres = <centre_t*> calloc(n_works, sizeof(centre_t))
         if not make_centres(s.batches[k].centres, job, n_works, max_inputs(job)):
             return False
@@ -156,6 +218,18 @@ cdef inline void free_scratch(scratch_t* s) noexcept nogil:
         if s.batches[k].centres != NULL:
             free_centres(s.batches[k].centres, s.n_works)
         free(s.batches[k].centres)
+        free(s.batches[k].windows.kept)
+    free(s.x)
+    free(s.own)
+    free(s.covers)
+    free(s.turns)
+    free(s.e)
+    free(s.sign)
+    free(s.h)
+    free(s.bounds)
+    free(s.scales)
+    aligned_free(s.sums_of_words)
+    aligned_free(s.blank)
     for k in range(s.n_works):
         free(s.works[k].x)
         aligned_free(s.works[k].h)

@@ -9,17 +9,17 @@ columns [column, column + width) that its job says; scores add up over all colum
 """
 from libc.math cimport exp as exp_double, log, log1p
 from libc.stdint cimport int32_t, int64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from common_math cimport sigmoid_run
 from word2vec_centres cimport centre_t
-from word2vec_job cimport EXACT_GRADIENT, MEAN, TOGETHER, job_t
-from word2vec_rows cimport output_row
-from word2vec_scratch cimport scratch_t, work_t
+from word2vec_job cimport END, EXACT_GRADIENT, MEAN, TOGETHER, adds_windows_up, job_t
+from word2vec_rows cimport input_row, output_row
+from word2vec_scratch cimport batch_t, scratch_t, windows_t, work_t
 
 cdef extern from "word2vec_simd.h" nogil:
     enum:
-        ERRORS "FW_W2V_ROW"         # whether `errors` is compiled
+        ERRORS "FW_W2V_ROW"         # whether the functions `errors...` are compiled
     void scores "fw_w2v_scores"(float* s, float** x, Py_ssize_t M, float** y, Py_ssize_t J,
                                 Py_ssize_t n) noexcept
     void update "fw_w2v_update"(float** x, Py_ssize_t M, float** y, Py_ssize_t J, const float* g,
@@ -31,13 +31,27 @@ cdef extern from "word2vec_simd.h" nogil:
                                 const float* sign, const float* step, Py_ssize_t n) noexcept
     void add_to_all "fw_w2v_add_to_all"(float** x, Py_ssize_t M, const float* e,
                                         Py_ssize_t n) noexcept
+    void outputs "fw_w2v_outputs"(float* e, const float* h, float** y, Py_ssize_t J,
+                                  const float* g, float scale, Py_ssize_t n) noexcept
+
+cdef extern from "word2vec_four_simd.h" nogil:
+    void errors_of_four "fw_w2v_errors_of_four"(float* g, float** h, float** t, float** y,
+                                                Py_ssize_t J, const float* sign, const float* step,
+                                                Py_ssize_t n) noexcept
     void scores_of_four "fw_w2v_scores_of_four"(float* s, float** h, float** t, float** y,
                                                 Py_ssize_t J, Py_ssize_t n) noexcept
     void update_four "fw_w2v_update_four"(float** e, float** h, float** t, float** y, Py_ssize_t J,
                                           const float* g, const float* scale,
                                           Py_ssize_t n) noexcept
-    void outputs "fw_w2v_outputs"(float* e, const float* h, float** y, Py_ssize_t J,
-                                  const float* g, float scale, Py_ssize_t n) noexcept
+
+cdef extern from "word2vec_windows_simd.h" nogil:
+    bint window_means "fw_w2v_window_means"(float** h, Py_ssize_t n_windows, const int32_t* bounds,
+                                            const float* scale, float** x, Py_ssize_t P,
+                                            float* sums, Py_ssize_t n) noexcept
+    void close_windows "fw_w2v_close_windows"(float** x, Py_ssize_t P, const int32_t* last,
+                                              float** e, const float* sign, float** own,
+                                              const int32_t* covers, Py_ssize_t n) noexcept
+    bint all_finite "fw_all_finite"(const float* row, Py_ssize_t n) noexcept
 
 cdef enum:
     MOST = 8            # most times that a pair of one centre counts
@@ -135,24 +149,119 @@ cdef inline void coefficients(const scratch_t* s, const work_t* work, double* st
     turn_errors(s, work)
 
 
-cdef inline void mean_of_contexts(const job_t* job, const work_t* work) noexcept nogil:
-    """Compute work.h from the rows work.x."""
-    cdef float one = 1
-    mean(work.h + job.column, work.x, work.c.M,
-         one / <float> work.c.M if job.mode & MEAN else one, job.width)
-
-
 cdef inline float share_of(const job_t* job, const centre_t* c) noexcept nogil:
     """Return the share of the gradient of h that each context gets."""
     cdef float one = 1
     return one / <float> c.M if job.mode & EXACT_GRADIENT else one
 
 
-cdef inline void learn_mean(const job_t* job, const work_t* work) noexcept nogil:
+# ---- the windows of a batch
+
+cdef inline void point_words(const job_t* job, scratch_t* s,
+                             const windows_t* windows) noexcept nogil:
+    """Point s.x to the rows of the words."""
+    cdef int64_t p
+    for p in range(windows.n_words):
+        s.x[p] = input_row(job, s, windows.words[p]) if windows.words[p] != END else s.blank
+
+
+cdef inline void point_window(const scratch_t* s, const work_t* work) noexcept nogil:
+    """Point work.x to the rows of the contexts."""
+    cdef const centre_t* c = work.c
+    cdef int64_t before = c.at - c.left, after = c.right - c.at - 1
+    memcpy(work.x, s.x + c.left, before * sizeof(void*))
+    memcpy(work.x + before, s.x + c.at + 1, after * sizeof(void*))
+
+
+cdef inline float scale_of(const job_t* job, const centre_t* c) noexcept nogil:
+    """Return the share of each context in h."""
+    cdef float one = 1
+    return one / <float> c.M if job.mode & MEAN else one
+
+
+cdef inline void find_mean(const job_t* job, const scratch_t* s, const work_t* work) noexcept nogil:
+    """Compute work.h from the rows of the contexts."""
+    point_window(s, work)
+    mean(work.h + job.column, work.x, work.c.M, scale_of(job, work.c), job.width)
+
+
+cdef inline void find_means(const job_t* job, scratch_t* s, const batch_t* batch) noexcept nogil:
+    """Compute work.h of all centres, by running sums if these are finite.
+
+    Behind a row that is not finite, no sum is.
+    """
+    cdef int64_t k
+    cdef const centre_t* c
+    for k in range(batch.n):
+        c = batch.centres + k
+        s.h[k] = s.works[k].h + job.column
+        s.bounds[3 * k], s.bounds[3 * k + 1], s.bounds[3 * k + 2] = c.left, c.at, c.right
+        s.scales[k] = scale_of(job, c)
+    if adds_windows_up(job, batch.n) and window_means(
+            s.h, batch.n, s.bounds, s.scales, s.x, batch.windows.n_words, s.sums_of_words,
+            job.width):
+        return
+    for k in range(batch.n):
+        find_mean(job, s, s.works + k)
+
+
+cdef inline void begin_changes(const job_t* job, scratch_t* s, const batch_t* batch) noexcept nogil:
+    """Prepare to add the changes of contexts in `end_changes`."""
+    memset(s.own, 0, batch.windows.n_words * sizeof(void*))
+    memset(s.covers, 0, (batch.windows.n_words + 1) * sizeof(int32_t))
+
+
+cdef inline void change_window(const job_t* job, scratch_t* s, const work_t* work,
+                               bint later) noexcept nogil:
+    """Add work.e to the rows of the contexts, now or in `end_changes`."""
+    cdef const centre_t* c = work.c
+    if later:
+        s.own[c.at] = work.e + job.column
+        return
+    point_window(s, work)
+    add_to_all(work.x, c.M, work.e + job.column, job.width)
+
+
+cdef inline void end_changes(const job_t* job, scratch_t* s, const batch_t* batch) noexcept nogil:
+    """Add all changes that `change_window` has put off.
+
+    A window's change begins at its first word and ends behind its last one. The turns are sorted by
+    their words, by counting.
+    """
+    cdef int64_t P = batch.windows.n_words, k, p
+    cdef int32_t turns = 0, covers = 0, change
+    cdef float one = 1
+    cdef const centre_t* c
+    memset(s.turns, 0, (P + 1) * sizeof(int32_t))
+    for k in range(batch.n):
+        c = batch.centres + k
+        if s.own[c.at] != NULL:
+            s.turns[c.left] += 1
+            s.turns[c.right] += 1
+            s.covers[c.left] += 1
+            s.covers[c.right] -= 1
+    for p in range(P + 1):
+        change = s.turns[p]
+        s.turns[p] = turns          # from now on where the turns before word p begin
+        turns += change
+        covers += s.covers[p]
+        s.covers[p] = covers
+    for k in range(batch.n):
+        c = batch.centres + k
+        if s.own[c.at] != NULL:
+            s.e[s.turns[c.left]], s.sign[s.turns[c.left]] = s.own[c.at], one
+            s.turns[c.left] += 1
+            s.e[s.turns[c.right]], s.sign[s.turns[c.right]] = s.own[c.at], -one
+            s.turns[c.right] += 1
+    close_windows(s.x, P, s.turns, s.e, s.sign, s.own, s.covers, job.width)
+
+
+cdef inline void learn_mean(const job_t* job, scratch_t* s, const work_t* work,
+                            bint later) noexcept nogil:
     """Change the rows of a centre of CBOW."""
-    cdef float* e = work.e + job.column
-    outputs(e, work.h + job.column, work.y, work.c.J, work.g, share_of(job, work.c), job.width)
-    add_to_all(work.x, work.c.M, e, job.width)
+    outputs(work.e + job.column, work.h + job.column, work.y, work.c.J, work.g,
+            share_of(job, work.c), job.width)
+    change_window(job, s, work, later and all_finite(work.g, work.c.J))
 
 
 # Pointers to the rows of TOGETHER centres. The first one's g holds the scores of all, (4, 8).
@@ -165,7 +274,7 @@ cdef struct four_t:
 
 
 cdef inline void point_four(const job_t* job, const scratch_t* s, const work_t* works,
-                            const int32_t* negatives, four_t* four) noexcept nogil:
+                            four_t* four) noexcept nogil:
     """Point to the rows of TOGETHER centres and of their negatives."""
     cdef int64_t k
     for k in range(TOGETHER):
@@ -173,7 +282,7 @@ cdef inline void point_four(const job_t* job, const scratch_t* s, const work_t* 
         four.t[k] = output_row(job, s, works[k].c.target)
         four.share[k] = share_of(job, works[k].c)
     for k in range(job.K):
-        four.y[k] = output_row(job, s, negatives[k])
+        four.y[k] = output_row(job, s, works.c.rows[1 + k])
 
 
 cdef inline void multiply_eights(float* g, const float* factors, int64_t n) noexcept nogil:
@@ -198,9 +307,15 @@ cdef inline double loss_of_four(const job_t* job, const work_t* works,
     return total
 
 
-cdef inline void learn_four(const job_t* job, const work_t* works, four_t* four) noexcept nogil:
-    """Change the rows of TOGETHER centres."""
+cdef inline void learn_four(const job_t* job, scratch_t* s, const work_t* works, four_t* four,
+                            bint later) noexcept nogil:
+    """Change the rows of TOGETHER centres.
+
+    Where a row is not finite, nor is a coefficient. Such a change must stay within its window, so
+    it is not added to others.
+    """
     cdef int64_t k
+    later = later and all_finite(works.g, 8 * TOGETHER)
     update_four(four.e, four.h, four.t, four.y, job.K, works.g, four.share, job.width)
     for k in range(TOGETHER):
-        add_to_all(works[k].x, works[k].c.M, four.e[k], job.width)
+        change_window(job, s, works + k, later)

@@ -103,7 +103,7 @@ cdef inline int64_t train_round(const job_t* job, scratch_t* s, team_t* team,
         partial = team.partial + turn * STRIPES * team.n_partial
         n_scores = place_scores(batch, s)
         for q in range(first, last):
-            score_batch(team.stripes + q, s, batch.n, partial + q * team.n_partial)
+            score_batch(team.stripes + q, s, batch, partial + q * team.n_partial)
         arrive(team, me, &arrived)
         turn = 1 - turn
         following = s.batches + turn
@@ -112,8 +112,7 @@ cdef inline int64_t train_round(const job_t* job, scratch_t* s, team_t* team,
         finish_scores(job, s, batch, partial, team.n_partial, n_scores, leads)
         if batch.alpha != 0:
             for q in range(last - 1, first - 1, -1):
-                learn_batch(team.stripes + q, s, batch.n, q == last - 1, following.centres,
-                            following.n)
+                learn_batch(team.stripes + q, s, batch, q == last - 1, following)
         batch = following
     arrive(team, me, &arrived)
     return lost + wait_for_all(team, members, arrived)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run the tests of the kernels on a build with sanitizers, outside the source tree.
+# Run the tests of the kernels and the state fuzz on a build with sanitizers, outside the source tree.
 #   tools/sanitize.sh address [pytest arguments]   AddressSanitizer and UndefinedBehaviorSanitizer
 #   tools/sanitize.sh thread  [pytest arguments]   ThreadSanitizer
 # Without arguments for pytest, the script runs the tests that each sanitizer is useful for. PYTHON
@@ -28,7 +28,8 @@ address)
     preload="$(library asan) $(library ubsan)"
     # Python's own leaks are known, and an allocation beyond the memory must return NULL.
     options=(ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1)
-    tests=(tests/kernels)
+    # The state fuzz changes arrays, maps and settings of live objects; test_state names the cases.
+    tests=(tests/kernels tests/*/test_state.py tests/*/test_state_fuzz.py)
     ;;
 thread)
     switch=FASTW2V_TSAN

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+REAL = "biuf"  # numpy's kinds of real numbers
 
 
 # Any array -----------------------------------------------------------------------------------
@@ -31,7 +32,7 @@ def as_numbers(name: str, x: ArrayLike) -> NDArray[Any]:
     """Return `x` as a plain ndarray of bool, int or float."""
     if type(x) is not np.ndarray:
         x = as_array(name, x)
-    if x.dtype.kind not in "biuf":
+    if x.dtype.kind not in REAL:
         raise TypeError(
             f"{name}: expected real numbers, got dtype {x.dtype}; "
             "convert with np.asarray(..., dtype=np.float32)"
@@ -123,8 +124,8 @@ def check_bias(name: str, b: NDArray[Any], H: int) -> None:
         raise ValueError(f"{name}: expected shape ({H},) to match W, got {b.shape}; reshape it")
 
 
-def check_table(name: str, W: object) -> None:
-    """Check that `W` is a floating-point array (V, D)."""
+def check_table(name: str, W: object, kinds: str = "f") -> None:
+    """Check that `W` is an array (V, D) of floats, or of other numpy `kinds` of numbers."""
     if not isinstance(W, np.ndarray):
         raise TypeError(
             f"{name}: expected a numpy array (V, D), got {type(W).__name__}; use np.asarray"
@@ -133,7 +134,7 @@ def check_table(name: str, W: object) -> None:
         raise ValueError(
             f"{name}: expected a table of shape (V, D), got shape {W.shape}; give it one row per id"
         )
-    if W.dtype.kind != "f":
+    if W.dtype.kind not in kinds:
         raise TypeError(
             f"{name}: expected float32 or float64, got dtype {W.dtype}; "
             "convert with .astype(np.float32)"

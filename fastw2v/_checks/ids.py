@@ -25,12 +25,16 @@ def as_ids(
     """Return `idx` as a C-contiguous int32 or int64 array of its own shape, every id in [0, V).
 
     Ids may be of any integer dtype, strided, read-only, a list or a scalar. With `wrap`, ids from
-    -V to -1 count from the end, as in numpy. Nothing is copied unless something has to change.
+    -V to -1 count from the end, as in numpy. The result is a copy that no other code holds: kernels
+    trust its ids, which another thread could change in the caller's array after the check.
     `rows` is the plural noun that the message uses for the V things.
     """
-    ids = idx
-    if type(ids) is not np.ndarray or ids.dtype not in _IDS or not ids.flags.carray:
-        ids = as_native_ids(name, ids, V, wrap, rows)
+    if type(idx) is np.ndarray and idx.dtype in _IDS:
+        ids = idx.copy()
+    else:
+        ids = as_native_ids(name, idx, V, wrap, rows)
+        if ids is idx or ids.base is not None:
+            ids = ids.copy()
     flat = ids.reshape(-1)
     at, negative = _FIND_BAD_ID[ids.dtype](flat, V)
     if at >= 0 or (negative and not wrap):
@@ -38,9 +42,7 @@ def as_ids(
             at = int(np.argmax(flat < 0))
         _raise_bad_id(name, ids, at, V, wrap, rows)
     if negative:
-        wrapped = np.empty_like(flat)
-        _WRAP_IDS[ids.dtype](wrapped, flat, V)
-        ids = wrapped.reshape(ids.shape)
+        _WRAP_IDS[ids.dtype](flat, flat, V)
     return ids
 
 

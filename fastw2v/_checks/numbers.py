@@ -46,6 +46,14 @@ def as_number(name: str, value: Any) -> float:
     return float(value)
 
 
+def as_finite(name: str, value: Any) -> float:
+    """Return a real number, neither infinite nor NaN, as a float."""
+    number = as_number(name, value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name}: expected a finite number, got {number}; pass e.g. 0.01")
+    return number
+
+
 def as_not_negative(name: str, value: Any) -> float:
     """Return a finite number of at least 0 as a float."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
@@ -71,6 +79,12 @@ def as_below_one(name: str, value: Any) -> float:
             f"{name}: expected a number from 0 to below 1, got {number}; pass e.g. 0.9"
         )
     return number
+
+
+def as_share(name: str, value: Any) -> float:
+    """Return a number from 0 to 1 as a float."""
+    check_fraction(name, value)
+    return as_number(name, value)
 
 
 def check_fraction(name: str, value: Any) -> None:

@@ -118,7 +118,7 @@ def as_row_lengths(name: str, given: ArrayLike | None, N: int, T: int) -> NDArra
     """Return the number of steps of each of N rows as (N,) int64, from 0 to T; None means all T."""
     if given is None:
         return None
-    found = as_native_ids(name, given)
+    found = as_native_ids(name, given).astype(np.int64)  # a copy, which backward reads again
     if found.shape != (N,):
         raise ValueError(
             f"{name}: expected shape (N,) = ({N},), one length per row of xs, got {found.shape}; "
@@ -130,7 +130,7 @@ def as_row_lengths(name: str, given: ArrayLike | None, N: int, T: int) -> NDArra
             f"{name}: expected numbers from 0 to T = {T}, got {found[bad[0]]} at position "
             f"{bad[0]}; count the steps of that row"
         )
-    return found.astype(np.int64, copy=False)
+    return found
 
 
 def as_state(name: str, h: ArrayLike, N: int, H: int) -> NDArray[Any]:

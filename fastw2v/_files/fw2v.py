@@ -1,9 +1,12 @@
 """The fw2v file format: a dict of facts and a dict of arrays, which can be mapped.
 
-    bytes 0-7    FASTW2V and the version, 1
+    bytes 0-7    FASTW2V and the version: 2 if a table of vectors is compressed, else 1
     bytes 8-15   length of the header, little-endian
     header       JSON: kind, facts, and for each array its dtype, shape and place in the file
     arrays       little-endian, C order, each at a multiple of 64 bytes
+
+A compressed table of word vectors is an array "float16 vectors", or "int8 vectors" with an array
+"scales", one number per row. Versions of fastw2v before these refuse a file of version 2.
 
 A file is not trusted. Every place is checked against the size of the file before anything is
 mapped, and arrays hold plain numbers only.
@@ -20,9 +23,11 @@ import numpy as np
 
 from fastw2v._files.atomic import replacing
 
-MAGIC = b"FASTW2V\x01"
+MAGIC = b"FASTW2V"
+_VERSIONS = (1, 2)
+_COMPRESSED = ("float16 vectors", "int8 vectors")  # arrays that make a file one of version 2
 _ALIGN = 64
-_DTYPES = ("<f2", "<f4", "<f8", "<i4", "<i8", "|u1", "<u4", "<u8")
+_DTYPES = ("<f2", "<f4", "<f8", "<i4", "<i8", "|i1", "|u1", "<u4", "<u8")
 _BLOCK = 1 << 24
 _MAX_HEADER = 1 << 28
 
@@ -37,7 +42,7 @@ class Content(NamedTuple):
 
 def starts_as_fw2v(start: bytes) -> bool:
     """Tell whether a file starts as those of any version of this format do."""
-    return start.startswith(MAGIC[:7])
+    return start.startswith(MAGIC)
 
 
 def refuse_gensims(name: str | os.PathLike[str], start: bytes) -> None:
@@ -48,6 +53,11 @@ def refuse_gensims(name: str | os.PathLike[str], start: bytes) -> None:
             "KeyedVectors.from_gensim(model.wv), or model.wv.save_word2vec_format(file) and "
             "KeyedVectors.load(file)"
         )
+
+
+def holds(dtype: np.dtype) -> bool:
+    """Tell whether a file can hold an array of that dtype."""
+    return dtype.newbyteorder("<").str in _DTYPES
 
 
 def write(
@@ -65,9 +75,10 @@ def write(
             raise TypeError(f"{key}: expected plain numbers, got dtype {array.dtype}; convert them")
         places[key] = [dtype, list(array.shape), at]
         at += -(-array.nbytes // _ALIGN) * _ALIGN
+    version = 2 if any(key in arrays for key in _COMPRESSED) else 1
     header = json.dumps({"kind": kind, "facts": dict(facts), "arrays": places}).encode()
     with replacing(name) as stream:
-        stream.write(MAGIC + len(header).to_bytes(8, "little") + header)
+        stream.write(MAGIC + bytes([version]) + len(header).to_bytes(8, "little") + header)
         stream.write(bytes(-(16 + len(header)) % _ALIGN))
         for key, array in arrays.items():
             _write_array(stream, array, places[key][0])
@@ -103,10 +114,10 @@ def read(name: str | os.PathLike[str], kind: str | None, mmap: str | None = "c")
                 f"{name}: expected a fastw2v file, got one that starts with {start[:8]!r}; "
                 "check the name"
             )
-        if start[:8] != MAGIC and len(start) > 7:
+        if len(start) > 7 and start[7] not in _VERSIONS:
             raise ValueError(
                 f"{name}: was written in version {start[7]} of the format, this fastw2v reads "
-                "version 1; update fastw2v"
+                f"versions up to {_VERSIONS[-1]}; update fastw2v"
             )
         length = int.from_bytes(start[8:], "little")
         if len(start) < 16 or length > min(size - 16, _MAX_HEADER):

@@ -57,6 +57,8 @@ _C_NAMES = {
     "double": np.dtype(np.float64),
     "int32_t": np.dtype(np.int32),
     "int64_t": np.dtype(np.int64),
+    "uint16_t": np.dtype(np.uint16),
+    "int8_t": np.dtype(np.int8),
 }
 
 

@@ -16,6 +16,7 @@ from fastw2v import config
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._checks.sequences import as_recurrent_sizes, as_sequence_dtype
 from fastw2v._core.scratch import Scratch
+from fastw2v._recurrent.cells import GRU
 from fastw2v._recurrent.kinds import (
     GRU_CELL,
     LSTM_CELL,
@@ -31,6 +32,7 @@ from fastw2v._recurrent.passes import (
     kept_arrays,
     run_backward,
     run_forward,
+    step_gradients,
     try_forward,
 )
 from fastw2v._rows.deferred import TABLES
@@ -112,6 +114,11 @@ class OverTime:
             step = kind.step(*self.params, **options)
             parts = kept["xs"][:, t], kept["before"][:, t], *kind.cache(kept, t)
             step.cache = tuple(part.copy() for part in parts)
+            if "da" in kept and self._input.converts:
+                for grad, value in zip(step.grads, step_gradients(self, t), strict=True):
+                    grad[...] = value.reshape(grad.shape)
+                if kind.step is GRU:
+                    step.dWx, step.dWh, step.db = (grad.copy() for grad in step.grads)
             steps.append(step)
         return steps
 

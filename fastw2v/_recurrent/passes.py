@@ -27,7 +27,7 @@ from fastw2v._checks.sequences import (
     check_trained_forward,
 )
 from fastw2v._core import threads
-from fastw2v._core.products import column_sums
+from fastw2v._core.products import column_sums, product
 from fastw2v._kernels import _gru, specialise
 from fastw2v._recurrent.kinds import VECTORS, write_product
 from fastw2v._recurrent.row_order import arrange, turn_round
@@ -44,6 +44,7 @@ __all__ = [
     "kept_arrays",
     "run_backward",
     "run_forward",
+    "step_gradients",
     "try_forward",
 ]
 
@@ -100,7 +101,7 @@ def try_forward(layer: OverTime, xs: ArrayLike, train: bool) -> NDArray[Any] | N
     if found is None:
         return None
     hs, layer.h, layer.c, kept = found
-    layer._kept = (xs, kept) if train else None
+    layer._kept = (xs, xs.shape, kept) if train else None
     return hs
 
 
@@ -112,8 +113,8 @@ def kept_arrays(layer: OverTime) -> dict[str, Any] | None:
     kept: Any = layer._kept
     if type(kept) is not tuple:
         return kept
-    xs, block = kept
-    N, T, D = xs.shape
+    xs, shape, block = kept
+    N, T, D = shape
     H = block.size // (N * (6 * T + 1))
     cuts = np.cumsum([4 * N * T * H, N * T * H, N * T * H])
     gates, cs, before, c0 = np.split(block, cuts)
@@ -127,6 +128,8 @@ def kept_arrays(layer: OverTime) -> dict[str, Any] | None:
         "options": (0,),
         "D": D,
         "backwards": False,
+        "shape": shape,
+        "promoted": block.dtype,
     }
     return found
 
@@ -154,6 +157,7 @@ def run_forward(
     Wx, Wh, b = _weights(layer, dtype)
     N, T = xs.shape[:2]
     H, width = Wh.shape
+    promoted = _promoted(layer, xs, starts, dtype)
     if new and dtype == layer.dtype:
         hs = np.empty((N, T, H), dtype)
     else:
@@ -194,9 +198,9 @@ def run_forward(
 
     if train:
         kept |= {"xs": xs, "gates": gates, "lengths": lengths, "options": options, "D": len(Wx)}
-        layer._kept = kept | {"backwards": backwards}
+        layer._kept = kept | {"backwards": backwards, "shape": xs.shape, "promoted": promoted}
     for name, state in zip(kind.states, states, strict=True):
-        setattr(layer, name, state)
+        setattr(layer, name, state.astype(promoted, copy=False))
     return hs
 
 
@@ -214,6 +218,7 @@ def check_backward(
     H = width // layer._kind.n_gates
     for name, W, rows in zip(("Wx", "Wh"), layer.params, (kept["D"], H), strict=False):
         check_shape(name, W, (rows, width), "that of forward")
+    check_shape("xs", kept["xs"], kept["shape"], "that of forward; xs may be the caller's array")
     dhs = as_numbers("dhs", dhs)
     check_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
     arriving = []
@@ -239,6 +244,7 @@ def run_backward(
     xs, gates, lengths = kept["xs"], kept["gates"], kept["lengths"]
     N, T, width = gates.shape
     dtype = gates.dtype
+    promoted = np.result_type(dhs, kept["promoted"])
     if turned:
         dhs = arrange(scratch.take("dhs", dhs.shape, dtype), dhs, lengths, True)
     else:
@@ -263,14 +269,26 @@ def run_backward(
         columns = slice(first * H, end * H)
         write_product(dWh[:, columns], kept[name].reshape(N * T, H).T, da[:, columns])
     db[...] = column_sums(da).reshape(db.shape)
+    kept["da"] = da.reshape(N, T, width)  # of each step, see `step_gradients`
     for name, d in zip(kind.states, dstates, strict=True):
-        setattr(layer, "d" + name, d)
+        setattr(layer, "d" + name, d.astype(promoted, copy=False))
     if dxs is None:
         return None
     dxs = dxs.reshape(xs.shape)
     if kept["backwards"]:
         turn_round(dxs, lengths)
     return dxs.astype(layer.dtype, copy=False)
+
+
+def step_gradients(layer: OverTime, t: int) -> list[NDArray[Any]]:
+    """Return the gradients of Wx, Wh and b of the step t of the last backward over vectors."""
+    kept: Any = layer._kept
+    da = kept["da"][:, t]
+    dWh = np.empty((layer.params[1].shape[0], da.shape[1]), da.dtype)
+    for first, end, name in layer._kind.multiplied:
+        columns = slice(first * len(dWh), end * len(dWh))
+        dWh[:, columns] = product(kept[name][:, t].T, da[:, columns])
+    return [product(kept["xs"][:, t].T, da), dWh, column_sums(da)]
 
 
 # Shared by both ------------------------------------------------------------------------------
@@ -288,6 +306,18 @@ def _computing_dtype(layer: OverTime) -> np.dtype[Any]:
     """Return float64 if the sequences or any weight have it, else float32."""
     wide = layer.dtype == np.float64 or any(W.dtype == np.float64 for W in layer.params)
     return np.dtype(np.float64 if wide else np.float32)
+
+
+def _promoted(
+    layer: OverTime,
+    xs: NDArray[Any],
+    starts: list[NDArray[Any] | None],
+    dtype: np.dtype[Any],
+) -> np.dtype[Any]:
+    """Return the dtype of the states, that of a step of numpy's: sequences alone are float32."""
+    inputs = [*layer.params, *([xs] if layer._input.converts else [])]
+    arrays = [array for array in (*inputs, *starts) if array is not None]
+    return np.result_type(dtype, *(array.dtype for array in arrays))
 
 
 def _weights(layer: OverTime, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:

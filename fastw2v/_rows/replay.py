@@ -76,8 +76,9 @@ class Table:
 
     def __init__(self, replay: Replay, W: NDArray[Any], states: list[NDArray[Any]]) -> None:
         key = id(W)
-        self.array = weakref.ref(W, lambda _: TABLES.pop(key, None))
+        self.array: Callable[[], Any] = weakref.ref(W, lambda _: TABLES.pop(key, None))
         self.replay, self.states = replay, states
+        self.layout = _optimizer.layout((W, *states))
         # The kernels take two states, and a vector as a matrix of one column.
         self.kernel_states = [*map(as_table, states), None, None][:2]
         self.applied = np.full(len(W) if replay.defers else 0, replay.n_steps, np.int64)
@@ -88,6 +89,17 @@ class Table:
         same = (a is b for a, b in zip(self.states, states, strict=True))
         return self.array() is W and all(same)
 
+    def check_layout(self, W: NDArray[Any]) -> None:
+        """Check that W and the states lie where they lay; if not, forget what is pending."""
+        if _optimizer.layout((W, *self.states)) != self.layout:
+            TABLES.pop(id(W), None)
+            self.array = lambda: None
+            raise ValueError(
+                "params: expected the arrays of the earlier updates, got one that was reshaped, "
+                "resized or made read-only while updates of its rows were deferred, and these are "
+                "lost; call flush() of the optimizer before such a change"
+            )
+
     @_locked
     def apply_pending(self, ids: NDArray[Any]) -> None:
         """Apply the pending steps of the rows ids (n,), each in [0, V), repeats allowed."""
@@ -95,6 +107,7 @@ class Table:
         replay = self.replay
         if W is None or not replay.n_steps or not replay.defers:
             return
+        self.check_layout(W)
         if len(self.rows) < len(ids):
             self.rows, self.since = (np.empty(len(ids), np.int64) for _ in range(2))
         W = as_table(W)
@@ -127,6 +140,7 @@ class Table:
             if replay.defers:
                 self.applied[:] = replay.n_steps + 1
             return False
+        self.check_layout(W)
         rows, n_rows, g, packed = listed
         if replay.defers:
             self.apply_pending(rows[:n_rows])

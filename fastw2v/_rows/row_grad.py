@@ -36,6 +36,7 @@ __all__ = [
     "is_tracked",
     "mark_dirty",
     "shares_memory",
+    "table_grad",
     "tracker_of",
     "vector_grad",
     "verify_list",
@@ -438,6 +439,11 @@ class RowGradHolder:
 
 
 # Queries about a gradient, tracked or not.
+
+
+def table_grad(W: NDArray[Any]) -> NDArray[Any]:
+    """Return the gradient of a table (V, D): a RowGrad, or plain zeros if W holds whole numbers."""
+    return RowGrad(W) if W.dtype.kind == "f" else np.zeros_like(W, subok=False)
 
 
 def vector_grad(b: NDArray[Any]) -> RowGrad:

@@ -30,12 +30,11 @@ def clip_by_norm(grads: Sequence[NDArray[Any]], max_norm: float, trusted: bool) 
     """Scale all gradients in place by max_norm / (norm + 1e-6) where that is below 1.
 
     The norm is that of all gradients together, summed in double. trusted: whether their lists of
-    touched rows are trusted (see `RowGrad`). TypeError for entries that are not arrays of real
-    numbers, ValueError for a max_norm below 0 or a read-only array; no gradient has changed then.
+    touched rows are trusted (see `RowGrad`). A max_norm below 0 turns all gradients round, as in
+    the book. TypeError for entries that are not arrays of real numbers, ValueError for a read-only
+    array; no gradient has changed then.
     """
     max_norm = as_number("max_norm", max_norm)
-    if max_norm < 0:
-        raise ValueError(f"max_norm: expected 0 or more, got {max_norm}; pass a positive number")
     prepared: list[tuple[NDArray[Any] | None, NDArray[np.uint8] | None]] = []
     total = 0.0
     for i, g in enumerate(grads):

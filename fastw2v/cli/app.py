@@ -62,7 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     language_model.add_parsers(commands)
     translate.add_parsers(commands)
     add_run_parser(commands)
-    info = commands.add_parser("info", help="show how this fastw2v was built and where it runs")
+    info = commands.add_parser(
+        "info",
+        help="show how this fastw2v was built and where it runs, or what a file of vectors holds",
+    )
+    info.add_argument("file", nargs="?", metavar="FILE", help="word vectors in any format")
     info.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -83,12 +87,12 @@ class _Version(argparse.Action):
 def _info(args: argparse.Namespace) -> int:
     import fastw2v
 
-    facts = dict(fastw2v.build_info())
+    facts = dict(fastw2v.build_info()) if args.file is None else vectors.file_facts(args.file)
     if args.json:
         print_json(facts)
         return OK
     for name, value in facts.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        text = ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else value
         print(f"{name}: {text}")
     if level := facts.get("unbuilt_level"):
         print(f"This CPU could run level {level}, which is faster and was not built.")

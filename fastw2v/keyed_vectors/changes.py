@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastw2v._checks.arrays import as_numbers, check_writable
+from fastw2v.keyed_vectors.compressed import check_expanded
+from fastw2v.keyed_vectors.consistency import (
+    as_table,
+    check_all,
+    check_attribute,
+    check_attributes,
+    row_of,
+)
+
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
@@ -23,7 +33,9 @@ def add_vectors(
     replace: bool,
 ) -> None:
     """See `KeyedVectors.add_vectors`."""
-    rows = np.atleast_2d(np.asarray(weights, vectors.vectors.dtype))
+    check_expanded("add_vectors", vectors.vectors)
+    table = as_table(vectors)
+    rows = np.atleast_2d(as_numbers("weights", weights).astype(table.dtype, copy=False))
     as_rows_of_words("keys", names, rows)
     if vectors.index_to_key and names and type(names[0]) is not type(vectors.index_to_key[0]):
         kind = type(vectors.index_to_key[0]).__name__
@@ -31,9 +43,9 @@ def add_vectors(
             f"keys: expected {kind} like the words that are there, got "
             f"{type(names[0]).__name__}; convert them"
         )
-    if rows.shape[1] != vectors.vector_size:
+    if rows.shape[1] != table.shape[1]:
         raise ValueError(
-            f"weights: expected shape ({len(names)}, {vectors.vector_size}), got {rows.shape}; "
+            f"weights: expected shape ({len(names)}, {table.shape[1]}), got {rows.shape}; "
             "pass one vector per word"
         )
     given = {name: np.asarray(values) for name, values in extras.items()}
@@ -43,23 +55,29 @@ def add_vectors(
                 f"extras[{name!r}]: expected shape ({len(names)},), got {values.shape}; pass "
                 "one value per word"
             )
+    check_attributes(vectors)
     widened = {name: _as_wide_enough(vectors, name, values) for name, values in given.items()}
 
     new = [i for i, name in enumerate(names) if name not in vectors.key_to_index]
     old = [i for i, name in enumerate(names) if name in vectors.key_to_index]
+    at = [row_of(vectors, names[i]) for i in old]
     first = len(vectors)
     if new:
-        vectors.vectors = np.concatenate([vectors.vectors, rows[new]])
+        check_all(vectors)
+    elif replace and old:
+        check_writable("vectors", table)
+        for name, values in widened.items():
+            check_writable(f"expandos[{name!r}]", values)
+    if new:
+        vectors.vectors = np.concatenate([table, rows[new]])
         for place, i in enumerate(new):
             vectors.key_to_index[names[i]] = first + place
         vectors.index_to_key.extend(names[i] for i in new)
-        for name, values in (vectors.expandos | widened).items():
-            widened[name] = np.concatenate([values, np.zeros(len(new), values.dtype)])
+        widened = lengthened(vectors.expandos | widened, len(vectors))
     vectors.expandos.update(widened)
     for name, values in given.items():
         vectors.expandos[name][first:] = values[new]
     if replace and old:
-        at = [vectors.key_to_index[names[i]] for i in old]
         vectors.vectors[at] = rows[old]
         for name, values in given.items():
             vectors.expandos[name][at] = values[old]
@@ -100,8 +118,28 @@ def falling_order(attribute: np.ndarray | None) -> np.ndarray | None:
     """Return the order of rows by a falling attribute; None if they are in it, or have none."""
     if attribute is None:
         return None
-    order = np.argsort(-attribute, kind="stable")
+    # Of the rows backwards, as a stable order of equal values must be that of the rows.
+    order = len(attribute) - 1 - np.argsort(attribute[::-1], kind="stable")[::-1]
     return None if (order[1:] > order[:-1]).all() else order
+
+
+def sort_by_count(vectors: KeyedVectors) -> None:
+    """See `KeyedVectors.sort_by_descending_frequency`."""
+    check_all(vectors)
+    check_expanded("sort_by_descending_frequency", vectors.vectors)
+    order = falling_order(vectors.expandos.get("count"))
+    if order is None:
+        return
+    if vectors._in_model:
+        raise RuntimeError(
+            "sort_by_descending_frequency: expected vectors of their own, got those of a "
+            "model, whose other tables have the same order; sort KeyedVectors.load of a file "
+            "that wv.save wrote, or train with sorted_vocab=1"
+        )
+    vectors.vectors = vectors.vectors[order]
+    vectors.index_to_key = [vectors.index_to_key[row] for row in order]
+    vectors.key_to_index = {word: row for row, word in enumerate(vectors.index_to_key)}
+    vectors.expandos = {name: values[order] for name, values in vectors.expandos.items()}
 
 
 def attribute(vectors: KeyedVectors, name: str) -> np.ndarray:
@@ -111,7 +149,9 @@ def attribute(vectors: KeyedVectors, name: str) -> np.ndarray:
             f"{name!r}: no such attribute of words; there are: {names_of(vectors.expandos)}; set "
             "it with set_vecattr"
         )
-    return vectors.expandos[name]
+    values = vectors.expandos[name]
+    check_attribute(vectors, name, values)
+    return values
 
 
 def set_attribute(vectors: KeyedVectors, row: int, name: str, value: int | float | str) -> None:
@@ -130,9 +170,9 @@ def _as_wide_enough(vectors: KeyedVectors, name: str, new: np.ndarray) -> np.nda
 
     TypeError where no dtype holds both.
     """
-    there = vectors.expandos.get(name)
-    if there is None:
+    if name not in vectors.expandos:
         return np.zeros(len(vectors), new.dtype)
+    there = attribute(vectors, name)
     if _holds(there.dtype, new):
         return there
     if (there.dtype.kind in "biuf") == (new.dtype.kind in "biuf"):
@@ -143,6 +183,15 @@ def _as_wide_enough(vectors: KeyedVectors, name: str, new: np.ndarray) -> np.nda
         f"{name}: expected {there.dtype}, as there is, got {new.dtype}; "
         f"no dtype holds both: give expandos[{name!r}] another array"
     )
+
+
+def lengthened(attributes: Mapping[str, np.ndarray], V: int) -> dict[str, np.ndarray]:
+    """Return attributes (V,) that begin with the given ones; 0, or "", is the rest."""
+    more: dict[str, np.ndarray] = {}
+    for name, values in attributes.items():
+        more[name] = np.zeros(V, values.dtype)
+        more[name][: len(values)] = values
+    return more
 
 
 def names_of(attributes: Mapping[str, np.ndarray]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._files.text import open_lines
+from fastw2v.keyed_vectors.consistency import as_table, check_map
 from fastw2v.keyed_vectors.search import ranked, unit_rows
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Section(TypedDict):
 
 def _known(vectors: KeyedVectors, limit: int | None, upper: bool) -> dict[Any, int]:
     """Return word -> row of the first `limit` rows; of words equal but for case, the first wins."""
+    check_map(vectors)
     rows: dict[Any, int] = {}
     for row, word in enumerate(vectors.index_to_key[:limit]):
         rows.setdefault(word.upper() if upper and isinstance(word, str) else word, row)
@@ -77,10 +79,11 @@ def word_pairs(
             f"{pairs}: expected lines `word, word, number` between {delimiter!r} with words that "
             "are there, got none; check the delimiter and the words"
         )
+    table = as_table(vectors)
     unit = {
         row: vector / (np.linalg.norm(vector) or 1.0)
         for row in {row for pair in rows for row in pair if row >= 0}
-        for vector in [vectors.vectors[row].astype(np.float64)]
+        for vector in [table[row].astype(np.float64)]
     }
     cosines = np.array([float(unit[a] @ unit[b]) if a >= 0 else 0.0 for a, b in rows])
     human = np.array(judged)
@@ -203,7 +206,7 @@ def _answers(
     Rows whose word differs only in case from an earlier one do not count as answers.
     """
     rows = np.array([[known[word] for word in words[:3]] for words in questions])
-    units = unit_rows(vectors.vectors[rows])
+    units = unit_rows(as_table(vectors)[rows])
     queries = units[:, 1] - units[:, 0] + units[:, 2]
     last = len(vectors) if limit is None else min(limit, len(vectors))
     allowed = set(known.values())
@@ -220,8 +223,9 @@ def _product_answers(
 ) -> list[int]:
     """Return for each question the best row by the score of `KeyedVectors.most_similar_cosmul`."""
     rows = np.array([[known[word] for word in words[:3]] for words in questions])
-    table = vectors.vectors[:limit]
-    queries = unit_rows(vectors.vectors[rows.T.ravel()]).T  # all a, then all b, then all c
+    whole = as_table(vectors)
+    table = whole[:limit]
+    queries = unit_rows(whole[rows.T.ravel()]).T  # all a, then all b, then all c
     scores = np.empty((len(questions), len(table)))
     for begin in range(0, len(table), _ROWS):
         shares = (1 + unit_rows(table[begin : begin + _ROWS]) @ queries) / 2

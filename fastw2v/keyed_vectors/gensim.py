@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastw2v.keyed_vectors.compressed import check_expanded
+from fastw2v.keyed_vectors.consistency import check_all
+
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors as GensimKeyedVectors  # type: ignore
 
@@ -18,6 +21,8 @@ def to_gensim(vectors: KeyedVectors) -> GensimKeyedVectors:
         from gensim import models
     except ImportError as error:
         raise ImportError("to_gensim: gensim is not installed; pip install gensim") from error
+    check_all(vectors)
+    check_expanded("to_gensim", vectors.vectors)
     result = models.KeyedVectors(vectors.vector_size, count=0, dtype=vectors.vectors.dtype)
     result.vectors = vectors.vectors
     result.index_to_key = list(vectors.index_to_key)

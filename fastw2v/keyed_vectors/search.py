@@ -11,22 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastw2v._checks.arrays import as_search_table
+from fastw2v._checks.arrays import as_numbers, as_search_table, check_shape
 from fastw2v._checks.numbers import as_whole
-from fastw2v._core import threads
-from fastw2v._kernels import _ranking, specialise
+from fastw2v._core.ranking import best_rows
+from fastw2v.keyed_vectors.compressed import CompressedRows, blocks
+from fastw2v.keyed_vectors.consistency import as_table, words_of
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
 Key = str | int
+_KEY = (str, int, np.integer)
 Entry = ArrayLike | tuple[ArrayLike, float]  # a word, a vector, or one of these with its weight
 Query = Entry | Sequence[Entry]
 Found = list[tuple[str, float]]
 
-_MAC_NS = 0.031  # serial nanoseconds of a multiply-add where many queries are ranked
-_LONGEST_NS = 4e8  # serial nanoseconds of one call: Ctrl-C is handled between two calls
-_FEWEST_QUERIES = 64  # fewest queries per call when a search takes several calls
 _COSMUL_EPS = 1e-6  # of Levy and Goldberg, so that no product is divided by zero
 
 
@@ -35,7 +34,7 @@ _COSMUL_EPS = 1e-6  # of Levy and Goldberg, so that no product is divided by zer
 
 def is_key(entry: Any) -> bool:
     """Tell a word or a row number from a vector."""
-    return isinstance(entry, str | int | np.integer)
+    return isinstance(entry, _KEY)
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
@@ -55,11 +54,15 @@ def unit_rows(table: np.ndarray) -> np.ndarray:
     return rows / np.where(lengths == 0, 1, lengths)
 
 
-def cosines_to_rows(vector: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def cosines_to_rows(vector: np.ndarray, rows: np.ndarray | CompressedRows) -> np.ndarray:
     """Return the cosines (N,) between a vector (D,) and rows (N, D), in double."""
-    wide = np.asarray(rows, np.float64)
-    lengths = np.linalg.norm(wide, axis=1)
-    return (wide @ unit(vector)) / np.where(lengths == 0, 1, lengths)
+    out, wanted = np.empty(len(rows)), unit(vector)
+    for begin, block in blocks(rows):
+        wide = block.astype(np.float64)
+        lengths = np.sqrt(np.vecdot(wide, wide))
+        products = np.vecdot(wide, wanted)
+        out[begin : begin + len(wide)] = products / np.where(lengths == 0, 1, lengths)
+    return out
 
 
 def mean_query(
@@ -69,11 +72,11 @@ def mean_query(
     entries = _weighted(positive, 1.0) + _weighted(negative, -1.0)
     if not entries:
         raise ValueError("positive: expected a word or a vector, got none; name a word")
-    mean, rows = np.zeros(vectors.vector_size), []
+    mean, rows = np.zeros(as_table(vectors).shape[1]), []
     for what, weight in entries:
         if is_key(what):
             rows.append(vectors.get_index(what))
-        mean += weight * unit(_vector_of(vectors, what).astype(np.float64))
+        mean += weight * unit(vector_of(vectors, what).astype(np.float64))
     return mean / len(entries), rows
 
 
@@ -91,11 +94,12 @@ def mean_vector(
         raise ValueError(
             f"weights: expected shape ({len(keys)},), got {shares.shape}; give one weight per key"
         )
-    mean, total = np.zeros(vectors.vector_size), 0.0
+    table = as_table(vectors)
+    mean, total = np.zeros(table.shape[1]), 0.0
     for key, share in zip(keys, shares.tolist(), strict=True):
         if is_key(key) and ignore_missing and not vectors.has_index_for(key):
             continue
-        wide = _vector_of(vectors, key, "keys").astype(np.float64)
+        wide = vector_of(vectors, key, "keys").astype(np.float64)
         mean += share * (unit(wide) if pre_normalize else wide)
         total += abs(share)
     if total == 0:
@@ -103,7 +107,7 @@ def mean_vector(
             "keys: expected words that are there, or vectors, got none; check the words"
         )
     mean /= total
-    return (unit(mean) if post_normalize else mean).astype(vectors.vectors.dtype)
+    return (unit(mean) if post_normalize else mean).astype(table.dtype)
 
 
 def _weighted(entries: Query | None, sign: float) -> list[tuple[Any, float]]:
@@ -119,9 +123,9 @@ def _weighted(entries: Query | None, sign: float) -> list[tuple[Any, float]]:
     return [entry if isinstance(entry, tuple) else (entry, sign) for entry in listed]
 
 
-def _vector_of(vectors: KeyedVectors, what: Any, name: str = "positive, negative") -> np.ndarray:
+def vector_of(vectors: KeyedVectors, what: Any, name: str = "positive, negative") -> np.ndarray:
     """Return the vector (D,) of a word, or the vector that was given in its place."""
-    vector = vectors[what] if is_key(what) else np.asarray(what)
+    vector = vectors[what] if is_key(what) else as_numbers(name, what)
     if vector.shape != (vectors.vector_size,):
         raise ValueError(
             f"{name}: expected a word or a vector ({vectors.vector_size},), got shape "
@@ -142,15 +146,17 @@ def most_similar(
     indexer: Any,
 ) -> Found | np.ndarray:
     """See `KeyedVectors.most_similar`. clip: clip_start, clip_end and restrict_vocab."""
-    if topn is not None and as_whole("topn", topn) < 1:
-        return []
+    if topn is not None:
+        topn = as_whole("topn", topn)
+        if topn < 1:
+            return []
     mean, given = mean_query(vectors, positive, negative)
     first, last = _rows_searched(len(vectors), *clip)
-    dtype = vectors.vectors.dtype
+    table = as_table(vectors)
     if topn is None:
-        return cosines_to_rows(mean, vectors.vectors[first:last]).astype(dtype)
+        return cosines_to_rows(mean, table[first:last]).astype(table.dtype)
     if indexer is not None:
-        found: Found = indexer.most_similar(unit(mean).astype(dtype), topn)
+        found: Found = indexer.most_similar(unit(mean).astype(table.dtype), topn)
         return found
     return ranked(vectors, mean[None], topn, [given], first, last)[0]
 
@@ -162,11 +168,11 @@ def most_similar_many(
     clip: tuple[int, int | None, int | None],
 ) -> list[Found]:
     """See `KeyedVectors.most_similar_many`."""
-    as_whole("topn", topn)
+    topn = as_whole("topn", topn)
     entries = list(queries)
     if not entries or topn < 1:
         return [[] for _ in entries]
-    rows, given = np.empty((len(entries), vectors.vector_size)), []
+    rows, given = np.empty((len(entries), as_table(vectors).shape[1])), []
     for i, entry in enumerate(entries):
         rows[i], words = mean_query(vectors, entry, None)
         given.append(words)
@@ -185,34 +191,26 @@ def ranked(
 
     exclude: for each query the rows that are left out.
     """
-    table = as_search_table("vectors", vectors.vectors[first:last])
-    Q, (V, D) = len(queries), table.shape
-    k = min(topn, V)
-    never = np.full((Q, max(map(len, exclude), default=0)), -1, np.int64)
+    table = _searchable(as_table(vectors)[first:last])
+    check_shape("queries", queries, (len(queries), table.shape[1]), "D numbers a row of vectors")
+    never = np.full((len(queries), max(map(len, exclude), default=0)), -1, np.int64)
     for row, rows in zip(never, exclude, strict=True):
         row[: len(rows)] = np.asarray(rows, np.int64) - first
-    lengths = np.linalg.norm(queries, axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        units = (queries / np.where(lengths == 0, 1, lengths)).astype(table.dtype)
-    ids, scores = np.empty((Q, k), np.int64), np.empty((Q, k), table.dtype)
-    kernel = specialise(_ranking.rank)[table.dtype]
-    # Many queries take several calls; each has enough queries to make up for reading the table.
-    pieces = max(1, min(int(Q * V * D * _MAC_NS / _LONGEST_NS), Q // _FEWEST_QUERIES))
-    for piece in range(pieces):
-        some = slice(Q * piece // pieces, Q * (piece + 1) // pieces)
-        q = some.stop - some.start
-        n_parts = threads.parts(q * V * (5 + D // 8))
-        scratch = np.empty((n_parts, q, k), np.int64), np.empty((n_parts, q, k), table.dtype)
-        kernel(ids[some], scores[some], *scratch, table, units[some], never[some], n_parts)
-    words = vectors.index_to_key
-    return [
-        [
-            (words[first + row], cosine)
-            for row, cosine in zip(found, cosines, strict=True)
-            if row >= 0  # -1: no row left
-        ]
-        for found, cosines in zip(ids.tolist(), scores.tolist(), strict=True)
-    ]
+    ids, scores = best_rows(table, queries, min(topn, len(table)), never)
+    answers = []
+    for found, cosines in zip(ids.tolist(), scores.tolist(), strict=True):
+        rows = [first + row for row in found if row >= 0]  # -1, at the end: no row left
+        answers.append(list(zip(words_of(vectors, rows), cosines, strict=False)))
+    return answers
+
+
+def _searchable(table: Any) -> np.ndarray:
+    """Return a table (V, D) as the array that `best_rows` searches."""
+    if isinstance(table, CompressedRows):
+        table = table.codes
+    if table.dtype in (np.float16, np.int8):
+        return np.ascontiguousarray(table)
+    return as_search_table("vectors", table)
 
 
 def most_similar_cosmul(
@@ -223,21 +221,25 @@ def most_similar_cosmul(
     restrict_vocab: int | None,
 ) -> Found | np.ndarray:
     """See `KeyedVectors.most_similar_cosmul`."""
+    if topn is not None:
+        topn = as_whole("topn", topn)
     given = [[what for what, _ in _weighted(side, 1.0)] for side in (positive, negative)]
     exclude = {vectors.get_index(what) for side in given for what in side if is_key(what)}
-    sides = [[_vector_of(vectors, what) for what in side] for side in given]
+    table = as_table(vectors)
+    sides = [[vector_of(vectors, what) for what in side] for side in given]
     if not sides[0]:
         raise ValueError("positive: expected a word or a vector, got none; name a word")
     _, last = _rows_searched(len(vectors), 0, None, restrict_vocab)
     products = np.ones((2, last))
     for product, side in zip(products, sides, strict=True):
         for vector in side:
-            product *= (1 + cosines_to_rows(vector, vectors.vectors[:last])) / 2
+            product *= (1 + cosines_to_rows(vector, table[:last])) / 2
     scores = products[0] / (products[1] + _COSMUL_EPS)
     if topn is None:
-        return scores.astype(vectors.vectors.dtype)
+        return scores.astype(table.dtype)
     order = [row for row in np.argsort(-scores, kind="stable").tolist() if row not in exclude]
-    return [(vectors.index_to_key[row], float(scores[row])) for row in order[:topn]]
+    best = order[:topn]
+    return list(zip(words_of(vectors, best), scores[best].tolist(), strict=True))
 
 
 def _rows_searched(
@@ -255,10 +257,10 @@ def _rows_searched(
 
 def closer_than(vectors: KeyedVectors, key1: Key, key2: Key) -> list[str]:
     """See `KeyedVectors.closer_than`."""
-    cosines = cosines_to_rows(vectors[key1], vectors.vectors)
+    cosines = cosines_to_rows(vectors[key1], as_table(vectors))
     closer = cosines > cosines[vectors.get_index(key2)]
     closer[vectors.get_index(key1)] = False
-    return [vectors.index_to_key[row] for row in np.flatnonzero(closer).tolist()]
+    return words_of(vectors, np.flatnonzero(closer).tolist())
 
 
 def by_centrality(

@@ -11,39 +11,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastw2v._checks.arrays import as_search_table
 from fastw2v._checks.numbers import as_int, check_one_of
-from fastw2v._core import threads
 from fastw2v._files import fw2v, word2vec_format
-from fastw2v._kernels import _neighbors, specialise
 from fastw2v._rows.deferred import UpToDate
-from fastw2v.keyed_vectors import changes, evaluation, files, gensim, search
-from fastw2v.keyed_vectors.search import Found, Key, Query, unit
+from fastw2v.keyed_vectors import changes, compressed, evaluation, files, gensim, search
+from fastw2v.keyed_vectors.compressed import CompressedRows
+from fastw2v.keyed_vectors.consistency import NotSupported, as_table, check_all, row_of
+from fastw2v.keyed_vectors.search import Key, unit
+from fastw2v.keyed_vectors.searches import Searches
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors as GensimKeyedVectors  # type: ignore
+    from typing_extensions import Self
 
-_K = TypeVar("_K", str, int)
 
-
-class KeyedVectors:
+class KeyedVectors(Searches):
     """Words and their vectors.
 
-    vectors        (V, D) float array, one row per word
+    vectors        (V, D) float array, one row per word, or read-only `CompressedRows`
     index_to_key   the V words, in the order of the rows; all str, or all int (annotated as str)
     key_to_index   word -> row
     expandos       {name: (V,) array}, attributes of the words, such as their "count"
 
-    The rows may be changed in place; nothing derived from them is kept.
+    The rows of `vectors` may be changed in place; nothing derived from them is kept. `vectors` is
+    the live array, while look-ups and queries return copies. All four attributes may be replaced;
+    each method checks that they fit together, and raises ValueError or TypeError where not.
     """
 
     # Rows of a table in training may be deferred; this attribute brings them up to date when read.
     vectors: np.ndarray = UpToDate()  # type: ignore[assignment]
+
+    vectors_lockf = NotSupported(
+        "all rows learn; to keep some, write them back in a callback's on_epoch_end: "
+        "model.wv.vectors[rows] = saved"
+    )
 
     _in_model = False  # whether other tables of a model have rows for the same words
 
@@ -62,7 +68,8 @@ class KeyedVectors:
 
         Raises ValueError if the shapes do not fit or a word is listed twice.
         """
-        if not (isinstance(vectors, np.ndarray) and vectors.dtype.kind == "f"):
+        plain = isinstance(vectors, np.ndarray) and vectors.dtype.kind == "f"
+        if not plain and not isinstance(vectors, CompressedRows):
             vectors = np.asarray(vectors, dtype=np.float32)
         return cls._joined(changes.as_rows_of_words("words", list(words), vectors), vectors)
 
@@ -72,9 +79,13 @@ class KeyedVectors:
         rows: dict[Any, int],
         table: np.ndarray,
         expandos: Mapping[str, np.ndarray] | None = None,
-    ) -> KeyedVectors:
-        """Join words, in the order of their rows, to vectors and attributes that were checked."""
-        result = cls(table.shape[1], dtype=table.dtype)
+    ) -> Self:
+        """Join words, in the order of their rows, to vectors and attributes that were checked.
+
+        The `__init__` of a subclass, whose arguments are not known, is not called.
+        """
+        result = cls.__new__(cls)
+        KeyedVectors.__init__(result, table.shape[1], dtype=table.dtype)
         result.vectors, result.index_to_key, result.key_to_index = table, list(rows), rows
         result.expandos.update(expandos or {})
         return result
@@ -91,10 +102,11 @@ class KeyedVectors:
         return f"<KeyedVectors: {len(self)} words, {self.vector_size} numbers each>"
 
     def __getitem__(self, key: Key | Iterable[Key]) -> np.ndarray:
-        """Return the vector (D,) of a word, as a view; of several words (N, D), as a copy."""
-        if isinstance(key, str | int | np.integer):
-            return self.vectors[self.get_index(key)]
-        return self.vectors[[self.get_index(word) for word in key]]
+        """Return a copy of the vector (D,) of a word, or of the vectors (N, D) of several."""
+        table = as_table(self)
+        if search.is_key(key):
+            return table[self.get_index(key)].copy()
+        return table[[self.get_index(word) for word in key]]
 
     def __setitem__(self, key: Key | Iterable[Key], vector: ArrayLike) -> None:
         """Set the vector of a word, or of several; unknown words are added."""
@@ -105,23 +117,14 @@ class KeyedVectors:
 
     def has_index_for(self, key: object) -> bool:
         """Tell whether `get_index` finds the word."""
-        return self._row(key) is not None
-
-    def _row(self, key: Any) -> int | None:
-        try:
-            row = self.key_to_index.get(key)
-        except TypeError:  # no word is a list
-            return None
-        if row is None and isinstance(key, int | np.integer) and 0 <= key < len(self):
-            return int(key)
-        return row
+        return row_of(self, key) is not None
 
     def get_index(self, key: Key, default: int | None = None) -> int:
         """Return the row of a word; a whole number that is no word is a row, as in gensim.
 
         Raises KeyError if the word is unknown, unless there is a default.
         """
-        row = self._row(key)
+        row = row_of(self, key)
         if row is not None:
             return row
         if default is not None:
@@ -133,7 +136,7 @@ class KeyedVectors:
 
     def get_vector(self, key: Key, norm: bool = False) -> np.ndarray:
         """Return a copy of the vector (D,) of a word, of length 1 if `norm`."""
-        vector = self[key].copy()
+        vector = self[key]
         return unit(vector) if norm else vector
 
     word_vec = get_vector
@@ -155,21 +158,21 @@ class KeyedVectors:
     @property
     def norms(self) -> np.ndarray:
         """Lengths of the vectors (V,), in their dtype, computed at each access."""
-        table = as_search_table("vectors", self.vectors)
-        out = np.empty(len(table))
-        n_parts = threads.parts(table.size // 4)
-        specialise(_neighbors.row_norms)[table.dtype](out, table, n_parts)
-        return out.astype(self.vectors.dtype)
+        table = as_table(self)
+        return compressed.table_norms(table).astype(table.dtype)
 
     def get_normed_vectors(self) -> np.ndarray:
         """Return a copy of the vectors (V, D), each of length 1; zeros stay zeros."""
         norms = self.norms
-        return np.divide(self.vectors, np.where(norms == 0, 1, norms)[:, None])
+        rows = self.vectors.copy()
+        rows /= np.where(norms == 0, 1, norms)[:, None]
+        return rows
 
     # Changes --------------------------------------------------------------------------------------
 
     def unit_normalize_all(self) -> None:
         """Bring every vector to length 1, in place; zeros stay zeros."""
+        compressed.check_expanded("unit_normalize_all", self.vectors)
         norms = self.norms
         self.vectors /= np.where(norms == 0, 1, norms)[:, None]
 
@@ -208,19 +211,7 @@ class KeyedVectors:
 
         Raises RuntimeError for the `wv` of a model, whose other tables would keep their order.
         """
-        order = changes.falling_order(self.expandos.get("count"))
-        if order is None:
-            return
-        if self._in_model:
-            raise RuntimeError(
-                "sort_by_descending_frequency: expected vectors of their own, got those of a "
-                "model, whose other tables have the same order; sort KeyedVectors.load of a file "
-                "that wv.save wrote, or train with sorted_vocab=1"
-            )
-        self.vectors = self.vectors[order]
-        self.index_to_key = [self.index_to_key[row] for row in order]
-        self.key_to_index = {word: row for row, word in enumerate(self.index_to_key)}
-        self.expandos = {name: values[order] for name, values in self.expandos.items()}
+        changes.sort_by_count(self)
 
     # Similarities ---------------------------------------------------------------------------------
 
@@ -251,9 +242,9 @@ class KeyedVectors:
         self, word_or_vector: Key | ArrayLike, other_words: Sequence[Key] = ()
     ) -> np.ndarray:
         """Return 1 - cosine to some words, or to all words, (N,)."""
-        named = isinstance(word_or_vector, str | int | np.integer)
-        vector = self[word_or_vector] if named else np.asarray(word_or_vector)  # type: ignore[index]
-        rows = self[list(other_words)] if len(other_words) else self.vectors
+        table = as_table(self)
+        vector = search.vector_of(self, word_or_vector, "word_or_vector")
+        rows = self[list(other_words)] if len(other_words) else table
         return 1 - search.cosines_to_rows(vector, rows)
 
     def get_mean_vector(
@@ -271,163 +262,6 @@ class KeyedVectors:
         return search.mean_vector(
             self, keys, weights, pre_normalize, post_normalize, ignore_missing
         )
-
-    # Searches: topn=None returns an array, a number a list of (word, cosine) ----------------------
-
-    @overload
-    def most_similar(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        topn: int = 10,
-        clip_start: int = 0,
-        clip_end: int | None = None,
-        restrict_vocab: int | None = None,
-        indexer: Any = None,
-    ) -> Found: ...
-    @overload
-    def most_similar(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        *,
-        topn: None,
-        clip_start: int = 0,
-        clip_end: int | None = None,
-        restrict_vocab: int | None = None,
-        indexer: Any = None,
-    ) -> np.ndarray: ...
-    def most_similar(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        topn: int | None = 10,
-        clip_start: int = 0,
-        clip_end: int | None = None,
-        restrict_vocab: int | None = None,
-        indexer: Any = None,
-    ) -> Found | np.ndarray:
-        """Return the topn words nearest to the mean of the positive minus the negative entries.
-
-        Each entry is a word, a vector (D,), or a pair (word or vector, weight); a lone entry
-        needs no list. Vectors are brought to length 1 before they are averaged. The answer leaves
-        out the words that were given. It has (word, cosine) pairs, nearest first; words of equal
-        cosine keep the order of their rows.
-
-        clip_start, clip_end: search these rows only; restrict_vocab=n searches the first n.
-        topn=None returns the cosines of all of these rows as an array. indexer: an object whose
-        `most_similar(vector, topn)` answers instead. For many queries at once see
-        `most_similar_many`.
-
-        Raises KeyError for an unknown word, ValueError if nothing is given.
-        """
-        clip = (clip_start, clip_end, restrict_vocab)
-        return search.most_similar(self, positive, negative, topn, clip, indexer)
-
-    def most_similar_many(
-        self,
-        queries: Sequence[Query] | np.ndarray,
-        topn: int = 10,
-        clip_start: int = 0,
-        clip_end: int | None = None,
-        restrict_vocab: int | None = None,
-    ) -> list[Found]:
-        """Answer many queries of `most_similar` at once, many times faster than one by one.
-
-        queries: words, vectors (Q, D), or a mixture of both. Returns one list for each.
-
-        >>> vectors = KeyedVectors.from_words("abc", [[1, 0], [0.9, 0.1], [0, 1]])
-        >>> [found[0][0] for found in vectors.most_similar_many(["a", "c"], topn=1)]
-        ['b', 'b']
-        """
-        clip = (clip_start, clip_end, restrict_vocab)
-        return search.most_similar_many(self, queries, topn, clip)
-
-    @overload
-    def similar_by_word(
-        self, word: Key, topn: int = 10, restrict_vocab: int | None = None
-    ) -> Found: ...
-    @overload
-    def similar_by_word(
-        self, word: Key, topn: None, restrict_vocab: int | None = None
-    ) -> np.ndarray: ...
-    def similar_by_word(
-        self, word: Key, topn: int | None = 10, restrict_vocab: int | None = None
-    ) -> Found | np.ndarray:
-        """Return `most_similar` to one word."""
-        return search.most_similar(self, [word], None, topn, (0, None, restrict_vocab), None)
-
-    similar_by_key = similar_by_word
-
-    @overload
-    def similar_by_vector(
-        self, vector: ArrayLike, topn: int = 10, restrict_vocab: int | None = None
-    ) -> Found: ...
-    @overload
-    def similar_by_vector(
-        self, vector: ArrayLike, topn: None, restrict_vocab: int | None = None
-    ) -> np.ndarray: ...
-    def similar_by_vector(
-        self, vector: ArrayLike, topn: int | None = 10, restrict_vocab: int | None = None
-    ) -> Found | np.ndarray:
-        """Return `most_similar` to one vector (D,)."""
-        return search.most_similar(self, [vector], None, topn, (0, None, restrict_vocab), None)
-
-    @overload
-    def most_similar_cosmul(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        topn: int = 10,
-        restrict_vocab: int | None = None,
-    ) -> Found: ...
-    @overload
-    def most_similar_cosmul(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        *,
-        topn: None,
-        restrict_vocab: int | None = None,
-    ) -> np.ndarray: ...
-    def most_similar_cosmul(
-        self,
-        positive: Query | None = None,
-        negative: Query | None = None,
-        topn: int | None = 10,
-        restrict_vocab: int | None = None,
-    ) -> Found | np.ndarray:
-        """Rank words by products of cosines instead of sums (3CosMul, Levy and Goldberg 2014).
-
-        A row scores the product of (1 + cosine) / 2 to the positive words over that to the negative
-        ones, plus 1e-6.
-        """
-        return search.most_similar_cosmul(self, positive, negative, topn, restrict_vocab)
-
-    def most_similar_to_given(self, key1: Key, keys_list: Sequence[_K]) -> _K:
-        """Return the one of `keys_list` nearest to key1."""
-        return keys_list[int(np.argmax([self.similarity(key1, key) for key in keys_list]))]
-
-    def closer_than(self, key1: Key, key2: Key) -> list[str]:
-        """Return the words nearer to key1 than key2 is."""
-        return search.closer_than(self, key1, key2)
-
-    def rank(self, key1: Key, key2: Key) -> int:
-        """Return the place of key2 among the words nearest to key1, from 1."""
-        return len(self.closer_than(key1, key2)) + 1
-
-    def rank_by_centrality(
-        self, words: Sequence[Key], use_norm: bool = True
-    ) -> list[tuple[float, str]]:
-        """Return (cosine to the mean of the words, word) of each known word, nearest first.
-
-        Raises ValueError if none is known.
-        """
-        return search.by_centrality(self, words, use_norm)
-
-    def doesnt_match(self, words: Sequence[Key]) -> str:
-        """Return the word that is farthest from the mean of the words."""
-        return self.rank_by_centrality(words)[-1][1]
 
     # Evaluation -----------------------------------------------------------------------------------
 
@@ -476,18 +310,50 @@ class KeyedVectors:
 
     # Files and gensim -----------------------------------------------------------------------------
 
-    def save(self, fname: str | os.PathLike[str], *_unused: Any, **_unused_too: Any) -> None:
+    def save(
+        self,
+        fname: str | os.PathLike[str],
+        separately: object = None,
+        sep_limit: object = None,
+        ignore: Iterable[str] = (),
+        pickle_protocol: object = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
         """Save in the fw2v format, which `load` maps instead of reading it.
 
-        The file appears when it is complete: a full disk or a kill leaves the old file. Further
-        arguments, those of gensim's method, are ignored.
+        The file appears when it is complete: a full disk or a kill leaves the old file. It also
+        holds attributes of words, and further attributes of the object, but those that ignore
+        lists. separately, sep_limit and pickle_protocol are gensim's and have no effect.
+
+        dtype: None saves the vectors as they are, another one those of `astype(dtype)`.
+
+        Raises TypeError that names an attribute that is neither an array of numbers nor JSON.
+
+        >>> import os, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> file = os.path.join(folder.name, "vectors.fw2v")
+        >>> vectors = KeyedVectors.from_words(["sun", "moon", "dog"], [[1, 0], [0.9, 0.1], [0, 1]])
+        >>> vectors.save(file, dtype="int8")
+        >>> again = KeyedVectors.load(file)
+        >>> again.vectors
+        <CompressedRows: int8, shape (3, 2)>
+        >>> again.most_similar("sun", topn=1)[0][0]
+        'moon'
+        >>> del again
+        >>> folder.cleanup()
         """
-        facts, arrays = fw2v.pack_words(self.index_to_key)
-        extras = {f"expando {name}": values for name, values in self.expandos.items()}
-        fw2v.write(fname, "KeyedVectors", facts, arrays | {"vectors": self.vectors} | extras)
+        facts, arrays = files.pack(self, list(ignore))
+        table = files.pack_table(compressed.converted(self.vectors, dtype))
+        fw2v.write(fname, "KeyedVectors", facts, arrays | table)
 
     @classmethod
-    def load(cls, fname: str | os.PathLike[str], mmap: str | None = "c") -> KeyedVectors:
+    def load(
+        cls,
+        fname: str | os.PathLike[str],
+        mmap: str | None = "c",
+        *,
+        dtype: DTypeLike | None = None,
+    ) -> Self:
         """Open any file of word vectors; its content tells its kind.
 
         The kinds are files of `save` and of `Word2Vec.save`; word2vec and GloVe text with or
@@ -495,14 +361,39 @@ class KeyedVectors:
         the book's ch04 writes.
 
         mmap: applies to `save`'s format. "c" maps the file and keeps changes in this process; "r"
-        maps it read-only; None reads it.
+        maps it read-only; None reads it. The size of the file is checked when it is opened. A
+        mapped file must not be cut short or overwritten in place afterwards, which would end this
+        process; `save` replaces files instead, and mmap=None reads them. dtype: returns
+        `astype(dtype)`.
 
         Raises OSError if the file cannot be read, ValueError if it is of another kind or damaged.
         Only gensim can open the pickles of its own `save`.
         """
         if mmap not in ("c", "r", None):
             raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
-        return cls._joined(*files.read(fname, mmap))
+        found = files.read(fname, mmap)
+        result = cls._joined(found.rows, compressed.converted(found.table, dtype), found.attributes)
+        files.set_extras(fname, result, found.content)
+        return result
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Return these words with their vectors in another dtype.
+
+        "float32" and "float64" are tables that can be changed; they expand compressed ones.
+        "float16" and "int8" are compressed: they take half and a quarter of the memory, every query
+        works on them, and nothing can change them. int8 has one scale per row, its largest
+        absolute number divided by 127.
+
+        Raises ValueError for another dtype, and for numbers that the dtype cannot hold.
+        """
+        check_all(self)
+        table = compressed.converted(self.vectors, dtype)
+        table = table.copy() if table is self.vectors and isinstance(table, np.ndarray) else table
+        rows = {word: row for row, word in enumerate(self.index_to_key)}
+        attributes = {name: values.copy() for name, values in self.expandos.items()}
+        result = type(self)._joined(rows, table, attributes)
+        vars(result).update(files.extra_attributes(self))
+        return result
 
     @classmethod
     def load_word2vec_format(

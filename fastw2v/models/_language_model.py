@@ -69,7 +69,8 @@ class LanguageModel(BaseModel):
         if memory is None or memory.shape != shape:
             self._memory = None
             return None
-        return memory if all(W.dtype == memory.dtype for W in weights) else None
+        fits = all(getattr(W, "dtype", None) == memory.dtype for W in weights)
+        return memory if fits else None
 
     def backward(self, dout: ArrayLike = 1) -> None:
         """Write the gradients of all weights into `grads`."""

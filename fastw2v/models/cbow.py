@@ -101,7 +101,7 @@ class CBOW(RowGradHolder):
         self._made = ()
 
     def forward(self, contexts: ArrayLike, target: ArrayLike) -> np.floating[Any]:
-        """Return the loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
+        """Return the loss of contexts (N, 2 * window_size) and target (N,), a scalar."""
         W = self.params[0]
         contexts, target = as_contexts_and_target(contexts, target, len(W), self._n_contexts)
         if not self._may_fuse(W):
@@ -136,7 +136,9 @@ class CBOW(RowGradHolder):
         contexts = as_ids("contexts", self._contexts, len(W))
         check_shape("grads[0]", self.grads[0], W.shape, "that of W")
         check_all_writable(self.grads[: self._n_contexts])
-        dh = self.ns_loss.backward(dout)
+        loss = self.ns_loss
+        ours = is_unmodified(loss, NegativeSamplingLoss)
+        dh = loss.backward_unpromoted(dout) if ours else loss.backward(dout)
         dh *= W.dtype.type(1 / self._n_contexts)
         write_rows(self.grads[0], contexts.reshape(-1), len(W), dh)
         for other in self.grads[1 : self._n_contexts]:

@@ -71,7 +71,7 @@ class SequenceRegressor(BaseModel):
         """Return y (N, 1) for sequences xs (N, T, D)."""
         xs = _as_steps("xs", xs)
         self.rnn.forward(xs, train=train)
-        return self.affine.forward(self.rnn.h)
+        return self.affine.forward(self.rnn.h.astype(self.rnn.dtype, copy=False))
 
     def forward(self, xs: ArrayLike, t: ArrayLike) -> np.float64:
         """Return the mean squared error of xs (N, T, D) for values t, (N,) or (N, 1)."""

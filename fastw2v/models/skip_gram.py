@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastw2v import config, init
-from fastw2v._checks.arrays import as_float, check_shape, check_writable
+from fastw2v._checks.arrays import as_float, as_numbers, check_shape, check_writable
 from fastw2v._checks.ids import as_contexts_and_target, as_ids, check_row_per_word
 from fastw2v._checks.numbers import as_int
 from fastw2v._core.fast_path import is_unmodified
@@ -85,7 +85,7 @@ class SkipGram(RowGradHolder):
         self._state = None  # kept by a fused forward: h, ids, y, e
 
     def forward(self, contexts: ArrayLike, target: ArrayLike) -> np.floating[Any]:
-        """Return the loss of contexts (N, 2 * window_size) and target (N,), a float64 scalar."""
+        """Return the loss of contexts (N, 2 * window_size) and target (N,), a scalar."""
         W = self.loss_layers[0].params[0]
         contexts, words = as_contexts_and_target(contexts, target, len(W), len(self.loss_layers))
         if isinstance(self.in_layer, Embedding):
@@ -102,8 +102,10 @@ class SkipGram(RowGradHolder):
             n_words = self.loss_layers[0].sampler.vocab_size
             as_ids("contexts", contexts, n_words, rows="words of the corpus")
         with unchanged_on_error(self.in_layer):
-            h = as_float("h", self.in_layer.forward(target), W.dtype)
+            h = as_numbers("h", self.in_layer.forward(target))
             check_shape("h", h, (len(contexts), W.shape[1]), "one row per target, as wide as W_out")
+            dtype = np.result_type(h, W)
+            h = as_float("h", h, W.dtype)
             ids = self._draw(W, contexts)
             N, C, J = ids.shape
             ids = ids.reshape(N, C * J)
@@ -111,8 +113,8 @@ class SkipGram(RowGradHolder):
         self._state = (h, ids, y, e)
         for c, layer in enumerate(self.loss_layers):
             mine = slice(c * J, (c + 1) * J)
-            layer.keep(h, ids[:, mine], y[mine], None, losses[mine])
-        return np.float64(losses.sum())
+            layer.keep(h, ids[:, mine], y[mine], None, losses[mine], dtype)
+        return dtype.type(losses.sum())
 
     def backward(self, dout: ArrayLike = 1) -> None:
         """Write the gradients of all weights into `grads`."""

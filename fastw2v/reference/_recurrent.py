@@ -103,13 +103,13 @@ class LSTM:
         f, g, i, o = gate(f), np.tanh(g), gate(i), gate(o)
         c = f * c_prev + g * i
         h = o * np.tanh(c)
-        self.cache = (x, h_prev, c_prev, f, g, i, o, c)
+        self.cache = (x, h_prev, c_prev, i, f, g, o, c)
         return h, c.copy()
 
     def backward(self, dh_next: Array, dc_next: Array) -> tuple[Array, Array, Array]:
         Wx, Wh, _ = self.params
         _, slope = RECURRENT_ACTIVATIONS[self.recurrent_activation]
-        x, h_prev, c_prev, f, g, i, o, c = self.cache
+        x, h_prev, c_prev, i, f, g, o, c = self.cache
         tanh_c = np.tanh(c)
         dc = dc_next + dh_next * o * (1 - tanh_c**2)
         df, dg, di, do = dc * c_prev, dc * i, dc * g, dh_next * tanh_c

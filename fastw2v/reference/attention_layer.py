@@ -51,8 +51,8 @@ class AttentionWeight:
         self.cache: Any = None
 
     def forward(self, hs: Array, h: Array) -> Array:
-        N, T, H = hs.shape
-        hr = h.reshape(N, 1, H).repeat(T, axis=1)
+        N, _, H = hs.shape
+        hr = h.reshape(N, 1, H)
         self.cache = (hs, hr)
         return self.softmax.forward((hs * hr).sum(axis=2))
 

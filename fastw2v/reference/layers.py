@@ -149,7 +149,7 @@ class Dropout:
     def forward(self, x, train_flg=True):
         if not train_flg:
             return x * (1.0 - self.dropout_ratio)
-        self.mask = np.random.rand(*x.shape) >= self.dropout_ratio
+        self.mask = np.random.rand(*x.shape) > self.dropout_ratio
         return x * self.mask
 
     def backward(self, dout):

@@ -92,20 +92,22 @@ class TimeAffine:
 class Simple_TimeAffine:
     """A TimeAffine step by step, with its gradients in `dW` and `db` instead of lists."""
 
-    def __init__(self, W: Array, b: Array) -> None:
+    def __init__(self, W: Array, b: Array, *, dtype: DTypeLike | None = None) -> None:
+        self.dtype = as_sequence_dtype("dtype", dtype)
         self.W, self.b = W, b
         self.dW, self.db = None, None
         self.layers = None
 
     def forward(self, xs: Array) -> Array:
         self.layers = [Affine(self.W, self.b) for _ in range(xs.shape[1])]
-        return np.stack([layer.forward(xs[:, t]) for t, layer in enumerate(self.layers)], axis=1)
+        steps = [layer.forward(xs[:, t]) for t, layer in enumerate(self.layers)]
+        return np.stack(steps, axis=1).astype(self.dtype)
 
     def backward(self, dout: Array) -> Array:
         dxs = np.stack([layer.backward(dout[:, t]) for t, layer in enumerate(self.layers)], axis=1)
         self.dW = sum(layer.grads[0] for layer in self.layers)
         self.db = sum(layer.grads[1] for layer in self.layers)
-        return dxs
+        return dxs.astype(self.dtype)
 
 
 class TimeDropout:
@@ -121,8 +123,9 @@ class TimeDropout:
     def forward(self, xs: Array) -> Array:
         self._factor = 1
         if self.train_flg:
-            kept = np.random.rand(*xs.shape) >= self.dropout_ratio
-            self.mask = self._factor = kept.astype(np.float32) / np.float32(1 - self.dropout_ratio)
+            kept = np.random.rand(*xs.shape) > self.dropout_ratio
+            scale = np.float32(1 / (1 - self.dropout_ratio))
+            self.mask = self._factor = kept.astype(np.float32) * scale
         return xs * self._factor
 
     def backward(self, dout: Array) -> Array:
@@ -146,17 +149,16 @@ class TimeSoftmaxWithLoss:
         ts = np.asarray(ts)
         ts = (ts.argmax(axis=2) if ts.ndim == 3 else ts).reshape(N * T)
         mask = ts != self.ignore_label
-        ts = np.where(mask, ts, 0)
         shifted = xs.reshape(N * T, V) - xs.max(axis=2).reshape(N * T, 1)
         total = np.exp(shifted).sum(axis=1)
-        losses = np.log(total) - shifted[np.arange(N * T), ts]
+        losses = np.log(total) - shifted[np.arange(N * T), np.where(mask, ts, 0)]
         self.cache = (ts, np.exp(shifted) / total[:, None], mask, (N, T, V))
         return losses[mask].sum(dtype=np.float64) / (mask.sum() or np.nan)
 
     def backward(self, dout: float = 1) -> Array:
         ts, ys, mask, shape = self.cache
         dx = ys.copy()
-        dx[np.arange(len(ts)), ts] -= 1
+        dx[np.arange(len(ts)), np.where(mask, ts, 0)] -= 1
         dx *= dout / max(mask.sum(), 1)
         dx[~mask] = 0
         return dx.reshape(shape)

@@ -46,9 +46,11 @@ def create_contexts_target(corpus, window_size=1):
     """Find the words that have window_size neighbours on both sides, and these neighbours.
 
     Returns contexts (M, 2 * window_size), left to right, and target (M,), for M = len(corpus) -
-    2 * window_size.
+    2 * window_size. Without such a word both are empty, of shape (0,).
     """
     corpus = np.asarray(corpus)
+    if len(corpus) <= 2 * window_size:
+        return np.array([]), corpus[window_size:-window_size].copy()
     offsets = [d for d in range(-window_size, window_size + 1) if d != 0]
     contexts, target = [], []
     for place in range(window_size, len(corpus) - window_size):

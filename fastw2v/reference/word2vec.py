@@ -18,8 +18,13 @@ END = -1
 MOST = 8  # repetitions of a pair that count in one step
 TOGETHER = 4  # centres of CBOW that share negatives
 FEW = 5  # negatives up to which these centres are learned at once
+SPAN = 32  # most centres of CBOW whose contexts stand still
+STEPS = 1.0  # bound of the steps of a word that stands still
+MOST_REPEATS = 250
+BUCKETS = 256
 
 Output = tuple[str, int, int, int]  # (table, row, label, count)
+Centre = tuple[int, list[int], list[Output]]  # (its word in `Corpus.words`, contexts, outputs)
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
@@ -145,8 +150,8 @@ class Corpus:
                     found.append(("outputs", word, 0, negatives.count(word)))
         return found
 
-    def centres(self, key: int, b: int) -> Iterator[tuple[int, list[int], list[Output]]]:
-        """Yield (target, contexts, outputs) of each centre of block b; of each pair if `fresh`."""
+    def centres(self, key: int, b: int) -> Iterator[Centre]:
+        """Yield each centre of block b, or each pair if `fresh`."""
         words, first, last = self.words(key, b)
         windows = rng.row_stream(key, 1 + 2 * b)
         negatives = rng.row_stream(key, 2 + 2 * b)
@@ -161,16 +166,57 @@ class Corpus:
                 side = 1 + ((int(rng.draw(windows, i - first)) >> 32) * self.window >> 32)
             around = range(max(left, i - side), min(right, i + side + 1))
             contexts = [words[n] for n in around if n != i]
+            self.right = around.stop
             if self.fresh:
                 for context in contexts:
                     given = [self.draw(negatives, drawn + k) for k in range(self.negative)]
                     drawn += self.negative
-                    yield words[i], [context], self.outputs(words[i], given)
+                    yield i, [context], self.outputs(words[i], given)
             elif contexts:
                 at = (n // TOGETHER if self.shared else i - first) * self.negative
                 n += 1
                 given = [self.draw(negatives, at + k) for k in range(self.negative)]
-                yield words[i], contexts, self.outputs(words[i], given)
+                yield i, contexts, self.outputs(words[i], given)
+
+    def spans(self, key: int, b: int, most_repeats: int) -> Iterator[tuple[list[Centre], bool]]:
+        """Yield the centres of block b in spans, in which the rows of contexts stand still.
+
+        A span has TOGETHER centres, or as many times more as fit into SPAN and repeat no word too
+        often: no word within reach of the next TOGETHER centres may occur so often that its
+        occurrences since the beginning times those in the last two windows exceed most_repeats.
+        Words of one bucket count as the same. With each span comes whether its first TOGETHER
+        centres repeat no word too often.
+        """
+        words = self.words(key, b)[0]
+        span: list[Centre] = []
+        first, few = 0, True
+        for centre in self.centres(key, b):
+            if span and len(span) % TOGETHER == 0:
+                end = min(span[-1][0] + 1 + TOGETHER + self.window, len(words))
+                if len(span) == SPAN or self.repeats(words[first:end]) > most_repeats:
+                    yield span, few
+                    span = []
+            if not span:
+                i = centre[0]
+                first = max(n for n in range(i + 1) if n == 0 or words[n - 1] == END)
+                first = max(first, i - self.window)
+                last = first
+            span.append(centre)
+            if len(span) <= TOGETHER:
+                last = max(last, self.right)
+                few = self.repeats(words[first:last]) <= most_repeats
+        if span:
+            yield span, few
+
+    def repeats(self, words: list[int]) -> int:
+        """Return the largest product of a word's occurrences, from the first word on and near."""
+        buckets = [word % BUCKETS if word != END else END for word in words]
+        most = 0
+        for n, bucket in enumerate(buckets):
+            if bucket != END:
+                near = buckets[max(n - 2 * self.window + 1, 0) : n + 1].count(bucket)
+                most = max(most, near * buckets[: n + 1].count(bucket))
+        return most
 
 
 def at_once(group: Sequence[tuple[list[int], list[Output]]], corpus: Corpus) -> bool:
@@ -195,12 +241,14 @@ def train(
     sg: bool,
     mean: bool = True,
     share: bool = False,
+    stand_still: bool = True,
 ) -> float:
     """Train tables {"inputs", "outputs", "nodes"} in place on blocks; return the mean loss.
 
-    The learning rate of a block is alpha + alpha_step times its first position. For centres that
-    share their negatives, the means of all contexts are computed before the first centre is
-    learned. Where `at_once` holds, all their changes are computed from the same rows.
+    The learning rate of a block is alpha + alpha_step times its first position. The rows of CBOW's
+    contexts stand still during a span of more than TOGETHER centres; see `Corpus.spans`. For
+    centres that share their negatives, the means of all contexts are computed before the first
+    centre is learned. Where `at_once` holds, all their changes are computed from the same rows.
     """
     losses, pairs = 0.0, 0.0
     options = {"sg": sg, "mean": mean, "share": share}
@@ -211,28 +259,37 @@ def train(
         for (table, row, _, _), change in zip(outputs, dy, strict=True):
             tables[table][row] += change
 
+    def learn(group: list[tuple[list[int], list[Output]]], rows: np.ndarray, rate: float) -> None:
+        nonlocal losses, pairs
+        means = [None if sg else mean_of(rows[contexts], mean) for contexts, _ in group]
+        deferred = []
+        for (contexts, outputs), h in zip(group, means, strict=True):
+            y = np.array([tables[table][row] for table, row, _, _ in outputs])
+            labels = [label for _, _, label, _ in outputs]
+            counts = np.array([count for *_, count in outputs], np.float64)
+            times = np.array([contexts.count(word) if sg else 1 for word in contexts])[:, None]
+            steps = np.minimum(times * counts, MOST) / times
+            if not sg:
+                steps = steps[:1]
+            x = rows[contexts]
+            dx, dy, loss = one_centre(x, y, labels, counts, rate, **options, steps=steps, h=h)
+            deferred.append((contexts, outputs, dx, dy))
+            if not at_once(group, corpus):
+                apply(*deferred.pop())
+            losses += loss.sum()
+            pairs += counts.sum() * len(loss)
+        for change in deferred:
+            apply(*change)
+
     for b in blocks:
         rate = alpha + alpha_step * b * corpus.block
-        centres = [centre[1:] for centre in corpus.centres(key, b)]
-        n = TOGETHER if corpus.shared and not sg else 1
-        for group in (centres[i : i + n] for i in range(0, len(centres), n)):
-            means = [None if sg else mean_of(inputs[contexts], mean) for contexts, _ in group]
-            deferred = []
-            for (contexts, outputs), h in zip(group, means, strict=True):
-                y = np.array([tables[table][row] for table, row, _, _ in outputs])
-                labels = [label for _, _, label, _ in outputs]
-                counts = np.array([count for *_, count in outputs], np.float64)
-                times = np.array([contexts.count(word) if sg else 1 for word in contexts])[:, None]
-                steps = np.minimum(times * counts, MOST) / times
-                if not sg:
-                    steps = steps[:1]
-                x = inputs[contexts]
-                dx, dy, loss = one_centre(x, y, labels, counts, rate, **options, steps=steps, h=h)
-                deferred.append((contexts, outputs, dx, dy))
-                if not at_once(group, corpus):
-                    apply(*deferred.pop())
-                losses += loss.sum()
-                pairs += counts.sum() * len(loss)
-            for change in deferred:
-                apply(*change)
+        most = STEPS / float(np.float32(rate)) if rate > 0 else MOST_REPEATS
+        most = min(int(most * (corpus.window if share else 1)), MOST_REPEATS)
+        spans = corpus.spans(key, b, most)
+        for span, few in [(list(corpus.centres(key, b)), True)] if sg else spans:
+            still = stand_still and mean and not sg and len(span) > TOGETHER
+            rows = inputs.copy() if still else inputs
+            n = TOGETHER if corpus.shared and not sg and mean and few else 1
+            for i in range(0, len(span), n):
+                learn([centre[1:] for centre in span[i : i + n]], rows, rate)
     return losses / pairs if pairs else float("nan")

@@ -13,10 +13,11 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import warnings
 import weakref
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from fastw2v._checks.arrays import as_array
 from fastw2v._checks.ids import as_native_ids
-from fastw2v._checks.numbers import check_one_of
+from fastw2v._checks.numbers import as_whole, check_one_of
 from fastw2v._checks.sequences import check_iterable
 from fastw2v._files.text import check_readable, open_utf8
 from fastw2v._kernels import _vocabulary
@@ -37,6 +38,7 @@ NEVER: int = _vocabulary.NEVER  # the id of words outside the vocabulary, which 
 _PIECE = 1 << 23  # bytes of a file, or ids, that are handled at a time
 _BATCH = 1 << 16  # words of Python sentences that are numbered at a time
 _LEAST_PART = 1 << 16  # bytes of a piece for each thread
+MANY = 2000  # contexts of a word whose training takes minutes where others take a second
 _MARK = b"\xef\xbb\xbf"
 Key = str | int
 Sentences = Iterable[Iterable[Key]]
@@ -90,6 +92,35 @@ def check_trainable(corpus: EncodedCorpus) -> None:
         )
 
 
+def widest_reach(window: int, corpus: EncodedCorpus) -> int:
+    """Return the most words that a window has on one side: it ends with the sentence.
+
+    Short windows are returned as they are. If a wide one gives each word more than MANY contexts on
+    average, a warning says so, because training then takes hundreds of times as long as usual.
+    """
+    if 2 * window <= MANY:
+        return window
+    pairs = length = longest = 0
+    for at in range(0, len(corpus.ids), _PIECE):
+        piece = corpus.ids[at : at + _PIECE]
+        ends = np.flatnonzero(piece == END)
+        lengths = np.diff(ends, prepend=-1 - length) - 1
+        pairs += int((lengths * np.minimum(lengths - 1, 2.0 * window)).sum())
+        longest = max([longest, *lengths[:1].tolist(), int(lengths[1:].max(initial=0))])
+        length = len(piece) - 1 - int(ends[-1]) if len(ends) else length + len(piece)
+    mean = pairs / max(1, corpus.n_words)
+    if mean > MANY:
+        warnings.warn(
+            f"window: {window} reaches over whole sentences, of which the longest has {longest} "
+            f"words, so each word is trained with up to {mean:.0f} others; this takes about "
+            f"{mean / 10:.0f} times as long as window=5; pass a smaller window or shorter "
+            "sentences",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return min(window, max(1, longest))
+
+
 def as_row_of_ids(name: str, ids: object) -> np.ndarray:
     """Return integers as an array (N,), N > 0, without looking at their values."""
     given: np.ndarray = as_array(name, ids)
@@ -126,7 +157,10 @@ def as_encoded_ids(name: str, ids: np.ndarray, V: int, first: int = 0) -> np.nda
 def as_corpus_of(V: int, corpus: EncodedCorpus) -> EncodedCorpus:
     """Return a corpus whose ids, which the kernel uses as row numbers, fit V words."""
     ids = as_encoded_ids("sentences.ids", as_row_of_ids("sentences.ids", corpus.ids), V)
-    return replace(corpus, ids=ids)
+    n_words = int(np.count_nonzero(ids >= 0))
+    n_raw = as_whole("sentences.n_raw_words", corpus.n_raw_words, high=2**63 - 1)
+    n_sentences = as_whole("sentences.n_sentences", corpus.n_sentences, high=2**63 - 1)
+    return EncodedCorpus(ids, n_words, n_raw, n_sentences)
 
 
 class IdWriter:
@@ -192,6 +226,26 @@ class IdWriter:
 def _remove(path: str) -> None:
     with contextlib.suppress(OSError):  # Windows keeps a file that is still mapped
         os.unlink(path)
+
+
+def as_ids_of_words(words: Sequence[Any], index: Mapping[Any, int]) -> np.ndarray:
+    """Return the id of each word (N,) int32, NEVER for words outside the vocabulary."""
+    rows = map(index.get, words, repeat(NEVER))
+    try:
+        ids = np.fromiter(rows, np.int64, len(words))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"key_to_index: expected the row of each word, got one that is no whole number "
+            f"({error}); restore it with {{word: row for row, word in enumerate(index_to_key)}}"
+        ) from None
+    wrong = np.flatnonzero((ids >= len(index)) | ((ids < 0) & (ids != NEVER)))
+    if len(wrong):
+        raise ValueError(
+            f"key_to_index: expected rows from 0 to {len(index) - 1}, got {ids[wrong[0]]} for "
+            f"{words[wrong[0]]!r}; restore it with {{word: row for row, word in "
+            "enumerate(index_to_key)}"
+        )
+    return ids.astype(np.int32)
 
 
 # ---- text files
@@ -320,8 +374,7 @@ class FileText:
 
     def encode(self, index: dict[Any, int]) -> EncodedCorpus:
         """Return the text in the ids of a vocabulary {word: id}."""
-        rows = map(index.get, self.words, repeat(NEVER))
-        ids = np.fromiter(rows, np.int32, len(self.words))
+        ids = as_ids_of_words(self.words, index)
         out = np.empty(0, np.int32)
         with IdWriter(self.memory_limit) as writer:
             for path in self.files.paths:
@@ -355,7 +408,7 @@ class SentenceText:
         """Return the text in the ids of a vocabulary {word: id}."""
         words = self.counts.words
         ids_of_numbers = np.empty(len(words) + 1, np.int32)
-        ids_of_numbers[:-1] = [index.get(word, NEVER) for word in words]
+        ids_of_numbers[:-1] = as_ids_of_words(words, index)
         ids_of_numbers[END] = END
         numbered = self.numbered
         with IdWriter(self.memory_limit) as writer:

@@ -31,6 +31,7 @@ from fastw2v.word2vec.schedule import (
     block_size,
     epoch_key,
     planned_block_size,
+    shortened,
 )
 from fastw2v.word2vec.tables import (
     HuffmanWays,
@@ -65,6 +66,7 @@ __all__ = [
     "padded",
     "planned_block_size",
     "run",
+    "shortened",
 ]
 
 SLICE_SECONDS = 0.1

@@ -18,46 +18,60 @@ import os
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v._checks.numbers import as_int, as_not_negative, as_number, as_whole, check_one_of
+from fastw2v._checks.keywords import check_keywords
 from fastw2v.keyed_vectors import KeyedVectors
+from fastw2v.keyed_vectors.changes import lengthened
+from fastw2v.keyed_vectors.files import extra_attributes
 from fastw2v.word2vec import engine, saving
 from fastw2v.word2vec.callbacks import CallbackAny2Vec, Callbacks
+from fastw2v.word2vec.consistency import check_model, claimed
 from fastw2v.word2vec.corpus import (
     EncodedCorpus,
     Key,
     Sentences,
     as_corpus_of,
     check_trainable,
+    widest_reach,
 )
+from fastw2v.word2vec.last_training import LastTraining
+from fastw2v.word2vec.queries import held_out_loss, predict_output_word
 from fastw2v.word2vec.sentences import count_text
+from fastw2v.word2vec.settings import (
+    SETTINGS,
+    Settings,
+    as_epochs,
+    as_flag,
+    as_rate,
+    as_settings,
+    as_workers,
+    check_settings,
+    default_alpha,
+)
 from fastw2v.word2vec.training import Training, check_run
 from fastw2v.word2vec.vocabulary import TrimRule, Vocabulary, WordCounts, as_word_counts
 from fastw2v.word2vec.weights import (
+    Loan,
     block_size,
-    check_tables,
     claim_threads,
     first_outputs,
     first_vectors,
-    lend_weights,
-    padded_weights,
 )
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["CallbackAny2Vec", "Word2Vec"]
 
 Path = str | os.PathLike[str]
 Files = Path | Iterable[Path]
 
-# Learning rates where none is given: see the table in `Word2Vec`.
-_ALPHA = {"skip-gram": 0.025, "word2vec": 0.05, "exact": 0.15}
-_GRADS = ("word2vec", "exact")
 
-
-class Word2Vec:
+class Word2Vec(Settings, LastTraining):
     """Word vectors trained with CBOW or skip-gram.
 
     Arguments in the order and with the meaning of gensim 4:
@@ -173,40 +187,10 @@ class Word2Vec:
         every: float = 600.0,
         interval: int | None = None,
     ) -> None:
-        self.vector_size = as_int("vector_size", vector_size)
-        self.window = as_int("window", window, high=2**31 - 1)
-        self.min_count = as_whole("min_count", 0 if min_count is None else min_count)
-        self.sg, self.hs = as_whole("sg", sg), as_whole("hs", hs)
-        self.cbow_mean = as_whole("cbow_mean", cbow_mean)
-        self.negative = as_whole("negative", negative, high=100_000)
-        if not self.hs and not self.negative:
-            raise ValueError(
-                "negative: expected 1 or more where hs is 0, got 0; pass negative=5 or hs=1"
-            )
-        self.sample = as_not_negative("sample", sample)
-        self.ns_exponent = as_number("ns_exponent", ns_exponent)
-        if not abs(self.ns_exponent) <= 10:
-            raise ValueError(
-                f"ns_exponent: expected a number from -10 to 10, got {ns_exponent}; pass e.g. 0.75"
-            )
-        self.seed = as_whole("seed", seed)
-        self.epochs = as_int("epochs", epochs)
-        self.max_vocab_size = _as_optional_count("max_vocab_size", max_vocab_size)
-        self.max_final_vocab = _as_optional_count("max_final_vocab", max_final_vocab)
-        self.memory_limit = _as_optional_count("memory_limit", memory_limit, low=0)
-        self.workers = None if workers is None else as_int("workers", workers)
-        check_one_of("cbow_grad", cbow_grad, _GRADS)
-        self.cbow_grad = cbow_grad
-        default = _ALPHA["skip-gram" if self.sg else cbow_grad]
-        self.alpha = default if alpha is None else as_not_negative("alpha", alpha)
-        self.min_alpha = as_not_negative("min_alpha", min_alpha)
-        check_one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
-        self.unicode_errors, self.running_text = unicode_errors, bool(running_text)
-        self.sorted_vocab, self.shrink_windows = bool(sorted_vocab), bool(shrink_windows)
-        saving.check_comment(comment)
-        self.compute_loss, self.comment = bool(compute_loss), comment
-        self.deterministic = bool(deterministic)
-        self.shared_negatives = None if shared_negatives is None else bool(shared_negatives)
+        given = {name: value for name, value in locals().items() if name in SETTINGS}
+        if alpha is None:
+            given["alpha"] = default_alpha(sg, cbow_grad)
+        vars(self).update(as_settings(given))
         Callbacks(callbacks, self)  # raises before a text is read
         check_run(checkpoint, every, interval)
 
@@ -215,7 +199,9 @@ class Word2Vec:
         self.syn1: NDArray[np.float32] | None = None
         self.corpus_count = self.corpus_total_words = 0
         self.train_count, self.total_train_time = 0, 0.0
-        self._corpus: EncodedCorpus | None = None  # the text of `train` without arguments
+        # The text of `train` without arguments, and the words that its ids belong to.
+        self._corpus: EncodedCorpus | None = None
+        self._corpus_words: list[Any] = []
         self._schedule: engine.Schedule | None = None  # of the last `train`
         if sentences is None and corpus_file is None:
             return
@@ -245,6 +231,11 @@ class Word2Vec:
 
     @wv.setter
     def wv(self, vectors: KeyedVectors) -> None:
+        if not isinstance(vectors, KeyedVectors):
+            raise TypeError(
+                f"wv: expected KeyedVectors, got {type(vectors).__name__}; make them with "
+                "KeyedVectors.from_words or KeyedVectors.from_gensim"
+            )
         vectors._in_model = True
         vars(self)["wv"] = vectors
 
@@ -258,20 +249,24 @@ class Word2Vec:
         progress_per: int = 10000,
         keep_raw_vocab: bool = False,
         trim_rule: TrimRule | None = None,
-        **_unused: Any,
+        **unknown: Any,
     ) -> None:
         """Count the words of a text, choose the vocabulary, and draw the initial vectors.
 
         The text is also encoded and kept, for a `train` without arguments. update=True appends
         the new words of the text to the vocabulary and leaves the vectors of known words as they
-        are; max_vocab_size and max_final_vocab limit all words together.
+        are; max_vocab_size and max_final_vocab limit all words together. Attributes of the words
+        stay, and are 0 or "" for new words. progress_per and keep_raw_vocab have no effect.
 
-        Raises ValueError if fewer than two words occur min_count times.
+        Raises ValueError if fewer than two words occur min_count times, RuntimeError in a callback,
+        because the training would not see the new words.
         """
-        text = count_text(corpus_iterable, corpus_file, **self._reading())
-        self._set_vocabulary(text.counts, update, trim_rule)
-        self._corpus = text.encode(self.wv.key_to_index)
-        self._schedule = None
+        check_keywords(self.build_vocab, unknown)
+        check_settings(self)
+        with claimed(self, "build_vocab"):
+            text = count_text(corpus_iterable, corpus_file, **self._reading())
+            self._set_vocabulary(text.counts, update, trim_rule)
+            self._keep_corpus(text.encode(self.wv.key_to_index))
 
     def build_vocab_from_freq(
         self,
@@ -287,14 +282,21 @@ class Word2Vec:
 
         Raises TypeError or ValueError for counts that are not whole numbers of 0 or more.
         """
-        self._set_vocabulary(as_word_counts(word_freq, corpus_count), update, trim_rule)
-        self._corpus = self._schedule = None
+        check_settings(self)
+        with claimed(self, "build_vocab_from_freq"):
+            self._set_vocabulary(as_word_counts(word_freq, corpus_count), update, trim_rule)
+            self._keep_corpus(None)
+
+    def _keep_corpus(self, corpus: EncodedCorpus | None) -> None:
+        self._corpus, self._schedule = corpus, None
+        self._corpus_words = [] if corpus is None else list(self.wv.index_to_key)
 
     def _set_vocabulary(self, counts: WordCounts, update: bool, trim_rule: TrimRule | None) -> None:
         limits = [n for n in (self.max_vocab_size, self.max_final_vocab) if n is not None]
         most = min(limits, default=None)
         n_known = len(self.wv) if update else 0
         if n_known:
+            check_model(self, added=True)
             known = Vocabulary(self.wv.index_to_key, self.wv.expandos["count"], 0, 0)
             vocabulary = known.extended(counts, self.min_count, most, trim_rule=trim_rule)
         else:
@@ -309,6 +311,9 @@ class Word2Vec:
             )
         vectors = first_vectors(self.seed, self.wv.vectors[:n_known], V, D)
         wv = KeyedVectors.from_words(vocabulary.words, vectors)
+        if n_known:
+            vars(wv).update(extra_attributes(self.wv))
+            wv.expandos.update(lengthened(self.wv.expandos, V))
         wv.expandos["count"] = vocabulary.counts
         outputs, nodes = (self.syn1neg, self.syn1) if n_known else (None, None)
         self.wv = wv
@@ -332,7 +337,9 @@ class Word2Vec:
         if isinstance(sentences, EncodedCorpus) and corpus_file is None:
             return as_corpus_of(len(self.wv), sentences)
         text = count_text(sentences, corpus_file, **self._reading())
-        return text.encode(self.wv.key_to_index)
+        corpus = text.encode(self.wv.key_to_index)
+        check_model(self)  # the words may have changed while the text was read
+        return corpus
 
     # ---- training
 
@@ -355,7 +362,7 @@ class Word2Vec:
         checkpoint: Path | None = None,
         every: float = 600.0,
         interval: int | None = None,
-        **_unused: Any,
+        **unknown: Any,
     ) -> tuple[int, int]:
         """Train on a text and return (words after subsampling, words of the text).
 
@@ -379,89 +386,73 @@ class Word2Vec:
 
         Ctrl-C ends the training within half a second with KeyboardInterrupt, and the training so
         far is kept. Raises FloatingPointError if training diverges, because the learning
-        rate is too large.
+        rate is too large; ValueError or TypeError if a setting, the words or a table were changed
+        so that they no longer fit; RuntimeError if a callback replaces a table.
         """
-        if not len(self.wv):
-            raise RuntimeError(
-                "train: there is no vocabulary yet; call build_vocab first, or pass sentences to "
-                "Word2Vec"
+        check_keywords(self.train, unknown)
+        with claimed(self, "train"):
+            if not len(self.wv):
+                raise RuntimeError(
+                    "train: there is no vocabulary yet; call build_vocab first, or pass sentences "
+                    "to Word2Vec"
+                )
+            check_model(self)
+            bound = Callbacks(callbacks, self)
+            check_run(checkpoint, every, interval)
+            given = corpus_iterable is not None or corpus_file is not None
+            corpus, schedule = self._corpus, self._schedule
+            if not given and corpus is None:
+                raise RuntimeError(
+                    "train: there is no text; pass sentences= or corpus_file=, because the ids of "
+                    "an earlier text are not saved with a model"
+                )
+            if not given and self._corpus_words != self.wv.index_to_key:
+                raise ValueError(
+                    "train: expected the words that the text of build_vocab was encoded for, got "
+                    "others in wv; pass the text again: train(sentences)"
+                )
+            with_loss = as_flag(
+                "compute_loss", self.compute_loss if compute_loss is None else compute_loss
             )
-        check_tables(self)
-        bound = Callbacks(callbacks, self)
-        check_run(checkpoint, every, interval)
-        given = corpus_iterable is not None or corpus_file is not None
-        corpus, schedule = self._corpus, self._schedule
-        if not given and corpus is None:
-            raise RuntimeError(
-                "train: there is no text; pass sentences= or corpus_file=, because the ids of an "
-                "earlier text are not saved with a model"
-            )
-        same = not given and (epochs, start_alpha, end_alpha) == (None, None, None)
-        if schedule is None or schedule.done or not same:
-            n_epochs = self.epochs if epochs is None else as_int("epochs", epochs)
-            start = _alpha("start_alpha", start_alpha, self.alpha)
-            end = _alpha("end_alpha", end_alpha, self.min_alpha)
-            if given:
-                corpus = self._encode(corpus_iterable, corpus_file)
+            same = not given and (epochs, start_alpha, end_alpha) == (None, None, None)
+            if schedule is None or schedule.done or not same:
+                n_epochs = self.epochs if epochs is None else as_epochs("epochs", epochs)
+                start = self.alpha if start_alpha is None else as_rate("start_alpha", start_alpha)
+                end = self.min_alpha if end_alpha is None else as_rate("end_alpha", end_alpha)
+                if given:
+                    corpus = self._encode(corpus_iterable, corpus_file)
+                assert corpus is not None
+                check_trainable(corpus)
+                n, reach = len(corpus.ids), widest_reach(self.window, corpus)
+                schedule = engine.Schedule(
+                    epochs=n_epochs,
+                    start_alpha=start,
+                    end_alpha=end,
+                    seed=self.seed,
+                    call=self.train_count,
+                    block=block_size(self, n, reach),
+                    n=n,
+                    compute_loss=with_loss,
+                )
+                self._keep_corpus(corpus)
+                self._schedule = schedule
+                self.train_count += 1
             assert corpus is not None
-            check_trainable(corpus)
-            n = len(corpus.ids)
-            schedule = engine.Schedule(
-                epochs=n_epochs,
-                start_alpha=start,
-                end_alpha=end,
-                seed=self.seed,
-                call=self.train_count,
-                block=block_size(self, n),
-                n=n,
-                compute_loss=self.compute_loss if compute_loss is None else bool(compute_loss),
+            file = None if checkpoint is None else saving.Checkpoint(checkpoint, every, self.save)
+            training = Training(
+                *(Loan(self), schedule, corpus),
+                callbacks=bound,
+                checkpoint=file,
+                interval=interval,
+                progress=progress,
             )
-            self._corpus, self._schedule = corpus, schedule
-            self.train_count += 1
-        assert corpus is not None
-        file = None if checkpoint is None else saving.Checkpoint(checkpoint, every, self.save)
-        training = Training(
-            *(lend_weights(self), schedule, corpus),
-            callbacks=bound,
-            checkpoint=file,
-            interval=interval,
-            progress=progress,
-        )
-        started = time.perf_counter()
-        try:
-            if file is not None:
-                file.begin(corpus, schedule, len(self.wv))
-            return training.run(claim_threads(self))
-        finally:
-            self.total_train_time += time.perf_counter() - started
-
-    @property
-    def epoch_losses(self) -> list[float]:
-        """The mean loss per pair in each epoch of the last `train`, in double precision.
-
-        It covers all pairs with compute_loss=True and a sample of them otherwise.
-        """
-        return list(self._schedule.losses) if self._schedule else []
-
-    @property
-    def epochs_done(self) -> int:
-        """The number of whole epochs of the last `train`."""
-        return self._schedule.epoch if self._schedule else 0
-
-    @property
-    def progress(self) -> float:
-        """The fraction of the last `train` that is done, from 0 to 1; 0 before the first."""
-        return self._schedule.progress if self._schedule else 0.0
-
-    @property
-    def words_trained(self) -> int:
-        """The number of words after subsampling that the last `train` has seen in all epochs."""
-        return self._schedule.words + self._schedule.sums.words if self._schedule else 0
-
-    def get_latest_training_loss(self) -> float:
-        """Return the sum of the losses of all pairs of the last `train`; 0 without compute_loss."""
-        schedule = self._schedule
-        return schedule.loss if schedule is not None and schedule.compute_loss else 0.0
+            started = time.perf_counter()
+            try:
+                if file is not None:
+                    file.begin(corpus, schedule, len(self.wv))
+                return training.run(claim_threads(self))
+            finally:
+                self.total_train_time += time.perf_counter() - started
 
     # ---- queries to a trained model
 
@@ -478,20 +469,8 @@ class Word2Vec:
 
         Raises ValueError if the text contains no pair of words.
         """
-        ids = self._encode(sentences, corpus_file).ids
-        sums = engine.Sums()
-        if len(ids):
-            weights = padded_weights(self)
-            weights.keep, weights.batch = np.zeros(0, np.uint32), 0
-            key = engine.epoch_key(as_whole("seed", seed), 0, 0)
-            n_blocks, n_parts = -(-len(ids) // engine.BLOCK), claim_threads(self)
-            sums.add(weights.train(ids, 0, n_blocks, engine.BLOCK, key, 0.0, 0.0, 1, n_parts))
-        if not sums.loss_pairs:
-            raise ValueError(
-                "sentences: expected two words of the vocabulary in one sentence, got none; pass "
-                "a text like the one that the model was trained on"
-            )
-        return sums.mean_loss
+        check_model(self)
+        return held_out_loss(self, self._encode(sentences, corpus_file), seed)
 
     def predict_output_word(
         self, context_words_list: Sequence[Any], topn: int = 10
@@ -501,48 +480,64 @@ class Word2Vec:
         The result is None if no given word is known. As in gensim, the probabilities are a softmax
         over the output weights of negative sampling.
         """
-        if self.syn1neg is None:
-            raise RuntimeError(
-                "predict_output_word: needs a model with negative sampling; train with negative=5"
-            )
-        rows = [self.wv.key_to_index[word] for word in context_words_list if word in self.wv]
-        if not rows:
-            return None
-        hidden = self.wv.vectors[rows].sum(axis=0, dtype=np.float64)
-        if self.cbow_mean:
-            hidden /= len(rows)
-        scores = self.syn1neg.astype(np.float64) @ hidden
-        shares = np.exp(scores - scores.max())
-        shares /= shares.sum()
-        best = np.argsort(-shares, kind="stable")[: as_int("topn", topn)]
-        return [(self.wv.index_to_key[row], float(shares[row])) for row in best]
+        return predict_output_word(self, context_words_list, topn)
 
     def __repr__(self) -> str:
         return f"Word2Vec<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
 
     # ---- files
 
-    def save(self, fname: Path, *_unused: Any, **_unused_too: Any) -> None:
+    def save(
+        self,
+        fname: Path,
+        separately: object = None,
+        sep_limit: object = None,
+        ignore: Iterable[str] = (),
+        pickle_protocol: object = None,
+    ) -> None:
         """Save the model without its text, so that `load` can open it and `train` continue it.
 
         The file is replaced only when the new one is complete: a full disk or a kill leaves the
-        old one as it was.
+        old one as it was. Attributes of words, and further attributes that a user or a subclass has
+        set on the model or on `wv`, are saved if JSON can hold them or if they are arrays of
+        numbers. ignore lists further attributes to leave out. separately, sep_limit and
+        pickle_protocol are gensim's and have no effect.
+
+        Raises TypeError that names an attribute that the file cannot hold.
         """
-        saving.write_model(fname, self, self._schedule)
+        saving.write_model(fname, self, self._schedule, ignore)
 
     @classmethod
-    def load(cls, fname: Path, *_unused: Any, mmap: object = None) -> Word2Vec:
+    def load(cls, fname: Path, mmap: str | None = None) -> Self:
         """Open a file of `save` or a checkpoint, the latter with its text if that file exists.
+
+        A subclass gets its attributes back without a call of its `__init__`. The text is read into
+        memory, or mapped if it is larger than the memory_limit of the model.
+
+        mmap: "c" maps the tables and keeps changes in this process; "r" maps them read-only; None
+        reads them. A mapped file must not be cut short or overwritten in place meanwhile, which
+        would end this process; `save` replaces files instead.
 
         Raises ValueError, naming the damage, if the file is not a model or damaged.
         """
-        model, schedule = saving.read_model(fname, cls)
+
+        def make(**settings: Any) -> Self:
+            model = cls.__new__(cls)
+            Word2Vec.__init__(model, **settings)
+            return model
+
+        model, schedule = saving.read_model(fname, make, mmap)
         model._schedule = schedule
         if schedule is not None and not schedule.done:
             # `resume` reports ids that are missing or belong to another text.
             with contextlib.suppress(ValueError, FileNotFoundError):
-                model._corpus = saving.read_ids(saving.ids_path(fname), len(model.wv), schedule)
+                model._read_corpus(fname, schedule)
         return model
+
+    def _read_corpus(self, fname: Path, schedule: engine.Schedule) -> None:
+        path, V = saving.ids_path(fname), len(self.wv)
+        self._corpus = saving.read_ids(path, V, schedule, self.memory_limit)
+        self._corpus_words = list(self.wv.index_to_key)
 
     @classmethod
     def resume(
@@ -554,7 +549,7 @@ class Word2Vec:
         progress: bool = False,
         every: float = 600.0,
         interval: int | None = None,
-    ) -> Word2Vec:
+    ) -> Self:
         """Continue the training that saved the checkpoint `path` to its end; return the model.
 
         With one worker, or with deterministic=True, the vectors are bit-identical to those of an
@@ -568,7 +563,7 @@ class Word2Vec:
         """
         model = cls.load(path)
         if workers is not None:
-            model.workers = as_int("workers", workers)
+            model.workers = as_workers("workers", workers)
         schedule = model._schedule
         if schedule is None:
             raise ValueError(
@@ -576,7 +571,7 @@ class Word2Vec:
             )
         if not schedule.done:
             if model._corpus is None:
-                model._corpus = saving.read_ids(saving.ids_path(path), len(model.wv), schedule)
+                model._read_corpus(path, schedule)
             model.train(
                 callbacks=callbacks,
                 progress=progress,
@@ -587,13 +582,7 @@ class Word2Vec:
         return model
 
     def __getstate__(self) -> dict[str, Any]:
-        # Copies and pickles of a model do not carry the text.
-        return vars(self) | {"_corpus": None}
-
-
-def _as_optional_count(name: str, value: Any, low: int = 1) -> int | None:
-    return None if value is None else as_whole(name, value, low=low)
-
-
-def _alpha(name: str, given: float | None, default: float) -> float:
-    return default if given is None else as_not_negative(name, given)
+        # Copies and pickles of a model do not carry the text, and are not in training.
+        state = vars(self) | {"_corpus": None, "_corpus_words": []}
+        state.pop("_claim", None)
+        return state

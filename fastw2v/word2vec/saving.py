@@ -7,11 +7,10 @@ second file, whose name ends in .ids, because they never change during a trainin
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -19,11 +18,13 @@ import numpy as np
 from fastw2v._checks.numbers import as_not_negative
 from fastw2v._files import fw2v
 from fastw2v._files.atomic import check_writable
+from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
 from fastw2v._version import __version__
-from fastw2v.keyed_vectors import KeyedVectors
+from fastw2v.keyed_vectors import KeyedVectors, files
 from fastw2v.word2vec import engine
+from fastw2v.word2vec.consistency import check_model
 from fastw2v.word2vec.corpus import END, EncodedCorpus
-from fastw2v.word2vec.weights import check_tables
+from fastw2v.word2vec.settings import SETTINGS, TOTALS, check_settings
 
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
@@ -32,53 +33,62 @@ if TYPE_CHECKING:
 
 Path = str | os.PathLike[str]
 
-SETTINGS = (
-    *("vector_size", "alpha", "window", "min_count", "max_vocab_size", "sample", "seed", "workers"),
-    *("min_alpha", "sg", "hs", "negative", "ns_exponent", "cbow_mean", "epochs", "sorted_vocab"),
-    *("compute_loss", "comment", "max_final_vocab", "shrink_windows", "deterministic"),
-    *("cbow_grad", "shared_negatives", "memory_limit", "unicode_errors", "running_text"),
+_OWN = (
+    *SETTINGS,
+    *TOTALS,
+    *("wv", "syn1neg", "syn1", "_corpus", "_corpus_words", "_schedule", "_claim"),
 )
 
 
 # ---- the model
 
 
-def write_model(fname: Path, model: Word2Vec, schedule: engine.Schedule | None) -> None:
+def write_model(
+    fname: Path, model: Word2Vec, schedule: engine.Schedule | None, ignore: Iterable[str] = ()
+) -> None:
     """Write a model and the schedule of its training; the text is not part of the file.
 
-    Raises ValueError, before anything is written, if the tables do not fit together.
+    Raises ValueError or TypeError, before anything is written, if the tables do not fit together
+    or the file cannot hold an attribute. ignore: further attributes that are left out.
     """
     if len(model.wv):
-        check_tables(model)
-    totals = ("corpus_count", "corpus_total_words", "train_count", "total_train_time")
-    facts: dict[str, Any] = {name: getattr(model, name) for name in (*SETTINGS, *totals)}
+        check_model(model, added=True)
+    check_settings(model)
+    left_out = list(ignore)
+    facts: dict[str, Any] = {name: getattr(model, name) for name in (*SETTINGS, *TOTALS)}
     facts["schedule"] = schedule.as_dict() if schedule is not None else None
     facts["fastw2v"] = __version__
-    more, words = fw2v.pack_words(model.wv.index_to_key)
+    facts["class"] = type(model).__name__
+    words, arrays = files.pack(model.wv, left_out)
+    arrays["counts"] = arrays.pop("expando count", None)
+    extras = {k: v for k, v in extras_of(model, _OWN).items() if k not in left_out}
+    more, extra_arrays = pack_extras("model", model, extras)
     tables = {"vectors": model.wv.vectors, "syn1neg": model.syn1neg, "syn1": model.syn1}
-    arrays = words | {"counts": model.wv.expandos.get("count")}
-    fw2v.write(fname, "Word2Vec", facts | more, fw2v.optional(arrays | tables))
+    everything = arrays | tables | extra_arrays
+    fw2v.write(fname, "Word2Vec", facts | words | more, fw2v.optional(everything))
 
 
-def read_model(fname: Path, make: type[Model]) -> tuple[Model, engine.Schedule | None]:
-    """Read a file of `write_model`; return the model, an object of class `make`, and its schedule.
+def read_model(
+    fname: Path, make: Callable[..., Model], mmap: str | None = None
+) -> tuple[Model, engine.Schedule | None]:
+    """Read a file of `write_model`; return the model, which `make` makes of settings.
 
     Raises ValueError, naming the damage, if the file is not a model or damaged.
     """
-    content = fw2v.read(fname, "Word2Vec", None)
+    if mmap not in ("c", "r", None):
+        raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
+    content = fw2v.read(fname, "Word2Vec", mmap)
     facts, arrays = content.facts, content.arrays
     words = fw2v.unpack_words(fname, content)
     try:
         model = make(**{name: facts[name] for name in SETTINGS})
-        model.corpus_count = int(facts["corpus_count"])
-        model.corpus_total_words = int(facts["corpus_total_words"])
-        model.train_count = int(facts["train_count"])
-        model.total_train_time = float(facts["total_train_time"])
+        vars(model).update({name: convert(name, facts[name]) for name, convert in TOTALS.items()})
         schedule = facts["schedule"]
         if schedule is not None:
             schedule = engine.Schedule.from_dict(schedule)
         if not _shapes_fit(model, words, arrays):
             raise ValueError("the shapes of the arrays do not fit together")
+        unpack_extras("model", model, _OWN, content)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{fname}: the model is damaged ({error}); get the file again") from error
     for name in ("vectors", "syn1neg", "syn1"):
@@ -86,7 +96,9 @@ def read_model(fname: Path, make: type[Model]) -> tuple[Model, engine.Schedule |
             fw2v.check_finite(fname, name, arrays[name])
     if words:
         model.wv = KeyedVectors.from_words(words, arrays["vectors"])
-        model.wv.expandos["count"] = arrays["counts"]
+        model.wv.expandos.update(files.attributes_of(content, len(words)))
+    files.set_extras(fname, model.wv, content)
+    warn_of_class(fname, facts.get("class"), type(model), "Word2Vec")
     model.syn1neg, model.syn1 = arrays.get("syn1neg"), arrays.get("syn1")
     return model, schedule
 
@@ -96,22 +108,19 @@ def _shapes_fit(model: Word2Vec, words: list[Any], arrays: dict[str, np.ndarray]
     fits = arrays["vectors"].shape == (V, D)
     if V:
         counts = arrays["counts"]
-        fits = fits and counts.shape == (V,) and counts.dtype.kind in "iu"
+        fits = fits and counts.shape == (V,) and counts.dtype.kind in "iuf"
         fits = fits and bool((counts >= 0).all())
-        fits = fits and (not model.negative or arrays["syn1neg"].shape == (V, D))
-        fits = fits and (not model.hs or arrays["syn1"].shape == (V - 1, D))
+        for name, rows in (("syn1neg", V), ("syn1", V - 1)):
+            wanted = model.negative if name == "syn1neg" else model.hs
+            fits = fits and _fits(arrays.get(name), (rows, D) if wanted else None)
     return fits
 
 
-def check_comment(comment: object) -> None:
-    """Check that JSON, and so the file of a model, can hold a comment."""
-    try:
-        json.dumps(comment)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(
-            f"comment: expected a value that JSON can hold, because it is saved with the model, "
-            f"got {type(comment).__name__} ({error}); pass a str"
-        ) from error
+def _fits(table: np.ndarray | None, most: tuple[int, int] | None) -> bool:
+    """Tell whether a table has these columns, and these rows or fewer."""
+    if table is None or most is None:
+        return table is None and most is None
+    return table.ndim == 2 and len(table) <= most[0] and table.shape[1] == most[1]
 
 
 # ---- a checkpoint
@@ -148,7 +157,7 @@ class Checkpoint:
         path = ids_path(self.path)
         schedule.ids_crc = _crc(corpus.ids)
         with contextlib.suppress(ValueError, FileNotFoundError):
-            if np.array_equal(read_ids(path, V, schedule).ids, corpus.ids):
+            if np.array_equal(read_ids(path, V, schedule, 0).ids, corpus.ids):
                 return
         facts = {
             "n_words": corpus.n_words,
@@ -175,8 +184,10 @@ def ids_path(path: Path) -> str:
     return os.fspath(path) + ".ids"
 
 
-def read_ids(path: str, V: int, schedule: engine.Schedule) -> EncodedCorpus:
-    """Map the ids beside a checkpoint.
+def read_ids(
+    path: str, V: int, schedule: engine.Schedule, memory_limit: int | None = None
+) -> EncodedCorpus:
+    """Read the ids beside a checkpoint, or map them if they take more than memory_limit bytes.
 
     Raises ValueError if they are damaged, or are not those that the schedule was made for.
     """
@@ -185,7 +196,8 @@ def read_ids(path: str, V: int, schedule: engine.Schedule) -> EncodedCorpus:
             f"{path}: no such file; a checkpoint needs the ids that were saved beside it, or load "
             "it and call train(sentences)"
         )
-    content = fw2v.read(path, "ids", "r")
+    mapped = memory_limit is not None and os.path.getsize(path) > memory_limit
+    content = fw2v.read(path, "ids", "r" if mapped else None)
     try:
         facts, ids = content.facts, content.arrays["ids"]
         if ids.shape != (schedule.n,) or ids.dtype != np.int32:

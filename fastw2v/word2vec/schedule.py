@@ -12,6 +12,7 @@ from fastw2v.word2vec.tables import keep_thresholds
 
 BLOCK = 8192  # positions; a short corpus has shorter blocks, or it would be one
 LEAST_BLOCK = 256
+LONG_WORK = 10_000  # contexts and outputs of a position beyond which blocks are shorter
 BLOCKS = 64
 PLANNED_BLOCK = 256  # positions of a block where threads go through the same centres
 PLANNED_CONTEXTS = 1 << 15  # most contexts of all centres in a planned block
@@ -20,14 +21,22 @@ BATCH_CHANGES = 8  # changes of one word between its score and its last change
 LOSS_SAMPLE = 64  # centres from one loss to the next, unless all losses are asked for
 # Losses of blocks are added as whole multiples of 1 / FRACTION, in any order the same.
 FRACTION = 1 << 20
+MOST_LOSS = 1e12  # of a block: far beyond any that learns, and well inside 64 bits
 
 
-def block_size(n: int) -> int:
+def block_size(n: int, window: int = 5, negative: int = 5) -> int:
     """Return the positions of a block for a corpus of n positions.
 
-    The number of workers has no say, so that draws do not depend on it.
+    The number of workers has no say, so that draws do not depend on it. Many contexts or negatives
+    of a word make blocks shorter, because Ctrl-C is noticed between two blocks.
     """
-    return max(LEAST_BLOCK, min(BLOCK, n // BLOCKS))
+    return shortened(max(LEAST_BLOCK, min(BLOCK, n // BLOCKS)), window, negative)
+
+
+def shortened(block: int, window: int, negative: int) -> int:
+    """Return the positions of a block whose training takes about as long as usual."""
+    work = (window + negative) * (negative + 1)  # about, for each position
+    return max(1, block * LONG_WORK // max(work, LONG_WORK))
 
 
 def planned_block_size(n: int, window: int) -> int:
@@ -64,11 +73,11 @@ class Sums:
     words: int = 0
 
     def add(self, stats: np.ndarray) -> None:
-        """Add what `Weights.train` returned. Raises FloatingPointError if a loss is not finite."""
-        if not np.isfinite(stats[:, 0]).all():
+        """Add what `Weights.train` returned. Raises FloatingPointError if training diverged."""
+        if not (np.abs(stats[:, 0]) < MOST_LOSS).all():
             raise FloatingPointError(
-                "the loss is no longer finite: training diverged; train a new model with a smaller "
-                "alpha"
+                f"the loss of a block is {stats[:, 0].max()}: training diverged; train a new model "
+                "with a smaller alpha"
             )
         self.loss += int(np.rint(stats[:, 0] * FRACTION).astype(np.int64).sum())
         self.loss_pairs += int(stats[:, 1].sum())
@@ -99,6 +108,7 @@ class Schedule:
     total_loss: float = 0.0  # of the epochs before it
     words: int = 0
     losses: list[float] = field(default_factory=list)
+    loss_before: float = 0.0  # the part of `loss` that the user has read and set to 0
     ids_crc: int = 0  # checksum of the corpus that is saved beside a checkpoint
 
     @property
@@ -150,7 +160,7 @@ class Schedule:
                 raise ValueError(f"{name} is {value!r}, no whole number")
         if not (made.block >= 1 and made.epoch <= made.epochs and made.next_block <= made.n_blocks):
             raise ValueError(f"block {made.next_block} of epoch {made.epoch} is none of the text's")
-        numbers = [made.start_alpha, made.end_alpha, made.total_loss]
+        numbers = [made.start_alpha, made.end_alpha, made.total_loss, made.loss_before]
         if type(made.losses) is not list or type(made.compute_loss) is not bool:
             raise TypeError("the losses are no list")
         # The mean loss of an epoch without pairs is NaN.

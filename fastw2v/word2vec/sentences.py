@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from fastw2v._checks.numbers import as_whole
+from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._core import threads
 from fastw2v._files.text import open_utf8
 from fastw2v.word2vec.corpus import FileText, SentenceText, Text, as_text_files
@@ -17,9 +17,9 @@ class LineSentence:
     """The lines of a text file as lists of words. `Word2Vec` reads a named file in compiled code.
 
     source is the name of a plain or gzip file, or an open file of bytes or text, which Python code
-    reads from its start in each pass. limit is the number of lines to read; with a limit, Python
-    code reads the file. max_sentence_length has no effect, because no line is cut; it exists
-    because gensim's class has it.
+    reads from its start in each pass. limit is the number of lines to read. Lines of more words
+    than max_sentence_length are cut into sentences of that many; None, unlike gensim's 10,000, cuts
+    none. With either of them, Python code reads the file.
 
     Raises ValueError, naming file and line, for bytes that are not UTF-8.
 
@@ -46,10 +46,20 @@ class LineSentence:
             )
         self.source = source
         self.limit = None if limit is None else as_whole("limit", limit)
+        self.max_sentence_length = (
+            None
+            if max_sentence_length is None
+            else as_int("max_sentence_length", max_sentence_length)
+        )
 
     def paths(self) -> list[str]:
         """Return the names of the files."""
         return [os.fspath(self.source)]
+
+    @property
+    def is_compiled(self) -> bool:
+        """True if compiled code may read the files in place of `__iter__`."""
+        return not self.is_stream and (self.limit, self.max_sentence_length) == (None, None)
 
     @property
     def is_stream(self) -> bool:
@@ -57,6 +67,19 @@ class LineSentence:
         return not isinstance(self.source, str | os.PathLike)
 
     def __iter__(self) -> Iterator[list[str]]:
+        for words in self._lines():
+            yield from self._cut(words)
+
+    def _cut(self, words: list[str]) -> Iterator[list[str]]:
+        """Yield a sentence, in parts if it is too long."""
+        length = self.max_sentence_length
+        if length is None or len(words) <= length:
+            yield words
+        else:
+            for at in range(0, len(words), length):
+                yield words[at : at + length]
+
+    def _lines(self) -> Iterator[list[str]]:
         if self.is_stream:
             self.source.seek(0)
             name = str(getattr(self.source, "name", "source"))
@@ -122,7 +145,15 @@ class Text8Corpus(LineSentence):
     lines = False
 
     def __iter__(self) -> Iterator[list[str]]:
-        yield [word for line in super().__iter__() for word in line]
+        words: list[str] = []
+        for line in self._lines():
+            words += line
+            length = self.max_sentence_length
+            while length is not None and len(words) >= length:
+                yield words[:length]
+                del words[:length]
+        if words or self.max_sentence_length is None:
+            yield words
 
 
 def count_text(
@@ -145,7 +176,7 @@ def count_text(
             f"sentences, corpus_file: expected one of them, got {got}; pass sentences= (lists of "
             "words) or corpus_file= (the name of a text file)"
         )
-    if isinstance(sentences, LineSentence) and sentences.limit is None and not sentences.is_stream:
+    if isinstance(sentences, LineSentence) and sentences.is_compiled:
         corpus_file, lines = sentences.paths(), sentences.lines
     if corpus_file is None:
         return SentenceText(sentences, memory_limit)

@@ -30,13 +30,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastw2v._checks.numbers import as_int, as_not_negative, as_whole
+from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._files import fw2v
 from fastw2v.word2vec import engine
-from fastw2v.word2vec.corpus import EncodedCorpus, Sentences, as_encoded_ids, as_row_of_ids
+from fastw2v.word2vec.consistency import check_model, claimed
+from fastw2v.word2vec.corpus import (
+    EncodedCorpus,
+    Sentences,
+    as_encoded_ids,
+    as_row_of_ids,
+    widest_reach,
+)
 from fastw2v.word2vec.sentences import count_text
+from fastw2v.word2vec.settings import as_rate, as_workers
 from fastw2v.word2vec.vocabulary import Vocabulary, WordCounts
-from fastw2v.word2vec.weights import block_size, claim_threads, lend_weights
+from fastw2v.word2vec.weights import Loan, block_size, claim_threads
 
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
@@ -64,7 +72,7 @@ def count_words(
         *(sentences, corpus_file),
         lines=not running_text,
         unicode_errors=unicode_errors,
-        n_parts=workers,
+        n_parts=as_workers("workers", workers),
     )
     return text.counts
 
@@ -94,7 +102,7 @@ def encode(
         *(sentences, corpus_file),
         lines=not running_text,
         unicode_errors=unicode_errors,
-        n_parts=workers,
+        n_parts=as_workers("workers", workers),
         memory_limit=memory_limit,
     )
     return text.encode(vocabulary.index)
@@ -197,13 +205,14 @@ def train_ids(
     V = len(model.wv)
     if not V:
         raise RuntimeError("train_ids: there is no vocabulary yet; call build_vocab first")
+    check_model(model)
     found = as_row_of_ids("ids", ids)
     begin = as_whole("start", start, high=len(found))
     if n_words is not None:
         as_int("n_words", n_words)
     key = as_whole("key", key, high=2**64 - 1)
-    first = model.alpha if start_alpha is None else as_not_negative("start_alpha", start_alpha)
-    last = first if end_alpha is None else as_not_negative("end_alpha", end_alpha)
+    first = model.alpha if start_alpha is None else as_rate("start_alpha", start_alpha)
+    last = first if end_alpha is None else as_rate("end_alpha", end_alpha)
     counts = [] if touched is None else list(touched)
     sizes = [V, V, V - 1][: 3 if model.hs else 2]
     if touched is not None and len(counts) < len(sizes):
@@ -218,11 +227,14 @@ def train_ids(
     if not len(shard):
         return TrainedIds(float("nan"), stop)
     n = len(shard)
-    block = block_size(model, n)
+    text = EncodedCorpus(shard, int(np.count_nonzero(shard >= 0)), n, 1)
+    reach = widest_reach(model.window, text)
+    block = block_size(model, n, reach)
     n_blocks = -(-n // block)
-    at_once = max(1, engine.BLOCK // block) * 16  # between two calls Ctrl-C is noticed
+    # Ctrl-C is noticed between two calls.
+    at_once = 4 * max(1, engine.block_size(n, reach, model.negative) // block)
     sums, n_parts = engine.Sums(), claim_threads(model)
-    with lend_weights(model) as weights:
+    with claimed(model, "train_ids"), Loan(model) as weights:
         if touched is not None:
             weights.touched_in, weights.touched_out = counts[:2]
             if model.hs:
@@ -266,6 +278,7 @@ def weight_delta(
     >>> delta.inputs.shape, delta.touched_inputs
     ((2, 4), array([1, 1], dtype=uint32))
     """
+    check_model(model)
     changed: list[Any] = []
     for i, (name, table) in enumerate(_tables(model)):
         if table is None:
@@ -316,6 +329,7 @@ def merge_deltas(
     """
     if not deltas:
         raise ValueError("deltas: expected at least one, got none")
+    check_model(model)
     merged = []
     names = ("inputs", "outputs", "nodes")
     for i, ((name, table), part) in enumerate(zip(_tables(model), names, strict=True)):

@@ -66,7 +66,7 @@ def keep_thresholds(counts: np.ndarray, sample: float) -> tuple[np.ndarray, np.n
     `sample`. A sample of 1 or more is a count above which words are subsampled, as in gensim. The
     thresholds are empty if sample is 0, which keeps all words.
     """
-    total = float(counts.sum())
+    total = float(counts.sum(dtype=np.float64))
     if sample == 0:
         return np.ones(len(counts)), _NO_COUNTS
     limit = sample * total if sample < 1 else float(int(sample * (3 + np.sqrt(5)) / 2))
@@ -81,6 +81,11 @@ def alias_table(counts: np.ndarray, exponent: float) -> np.ndarray:
     """Return the alias table (V, 2) of draws in proportion to counts ** exponent."""
     table = np.empty((len(counts), 2), np.uint32)
     weights = np.maximum(np.asarray(counts, np.float64), 1e-300) ** exponent
+    if len(weights) and not 0 < weights.sum() < np.inf:  # the kernel casts shares of the sum
+        raise ValueError(
+            f"ns_exponent: expected counts whose powers add up to a number above 0, got "
+            f"{weights.sum()} for {exponent}; pass e.g. 0.75"
+        )
     _sampler.build_alias(table, weights)
     return table
 

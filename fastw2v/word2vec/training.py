@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,20 @@ from fastw2v.word2vec import engine
 from fastw2v.word2vec.callbacks import Callbacks
 from fastw2v.word2vec.corpus import EncodedCorpus
 from fastw2v.word2vec.saving import Checkpoint, check_checkpoint
+from fastw2v.word2vec.weights import Loan
 
 
 class Training:
     """One run of `Word2Vec.train`, from the present state of its schedule to the end.
 
-    lent        context manager that lends the weights of the model, see `lend_weights`
+    lent        the loan of the model's weights
     schedule    state of the training, which the run advances
     interval    number of words of the text between two calls of `on_interval`, or None
     """
 
     def __init__(
         self,
-        lent: AbstractContextManager[engine.Weights],
+        lent: Loan,
         schedule: engine.Schedule,
         corpus: EncodedCorpus,
         *,
@@ -65,7 +65,7 @@ class Training:
                         )
                 if self.checkpoint is not None:
                     self.checkpoint.save()
-                self._call("on_train_end")
+                self.callbacks.call("on_train_end")
         finally:
             if self.bar is not None:
                 self.bar.close()
@@ -94,9 +94,12 @@ class Training:
         return self._call("on_epoch_end")
 
     def _call(self, name: str) -> bool:
-        if self.callbacks.has(name):
-            self.weights.merge_stripes()
-        return self.callbacks.call(name)
+        if not self.callbacks.has(name):
+            return False
+        self.weights.merge_stripes()
+        stop = self.callbacks.call(name)
+        self.lent.check()
+        return stop
 
     # ---- the bar
 

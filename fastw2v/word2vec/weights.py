@@ -1,20 +1,19 @@
-"""The weights of a model: their first values, their checks, and their loan to the engine.
+"""The weights of a model: their first values, and their loan to the engine.
 
-The kernel works on rows padded to cache lines. `lend_weights` replaces the tables of a model by
-views of padded ones during a training, and by contiguous ones after it.
+The kernel works on rows padded to cache lines. A `Loan` replaces the tables of a model by views of
+padded ones during a training, and by contiguous ones after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._core import threads
+from fastw2v.keyed_vectors.compressed import check_expanded
 from fastw2v.word2vec import engine
+from fastw2v.word2vec.consistency import as_counts, check_model
 
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
@@ -28,6 +27,8 @@ _SHARING = 500_000
 def first_vectors(seed: int, old: np.ndarray, V: int, D: int) -> np.ndarray:
     """Return a table (V, D): the old rows, then uniform draws from -1 / D to 1 / D."""
     n_old = len(old)
+    if n_old:
+        check_expanded("wv.vectors", old)
     vectors = np.empty((V, D), np.float32)
     if n_old:
         vectors[:n_old] = old
@@ -47,68 +48,68 @@ def first_outputs(old: np.ndarray | None, V: int, D: int) -> np.ndarray:
     return outputs
 
 
-def check_tables(model: Word2Vec) -> None:
-    """Check the tables and settings of a model, which its user may have replaced.
-
-    The kernel follows pointers, so every size has to be the one that `build_vocab` chose.
-    """
-    V = len(model.wv)
-    rows = {
-        "wv.vectors": (model.wv.vectors, V),
-        "syn1neg": (model.syn1neg, V if model.negative else None),
-        "syn1": (model.syn1, max(V - 1, 0) if model.hs else None),
-    }
-    for name, (table, n) in rows.items():
-        found = None if table is None else table.shape
-        expected = None if n is None else (n, model.vector_size)
-        if found != expected:
-            raise ValueError(
-                f"{name}: expected shape {expected}, got {found}; add words with "
-                "build_vocab(sentences, update=True), and choose hs and negative before "
-                "build_vocab"
-            )
-    counts = model.wv.expandos.get("count")
-    if counts is None or np.shape(counts) != (V,):
-        got = "none" if counts is None else f"shape {np.shape(counts)}"
-        raise ValueError(
-            f"wv: expected a count for each of its {V} words, got {got}; add words with "
-            "build_vocab(sentences, update=True)"
-        )
-    as_int("window", model.window)
-    as_whole("negative", model.negative)
-
-
-@contextmanager
-def lend_weights(model: Word2Vec) -> Iterator[engine.Weights]:
-    """Lend the weights of a model to a training: `with lend_weights(model) as weights`.
+class Loan:
+    """The weights of a model, lent to a training: `with Loan(model) as weights`.
 
     Inside the `with`, the tables of the model are views of the padded ones, which are up to date
-    after `weights.merge_stripes()`.
+    after `weights.merge_stripes()`. After it they are arrays of their own again.
 
-    Raises ValueError, with the model unchanged, if `check_tables` does.
+    Raises ValueError or TypeError, with the model unchanged, if `check_model` does.
     """
-    weights = padded_weights(model)
-    D = model.vector_size
-    model.wv.vectors = weights.inputs[:, :D]
-    if model.syn1neg is not None:
-        model.syn1neg = weights.outputs[:, :D]
-    if model.syn1 is not None:
-        model.syn1 = weights.nodes[:, :D]
-    try:
-        yield weights
-    finally:
-        weights.merge_stripes()
-        model.wv.vectors = np.ascontiguousarray(model.wv.vectors)
-        if model.syn1neg is not None:
-            model.syn1neg = np.ascontiguousarray(model.syn1neg)
-        if model.syn1 is not None:
-            model.syn1 = np.ascontiguousarray(model.syn1)
+
+    def __init__(self, model: Word2Vec) -> None:
+        self.model = model
+
+    def __enter__(self) -> engine.Weights:
+        model, D = self.model, self.model.vector_size
+        self.weights = weights = padded_weights(model)
+        self.wv = model.wv
+        # (owner, attribute, whole padded table, its address, view that the owner gets, its shape)
+        self.lent: list[tuple[Any, str, np.ndarray, int, np.ndarray, tuple[int, ...]]] = []
+        tables = {"syn1neg": weights.outputs, "syn1": weights.nodes}
+        self.absent = [name for name in tables if vars(model)[name] is None]
+        owned = [(self.wv, "vectors", weights.inputs)]
+        owned += [(model, name, t) for name, t in tables.items() if name not in self.absent]
+        for owner, name, table in owned:
+            view = table[:, :D]
+            setattr(owner, name, view)
+            self.lent.append((owner, name, table, table.ctypes.data, view, view.shape))
+        return weights
+
+    def check(self) -> None:
+        """Check, after a callback, that the model still has the tables that are trained.
+
+        Raises RuntimeError that names the one that was replaced; later epochs would train the old
+        one, which the model no longer shows.
+        """
+        replaced = [] if self.model.wv is self.wv else ["wv"]
+        replaced += [name for name in self.absent if vars(self.model).get(name) is not None]
+        replaced += [
+            name
+            for owner, name, table, address, view, shape in self.lent
+            if vars(owner).get(name) is not view
+            or table.ctypes.data != address
+            or view.shape != shape
+        ]
+        if replaced:
+            raise RuntimeError(
+                f"train: expected the tables of the model to stay during a training, got another "
+                f"{replaced[0]}; write into the arrays (wv.vectors[...] = ...), or end the "
+                "training first by returning True from the callback"
+            )
+
+    def __exit__(self, *exception: object) -> None:
+        self.weights.merge_stripes()
+        for owner, name, table, address, view, _ in self.lent:
+            if vars(owner).get(name) is view:
+                there = table.ctypes.data == address  # a callback may have resized it
+                setattr(owner, name, np.ascontiguousarray(view) if there else table)
 
 
 def padded_weights(model: Word2Vec) -> engine.Weights:
     """Return the tables of a model with padded rows, and its settings, as the engine needs them."""
-    check_tables(model)
-    counts = model.wv.expandos["count"]
+    check_model(model)
+    counts = as_counts(model)
     weights = engine.Weights(engine.padded(model.wv.vectors))
     if model.syn1neg is not None:
         weights.outputs = engine.padded(model.syn1neg)
@@ -141,10 +142,13 @@ def kernel_mode(model: Word2Vec) -> int:
     return mode | (engine.EXACT_GRADIENT if share else 0)
 
 
-def block_size(model: Word2Vec, n: int) -> int:
-    """Return the number of positions in a block of a corpus of n positions."""
+def block_size(model: Word2Vec, n: int, reach: int) -> int:
+    """Return the number of positions in a block of a corpus of n positions.
+
+    reach: the most contexts on one side of a word.
+    """
     if not model.deterministic:
-        return engine.block_size(n)
+        return engine.block_size(n, reach, model.negative)
     return engine.planned_block_size(n, model.window)
 
 

@@ -204,6 +204,39 @@ def test_convert(vectors, capsys):
     assert not os.path.exists("other.txt")
 
 
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_convert_compresses_and_info_tells(vectors, capsys, dtype):
+    words = len(KeyedVectors.load(vectors))
+    assert cli.main(["convert", vectors, "v.fw2v", "--dtype", dtype]) == 0
+    capsys.readouterr()
+    assert cli.main(["info", "v.fw2v", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts == {
+        "file": "v.fw2v",
+        "bytes": os.path.getsize("v.fw2v"),
+        "words": words,
+        "dimension": KeyedVectors.load(vectors).vector_size,
+        "dtype": dtype,
+        "mapped": True,
+        "bytes_of_vectors": KeyedVectors.load("v.fw2v").vectors.nbytes,
+        "attributes": [],
+    }
+    assert cli.main(["convert", "v.fw2v", "few.fw2v", "--limit", "2"]) == 0
+    assert KeyedVectors.load("few.fw2v").vectors.stored == dtype
+    assert cli.main(["convert", "v.fw2v", "plain.bin"]) == 0
+    assert cli.main(["info", "plain.bin"]) == 0
+    assert "\ndtype: float32\nmapped: False\n" in capsys.readouterr().out
+    assert cli.main(["similar", "v.fw2v", KeyedVectors.load("v.fw2v").index_to_key[0]]) == 0
+
+
+def test_convert_refuses_a_dtype_that_the_format_has_not(vectors, capsys):
+    message = fails(capsys, "convert", vectors, "other.bin", "--dtype", "int8")
+    assert "--dtype: expected an OUTPUT that ends in .fw2v, got other.bin" in message
+    assert not os.path.exists("other.bin")
+    assert cli.main(["convert", vectors, "v.fw2v", "--dtype", "int4"]) == 2
+    assert "no such file" in fails(capsys, "info", "none.fw2v").lower()
+
+
 def test_a_saved_model_can_be_asked(text, capsys):
     model = Word2Vec(corpus_file=text, vector_size=8, min_count=1, workers=1)
     model.save("model")

@@ -59,7 +59,7 @@ def twin(weights, ids, block):
     return tables, text
 
 
-def assert_like_twin(weights, ids, block, alpha=0.05, step=-0.00002):
+def assert_like_twin(weights, ids, block, alpha=0.05, step=-0.00002, **options):
     mode = weights.mode
     tables, text = twin(weights, ids, block)
     n_blocks = -(-len(ids) // block)
@@ -68,6 +68,7 @@ def assert_like_twin(weights, ids, block, alpha=0.05, step=-0.00002):
         sg=bool(mode & SG),
         mean=bool(mode & MEAN),
         share=bool(mode & EXACT),
+        **options,
     )
     stats = weights.train(ids, 0, n_blocks, block, 7, alpha, step, 1, 1)
     for name, expected in tables.items():
@@ -95,8 +96,9 @@ def test_against_the_twin(rng, mode, D):
 @pytest.mark.parametrize("mode", [mode for mode in MODES.values() if not mode & (FRESH | SHARED)])
 @pytest.mark.parametrize("D", [1, 35, 270])  # 1, 2 and 4 stripes
 def test_batches_of_one_centre_against_the_twin(rng, mode, D):
-    assert_like_twin(make(rng, D, mode, batch=1), corpus(rng, 200), block=97)
-    assert_like_twin(make(rng, D, mode, batch=1, hs=True), corpus(rng, 200), block=30)
+    for block, hs in ((97, False), (30, True)):
+        weights = make(rng, D, mode, batch=1, hs=hs)
+        assert_like_twin(weights, corpus(rng, 200), block, stand_still=False)
 
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
@@ -241,6 +243,69 @@ def test_two_words_that_change_all_the_time_do_not_diverge(mode):
         largest.append(np.abs(weights.inputs).max())
     assert largest[1] < 1.5 * largest[0]  # false for NaN
     assert largest[0] < 40
+
+
+TEXTS = {
+    "uniform": lambda rng, V: rng.integers(0, V, 12000),
+    "runs": lambda rng, V: np.repeat(rng.integers(0, V, 1500), 8),
+    "one word": lambda rng, V: np.where(rng.random(12000) < 0.9, 0, rng.integers(0, V, 12000)),
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("V", [2, 7, 30, 300])
+def test_contexts_stand_still_only_while_that_is_safe(text, V):
+    """The loss is that of single centres, wherever these do not diverge themselves."""
+    ids = text(np.random.default_rng(0), V).astype(np.int32)
+    modes = (MEAN | SHRINK, MEAN | SHRINK | EXACT, SHRINK)
+    for mode, window, alpha in itertools.product(modes, (5, 10), (0.05, 0.2)):
+        losses = []
+        for batch in (0, 1):
+            first = np.random.default_rng(1).uniform(-0.03, 0.03, (V, 16)).astype(np.float32)
+            weights = engine.Weights(engine.padded(first))
+            weights.outputs = engine.padded(np.zeros((V, 16), np.float32))
+            weights.alias = engine.alias_table(np.maximum(np.bincount(ids, minlength=V), 1), 0.75)
+            weights.window, weights.negative, weights.mode, weights.batch = window, 5, mode, batch
+            for epoch in range(3):
+                stats = weights.train(ids, 0, 12, 1024, epoch, alpha, 0.0, 1, 1)
+            losses.append(stats[:, 0].sum() / stats[:, 1].sum())
+        if np.isfinite(losses[1]) and losses[1] < 2:
+            assert losses[0] < 1.05 * losses[1] + 0.005
+
+
+@pytest.mark.parametrize("mode", [MEAN | SHRINK, MEAN | SHRINK | SHARED, MEAN | SHRINK | EXACT])
+@pytest.mark.parametrize("D", [8, 35, 300])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+def test_a_row_that_is_not_finite_reaches_no_other_window(rng, mode, D, value):
+    ids = rng.integers(4, V, 400).astype(np.int32)
+    ids[::29] = -1
+    ids[200] = 3
+    weights = make(rng, D, mode, negative=1)
+    weights.inputs[3, 0] = weights.inputs[3, D // 2] = value
+    # No word but the target is drawn, so a change reaches a window's contexts and its target.
+    weights.alias = engine.alias_table(np.array([1.0] + [0.0] * (V - 1)), 1.0)
+    tables, text = twin(weights, ids, 400)
+    with np.errstate(all="ignore"):
+        oracle.train(tables, text, 7, range(1), 0.05, sg=False, share=bool(mode & EXACT))
+    weights.train(ids, 0, 1, 400, 7, 0.05, 0.0, 0, 1)
+    found, expected = np.isfinite(weights.inputs), np.isfinite(tables["inputs"])
+    if value == 3e38:  # finite in float64, so only the other words can be compared
+        found, expected = found[ids[205:]], True
+    assert np.array_equal(found, np.broadcast_to(expected, found.shape))
+    assert not found.all() or value == 3e38
+
+
+@pytest.mark.parametrize("batch", [0, 16])
+def test_a_word_in_no_window_gets_exactly_nothing(rng, batch):
+    # Sentences of one word between longer ones, and a word that only they have.
+    ids = np.tile(np.array([5, 6, 7, 8, 9, 5, 7, -1, 2, -1, 6, 9, 8, -1, 2, -1], np.int32), 20)
+    weights = make(rng, 20, MEAN | SHRINK | SHARED, batch=batch)
+    before = weights.inputs.copy()
+    weights.train(ids, 0, 4, 80, 3, 0.05, 0.0, 1, 1)
+    if batch:
+        weights.merge_stripes()
+    assert_same_bits(weights.inputs[2], before[2])
+    assert (weights.inputs[5:10, :20] != before[5:10, :20]).all()
 
 
 def test_every_word_is_a_centre_once_for_any_parts_and_blocks(rng):

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from places import DATA
 
 from fastw2v import util
+from fastw2v._core import ranking
 
 SENTENCE = "You say goodbye and I say hello."
 INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">i4", ">i8"]
@@ -92,7 +93,8 @@ def test_ids_may_be_any_integers_with_any_strides(base, kind, step, w):
     corpus.flags.writeable = False
     plain = base[::step]
     contexts, target = util.create_contexts_target(corpus, w)
-    assert contexts.dtype == target.dtype == corpus.dtype
+    assert target.dtype == corpus.dtype
+    assert contexts.dtype == (corpus.dtype if len(plain) > 2 * w else np.float64)
     expected = [np.r_[plain[n - w : n], plain[n + 1 : n + w + 1]] for n in range(w, len(plain) - w)]
     assert contexts.tolist() == [row.tolist() for row in expected]
     assert target.tolist() == plain[w : len(plain) - w].tolist()
@@ -102,12 +104,14 @@ def test_ids_may_be_any_integers_with_any_strides(base, kind, step, w):
     assert (util.convert_one_hot(corpus, 12) == np.eye(12)[plain]).all()
 
 
-def test_a_corpus_without_a_full_window_gives_no_contexts():
+def test_a_corpus_without_a_full_window_gives_the_empty_arrays_of_the_book():
     for corpus in (np.array([], np.int32), np.array([3], np.int32), np.arange(4, dtype=np.int32)):
         contexts, target = util.create_contexts_target(corpus, 2)
-        assert contexts.shape == (0, 4) and target.shape == (0,)
-        assert contexts.dtype == target.dtype == np.int32
-    assert util.create_contexts_target([])[0].shape == (0, 2)
+        assert contexts.shape == target.shape == (0,)
+        assert contexts.dtype == np.float64 and target.dtype == np.int32
+    assert [x.shape for x in util.create_contexts_target([])] == [(0,), (0,)]
+    contexts, target = util.create_contexts_target(np.arange(5), 2)
+    assert contexts.tolist() == [[0, 1, 3, 4]] and target.tolist() == [2]
     assert util.create_contexts_target([1, 2, 3])[0].tolist() == [[1, 3]]
     assert util.create_co_matrix([], 3).sum() == 0
     assert util.create_co_matrix([0, 1], 3, 10).tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
@@ -321,6 +325,56 @@ def test_most_similar_of_several_blocks_of_rows(rng, capsys, monkeypatch):
     assert capsys.readouterr().out == expected and expected.count("\n") == 7
 
 
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+@pytest.mark.parametrize(
+    "case", ["plain", "ties", "duplicates", "faint", "near", "huge", "nan", "zero", "far"]
+)
+def test_most_similar_by_a_search_prints_what_a_full_sort_prints(
+    rng, capsys, monkeypatch, kind, case
+):
+    V, D, vocabulary = 90, 9, words(90)
+    for top in (0, 1, 5, 20):
+        M = rng.standard_normal((V, D))
+        if case == "ties":  # many equal scores, whose order is that of numpy's sort
+            M = rng.integers(-1, 2, (V, D))
+        elif case == "duplicates":
+            M[rng.integers(0, V, 40)] = M[3]
+        elif case == "faint":  # lengths near the 1e-8 that the book adds
+            M *= 10.0 ** rng.integers(-12, 1, (V, 1))
+        elif case == "near":  # the nearest rows are so short that their scores are not the best
+            M[4:70] = 1e-12 * (M[3] + 0.1 * rng.standard_normal((66, D)))
+        elif case == "huge":  # squares that overflow float32
+            M[::3] *= 1e25
+        elif case == "nan":
+            M[rng.integers(4, V, 20), 2] = rng.choice([np.nan, np.inf], 20)
+        elif case == "zero":
+            M[3] = 0
+        elif case == "far":  # hardly a row on the side of the query
+            M = -np.abs(M)
+            M[3] *= -1
+        M = np.asfortranarray(M.astype(kind)) if top == 5 else M.astype(kind)
+        printed = []
+        for few in (10**9, 0):
+            monkeypatch.setattr(util, "_FEW_NUMBERS", few)
+            with np.errstate(all="ignore"):
+                util.most_similar("w03", *vocabulary, M, top=top)
+            printed.append(capsys.readouterr().out)
+        assert printed[0] == printed[1]
+        assert printed[0].count("\n") == 2 + max(top, 1)
+
+
+def test_most_similar_searches_where_the_answer_is_certain(rng):
+    M = rng.standard_normal((300, 10)).astype("f")
+    M[50] = M[60]
+    wanted = util._unit(M[3], 1e-8)
+    assert util._surely_best(M, wanted, 5) is None  # a small table is sorted at once
+    M = np.tile(M, (20, 1)) + 0.01 * rng.standard_normal((6000, 10)).astype("f")
+    found = util._surely_best(M, util._unit(M[3], 1e-8), 5)
+    scores = [util.cos_similarity(M[i], M[3]) for i, _ in found]
+    assert found[0][0] == 3 and len(found) > 10
+    assert scores == sorted(scores, reverse=True) == [score for _, score in found]
+
+
 def test_most_similar_of_the_book_sentence(capsys):
     corpus, word_to_id, id_to_word = util.preprocess(SENTENCE)
     C = util.create_co_matrix(corpus, len(word_to_id))
@@ -524,11 +578,12 @@ def test_long_calls_are_split_for_ctrl_c(monkeypatch, rng):
     """Check that a long call is split, so that Ctrl-C is handled, with equal numbers."""
     corpus = rng.integers(0, 30, 500)
     table = rng.standard_normal((40, 8)).astype(np.float32)
-    exclude = rng.integers(-1, 40, (23, 2))
+    queries, exclude = rng.standard_normal((150, 8)), rng.integers(-1, 40, (150, 2))
     counts = util.create_co_matrix(corpus, 30, 3)
-    found = util.nearest(table, table[:23], 5, exclude)
+    found = util.nearest(table, queries, 5, exclude)
     for ns in (1, 700, 5000):
         monkeypatch.setattr(util, "_CALL_NS", ns)
+        monkeypatch.setattr(ranking, "_LONGEST_NS", ns)
         assert_same_bits(util.create_co_matrix(corpus, 30, 3), counts)
-        for mine, theirs in zip(util.nearest(table, table[:23], 5, exclude), found, strict=True):
+        for mine, theirs in zip(util.nearest(table, queries, 5, exclude), found, strict=True):
             assert_same_bits(mine, theirs)

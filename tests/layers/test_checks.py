@@ -44,14 +44,14 @@ def test_ids_may_be_numbers_and_lists(ids, shape):
     assert as_ids("idx", ids, V).shape == shape
 
 
-def test_good_ids_are_not_copied():
-    for ids in (np.arange(V), np.arange(V, dtype=np.int32)):
-        assert as_ids("idx", ids, V) is ids
-        ids.setflags(write=False)
-        assert np.shares_memory(as_ids("idx", ids, V), ids)
-    strided = np.arange(2 * V)[::2] % V
-    got = as_ids("idx", strided[::-1], V)
-    assert got.flags.c_contiguous and got.tolist() == strided[::-1].tolist()
+def test_checked_ids_are_a_copy_that_no_other_code_can_change():
+    writable, read_only = np.arange(V), np.arange(V, dtype=np.int32)
+    read_only.setflags(write=False)
+    matrix = np.arange(V).view(np.recarray)
+    for ids in (writable, read_only, matrix, writable[::-1], writable[:0], np.array(3)):
+        got = as_ids("idx", ids, V)
+        assert not np.shares_memory(got, ids) and got.flags.c_contiguous
+        assert got.tolist() == ids.tolist()
 
 
 @pytest.mark.parametrize(

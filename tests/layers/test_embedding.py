@@ -134,7 +134,7 @@ def test_bad_input_changes_nothing():
     for W, error in (
         (np.ones(3), ValueError),
         ([[1.0]], TypeError),
-        (np.ones((2, 2), int), TypeError),
+        (np.ones((2, 2), complex), TypeError),
     ):
         with pytest.raises(error, match="W: expected"):
             Embedding(W)

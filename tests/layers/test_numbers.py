@@ -9,7 +9,7 @@ from conftest import assert_same_bits
 
 from fastw2v._checks.ids import as_ids
 from fastw2v._core.products import product
-from fastw2v._kernels import _embedding, _embedding_dot, _neighbors, _optimizer
+from fastw2v._kernels import _embedding, _embedding_dot, _optimizer, _ranking
 from fastw2v.layers import Embedding, MatMul
 from fastw2v.negative_sampling_layer import EmbeddingDot, NegativeSamplingLoss
 from fastw2v.optimizer import SGD, Adam, Momentum
@@ -151,5 +151,5 @@ def test_products(tables, rng, dtype):
 def test_neighbours(tables, dtype):
     norms = [np.empty(3), np.empty(3)]
     for W, out in zip(tables, norms, strict=True):
-        _neighbors.row_norms(out, W, 2)
+        _ranking.row_norms(out, W, 2)
     assert_same_bits(*norms)

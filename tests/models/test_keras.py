@@ -78,13 +78,8 @@ CELLS = {
 def test_recurrent_layers_follow_the_equations(kind, gate, bias, go_backwards, rng):
     blocks, equations, our_class = CELLS[kind]
     weights = weights_of(blocks, rng, bias)
-    layer = from_keras(
-        kind,
-        weights,
-        recurrent_activation=gate,
-        go_backwards=go_backwards,
-        dtype=np.float64,
-    )
+    gates = {} if kind == "SimpleRNN" else {"recurrent_activation": gate}
+    layer = from_keras(kind, weights, **gates, go_backwards=go_backwards, dtype=np.float64)
     assert type(layer) is our_class
     x = rng.standard_normal((N, T, D))
     complete = weights if bias else [*weights, np.zeros(blocks * H)]
@@ -253,6 +248,35 @@ REFUSED = [
         {"merge_mode": "sum", "layer": {"class_name": "LSTM", "config": TANH}},
         "merge_mode='concat', got 'sum'",
     ),
+    ("Embedding", [np.ones((2, 2))], {"mask_zero": True}, "mask_zero=False, got True; 0 is an id"),
+    ("LSTM", weights_of(4, RNG), TANH | {"time_major": True}, "time_major=False, got True"),
+    (
+        "Bidirectional",
+        weights_of(4, RNG) * 2,
+        {"layer": {"class_name": "LSTM", "config": TANH | {"go_backwards": True}}},
+        "first half reads forwards, got one with go_backwards=True",
+    ),
+    (
+        "Bidirectional",
+        weights_of(4, RNG) * 2,
+        {
+            "layer": {"class_name": "LSTM", "config": TANH},
+            "backward_layer": {
+                "class_name": "LSTM",
+                "config": TANH | {"recurrent_activation": "hard_sigmoid", "go_backwards": True},
+            },
+        },
+        "backward_layer with the settings of the forward layer",
+    ),
+    (
+        "Bidirectional",
+        weights_of(4, RNG) * 2,
+        {
+            "layer": {"class_name": "LSTM", "config": TANH},
+            "backward_layer": {"class_name": "GRU", "config": TANH},
+        },
+        "backward_layer with the settings of the forward layer, got GRU",
+    ),
     (
         "Bidirectional",
         weights_of(3, RNG) * 2,
@@ -266,6 +290,40 @@ REFUSED = [
 def test_layers_without_a_counterpart_are_refused(live, kind, weights, config, words):
     with pytest.raises(ValueError, match=words):
         live(kind, weights, **config)
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "given", "words"),
+    [
+        ("LSTM", TANH, {"stateful": True}, "stateful: expected False, the setting of the Keras"),
+        ("LSTM", TANH, {"go_backwards": True}, "go_backwards: expected False, the setting of"),
+        (
+            "LSTM",
+            TANH,
+            {"recurrent_activation": "hard_sigmoid_keras2"},
+            "recurrent_activation: expected 'sigmoid', the setting",
+        ),
+        ("Dense", {}, {"stateful": True}, "stateful: expected False for a Dense, which has no"),
+        ("Embedding", {}, {"go_backwards": True}, "go_backwards: expected False for a Embedding"),
+    ],
+)
+def test_arguments_that_contradict_a_keras_layer_are_refused(kind, config, given, words, rng):
+    _, layer = keras_layer(kind, weights_of(4, rng), **config)
+    with pytest.raises(ValueError, match=words):
+        from_keras(layer, **given)
+
+
+def test_arguments_that_agree_with_a_keras_layer_are_taken(rng):
+    _, layer = keras_layer("LSTM", weights_of(4, rng), **TANH, stateful=True)
+    assert from_keras(layer, stateful=True).stateful
+
+
+def test_output_beyond_lengths_is_that_of_zero_output_for_mask(live, rng):
+    for kind, n in (("LSTM", 4), ("GRU", 3), ("SimpleRNN", 1)):
+        layer = live(kind, weights_of(n, rng), **TANH, zero_output_for_mask=True)
+        hs = layer.forward(rng.standard_normal((2, T, D)), lengths=[2, T])
+        assert not hs[0, 2:].any() and hs[1].all()
+        np.testing.assert_allclose(layer.h, hs[[0, 1], [1, T - 1]], rtol=1e-6)
 
 
 FINE = weights_of(4, RNG)
@@ -314,6 +372,21 @@ CASES = [
         lambda: from_keras("Bidirectional", FINE * 2, go_backwards=True),
         ValueError,
         "go_backwards: expected False for a Bidirectional",
+    ),
+    (
+        lambda: from_keras("Dense", FINE[::2], dtype=np.float64),
+        ValueError,
+        "dtype: expected None for a Dense, which has no such setting",
+    ),
+    (
+        lambda: from_keras("SimpleRNN", FINE, recurrent_activation="hard_sigmoid_keras3"),
+        ValueError,
+        "recurrent_activation: expected 'sigmoid' for a SimpleRNN",
+    ),
+    (
+        lambda: from_keras("LSTM", FINE, reset_after=True),
+        ValueError,
+        "reset_after: expected None for a LSTM",
     ),
     (lambda: from_keras("Embedding", FINE), ValueError, r"expected 1 arrays \(embeddings\), got 3"),
     (lambda: from_keras("Dense", FINE[2:]), ValueError, "expected kernel with 2 axes"),

@@ -183,18 +183,6 @@ CALLS = {
         K,
         n,
     ),
-    "_neighbors.row_norms": lambda n: (doubles(V), real(V, D), n),
-    "_neighbors.nearest": lambda n: (
-        np.zeros((2, K), np.int64),
-        real(2, K),
-        np.zeros((n, 2, K), np.int64),
-        real(n, 2, K),
-        real(V, D),
-        np.ones(V),
-        real(2, D),
-        np.zeros((2, 0), np.int64),
-        n,
-    ),
     "_optimizer.sgd": steps(0, 0.1),
     "_optimizer.momentum": steps(1, 0.1, 0.9),
     "_optimizer.nesterov": steps(1, 0.1, 0.9),
@@ -212,9 +200,14 @@ CALLS = {
     ),
     "_optimizer.sum_squares": lambda n: (doubles(8), real(256 * V, D)[: 2**16 // D], None, n),
     "_optimizer.scale": lambda n: (real(V, D), None, 0.5, n),
+    "_ranking.row_norms": lambda n: (doubles(V), real(V, D), n),
     "_ranking.rank": lambda n: (
         *(np.zeros((9, K), np.int64), real(9, K), np.zeros((n, 9, K), np.int64), real(n, 9, K)),
         *(real(V, D), real(9, D), np.zeros((9, 0), np.int64), n),
+    ),
+    "_ranking.rank_compressed": lambda n: (
+        *(np.zeros((9, K), np.int64), real(9, K), np.zeros((n, 9, K), np.int64), real(n, 9, K)),
+        *(np.ones((V, D), np.int8), real(9, D), np.zeros((9, 0), np.int64), n),
     ),
     "_sampler.draw": lambda n: (ids(N), table(), 1, n),
     "_sampler.draw_distinct": lambda n: (

@@ -163,7 +163,11 @@ SUMS = [
 
 
 def _containers() -> list[bytes]:
-    return [_written(_vectors(D).save) for D in (1, 5)]
+    compressed = (
+        _written(lambda path, dtype=dtype: _vectors().save(path, dtype=dtype))
+        for dtype in ("float16", "int8")
+    )
+    return [*(_written(_vectors(D).save) for D in (1, 5)), *compressed]
 
 
 TEXT = [WORDS, WORDS[::-1]] * 3

@@ -218,7 +218,7 @@ LAYERS: dict[str, Layer] = {
         "time_layers", "TimeAffine", floats(x=(N, T, D)), (D, H), (H,)
     ),
     "time_layers.Simple_TimeAffine": _plain(
-        "time_layers", "Simple_TimeAffine", floats(xs=(N, T, D)), (D, H), (H,)
+        "time_layers", "Simple_TimeAffine", floats(xs=(N, T, D)), (D, H), (H,), dtype_too=True
     ),
     "time_layers.TimeDropout": _plain(
         "time_layers", "TimeDropout", floats(xs=(N, T, D)), agree=lambda layer: vars(layer).update(

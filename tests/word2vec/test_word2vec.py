@@ -23,7 +23,7 @@ from fastw2v.word2vec import (
     engine,
     train_ids,
 )
-from fastw2v.word2vec.weights import kernel_mode, lend_weights
+from fastw2v.word2vec.weights import Loan, kernel_mode
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_threads_share_the_columns_of_a_long_text(rng, kind):
         model.build_vocab(corpus)
         ids = encoded(model, corpus).ids
         n_blocks = -(-len(ids) // 64)
-        with lend_weights(model) as weights:
+        with Loan(model) as weights:
             stats = weights.train(ids, 0, n_blocks, 64, 7, 0.05, 0.0, 1, n)
         found.append((model.wv.vectors, model.syn1neg, stats))
     for other in found[1:]:
@@ -161,14 +161,20 @@ def test_threads_share_the_columns_of_a_long_text(rng, kind):
     assert found[0][2][:, 3].sum() == sum(map(len, corpus))
 
 
-def test_one_batch_of_one_word_is_ordinary_training(rng):
-    """Batches of one centre give the order of steps of one thread without `deterministic`."""
+@pytest.mark.parametrize("options", [{"sg": 1, "shared_negatives": True}, {"cbow_mean": 0}])
+def test_one_batch_of_one_word_is_ordinary_training(rng, options):
+    """Batches of one centre give the order of steps of one thread without `deterministic`.
+
+    In the means of CBOW the contexts of several centres stand still.
+    """
     sentences = planted(rng, 60)
     models = []
     for deterministic in (False, True):
-        model = Word2Vec(min_count=1, vector_size=20, seed=2, deterministic=deterministic)
+        model = Word2Vec(
+            min_count=1, vector_size=20, seed=2, deterministic=deterministic, **options
+        )
         model.build_vocab(sentences)
-        with lend_weights(model) as weights:
+        with Loan(model) as weights:
             weights.batch = int(deterministic)
             weights.train(encoded(model, sentences).ids, 0, 9, 64, 3, 0.1, 0.0, 1, 1)
         models.append(model)
@@ -627,7 +633,7 @@ def test_tables_of_other_sizes_are_refused_before_training(rng):
         "wv.vectors|syn1neg": lambda m: m.wv.add_vectors(["new"], np.zeros((1, 20))),
         "syn1neg": lambda m: setattr(m, "syn1neg", m.syn1neg[:2]),
         "syn1: ": lambda m: setattr(m, "hs", 1),
-        "syn1neg: expected shape None": lambda m: setattr(m, "negative", 0),
+        "negative: expected 1 or more where hs is 0": lambda m: setattr(m, "negative", 0),
         "window": lambda m: setattr(m, "window", -5),
         "negative": lambda m: setattr(m, "negative", -1),
     }

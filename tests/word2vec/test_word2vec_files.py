@@ -57,7 +57,7 @@ def test_damaged_models_are_refused(rng, tmp_path):
     for content, message in (
         (whole[:-5000], "was cut off"),
         (whole[:10], "ends inside its header"),
-        (b"FASTW2V\x02" + whole[8:], "version 2"),
+        (b"FASTW2V\x03" + whole[8:], "version 3"),
         (b"other" + whole, "expected a fastw2v file"),
         (whole[:16] + b"x" + whole[17:], "header is damaged"),
         (whole.replace(b'"vector_size": 20', b'"vector_size": 21'), "shapes of the arrays"),

@@ -275,7 +275,7 @@ def test_files_without_text_are_refused(tmp_path):
         ({"seed": -1}, ValueError, "seed: expected at least 0"),
         ({"corpus_file": "x"}, TypeError, "expected one of them, got both"),
         ({"window": 2**31}, ValueError, "window: expected at most 2147483647, got 2147483648"),
-        ({"negative": 100_001}, ValueError, "negative: expected at most 100000, got 100001"),
+        ({"negative": 100_001}, ValueError, "negative: expected at most 1000, got 100001"),
         ({"ns_exponent": float("nan")}, ValueError, "ns_exponent: expected a number from -10 to"),
         ({"ns_exponent": -float("inf")}, ValueError, "ns_exponent: .* got -inf; pass e.g. 0.75"),
         ({"ns_exponent": 11}, ValueError, "ns_exponent: .* got 11; pass"),

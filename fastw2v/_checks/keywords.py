@@ -1,0 +1,25 @@
+"""The check of keyword arguments that a function does not have."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+# Names of older versions of gensim.
+_RENAMED = {"sentences": "corpus_iterable", "size": "vector_size", "iter": "epochs"}
+
+
+def check_keywords(function: Callable[..., Any], unknown: Mapping[str, object]) -> None:
+    """Refuse unknown keyword arguments; the message names the most similar known one."""
+    if not unknown:
+        return
+    name = next(iter(unknown))
+    parameters = inspect.signature(function).parameters.values()
+    known = [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    if _RENAMED.get(name) in known:
+        near = [_RENAMED[name]]
+    cure = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    raise TypeError(f"{function.__name__}: unknown argument {name!r}; {cure}")

@@ -1,0 +1,154 @@
+"""Consecutive centres with their windows, collected from a block before one of them is learned.
+
+The words of all windows stand side by side, so that running sums over them yield every mean of CBOW
+and every change of a context: word2vec_windows_simd.h. Formulas: _word2vec.pyx.
+"""
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from word2vec_centres cimport (
+    centre_t, draw_words, list_for_all, list_for_four, list_for_mean, list_for_one, next_centre,
+    walk_t,
+)
+from word2vec_job cimport (
+    END, EXACT_GRADIENT, MEAN, SKIP_GRAM, SPAN, TOGETHER, draws_for_pairs, job_t,
+    shares_negatives,
+)
+from word2vec_scratch cimport BUCKETS, batch_t, scratch_t, windows_t
+
+cdef enum:
+    STEPS = 1               # most steps of a word that stands still, times the learning rate
+    MOST_REPEATS = 250      # a count is a byte
+
+
+cdef inline void begin_batch(batch_t* batch) noexcept nogil:
+    """Begin an empty batch."""
+    batch.n = 0
+    batch.one_by_one = False
+
+
+cdef inline void add_window(const job_t* job, const walk_t* w, batch_t* batch,
+                            centre_t* c) noexcept nogil:
+    """Extend the words of a batch to those of its last centre's window.
+
+    A later window may begin before the first one, but not before the longest window around the
+    first centre.
+    """
+    cdef windows_t* windows = &batch.windows
+    if batch.n == 1:
+        windows.first = windows.counted = max(c.at - job.room, w.sentence)
+        windows.words = w.words + windows.first
+        windows.n_words = 0
+    c.at -= windows.first
+    c.left -= windows.first
+    c.right -= windows.first
+    windows.n_words = max(windows.n_words, c.right)
+
+
+cdef inline void keep_words(windows_t* windows) noexcept nogil:
+    """Copy the words, so that the walk may begin another block."""
+    memcpy(windows.kept, windows.words, windows.n_words * sizeof(int32_t))
+    windows.words = windows.kept
+
+
+cdef inline bint few_repeats(const job_t* job, const scratch_t* s, windows_t* windows,
+                             int64_t end) noexcept nogil:
+    """Tell whether the words from the first window to word `end` of the walk repeat none too often.
+
+    The steps of a word that stands still add up. A change of it moves the mean of a window by its
+    share of the window. So their effect is at most the number of its occurrences times the number
+    of those near the last one, with the learning rate; s.most_repeats bounds that product.
+    """
+    cdef const walk_t* w = &s.walk
+    cdef int64_t old
+    cdef int32_t id
+    if windows.counted == windows.first:
+        memset(windows.times, 0, sizeof(windows.times))
+        memset(windows.near, 0, sizeof(windows.near))
+    while windows.counted < end:
+        old = windows.counted - 2 * job.room
+        if old >= windows.first and w.words[old] != END:
+            windows.near[w.words[old] % BUCKETS] -= 1
+        id = w.words[windows.counted]
+        windows.counted += 1
+        if id != END:
+            id = id % BUCKETS
+            windows.near[id] += 1
+            windows.times[id] += 1
+            if <int32_t> windows.near[id] * <int32_t> windows.times[id] > s.most_repeats:
+                return False
+    return True
+
+
+cdef inline void collect_pairs(const job_t* job, scratch_t* s, batch_t* batch,
+                               double* stats) noexcept nogil:
+    """Add each context of a centre to the batch as a centre of its own."""
+    cdef int64_t m, M = s.centres.M
+    cdef centre_t* pair
+    draw_words(job, &s.walk, s.walk.drawn, M * job.K)
+    s.walk.drawn += <uint64_t> (M * job.K)
+    for m in range(M):
+        pair = batch.centres + batch.n
+        list_for_one(job, pair, s.centres, m, s.walk.negatives + m * job.K)
+        stats[2] += <double> pair.pairs
+        batch.n += 1
+
+
+cdef inline void collect_means(const job_t* job, scratch_t* s, batch_t* batch,
+                               double* stats) noexcept nogil:
+    """List the outputs of the centres of CBOW that have none yet."""
+    cdef centre_t* centres = batch.centres + batch.n - s.unlisted
+    cdef int64_t k
+    if batch.n <= TOGETHER and not job.batch and shares_negatives(job):
+        batch.one_by_one = not (job.mode & MEAN and few_repeats(
+            job, s, &batch.windows, batch.windows.first + batch.windows.n_words))
+    if not (shares_negatives(job) and not batch.one_by_one
+            and list_for_four(job, centres, s.unlisted)):
+        for k in range(s.unlisted):
+            list_for_mean(job, centres + k)
+    for k in range(s.unlisted):
+        stats[2] += <double> centres[k].pairs
+    s.unlisted = 0
+
+
+cdef inline bint collect_centre(const job_t* job, scratch_t* s, batch_t* batch,
+                                double* stats) noexcept nogil:
+    """Add the next centre of the block to the batch; return whether there was one."""
+    cdef centre_t* c = &s.centres[0] if draws_for_pairs(job) else batch.centres + batch.n
+    if not next_centre(job, &s.walk, c):
+        if s.unlisted:
+            collect_means(job, s, batch, stats)
+        return False
+    if draws_for_pairs(job):
+        collect_pairs(job, s, batch, stats)
+        return True
+    batch.n += 1
+    if job.mode & SKIP_GRAM:
+        list_for_all(job, c)
+        stats[2] += <double> c.pairs
+        return True
+    add_window(job, &s.walk, batch, c)
+    s.unlisted += 1
+    if s.unlisted == (TOGETHER if shares_negatives(job) else 1):
+        collect_means(job, s, batch, stats)
+    return True
+
+
+cdef inline void set_most_repeats(const job_t* job, scratch_t* s, float alpha) noexcept nogil:
+    """Set the bound of `few_repeats` at a learning rate; the exact gradient has smaller steps."""
+    cdef double most = <double> STEPS / <double> alpha if alpha > 0 else MOST_REPEATS
+    if job.mode & EXACT_GRADIENT:
+        most *= <double> job.window
+    s.most_repeats = <int32_t> min(most, <double> MOST_REPEATS)
+
+
+cdef inline void collect_span(const job_t* job, scratch_t* s, batch_t* batch,
+                              double* stats) noexcept nogil:
+    """Collect TOGETHER centres of CBOW, or up to SPAN whose windows repeat no word too often."""
+    cdef const walk_t* w = &s.walk
+    begin_batch(batch)
+    while (batch.n == 0 or batch.n % TOGETHER
+           or batch.n < SPAN and not batch.one_by_one
+           and few_repeats(job, s, &batch.windows, min(w.i + TOGETHER + job.room, w.n))):
+        if not collect_centre(job, s, batch, stats):
+            return

@@ -14,8 +14,11 @@ optimizer_rules.pxd has the rules, optimizer_pass.pxd the steps with a gradient,
 optimizer_replay.pxd the steps of rows that had none, optimizer_clipping.pxd the sums of squares.
 fastw2v.optimizer has checked shapes and rows.
 """
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memcpy, strlen
 
 from common_arrays cimport (FLOAT, Array, is_small, overlap, read_floats, same_shape, use_arrays)
 from common_checks cimport check_fit, has_shape2, plain_rows
@@ -31,6 +34,8 @@ cpdef enum:
     BLOCK = 8192    # elements of one partial sum of squares; fixed, so that no split shows
 
 cdef enum:
+    FORMAT = 16     # most letters of a type that are compared
+    LAYOUT = 19 * 8 + 2 * 8 * 64    # bytes of a layout at most: numpy has up to 64 dimensions
     SETTLING = 160  # steps without gradient after which most weights are final
     MOST_PARAMETERS = 32    # of a small call
     AHEAD = 8       # ids between a prefetch and its use
@@ -226,6 +231,45 @@ def update_rows(int rule,                       # one of RULES
             update_rows_range(<Rule> rule, &w[0, 0], ld, first, second, &g[0, 0], ld_g, packed,
                               &rows[0], C, s,
                               part_begin(p, n_parts, n_rows), part_begin(p + 1, n_parts, n_rows))
+
+
+# ---- arrays that stay the same from step to step
+
+def layout(tuple arrays):
+    """Return the places, shapes, strides and types of up to four arrays as bytes to compare.
+
+    They change when an array is reshaped, resized, given another dtype or made read-only in place.
+    """
+    cdef char[4 * LAYOUT] text
+    cdef Py_ssize_t at = 0
+    cdef object array
+    check_fit("layout", len(arrays) <= 4)
+    for array in arrays:
+        at += describe(text + at, array)
+    return PyBytes_FromStringAndSize(text, at)
+
+
+cdef Py_ssize_t describe(char* text, object array) except -1:
+    """Write the layout of one array; return its length in bytes, at most LAYOUT."""
+    cdef Py_buffer view
+    cdef Py_ssize_t[3] head
+    cdef Py_ssize_t n, at = sizeof(head)
+    try:
+        PyObject_GetBuffer(array, &view, PyBUF_STRIDES | PyBUF_FORMAT)
+    except (BufferError, ValueError, TypeError):    # its dtype has no buffer, so no float has it
+        text[0] = 0
+        return 1
+    head[0], head[1], head[2] = <Py_ssize_t> view.buf, view.ndim, view.readonly
+    memcpy(text, head, sizeof(head))
+    n = view.ndim * <Py_ssize_t> sizeof(Py_ssize_t)
+    if n:
+        memcpy(text + at, view.shape, n)
+        memcpy(text + at + n, view.strides, n)
+    at += 2 * n
+    n = min(<Py_ssize_t> strlen(view.format), FORMAT)
+    memcpy(text + at, view.format, n)
+    PyBuffer_Release(&view)
+    return at + n
 
 
 # ---- gradient clipping

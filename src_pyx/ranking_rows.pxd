@@ -89,6 +89,7 @@ cdef inline void one_query(float* scores, int64_t* ids, Py_ssize_t k, const row_
     Fours are cut by place in the part, yet a row has the same sums alone and in a four.
     """
     cdef Py_ssize_t v = 0, r, some, at
+    cdef Py_ssize_t fetched = 4 * ld * <Py_ssize_t> sizeof(row_t) if ld <= 2 * D else 0
     cdef float scale
     cdef float products[4]
     cdef float squares[4]
@@ -97,7 +98,7 @@ cdef inline void one_query(float* scores, int64_t* ids, Py_ssize_t k, const row_
         some = 4 if v + 4 <= n else n - v
         if some == 4:
             at = 0
-            while at < 4 * ld * <Py_ssize_t> sizeof(row_t):
+            while at < fetched:
                 prefetch(<const char*> (W + v * ld) + AHEAD + at)
                 at += 64
             rank_four(products, squares, W + v * ld, ld, query, D)

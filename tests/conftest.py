@@ -1,5 +1,6 @@
 """Fixtures of all tests: dtypes, numbers of parts, seeds."""
 
+import os
 import signal
 
 import numpy as np
@@ -15,6 +16,23 @@ settings.load_profile("untimed")
 # A shell starts its background jobs with Ctrl-C ignored, and they hand that on to their children.
 # Tests of Ctrl-C need what a program in the foreground has.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the options
+def pytest_cmdline_main(config):
+    """A run of all tests uses every core if pytest-xdist is installed.
+
+    A run of named files or tests stays in one process, which starts sooner.
+    """
+    if hasattr(config, "workerinput"):  # a worker, which must not start workers of its own
+        return
+    all_tests = config.args_source is config.ArgsSource.TESTPATHS
+    if all_tests and getattr(config.option, "numprocesses", 0) is None:
+        config.option.numprocesses = "auto"
+        config.option.dist = "worksteal"
+        # Threads that wait sleep instead of spinning, as another process needs the core.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 
 # Sizes in tests split into that many parts, whatever machine they run on.
 N_PARTS = (1, 2, 3, 7)

@@ -169,7 +169,7 @@ def as_search_table(name: str, matrix: ArrayLike) -> NDArray[Any]:
         and rows.strides[0] % rows.itemsize == 0
         and rows.flags.aligned
     )
-    return rows if plain else np.ascontiguousarray(rows)
+    return rows if plain else np.array(rows, order="C")
 
 
 # Inputs and targets of layers ----------------------------------------------------------------

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from fastw2v._files import kinds
+
 _DTYPES = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}
 _KEYS = (str, int, np.integer)  # types that hash without recursion
 _MOST_DIMENSIONS = 32
@@ -46,6 +48,9 @@ def load_book_pickle(path: str | os.PathLike[str]) -> Any:
            [0., 1.]], dtype=float16)}
     """
     data = Path(path).read_bytes()
+    expected = "a pickle of arrays (nothing of it was run)"
+    start = data[: kinds.START_BYTES]
+    kinds.refuse_foreign(path, start, expected, "pickle", error=BookFileError)
     machine = _Machine(len(data))
     try:
         for opcode, argument, position in pickletools.genops(data):

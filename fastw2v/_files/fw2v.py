@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastw2v._files.atomic import replacing
+from fastw2v._files.kinds import check_readable, first_bytes, refuse_foreign
 
 MAGIC = b"FASTW2V"
 _VERSIONS = (1, 2)
@@ -40,19 +41,11 @@ class Content(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
-def starts_as_fw2v(start: bytes) -> bool:
-    """Tell whether a file starts as those of any version of this format do."""
-    return start.startswith(MAGIC)
-
-
-def refuse_gensims(name: str | os.PathLike[str], start: bytes) -> None:
-    """Raise ValueError if `start`, 256 bytes, begins a pickle that gensim's `save` wrote."""
-    if start[:1] == b"\x80" and b"gensim." in start:
-        raise ValueError(
-            f"{name}: was saved by gensim, which alone can open it; load it there, then "
-            "KeyedVectors.from_gensim(model.wv), or model.wv.save_word2vec_format(file) and "
-            "KeyedVectors.load(file)"
-        )
+def check_arrays(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise TypeError for an array of other than plain numbers, which no file can hold."""
+    for key, array in arrays.items():
+        if array.dtype.newbyteorder("<").str not in _DTYPES:
+            raise TypeError(f"{key}: expected plain numbers, got dtype {array.dtype}; convert them")
 
 
 def holds(dtype: np.dtype) -> bool:
@@ -69,10 +62,9 @@ def write(
     """Write a file; it appears under its name when it is complete."""
     places: dict[str, Any] = {}
     at = 0  # from the first array, as the length of the header is not known yet
+    check_arrays(arrays)
     for key, array in arrays.items():
         dtype = array.dtype.newbyteorder("<").str
-        if dtype not in _DTYPES:
-            raise TypeError(f"{key}: expected plain numbers, got dtype {array.dtype}; convert them")
         places[key] = [dtype, list(array.shape), at]
         at += -(-array.nbytes // _ALIGN) * _ALIGN
     version = 2 if any(key in arrays for key in _COMPRESSED) else 1
@@ -105,11 +97,12 @@ def read(name: str | os.PathLike[str], kind: str | None, mmap: str | None = "c")
     Raises ValueError if the file is damaged or of another format or kind, OSError if it cannot be
     read.
     """
+    check_readable(name, "a fastw2v file")
+    refuse_foreign(name, first_bytes(name), "a file that fastw2v saved", "fw2v")
     size = os.path.getsize(name)
     with open(name, "rb") as stream:
         start = stream.read(16)
-        if not starts_as_fw2v(start):
-            refuse_gensims(name, start + stream.read(240))
+        if start[:7] != MAGIC[:7]:
             raise ValueError(
                 f"{name}: expected a fastw2v file, got one that starts with {start[:8]!r}; "
                 "check the name"
@@ -171,11 +164,14 @@ def _array(name: Any, dtype: str, shape: list[int], at: int, n: int, mmap: str |
 
 def pack_words(words: Sequence[Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return words, all str or all int, as facts and arrays of a file."""
+    kind = "str"
     if words and isinstance(words[0], int):
-        return {"words": "int"}, {"words": np.array(words, np.int64)}
+        if all(-(1 << 63) <= word < 1 << 63 for word in words):
+            return {"words": "int"}, {"words": np.array(words, np.int64)}
+        kind, words = "digits", list(map(str, words))  # of integers beyond 64 bits
     encoded = [word.encode("utf-8", "surrogatepass") for word in words]
     ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
-    return {"words": "str"}, {
+    return {"words": kind}, {
         "words": np.frombuffer(b"".join(encoded), np.uint8),
         "word_ends": ends,
     }
@@ -191,10 +187,11 @@ def unpack_words(name: Any, content: Content) -> list[Any]:
         if sorted(ends) != ends or (ends and ends[-1] != len(raw)):
             raise ValueError("the ends of words do not fit")
         begins = [0, *ends][: len(ends)]
-        return [
+        words = [
             raw[begin:end].decode("utf-8", "surrogatepass")
             for begin, end in zip(begins, ends, strict=True)
         ]
+        return list(map(int, words)) if content.facts["words"] == "digits" else words
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{name}: the words are damaged ({error}); get the file again") from error
 

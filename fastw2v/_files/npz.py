@@ -18,6 +18,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from fastw2v._files.atomic import replacing
+from fastw2v._files.kinds import first_bytes, refuse_foreign
 
 _DEFLATE_RATIO = 1032  # the most bytes that zlib makes of one
 _MAX_JSON_BYTES = 1 << 28
@@ -37,7 +38,10 @@ def write(
 ) -> None:
     """Write arrays, and the values of `texts` as JSON in arrays of bytes, to one file."""
     packed = {
-        key: np.frombuffer(json.dumps(value).encode("ascii"), np.uint8)
+        # JSON's own escapes would join two lone surrogates to one character.
+        key: np.frombuffer(
+            json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"), np.uint8
+        )
         for key, value in (texts or {}).items()
     }
     with replacing(name) as file:
@@ -68,6 +72,9 @@ class Archive:
         self._reported: Exception | None = None
         import zipfile  # with all that it imports, a fifth of the start-up of a script
 
+        if os.path.isfile(name) and not os.path.getsize(name):
+            raise error(f"{name}: expected {expected}, got an empty file; {cure}")
+        refuse_foreign(name, first_bytes(name), expected, "zip", error=error)
         with self.damage_reported():
             self._zip = zipfile.ZipFile(name)
 

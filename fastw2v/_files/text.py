@@ -1,96 +1,80 @@
-"""Openers of the files that a user names: plain or gzip bytes, UTF-8 text, lines.
+"""Openers of the texts that a user names: plain or packed bytes, UTF-8 text, lines.
 
-Gzip data is recognised by its first bytes, so the name of a file does not matter. An error names
+Packed data is recognised by its first bytes, so the name of a file does not matter. An error names
 the file, the byte (counted after unpacking) and the cure.
 """
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
+
+from fastw2v._files.kinds import START_BYTES, refuse_foreign
+from fastw2v._files.kinds import check_readable as check_readable
+from fastw2v._files.packing import open_unpacked
+from fastw2v._files.warning import warn
 
 Path = str | os.PathLike[str]
 
-_GZIP = b"\x1f\x8b"
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _STEP_BYTES = 1 << 20
-
-
-def check_readable(name: Path, content: str = "text") -> None:
-    """Raise OSError or ValueError unless `name` is a file that holds something.
-
-    content: the kind of data that the file should hold, for the message.
-    """
-    if os.path.isdir(name):
-        raise IsADirectoryError(f"{name}: is a folder; name a file of {content} in it")
-    if not os.path.exists(name):
-        raise FileNotFoundError(f"{name}: no such file; check the name and the current folder")
-    if os.path.isfile(name) and os.path.getsize(name) == 0:
-        raise ValueError(f"{name}: the file is empty; give a file that holds {content}")
-
-
-def first_bytes(name: Path, n: int) -> bytes:
-    """Read the first n bytes; b"" for a pipe, whose bytes can be read only once, and no file."""
-    if not os.path.isfile(name):
-        return b""
-    with open(name, "rb") as stream:
-        return stream.read(n)
-
-
-@contextmanager
-def open_unpacked(name: Path) -> Iterator[io.BufferedReader]:
-    """Open the bytes of a file, unpacked if they are gzip data; ValueError for damaged gzip."""
-    with open(name, "rb") as raw:
-        if raw.peek(2)[:2] != _GZIP:
-            yield raw
-            return
-        with gzip.open(raw) as unpacked, io.BufferedReader(cast(Any, unpacked)) as stream:
-            try:
-                yield stream
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise ValueError(
-                    f"{name}: the gzip data is damaged ({error}); get the file again"
-                ) from error
+_LONGEST_LINE = 1 << 20  # characters, where lines are read one by one
 
 
 @contextmanager
 def open_utf8(name: Path) -> Iterator[io.BufferedReader]:
-    """Open the unpacked bytes of a text; ValueError if it starts as UTF-16 does."""
+    """Open the unpacked bytes of a text; ValueError if it starts as another kind of file does."""
     with open_unpacked(name) as stream:
-        if stream.peek(2)[:2] in _UTF_16:
-            raise ValueError(
-                f"{name}: byte 0: the file is UTF-16, expected UTF-8; save it as UTF-8"
-            )
+        # A page or JSON may be the text that is meant.
+        refuse_foreign(name, stream.peek(START_BYTES)[:START_BYTES], "UTF-8 text", "html", "json")
         yield stream
 
 
 @contextmanager
-def open_lines(name: Path, encoding: str = "utf-8") -> Iterator[io.TextIOWrapper]:
-    """Open the lines of a plain text in any encoding that Python knows.
+def open_lines(name: Path, encoding: str = "utf-8") -> Iterator[Iterator[str]]:
+    """Open the lines of a text in any encoding that Python knows; a byte order mark is dropped.
 
-    Gzip data is not unpacked: a line of it could take any amount of memory.
+    A line ends at a line feed, which it includes, and at nothing else.
     """
-    with open(name, encoding=encoding) as lines:
+    check_readable(name)
+    utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+    with open_unpacked(name) as stream:
+        start = stream.peek(START_BYTES)[:START_BYTES]
+        refuse_foreign(name, start, f"{encoding} text", "" if utf8 else "utf-16")
+        text = io.TextIOWrapper(stream, "utf-8-sig" if utf8 else encoding, newline="\n")
         try:
-            yield lines
+            yield _bounded_lines(name, text)
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"{name}: expected {encoding} text, got byte 0x{error.object[error.start]:02x}; "
                 f"save the file as {encoding}"
             ) from error
+        finally:
+            text.detach()
 
 
-def read_pieces(name: Path) -> Iterator[str]:
-    """Decode a UTF-8 text in pieces that end behind white space; a byte order mark is dropped."""
+def _bounded_lines(name: Path, text: io.TextIOWrapper) -> Iterator[str]:
+    """Yield lines; ValueError for one that would take the memory of a packed file's whole text."""
+    while line := text.readline(_LONGEST_LINE + 1):
+        if len(line) > _LONGEST_LINE:
+            raise ValueError(
+                f"{name}: expected lines of at most {_LONGEST_LINE} characters, got a longer one; "
+                "check whether this is the right file"
+            )
+        yield line
+
+
+def read_pieces(name: Path, strict: bool = False) -> Iterator[str]:
+    """Decode a UTF-8 text in pieces that end behind white space; a byte order mark is dropped.
+
+    Zero bytes are kept, and one warning counts them; strict=True refuses them.
+    """
     with open_utf8(name) as stream:
         unfinished: list[str] = []  # text behind the last white space so far
-        for text in _decode_steps(name, stream):
+        for text in _decode_steps(name, stream, strict):
             cut = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t")) + 1
             if cut:
                 yield "".join(unfinished) + text[:cut]
@@ -101,20 +85,16 @@ def read_pieces(name: Path) -> Iterator[str]:
             yield rest
 
 
-def _decode_steps(name: Path, stream: BinaryIO) -> Iterator[str]:
+def _decode_steps(name: Path, stream: BinaryIO, strict: bool) -> Iterator[str]:
     offset = 0  # of the first byte of `data` in the file
     undecoded = b""  # the first bytes of a character that the next step completes
+    zeros = ZeroBytes(name, strict)
     while True:
         more = stream.read(_STEP_BYTES)
         data = undecoded + more
         if offset == 0 and data.startswith(codecs.BOM_UTF8):
             data, offset = data[len(codecs.BOM_UTF8) :], len(codecs.BOM_UTF8)
-        zero = data.find(b"\0")
-        if zero >= 0:
-            raise ValueError(
-                f"{name}: byte {offset + zero}: a zero byte, so this is not a text file; "
-                "give UTF-8 text"
-            )
+        zeros.look_at(data, offset, len(undecoded))
         try:
             text, used = codecs.utf_8_decode(data, "strict", not more)
         except UnicodeDecodeError as error:
@@ -126,4 +106,36 @@ def _decode_steps(name: Path, stream: BinaryIO) -> Iterator[str]:
         offset += used
         undecoded = data[used:]
         if not more:
+            zeros.warn()
             return
+
+
+class ZeroBytes:
+    """The zero bytes of a text, which are kept: counted, and reported once or refused."""
+
+    def __init__(self, name: Path, strict: bool = False) -> None:
+        self.name, self.strict = name, strict
+        self.count, self.first = 0, -1
+
+    def look_at(self, data: bytes, offset: int, begin: int = 0) -> None:
+        """Count the zero bytes of a piece from `begin` on; the piece is at byte `offset`."""
+        n = data.count(b"\0", begin)
+        if not n:
+            return
+        if not self.count:
+            self.first = offset + data.find(b"\0", begin)
+        self.count += n
+        if self.strict:
+            raise ValueError(
+                f"{self.name}: byte {self.first}: a zero byte, expected UTF-8 text; give a text "
+                "file, or pass strict=False"
+            )
+
+    def warn(self) -> None:
+        """Warn if there were any; call it once, at the end of the text."""
+        if self.count:
+            noun = "zero byte" if self.count == 1 else "zero bytes"
+            warn(
+                f"{self.name}: {self.count} {noun} kept as part of words, the first at byte "
+                f"{self.first}; check whether this is a text file"
+            )

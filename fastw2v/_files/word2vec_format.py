@@ -1,54 +1,54 @@
-"""Reader and writer of the word2vec file formats.
+"""Reader of the word2vec file formats.
 
     header   V D newline                      (optional in text, which is then GloVe's format)
     text     word blank number ... number newline
     binary   word blank, D little-endian float32, sometimes a newline
 
-A file is not trusted. Its first bytes tell its kind. V x D of the header must fit the size of the
-file before anything is allocated; for a gzip file, whose size says nothing, the table grows with
-the rows read. Errors name the row (from 1) and the byte (after unpacking).
+A blank byte ends a word and a line feed ends a row of text; no other white space does. Some
+programs write other rows: words with blanks, tabs before numbers, carriage returns. Such a row is
+read if its last D fields are numbers.
+
+A file is not trusted. Its first bytes tell its kind. Memory is allocated for the rows that the size
+of the file allows, whatever the header says; where the size is unknown, the table grows with the
+rows read. Errors name the row (from 1) and the byte (after unpacking).
 """
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import os
 import re
-import shutil
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import Any, NoReturn
 
 import numpy as np
 
 from fastw2v._checks.numbers import as_int, check_one_of
-from fastw2v._files.atomic import replacing
-from fastw2v._files.text import check_readable, open_lines, open_unpacked
+from fastw2v._files.kinds import START_BYTES, check_readable, refuse_foreign
+from fastw2v._files.lookahead import Lookahead, OddRows
+from fastw2v._files.packing import open_unpacked
+from fastw2v._files.words import (
+    ESCAPED_EMPTY,
+    MAX_BYTES,
+    MAX_PACKED_BYTES,
+    decode,
+    decode_all,
+)
 from fastw2v._kernels import _vectors
 
-MAX_WORD_BYTES = 4096
 _MAX_ROWS = 10**12
 _MAX_DIM = 10**5
 _MAX_NUMBER_BYTES = 64  # in text, with the blank before it
 _BLOCK_VALUES = 1 << 18
-_READ_BYTES = 1 << 20
 _FAST_BYTES = 1 << 25
-_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-_HEADER = re.compile(rb"([+-]?\d+)[ \t]+([+-]?\d+)[ \t]*\r?\n?")
-_FOREIGN = (
-    (b"PK\x03\x04", "a zip or .npz archive"),
-    (b"\x93NUMPY", "a numpy array"),
-    (b"BZh", "a bzip2 file"),
-    (b"\xfd7zXZ", "an xz file"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
-)
-
-
-def starts_as_pickle(start: bytes) -> bool:
-    """Tell whether a file starts as pickles of protocols 2 to 5 do; no UTF-8 text does."""
-    return start.startswith(_PICKLES)
+_SAMPLE_ROWS = 100  # from which the dimension is found where there is no header
+_HEADER = re.compile(rb"[ \t]*([+-]?\d+)[ \t]+([+-]?\d+)[ \t]*\r?\n?")
+_NEWLINES = re.compile(rb"[\r\n]*\n")  # a repeated group would take memory for each line
+_EXPECTED = "word2vec text or binary"
+_CUT = "it is cut off, get it again"
+_TOO_MANY = ("data follows the last row", "correct the count in the header")
 
 
 def read(
@@ -59,11 +59,12 @@ def read(
     limit: int | None = None,
     unicode_errors: str = "strict",
     dtype: np.dtype[Any] = np.dtype(np.float32),  # noqa: B008 (immutable)
+    strict: bool = False,
 ) -> tuple[dict[str, int], np.ndarray]:
     """Read the words, {word: row}, and their vectors (V, D).
 
-    binary, header: None finds out from the content. Compiled code reads a sound binary file; if
-    it meets a word twice, the file is read again row by row, to report where.
+    binary, header: None finds out from the content. strict: refuse a file with odd rows, which are
+    otherwise corrected, left out or kept with one warning.
     """
     check_one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
     if dtype.kind != "f":
@@ -71,433 +72,474 @@ def read(
     if limit is not None:
         as_int("limit", limit)
     check_readable(name, "word vectors")
-    for fast in (True, False):
-        with open_unpacked(name) as stream:
-            _refuse_foreign(name, stream.peek(8)[:8])
-            # The size of a pipe, or of gzip data, says nothing about the number of rows.
-            plain = isinstance(stream.raw, io.FileIO) and os.path.isfile(name)
-            size = os.fstat(stream.fileno()).st_size if plain else None
-            reader = _Reader(name, stream, size, limit, unicode_errors, dtype, fast)
-            words, table = reader.read(binary, header)
-        rows = dict(zip(words, range(len(words)), strict=True))
-        if len(rows) == len(words):
-            break
-    return rows, table
-
-
-def _refuse_foreign(name: str | os.PathLike[str], start: bytes) -> None:
-    for mark, kind in _FOREIGN:
-        if start.startswith(mark):
-            raise ValueError(f"{name}: is {kind}, expected word2vec text or binary")
-    if starts_as_pickle(start):
-        raise ValueError(f"{name}: is a pickle; open it with KeyedVectors.load")
+    with open_unpacked(name) as stream:
+        plain = isinstance(stream.raw, io.FileIO)
+        size = os.fstat(stream.fileno()).st_size if plain and os.path.isfile(name) else None
+        odd = OddRows(name, strict)
+        reader = _Reader(name, Lookahead(stream, size), limit, unicode_errors, dtype, odd)
+        if not plain:
+            reader.longest = MAX_PACKED_BYTES
+        table = reader.read(binary, header)
+    odd.warn()
+    return reader.rows, table
 
 
 class _Reader:
     """A single pass over an open file."""
 
+    longest = MAX_BYTES  # of a word
+
     def __init__(
         self,
         name: str | os.PathLike[str],
-        stream: io.BufferedReader,
-        size: int | None,
+        source: Lookahead,
         limit: int | None,
         unicode_errors: str,
         dtype: np.dtype,
-        fast: bool,
+        odd: OddRows,
     ) -> None:
-        self.name = name
-        self.stream = stream
-        self.size = size
-        self.limit = limit
-        self.unicode_errors = unicode_errors
-        self.dtype = dtype
-        self.offset = 0  # of the row being read
-        self.rows: dict[str, int] = {}  # word -> row, from 1
-        self.fast = fast
-        self.words: list[str] | None = None  # all of them, if compiled code has read them
+        self.name, self.source, self.odd = name, source, odd
+        self.limit, self.unicode_errors, self.dtype = limit, unicode_errors, dtype
+        self.n = 0  # rows of the file read so far, odd ones included
+        self.rows: dict[str, int] = {}
+        self.table: _Table
 
-    def read(self, binary: bool | None, header: bool | None) -> tuple[list[str], np.ndarray]:
-        first = self.stream.readline(MAX_WORD_BYTES + _MAX_NUMBER_BYTES * _MAX_DIM)
+    def read(self, binary: bool | None, header: bool | None) -> np.ndarray:
+        source = self.source
+        source.look(START_BYTES)
+        refuse_foreign(self.name, source.data[:START_BYTES], _EXPECTED)
+        if source.data.startswith(codecs.BOM_UTF8):
+            source.take(len(codecs.BOM_UTF8))
+        first = source.line(self.longest + _MAX_NUMBER_BYTES * _MAX_DIM)
         match = _HEADER.fullmatch(first)
         if header is None:
             header = match is not None
+        declared = None
         if header and match is None:
             self._fail("byte 0: expected a header line `rows dimension`", "pass no_header=True")
-        declared = None
-        if header:
-            declared, dim = self._check_header(*cast("re.Match[bytes]", match).groups())
-            self.offset = len(first)
-            line = b""
+        if header and match is not None:
+            declared, dim = self._check_header(*match.groups())
+            source.take(len(first))
         else:
-            line = first
-            dim = len(first.split()) - 1
-            if dim < 1 or b"\0" in first:
-                self._fail(
-                    "byte 0: expected a header line `rows dimension` or a word and its numbers",
-                    "give a file in word2vec or GloVe format",
-                )
+            dim = self._dim_of_rows()
         if binary is None:
             binary = header and not self._looks_like_text(dim)
-        if binary and not header:
+        if binary and declared is None:
             raise ValueError("binary: a binary file without a header cannot be read; use text")
-        if declared is not None:
-            self._check_size(declared, dim, binary)
-        table = _Table(self, dim, declared)
-        if binary:
-            self._binary_rows(cast(int, declared), dim, table)
+        self.table = _Table(dim, self.dtype, self._most_rows(dim, declared, binary))
+        if binary and declared is not None:
+            self._binary_rows(declared, dim)
         else:
-            self._text_rows(line, declared, dim, table)
-        return list(self.rows) if self.words is None else self.words, table.finish()
+            self._text_rows(declared, dim)
+        return self.table.finish()
+
+    # ---- errors
 
     def _fail(self, what: str, cure: str) -> NoReturn:
         raise ValueError(f"{self.name}: {what}; {cure}")
 
-    def _fail_row(self, what: str, cure: str) -> NoReturn:
-        n = len(self.rows) if self.words is None else len(self.words)
-        self._fail(f"row {n + 1}, byte {self.offset}: {what}", cure)
+    def _fail_row(self, what: str, cure: str, more: int = 0) -> NoReturn:
+        """Raise ValueError for the row at the current byte, `more` rows behind those counted."""
+        self._fail(f"{self._place(self.n + more, self.source.offset)}: {what}", cure)
+
+    @staticmethod
+    def _place(n: int, offset: int) -> str:
+        return f"row {n + 1}, byte {offset}"
+
+    # ---- header and kind
 
     def _check_header(self, rows: bytes, dim: bytes) -> tuple[int, int]:
         # Lengths first, as int() of a million digits is slow.
         if len(rows) > 13 or len(dim) > 13:
             self._fail("byte 0: the header's numbers are too long", "this is no word2vec file")
         n_rows, n_dim = int(rows), int(dim)
-        if not 1 <= n_rows <= _MAX_ROWS or not 1 <= n_dim <= _MAX_DIM:
+        if not 0 <= n_rows <= _MAX_ROWS or not 1 <= n_dim <= _MAX_DIM:
             self._fail(
-                f"byte 0: the header says {n_rows} rows of {n_dim} numbers, expected 1 to "
+                f"byte 0: the header says {n_rows} rows of {n_dim} numbers, expected 0 to "
                 f"{_MAX_ROWS} rows of 1 to {_MAX_DIM}",
                 "this is no word2vec file",
             )
         return n_rows, n_dim
 
-    def _check_size(self, rows: int, dim: int, binary: bool) -> None:
-        if self.size is None:
-            return
-        least = rows * (2 + 4 * dim) if binary else rows * (2 + 2 * dim) - 1
-        left = self.size - self.offset
-        if left < least:
+    def _most_rows(self, dim: int, declared: int | None, binary: bool) -> int | None:
+        """Return the number of rows to allocate at once; None if the size of the file is unknown.
+
+        Raises ValueError if there is room for none, or for a strict reader for less than declared.
+        """
+        source = self.source
+        if source.size is None or declared is None:
+            return None
+        left = source.size - source.offset
+        least = 1 + 4 * dim if binary else 2 + 2 * dim
+        fit = left // least if binary else (left + 1) // least
+        if fit < declared and (self.odd.strict or not fit):
             self._fail(
-                f"byte 0: the header says {rows} rows of {dim} numbers, which take {least} bytes "
-                f"or more, but only {left} follow",
+                f"byte 0: the header says {declared} rows of {dim} numbers, which take "
+                f"{declared * least - (not binary)} bytes or more, but only {left} follow",
                 "the file is cut off or of another kind",
             )
+        return min(fit, declared, self.limit or declared)
+
+    def _dim_of_rows(self) -> int:
+        """Return the dimension of a text without header: that of most of its first rows.
+
+        A word may end in numbers (`at 3`), so one row alone could mislead.
+        """
+        source = self.source
+        first = source.line(self.longest + _MAX_NUMBER_BYTES * _MAX_DIM)
+        source.look(len(first) + 1)
+        text = source.data[source.at :]
+        lines = text.split(b"\n", _SAMPLE_ROWS)
+        if len(lines) > 1 and not (source.ended and len(lines) <= _SAMPLE_ROWS):
+            lines.pop()  # which is not one line, or cut off
+        rows = [line.rstrip(b"\r ") for line in lines if line.strip()]
+        behind_tabs = [_numbers_at_end(row.split()) for row in rows]
+        behind_blanks = [_numbers_at_end([f for f in row.split(b" ") if f]) for row in rows]
+        tabs = [a > b for a, b in zip(behind_tabs, behind_blanks, strict=True)]
+        # A tab ends the word in every row, or it is a part of words.
+        alone = len(rows) == 1 and behind_blanks[0] > 0
+        counts = Counter(behind_tabs if all(tabs) and not alone else behind_blanks)
+        dim, _ = min(counts.items(), key=lambda item: (-item[1], item[0]), default=(0, 0))
+        if not 1 <= dim <= _MAX_DIM:
+            self._fail(
+                "byte 0: expected a header line `rows dimension` or a word and its numbers",
+                "give a file in word2vec or GloVe format",
+            )
+        return dim
 
     def _looks_like_text(self, dim: int) -> bool:
         """Tell whether a row of text follows the header; the row may be cut off or damaged."""
-        sample = self.stream.peek(MAX_WORD_BYTES)
-        line, newline, _ = sample.partition(b"\n")
+        source = self.source
+        begin = self._newlines()
+        end = source.find(b"\n", begin + self.longest, begin)
+        whole = end >= 0 or source.ended
+        row = source.data[source.at + begin :]
+        line = row[: end - begin] if end >= 0 else row
         fields = line.split()
-        numbers = fields[1:][-dim:] if newline else fields[1:-1]
+        numbers = fields[1:][-dim:] if whole else fields[1:-1]
         if numbers and _parse_numbers(numbers) is not None:
             return True
         try:
-            text, _ = codecs.utf_8_decode(sample, "strict", False)
+            text, _ = codecs.utf_8_decode(row[:4096], "strict", False)
         except UnicodeDecodeError:
             return False
         return text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
 
-    def _at_limit(self) -> bool:
-        n = len(self.rows) if self.words is None else len(self.words)
-        return self.limit is not None and n == self.limit
+    # ---- rows of text
 
-    def _text_rows(self, line: bytes, declared: int | None, dim: int, table: _Table) -> None:
-        longest = MAX_WORD_BYTES + _MAX_NUMBER_BYTES * dim
-        while not self._at_limit():
-            line = line or self.stream.readline(longest + 1)
+    def _text_rows(self, declared: int | None, dim: int) -> None:
+        source, longest = self.source, self.longest + _MAX_NUMBER_BYTES * dim
+        block = max(1, _BLOCK_VALUES // dim)
+        words: list[bytes] = []
+        numbers: list[list[float]] = []
+        offsets: list[int] = []
+        ended_by_newline = True
+        n_blank, blank_place = 0, ""  # empty lines so far; those at the end do not count
+        while self.n + len(words) != self.limit:
+            line = source.line(longest)
             if not line:
-                if declared is not None and len(self.rows) < declared:
-                    self._fail_row(f"ends before row {declared}", "it is cut off, get it again")
                 break
-            if line.strip():
-                if len(self.rows) == declared:
-                    self._fail_row("data follows the last row", "correct the count in the header")
+            body = line.rstrip(b"\r\n ")
+            row = self.n + len(words)
+            if body:
+                if n_blank:
+                    self.odd.add(
+                        *("empty lines skipped", blank_place, "the line is empty", "remove it"),
+                        n_blank,
+                    )
+                    n_blank = 0
+                if row == declared and self.odd.strict:
+                    self._fail_row(*_TOO_MANY, len(words))
                 if len(line) > longest:
                     self._fail_row(
-                        f"the line is longer than {longest} bytes", "this is no text of vectors"
+                        f"the line is longer than {longest} bytes",
+                        "this is no text of vectors",
+                        len(words),
                     )
-                self._text_row(line, dim, table)
-            elif self.stream.read(_READ_BYTES).strip():
-                self._fail_row("the line is empty", "remove it")
-            self.offset += len(line)
-            line = b""
+                word, values = self._parse(body, dim, len(words))
+                words.append(word)
+                numbers.append(values)
+                offsets.append(source.offset)
+                ended_by_newline = line.endswith(b"\n")
+            else:
+                blank_place = blank_place if n_blank else self._place(row, source.offset)
+                if n := _newlines_at(source.data, source.at):  # as many as are held
+                    line = source.data[source.at : source.at + n]
+                n_blank += max(1, line.count(b"\n"))
+            source.take(len(line))
+            if len(words) == block:
+                self._add_text(words, numbers, offsets)
+                words, numbers, offsets = [], [], []
+        self._add_text(words, numbers, offsets)
+        if declared is not None and self.n != self.limit:
+            self._check_count(declared, ended_by_newline)
 
-    def _text_row(self, line: bytes, dim: int, table: _Table) -> None:
-        fields = line.split()
-        n_word = len(fields) - dim
-        # Some published files have words with blanks; a number among them is a number too many.
-        if n_word < 1 or any(_parse_numbers([f]) is not None for f in fields[1:n_word]):
+    def _parse(self, body: bytes, dim: int, more: int) -> tuple[bytes, list[float]]:
+        """Part a row into its word and its numbers."""
+        fields = body.split(b" ")
+        if len(fields) == dim + 1 and body.find(b"_", len(fields[0])) < 0:
+            try:
+                return fields[0], list(map(float, fields[1:]))
+            except ValueError:
+                pass
+        # Blanks in the word, several between numbers, or tabs.
+        parts = body.rsplit(None, dim)
+        if len(parts) == dim and body[:1] in (b" ", b"\t"):
+            parts = [b"", *parts]
+        if len(parts) <= dim:
             self._fail_row(
-                f"expected a word and {dim} numbers, got {len(fields) - 1} numbers",
+                f"expected a word and {dim} numbers, got {len(body.split()) - 1} numbers",
+                "the file is cut off or damaged",
+                more,
+            )
+        numbers = _parse_numbers(parts[1:])
+        if numbers is None:
+            bad = next(f for f in parts[1:] if _parse_numbers([f]) is None)
+            shown = bad[:40].decode("utf-8", "replace")
+            self._fail_row(f"{shown!r} is not a number", "correct the file", more)
+        word = parts[0].lstrip(b" ")
+        if any(_parse_numbers([field]) is not None for field in word.split()[1:]):
+            self.odd.add(
+                "words with a blank and a number kept",
+                self._place(self.n + more, self.source.offset),
+                f"expected a word and {dim} numbers, got {len(body.split()) - 1} numbers",
                 "the file is cut off or damaged",
             )
-        numbers = _parse_numbers(fields[n_word:])
-        if numbers is None:
-            bad = next(f for f in fields[n_word:] if _parse_numbers([f]) is None)
-            self._fail_row(
-                f"{bad[:40].decode('utf-8', 'replace')!r} is not a number", "correct the file"
-            )
-        word = b" ".join(fields[:n_word])
-        table.append(word, numbers)
+        return word, numbers
 
-    def _binary_rows(self, declared: int, dim: int, table: _Table) -> None:
-        n_bytes = 4 * dim
-        longest = MAX_WORD_BYTES + 2 + n_bytes
-        data, at = self._whole_rows(declared, dim, table) if self.fast else (b"", 0)
-        while self.words is None and len(self.rows) < declared and not self._at_limit():
-            if len(data) - at < longest:
-                data, at = data[at:] + self.stream.read(max(_READ_BYTES, longest)), 0
-            begin = at
-            if data[at : at + 1] == b"\n":  # some programs end a row with it
-                at += 1
-            blank = data.find(b" ", at, at + MAX_WORD_BYTES + 1)
-            if blank < 0 and len(data) - at > MAX_WORD_BYTES:
-                self._fail_row(
-                    f"no blank within {MAX_WORD_BYTES} bytes, where the word should end",
-                    "the file is damaged or of another kind",
-                )
-            end = blank + 1 + n_bytes
-            if blank < 0 or end > len(data):
-                self._fail_row(f"ends before row {declared}", "it is cut off, get it again")
-            table.append(data[at:blank], np.frombuffer(data, "<f4", dim, blank + 1))
-            self.offset += end - begin
-            at = end
-        if not self._at_limit() and (data[at:] + self.stream.read(2)).strip(b"\n"):
-            self._fail_row("data follows the last row", "correct the count in the header")
+    def _add_text(self, words: list[bytes], numbers: list[list[float]], offsets: list[int]) -> None:
+        if words:
+            with np.errstate(over="ignore"):  # an overflow becomes an infinity, which is reported
+                block = np.array(numbers).astype(self.dtype)
+            self._add(words, block, offsets, None)
 
-    def _whole_rows(self, declared: int, dim: int, table: _Table) -> tuple[bytes, int]:
-        """Read rows in compiled code up to the first fault; return the unused data and 0.
+    def _check_count(self, declared: int, whole: bool) -> None:
+        """Compare the rows of the header with those that the file holds.
 
-        The rows from a fault on are read one by one, with exact messages.
+        whole: whether the last row has an end; one that was cut off may look whole, as `a 0.12`
+        of `a 0.1234` does.
         """
-        wanted = declared if self.limit is None else min(declared, self.limit)
-        if table.whole is None or self.dtype != np.float32 or self.unicode_errors != "strict":
-            return b"", 0
-        data, done, start = b"", 0, self.offset
-        blobs: list[str] = []
-        while done < wanted:
-            # A stream allocates all requested bytes, so request no more than the rows can take.
-            most = (wanted - done) * (MAX_WORD_BYTES + 2 + 4 * dim)
-            data += self.stream.read(min(_FAST_BYTES, most))
-            rows = min(wanted - done, len(data) // (4 * dim + 2) + 1)
-            text, ends = np.empty(len(data) + 1, np.uint8), np.empty(rows, np.int64)
-            n, used, bad = _vectors.split_rows(
-                table.whole[done : done + rows], text, ends, data, MAX_WORD_BYTES
-            )
-            if n:
-                try:
-                    blobs.append(text[: ends[n - 1]].tobytes().decode())
-                except UnicodeDecodeError:
-                    break
-                done += n
-                data = data[used:]
-                self.offset += used
-            if bad or not n:
-                break
-        words = "\n".join(blobs).split("\n") if blobs else []
-        table.n_done = done
-        if done == wanted:
-            self.words = words
-            return data, 0
-        self.rows = {word: row for row, word in enumerate(words, 1)}
-        if len(self.rows) != done:  # a word twice: read row by row, to report where
-            self.stream.seek(start)
-            self.rows, self.offset, table.n_done = {}, start, 0
-            return b"", 0
-        return data, 0
+        place = self._place(self.n, self.source.offset)
+        if self.n < declared:
+            problem = (f"ends before row {declared}", _CUT)
+            if not whole or not self.n:
+                self._fail_row(*problem)
+            what = "rows that the header counts and the file does not hold"
+            self.odd.add(what, place, *problem, declared - self.n)
+        elif self.n > declared:
+            what = "rows beyond the header's count kept"
+            self.odd.add(what, place, *_TOO_MANY, self.n - declared)
 
-    def add_word(self, word: bytes) -> None:
-        if len(word) > MAX_WORD_BYTES:
+    # ---- binary rows
+
+    def _binary_rows(self, declared: int, dim: int) -> None:
+        source, n_bytes = self.source, 4 * dim
+        while self.n != self.limit:
+            behind = self.n >= declared
+            if behind and self.odd.strict and self._skip_newlines():
+                self._fail_row(*_TOO_MANY)
+            wanted = _FAST_BYTES if behind else (declared - self.n) * (n_bytes + 64)
+            if self.limit is not None:
+                wanted = min(wanted, (self.limit - self.n) * (n_bytes + 64))
+            source.look(min(_FAST_BYTES, wanted))
+            if not self._whole_rows(declared, dim) and not self._single_row(declared, dim):
+                break
+        if self.n != self.limit:
+            self._check_count(declared, True)
+
+    def _whole_rows(self, declared: int, dim: int) -> int:
+        """Read rows in compiled code, as many as are held; return their number."""
+        source = self.source
+        rows = source.held // (4 * dim + 1)
+        if self.n < declared:
+            rows = min(rows, declared - self.n)
+        if self.limit is not None:
+            rows = min(rows, self.limit - self.n)
+        if not rows:
+            return 0
+        block = self.table.room(rows)
+        text = np.empty(source.held + 1, np.uint8)
+        ends, starts = np.empty(rows, np.int64), np.empty(rows, np.int64)
+        data = memoryview(source.data)[source.at :]
+        n, used, spoilt = _vectors.split_rows(block, text, ends, starts, data)
+        if n:
+            self._add(text[: ends[n - 1]].tobytes(), block[:n], starts[:n] + source.offset, spoilt)
+            source.take(used)
+        return n
+
+    def _single_row(self, declared: int, dim: int) -> bool:
+        """Read a row that compiled code leaves: cut off, very long or odd; False at the end."""
+        if not self._skip_newlines():
+            return False
+        source = self.source
+        behind = self.n >= declared
+        blank = source.find(b" ", self.longest)
+        if blank >= 0:
+            source.look(blank + 1 + 4 * dim)
+        if blank < 0 and not source.ended:
             self._fail_row(
-                f"the word has {len(word)} bytes, expected at most {MAX_WORD_BYTES}",
+                f"no blank within {self.longest} bytes, where the word should end",
                 "the file is damaged or of another kind",
             )
-        try:
-            text = word.decode("utf-8", self.unicode_errors)
-        except UnicodeDecodeError as error:
-            self._fail_row(
-                f"the word is not UTF-8 ({error.reason})", 'pass unicode_errors="replace"'
-            )
-        if not text:
-            self._fail_row("the word is empty", "the file is damaged")
-        row = len(self.rows) + 1
-        first = self.rows.setdefault(text, row)
+        if blank < 0 or source.held < blank + 1 + 4 * dim:
+            self._fail_row(*(_TOO_MANY if behind else (f"ends before row {declared}", _CUT)))
+        word = source.data[source.at : source.at + blank]
+        block = np.frombuffer(source.data, "<f4", dim, source.at + blank + 1)[None]
+        self._add([word], block, [source.offset], None)
+        source.take(blank + 1 + 4 * dim)
+        return True
+
+    def _skip_newlines(self) -> bool:
+        """Skip line feeds before a row; return whether anything follows them."""
+        self.source.take(self._newlines())
+        return self.source.held > 0
+
+    def _newlines(self) -> int:
+        """Return the number of bytes of the line feeds that come next."""
+        source, n = self.source, 0
+        while True:
+            source.look(n + START_BYTES)
+            more = _newlines_at(source.data, source.at + n)
+            if not more:
+                return n
+            n += more
+
+    # ---- words and numbers of any row
+
+    def _add(
+        self,
+        raw: list[bytes] | bytes,
+        block: np.ndarray,
+        offsets: Sequence[int] | np.ndarray,
+        spoilt: int | None,
+    ) -> None:
+        """Add rows: words, numbers (n, D), and the byte of the file where each begins.
+
+        raw: the words as bytes, in a list or with a line feed between them. spoilt: the number of
+        rows with a number that is not finite; None if it was not counted.
+        """
+        words = self._decode(raw, offsets)
+        if block.dtype != self.dtype:
+            with np.errstate(over="ignore"):
+                block, spoilt = block.astype(self.dtype), None
+        if spoilt is None or spoilt:
+            self._look_at_numbers(block, offsets)
+        kept = None
+        fresh = dict.fromkeys(words)
+        if "" not in fresh and len(fresh) == len(words) and self.rows.keys().isdisjoint(fresh):
+            first = len(self.rows)
+            self.rows.update(zip(words, range(first, first + len(words)), strict=True))
+        else:
+            parts = raw.split(b"\n") if isinstance(raw, bytes) else raw
+            kept = [i for i, word in enumerate(words) if self._is_new(word, parts[i], i, offsets)]
+        self.table.keep(block, kept)
+        self.n += len(words)
+
+    def _is_new(self, word: str, raw: bytes, i: int, offsets: Sequence[int] | np.ndarray) -> bool:
+        """Give a word its row; return False for a blank or repeated one, whose row is left out."""
+        place = self._place(self.n + i, int(offsets[i]))
+        if not word and raw != ESCAPED_EMPTY:
+            self.odd.add("blank words left out", place, "the word is empty", "the file is damaged")
+            return False
+        row = len(self.rows)
+        first = self.rows.setdefault(word, row)
         if first != row:
-            self._fail_row(f"{text!r} is listed in row {first} already", "remove one of them")
+            self.odd.add(
+                "repeated words left out",
+                place,
+                f"{word!r} is listed in row {first + 1} already",
+                "remove one of them",
+            )
+        return first == row
+
+    def _decode(self, raw: list[bytes] | bytes, offsets: Sequence[int] | np.ndarray) -> list[str]:
+        try:
+            return decode_all(raw)
+        except UnicodeDecodeError:
+            words = []
+        for i, word in enumerate(raw.split(b"\n") if isinstance(raw, bytes) else raw):
+            try:
+                words.append(decode(word, self.unicode_errors))
+            except UnicodeDecodeError as error:
+                self._fail(
+                    f"{self._place(self.n + i, int(offsets[i]))}: the word is not UTF-8 "
+                    f"({error.reason})",
+                    'pass unicode_errors="replace" to load_word2vec_format',
+                )
+        return words
+
+    def _look_at_numbers(self, block: np.ndarray, offsets: Sequence[int] | np.ndarray) -> None:
+        good = np.isfinite(block).all(axis=1)
+        if good.all():
+            return
+        row = int(np.argmin(good))
+        number = block[row][~np.isfinite(block[row])][0]
+        self.odd.add(
+            "rows with numbers that are not finite kept",
+            self._place(self.n + row, int(offsets[row])),
+            f"holds {number}, expected finite {self.dtype} numbers",
+            "correct the file",
+            int(np.count_nonzero(~good)),
+        )
 
 
 class _Table:
-    """Rows in the order of reading: in an array of known size, or in blocks that are joined."""
+    """Rows in the order of reading: in an array of the size expected, and blocks beyond it."""
 
-    def __init__(self, reader: _Reader, dim: int, declared: int | None) -> None:
-        self.reader = reader
-        self.block_rows = max(1, _BLOCK_VALUES // dim)
-        # A declared size counts only if it was checked against the size of the file.
-        known = declared is not None and reader.size is not None
-        rows = min(declared or 0, reader.limit or declared or 0)
-        self.whole = np.empty((rows, dim), reader.dtype) if known else None
-        self.done: list[np.ndarray] = []
-        self.n_done = 0
-        self.pending: list[np.ndarray] = []
-        self.offsets: list[int] = []
+    def __init__(self, dim: int, dtype: np.dtype, rows: int | None) -> None:
+        self.dim, self.dtype = dim, dtype
+        self.whole = np.empty((rows or 0, dim), dtype)
+        self.n_whole = 0  # rows of it in use
+        self.more: list[np.ndarray] = []
 
-    def append(self, word: bytes, numbers: np.ndarray) -> None:
-        self.reader.add_word(word)
-        self.pending.append(numbers)
-        self.offsets.append(self.reader.offset)
-        if len(self.pending) == self.block_rows:
-            self._flush()
+    def room(self, rows: int) -> np.ndarray:
+        """Return an array (rows, D) of float32 to read into: the next rows of the whole array."""
+        free = self.whole[self.n_whole : self.n_whole + rows]
+        if self.dtype == np.float32 and len(free) == rows and not self.more:
+            return free
+        return np.empty((rows, self.dim), np.float32)
 
-    def _flush(self) -> None:
-        if not self.pending:
-            return
-        with np.errstate(over="ignore"):  # an overflow becomes an infinity, which is reported
-            block = np.array(self.pending).astype(self.reader.dtype)
-        good = np.isfinite(block).all(axis=1)
-        if not good.all():
-            row = int(np.argmin(good))
-            number = block[row][~np.isfinite(block[row])][0]
-            raise ValueError(
-                f"{self.reader.name}: row {self.n_done + row + 1}, byte {self.offsets[row]}: "
-                f"holds {number}, expected finite {self.reader.dtype} numbers; correct the file"
-            )
-        if self.whole is not None:
-            self.whole[self.n_done : self.n_done + len(block)] = block
+    def keep(self, block: np.ndarray, kept: list[int] | None) -> None:
+        """Add the rows `kept` of a block, or all of them."""
+        if kept is not None:
+            block = block[kept]
+        free = self.whole[self.n_whole : self.n_whole + len(block)]
+        if len(free) == len(block) and not self.more:
+            if not np.may_share_memory(free, block):
+                free[:] = block
+            self.n_whole += len(block)
         else:
-            self.done.append(block)
-        self.n_done += len(block)
-        self.pending, self.offsets = [], []
+            self.more.append(block)
 
     def finish(self) -> np.ndarray:
-        self._flush()
-        if self.whole is not None:
+        """Return all rows (V, D)."""
+        if self.more:
+            return np.concatenate([self.whole[: self.n_whole], *self.more])
+        if self.n_whole == len(self.whole):
             return self.whole
-        return np.concatenate(self.done)
+        # A view of a part would keep the memory of all rows that the header promised.
+        return self.whole[: self.n_whole].copy()
 
 
-def _parse_numbers(fields: Sequence[bytes]) -> np.ndarray | None:
-    """Return the numbers (len(fields),) in float64, or None if one of the fields is none."""
+def _parse_numbers(fields: Sequence[bytes]) -> list[float] | None:
+    """Return the numbers, or None if one of the fields is none."""
     try:
-        numbers = np.array(list(map(float, fields)))
+        numbers = list(map(float, fields))
     except ValueError:
         return None
     # Python reads 1_000 as a number, which it is in no file.
     return None if any(b"_" in field for field in fields) else numbers
 
 
-def read_counts(name: str | os.PathLike[str]) -> dict[str, int]:
-    """Read a file of lines `word count`."""
-    counts = {}
-    with open_lines(name) as lines:
-        for number, line in enumerate(lines, 1):
-            word, _, count = line.rstrip("\n").rpartition(" ")
-            fits = count.isdecimal() and len(count) < 20 and int(count) < 1 << 63
-            if not word or not fits:
-                raise ValueError(
-                    f"{name}: line {number}: expected `word count`, a count below 2^63, "
-                    f"got {line[:40]!r}; correct it"
-                )
-            counts[word] = int(count)
-    return counts
+def _newlines_at(data: bytes, at: int) -> int:
+    """Return the number of bytes of the line feeds from `at` on, with carriage returns before."""
+    match = _NEWLINES.match(data, at)
+    return 0 if match is None else match.end() - at
 
 
-def write_counts(
-    name: str | os.PathLike[str],
-    words: Sequence[str],
-    counts: np.ndarray,
-    *,
-    append: bool = False,
-) -> None:
-    """Write a file of lines `word count`."""
-    with replacing(name) as stream:
-        if append:
-            _copy_old(name, stream)
-        for word, count in zip(words, counts.tolist(), strict=True):
-            stream.write(f"{word} {count}\n".encode())
-
-
-def write(
-    name: str | os.PathLike[str],
-    words: Sequence[str],
-    table: np.ndarray,
-    *,
-    binary: bool,
-    header: bool,
-    order: np.ndarray | None = None,
-    declared: int | None = None,
-    append: bool = False,
-) -> None:
-    """Write words and their vectors (V, D); gzip if the name ends in .gz.
-
-    order: the rows in the order of writing; None keeps their own. declared: the number of rows that
-    the header gives. append: write behind the content of the file, if there is one.
-    """
-    if binary and not header and not append:
-        raise ValueError(
-            "write_header: a binary file needs its header, got False; use text without one"
-        )
-    if append and header and os.path.isfile(name) and os.path.getsize(name):
-        raise ValueError(
-            f"write_header: expected False where rows are appended to {name}, got True, which "
-            "puts a second header between rows; pass write_header=False"
-        )
-    encoded = [_encode_word(word, row) for row, word in enumerate(words)]
-    if order is not None:
-        encoded = list(map(encoded.__getitem__, order.tolist()))
-    first = b"%d %d\n" % (declared or len(table), table.shape[1]) if header else b""
-    with replacing(name) as stream:
-        if append:
-            _copy_old(name, stream)
-        if os.fspath(name).endswith(".gz"):
-            # No name and time inside: the same vectors give the same bytes.
-            with gzip.GzipFile("", "wb", 6, stream, mtime=0) as packed:
-                _write_rows(cast(BinaryIO, packed), first, encoded, table, order, binary)
-        else:
-            _write_rows(stream, first, encoded, table, order, binary)
-
-
-def _copy_old(name: str | os.PathLike[str], stream: BinaryIO) -> None:
-    if os.path.isfile(name):
-        with open(name, "rb") as old:
-            shutil.copyfileobj(old, stream, _READ_BYTES)
-
-
-def _encode_word(word: str, row: int) -> bytes:
-    if word.split() != [word]:
-        raise ValueError(
-            f"words: {word!r} of row {row} is empty or holds white space, which ends a word in "
-            "the word2vec formats; put `_` in its place"
-        )
-    encoded = word.encode("utf-8")
-    if len(encoded) > MAX_WORD_BYTES:
-        raise ValueError(
-            f"words: the word of row {row} has {len(encoded)} bytes, expected at most "
-            f"{MAX_WORD_BYTES}; shorten it"
-        )
-    return encoded
-
-
-def _write_rows(
-    stream: BinaryIO,
-    header: bytes,
-    words: Sequence[bytes],
-    table: np.ndarray,
-    order: np.ndarray | None,
-    binary: bool,
-) -> None:
-    stream.write(header)
-    block_rows = max(1, _BLOCK_VALUES // table.shape[1])
-    for begin in range(0, len(table), block_rows):
-        at = slice(begin, begin + block_rows)
-        block = table[at if order is None else order[at]].astype("<f4")
-        rows = words[begin : begin + block_rows]
-        if binary:
-            stream.writelines(
-                b"%s %s\n" % (word, row.tobytes()) for word, row in zip(rows, block, strict=True)
-            )
-        else:
-            # str of a float32 has the fewest digits from which it can be read back.
-            digits = block.astype(str)
-            stream.writelines(
-                b"%s %s\n" % (word, " ".join(row).encode("ascii"))
-                for word, row in zip(rows, digits.tolist(), strict=True)
-            )
+def _numbers_at_end(fields: Sequence[bytes]) -> int:
+    """Count the numbers at the end of a row; its first field is a word."""
+    n = 0
+    while n < len(fields) - 1 and _parse_numbers([fields[-1 - n]]) is not None:
+        n += 1
+    return n

@@ -11,15 +11,26 @@ import argparse
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from fastw2v.cli import language_model, train, translate, vectors, word2vec
-from fastw2v.cli.console import BROKEN_PIPE, FAILED, INTERRUPTED, OK, print_json, say
+from fastw2v.cli.console import (
+    BROKEN_PIPE,
+    FAILED,
+    INTERRUPTED,
+    OK,
+    print_json,
+    say,
+    shown,
+    standard_streams,
+)
 from fastw2v.dropin.run_script import add_run_parser
 
 _EPILOG = """\
 exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 stopped by Ctrl-C, 141 output closed
+The name - of a file is standard input or output; a file of that name is ./-.
 environment: FASTW2V_NUM_THREADS threads to use (else OMP_NUM_THREADS, else all CPUs)
 """
 
@@ -35,14 +46,17 @@ def main(argv: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _flushed(COMMANDS[args.command](args))
+        with warnings.catch_warnings(), standard_streams(args):
+            warnings.showwarning = _show_warning
+            code = COMMANDS[args.command](args)
+        return _flushed(code)
     except BrokenPipeError:
         return _drop_output()
     except KeyboardInterrupt:
         say("fastw2v: stopped")
         return INTERRUPTED
     except (OSError, ValueError, KeyError, FloatingPointError, MemoryError) as error:
-        say(f"fastw2v: error: {_one_line(error)}")
+        say(f"fastw2v: error: {shown(_one_line(error))}")
         return FAILED
 
 
@@ -67,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         help="show how this fastw2v was built and where it runs, or what a file of vectors holds",
     )
     info.add_argument("file", nargs="?", metavar="FILE", help="word vectors in any format")
+    info.set_defaults(reads=("file",))
     info.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -108,6 +123,10 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     **translate.COMMANDS,
     "info": _info,
 }
+
+
+def _show_warning(message: Warning | str, *place: object) -> None:
+    say(f"fastw2v: warning: {shown(str(message))}")
 
 
 def _flushed(code: int) -> int:

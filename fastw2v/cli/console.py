@@ -6,7 +6,10 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import sys
+import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
@@ -76,6 +79,72 @@ def seeded(seed: int) -> Iterator[None]:
         np.random.set_state(state)
 
 
+# ---- standard input and output in the place of files
+
+_STANDARD = {"reads": "standard input", "writes": "standard output"}
+
+
+@contextlib.contextmanager
+def standard_streams(args: argparse.Namespace) -> Iterator[None]:
+    """Replace the name `-` among the arguments by that of a temporary file.
+
+    args.reads, args.writes: names of the arguments that hold files to read and to write. A file to
+    read is a copy of standard input; a file to write is copied to standard output at the end, and
+    all that is printed goes to standard error. Files are needed because some readers read twice or
+    map, and because nothing half-written may reach a pipe.
+
+    Raises ValueError if `-` is given for two files.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = None
+        for direction, stream in _STANDARD.items():
+            places = [name for name in getattr(args, direction, ()) for _ in _dashes(args, name)]
+            if not places:
+                continue
+            if len(places) > 1:
+                raise ValueError(
+                    f"-: expected {stream} for one file, got it for {' and '.join(places)}; name "
+                    "files"
+                )
+            if folder is None:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fastw2v-"))
+                _FOLDERS.append(folder)
+            path = os.path.join(folder, stream)
+            if direction == "reads":
+                with open(path, "wb") as file:
+                    shutil.copyfileobj(sys.stdin.buffer, file)
+            else:
+                stack.callback(_copy_to, sys.stdout, path)
+                stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+            value = getattr(args, places[0])
+            replaced = path if value == "-" else [path if v == "-" else v for v in value]
+            setattr(args, places[0], replaced)
+        yield
+
+
+_FOLDERS: list[str] = []  # also of commands that have ended, whose errors are still to be shown
+
+
+def _dashes(args: argparse.Namespace, name: str) -> list[str]:
+    value = getattr(args, name)
+    return [v for v in (value if isinstance(value, list) else [value]) if v == "-"]
+
+
+def _copy_to(stdout: TextIO, path: str) -> None:
+    if os.path.exists(path):  # an error leaves none
+        stdout.flush()
+        with open(path, "rb") as file:
+            shutil.copyfileobj(file, stdout.buffer)
+        stdout.buffer.flush()
+
+
+def shown(text: str) -> str:
+    """Return a text or the name of a file without the folder of standard input and output."""
+    for folder in _FOLDERS:
+        text = text.replace(folder + os.sep, "")
+    return text
+
+
 # ---- files whose names were not given
 
 
@@ -88,6 +157,25 @@ def add_output(parser: argparse.ArgumentParser, default: str, more: str = "") ->
         help=f"the file to save, replaced if it exists{more} (default: {default} in this folder, "
         "or beside fastw2v's source folder if started there)",
     )
+
+
+def add_unwritable(parser: argparse.ArgumentParser, flag: str = "--unwritable") -> None:
+    """Add the option that decides about words that a word2vec file cannot hold."""
+    parser.add_argument(
+        flag,
+        choices=("error", "skip", "escape"),
+        default="error",
+        help="words that a word2vec file cannot hold (empty, with a blank or a line feed): stop "
+        "before the work, leave them out, or escape them, which fastw2v undoes (default: error)",
+    )
+
+
+@contextlib.contextmanager
+def told_already() -> Iterator[None]:
+    """Save without the warnings that were shown before the work."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def output_path(given: str | None, default: str, *, quiet: bool = False) -> str:

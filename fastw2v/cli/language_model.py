@@ -23,6 +23,7 @@ from fastw2v.cli.console import (
     print_json,
     say,
     seeded,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def add_parsers(commands: Any) -> None:
         "--seed", type=SEED, default=0, metavar="N", help="the same seed gives the same text"
     )
     generate.add_argument("--json", action="store_true", help="print one JSON object")
+    generate.set_defaults(reads=("model",))
 
 
 def _add_train_parser(commands: Any) -> None:
@@ -77,7 +79,11 @@ def _add_train_parser(commands: Any) -> None:
         "Without FILE the text is the English documentation inside this Python.",
     )
     train.add_argument(
-        "files", nargs="*", metavar="FILE", default=[], help="UTF-8 text, plain or gzip"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        default=[],
+        help="UTF-8 text, plain or packed by gzip, bzip2 or xz; - is standard input",
     )
 
     def add(*flags: str, help: str, **rest: Any) -> None:
@@ -117,16 +123,19 @@ def _add_train_parser(commands: Any) -> None:
     )
     add("--seed", type=SEED, default=0, metavar="N", help="the same seed gives the same model")
     add_output(train, DEFAULT_OUTPUT)
+    train.set_defaults(reads=("files", "valid", "test"), writes=("output",))
     train.add_argument("--quiet", action="store_true", help="print only errors on stderr")
     train.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _train(args: argparse.Namespace) -> int:
     from fastw2v._files.atomic import check_writable
+    from fastw2v._files.kinds import check_named
     from fastw2v.text_model import TextModel, train, vocabulary
 
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
-    check_writable(output)  # before minutes of work, not after them
+    check_named(output, "a language model", ".npz")  # before minutes of work, not after them
+    check_writable(output)
     tokens = _tokens(args, args.files)
     valid = _tokens(args, [args.valid]) if args.valid else None
     test = _tokens(args, [args.test]) if args.test else None
@@ -171,7 +180,7 @@ def _train(args: argparse.Namespace) -> int:
         text_model.save(output)
         sample = text_model.write(_SHOWN)
     report: dict[str, Any] = {
-        "output": os.path.abspath(output),
+        "output": shown(os.path.abspath(output)),
         "interrupted": interrupted,
         "words": len(ids),
         "vocabulary": len(words),
@@ -191,7 +200,7 @@ def _train(args: argparse.Namespace) -> int:
                     f"(by word counts alone {report[name]['unigram']:.2f})"
                 )
         print(f"\n{sample}\n")
-        print(f"saved the model with {len(words)} words in {output}")
+        print(f"saved the model with {len(words)} words in {shown(output)}")
     return INTERRUPTED if interrupted else OK
 
 

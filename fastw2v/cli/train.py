@@ -21,12 +21,15 @@ from fastw2v.cli.console import (
     SEED,
     SHARE,
     add_output,
+    add_unwritable,
     counted,
     is_terminal,
     output_path,
     print_json,
     say,
     seeded,
+    shown,
+    told_already,
 )
 from fastw2v.cli.word2vec import Trained
 
@@ -52,7 +55,11 @@ def add_parser(commands: Any) -> None:
         "Python: some 340,000 words, under a minute.",
     )
     train.add_argument(
-        "files", nargs="*", metavar="FILE", default=[], help="UTF-8 text, plain or gzip"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        default=[],
+        help="UTF-8 text, plain or packed by gzip, bzip2 or xz; - is standard input",
     )
 
     def add(*flags: str, help: str, **rest: Any) -> None:
@@ -107,25 +114,29 @@ def add_parser(commands: Any) -> None:
     add_output(
         train,
         DEFAULT_OUTPUT,
-        ": word2vec binary format if the name ends in .bin, else text; .gz at the end compresses",
+        ": .bin is the word2vec binary format, .fw2v and .npz are those of fastw2v and numpy, any "
+        "other name is text; .gz, .bz2 or .xz behind text or .bin packs",
     )
+    add_unwritable(train)
+    train.set_defaults(reads=("files",), writes=("output",))
     train.add_argument("--quiet", action="store_true", help="print only errors on stderr")
     train.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _train(args: argparse.Namespace) -> int:
-    from fastw2v._files.atomic import check_writable
+    from fastw2v.keyed_vectors import files
 
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
-    check_writable(output)  # before a minute of work, not after it
+    kind = files.output_format(output)  # before a minute of work, not after it
     built = _collect(args)
+    files.check_words(built.word_to_id, output, kind, args.unwritable)
     if args.engine == "word2vec":
         training = _fit_with_word2vec(args, built)
     else:
         with seeded(args.seed):
             training = _fit_with_layers(args, built)
-    binary = output.lower().removesuffix(".gz").endswith(".bin")
-    training.vectors.save_word2vec_format(output, binary=binary)
+    with told_already():
+        files.save(training.vectors, output, kind, args.unwritable)
     neighbours = {
         word: training.vectors.most_similar(word)
         for word in _words_to_show(built)
@@ -134,8 +145,8 @@ def _train(args: argparse.Namespace) -> int:
     if args.json:
         print_json(
             {
-                "output": os.path.abspath(output),
-                "format": "binary" if binary else "text",
+                "output": shown(os.path.abspath(output)),
+                "format": kind,
                 "interrupted": training.interrupted,
                 "words": len(built.corpus),
                 "trained_words": training.n_words,
@@ -160,8 +171,8 @@ def _train(args: argparse.Namespace) -> int:
         for word, nearest in neighbours.items():
             print(f"{word}: {' '.join(other for other, _ in nearest)}")
         print(
-            f"saved {len(training.vectors)} vectors of dimension {args.dim} in {output} "
-            f"(word2vec {'binary' if binary else 'text'} format)"
+            f"saved {len(training.vectors)} vectors of dimension {args.dim} in {shown(output)} "
+            f"({'word2vec ' if kind in ('text', 'binary') else ''}{kind} format)"
         )
     return INTERRUPTED if training.interrupted else OK
 

@@ -23,6 +23,7 @@ from fastw2v.cli.console import (
     print_json,
     say,
     seeded,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def add_parsers(commands: Any) -> None:
         description="Train an LSTM encoder and decoder on FILE, UTF-8 text with a source, a tab "
         "and a target in each line, and save them. Without FILE: numbers and kanji numerals.",
     )
-    train.add_argument("file", nargs="?", metavar="FILE", help="pairs, plain or gzip")
+    train.add_argument(
+        "file", nargs="?", metavar="FILE", help="pairs, plain or packed; - is standard input"
+    )
     add = train.add_argument
     add("--max-pairs", type=COUNT, metavar="N", help="use only the first N pairs")
     add("--units", type=COUNT, metavar="N", help="width of an LSTM (default: 256; numbers 128)")
@@ -71,6 +74,7 @@ def add_parsers(commands: Any) -> None:
     add("--plot", metavar="PNG", help="draw loss and accuracy of each epoch")
     add("--quiet", action="store_true", help="print only errors on stderr")
     add("--json", action="store_true", help="print one JSON object")
+    train.set_defaults(reads=("file",), writes=("output", "plot"))
 
     ask = commands.add_parser(
         "translate",
@@ -85,18 +89,23 @@ def add_parsers(commands: Any) -> None:
         help="hypotheses kept at each step (default: 1, a greedy search)",
     )  # fmt: skip
     ask.add_argument("--json", action="store_true", help="print one JSON object")
+    ask.set_defaults(reads=("model",))
 
 
 def _train(args: argparse.Namespace) -> int:
     from fastw2v import datasets
     from fastw2v._files.atomic import check_writable
+    from fastw2v._files.kinds import check_named
     from fastw2v.models import CharTranslator
     from fastw2v.optimizer import Adam, RMSprop
 
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
-    for name in (output, args.plot):
-        if name is not None:
-            check_writable(name)  # before the work, not after it
+    # Before the work, not after it.
+    check_named(output, "a translator", ".npz")
+    check_writable(output)
+    if args.plot is not None:
+        check_named(args.plot, "a picture", ".png")
+        check_writable(args.plot)
     of_numbers = args.file is None
     for name, defaults in _DEFAULTS.items():
         if getattr(args, name) is None:
@@ -148,7 +157,7 @@ def _train(args: argparse.Namespace) -> int:
     if args.json:
         print_json(
             {
-                "output": os.path.abspath(output),
+                "output": shown(os.path.abspath(output)),
                 "interrupted": interrupted,
                 "pairs": len(pairs),
                 "watched": n_held_out,
@@ -172,7 +181,7 @@ def _train(args: argparse.Namespace) -> int:
             print(f"label sentence: {sample['label']}\n-")
         if exact is not None:
             print(f"{exact:.1%} of {len(held_out):,} held-out pairs are translated exactly")
-        print(f"saved in {output}")
+        print(f"saved in {shown(output)}")
     return INTERRUPTED if interrupted else OK
 
 
@@ -189,11 +198,14 @@ def _samples(model: CharTranslator, pairs: list[tuple[str, str]]) -> list[dict[s
 def _translate(args: argparse.Namespace) -> int:
     from fastw2v.models import CharTranslator
 
+    if shown(args.model) != args.model and "-" in args.texts:
+        raise ValueError("-: expected standard input for MODEL or TEXT, got it for both; name one")
     model = CharTranslator.load(args.model)
     texts: list[str] = []
     for text in args.texts:
         if text == "-":
-            texts += [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+            lines = (line.removeprefix("\ufeff").rstrip("\r\n") for line in sys.stdin)
+            texts += [line for line in lines if line.strip()]
         else:
             texts.append(text)
     if not texts:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.cli.console import COUNT, OK, output_path, print_json
+from fastw2v.cli.console import (
+    COUNT,
+    OK,
+    add_unwritable,
+    output_path,
+    print_json,
+    shown,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,16 +54,21 @@ def add_parsers(commands: Any) -> None:
     )
     _add_vectors_argument(evaluate)
     evaluate.add_argument("file", metavar="FILE")
+    evaluate.set_defaults(reads=("vectors", "file"))
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
 
     convert = commands.add_parser(
         "convert",
         help="write vectors in another format",
-        description="The name of OUTPUT chooses the format: .bin word2vec binary, .fw2v the "
-        "memory-mapped format of fastw2v, any other word2vec text; .gz at the end compresses.",
+        description="The name of OUTPUT chooses the format: .txt or .vec word2vec text, .bin "
+        "word2vec binary, each also packed (.gz, .bz2, .xz), .fw2v the memory-mapped format of "
+        "fastw2v, .npz numpy arrays; names of other formats are refused, any other name and - "
+        "(standard output) is text.",
     )
     _add_vectors_argument(convert)
     convert.add_argument("output", metavar="OUTPUT")
+    add_unwritable(convert)
+    convert.set_defaults(reads=("vectors",), writes=("output",))
     convert.add_argument("--limit", type=COUNT, metavar="N", help="write only the first N words")
     convert.add_argument(
         "--dtype",
@@ -80,13 +93,17 @@ def add_parsers(commands: Any) -> None:
     drawn.add_argument(
         "-n", "--words", type=int, default=200, metavar="N", help="number of words (default: 200)"
     )
+    drawn.set_defaults(reads=("vectors",), writes=("output",))
     drawn.add_argument("--tsv", metavar="PREFIX", help="write PREFIX_vectors.tsv, PREFIX_words.tsv")
 
 
 def _add_vectors_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "vectors", metavar="VECTORS", help="word2vec text or binary file, or cbow_params.pkl"
+        "vectors",
+        metavar="VECTORS",
+        help="file of word2vec, fw2v, .npz or cbow_params.pkl; - is standard input",
     )
+    parser.set_defaults(reads=("vectors",))
 
 
 def _add_answer_options(parser: argparse.ArgumentParser) -> None:
@@ -145,9 +162,11 @@ def _print_answer(head: str, nearest: Sequence[tuple[str, float]]) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from fastw2v._files.text import open_lines
+
     vectors = _load(args.vectors)
-    with open(args.file, encoding="utf-8") as stream:
-        analogies = stream.read(2) == ": "
+    with open_lines(args.file) as lines:
+        analogies = next(lines, "").startswith(": ")
     found = _analogy_scores(vectors, args.file) if analogies else _pair_scores(vectors, args.file)
     if args.json:
         print_json(found)
@@ -177,25 +196,24 @@ def _pair_scores(vectors: KeyedVectors, file: str) -> dict[str, Any]:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from fastw2v._files.atomic import check_writable
-    from fastw2v.keyed_vectors import KeyedVectors
+    from fastw2v.keyed_vectors import KeyedVectors, files
 
-    name = args.output.lower()
-    if args.dtype is not None and not name.endswith(".fw2v"):
+    kind = files.output_format(args.output)
+    if args.dtype is not None and kind != "fw2v":
         raise ValueError(
             f"--dtype: expected an OUTPUT that ends in .fw2v, got {args.output}; the word2vec "
             "formats hold float32 alone"
         )
-    check_writable(args.output)
     vectors = _load(args.vectors)
     if args.limit is not None:
         words = vectors.index_to_key[: args.limit]
+        kept = {name: values[: args.limit] for name, values in vectors.expandos.items()}
         vectors = KeyedVectors.from_words(words, vectors.vectors[: len(words)])
-    if name.endswith(".fw2v"):
+        vectors.expandos.update(kept)
+    if args.dtype is not None:
         vectors.save(args.output, dtype=args.dtype)
     else:
-        binary = name.removesuffix(".gz").endswith(".bin")
-        vectors.save_word2vec_format(args.output, binary=binary)
+        files.save(vectors, args.output, kind, args.unwritable)
     return OK
 
 
@@ -203,13 +221,13 @@ def file_facts(name: str) -> dict[str, Any]:
     """Return what `fastw2v info FILE` prints of a file of word vectors."""
     import os
 
-    from fastw2v._files.fw2v import starts_as_fw2v
-    from fastw2v._files.text import first_bytes
+    from fastw2v._files.kinds import first_bytes, kind_of
 
-    vectors, mapped = _load(name), starts_as_fw2v(first_bytes(name, 8))
+    vectors, kind = _load(name), kind_of(first_bytes(name))
+    mapped = kind is not None and kind.name == "fw2v"
     table = vectors.vectors
     return {
-        "file": name,
+        "file": shown(name),
         "bytes": os.path.getsize(name),
         "words": len(vectors),
         "dimension": vectors.vector_size,
@@ -225,6 +243,7 @@ def _map(args: argparse.Namespace) -> int:
     import numpy as np
 
     from fastw2v._files.atomic import check_writable, replacing
+    from fastw2v._files.kinds import check_named
 
     vectors = _load(args.vectors)
     n = min(args.words, len(vectors))
@@ -238,18 +257,21 @@ def _map(args: argparse.Namespace) -> int:
     written = [*([] if output is None else [output]), *tsv]
     for name in written:
         check_writable(name)
-    words = [str(word) for word in vectors.index_to_key[:n]]
+    if output is not None:
+        check_named(output, "a picture", ".png")
+    # A label is shown and not read back; it must not end its line.
+    words = [re.sub("[\t\n\r]", " ", str(word)) for word in vectors.index_to_key[:n]]
     rows = vectors.vectors[:n].astype(np.float64)
     picture = None if output is None else _picture(words, rows)
     if tsv:
         lines = ("\t".join(map(repr, row)) + "\n" for row in rows.tolist())
         for name, content in zip(tsv, (lines, (word + "\n" for word in words)), strict=True):
             with replacing(name) as stream:
-                stream.writelines(line.encode() for line in content)
+                stream.writelines(line.encode(errors="backslashreplace") for line in content)
     if picture is not None and output is not None:
         with replacing(output) as stream:
             picture.savefig(stream, format="png", dpi=100, bbox_inches="tight")
-    print(f"wrote {' and '.join(written)}")
+    print(f"wrote {' and '.join(map(shown, written))}")
     return OK
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastw2v.cli.console import INTERRUPTED, OK, say
+from fastw2v.cli.console import INTERRUPTED, OK, add_unwritable, say, told_already
 
 if TYPE_CHECKING:
     from fastw2v.datasets import Corpus
@@ -86,7 +86,7 @@ def add_parser(commands: Any) -> None:
             help=f"{help} (default: %(default)s)",
         )
 
-    parser.add_argument("-train", required=True, metavar="FILE", help="text, plain or gzip")
+    parser.add_argument("-train", required=True, metavar="FILE", help="text, plain or packed")
     parser.add_argument("-output", metavar="FILE", help="file for the vectors")
     add("size", int, 100, "dimension of the vectors")
     add("window", int, 5, "words of context on each side")
@@ -103,18 +103,26 @@ def add_parser(commands: Any) -> None:
         help="first learning rate (default: 0.025 for skip-gram, 0.05 for CBOW)",
     )
     add("debug", int, 2, "0: no progress bar")
-    add("binary", int, 0, "1: save in the binary format")
+    parser.add_argument(
+        "-binary",
+        type=int,
+        choices=(0, 1),
+        metavar="X",
+        help="1: save in the binary format, 0: text (default: as the name of -output says)",
+    )
     add("cbow", int, 1, "1 CBOW, 0 skip-gram")
     add("classes", int, 0, "0, because clusters of words are not supported")
     parser.add_argument("-save-vocab", dest="save_vocab", metavar="FILE", help="save `word count`")
     parser.add_argument("-read-vocab", dest="read_vocab", metavar="FILE", help="use these words")
+    add_unwritable(parser, "-unwritable")
+    parser.set_defaults(reads=("train", "read_vocab"), writes=("output", "save_vocab"))
 
 
 def _train(args: argparse.Namespace) -> int:
     import numpy as np
 
-    from fastw2v._files import word2vec_format
-    from fastw2v._files.atomic import check_writable
+    from fastw2v._files import word2vec_writer
+    from fastw2v.keyed_vectors import files
     from fastw2v.word2vec import Word2Vec
 
     if args.classes:
@@ -122,9 +130,10 @@ def _train(args: argparse.Namespace) -> int:
             f"-classes: expected 0, got {args.classes}; clusters of words are not supported: save "
             "vectors and cluster them with a k-means of another library"
         )
-    for name in (args.output, args.save_vocab):
-        if name is not None:
-            check_writable(name)
+    binary = None if args.binary is None else bool(args.binary)
+    kind = None if args.output is None else files.output_format(args.output, binary)
+    if args.save_vocab is not None:
+        files.output_format(args.save_vocab, False)
     if args.output is None and args.save_vocab is None:
         raise ValueError("-output: expected the name of a file; add -output vectors.txt")
     model = Word2Vec(
@@ -142,12 +151,17 @@ def _train(args: argparse.Namespace) -> int:
     if args.read_vocab is None:
         model.build_vocab(corpus_file=args.train)
     else:
-        counts = word2vec_format.read_counts(args.read_vocab)
+        counts = word2vec_writer.read_counts(args.read_vocab)
         if next(iter(counts), None) == "</s>":  # where word2vec.c writes its count of line ends
             del counts["</s>"]
         model.build_vocab_from_freq(counts)
+    words = [str(word) for word in model.wv.index_to_key]
+    if kind is not None:
+        files.check_words(words, args.output, kind, args.unwritable)
+    if args.save_vocab is not None:
+        files.check_words(words, args.save_vocab, "text", args.unwritable)
     interrupted = False
-    if args.output is not None:
+    if kind is not None:
         try:
             given = {} if args.read_vocab is None else {"corpus_file": args.train}
             model.train(progress=args.debug > 0, **given)
@@ -158,10 +172,14 @@ def _train(args: argparse.Namespace) -> int:
             say("fastw2v: stopped; saving the vectors learned so far")
         if not np.isfinite(model.wv.vectors).all():
             raise _not_finite("-alpha")
-        model.wv.save_word2vec_format(args.output, binary=bool(args.binary))
+        with told_already():
+            files.save(model.wv, args.output, kind, args.unwritable)
     if args.save_vocab is not None:
-        words = [str(word) for word in model.wv.index_to_key]
-        word2vec_format.write_counts(args.save_vocab, words, model.wv.expandos["count"])
+        counted = model.wv.expandos["count"]
+        with told_already():
+            word2vec_writer.write_counts(
+                args.save_vocab, words, counted, unwritable=args.unwritable
+            )
     return INTERRUPTED if interrupted else OK
 
 

@@ -4,7 +4,7 @@
 |---|---|
 | `builtin_corpus` | the words of the English documentation inside this Python |
 | `builtin_text` | the same documentation as text |
-| `read_text` | UTF-8 text files, plain or gzip, in pieces |
+| `read_text` | UTF-8 text files, plain or packed, in pieces |
 | `tokenize` | text to lower-case words |
 | `tokenize_lines` | text to words, marks and ends of lines, for language models |
 | `build_corpus` | words to ids, most frequent word first |

@@ -16,11 +16,14 @@ _LARGE = ("", "万", "億", "兆")
 _LIMIT = 10 ** (4 * len(_LARGE))
 
 
-def read_pairs(path: str | os.PathLike[str], max_pairs: int | None = None) -> list[tuple[str, str]]:
+def read_pairs(
+    path: str | os.PathLike[str], max_pairs: int | None = None, *, strict: bool = False
+) -> list[tuple[str, str]]:
     """Read the (source, target) pairs of a UTF-8 file whose lines are source, tab, target.
 
     Text behind a second tab is left out (collections name their sources there), and so are blank
-    lines. max_pairs: read only the first pairs. The file may be gzip; a byte order mark is dropped.
+    lines. max_pairs: read only the first pairs. The file may be packed by gzip, bzip2 or xz; a byte
+    order mark is dropped. strict: refuse zero bytes, which are otherwise counted in a warning.
 
     OSError for a file that cannot be read; ValueError, naming the line, for a line without a tab or
     without text on both sides of it, and, naming the byte, for a file that is not UTF-8.
@@ -37,7 +40,7 @@ def read_pairs(path: str | os.PathLike[str], max_pairs: int | None = None) -> li
     pairs: list[tuple[str, str]] = []
     rest = ""
     number = 0
-    for piece in read_text(path):
+    for piece in read_text(path, strict=strict):
         *lines, rest = (rest + piece).split("\n")
         for line in lines:
             number += 1

@@ -119,11 +119,14 @@ def _paragraphs(pieces: Iterable[str]) -> Iterator[str]:
 
 def read_text(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    strict: bool = False,
 ) -> Iterator[str]:
     """Read UTF-8 text files one after the other, in pieces that end at white space.
 
-    Gzip files are recognised by their first bytes, not by their names; a byte order mark is
-    dropped. A missing file, a folder, or an empty file is reported before anything is read.
+    Files packed by gzip, bzip2 or xz are recognised by their first bytes, not by their names; a
+    byte order mark is dropped. Zero bytes are kept, and one warning counts them; strict=True
+    refuses them. A missing file, a folder, or an empty file is reported before anything is read.
 
     Raises OSError if a file cannot be read, ValueError if it is empty or is not UTF-8 text;
     the message names the file, the byte (counted after unpacking) and the cure.
@@ -139,7 +142,7 @@ def read_text(
         raise ValueError("paths: expected at least one file, got none; name a text file")
     for name in names:
         check_readable(name)
-    return (piece for name in names for piece in read_pieces(name))
+    return (piece for name in names for piece in read_pieces(name, strict))
 
 
 def build_corpus(tokens: Iterable[str], min_count: int = 1) -> Corpus:

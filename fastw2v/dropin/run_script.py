@@ -38,7 +38,9 @@ def add_run_parser(
         action="store_true",
         help="serve the book's model files (cbow, ch04.cbow, ...) too",
     )
-    parser.add_argument("script", metavar="SCRIPT", help="the script to run")
+    parser.add_argument(
+        "script", metavar="SCRIPT", help="the script to run; - reads it from standard input"
+    )
     parser.add_argument(
         "args", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the script"
     )
@@ -58,15 +60,19 @@ def run(script: str, args: Sequence[str] = (), models: bool = False) -> int:
     passes through. Other exceptions are shown without our frames and give 1. After
     KeyboardInterrupt the interpreter ends as an interrupted one does.
     """
-    path = os.path.abspath(script)
+    from_stdin = script == "-"
+    path = "<stdin>" if from_stdin else os.path.abspath(script)
     try:
-        with io.open_code(path) as file:
-            source = file.read()
+        if from_stdin:
+            source = sys.stdin.buffer.read()
+        else:
+            with io.open_code(path) as file:
+                source = file.read()
     except OSError as error:
         say(f"run: can't open file {script!r}: {error.strerror} (in folder {os.getcwd()})")
         return 2
 
-    folder = os.path.dirname(os.path.realpath(path))
+    folder = os.getcwd() if from_stdin else os.path.dirname(os.path.realpath(path))
     if not getattr(sys.flags, "safe_path", False):  # as `python -P SCRIPT` does
         sys.path[0:1] = [folder]
     if not os.path.samefile(folder, os.getcwd()):
@@ -78,11 +84,11 @@ def run(script: str, args: Sequence[str] = (), models: bool = False) -> int:
     main = types.ModuleType("__main__")
     vars(main).update(
         __builtins__=builtins,
-        __file__=path,
-        __loader__=SourceFileLoader("__main__", path),
         __package__=None,
         __spec__=None,
     )
+    if not from_stdin:
+        vars(main).update(__file__=path, __loader__=SourceFileLoader("__main__", path))
     sys.modules["__main__"] = main
     finder.install(models=models)
     spawned.follow(models)

@@ -18,7 +18,6 @@ from fastw2v.keyed_vectors.consistency import (
     check_all,
     check_attribute,
     check_attributes,
-    row_of,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def add_vectors(
 
     new = [i for i, name in enumerate(names) if name not in vectors.key_to_index]
     old = [i for i, name in enumerate(names) if name in vectors.key_to_index]
-    at = [row_of(vectors, names[i]) for i in old]
+    at = [vectors.get_index(names[i]) for i in old]
     first = len(vectors)
     if new:
         check_all(vectors)

@@ -31,9 +31,12 @@ class NotSupported:
         self.name = name
 
     def __get__(self, thing: object, owner: type | None = None) -> Any:
+        if thing is None:
+            return self
         raise AttributeError(f"{self.name}: not supported; {self.reason}")
 
-    __set__ = __get__
+    def __set__(self, thing: object, value: object) -> None:
+        self.__get__(thing)
 
 
 def as_table(vectors: KeyedVectors) -> np.ndarray:
@@ -106,6 +109,8 @@ def check_map(vectors: KeyedVectors) -> None:
     rows, words = _rows(vectors), _words(vectors)
     V = len(words)
     try:
+        if not all(issubclass(kind, _WHOLE) for kind in set(map(type, rows.values()))):
+            raise TypeError  # numpy would make whole numbers of others
         if list(rows) == words:  # in order, a tenth of the time of V look-ups
             found = np.fromiter(rows.values(), np.int64, V)
         else:
@@ -131,8 +136,11 @@ def check_map(vectors: KeyedVectors) -> None:
             "or add the word with add_vector"
         )
     kinds = set(map(type, words))
-    if len(kinds) > 1 and len({isinstance(word, str) for word in words}) > 1:
-        raise TypeError("index_to_key: expected words that are all str or all int; convert them")
+    if not any(all(issubclass(kind, base) for kind in kinds) for base in _WORD):
+        names = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise TypeError(
+            f"index_to_key: expected words that are all str or all int, got {names}; convert them"
+        )
 
 
 def check_attributes(vectors: KeyedVectors) -> None:

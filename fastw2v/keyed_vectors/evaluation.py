@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _BATCH = 1024  # questions that are answered together
 _PRODUCT_BATCH = 32  # the same where each question takes a number for every word
 _ROWS = 8192  # of the table, whose cosines are computed together
+_BLANKS = re.compile("[ \t]+")  # white space beyond ASCII may be part of words
+_ENDS = " \t\r\n"
 _SCORES = ("most_similar", "most_similar_cosmul")
 
 
@@ -58,7 +61,7 @@ def word_pairs(
     unknown = 0
     with open_lines(pairs, encoding) as lines:
         for line in lines:
-            fields = [field.strip() for field in line.split(delimiter)]
+            fields = [field.strip(_ENDS) for field in line.split(delimiter)]
             if line.startswith("#") or len(fields) != 3:
                 continue
             try:
@@ -168,14 +171,14 @@ def word_analogies(
     with open_lines(analogies) as lines:
         for number, line in enumerate(lines, 1):
             if line.startswith(": "):
-                sections.append({"section": line[2:].strip(), "correct": [], "incorrect": []})
+                sections.append({"section": line[2:].strip(_ENDS), "correct": [], "incorrect": []})
                 continue
             if not sections:
                 raise ValueError(
                     f"{analogies}: line {number}: expected `: name` of a section first, got "
                     f"{line[:40]!r}; give a file of analogies"
                 )
-            words = tuple((line.upper() if case_insensitive else line).split())
+            words = tuple(_BLANKS.split((line.upper() if case_insensitive else line).strip(_ENDS)))
             if len(words) != 4:
                 continue
             if all(word in known for word in words):

@@ -6,26 +6,30 @@ The content of a file is not trusted.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from fastw2v._checks.numbers import as_whole
+from fastw2v._checks.numbers import as_whole, check_one_of
 from fastw2v._checks.sequences import check_text
-from fastw2v._files import fw2v, word2vec_format
+from fastw2v._files import fw2v, npz, word2vec_format, word2vec_writer
 from fastw2v._files.atomic import check_writable
 from fastw2v._files.book_pickle import load_book_pickle
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
-from fastw2v._files.text import first_bytes
+from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named, word2vec_named
+from fastw2v._files.words import encode
 from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
-from fastw2v.keyed_vectors.compressed import CompressedRows
+from fastw2v.keyed_vectors.compressed import CompressedRows, converted
 from fastw2v.keyed_vectors.consistency import check_all
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
 
+_NPZ = "an archive (.npz) of word vectors"
 OWN = ("vector_size", "vectors", "index_to_key", "key_to_index", "expandos", "_in_model")
 
 
@@ -69,14 +73,15 @@ def set_extras(name: object, vectors: KeyedVectors, content: fw2v.Content | None
             raise ValueError(f"{name}: {error}; get the file again") from error
 
 
-def read(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+def read(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read any file of word vectors. Its first bytes tell the kind, and the kind has one reader."""
-    start = first_bytes(name, 256)
-    reader = next(reader for starts_so, reader in _READERS if starts_so(start))
-    return reader(name, mmap)
+    kind = kind_of(first_bytes(name))
+    # Every other file is in a word2vec format, perhaps packed, or refused.
+    reader = _READERS.get(kind.name if kind is not None else "", _read_word2vec)
+    return reader(name, mmap, strict)
 
 
-def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+def _read_fw2v(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read the vectors of a file that `KeyedVectors.save` or `Word2Vec.save` wrote."""
     content = fw2v.read(name, None, mmap)
     if content.kind not in ("KeyedVectors", "Word2Vec"):
@@ -84,6 +89,22 @@ def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
             f"{name}: expected KeyedVectors or Word2Vec, got a {content.kind}; load it with the "
             "class that saved it"
         )
+    return _word_table(name, content, strict)
+
+
+def _read_npz(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
+    """Read an archive that `KeyedVectors.save` wrote, which cannot be mapped."""
+    with npz.Archive(name, _NPZ, "save it again, or unpack the file of vectors in it") as archive:
+        with archive.damage_reported():
+            facts = archive.json("facts")
+            if not isinstance(facts, dict):
+                raise ValueError("facts is no JSON object")
+        arrays = {key: archive.array(key) for key in archive.names if key != "facts"}
+    return _word_table(name, fw2v.Content("KeyedVectors", facts, arrays), strict)
+
+
+def _word_table(name: str | os.PathLike[str], content: fw2v.Content, strict: bool) -> WordTable:
+    """Return the words and vectors of a file, after a look at how they fit together."""
     words = fw2v.unpack_words(name, content)
     table = _unpack_table(name, content.arrays)
     if table.ndim != 2 or len(table) != len(words) or table.shape[1] < 1:
@@ -91,7 +112,7 @@ def _read_fw2v(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
             f"{name}: {len(words)} words do not fit vectors of shape {table.shape}; get the "
             "file again"
         )
-    if isinstance(table, np.ndarray):
+    if strict and isinstance(table, np.ndarray):
         fw2v.check_finite(name, "vectors", table)
     rows = {word: row for row, word in enumerate(words)}
     if len(rows) != len(words):
@@ -136,9 +157,8 @@ def _unpack_table(name: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     raise ValueError(f"{name}: the vectors are missing or damaged; get the file again")
 
 
-def _read_book_pickle(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+def _read_book_pickle(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read the dict of words and vectors that the book's ch04/train.py saves, as float32."""
-    fw2v.refuse_gensims(name, first_bytes(name, 256))
     content = load_book_pickle(name)
     if not isinstance(content, dict) or not {"word_vecs", "id_to_word"} <= content.keys():
         raise ValueError(
@@ -164,31 +184,111 @@ def _read_book_pickle(name: str | os.PathLike[str], mmap: str | None) -> WordTab
         raise ValueError(f"{name}: {error}") from error
 
 
-def _read_word2vec(name: str | os.PathLike[str], mmap: str | None) -> WordTable:
+def _read_word2vec(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read vectors in one of the word2vec formats, which cannot be mapped."""
-    return WordTable(*word2vec_format.read(name), {})
+    return WordTable(*word2vec_format.read(name, strict=strict), {})
 
 
-_Reader = Callable[[str | os.PathLike[str], str | None], WordTable]
+def read_word2vec(
+    fname: str | os.PathLike[str],
+    fvocab: str | os.PathLike[str] | None,
+    binary: bool | None,
+    no_header: bool | None,
+    encoding: str,
+    unicode_errors: str,
+    limit: int | None,
+    datatype: DTypeLike,
+    strict: bool,
+) -> WordTable:
+    """See `KeyedVectors.load_word2vec_format`."""
+    check_one_of("encoding", encoding.lower().replace("-", ""), ("utf8",))
+    rows, table = word2vec_format.read(
+        fname,
+        binary=binary,
+        header=None if no_header is None else not no_header,
+        limit=limit,
+        unicode_errors=unicode_errors,
+        dtype=np.dtype(datatype),
+        strict=strict,
+    )
+    if fvocab is None:
+        return WordTable(rows, table, {})
+    counts = word2vec_writer.read_counts(fvocab, unicode_errors, strict)
+    return WordTable(
+        rows, table, {"count": np.array([counts.get(word, 0) for word in rows], np.int64)}
+    )
 
-# The first bytes of each kind, and its reader. Every other file is in a word2vec format or refused.
-_READERS: tuple[tuple[Callable[[bytes], bool], _Reader], ...] = (
-    (fw2v.starts_as_fw2v, _read_fw2v),
-    (word2vec_format.starts_as_pickle, _read_book_pickle),
-    (lambda start: True, _read_word2vec),
-)
+
+_Reader = Callable[[str | os.PathLike[str], str | None, bool], WordTable]
+_READERS: dict[str, _Reader] = {
+    "fw2v": _read_fw2v,
+    "zip": _read_npz,
+    "pickle": _read_book_pickle,
+}
+
+
+def write(
+    vectors: KeyedVectors,
+    fname: str | os.PathLike[str],
+    dtype: DTypeLike | None = None,
+    ignore: Collection[str] = (),
+) -> None:
+    """See `KeyedVectors.save`."""
+    archive = os.fspath(fname).lower().endswith(".npz")
+    if not archive:
+        check_fw2v(fname, "call save_word2vec_format, or end the name in .fw2v or .npz")
+    facts, arrays = pack(vectors, ignore)
+    arrays |= pack_table(converted(vectors.vectors, dtype))
+    if archive:
+        fw2v.check_arrays(arrays)
+        npz.write(fname, arrays, {"facts": facts})
+    else:
+        fw2v.write(fname, "KeyedVectors", facts, arrays)
+
+
+def output_format(name: str | os.PathLike[str], binary: bool | None = None) -> str:
+    """Return the format of a file of vectors, by its name where `binary` is None.
+
+    It is "text" or "binary", those of word2vec, "fw2v" or "npz".
+
+    Raises ValueError for the name of another format, OSError if the file cannot be written.
+    """
+    check_writable(name)
+    says = named(name).format
+    if says in ("fw2v", "npz") and binary is None:
+        return says
+    return "binary" if word2vec_named(name, binary)[0] else "text"
+
+
+def check_words(
+    words: Iterable[object], name: str | os.PathLike[str], kind: str, unwritable: str
+) -> None:
+    """Do with words what saving them in the format `kind` will do: raise ValueError, or warn."""
+    if kind in ("text", "binary"):
+        encode(list(map(str, words)), unwritable, os.fspath(name))
+
+
+def save(
+    vectors: KeyedVectors, name: str | os.PathLike[str], kind: str, unwritable: str = "error"
+) -> None:
+    """Save in the format `kind`, as `output_format` returns it."""
+    if kind in ("text", "binary"):
+        vectors.save_word2vec_format(name, binary=kind == "binary", unwritable=unwritable)
+    else:
+        write(vectors, name)
 
 
 def write_word2vec(
     vectors: KeyedVectors,
     fname: str | os.PathLike[str],
     fvocab: str | os.PathLike[str] | None,
-    binary: bool,
+    binary: bool | None,
     total_vec: int | None,
     write_header: bool,
     prefix: str,
     append: bool,
     sort_attr: str,
+    unwritable: str,
 ) -> None:
     """See `KeyedVectors.save_word2vec_format`."""
     check_all(vectors)
@@ -202,18 +302,23 @@ def write_word2vec(
             f"{names_of(vectors.expandos)}; set it with set_vecattr, or leave fvocab out"
         )
     if fvocab is not None:
-        check_writable(fvocab)
+        output_format(fvocab, False)
     order = falling_order(None if falling is None else falling.astype(np.float64))
     words = [f"{prefix}{word}" for word in vectors.index_to_key]
-    word2vec_format.write(
+    word2vec_writer.write(
         *(fname, words, vectors.vectors),
         binary=binary,
         header=write_header,
         order=order,
         declared=total_vec,
         append=append,
+        unwritable=unwritable,
     )
     if fvocab is not None and falling is not None:
         if order is not None:
             words, falling = [words[row] for row in order.tolist()], falling[order]
-        word2vec_format.write_counts(fvocab, words, falling, append=append)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # words left out were counted when vectors were written
+            word2vec_writer.write_counts(
+                *(fvocab, words, falling), append=append, unwritable=unwritable
+            )

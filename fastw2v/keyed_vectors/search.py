@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,7 +32,7 @@ _COSMUL_EPS = 1e-6  # of Levy and Goldberg, so that no product is divided by zer
 # Vectors and queries ------------------------------------------------------------------------------
 
 
-def is_key(entry: Any) -> bool:
+def is_key(entry: Any) -> TypeGuard[Key]:
     """Tell a word or a row number from a vector."""
     return isinstance(entry, _KEY)
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastw2v._checks.numbers import as_int, check_one_of
-from fastw2v._files import fw2v, word2vec_format
+from fastw2v._checks.numbers import as_int
 from fastw2v._rows.deferred import UpToDate
 from fastw2v.keyed_vectors import changes, compressed, evaluation, files, gensim, search
 from fastw2v.keyed_vectors.compressed import CompressedRows
@@ -106,7 +105,7 @@ class KeyedVectors(Searches):
         table = as_table(self)
         if search.is_key(key):
             return table[self.get_index(key)].copy()
-        return table[[self.get_index(word) for word in key]]
+        return table[[self.get_index(word) for word in key]]  # type: ignore[union-attr]
 
     def __setitem__(self, key: Key | Iterable[Key], vector: ArrayLike) -> None:
         """Set the vector of a word, or of several; unknown words are added."""
@@ -321,9 +320,11 @@ class KeyedVectors(Searches):
     ) -> None:
         """Save in the fw2v format, which `load` maps instead of reading it.
 
-        The file appears when it is complete: a full disk or a kill leaves the old file. It also
-        holds attributes of words, and further attributes of the object, but those that ignore
-        lists. separately, sep_limit and pickle_protocol are gensim's and have no effect.
+        A name that ends in .npz gives an archive of numpy arrays; .txt, .vec, .gz, .bz2 and .xz,
+        which `save_word2vec_format` writes, are refused. Both formats keep every word, NaN,
+        attributes of words, and further attributes of the object, but those that ignore lists. The
+        file appears when it is complete: a full disk or a kill leaves the old file. separately,
+        sep_limit and pickle_protocol are gensim's and have no effect.
 
         dtype: None saves the vectors as they are, another one those of `astype(dtype)`.
 
@@ -342,9 +343,7 @@ class KeyedVectors(Searches):
         >>> del again
         >>> folder.cleanup()
         """
-        facts, arrays = files.pack(self, list(ignore))
-        table = files.pack_table(compressed.converted(self.vectors, dtype))
-        fw2v.write(fname, "KeyedVectors", facts, arrays | table)
+        files.write(self, fname, dtype, list(ignore))
 
     @classmethod
     def load(
@@ -352,26 +351,28 @@ class KeyedVectors(Searches):
         fname: str | os.PathLike[str],
         mmap: str | None = "c",
         *,
+        strict: bool = False,
         dtype: DTypeLike | None = None,
     ) -> Self:
         """Open any file of word vectors; its content tells its kind.
 
         The kinds are files of `save` and of `Word2Vec.save`; word2vec and GloVe text with or
-        without a header, and word2vec binary, each also as gzip; and the `cbow_params.pkl` that
-        the book's ch04 writes.
+        without a header, and word2vec binary, each also packed by gzip, bzip2 or xz; and the
+        `cbow_params.pkl` that the book's ch04 writes.
 
         mmap: applies to `save`'s format. "c" maps the file and keeps changes in this process; "r"
         maps it read-only; None reads it. The size of the file is checked when it is opened. A
         mapped file must not be cut short or overwritten in place afterwards, which would end this
-        process; `save` replaces files instead, and mmap=None reads them. dtype: returns
-        `astype(dtype)`.
+        process; `save` replaces files instead, and mmap=None reads them. strict: see
+        `load_word2vec_format`; in other formats it refuses numbers that are not finite. dtype:
+        returns `astype(dtype)`.
 
         Raises OSError if the file cannot be read, ValueError if it is of another kind or damaged.
         Only gensim can open the pickles of its own `save`.
         """
         if mmap not in ("c", "r", None):
             raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
-        found = files.read(fname, mmap)
+        found = files.read(fname, mmap, strict)
         result = cls._joined(found.rows, compressed.converted(found.table, dtype), found.attributes)
         files.set_extras(fname, result, found.content)
         return result
@@ -406,47 +407,53 @@ class KeyedVectors(Searches):
         limit: int | None = None,
         datatype: DTypeLike = np.float32,
         no_header: bool | None = None,
+        *,
+        strict: bool = False,
     ) -> KeyedVectors:
-        """Read vectors in the word2vec formats, text or binary, plain or gzip.
+        """Read vectors in the word2vec formats, text or binary, plain or packed.
 
         binary, no_header: None finds out from the content; True or False insists.
-        limit: read the first rows only. unicode_errors: "strict", "replace" or "ignore".
-        fvocab: a file of lines `word count`, for `get_vecattr(word, "count")`.
+        limit: read the first rows only. unicode_errors: "strict", "replace" or "ignore", for words
+        that are not UTF-8. fvocab: a file of lines `word count`, for `get_vecattr(word, "count")`.
 
-        Before anything is allocated, the sizes in a header must fit the size of the file.
+        Rows that other programs are known to write do not end the reading. The first row of a word
+        wins; rows of an empty word and empty lines are left out; numbers that are not finite and
+        words like `at 3`, with a blank and a number, are kept; all rows are read whatever number
+        the header says. One warning counts them. strict=True refuses such a file.
+
+        Words come back as `save_word2vec_format` was given them, also those that it escaped.
+
         Raises OSError if the file cannot be read; ValueError, naming row and byte, if it is cut
-        off, has data behind the last row, or holds a word twice or a number that is not finite.
+        off within a row or a row has other than D numbers.
         """
-        check_one_of("encoding", encoding.lower().replace("-", ""), ("utf8",))
-        rows, table = word2vec_format.read(
-            fname,
-            binary=binary,
-            header=None if no_header is None else not no_header,
-            limit=limit,
-            unicode_errors=unicode_errors,
-            dtype=np.dtype(datatype),
-        )
-        result = cls._joined(rows, table)
-        if fvocab is not None:
-            counts = word2vec_format.read_counts(fvocab)
-            result.expandos["count"] = np.array([counts.get(word, 0) for word in rows], np.int64)
-        return result
+        options = (binary, no_header, encoding, unicode_errors, limit, datatype, strict)
+        return cls._joined(*files.read_word2vec(fname, fvocab, *options)[:3])
 
     def save_word2vec_format(
         self,
         fname: str | os.PathLike[str],
         fvocab: str | os.PathLike[str] | None = None,
-        binary: bool = False,
+        binary: bool | None = None,
         total_vec: int | None = None,
         write_header: bool = True,
         prefix: str = "",
         append: bool = False,
         sort_attr: str = "count",
+        *,
+        unwritable: str = "error",
     ) -> None:
-        """Write the word2vec text or binary format, which gensim reads; `.gz` compresses.
+        """Write the word2vec text or binary format, which gensim reads.
 
-        Numbers are written as float32; text has as many digits as reading the same float32 back
-        takes. The file appears under its name when it is complete, not before.
+        A name that ends in .bin gives the binary format, any other text, unless `binary` says
+        otherwise; .gz, .bz2 or .xz at the end packs. The names of other formats are refused. Text
+        has as many digits as reading the same float32 or float64 back takes; binary numbers are
+        float32. The file appears under its name when it is complete, not before.
+
+        A row cannot hold an empty word, nor one with a blank, a line feed or a lone surrogate.
+        unwritable: "error" refuses them before anything is written; "skip" leaves them out, with
+        one warning; "escape" writes `New␛20;York`, which the readers of fastw2v undo: U+241B, the
+        code point in hexadecimal digits and a semicolon for each such character, U+241B and a
+        semicolon for the empty word.
 
         As in gensim, words are in falling order of sort_attr, an attribute such as the "count",
         and in the order of the rows where they have none. prefix: put before each word. total_vec:
@@ -454,13 +461,15 @@ class KeyedVectors(Searches):
         content of the file, which needs write_header=False; the content is copied, so a failure
         leaves the old file. fvocab: also write (or append) lines `word count` to this file.
 
-        Raises ValueError if a word holds white space, which the format cannot express, or if words
-        have no sort_attr for fvocab.
+        Raises ValueError for unwritable words, and if words have no sort_attr for fvocab.
+
+        >>> vectors = KeyedVectors.from_words(["New York", "plain"], [[1, 2], [3, 4]])
+        >>> vectors.save_word2vec_format("towns.vec", unwritable="escape")
+        >>> KeyedVectors.load("towns.vec").index_to_key
+        ['New York', 'plain']
         """
-        files.write_word2vec(
-            self,
-            *(fname, fvocab, binary, total_vec, write_header, prefix, append, sort_attr),
-        )
+        options = (write_header, prefix, append, sort_attr, unwritable)
+        files.write_word2vec(self, *(fname, fvocab, binary, total_vec, *options))
 
     def to_gensim(self) -> GensimKeyedVectors:
         """Return gensim's KeyedVectors with these words; both share the array of vectors.

@@ -28,14 +28,14 @@ from fastw2v._checks.arrays import as_array
 from fastw2v._checks.ids import as_native_ids
 from fastw2v._checks.numbers import as_whole, check_one_of
 from fastw2v._checks.sequences import check_iterable
-from fastw2v._files.text import check_readable, open_utf8
+from fastw2v._files.text import ZeroBytes, check_readable, open_utf8
 from fastw2v._kernels import _vocabulary
 from fastw2v.word2vec.vocabulary import Vocabulary as Vocabulary  # pickles of 0.1 name it here
 from fastw2v.word2vec.vocabulary import WordCounts
 
 END: int = _vocabulary.END  # between two sentences of an encoded corpus
 NEVER: int = _vocabulary.NEVER  # the id of words outside the vocabulary, which are dropped
-_PIECE = 1 << 23  # bytes of a file, or ids, that are handled at a time
+_PIECE = 1 << 22  # bytes of a file, or ids, that are handled at a time
 _BATCH = 1 << 16  # words of Python sentences that are numbered at a time
 _LEAST_PART = 1 << 16  # bytes of a piece for each thread
 MANY = 2000  # contexts of a word whose training takes minutes where others take a second
@@ -151,7 +151,7 @@ def as_encoded_ids(name: str, ids: np.ndarray, V: int, first: int = 0) -> np.nda
             f"{name}: id {ids[at]} at position {first + at} is negative; only -1, the end of a "
             "sentence, may be"
         )
-    return np.ascontiguousarray(ids, np.int32)
+    return np.require(ids, np.int32, ["C", "A"])
 
 
 def as_corpus_of(V: int, corpus: EncodedCorpus) -> EncodedCorpus:
@@ -275,8 +275,11 @@ def as_text_files(
     return TextFiles(paths, lines, unicode_errors)
 
 
-def _pieces(path: str) -> Iterator[tuple[int, bytes]]:
-    """Yield (byte in the file, piece). Pieces end behind white space, or with the file."""
+def _pieces(path: str, zeros: ZeroBytes | None = None) -> Iterator[tuple[int, bytes]]:
+    """Yield (byte in the file, piece). Pieces end behind white space, or with the file.
+
+    zeros: counts the zero bytes of the file, which are part of words.
+    """
     at = 0
     held: list[bytes] = []  # text behind the last blank so far
     with open_utf8(path) as stream:
@@ -284,13 +287,8 @@ def _pieces(path: str) -> Iterator[tuple[int, bytes]]:
             data = stream.read(_PIECE)
             if at == 0 and not held and data.startswith(_MARK):
                 at, data = len(_MARK), data[len(_MARK) :]
-            zero = data.find(b"\0")
-            if zero >= 0:
-                place = at + sum(map(len, held)) + zero
-                raise ValueError(
-                    f"{path}: byte {place}: a zero byte, so this is not a text file; give UTF-8 "
-                    "text"
-                )
+            if zeros is not None:
+                zeros.look_at(data, at + sum(map(len, held)))
             cut = _vocabulary.after_last_blank(data) if data else 0
             if cut or not data:
                 whole = b"".join([*held, data[:cut]])
@@ -323,11 +321,13 @@ class FileText:
         for path in files.paths:
             self.starts.append(base)
             end, last = base, b"\n"
-            for at, piece in _pieces(path):
+            zeros = ZeroBytes(path)
+            for at, piece in _pieces(path, zeros):
                 n = _parts(len(piece), n_parts)
                 if not _vocabulary.count(self.counter, lines, piece, base + at, n):
                     raise MemoryError(f"{path}: no memory for its words")
                 end, last = base + at + len(piece), piece[-1:]
+            zeros.warn()
             unended += last != b"\n"
             base = end
         size = _vocabulary.merge(self.counter)

@@ -14,6 +14,7 @@ the interpreter. The docstring of `Word2Vec` lists the differences from gensim.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 import warnings
@@ -78,7 +79,7 @@ class Word2Vec(Settings, LastTraining):
 
     sentences       lists of words (str or int), integer arrays, or a `LineSentence`; an iterable
                     that can be repeated. None: call `build_vocab` and `train` later
-    corpus_file     the name of a UTF-8 text file, plain or gzip, or a list of names, instead of
+    corpus_file     the name of a UTF-8 text file, plain or packed, or a list of names, instead of
                     sentences. Each line is a sentence of any length
     vector_size     D, the dimension of the vectors
     alpha           initial learning rate, which falls linearly to min_alpha; None: see below
@@ -91,10 +92,10 @@ class Word2Vec(Settings, LastTraining):
                     subsamples no word
     seed            seed of all draws. Vectors are reproducible with one worker or with
                     deterministic=True
-    workers         number of threads; None: `fastw2v.get_num_threads()`
+    workers         number of threads, up to 1,024; None: `fastw2v.get_num_threads()`
     sg              1 skip-gram, 0 CBOW
-    hs, negative    1 for hierarchical softmax; number of negative samples, 0 for none. Both can
-                    be combined
+    hs, negative    1 for hierarchical softmax; number of negative samples, up to 1,000, 0 for
+                    none. Both can be combined
     ns_exponent     negatives are drawn in proportion to count ** ns_exponent
     cbow_mean       1 uses the mean of the context vectors, 0 their sum
     epochs          passes over the text
@@ -134,7 +135,8 @@ class Word2Vec(Settings, LastTraining):
 
     Attributes: `wv` (`KeyedVectors`), the output weights `syn1neg` (V, D) and `syn1` (inner nodes,
     D), `corpus_count` sentences, `corpus_total_words`, and `epoch_losses`, the mean loss per pair
-    in each epoch of the last `train`.
+    in each epoch of the last `train`. Settings and tables may be changed between two calls; each
+    method checks them again. In a callback, write into the tables instead of replacing them.
 
     Raises ValueError or TypeError that names the argument, before training starts.
 
@@ -520,13 +522,9 @@ class Word2Vec(Settings, LastTraining):
 
         Raises ValueError, naming the damage, if the file is not a model or damaged.
         """
-
-        def make(**settings: Any) -> Self:
-            model = cls.__new__(cls)
-            Word2Vec.__init__(model, **settings)
-            return model
-
-        model, schedule = saving.read_model(fname, make, mmap)
+        model = cls.__new__(cls)
+        set_up = functools.partial(Word2Vec.__init__, model)
+        schedule = saving.read_model(fname, model, set_up, mmap)
         model._schedule = schedule
         if schedule is not None and not schedule.done:
             # `resume` reports ids that are missing or belong to another text.

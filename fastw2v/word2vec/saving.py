@@ -11,7 +11,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from fastw2v._checks.numbers import as_not_negative
 from fastw2v._files import fw2v
 from fastw2v._files.atomic import check_writable
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
+from fastw2v._files.kinds import check_fw2v
 from fastw2v._version import __version__
 from fastw2v.keyed_vectors import KeyedVectors, files
 from fastw2v.word2vec import engine
@@ -29,10 +30,9 @@ from fastw2v.word2vec.settings import SETTINGS, TOTALS, check_settings
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
 
-    Model = TypeVar("Model", bound=Word2Vec)
-
 Path = str | os.PathLike[str]
 
+_OWN_NAME = "end it in .fw2v, or save vectors alone with wv.save_word2vec_format"
 _OWN = (
     *SETTINGS,
     *TOTALS,
@@ -51,6 +51,7 @@ def write_model(
     Raises ValueError or TypeError, before anything is written, if the tables do not fit together
     or the file cannot hold an attribute. ignore: further attributes that are left out.
     """
+    check_fw2v(fname, _OWN_NAME)
     if len(model.wv):
         check_model(model, added=True)
     check_settings(model)
@@ -60,18 +61,21 @@ def write_model(
     facts["fastw2v"] = __version__
     facts["class"] = type(model).__name__
     words, arrays = files.pack(model.wv, left_out)
-    arrays["counts"] = arrays.pop("expando count", None)
+    if "expando count" in arrays:
+        arrays["counts"] = arrays.pop("expando count")
     extras = {k: v for k, v in extras_of(model, _OWN).items() if k not in left_out}
     more, extra_arrays = pack_extras("model", model, extras)
     tables = {"vectors": model.wv.vectors, "syn1neg": model.syn1neg, "syn1": model.syn1}
-    everything = arrays | tables | extra_arrays
-    fw2v.write(fname, "Word2Vec", facts | words | more, fw2v.optional(everything))
+    everything = arrays | fw2v.optional(tables) | extra_arrays
+    fw2v.write(fname, "Word2Vec", facts | words | more, everything)
 
 
 def read_model(
-    fname: Path, make: Callable[..., Model], mmap: str | None = None
-) -> tuple[Model, engine.Schedule | None]:
-    """Read a file of `write_model`; return the model, which `make` makes of settings.
+    fname: Path, model: Word2Vec, set_up: Callable[..., None], mmap: str | None = None
+) -> engine.Schedule | None:
+    """Read a file of `write_model` into a model, which `set_up` makes ready with the settings.
+
+    Returns the schedule of its training.
 
     Raises ValueError, naming the damage, if the file is not a model or damaged.
     """
@@ -81,7 +85,7 @@ def read_model(
     facts, arrays = content.facts, content.arrays
     words = fw2v.unpack_words(fname, content)
     try:
-        model = make(**{name: facts[name] for name in SETTINGS})
+        set_up(**{name: facts[name] for name in SETTINGS})
         vars(model).update({name: convert(name, facts[name]) for name, convert in TOTALS.items()})
         schedule = facts["schedule"]
         if schedule is not None:
@@ -91,16 +95,13 @@ def read_model(
         unpack_extras("model", model, _OWN, content)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{fname}: the model is damaged ({error}); get the file again") from error
-    for name in ("vectors", "syn1neg", "syn1"):
-        if name in arrays:
-            fw2v.check_finite(fname, name, arrays[name])
     if words:
         model.wv = KeyedVectors.from_words(words, arrays["vectors"])
         model.wv.expandos.update(files.attributes_of(content, len(words)))
     files.set_extras(fname, model.wv, content)
     warn_of_class(fname, facts.get("class"), type(model), "Word2Vec")
     model.syn1neg, model.syn1 = arrays.get("syn1neg"), arrays.get("syn1")
-    return model, schedule
+    return schedule
 
 
 def _shapes_fit(model: Word2Vec, words: list[Any], arrays: dict[str, np.ndarray]) -> bool:
@@ -135,6 +136,7 @@ def check_checkpoint(path: object, every: object) -> None:
         raise TypeError(
             f"checkpoint: expected the name of a file, got {type(path).__name__}; pass a str"
         )
+    check_fw2v(path, _OWN_NAME)
     check_writable(path)
     check_writable(ids_path(path))
 

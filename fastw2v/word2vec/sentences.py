@@ -16,10 +16,10 @@ from fastw2v.word2vec.corpus import FileText, SentenceText, Text, as_text_files
 class LineSentence:
     """The lines of a text file as lists of words. `Word2Vec` reads a named file in compiled code.
 
-    source is the name of a plain or gzip file, or an open file of bytes or text, which Python code
-    reads from its start in each pass. limit is the number of lines to read. Lines of more words
-    than max_sentence_length are cut into sentences of that many; None, unlike gensim's 10,000, cuts
-    none. With either of them, Python code reads the file.
+    source is the name of a plain or packed file, or an open file of bytes or text, which Python
+    code reads from its start in each pass. limit is the number of lines to read. Lines of more
+    words than max_sentence_length are cut into sentences of that many; None, unlike gensim's
+    10,000, cuts none. With either of them, Python code reads the file.
 
     Raises ValueError, naming file and line, for bytes that are not UTF-8.
 

@@ -66,8 +66,8 @@ def _as_negative(name: str, value: Any) -> int:
     negative = as_whole(name, value)
     if negative > MOST_NEGATIVES:
         raise ValueError(
-            f"{name}: expected at most {MOST_NEGATIVES}, got {negative}; each word of the text is "
-            "compared with so many drawn words that training would take days, pass 5 to 20"
+            f"{name}: expected at most {MOST_NEGATIVES}, got {negative}; the time of a training "
+            "grows with the number of words that each word is compared with, pass 5 to 20"
         )
     return negative
 

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastw2v._checks.arrays import check_writable
 from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._files import fw2v
 from fastw2v.word2vec import engine
@@ -296,8 +297,8 @@ def _tables(model: Word2Vec) -> list[tuple[str, Any]]:
 
 def _before(name: str, table: np.ndarray, before: Sequence[Any], i: int) -> np.ndarray:
     old: np.ndarray | None = before[i] if i < len(before) else None
-    if old is None or old.shape != table.shape:
-        got = "none" if old is None else f"shape {old.shape}"
+    if not isinstance(old, np.ndarray) or old.shape != table.shape:
+        got = "none" if old is None else f"shape {np.shape(old)}"
         raise ValueError(
             f"before[{i}]: expected a copy of {name} of shape {table.shape}, got {got}; copy all "
             "tables of the model before it is trained"
@@ -335,11 +336,12 @@ def merge_deltas(
     for i, ((name, table), part) in enumerate(zip(_tables(model), names, strict=True)):
         if table is None:
             continue
+        check_writable(name, table)
         changes = [getattr(delta, part) for delta in deltas]
         touches = []
         for k, change in enumerate(changes):
-            if change is None or change.shape != table.shape:
-                got = "none" if change is None else f"shape {change.shape}"
+            if not isinstance(change, np.ndarray) or change.shape != table.shape:
+                got = "none" if change is None else f"shape {np.shape(change)}"
                 raise ValueError(
                     f"deltas[{k}].{part}: expected shape {table.shape}, got {got}; merge deltas of "
                     "the same model"

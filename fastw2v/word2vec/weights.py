@@ -68,7 +68,7 @@ class Loan:
         self.lent: list[tuple[Any, str, np.ndarray, int, np.ndarray, tuple[int, ...]]] = []
         tables = {"syn1neg": weights.outputs, "syn1": weights.nodes}
         self.absent = [name for name in tables if vars(model)[name] is None]
-        owned = [(self.wv, "vectors", weights.inputs)]
+        owned: list[tuple[Any, str, np.ndarray]] = [(self.wv, "vectors", weights.inputs)]
         owned += [(model, name, t) for name, t in tables.items() if name not in self.absent]
         for owner, name, table in owned:
             view = table[:, :D]

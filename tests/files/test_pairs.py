@@ -49,7 +49,7 @@ def test_pieces_may_end_inside_a_line(file, monkeypatch):
         ("\n \n", "expected lines of source, tab, target, got only blank ones"),
         ("", "the file is empty"),
         (b"a\tb\nc\t\xff\n", r"pairs.txt: byte 6: 0xff is not UTF-8"),
-        (b"\xff\xfea\x00", "byte 0: the file is UTF-16, expected UTF-8"),
+        (b"\xff\xfea\x00", "is UTF-16 text, expected UTF-8"),
     ],
 )
 def test_a_line_without_a_pair_is_named(file, content, words):

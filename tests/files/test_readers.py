@@ -129,7 +129,7 @@ def test_foreign_files_are_refused(name, kind, folder):
     data = FOREIGN[kind] if FOREIGN[kind] is not None else gzip.compress(bytes(20_000_000))
     answer = attempt(name, folder, data, memory=kind != "many marks")
     texts = ("corpus", "pairs", "sequences", "counts", "questions")
-    assert answer == "refused" or name in (*texts, "book pickle")
+    assert answer == "refused" or name.endswith(texts) or name == "book pickle"
 
 
 @every_reader

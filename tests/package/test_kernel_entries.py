@@ -20,7 +20,12 @@ ROOMY = {
 # (entry, argument, axis): the call takes this size from this array alone.
 FREE = {
     *(("_embedding.gather_mean", 2, 1), ("_embedding.unlisted_rows_are_zero", 0, 1)),
-    *(("_gemm.column_sums", 1, 0), ("_neighbors.row_norms", 1, 1), ("_ranking.rank", 4, 0)),
+    *(
+        ("_gemm.column_sums", 1, 0),
+        ("_ranking.rank_compressed", 4, 0),
+        ("_ranking.row_norms", 1, 1),
+        ("_ranking.rank", 4, 0),
+    ),
     *(("_sampler.draw", 0, 0), ("_sampler.draw", 1, 0), ("_sampler.draw_distinct", 0, 1)),
     *(("_optimizer.sum_squares", 1, axis) for axis in (0, 1)),
     *(("_optimizer.scale", 0, axis) for axis in (0, 1)),
@@ -41,7 +46,7 @@ def cuts():
             continue
         for k, given in enumerate(make(2)):
             if isinstance(given, np.ndarray) and (name, k) not in ROOMY:
-                axes = range((name, k) in BY_ID, given.ndim)
+                axes = [a for a in range((name, k) in BY_ID, given.ndim) if given.shape[a]]
                 found += [(name, k, axis) for axis in axes if (name, k, axis) not in FREE]
     return found
 

@@ -58,6 +58,8 @@ REVEALED = {
     "KeyedVectors(8).vectors": "ndarray",
     "KeyedVectors(8).key_to_index": "dict[",
     "KeyedVectors.load('vectors')": "KeyedVectors",
+    "KeyedVectors.load('vectors', dtype='float32')": "KeyedVectors",
+    "KeyedVectors(8).astype('int8')": "KeyedVectors",
     "Embedding(np.ones((2, 3)))": "Embedding",
     "Embedding(np.ones((2, 3))).forward([0])": "ndarray",
     "Embedding(np.ones((2, 3))).params": "list[",

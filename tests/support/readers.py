@@ -6,10 +6,12 @@ A new reader is one entry of READERS.
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import functools
 import gzip
 import io
+import lzma
 import os
 import pickle
 import random
@@ -28,7 +30,7 @@ import numpy as np
 from places import DATA
 
 from fastw2v import Word2Vec
-from fastw2v._files.word2vec_format import read_counts
+from fastw2v._files.word2vec_writer import read_counts
 from fastw2v.base_model import BaseModel, load_book_pickle
 from fastw2v.datasets import build_corpus, read_pairs, read_text, sequence, tokenize
 from fastw2v.keyed_vectors import KeyedVectors
@@ -73,6 +75,7 @@ def _vectors(D: int = 3) -> KeyedVectors:
     return KeyedVectors.from_words(WORDS, table)
 
 
+@functools.cache
 def _word2vec_files(binary: bool) -> list[bytes]:
     made = []
     for D in (1, 3, 9):
@@ -142,6 +145,10 @@ def _read_corpus(path: str) -> Any:
     return build_corpus(tokens) if tokens else None
 
 
+def _count_words(path: str) -> None:
+    Word2Vec(vector_size=2, min_count=1, workers=2).build_vocab(corpus_file=path)
+
+
 def _read_sequences(path: str) -> Any:
     return sequence.load_data(path)
 
@@ -160,6 +167,14 @@ SUMS = [
     b"16+75  _91  \n52+607 _659 \n1+2    _3   \n",
     b"may 27, 1994_1994-05-27\n8/5/70_1970-08-05",
 ]
+
+
+def _load_and_ask(path: str) -> KeyedVectors:
+    vectors = KeyedVectors.load(path)
+    if len(vectors):
+        vectors.most_similar_many([vectors.index_to_key[0]] * 3)
+        vectors.distances(vectors.index_to_key[-1])
+    return vectors
 
 
 def _containers() -> list[bytes]:
@@ -332,16 +347,59 @@ def damaged_text(rng: random.Random, files: Sequence[bytes], words: Sequence[byt
     return gzip.compress(data, 1, mtime=0) if rng.random() < 0.1 else data
 
 
+PACKERS = (
+    lambda data: gzip.compress(data, 1, mtime=0),
+    lambda data: bz2.compress(data, 1),
+    lambda data: lzma.compress(data, preset=0),
+)
+
+
+def damaged_packing(
+    rng: random.Random, files: Sequence[bytes], words: Sequence[bytes] = ()
+) -> bytes:
+    """Return packed data that is damaged itself, or whole around damaged content, or both twice."""
+    if rng.random() < 0.4:
+        return damaged(rng, files, words)
+    data = rng.choice(PACKERS)(damaged(rng, _word2vec_files(rng.random() < 0.5), words))
+    if rng.random() < 0.1:
+        data += rng.choice((bytes(4), b"\n", b"\0x", rng.choice(PACKERS)(b"a 1 2\n")))
+    return data
+
+
 # The table -----------------------------------------------------------------------------------
 
 TEXT_WORDS = [b"\n", b"\n\n", b"\t", b" ", b"_", "\u3000".encode(), "\u2028".encode(), b"\r"]
-VECTOR_WORDS = [b" ", b"\n", b"3 3\n", b"6 3\n", b"6 100000\n", b"1000000000000 1\n", *NUMBERS]
+VECTOR_WORDS = [
+    b"\t",
+    b"\r\n",
+    "\u241b20;".encode(),
+    "\u241b;".encode(),
+    b" ",
+    b"\n",
+    b"3 3\n",
+    b"6 3\n",
+    b"6 100000\n",
+    b"1000000000000 1\n",
+    *NUMBERS,
+]
 ARRAY_WORDS = [
     *(b"'descr': '<f4'", b"'|O'", b"'<U9'", b"'fortran_order': True", b"'shape': (9,)", b"(3, 2)"),
     *(b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00", b"exit()", b"[('a', '<f4')]", *NUMBERS),
 ]
 SETTINGS_WORDS = [*ARRAY_WORDS, b"true", b"null", b"[]", b"{}", b'"', b"[" * 3000, b"-0.0"]
-HEADER_WORDS = [*SETTINGS_WORDS, b'"<f4"', b'"|u1"', b'"<i8"', b'"str"', b'"int"', b"NaN"]
+HEADER_WORDS = [
+    *SETTINGS_WORDS,
+    b'"<f4"',
+    b'"|u1"',
+    b'"|i1"',
+    b'"<f2"',
+    b"int8 ",
+    b"float16 ",
+    b'"<i8"',
+    b'"str"',
+    b'"int"',
+    b"NaN",
+]
 TRAINING_WORDS = [*HEADER_WORDS, b'"array"', b'"S999999999"', b'"PCG64"', b'"fit"', b"Infinity"]
 PICKLE_WORDS = [
     *(bytes([code]) for code in range(256)),
@@ -364,6 +422,30 @@ READERS: dict[str, Reader] = {
         VECTOR_WORDS,
         damaged_text,
     ),
+    "word2vec strict": Reader(
+        lambda path: KeyedVectors.load_word2vec_format(path, strict=True, datatype=np.float64),
+        lambda: [data for binary in (False, True) for data in _word2vec_files(binary)[:-2]],
+        VECTOR_WORDS,
+        damaged_text,
+    ),
+    "word2vec ignoring": Reader(
+        lambda path: KeyedVectors.load_word2vec_format(path, unicode_errors="ignore", limit=5),
+        lambda: _word2vec_files(True) + _word2vec_files(False),
+        VECTOR_WORDS,
+        damaged_text,
+    ),
+    "packed vectors": Reader(
+        KeyedVectors.load,
+        lambda: [pack(data) for pack in PACKERS for data in _word2vec_files(False)[:2]],
+        VECTOR_WORDS,
+        damaged_packing,
+    ),
+    "vectors npz": Reader(
+        KeyedVectors.load,
+        lambda: [_written(_vectors(D).save, "v.npz") for D in (1, 5)],
+        SETTINGS_WORDS,
+        damaged_archive,
+    ),
     "vectors": Reader(
         KeyedVectors.load,
         lambda: _word2vec_files(True) + _word2vec_files(False) + _word_pickles(),
@@ -378,7 +460,17 @@ READERS: dict[str, Reader] = {
     "translator": Reader(CharTranslator.load, _translators, SETTINGS_WORDS, damaged_archive),
     "pairs": Reader(read_pairs, lambda: PAIRS, TEXT_WORDS, damaged_text),
     "corpus": Reader(_read_corpus, lambda: TEXTS, TEXT_WORDS, damaged_text),
+    "strict corpus": Reader(
+        lambda path: list(read_text(path, strict=True)), lambda: TEXTS, TEXT_WORDS, damaged_text
+    ),
+    "compiled corpus": Reader(_count_words, lambda: TEXTS, TEXT_WORDS, damaged_text),
     "counts": Reader(read_counts, lambda: COUNTS, [*TEXT_WORDS, *NUMBERS], damaged_text),
+    "strict counts": Reader(
+        lambda path: read_counts(path, "replace", True),
+        lambda: COUNTS,
+        [*TEXT_WORDS, *NUMBERS],
+        damaged_text,
+    ),
     "judged pairs": Reader(
         lambda path: _vectors().evaluate_word_pairs(path),
         lambda: [JUDGED],
@@ -392,7 +484,7 @@ READERS: dict[str, Reader] = {
         damaged_text,
     ),
     "sequences": Reader(_read_sequences, lambda: SUMS, TEXT_WORDS, damaged_text),
-    "container": Reader(KeyedVectors.load, _containers, HEADER_WORDS, damaged_container),
+    "container": Reader(_load_and_ask, _containers, HEADER_WORDS, damaged_container),
     "checkpoint": Reader(Word2Vec.load, _word2vec_checkpoints, HEADER_WORDS, damaged_container),
     "encoded text": Reader(
         _read_ids, lambda: [_text_beside_checkpoint()[1]], HEADER_WORDS, damaged_container

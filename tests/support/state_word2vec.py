@@ -102,9 +102,9 @@ def check_found(kv: Any, word: str, found: Any) -> None:
     """Check the words of a search and their cosines."""
     given = vector_of(kv, word)
     for other, score in found:
+        expect(other in kv.index_to_key, f"{other!r} is no word")
         there = vector_of(kv, other)
-        expect(there is not None, f"{other!r} is no word with one row")
-        if given is not None and (np.abs([given, there]) < 1e15).all():
+        if given is not None and there is not None and (np.abs([given, there]) < 1e15).all():
             right = cosine(given, there)
             expect(abs(score - right) < 0.01, f"cosine {score} of {other!r}, not {right}")
 
@@ -169,7 +169,8 @@ def train_in_callback(objects: dict[str, Any], rng: random.Random) -> None:
     before = np.array(model.wv.vectors)
     model.train(epochs=2, callbacks=[Change()])
     check_tables_fit(model)
-    expect(kind == 6 or (before == model.wv.vectors).all(), f"change {kind} was not noticed")
+    same = kind == 6 or (kind == 2 and model.syn1neg is other.syn1neg is None)
+    expect(same or (before == model.wv.vectors).all(), f"change {kind} was not noticed")
 
 
 def build_vocab(objects: dict[str, Any], rng: random.Random) -> None:

@@ -9,6 +9,7 @@ import pytest
 from conftest import assert_same_bits
 from corpora import FAST, SENTENCES, planted
 
+from fastw2v._checks.arrays import as_search_table
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.word2vec import (
     CallbackAny2Vec,
@@ -21,6 +22,7 @@ from fastw2v.word2vec import (
     engine,
     train_ids,
 )
+from fastw2v.word2vec.corpus import as_encoded_ids
 from fastw2v.word2vec.settings import SETTINGS
 
 ERRORS = (ValueError, TypeError, IndexError)
@@ -337,6 +339,26 @@ def test_the_numbers_of_an_encoded_corpus_are_checked(field, value):
     text = EncodedCorpus(np.array([0, 1, -1], np.int32), 2, 2, 1)
     setattr(text, field, value)
     refuses(trained(), field, lambda m: m.train(text))
+
+
+def test_ids_and_tables_at_odd_addresses_are_copied(tmp_path):
+    def misaligned(array):
+        memory = np.zeros(array.nbytes + 1, np.uint8)
+        there = memory[1:].view(array.dtype).reshape(array.shape)
+        there[...] = array
+        assert not there.flags.aligned
+        return there
+
+    ids = np.array([0, 1, 2, 3, -1] * 9, np.int32)
+    assert as_encoded_ids("ids", misaligned(ids), 8).flags.aligned
+    model, other = trained(), trained()
+    other.wv.vectors, other.syn1neg = misaligned(other.wv.vectors), misaligned(other.syn1neg)
+    assert as_search_table("vectors", other.wv.vectors).flags.aligned
+    assert other.wv.most_similar("you") == model.wv.most_similar("you")
+    assert_same_bits(other.wv.norms, model.wv.norms)
+    model.train(EncodedCorpus(ids, 36, 36, 9))
+    other.train(EncodedCorpus(misaligned(ids), 36, 36, 9))
+    assert_same_bits(other.wv.vectors, model.wv.vectors)
 
 
 # --- callbacks ------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ FILES = (
     "negative_sampling",
     "nce",
     "activation",
+    "small",
     "loss",
     "time_layers",
     "corpus",

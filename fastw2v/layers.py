@@ -36,10 +36,10 @@ from fastw2v._checks.ids import as_ids
 from fastw2v._checks.numbers import check_fraction, check_generator
 from fastw2v._core import threads
 from fastw2v._core.products import column_sums, product
-from fastw2v._kernels import _activation, _embedding, _loss, specialise
-from fastw2v._rows.deferred import apply_all_pending, apply_pending
+from fastw2v._kernels import _activation, _embedding, _gemm, _loss, specialise
+from fastw2v._rows.deferred import TABLES, apply_all_pending, apply_pending
 from fastw2v._rows.row_grad import RowGradHolder, table_grad
-from fastw2v._rows.writes import write_rows
+from fastw2v._rows.writes import try_write_rows, write_rows
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 
 __all__ = [
@@ -57,6 +57,12 @@ __all__ = [
     "softmax",
 ]
 
+_TRY_DENSE = _gemm.try_dense
+_TRY_DENSE_BACKWARD = _gemm.try_dense_backward
+_TRY_GATHER = _embedding.try_gather
+_TRY_SOFTMAX_WITH_LOSS = _loss.try_softmax_with_loss
+_TRY_SOFTMAX_WITH_LOSS_BACKWARD = _loss.try_softmax_with_loss_backward
+_TRY_SIGMOID_WITH_LOSS = _loss.try_sigmoid_with_loss
 _GATHER = specialise(_embedding.gather)
 _GATHER_NS = 0.05  # serial nanoseconds per element copied; see `threads.parts`
 
@@ -95,6 +101,10 @@ class MatMul:
 
     def forward(self, x: ArrayLike) -> NDArray[Any]:
         """Return x @ W (..., H) for x (..., D)."""
+        small = None if TABLES else _TRY_DENSE(x, self.params, 1)
+        if small is not None:
+            self.x = x
+            return small
         apply_all_pending(self.params[0])
         W = np.asarray(self.params[0])
         x = as_features("x", x, W)
@@ -104,6 +114,9 @@ class MatMul:
 
     def backward(self, dout: ArrayLike) -> NDArray[Any]:
         """Return dx (..., D) for dout (..., H); write dW = x.T @ dout, summed over leading axes."""
+        small = None if TABLES else _TRY_DENSE_BACKWARD(self.x, dout, self.params, self.grads, 1)
+        if small is not None:
+            return small
         x, dout, W, dW = _dense_backward(self, dout)
         # forward: out = x @ W
         dx = product(_matrix(dout), W.T).reshape(x.shape)
@@ -137,6 +150,11 @@ class Affine:
 
     def forward(self, x: ArrayLike, *, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return x @ W + b (..., H) for x (..., D), written into `out` if given."""
+        if out is None and not TABLES:
+            small = _TRY_DENSE(x, self.params, 2)
+            if small is not None:
+                self.x = x
+                return small
         apply_all_pending(*self.params)
         W, b = map(np.asarray, self.params)
         x = as_features("x", x, W)
@@ -151,6 +169,9 @@ class Affine:
 
     def backward(self, dout: ArrayLike) -> NDArray[Any]:
         """Return dx (..., D) for dout (..., H); write dW = x.T @ dout and db = sum of dout."""
+        small = None if TABLES else _TRY_DENSE_BACKWARD(self.x, dout, self.params, self.grads, 2)
+        if small is not None:
+            return small
         x, dout, W, dW = _dense_backward(self, dout)
         db = self.grads[1]
         check_bias("grads[1]", db, W.shape[1])
@@ -305,6 +326,10 @@ class SoftmaxWithLoss:
 
     def forward(self, x: ArrayLike, t: ArrayLike) -> np.floating[Any]:
         """Return the loss of scores x (N, V) or (V,) for t: ids (N,), or one-hot like x."""
+        small = _TRY_SOFTMAX_WITH_LOSS(x, t)
+        if small is not None:
+            loss, self.y, self.t = small
+            return loss
         x, dtype = as_native("x", x)
         rows = as_score_rows("x", x)
         N, V = rows.shape
@@ -318,6 +343,9 @@ class SoftmaxWithLoss:
 
     def backward(self, dout: ArrayLike = 1) -> NDArray[np.floating[Any]]:
         """Return dx = (y - onehot(t)) * dout / N for a number dout, or an array that fits y."""
+        small = _TRY_SOFTMAX_WITH_LOSS_BACKWARD(self.y, self.t, dout)
+        if small is not None:
+            return small
         check_forward_ran(self, self.y)
         y, dtype = as_native("y", self.y)
         rows = as_score_rows("y", y)
@@ -363,6 +391,11 @@ class SigmoidWithLoss:
 
     def forward(self, x: ArrayLike, t: ArrayLike) -> np.floating[Any]:
         """Return the loss of x (N,) or (N, 1) for t: (N,) of 0 and 1, or one-hot (N, 2)."""
+        small = _TRY_SIGMOID_WITH_LOSS(x, t)
+        if small is not None:
+            self.loss, self.y = small
+            self.t = t
+            return self.loss
         x, dtype = as_native("x", x)
         N = _as_score_count("x", x)
         t = _as_yes_or_no("t", t, N)
@@ -501,6 +534,10 @@ class Embedding(RowGradHolder):
         Negative ids count from the end. The method raises IndexError for an id that is out of
         range, which it names, and TypeError for ids that are not integers.
         """
+        small = None if TABLES else _TRY_GATHER(self.params[0], idx)
+        if small is not None:
+            self.idx = idx
+            return small
         check_table("params[0]", self.params[0], REAL)
         W = self.params[0]
         ids = as_ids("idx", idx, W.shape[0])
@@ -527,6 +564,8 @@ def rows_of(W: NDArray[Any], ids: NDArray[np.integer[Any]]) -> NDArray[Any]:
 
 def write_table_gradient(grad: NDArray[Any], name: str, idx: ArrayLike, dout: ArrayLike) -> None:
     """Clear grad (V, D), then add dout[n] to grad[idx[n]]; error messages call idx `name`."""
+    if try_write_rows(grad, idx, dout):
+        return
     check_writable("grads[0]", grad)
     ids = as_ids(name, idx, grad.shape[0])
     dout = _as_addend("dout", dout, grad.dtype)

@@ -62,13 +62,17 @@ from fastw2v._checks.arrays import (
 )
 from fastw2v._checks.numbers import as_below_one, as_finite, as_int, as_share
 from fastw2v._checks.sequences import check_array_list, check_params_and_grads
-from fastw2v._rows.deferred import apply_all_pending
+from fastw2v._kernels import _optimizer
+from fastw2v._rows.deferred import TABLES, apply_all_pending
 from fastw2v._rows.pending import Pending
 from fastw2v._rows.row_grad import shares_memory
 from fastw2v._training.clipping import clip_by_norm as clip_by_norm
-from fastw2v._training.dense_pass import KnownStep, dtype_of, update_whole
+from fastw2v._training.dense_pass import dtype_of, update_whole
 
 __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"]
+
+_TRY_STEPS = _optimizer.try_steps
+_RULES = _optimizer.RULES
 
 EPS: float = 1e-7  # added to every square root that divides, as in the book
 
@@ -81,7 +85,6 @@ class _Optimizer:
     row_sparse: bool = False
     _pending: Pending | None = None  # deferred updates; None as long as there are none
     _deferred_in_fit: Collection[int] = ()  # ids of the arrays whose rows the present fit defers
-    _steps: Any = None  # the KnownStep of each place in the list, or None for it, in a dict
 
     def update(self, params: Sequence[NDArray[Any]], grads: Sequence[NDArray[Any]]) -> None:
         """Change each array of params in place by its gradient, which is only read.
@@ -96,10 +99,15 @@ class _Optimizer:
         self, params: Sequence[NDArray[Any]], grads: Sequence[NDArray[Any]], trusted: bool
     ) -> None:
         """Take one step. trusted: whether the gradients' lists of rows are trusted: `RowGrad`."""
-        grads, known = self._checked(params, grads)
         scalars = self._scalars()
-        if None in known:
-            self._make_states(params)
+        states = [getattr(self, name) for name in self._states]
+        deferred = TABLES or self._pending or self.row_sparse or self._deferred_in_fit
+        if not deferred and _TRY_STEPS(_RULES[self._rule], params, grads, states, scalars):
+            self._count_step()
+            return
+        grads = self._checked(params, grads)
+        self._count_step()
+        self._make_states(params)
         states = [getattr(self, name) for name in self._states]
         wanted = None if self.row_sparse else self._deferred_in_fit
         idle_settings = self._idle_settings(*scalars)
@@ -112,14 +120,10 @@ class _Optimizer:
             row_scalars = self._row_scalars(*scalars)
             tables = pending.begin(params, grads, states, wanted, row_scalars, idle_settings)
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
-            table, step = tables[i], known[i]
-            if table is not None and table.update(w, g):
-                continue
-            if step is not None:
-                step.run(scalars)
-            else:
+            table = tables[i]
+            if table is None or not table.update(w, g):
                 mine = [arrays[i] for arrays in states]
-                self._steps[i] = update_whole(self._rule, w, mine, g, scalars, trusted)
+                update_whole(self._rule, w, mine, g, scalars, trusted)
         if pending is not None:
             pending.end()
 
@@ -133,15 +137,11 @@ class _Optimizer:
             self._pending.flush()
             self._pending = None
 
-    def _checked(
-        self, params: Sequence[NDArray[Any]], grads: Sequence[Any]
-    ) -> tuple[list[NDArray[Any]], list[KnownStep | None]]:
-        """Check everything; return the gradients as arrays, and for each its known step or None."""
+    def _checked(self, params: Sequence[NDArray[Any]], grads: Sequence[Any]) -> list[NDArray[Any]]:
+        """Check everything; return the gradients as arrays."""
         check_params_and_grads(params, grads)
-        grads, known = list(grads), [*map(self._known_step, range(len(params)), params, grads)]
+        grads = list(grads)
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
-            if known[i] is not None:
-                continue
             check_parameter(f"params[{i}]", w)
             dtype = dtype_of(w)
             if not isinstance(g, np.ndarray) or g.dtype != dtype:
@@ -150,20 +150,8 @@ class _Optimizer:
                 check_shape(f"grads[{i}]", g, w.shape, "that of the parameter")
             if shares_memory(w, g):
                 grads[i] = np.array(g)
-        if None in known:
-            self._check_states(params)
-        return grads, known
-
-    def _known_step(self, i: int, w: Any, g: Any) -> KnownStep | None:
-        """Return the earlier step of place i if it had these arrays and the present states."""
-        step = self._steps.get(i) if self._steps else None
-        if step is None or step.w is not w or step.g is not g:
-            return None
-        for name, state in zip(self._states, step.states, strict=True):
-            arrays = getattr(self, name)
-            if type(arrays) is not list or len(arrays) <= i or arrays[i] is not state:
-                return None
-        return step if step.fits() else None
+        self._check_states(params)
+        return grads
 
     def _check_states(self, params: Sequence[NDArray[Any]]) -> None:
         """Check that the state arrays of earlier updates fit the parameters."""
@@ -185,8 +173,6 @@ class _Optimizer:
 
     def _make_states(self, params: Sequence[NDArray[Any]]) -> None:
         """Make the state arrays of zeros at the first step; give them the dtype of the step."""
-        if self._steps is None:
-            self._steps = {}
         for name in self._states:
             arrays = getattr(self, name)
             if type(arrays) is not list:
@@ -201,6 +187,9 @@ class _Optimizer:
         """Return the scalars of the next step as the rule's kernel takes them, the rate first."""
         raise NotImplementedError
 
+    def _count_step(self) -> None:
+        """Count a step whose arguments and settings have been checked."""
+
     def _row_scalars(self, *scalars: float) -> tuple[float, ...]:
         """Return the four scalars of the kernel that updates listed rows."""
         return (*scalars, 0.0, 0.0, 0.0)[:4]
@@ -211,7 +200,7 @@ class _Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         self.flush()
-        left_out = ("_steps", "_pending", "_deferred_in_fit")
+        left_out = ("_pending", "_deferred_in_fit")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
 
@@ -388,8 +377,10 @@ class Adam(_Optimizer):
         lr, t = as_finite("lr", self.lr), as_int("iter", self.iter, low=0) + 1
         beta1, beta2 = as_below_one("beta1", self.beta1), as_below_one("beta2", self.beta2)
         correction = math.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
-        self.iter = t  # counted last, after all that can fail
         return lr * correction, 1 - beta1, 1 - beta2, EPS
 
     def _idle_settings(self, *scalars: float) -> tuple[float, ...]:
         return float(self.beta1), float(self.beta2), EPS
+
+    def _count_step(self) -> None:
+        self.iter = int(self.iter) + 1

@@ -34,10 +34,11 @@ from fastw2v._checks.ids import as_ids, as_ids_over_time, as_targets_over_time
 from fastw2v._checks.numbers import check_fraction, check_generator
 from fastw2v._checks.sequences import as_sequence_dtype
 from fastw2v._core import random_keys, threads
-from fastw2v._kernels import _activation, _loss, specialise
+from fastw2v._kernels import _activation, _embedding, _gemm, _loss, specialise
 from fastw2v._recurrent.bidirectional import TimeBiLSTM
 from fastw2v._recurrent.cells import GRU, LSTM, RNN
 from fastw2v._recurrent.over_time import TimeGRU, TimeLSTM, TimeRNN
+from fastw2v._rows.deferred import TABLES
 from fastw2v._rows.row_grad import RowGradHolder, table_grad
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
 from fastw2v.layers import (
@@ -83,6 +84,8 @@ __all__ = [
     "softmax",
 ]
 
+_TRY_DENSE = _gemm.try_dense
+_TRY_GATHER = _embedding.try_gather
 _CROSS_ENTROPY = specialise(_loss.cross_entropy_forward)
 _CROSS_ENTROPY_BACKWARD = specialise(_loss.cross_entropy_backward)
 _DROPOUT = specialise(_activation.dropout)
@@ -123,6 +126,10 @@ class TimeEmbedding(RowGradHolder):
 
     def forward(self, xs: ArrayLike) -> NDArray[Any]:
         """Return the rows (N, T, D) of ids (N, T)."""
+        small = None if TABLES else _TRY_GATHER(self.W, xs)
+        if small is not None and small.ndim == 3 and small.dtype == self.dtype:
+            self._xs, self._dout, self._steps = xs, None, None
+            return small
         check_table("W", self.W, REAL)
         W = self.W
         ids = as_ids_over_time("xs", xs, W.shape[0])
@@ -174,6 +181,11 @@ class TimeAffine(Affine):
 
     def forward(self, x: ArrayLike, *, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return x @ W + b (N, T, H) from x (N, T, D), written into `out` if given."""
+        if out is None and not TABLES:
+            small = _TRY_DENSE(x, self.params, 2, 3)
+            if small is not None:
+                self.x = x
+                return small
         x = _as_features_over_time("x", x, np.asarray(self.params[0]))
         return super().forward(x, out=out)
 

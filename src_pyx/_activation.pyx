@@ -28,6 +28,10 @@ cdef enum:
 cdef void relu_range(real_t* out, const real_t* x, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     cdef Py_ssize_t i
     cdef real_t zero = 0
+    # Stores of whole cache lines: arrays of numpy do not begin at one.
+    while lo < hi and <size_t> (out + lo) % 64 != 0:
+        out[lo] = zero if x[lo] <= zero else x[lo]
+        lo += 1
     for i in range(lo, hi):
         out[i] = zero if x[i] <= zero else x[i]
 

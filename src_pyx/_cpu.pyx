@@ -15,9 +15,11 @@ cdef extern from *:
     #define FW_POOL_IMPLEMENTATION
     #include "pool.h"
     static void *fw_open(void) { return (void *)fw_pool_open(); }
+    static double fw_serial_below_of_all = 0;
     """
     int FW_OWN_POOL
     void* fw_open()
+    double* serial_below "(&fw_serial_below_of_all)"
     void fw_pool_keep(unsigned n) nogil
 
 
@@ -52,5 +54,12 @@ def keep_threads(unsigned n):
         fw_pool_keep(n)
 
 
+def set_serial_below(double ns):
+    """Set the nanoseconds of work below which the small calls of common_arrays.pxd take a call."""
+    serial_below[0] = ns
+
+
+# The argument of `use_arrays` in common_arrays.pxd.
+_serial_below = PyCapsule_New(serial_below, "fastw2v._kernels._cpu._serial_below", NULL)
 # The argument of `use_pool` in common_parallel.pxd; None where loops run on OpenMP or serially.
 _pool = PyCapsule_New(fw_open(), "fastw2v._kernels._cpu._pool", NULL) if FW_OWN_POOL else None

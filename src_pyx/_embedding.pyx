@@ -13,17 +13,16 @@ have checked shapes and mapped ids, of which no other code may hold the memory, 
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t
-from libc.string cimport memcpy, memset
 
+from common_arrays cimport (FLOAT, INT32, INT64, UINT8, Array, has_rows, ids_below, in_range,
+                            is_small, new_array, overlap, read_any, read_floats, read_ids,
+                            read_list, use_arrays)
 from common_checks cimport check_fit, plain_rows
-from common_memory cimport prefetch, prefetch_row
+from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
-
-cdef extern from "rows_simd.h" nogil:
-    int FW_ROWS_SIMD
-    void fw_scale_into_row(float* row, const float* x, float scale, int add, Py_ssize_t n)
-    void fw_clear_row(float* row, Py_ssize_t n)
+from embedding_rows cimport (AHEAD, add_scaled, clear_columns, gather_mean_range, gather_range,
+                             overwrite_in_one, scatter_columns)
 
 cdef extern from *:
     """
@@ -41,145 +40,11 @@ cdef extern from *:
     """
     void fw_small_pages(char* start, size_t n) nogil
 
+cpdef enum:
+    ELSEWHERE = -2  # the answer of `try_overwrite_rows` that leaves the call to the general path
+
 cdef enum:
-    AHEAD = 8       # rows between a prefetch and its use
     COLUMNS = 16    # columns of one cut: 64 bytes of float, so that parts share few cache lines
-
-
-cdef void gather_range(real_t* out, const real_t* W, Py_ssize_t ld, const index_t* idx,
-                       Py_ssize_t N, Py_ssize_t D, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t n
-    for n in range(lo, hi):
-        if n + AHEAD < hi:
-            prefetch_row(W + <Py_ssize_t> idx[n + AHEAD] * ld, D * <Py_ssize_t> sizeof(real_t))
-        memcpy(out + n * D, W + <Py_ssize_t> idx[n] * ld, D * sizeof(real_t))
-
-
-cdef void gather_mean_range(real_t* out, const real_t* W, Py_ssize_t ld, const index_t* idx,
-                            Py_ssize_t C, Py_ssize_t D,
-                            Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t n, c, d
-    cdef real_t share = <real_t> (1.0 / <double> C)
-    cdef real_t* sums
-    cdef const real_t* row
-    for n in range(lo, hi):
-        sums = out + n * D
-        memcpy(sums, W + <Py_ssize_t> idx[n * C] * ld, D * sizeof(real_t))
-        for c in range(1, C):
-            row = W + <Py_ssize_t> idx[n * C + c] * ld
-            for d in range(D):
-                sums[d] += row[d]
-        for d in range(D):
-            sums[d] *= share
-
-
-cdef inline void add_scaled(real_t* row, const real_t* x, const real_t* coef, Py_ssize_t i,
-                            Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Add coef[i] * x to row over columns [lo, hi); without coef, 1 * x has the bits of x."""
-    cdef Py_ssize_t d
-    cdef real_t scale = 1
-    if coef != NULL:
-        scale = coef[i]
-    if real_t is float:
-        if FW_ROWS_SIMD:
-            fw_scale_into_row(row + lo, x + lo, scale, 1, hi - lo)
-            return
-    for d in range(lo, hi):
-        row[d] = row[d] + scale * x[d]
-
-
-cdef inline void set_scaled(real_t* row, const real_t* x, const real_t* coef, Py_ssize_t i,
-                            Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Set row to 0 + coef[i] * x, the bits of add_scaled on a cleared row, -0.0 included."""
-    cdef Py_ssize_t d
-    cdef real_t scale = 1, zero = 0
-    if coef != NULL:
-        scale = coef[i]
-    if real_t is float:
-        if FW_ROWS_SIMD:
-            fw_scale_into_row(row + lo, x + lo, scale, 0, hi - lo)
-            return
-    for d in range(lo, hi):
-        row[d] = zero + scale * x[d]
-
-
-cdef inline void clear_row(real_t* row, Py_ssize_t n) noexcept nogil:
-    if real_t is float:
-        if FW_ROWS_SIMD:
-            fw_clear_row(row, n)
-            return
-    memset(row, 0, n * sizeof(real_t))
-
-
-cdef void scatter_columns(real_t* dW, Py_ssize_t ld, const index_t* idx, const real_t* x,
-                          const real_t* coef, const uint8_t* first,
-                          Py_ssize_t N, Py_ssize_t C, Py_ssize_t D,
-                          Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Scatter over columns [lo, hi); where first[i], id i is the first of its row and sets it."""
-    cdef Py_ssize_t n, _c, i = 0, total = N * C
-    cdef real_t* row
-    cdef const real_t* source
-    for n in range(N):
-        source = x + n * D
-        for _c in range(C):
-            if i + AHEAD < total:
-                prefetch_row(dW + <Py_ssize_t> idx[i + AHEAD] * ld + lo,
-                             (hi - lo) * <Py_ssize_t> sizeof(real_t))
-            row = dW + <Py_ssize_t> idx[i] * ld
-            if first != NULL and first[i]:
-                set_scaled(row, source, coef, i, lo, hi)
-            else:
-                add_scaled(row, source, coef, i, lo, hi)
-            i += 1
-
-
-cdef void clear_columns(real_t* dW, Py_ssize_t ld, const int64_t* rows, Py_ssize_t n_rows,
-                        const uint8_t* mark, uint8_t stale,
-                        Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Clear columns [lo, hi) of those listed rows whose mark is `stale`."""
-    cdef Py_ssize_t i
-    for i in range(n_rows):
-        if i + AHEAD < n_rows:
-            prefetch_row(dW + rows[i + AHEAD] * ld + lo,
-                         (hi - lo) * <Py_ssize_t> sizeof(real_t))
-        if mark[rows[i]] == stale:
-            clear_row(dW + rows[i] * ld + lo, hi - lo)
-
-
-cdef Py_ssize_t overwrite_in_one(real_t* dW, Py_ssize_t ld, uint8_t* mark, int64_t* fresh,
-                                 Py_ssize_t capacity, const int64_t* rows, Py_ssize_t n_rows,
-                                 uint8_t stamp, const index_t* idx, const real_t* x,
-                                 const real_t* coef, Py_ssize_t N, Py_ssize_t C,
-                                 Py_ssize_t D) noexcept nogil:
-    """Run overwrite_rows on one thread; return the number of touched rows.
-
-    A row is marked when it is written, so no row is looked up twice.
-    """
-    cdef Py_ssize_t n, _c, i = 0, total = N * C, n_fresh = 0
-    cdef Py_ssize_t width = D * <Py_ssize_t> sizeof(real_t)
-    cdef uint8_t new = 3 - stamp
-    cdef real_t* row
-    for n in range(N):
-        for _c in range(C):
-            if i + AHEAD < total:
-                prefetch_row(dW + <Py_ssize_t> idx[i + AHEAD] * ld, width)
-            row = dW + <Py_ssize_t> idx[i] * ld
-            if mark[idx[i]] == new:
-                add_scaled(row, x + n * D, coef, i, 0, D)
-            else:
-                mark[idx[i]] = new
-                if n_fresh < capacity:
-                    fresh[n_fresh] = idx[i]
-                n_fresh += 1
-                set_scaled(row, x + n * D, coef, i, 0, D)
-            i += 1
-    for i in range(n_rows):
-        if i + AHEAD < n_rows:
-            prefetch_row(dW + rows[i + AHEAD] * ld, width)
-        if mark[rows[i]] == stamp:
-            mark[rows[i]] = 0
-            clear_row(dW + rows[i] * ld, D)
-    return n_fresh
 
 
 cdef inline Py_ssize_t column(Py_ssize_t p, Py_ssize_t n_parts, Py_ssize_t D) noexcept nogil:
@@ -449,4 +314,81 @@ def wrap_ids(index_t[::1] out, const index_t[::1] idx, Py_ssize_t V):
             out[i] = <index_t> (idx[i] + V) if idx[i] < 0 else idx[i]
 
 
+# ---- small calls: see common_arrays.pxd
+
+def try_gather(W, idx):
+    """Return W[idx] for a table W (V, D) and ids of any shape in [0, V), or None."""
+    cdef Array W_, ids, out
+    cdef Py_ssize_t[4] shape
+    cdef int d
+    if (not read_ids(idx, &ids) or ids.n == 0 or ids.ndim > 3 or not read_floats(W, &W_)
+            or not has_rows(&W_) or not is_small(0.05 * <double> ids.n * <double> W_.shape[1])
+            or not ids_below(&ids, W_.shape[0])):
+        return None
+    for d in range(ids.ndim):
+        shape[d] = ids.shape[d]
+    shape[ids.ndim] = W_.shape[1]
+    result = new_array(W_.type, ids.ndim + 1, shape, &out)
+    if W_.type == FLOAT:
+        gather_ids(<float*> out.data, <const float*> W_.data, &W_, &ids)
+    else:
+        gather_ids(<double*> out.data, <const double*> W_.data, &W_, &ids)
+    return result
+
+
+cdef void gather_ids(real_t* out, const real_t* W, const Array* table, const Array* ids) noexcept:
+    cdef Py_ssize_t ld = table.strides[0], D = table.shape[1], n = ids.n
+    if ids.type == INT32:
+        gather_range(out, W, ld, <const int32_t*> ids.data, n, D, 0, n)
+    else:
+        gather_range(out, W, ld, <const int64_t*> ids.data, n, D, 0, n)
+
+
+def try_overwrite_rows(dW, mark, fresh, rows, Py_ssize_t n_rows, Py_ssize_t stamp, idx, dout):
+    """Return `overwrite_rows` of ids in [0, V) and dout (..., D), or ELSEWHERE.
+
+    dW may be of a subclass of ndarray that computes nothing when its memory changes.
+    """
+    cdef Array dW_, marks, new_list, old_list, ids, x
+    cdef int d
+    if (not read_any(dW, &dW_) or not has_rows(&dW_) or not dW_.writable
+            or not read_ids(idx, &ids) or ids.n == 0 or not read_floats(dout, &x)
+            or x.type != dW_.type or not x.packed or x.ndim != ids.ndim + 1
+            or x.shape[ids.ndim] != dW_.shape[1] or overlap(&x, &dW_)):
+        return ELSEWHERE
+    for d in range(ids.ndim):
+        if x.shape[d] != ids.shape[d]:
+            return ELSEWHERE
+    if (not read_list(mark, UINT8, &marks) or marks.n != dW_.shape[0] or not marks.writable
+            or not read_list(fresh, INT64, &new_list) or not new_list.writable
+            or not read_list(rows, INT64, &old_list)
+            or not 0 <= n_rows <= old_list.n or new_list.n == 0 or not 0 < stamp < 3
+            or not is_small(0.2 * <double> (ids.n + n_rows) * <double> dW_.shape[1])
+            or not ids_below(&ids, dW_.shape[0])
+            or not in_range(<const int64_t*> old_list.data, n_rows, dW_.shape[0])):
+        return ELSEWHERE
+    if x.type == FLOAT:
+        return overwrite_ids(<float*> dW_.data, <const float*> x.data, &dW_, &marks, &new_list,
+                             &old_list, n_rows, stamp, &ids)
+    return overwrite_ids(<double*> dW_.data, <const double*> x.data, &dW_, &marks, &new_list,
+                         &old_list, n_rows, stamp, &ids)
+
+
+cdef Py_ssize_t overwrite_ids(real_t* dW, const real_t* x, const Array* table, const Array* mark,
+                              const Array* fresh, const Array* rows, Py_ssize_t n_rows,
+                              Py_ssize_t stamp, const Array* ids) noexcept:
+    cdef Py_ssize_t ld = table.strides[0], D = table.shape[1], n_fresh
+    cdef const real_t* none = NULL
+    if ids.type == INT32:
+        n_fresh = overwrite_in_one(dW, ld, <uint8_t*> mark.data, <int64_t*> fresh.data, fresh.n,
+                                   <const int64_t*> rows.data, n_rows, <uint8_t> stamp,
+                                   <const int32_t*> ids.data, x, none, ids.n, 1, D)
+    else:
+        n_fresh = overwrite_in_one(dW, ld, <uint8_t*> mark.data, <int64_t*> fresh.data, fresh.n,
+                                   <const int64_t*> rows.data, n_rows, <uint8_t> stamp,
+                                   <const int64_t*> ids.data, x, none, ids.n, 1, D)
+    return n_fresh if n_fresh <= fresh.n else -1
+
+
 use_pool()
+use_arrays()

@@ -15,13 +15,17 @@ for one row line after line. A is read in place if its rows are contiguous, else
 """
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange
-from libc.string cimport memcpy
+from libc.math cimport HUGE_VAL
+from libc.stdint cimport int32_t, int64_t
 
+from common_arrays cimport (DOUBLE, FLOAT, INT32, UINT8, Array, is_small, new_array, overlap, read,
+                            read_floats, same_shape, use_arrays)
 from common_checks cimport check_fit, has_shape2, has_shape3, plain_rows
 from common_gemm cimport (FLOAT_COLUMNS, TILE_FMA, TILE_ROWS, aligned_alloc, aligned_free,
-                          multiply_row, n_panels, pack_range, panel_columns, tile, tile_in_place)
+                          n_panels)
 from common_parallel cimport part_begin, use_pool
-from common_types cimport real_t
+from common_types cimport index_t, real_t
+from gemm_rectangle cimport Plan, make_plan, n_pieces, rectangle
 
 cdef extern from "gemm_tile_code.h" nogil:
     const void* fw_tiles_here "&fw_tiles_here"
@@ -30,159 +34,15 @@ cdef extern from "gemm_tile_code.h" nogil:
     float fw_registers_float(Py_ssize_t n, float start) noexcept
 
 cdef enum:
-    K_PIECE = 384           # rows of a packed panel: 48 KB of it on v4, 24 KB on v3
-    PANELS = 8              # panels packed at a time
-    PACKED_ROWS = 960       # rows of A packed at a time
-    IN_PLACE_ROWS = 120     # rows of A up to which B is read in place
     SUMS = 1024             # columns added up at a time: 8 KB of sums
     FEW = 8                 # rows read at once
     CUT = 32                # columns per part are a multiple of this
+    ROOM = 4096             # doubles of scratch that a small product finds on the stack
 
-
-cdef struct Plan:
-    Py_ssize_t M, N, K
-    Py_ssize_t ldc, a_rs, a_cs, b_rs, b_cs      # strides in elements
-    Py_ssize_t mc, nc, kc                       # rows of A packed, panels and elements of K at once
-    Py_ssize_t parts_m, parts_n                 # C is cut into parts_m x parts_n rectangles
-    bint a_packed, b_in_place
-
-
-cdef inline Py_ssize_t n_pieces(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
-    return (n + most - 1) // most
-
-
-cdef inline Py_ssize_t even_piece(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
-    """Return the size of the fewest and most equal pieces of n, n > 0."""
-    return n_pieces(n, n_pieces(n, most))
-
-
-cdef inline bint in_place(const real_t* B, const Plan* plan, Py_ssize_t j) noexcept nogil:
-    """Tell whether panel j of B can be read in place, as its rows are whole vectors."""
-    cdef Py_ssize_t NR = panel_columns(B), n = plan.N - j * NR
-    return plan.b_in_place and (n >= NR or n == NR // 2)
-
-
-cdef void cut_into_parts(Plan* plan, Py_ssize_t tiles, Py_ssize_t panels, Py_ssize_t NR,
-                         Py_ssize_t n_parts) noexcept nogil:
-    """Cut C into the rectangles for which the largest part has the fewest tiles.
-
-    Tiles are counted in halves, as the last panel may be half a one. Among equal cuts the one of
-    columns is taken, so that B is read once.
-    """
-    cdef Py_ssize_t m, n, halves, size, least = -1
-    for m in range(1, min(n_parts, tiles) + 1):
-        if n_parts % m:
-            continue
-        n = n_parts // m
-        halves = n_pieces(plan.N, NR // 2) if n == 1 else 2 * n_pieces(panels, n)
-        size = n_pieces(tiles, m) * halves
-        if least < 0 or size < least:
-            least, plan.parts_m, plan.parts_n = size, m, n
-
-
-cdef void pack_tiles(real_t* to, const real_t* A, Py_ssize_t rs, Py_ssize_t cs,
-                     Py_ssize_t rows, Py_ssize_t K) noexcept nogil:
-    """Pack rows of A as tiles one after the other, each (K, TILE_ROWS)."""
-    cdef Py_ssize_t i = 0, k, r
-    while i < rows:
-        if rs == 1 and i + TILE_ROWS <= rows:
-            for k in range(K):
-                memcpy(to + k * TILE_ROWS, A + k * cs + i, TILE_ROWS * sizeof(real_t))
-        else:
-            for k in range(K):
-                for r in range(min(<Py_ssize_t> TILE_ROWS, rows - i)):
-                    to[k * TILE_ROWS + r] = A[k * cs + (i + r) * rs]
-        to += K * TILE_ROWS
-        i += TILE_ROWS
-
-
-cdef void block(real_t* C, const real_t* A, Py_ssize_t a_rs, Py_ssize_t a_cs, Py_ssize_t a_step,
-                const real_t* B, const real_t* packed, const real_t* bias, bint accumulate,
-                const Plan* plan, Py_ssize_t rows, Py_ssize_t K,
-                Py_ssize_t j_lo, Py_ssize_t j_hi) noexcept nogil:
-    """Multiply some rows, panels [j_lo, j_hi), one piece of K; tiles of A are a_step apart."""
-    cdef Py_ssize_t NR = panel_columns(B), i = 0, j, height, n
-    cdef const real_t* added
-    cdef real_t* out
-    while i < rows:
-        height = min(<Py_ssize_t> TILE_ROWS, rows - i)
-        for j in range(j_lo, j_hi):
-            n = min(NR, plan.N - j * NR)
-            out = C + i * plan.ldc + j * NR
-            added = bias + j * NR if bias != NULL else NULL
-            if in_place(B, plan, j):
-                tile_in_place(out, plan.ldc, height, n, A, a_rs, a_cs, B + j * NR, plan.b_rs, K,
-                              accumulate, added)
-            else:
-                tile(out, plan.ldc, height, n, A, a_rs, a_cs, packed + (j - j_lo) * K * NR, K,
-                     accumulate, added)
-        A += a_step
-        i += TILE_ROWS
-
-
-cdef void rectangle(real_t* C, const real_t* A, const real_t* B, const real_t* bias,
-                    bint accumulate, const Plan* plan, real_t* scratch,
-                    Py_ssize_t i_lo, Py_ssize_t i_hi,
-                    Py_ssize_t j_lo, Py_ssize_t j_hi) noexcept nogil:
-    """Compute rows [i_lo, i_hi) of C, panels [j_lo, j_hi)."""
-    cdef Py_ssize_t NR = panel_columns(B), i = i_lo, rows, j, last, k, K, a_step
-    cdef Py_ssize_t a_rs = plan.a_rs, a_cs = plan.a_cs
-    cdef real_t* packed_b = scratch + plan.mc * plan.kc
-    cdef const real_t* a
-    cdef const real_t* b
-    cdef const real_t* last_bias
-    if plan.a_packed:
-        a_rs, a_cs = 1, TILE_ROWS
-    while i < i_hi:
-        rows = min(plan.mc, i_hi - i) if plan.a_packed else i_hi - i
-        k = 0
-        while True:                             # runs once if K is 0
-            K = min(plan.kc, plan.K - k)
-            a, a_step = A + i * plan.a_rs + k * plan.a_cs, TILE_ROWS * plan.a_rs
-            if plan.a_packed:
-                pack_tiles(scratch, a, plan.a_rs, plan.a_cs, rows, K)
-                a, a_step = scratch, TILE_ROWS * K
-            last_bias = bias if k + K == plan.K else NULL
-            if plan.M == 1 and plan.b_in_place:
-                multiply_row(C + j_lo * NR, min(plan.N, j_hi * NR) - j_lo * NR,
-                             A + k * plan.a_cs, plan.a_cs, B + k * plan.b_rs + j_lo * NR,
-                             plan.b_rs, K, accumulate or k > 0,
-                             last_bias + j_lo * NR if last_bias != NULL else NULL)
-                k += K
-                if k == plan.K:
-                    break
-                continue
-            j = j_lo
-            while j < j_hi:
-                last = min(j + plan.nc, j_hi)
-                b = B + k * plan.b_rs
-                if not in_place(B, plan, last - 1):
-                    pack_range(packed_b, b + j * NR * plan.b_cs, plan.b_rs, plan.b_cs, K,
-                               plan.N - j * NR, 0, last - j)
-                block(C + i * plan.ldc, a, a_rs, a_cs, a_step, b, packed_b, last_bias,
-                      accumulate or k > 0, plan, rows, K, j, last)
-                j = last
-            k += K
-            if k == plan.K:
-                break
-        i += rows
-
-
-cdef Py_ssize_t make_plan(Plan* plan, const real_t* any_pointer, Py_ssize_t n_parts) noexcept nogil:
-    """Derive the cut from sizes and strides; return the elements of scratch per part."""
-    cdef Py_ssize_t NR = panel_columns(any_pointer), panels = n_panels(any_pointer, plan.N)
-    cdef Py_ssize_t tiles = n_pieces(plan.M, TILE_ROWS)
-    cut_into_parts(plan, tiles, panels, NR, n_parts)
-    plan.a_packed = plan.a_cs != 1 and plan.K > 1 and plan.M > 1
-    plan.b_in_place = plan.b_cs == 1 and plan.M <= IN_PLACE_ROWS
-    plan.kc = plan.K if plan.K <= K_PIECE else (even_piece(plan.K, K_PIECE) + 7) // 8 * 8
-    plan.nc = 1
-    if not plan.b_in_place:
-        plan.nc = even_piece(n_pieces(panels, plan.parts_n), PANELS)
-    plan.mc = 0
-    if plan.a_packed:
-        plan.mc = even_piece(n_pieces(tiles, plan.parts_m), PACKED_ROWS // TILE_ROWS) * TILE_ROWS
-    return ((plan.mc + plan.nc * NR) * plan.kc + 15) // 16 * 16
+cpdef enum:
+    # Products of every type below this M * N * (K + 15), which counts writes of C too, run on these
+    # kernels; larger ones of double, or without wide vectors, do so in a BLAS.
+    OWN_BELOW = 1 << 17
 
 
 def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
@@ -327,6 +187,238 @@ def column_sums(real_t[::1] out,            # OUT (N,)
                               min(N, CUT * part_begin(p + 1, n_parts, columns)))
 
 
+# ---- dense layers, small calls: see common_arrays.pxd
+
+cdef int multiply_at_once(real_t* C, Py_ssize_t ldc, const real_t* A, Py_ssize_t a_rs,
+                          Py_ssize_t a_cs, const real_t* B, Py_ssize_t b_rs, Py_ssize_t b_cs,
+                          const real_t* bias, Py_ssize_t M, Py_ssize_t N, Py_ssize_t K) except -1:
+    """Compute C = A B [+ bias] in one part; none of M, N and K is 0."""
+    cdef double room[ROOM]
+    cdef real_t* scratch = <real_t*> &room[0]
+    cdef Plan plan
+    cdef size_t n_bytes
+    plan.M, plan.N, plan.K, plan.ldc = M, N, K, ldc
+    plan.a_rs, plan.a_cs, plan.b_rs, plan.b_cs = a_rs, a_cs, b_rs, b_cs
+    n_bytes = make_plan(&plan, A, 1) * sizeof(real_t)
+    if n_bytes > sizeof(room):
+        scratch = <real_t*> aligned_alloc(n_bytes)
+        if scratch == NULL:
+            raise MemoryError
+    rectangle(C, A, B, bias, False, &plan, scratch, 0, M, 0, n_panels(B, N))
+    if n_bytes > sizeof(room):
+        aligned_free(scratch)
+    return 0
+
+
+cdef bint as_matrix(Array* x) noexcept:
+    """See x (..., D) as (N, D); False where that takes a copy, or for an array without elements."""
+    cdef Py_ssize_t D
+    if x.ndim == 0 or x.n == 0:
+        return False
+    if x.ndim != 2:
+        if not x.packed:
+            return False
+        D = x.shape[x.ndim - 1]
+        x.shape[0], x.shape[1], x.strides[0], x.strides[1] = x.n // D, D, D, 1
+        x.ndim = 2
+    return True
+
+
+cdef bint fits_bias(const Array* b, const Array* W) noexcept:
+    """Tell whether b is (H,) or (1, H), without gaps and of the type of W (D, H)."""
+    return (b.type == W.type and b.packed and b.ndim > 0 and b.n == W.shape[1]
+            and b.shape[b.ndim - 1] == b.n)
+
+
+cdef double product_ns(int type, Py_ssize_t M, Py_ssize_t N, Py_ssize_t K) noexcept:
+    """Return the nanoseconds of a product, infinite if a BLAS computes it."""
+    cdef double work = <double> M * <double> N * (<double> K + 15)
+    if work >= OWN_BELOW and not (TILE_FMA and type == FLOAT):
+        return HUGE_VAL
+    return 0.02 * work
+
+
+cdef void copy_wide(double* to, const Array* x, const index_t* ids, const real_t* numbers) noexcept:
+    """Copy x (N, D), of ids or else of numbers, row after row."""
+    cdef Py_ssize_t i, j, at
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            at = i * x.strides[0] + j * x.strides[1]
+            to[i * x.shape[1] + j] = <double> ids[at] if ids != NULL else <double> numbers[at]
+
+
+cdef void widen(Array* x, double** room) noexcept:
+    """Make x (N, D) one of double, its numbers copied into the room unless they are double."""
+    cdef const int32_t* no_ids = NULL
+    cdef const float* no_numbers = NULL
+    if x.type == DOUBLE:
+        return
+    if x.type == FLOAT:
+        copy_wide(room[0], x, no_ids, <const float*> x.data)
+    elif x.type == INT32:
+        copy_wide(room[0], x, <const int32_t*> x.data, no_numbers)
+    else:
+        copy_wide(room[0], x, <const int64_t*> x.data, no_numbers)
+    x.data, x.type, x.strides[0], x.strides[1] = <char*> room[0], DOUBLE, x.shape[1], 1
+    room[0] += x.n
+
+
+cdef void write_narrow(const Array* x, const double* numbers) noexcept:
+    """Write numbers, row after row, into x (N, D) of float or double."""
+    cdef Py_ssize_t i, j, at
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            at = i * x.strides[0] + j * x.strides[1]
+            if x.type == FLOAT:
+                (<float*> x.data)[at] = <float> numbers[i * x.shape[1] + j]
+            else:
+                (<double*> x.data)[at] = numbers[i * x.shape[1] + j]
+
+
+cdef inline bint read_numbers(x, Array* a) noexcept:
+    """Describe an ndarray of floats or ids; False for any other object."""
+    return read(x, a) and a.type != UINT8
+
+
+def try_dense(x, params, Py_ssize_t n_params, int ndim=0):
+    """Return x W, or x W + b, for params [W] or [W, b] and x (..., D), or None.
+
+    n_params: the number of them; ndim: that of x's dimensions, or 0 for any. Where the types of x
+    and W differ, both are converted to double, as numpy promotes these types.
+    """
+    cdef Array X, W, b, out
+    cdef Py_ssize_t shape[4]
+    cdef double wide[ROOM]
+    cdef double* room = &wide[0]
+    cdef int dims, d, kind
+    if (type(params) is not list or len(<list> params) != n_params or not read_numbers(x, &X)
+            or not read_floats((<list> params)[0], &W)):
+        return None
+    b.data, b.n, b.type = NULL, 0, DOUBLE
+    kind = X.type if X.type == W.type else <int> DOUBLE
+    if n_params == 2:
+        if not read_floats((<list> params)[1], &b) or not fits_bias(&b, &W):
+            return None
+        b.shape[0], b.shape[1], b.strides[0], b.strides[1] = 1, b.n, b.n, 1
+    dims = X.ndim
+    for d in range(dims):
+        shape[d] = X.shape[d]
+    if (dims != ndim and ndim != 0 or W.ndim != 2 or W.n == 0
+            or not as_matrix(&X) or X.shape[1] != W.shape[0]
+            or not is_small(product_ns(kind, X.shape[0], W.shape[1], W.shape[0]))):
+        return None
+    if X.type != W.type:
+        if X.n + W.n + b.n > ROOM:
+            return None
+        widen(&X, &room)
+        widen(&W, &room)
+        if n_params == 2:
+            widen(&b, &room)
+    shape[dims - 1] = W.shape[1]
+    result = new_array(kind, dims, shape, &out)
+    if kind == FLOAT:
+        dense[float](<float*> out.data, <float*> b.data, &X, &W)
+    else:
+        dense[double](<double*> out.data, <double*> b.data, &X, &W)
+    return result
+
+
+cdef int dense(real_t* out, const real_t* bias, const Array* X, const Array* W) except -1:
+    multiply_at_once(out, W.shape[1], <const real_t*> X.data, X.strides[0], X.strides[1],
+                     <const real_t*> W.data, W.strides[0], W.strides[1], bias,
+                     X.shape[0], W.shape[1], W.shape[0])
+    return 0
+
+
+def try_dense_backward(x, dout, params, grads, Py_ssize_t n_params):
+    """Return dx for dout (..., H) of `try_dense`, dW and db written in place, or None.
+
+    If the types of the arrays differ, dout has to be double, which then is that of all sums.
+    """
+    cdef Array X, G, W, dW, db, dx, product
+    cdef Py_ssize_t shape[4]
+    cdef double wide[ROOM]
+    cdef double* room = &wide[0]
+    cdef int dims, d
+    cdef bint mixed
+    if (type(params) is not list or type(grads) is not list or len(<list> params) != n_params
+            or len(<list> grads) != n_params or not read_numbers(x, &X)
+            or not read_floats(dout, &G) or not read_floats((<list> params)[0], &W)
+            or not read_floats((<list> grads)[0], &dW)):
+        return None
+    mixed = X.type != G.type or W.type != G.type or dW.type != G.type
+    if mixed and G.type != DOUBLE or X.ndim != G.ndim:
+        return None
+    dims = X.ndim
+    for d in range(dims):
+        shape[d] = X.shape[d]
+        if d < dims - 1 and X.shape[d] != G.shape[d]:
+            return None
+    if (W.ndim != 2 or W.n == 0 or not same_shape(&W, &dW) or not dW.writable
+            or not as_matrix(&X) or not as_matrix(&G)
+            or X.shape[1] != W.shape[0] or G.shape[1] != W.shape[1] or X.shape[0] != G.shape[0]
+            or not is_small(product_ns(G.type, X.shape[0], W.shape[0], W.shape[1])
+                            + product_ns(G.type, W.shape[0], W.shape[1], X.shape[0]))
+            or overlap(&dW, &X) or overlap(&dW, &G) or overlap(&dW, &W)):
+        return None
+    # Rows of dW, or else its columns, follow each other.
+    if not (dW.strides[1] == 1 and dW.strides[0] >= dW.shape[1]
+            or dW.strides[0] == 1 and dW.strides[1] >= dW.shape[0]):
+        return None
+    db.data = NULL
+    if n_params == 2:
+        if (not read_floats((<list> grads)[1], &db) or not fits_bias(&db, &dW) or not db.writable
+                or G.strides[1] != 1
+                or overlap(&db, &X) or overlap(&db, &G) or overlap(&db, &W)):
+            return None
+    product = dW
+    if mixed:
+        if X.n + W.n + dW.n + G.shape[1] > ROOM:
+            return None
+        widen(&X, &room)
+        widen(&W, &room)
+        if dW.type != DOUBLE:
+            product.type, product.data = DOUBLE, <char*> room
+            product.strides[0], product.strides[1] = dW.shape[1], 1
+            room += dW.n
+    result = new_array(G.type, dims, shape, &dx)
+    if G.type == FLOAT:
+        dense_backward[float](<float*> dx.data, <float*> db.data, &X, &G, &W, &product)
+        return result
+    dense_backward[double](<double*> dx.data, NULL if dW.type != DOUBLE else <double*> db.data,
+                           &X, &G, &W, &product)
+    if dW.type != DOUBLE:
+        write_narrow(&dW, <const double*> product.data)
+        if n_params == 2:
+            column_sums_range(room, <const double*> G.data, G.strides[0], G.shape[0], 0,
+                              G.shape[1])
+            db.shape[0], db.shape[1], db.strides[0], db.strides[1] = 1, db.n, db.n, 1
+            write_narrow(&db, room)
+    return result
+
+
+cdef int dense_backward(real_t* dx, real_t* db, const Array* X, const Array* G, const Array* W,
+                        const Array* dW) except -1:
+    cdef Py_ssize_t N = X.shape[0], D = W.shape[0], H = W.shape[1]
+    cdef const real_t* x = <const real_t*> X.data
+    cdef const real_t* g = <const real_t*> G.data
+    cdef const real_t* w = <const real_t*> W.data
+    cdef real_t* dw = <real_t*> dW.data
+    cdef const real_t* none = NULL
+    # forward: out = x W + b
+    multiply_at_once(dx, D, g, G.strides[0], G.strides[1], w, W.strides[1], W.strides[0], none,
+                     N, D, H)
+    if dW.strides[1] == 1 and dW.strides[0] >= H:
+        multiply_at_once(dw, dW.strides[0], x, X.strides[1], X.strides[0], g, G.strides[0],
+                         G.strides[1], none, D, H, N)
+    else:
+        multiply_at_once(dw, dW.strides[1], g, G.strides[1], G.strides[0], x, X.strides[0],
+                         X.strides[1], none, H, D, N)
+    if db != NULL:
+        column_sums_range(db, g, G.strides[0], N, 0, H)
+    return 0
+
+
 def only_registers(float[::1] out,      # OUT (n_parts,) meaningless results
                    Py_ssize_t n,
                    Py_ssize_t n_parts):
@@ -343,6 +435,7 @@ def fused():
 
 
 use_pool()
+use_arrays()
 
 # The argument of `use_tiles` in common_gemm.pxd.
 _tiles = PyCapsule_New(<void*> fw_tiles_here, "fastw2v._kernels._gemm._tiles", NULL)

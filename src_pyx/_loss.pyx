@@ -14,8 +14,11 @@ pass of exponentials and their sum. Rows that do not count are not read.
 """
 from cython.parallel cimport prange
 from libc.math cimport log
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
+from common_arrays cimport (FLOAT, INT32, INT64, Array, ids_below, is_small, new_array, read_floats,
+                            read_ids, read_number, same_shape, scalar, use_arrays)
 from common_checks cimport check_fit, has_shape2
 from common_math cimport LANES, exp_run, largest, sigmoid_run, softmax_row, total
 from common_parallel cimport part_begin, use_pool
@@ -24,6 +27,8 @@ from common_types cimport index_t, real_t
 cdef double TINY = 1e-7     # keeps the logarithm of 0 finite
 
 cdef enum:
+    SMALL_NS = 25           # nanoseconds of an element in a small call, at most
+    LOSSES = 32             # labels that share a logarithm
     TILE = 512              # exponentials added in real_t before their sum is added in double
 
 
@@ -47,13 +52,38 @@ cdef void softmax_backward_range(real_t* dx, const real_t* y, const index_t* t, 
         dx[right] = (y[right] - one) * scale
 
 
-cdef void sigmoid_range(real_t* y, double* losses, const real_t* x, const index_t* t,
-                        Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t n
+cdef double block_loss(const real_t* y, const index_t* t, Py_ssize_t n) noexcept nogil:
+    """Return the sum of -log(p + TINY), p the probability of the label, for n <= LOSSES labels.
+
+    It is one logarithm of a product, in eight factors that are multiplied in a fixed order. LOSSES
+    factors of TINY do not underflow.
+    """
+    cdef double[8] factor
+    cdef Py_ssize_t i = 0
+    cdef int j
     cdef real_t one = 1
-    sigmoid_run(y + lo, x + lo, hi - lo)
-    for n in range(lo, hi):
-        losses[n] = -log(<double> (y[n] if t[n] else one - y[n]) + TINY)
+    for j in range(8):
+        factor[j] = 1
+    while i + 8 <= n:
+        for j in range(8):
+            factor[j] *= <double> (y[i + j] if t[i + j] else one - y[i + j]) + TINY
+        i += 8
+    for j in range(<int> (n - i)):
+        factor[j] *= <double> (y[i + j] if t[i + j] else one - y[i + j]) + TINY
+    for j in range(4):
+        factor[j] *= factor[j + 4]
+    return -log((factor[0] * factor[2]) * (factor[1] * factor[3]))
+
+
+cdef void sigmoid_range(real_t* y, double* losses, const real_t* x, const index_t* t,
+                        Py_ssize_t N, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Run blocks [lo, hi) of LOSSES scores."""
+    cdef Py_ssize_t block, at, n
+    for block in range(lo, hi):
+        at = block * LOSSES
+        n = LOSSES if at + LOSSES < N else N - at
+        sigmoid_run(y + at, x + at, n)
+        losses[block] = block_loss(y + at, t + at, n)
 
 
 cdef void sigmoid_backward_range(real_t* dx, const real_t* y, const index_t* t, real_t scale,
@@ -147,12 +177,13 @@ cdef void cross_entropy_backward_range(real_t* dx, const real_t* tops, const dou
         out[<Py_ssize_t> t[n]] = <real_t> ((<double> right / sums[n] - 1) * scale)
 
 
-cdef double mean(const double* losses, Py_ssize_t N) noexcept nogil:
-    cdef double all_rows = 0
+cdef double mean(const double* losses, Py_ssize_t n_losses, Py_ssize_t N) noexcept nogil:
+    """Return the sum of some losses, in order, divided by N."""
+    cdef double total_loss = 0
     cdef Py_ssize_t n
-    for n in range(N):
-        all_rows += losses[n]
-    return all_rows / N
+    for n in range(n_losses):
+        total_loss += losses[n]
+    return total_loss / N
 
 
 def softmax_with_loss_forward(real_t[:, ::1] y,         # OUT (N, V)
@@ -171,7 +202,7 @@ def softmax_with_loss_forward(real_t[:, ::1] y,         # OUT (N, V)
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             softmax_range(&y[0, 0], &losses[0], &x[0, 0], &t[0], V,
                           part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
-        loss = mean(&losses[0], N)
+        loss = mean(&losses[0], N, N)
     return loss
 
 
@@ -244,12 +275,12 @@ def cross_entropy_backward(real_t[:, ::1] dx,           # OUT (N, V)
 
 
 def sigmoid_with_loss_forward(real_t[::1] y,            # OUT (N,)
-                              double[::1] losses,       # OUT (N,)
+                              double[::1] losses,       # OUT (at least N / 32,) their sums
                               const real_t[::1] x,      # IN  (N,)
                               const index_t[::1] t,     # IN  (N,) 0 or 1
                               Py_ssize_t n_parts):
     """Compute y = sigmoid(x); return the mean of the losses, NaN for N = 0."""
-    cdef Py_ssize_t N = x.shape[0], p
+    cdef Py_ssize_t N = x.shape[0], blocks = (N + LOSSES - 1) // LOSSES, p
     cdef double loss
     check_fit("sigmoid_with_loss_forward", y.shape[0] == N and losses.shape[0] == N and
               t.shape[0] == N)
@@ -257,9 +288,9 @@ def sigmoid_with_loss_forward(real_t[::1] y,            # OUT (N,)
         return float("nan")
     with nogil:
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            sigmoid_range(&y[0], &losses[0], &x[0], &t[0],
-                          part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
-        loss = mean(&losses[0], N)
+            sigmoid_range(&y[0], &losses[0], &x[0], &t[0], N,
+                          part_begin(p, n_parts, blocks), part_begin(p + 1, n_parts, blocks))
+        loss = mean(&losses[0], blocks, N)
     return loss
 
 
@@ -280,4 +311,130 @@ def sigmoid_with_loss_backward(real_t[::1] dx,          # OUT (N,)
                                    part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
 
 
+# ---- small calls: see common_arrays.pxd
+
+cdef double softmax_losses(real_t* y, const real_t* x, const index_t* t,
+                           Py_ssize_t N, Py_ssize_t V) noexcept nogil:
+    """Write y = softmax(x); return the mean of the losses."""
+    cdef double loss = 0, all_rows = 0
+    cdef Py_ssize_t n
+    for n in range(N):
+        softmax_range(y + n * V, &loss, x + n * V, t + n, V, 0, 1)
+        all_rows += loss
+    return all_rows / N
+
+
+cdef double sigmoid_losses(real_t* y, const real_t* x, const index_t* t,
+                           Py_ssize_t N) noexcept nogil:
+    """Write y = sigmoid(x); return the mean of the losses."""
+    cdef double loss = 0, all_blocks = 0
+    cdef Py_ssize_t at = 0
+    while at < N:
+        sigmoid_range(y + at, &loss, x + at, t + at, min(N - at, <Py_ssize_t> LOSSES), 0, 1)
+        all_blocks += loss
+        at += LOSSES
+    return all_blocks / N
+
+
+cdef double losses_of(real_t* y, const real_t* x, const Array* t, Py_ssize_t N,
+                      Py_ssize_t V) noexcept nogil:
+    """Return the mean loss of scores (N, V), or of N scores for V = 0."""
+    if t.type == INT32:
+        if V:
+            return softmax_losses(y, x, <const int32_t*> t.data, N, V)
+        return sigmoid_losses(y, x, <const int32_t*> t.data, N)
+    if V:
+        return softmax_losses(y, x, <const int64_t*> t.data, N, V)
+    return sigmoid_losses(y, x, <const int64_t*> t.data, N)
+
+
+cdef void gradient_of(real_t* dx, const real_t* y, const Array* t, double scale, Py_ssize_t N,
+                      Py_ssize_t V) noexcept nogil:
+    """Write (y - onehot(t)) * scale of scores (N, V)."""
+    cdef real_t factor = <real_t> scale
+    if t.type == INT32:
+        softmax_backward_range(dx, y, <const int32_t*> t.data, factor, V, 0, N)
+    else:
+        softmax_backward_range(dx, y, <const int64_t*> t.data, factor, V, 0, N)
+
+
+cdef void write_ids(int64_t* ids, const index_t* t, Py_ssize_t N, Py_ssize_t V) noexcept nogil:
+    """Write the place of the first largest number of each row of t (N, V)."""
+    cdef Py_ssize_t n, v, at
+    for n in range(N):
+        at = 0
+        for v in range(1, V):
+            if t[n * V + v] > t[n * V + at]:
+                at = v
+        ids[n] = at
+
+
+cdef bint read_scores(x, Array* X, double ns) noexcept:
+    """Describe scores (N, V) or (V,), C-contiguous, for work of these nanoseconds per element."""
+    return (read_floats(x, X) and X.packed and X.n > 0 and 0 < X.ndim < 3
+            and is_small(<double> X.n * ns))
+
+
+def try_softmax_with_loss(x, t):
+    """Return (loss, y, ids) of scores x for ids or one-hot rows t, or None."""
+    cdef Array X, T, one_hot, y
+    cdef Py_ssize_t N, V
+    cdef double loss
+    if not read_scores(x, &X, SMALL_NS) or not read_ids(t, &T):
+        return None
+    V = X.shape[X.ndim - 1]
+    N = X.n // V
+    if same_shape(&X, &T):
+        one_hot = T
+        t = new_array(INT64, 1, &N, &T)
+        if one_hot.type == INT32:
+            write_ids(<int64_t*> T.data, <const int32_t*> one_hot.data, N, V)
+        else:
+            write_ids(<int64_t*> T.data, <const int64_t*> one_hot.data, N, V)
+    elif T.ndim != 1 or T.n != N or not ids_below(&T, V):
+        return None
+    result = new_array(X.type, X.ndim, &X.shape[0], &y)
+    if X.type == FLOAT:
+        loss = losses_of(<float*> y.data, <const float*> X.data, &T, N, V)
+    else:
+        loss = losses_of(<double*> y.data, <const double*> X.data, &T, N, V)
+    return scalar(X.type, loss), result, t
+
+
+def try_softmax_with_loss_backward(y, t, dout):
+    """Return (y - onehot(t)) * dout / N for ids t and a number dout, or None."""
+    cdef Array Y, T, dx
+    cdef Py_ssize_t N, V
+    cdef double scale
+    if not read_scores(y, &Y, SMALL_NS) or not read_ids(t, &T) or not read_number(dout, &scale):
+        return None
+    V = Y.shape[Y.ndim - 1]
+    N = Y.n // V
+    if T.ndim != 1 or T.n != N or same_shape(&Y, &T) or not ids_below(&T, V):
+        return None
+    result = new_array(Y.type, Y.ndim, &Y.shape[0], &dx)
+    # forward: loss = mean -log softmax(x)[t]
+    if Y.type == FLOAT:
+        gradient_of(<float*> dx.data, <const float*> Y.data, &T, scale / N, N, V)
+    else:
+        gradient_of(<double*> dx.data, <const double*> Y.data, &T, scale / N, N, V)
+    return result
+
+
+def try_sigmoid_with_loss(x, t):
+    """Return (loss, y) of N scores x for labels t (N,), or None."""
+    cdef Array X, T, y
+    cdef double loss
+    if (not read_scores(x, &X, SMALL_NS) or X.shape[0] != X.n or not read_ids(t, &T)
+            or T.ndim != 1 or T.n != X.n or not ids_below(&T, 2)):
+        return None
+    result = new_array(X.type, X.ndim, &X.shape[0], &y)
+    if X.type == FLOAT:
+        loss = losses_of(<float*> y.data, <const float*> X.data, &T, X.n, 0)
+    else:
+        loss = losses_of(<double*> y.data, <const double*> X.data, &T, X.n, 0)
+    return scalar(X.type, loss), result
+
+
 use_pool()
+use_arrays()

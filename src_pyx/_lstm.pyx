@@ -17,11 +17,12 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
+from common_arrays cimport FLOAT, Array, has_rows, is_small, new_array, read, use_arrays
 from common_checks cimport check_fit, has_shape2, has_shape3
-from common_gemm cimport pack, packed_size, use_tiles
+from common_gemm cimport TILE_FMA, multiply_row, pack, packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
-from common_recurrent cimport (Share, block_of, copy_rows, gate, gate_slope, in_place,
+from common_recurrent cimport (SIGMOID, Share, block_of, copy_rows, gate, gate_slope, in_place,
                                multiply_gates, n_blocks, n_loops, pack_gates, present, pull, put,
                                row_stride, share, take)
 from common_types cimport real_t
@@ -32,6 +33,11 @@ cdef extern from "recurrent_simd.h" nogil:
     void fw_lstm_row_back(float* da, float* da_to, float* dc, const float* dh, const float* dhs,
                           const float* a, const float* c, const float* c_prev, Py_ssize_t H,
                           int kind, Py_ssize_t n) noexcept
+
+cdef enum:
+    MOST_INPUTS = 384       # D up to which _gemm does not cut its products
+    STATES = 2048           # most elements of h on the stack
+    MOST_STEPS = 100        # of a small call, all on one thread if there is one row
 
 
 # ---- forward
@@ -175,6 +181,78 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
         copy_rows(&h[0, 0], H, states + T % 2 * N * ld, ld, N, H)
 
 
+# ---- forward, small calls: see common_arrays.pxd
+
+cdef bint read_state(h, Py_ssize_t N, Py_ssize_t H, Array* first) noexcept:
+    """Describe a first state (N, H) of float32; None, which is zeros, has data NULL."""
+    first.data = NULL
+    if h is None:
+        return True
+    return (read(h, first) and first.type == FLOAT and first.packed and first.ndim == 2
+            and first.shape[0] == N and first.shape[1] == H)
+
+
+cdef void copy_state(float* to, const Array* first, Py_ssize_t n) noexcept:
+    if first.data == NULL:
+        memset(to, 0, n * sizeof(float))
+    else:
+        memcpy(to, first.data, n * sizeof(float))
+
+
+def try_forward(xs, params, h, c, bint train):
+    """Return (hs, h, c, kept) of xs (N, T, D) of float32, or None.
+
+    params: Wx, Wh, b; h and c: the first states or None; the gates' activation is the sigmoid. N is
+    at most 2, as weights are not packed for so few rows. kept: gates (N, T, 4H), cs and before
+    (N, T, H) and the first c (N, H), one after the other; see `forward` and `backward`.
+    """
+    cdef Array x, Wx, Wh, b, h0, c0, out, last_h, last_c, all_kept
+    cdef Py_ssize_t N, T, D, H, ld, n
+    cdef Py_ssize_t[3] shape
+    cdef float[STATES] states
+    cdef float* gates
+    cdef float* cs = NULL
+    cdef float* before = NULL
+    if (not TILE_FMA or type(params) is not list or len(<list> params) != 3
+            or not read(xs, &x) or x.type != FLOAT or x.ndim != 3 or not x.packed or x.n == 0
+            or not read((<list> params)[0], &Wx) or Wx.type != FLOAT or not has_rows(&Wx)
+            or not read((<list> params)[1], &Wh) or Wh.type != FLOAT or not has_rows(&Wh)
+            or not read((<list> params)[2], &b) or b.type != FLOAT or not b.packed):
+        return None
+    N, T, D, H = x.shape[0], x.shape[1], x.shape[2], Wh.shape[0]
+    ld = row_stride(H)
+    if (Wx.shape[0] != D or Wx.shape[1] != 4 * H or Wh.shape[1] != 4 * H
+            or b.ndim == 0 or b.n != 4 * H or b.shape[b.ndim - 1] != b.n
+            or N > 2 or D > MOST_INPUTS or 2 * N * ld > STATES
+            or not is_small(0.1 * <double> (H * (D + H)) * <double> (1 if N == 1 else N * T))
+            or N * T > MOST_STEPS or not read_state(h, N, H, &h0) or not read_state(c, N, H, &c0)):
+        return None
+    shape[0], shape[1], shape[2] = N, T, H
+    hs = new_array(FLOAT, 3, shape, &out)
+    shape[1] = H
+    h = new_array(FLOAT, 2, shape, &last_h)
+    c = new_array(FLOAT, 2, shape, &last_c)
+    shape[0] = N * T * H * (6 if train else 4) + (N * H if train else 0)
+    kept = new_array(FLOAT, 1, shape, &all_kept)
+    gates = <float*> all_kept.data
+    copy_state(<float*> last_h.data, &h0, N * H)
+    copy_state(<float*> last_c.data, &c0, N * H)
+    if train:
+        cs = gates + N * T * 4 * H
+        before = cs + N * T * H
+        copy_state(before + N * T * H, &c0, N * H)
+    for n in range(N * T):
+        multiply_row(gates + n * 4 * H, 4 * H, <const float*> x.data + n * D, 1,
+                     <const float*> Wx.data, Wx.strides[0], D, False, <const float*> b.data)
+    copy_rows(states, ld, <const float*> last_h.data, H, N, H)
+    forward_range(<float*> out.data, gates, cs, before, <float*> last_c.data, states, ld,
+                  <const float*> NULL, <const float*> Wh.data, Wh.strides[0],
+                  <const int64_t*> NULL, N, T, H, SIGMOID, False,
+                  share(0, 0, 1, T, N, H, False, states))
+    copy_rows(<float*> last_h.data, H, states + T % 2 * N * ld, ld, N, H)
+    return hs, h, c, kept
+
+
 # ---- backward
 
 cdef void cell_backward(real_t* da, real_t* da_to, real_t* dc, const real_t* dh,
@@ -315,3 +393,4 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
 
 use_pool()
 use_tiles()
+use_arrays()

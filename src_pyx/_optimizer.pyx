@@ -20,6 +20,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcpy, strlen
 
+from common_arrays cimport (FLOAT, Array, is_small, overlap, read_floats, same_shape, use_arrays)
 from common_checks cimport check_fit, has_shape2, plain_rows
 from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
@@ -35,6 +36,7 @@ cpdef enum:
 cdef enum:
     FORMAT = 16     # most letters of a type that are compared
     LAYOUT = 19 * 8 + 2 * 8 * 64    # bytes of a layout at most: numpy has up to 64 dimensions
+    MOST_PARAMETERS = 32    # of a small call
     AHEAD = 8       # ids between a prefetch and its use
 
 N_TERMS = TERMS
@@ -397,4 +399,86 @@ def scale(real_t[:, :] g,               # OUT (R, C) rows contiguous, multiplied
                         part_begin(p, n_parts, R), part_begin(p + 1, n_parts, R))
 
 
+# ---- small calls: see common_arrays.pxd
+
+cdef struct Step:
+    Array w, g
+    Array[2] states
+
+
+cdef bint read_scalars(int rule, tuple given, double* s) except -1:
+    """Write the four scalars of a rule from those of its pass."""
+    cdef Py_ssize_t k, n = len(given)
+    if n > 4:
+        return False
+    for k in range(4):
+        s[k] = given[k] if k < n else 0
+    if rule == NESTEROV:
+        s[2], s[3] = s[1] * s[1], (1 + s[1]) * s[0]
+    elif rule == RMSPROP:
+        s[2], s[3] = 1 - s[1], s[2]
+    return True
+
+
+cdef bint read_step(Step* step, Py_ssize_t i, list params, list grads, list states) except -1:
+    """Describe the arrays of one parameter if they are plain and fit each other."""
+    cdef Py_ssize_t k
+    if (not read_floats(params[i], &step.w) or not step.w.packed or not step.w.writable
+            or step.w.n == 0 or not is_small(0.5 * <double> step.w.n)
+            or not read_floats(grads[i], &step.g) or not step.g.packed
+            or step.g.type != step.w.type or not same_shape(&step.w, &step.g)
+            or overlap(&step.w, &step.g)):
+        return False
+    for k in range(len(states)):
+        mine = states[k]
+        if (type(mine) is not list or len(<list> mine) != len(params)
+                or not read_floats((<list> mine)[i], &step.states[k])
+                or not step.states[k].packed or not step.states[k].writable
+                or step.states[k].type != step.w.type
+                or not same_shape(&step.w, &step.states[k])):
+            return False
+    return True
+
+
+cdef void take_step(Rule rule, real_t* w, const Step* step, Py_ssize_t n_states,
+                    const double* s) noexcept nogil:
+    cdef real_t* first = NULL
+    cdef real_t* second = NULL
+    cdef real_t[4] rounded
+    cdef Py_ssize_t k
+    for k in range(4):
+        rounded[k] = <real_t> s[k]
+    if n_states > 0:
+        first = <real_t*> step.states[0].data
+    if n_states > 1:
+        second = <real_t*> step.states[1].data
+    sweep(rule, w, step.w.n, first, second, <const real_t*> step.g.data, step.w.n,
+          <const uint8_t*> NULL, step.w.n, rounded, 0, step.w.n)
+
+
+def try_steps(int rule, params, grads, list states, tuple scalars):
+    """Step every parameter once and return True, or return False.
+
+    states: a list of arrays for each state of the rule; scalars: those of the rule's pass.
+    """
+    cdef Step[MOST_PARAMETERS] steps
+    cdef double[4] s
+    cdef Py_ssize_t n, i
+    if type(params) is not list or type(grads) is not list or len(states) > 2:
+        return False
+    n = len(<list> params)
+    if n > MOST_PARAMETERS or len(<list> grads) != n or not read_scalars(rule, scalars, s):
+        return False
+    for i in range(n):
+        if not read_step(&steps[i], i, <list> params, <list> grads, states):
+            return False
+    for i in range(n):
+        if steps[i].w.type == FLOAT:
+            take_step(<Rule> rule, <float*> steps[i].w.data, &steps[i], len(states), s)
+        else:
+            take_step(<Rule> rule, <double*> steps[i].w.data, &steps[i], len(states), s)
+    return True
+
+
 use_pool()
+use_arrays()

@@ -40,6 +40,7 @@ cdef extern from "math_simd.h" nogil:
 
 cdef enum:
     LANES = 16
+    PIECE = 1024    # elements of a row of softmax that are computed at a time
 
 
 cdef inline real_t dot(const real_t* a, const real_t* b, Py_ssize_t n) noexcept nogil:
@@ -224,12 +225,21 @@ cdef inline void tanh_run(real_t* out, const real_t* x, Py_ssize_t n) noexcept n
 
 
 cdef inline void softmax_row(real_t* out, const real_t* x, Py_ssize_t V) noexcept nogil:
-    """Compute out = exp(x - max x) / sum of these, V > 0."""
-    cdef Py_ssize_t v
-    cdef real_t top = largest(x, V), norm
-    for v in range(V):
-        out[v] = x[v] - top
-    exp_run(out, out, V)
-    norm = total(out, V)
-    for v in range(V):
-        out[v] = out[v] / norm
+    """Compute out = exp(x - max x) / sum of these, V > 0, in pieces that stay in the cache."""
+    cdef Py_ssize_t v, at = 0, n
+    cdef real_t top = largest(x, V), share, one = 1
+    cdef double norm = 0
+    while at < V:
+        n = PIECE if at + PIECE < V else V - at
+        for v in range(at, at + n):
+            out[v] = x[v] - top
+        exp_run(out + at, out + at, n)
+        norm += <double> total(out + at, n)
+        at += n
+    share = <real_t> (1 / norm)
+    if share < one:
+        for v in range(V):
+            out[v] = out[v] * share
+    else:               # a norm of 1, or NaN
+        for v in range(V):
+            out[v] = out[v] / <real_t> norm

@@ -12,7 +12,9 @@ import numpy as np
 
 def as_int(name: str, value: Any, low: int = 1, high: int | None = None) -> int:
     """Return a whole number from `low` to `high` (None: unbounded) as an int."""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+    if type(value) is not int and (
+        isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__")
+    ):
         raise TypeError(f"{name}: expected a whole number, got {value!r}; pass an int")
     value = value.__index__()
     if value < low:
@@ -34,7 +36,8 @@ def as_whole(name: str, value: Any, low: int = 0, high: int | None = None) -> in
 
 def as_number(name: str, value: Any) -> float:
     """Return a real number as a float; it may be infinite or NaN."""
-    if type(value) in (float, int):
+    kind = type(value)
+    if kind is float or kind is int:
         return float(value)
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
@@ -70,7 +73,7 @@ def as_above_zero(name: str, value: Any) -> float:
 
 def as_below_one(name: str, value: Any) -> float:
     """Return a number of at least 0 and below 1 as a float."""
-    number = as_number(name, value)
+    number = value if type(value) is float else as_number(name, value)
     if not 0 <= number < 1:
         raise ValueError(
             f"{name}: expected a number from 0 to below 1, got {number}; pass e.g. 0.9"

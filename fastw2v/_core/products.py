@@ -2,7 +2,8 @@
 
 float32 runs on the package's own kernel wherever it has wide vectors with fused multiply-adds. The
 result is then bit-identical for any number of threads, and no BLAS keeps threads of its own
-waiting beside those of the package. Everything else is numpy's.
+waiting beside those of the package. So do small products of float32 and float64, on any CPU,
+because a call of numpy takes longer than they do. Everything else is numpy's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from fastw2v._kernels import _gemm, specialise
 __all__ = ["batched_product", "column_sums", "product"]
 
 _FLOAT32 = np.dtype(np.float32)
-_RUN = specialise(_gemm.product)[_FLOAT32]
+_RUN = specialise(_gemm.product)
 _RUN_BATCH = specialise(_gemm.products)[_FLOAT32]
 _SUMS = specialise(_gemm.column_sums)
 _OWN = _gemm.fused()
@@ -48,15 +49,26 @@ def product(
     >>> product(np.array([[1, 2]]), np.array([[3], [4]]), bias=np.array([0.5]))
     array([[11.5]])
     """
-    if not (_OWN and a.dtype == _FLOAT32 and b.dtype == _FLOAT32):
+    small = a.shape[0] * b.shape[1] * (a.shape[1] + 15) < _gemm.OWN_BELOW
+    if small and a.dtype != b.dtype:
+        dtype = np.result_type(a, b)
+        a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+        if bias is not None and dtype == np.result_type(dtype, bias):
+            bias = bias.astype(dtype, copy=False)
+    dtype = a.dtype
+    run = _RUN.get(dtype)
+    if run is None or b.dtype != dtype or (bias is not None and bias.dtype != dtype):
         return _numpys(a, b, out, accumulate, bias)
-    if not (a.flags.aligned and b.flags.aligned and (bias is None or bias.dtype == _FLOAT32)):
+    if not (small or (_OWN and dtype == _FLOAT32)) or not (a.flags.aligned and b.flags.aligned):
         return _numpys(a, b, out, accumulate, bias)
+    if small and out is not None and out.dtype != dtype and not accumulate:
+        out[...] = product(a, b, bias=bias)
+        return out
 
     # The kernel writes contiguous rows: those of `out`, or of its transpose.
     target: NDArray[Any] | None
     if out is None:
-        target = out = np.empty((a.shape[0], b.shape[1]), _FLOAT32)
+        target = out = np.empty((a.shape[0], b.shape[1]), dtype)
     else:
         target = _kernel_target(out, a, b, bias)
         if target is None:
@@ -71,12 +83,12 @@ def product(
     ns = M * N * (a.shape[1] * _NS + _OUT_NS)
     pieces = min(int(max(ns / _LONGEST_NS, out.nbytes / _LARGEST)), M // _FEWEST_ROWS)
     if pieces < 2:
-        _RUN(target, a, b, bias, accumulate, threads.parts(ns))
+        run(target, a, b, bias, accumulate, threads.parts(ns))
         return out
     n_parts = threads.parts(ns / pieces)
     for k in range(pieces):
         rows = slice(M * k // pieces, M * (k + 1) // pieces)
-        _RUN(target[rows], a[rows], b, bias, accumulate, n_parts)
+        run(target[rows], a[rows], b, bias, accumulate, n_parts)
     return out
 
 
@@ -129,12 +141,12 @@ def _kernel_target(
 ) -> NDArray[Any] | None:
     """Return `out` or its transpose, whichever has contiguous rows, if a kernel may write to it.
 
-    That takes float32, no subclass that watches its writes, and no overlap with a, b and bias. A
-    bias is added along rows, so that it rules out the transpose.
+    That takes the dtype of a, no subclass that watches its writes, and no overlap with a, b and
+    bias. A bias is added along rows, so that it rules out the transpose.
     """
     if not (
         type(out) is np.ndarray
-        and out.dtype == _FLOAT32
+        and out.dtype == a.dtype
         and out.flags.aligned
         and out.flags.writeable
         and not np.may_share_memory(out, a)

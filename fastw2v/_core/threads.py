@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from pathlib import Path
 
 from fastw2v._kernels import _cpu
 
@@ -17,6 +16,8 @@ from fastw2v._kernels import _cpu
 # step, and the caller does the parts that no helper takes; OpenMP's threads have to be waited for.
 # A CBOW step with two threads was measured at 0.82 ms with 50,000 and at 0.67 ms with 10,000.
 _DEFAULT_SERIAL_BELOW = 10_000 if _cpu.own_pool() else 50_000
+
+_cpu.set_serial_below(_DEFAULT_SERIAL_BELOW)
 
 _num_threads: int | None = None  # None: not determined yet
 _serial_below: float = _DEFAULT_SERIAL_BELOW
@@ -76,12 +77,13 @@ def set_num_threads(n: int) -> None:
 def serial_below(ns: float | None = None) -> float:
     """Set the estimated work in nanoseconds below which a call stays on one thread.
 
-    None restores the default; 0 cuts every call into parts, as tests do. Returns the previous
-    value.
+    None restores the default; 0 cuts every call into parts, as tests do, and so leaves none to the
+    entries for small calls (src_pyx/common_arrays.pxd). Returns the previous value.
     """
     global _serial_below
     before = _serial_below
     _serial_below = _DEFAULT_SERIAL_BELOW if ns is None else ns
+    _cpu.set_serial_below(_serial_below)
     return before
 
 
@@ -134,14 +136,14 @@ def _usable_cpus() -> int:
     return max(1, min(cpus, math.ceil(quota))) if quota else cpus
 
 
-def _cgroup_quota(root: str | Path = "/sys/fs/cgroup") -> float | None:
+def _cgroup_quota(root: str | os.PathLike[str] = "/sys/fs/cgroup") -> float | None:
     """Return the CPUs a container may use, or None; try version 2 of cgroups, then version 1."""
     try:
-        limit, period = Path(root, "cpu.max").read_text().split()
+        limit, period = _read(root, "cpu.max").split()
     except (OSError, ValueError):
         try:
-            limit = Path(root, "cpu", "cpu.cfs_quota_us").read_text().strip()
-            period = Path(root, "cpu", "cpu.cfs_period_us").read_text().strip()
+            limit = _read(root, "cpu", "cpu.cfs_quota_us").strip()
+            period = _read(root, "cpu", "cpu.cfs_period_us").strip()
         except OSError:
             return None
     try:
@@ -149,6 +151,11 @@ def _cgroup_quota(root: str | Path = "/sys/fs/cgroup") -> float | None:
     except (ValueError, ZeroDivisionError):
         return None
     return share if share > 0 else None
+
+
+def _read(root: str | os.PathLike[str], *names: str) -> str:
+    with open(os.path.join(root, *names), encoding="ascii") as file:
+        return file.read()
 
 
 def _after_fork() -> None:

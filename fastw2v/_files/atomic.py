@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
-import shutil
+import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -37,14 +36,14 @@ def replacing(name: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         return
     target = os.path.realpath(name)
     folder, base = os.path.split(target)
-    temporary = os.path.join(folder, f".{base[:100]}.{secrets.token_hex(6)}.tmp")
+    temporary = os.path.join(folder, f".{base[:100]}.{os.urandom(6).hex()}.tmp")
     try:
         with open(temporary, "xb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
         if os.path.exists(target):
-            shutil.copymode(target, temporary)
+            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -11,7 +11,6 @@ import errno
 import json
 import math
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
@@ -71,6 +70,8 @@ class Archive:
         self._name, self._expected, self._cure = name, expected, cure
         self._packed, self._error = packed, error
         self._reported: Exception | None = None
+        import zipfile  # with all that it imports, a fifth of the start-up of a script
+
         if os.path.isfile(name) and not os.path.getsize(name):
             raise error(f"{name}: expected {expected}, got an empty file; {cure}")
         refuse_foreign(name, first_bytes(name), expected, "zip", error=error)
@@ -139,13 +140,15 @@ class Archive:
             return json.loads(raw.decode("utf-8", "surrogatepass"))
 
     def _open(self, name: str) -> IO[bytes]:
+        from zipfile import ZIP_DEFLATED, ZIP_STORED
+
         info = self._zip.getinfo(f"{name}.npy")
         assert self._zip.fp is not None
         size = os.fstat(self._zip.fp.fileno()).st_size
         most = info.compress_size
-        if info.compress_type == zipfile.ZIP_DEFLATED and self._packed:
+        if info.compress_type == ZIP_DEFLATED and self._packed:
             most *= _DEFLATE_RATIO
-        elif info.compress_type != zipfile.ZIP_STORED:
+        elif info.compress_type != ZIP_STORED:
             raise ValueError(f"{name}.npy is compressed")
         if info.header_offset + info.compress_size > size or info.file_size > most:
             raise ValueError(f"{name}.npy is larger than the archive")

@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 def softmax_with_loss_forward(
@@ -33,3 +34,8 @@ def sigmoid_with_loss_forward(
 def sigmoid_with_loss_backward(
     dx: NDArray[Any], y: NDArray[Any], t: NDArray[Any], scale: float, n_parts: int
 ) -> None: ...
+def try_softmax_with_loss(
+    x: Any, t: Any
+) -> tuple[np.floating[Any], NDArray[Any], NDArray[Any]] | None: ...
+def try_softmax_with_loss_backward(y: Any, t: Any, dout: Any) -> NDArray[Any] | None: ...
+def try_sigmoid_with_loss(x: Any, t: Any) -> tuple[np.floating[Any], NDArray[Any]] | None: ...

@@ -17,6 +17,9 @@ def forward(
     by_units: bool,
     n_parts: int,
 ) -> None: ...
+def try_forward(
+    xs: Any, params: Any, h: Any, c: Any, train: bool
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]] | None: ...
 def backward(
     da: NDArray[Any],
     dh: NDArray[Any],

@@ -37,6 +37,8 @@ class CellKind:
     multiplied: tuple[tuple[int, int, str], ...]
     # The cache of the single step t after its x and h_prev.
     cache: Callable[[Kept, int], tuple[NDArray[Any], ...]]
+    # The entry for small calls, of a kernel that has one; see `passes.try_forward`.
+    small: Callable[..., Any] | None = None
 
     @property
     def has_activation(self) -> bool:
@@ -85,6 +87,7 @@ LSTM_CELL = CellKind(
     needs=("gates", "cs", "c0"),
     multiplied=((0, 4, "before"),),
     cache=_lstm_cache,
+    small=_lstm.try_forward,
 )
 
 

@@ -24,16 +24,18 @@ from fastw2v._recurrent.kinds import (
     VECTORS,
     CellKind,
     InputKind,
-    Kept,
 )
 from fastw2v._recurrent.passes import (
     ACTIVATIONS,
     check_backward,
     check_forward,
+    kept_arrays,
     run_backward,
     run_forward,
     step_gradients,
+    try_forward,
 )
+from fastw2v._rows.deferred import TABLES
 
 __all__ = ["OverTime", "TimeGRU", "TimeLSTM", "TimeRNN"]
 
@@ -69,7 +71,7 @@ class OverTime:
         self.stateful = stateful
         self.dtype = as_sequence_dtype("dtype", dtype)
         self.go_backwards = go_backwards
-        self._kept: Kept | None = None
+        self._kept: Any = None  # read through `kept_arrays`
         self._scratch = Scratch()
         self.reset_state()
         for name in self._kind.states:
@@ -83,6 +85,10 @@ class OverTime:
         lengths (N,): row n has only its first lengths[n] steps; the steps beyond are not read, and
         hs is 0 there. train=False keeps nothing for backward.
         """
+        if lengths is None and not (TABLES or self.go_backwards):
+            small = try_forward(self, xs, train)
+            if small is not None:
+                return small
         checked = check_forward(self, xs, lengths)
         hs = run_forward(self, *checked, train=train)
         return hs.astype(self.dtype, copy=False)
@@ -99,7 +105,7 @@ class OverTime:
     @property
     def layers(self) -> list[Any] | None:
         """The steps of the last forward as cells, RNN, GRU or LSTM; None before."""
-        kept, kind = self._kept, self._kind
+        kept, kind = kept_arrays(self), self._kind
         if kept is None:
             return None
         options = {"recurrent_activation": self.recurrent_activation} if kind.has_activation else {}

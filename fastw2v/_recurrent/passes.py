@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastw2v._checks.arrays import as_numbers, check_shape, check_writable
+from fastw2v._checks.arrays import FLOATS, as_numbers, check_shape, check_writable
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._checks.sequences import (
     as_recurrent_sizes,
@@ -29,7 +29,7 @@ from fastw2v._checks.sequences import (
 from fastw2v._core import threads
 from fastw2v._core.products import column_sums, product
 from fastw2v._kernels import _gru, specialise
-from fastw2v._recurrent.kinds import write_product
+from fastw2v._recurrent.kinds import VECTORS, write_product
 from fastw2v._recurrent.row_order import arrange, turn_round
 from fastw2v._rows.deferred import apply_all_pending
 
@@ -41,9 +41,11 @@ __all__ = [
     "ACTIVATIONS",
     "check_backward",
     "check_forward",
+    "kept_arrays",
     "run_backward",
     "run_forward",
     "step_gradients",
+    "try_forward",
 ]
 
 # The kernels know an activation of the gates by its place in this list.
@@ -80,6 +82,56 @@ def check_forward(
         state = getattr(layer, name) if layer.stateful else None
         starts.append(None if state is None else as_state(name, state, N, H))
     return xs, lengths, starts, options
+
+
+def try_forward(layer: OverTime, xs: ArrayLike, train: bool) -> NDArray[Any] | None:
+    """Return what both functions return for a small call of an LSTM, else None."""
+    small = layer._kind.small
+    if (
+        small is None
+        or layer._input is not VECTORS
+        or layer.dtype is not FLOATS[0]
+        or layer.recurrent_activation != ACTIVATIONS[0]
+    ):
+        return None
+    stateful = layer.stateful
+    found = small(
+        xs, layer.params, layer.h if stateful else None, layer.c if stateful else None, train
+    )
+    if found is None:
+        return None
+    hs, layer.h, layer.c, kept = found
+    layer._kept = (xs, xs.shape, kept) if train else None
+    return hs
+
+
+def kept_arrays(layer: OverTime) -> dict[str, Any] | None:
+    """Return what forward kept for backward by name; see `run_forward`.
+
+    A small call keeps the input and one array of all others, which is cut here when it is needed.
+    """
+    kept: Any = layer._kept
+    if type(kept) is not tuple:
+        return kept
+    xs, shape, block = kept
+    N, T, D = shape
+    H = block.size // (N * (6 * T + 1))
+    cuts = np.cumsum([4 * N * T * H, N * T * H, N * T * H])
+    gates, cs, before, c0 = np.split(block, cuts)
+    layer._kept = found = {
+        "gates": gates.reshape(N, T, 4 * H),
+        "cs": cs.reshape(N, T, H),
+        "before": before.reshape(N, T, H),
+        "c0": c0.reshape(N, H),
+        "xs": xs,
+        "lengths": None,
+        "options": (0,),
+        "D": D,
+        "backwards": False,
+        "shape": shape,
+        "promoted": block.dtype,
+    }
+    return found
 
 
 def run_forward(
@@ -159,8 +211,8 @@ def check_backward(
     layer: OverTime, dhs: ArrayLike, dstates: Mapping[str, ArrayLike | None]
 ) -> tuple[NDArray[Any], list[NDArray[Any]]]:
     """Return dhs as an array, and the gradients of the last states as new arrays (N, H)."""
-    check_trained_forward(layer, layer._kept)
-    kept: Any = layer._kept
+    kept: Any = kept_arrays(layer)
+    check_trained_forward(layer, kept)
     N, T, width = kept["gates"].shape
     dtype = kept["gates"].dtype
     H = width // layer._kind.n_gates

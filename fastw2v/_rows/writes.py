@@ -38,6 +38,7 @@ __all__ = [
     "listed_gradient",
     "packed_rows",
     "touched",
+    "try_write_rows",
     "unpack",
     "write_rows",
 ]
@@ -47,6 +48,7 @@ __all__ = [
 Listed = tuple[NDArray[Any], int, NDArray[Any], bool]
 
 _OVERWRITE = specialise(_embedding.overwrite_rows)
+_TRY_OVERWRITE = _embedding.try_overwrite_rows
 _SCATTER = specialise(_embedding.scatter_add)
 _ADD_ROWS = specialise(_embedding.add_rows)
 _PACK = specialise(_embedding.pack_ids)
@@ -101,6 +103,25 @@ def write_rows(
         np.add.at(rows, ids, terms if coef is None else coef[:, None] * terms)
 
 
+def try_write_rows(grad: Any, ids: Any, x: Any) -> bool:
+    """Do as `write_rows` for a small call with checked arguments; return False if it is not one.
+
+    ids of any shape, x (..., D). Nothing has changed where the result is False.
+    """
+    if type(grad) is not RowGrad or not grad._whole:
+        return False
+    tracker = grad._tracker
+    if tracker.dense or tracker.adopted or tracker.packed is not None:
+        return False
+    turn, n_rows, stamp = tracker.begin(), tracker.n_rows, tracker.stamp
+    mark, fresh, rows = tracker.mark, tracker.fresh, tracker.rows
+    n_rows = _TRY_OVERWRITE(grad, mark, fresh, rows, n_rows, stamp, ids, x)
+    if n_rows == _embedding.ELSEWHERE:
+        return False
+    tracker.close(turn, n_rows)
+    return True
+
+
 def clear(grad: NDArray[Any]) -> None:
     """Set grad to zero, at the cost of its listed rows where it has a list."""
     if is_clear(grad):
@@ -149,6 +170,9 @@ def listed_gradient(grad: NDArray[Any]) -> Listed | None:
 
 def add_into(grad: NDArray[Any], other: NDArray[Any], trusted: bool) -> None:
     """Add `other` to grad in place, at the cost of the rows that `other` lists as touched."""
+    if type(grad) is np.ndarray and type(other) is np.ndarray:
+        grad += other
+        return
     unpack(grad)
     unpack(other)
     mark = touched(other, trusted) if other.dtype == grad.dtype else None

@@ -15,7 +15,7 @@ from fastw2v._rows.idle_steps import MOVES_IDLE_ROWS
 from fastw2v._rows.row_grad import as_table, is_tracked
 from fastw2v._rows.writes import listed_gradient, touched, unpack
 
-__all__ = ["KnownStep", "as_rows", "dtype_of", "update_whole"]
+__all__ = ["as_rows", "dtype_of", "update_whole"]
 
 _KERNELS = {rule: specialise(getattr(_optimizer, rule)) for rule in _optimizer.RULES}
 _UPDATE_ROWS = specialise(_optimizer.update_rows)
@@ -31,20 +31,20 @@ def update_whole(
     g: NDArray[Any],
     scalars: Sequence[float],
     trusted: bool,
-) -> KnownStep | None:
-    """Take one step of a parameter in place; return it for later steps if it can be repeated.
+) -> None:
+    """Take one step of a parameter in place.
 
     g and states have the shape of w and its `dtype_of`. scalars: as the kernel of the rule takes
     them. trusted: whether the gradient's list of touched rows is trusted (see `RowGrad`).
     """
     unpack(g)
     if trusted and rule not in MOVES_IDLE_ROWS and _update_listed(rule, w, states, g, scalars):
-        return None
-    kernel, arrays = _KERNELS[rule][dtype_of(w)], [w, *states, g]
+        return
+    kernel = _KERNELS[rule][dtype_of(w)]
     mark = None
     if is_tracked(g) and has_plain_rows(w):
         mark = touched(g, trusted)
-        rows: list[NDArray[Any] | None] = [*arrays]
+        rows: list[NDArray[Any] | None] = [w, *states, g]
     else:
         g = np.asarray(g)
         if w.ndim == 2 and not has_plain_rows(w) and has_plain_rows(w.T):
@@ -54,10 +54,8 @@ def update_whole(
         rows = [as_rows(array) for array in (w, *states, g)]
         if rows[0] is None or any(row is None or not row.flags.carray for row in rows[1:-1]):
             _update_copies(kernel, w, states, g, scalars)
-            return None
-    ns = w.size * _NS[rule]
-    kernel(*rows, mark, *scalars, threads.parts(ns))
-    return KnownStep(kernel, ns, arrays, rows) if all(map(_is_plain, arrays)) else None
+            return
+    kernel(*rows, mark, *scalars, threads.parts(w.size * _NS[rule]))
 
 
 def _update_listed(
@@ -103,39 +101,6 @@ def _update_copies(
     kernel(*copies, g, None, *scalars, 1)
     for array, copy in zip(arrays, copies, strict=True):
         array[...] = copy.reshape(array.shape)
-
-
-class KnownStep:
-    """A step that can be repeated with the same arrays without new checks, as most steps are.
-
-    w, states, g: the arrays, which it holds so that their identity is certain. layout: where they
-    lie and how, because users may reshape or resize an array in place. rows: the arrays as the
-    kernel takes them. ns: serial nanoseconds of the pass.
-    """
-
-    __slots__ = ("arrays", "g", "kernel", "layout", "ns", "rows", "states", "w")
-
-    def __init__(self, kernel: Any, ns: float, arrays: list[Any], rows: list[Any]) -> None:
-        self.kernel, self.ns, self.rows = kernel, ns, rows
-        self.w, *self.states, self.g = arrays
-        self.arrays = tuple(arrays)
-        self.layout = _optimizer.layout(self.arrays)
-
-    def fits(self) -> bool:
-        """Return whether the arrays lie where they lay, in the same shape, dtype and strides."""
-        return _optimizer.layout(self.arrays) == self.layout
-
-    def run(self, scalars: Sequence[float]) -> None:
-        """Take the step again."""
-        self.kernel(*self.rows, None, *scalars, threads.parts(self.ns))
-
-
-def _is_plain(array: NDArray[Any]) -> bool:
-    """Return whether a kernel takes an array, reshaped at most, for as long as it exists."""
-    flags = array.flags
-    return (
-        type(array) is np.ndarray and array.dtype in FLOATS and flags.c_contiguous and flags.aligned
-    )
 
 
 def dtype_of(w: NDArray[Any]) -> np.dtype[Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastw2v._checks.arrays import FLOATS, check_weights
 from fastw2v._checks.sequences import check_params_and_grads
-from fastw2v._rows.deferred import apply_all_pending, apply_pending, may_defer
+from fastw2v._rows.deferred import TABLES, apply_all_pending, apply_pending, may_defer
 from fastw2v._rows.row_grad import is_clear
 from fastw2v._rows.writes import add_into, touched, unpack
 
@@ -91,8 +91,12 @@ def _sum_of_tied(first: NDArray[Any], second: NDArray[Any], trusted: bool) -> ND
 def _is_transpose(first: NDArray[Any], param: NDArray[Any]) -> bool:
     if param.size == 0:
         return False
-    ours, theirs = first.T.__array_interface__, param.__array_interface__
-    if ours["data"] == theirs["data"] and first.T.strides == param.strides:
+    if not TABLES:  # no row is behind, and two numbers tell most matrices apart
+        ours, theirs = first[0, 0], param[0, 0]
+        if ours != theirs and ours == ours:
+            return False
+    memory, other = first.T.__array_interface__, param.__array_interface__
+    if memory["data"] == other["data"] and first.T.strides == param.strides:
         return first.dtype == param.dtype  # one is a view of the other
     # Most matrices of one shape differ in their first row already; few are compared in full.
     return _first_rows_match(first, param) and _matches(first, param)

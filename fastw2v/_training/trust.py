@@ -6,15 +6,15 @@ Code of a user's own may write into a gradient unseen, or look at a weight betwe
 
 from __future__ import annotations
 
+import os
 import types
-from pathlib import Path
 from typing import Any
 
 from fastw2v import optimizer as optimizers
 
 __all__ = ["is_own_model", "is_own_optimizer", "runs_own_code_only"]
 
-_PACKAGE = Path(__file__).parents[1]  # the folder of fastw2v itself
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))  # the folder of fastw2v itself
 _OPTIMIZERS = tuple(getattr(optimizers, name) for name in optimizers.__all__)
 
 
@@ -35,5 +35,5 @@ def is_own_optimizer(optimizer: Any) -> bool:
 def runs_own_code_only(batches: Any) -> bool:
     """Return whether fetching the next of the batches runs no code from outside fastw2v."""
     if type(batches) is types.GeneratorType:
-        return _PACKAGE in Path(batches.gi_code.co_filename).parents
+        return batches.gi_code.co_filename.startswith(_PACKAGE + os.sep)
     return type(batches) in (list, tuple)

@@ -1,5 +1,41 @@
-"""The command line, `fastw2v`."""
+"""The command line, `fastw2v`.
 
-from fastw2v.cli.app import main
+`run` starts a script of the book, which may take a tenth of a second in all, so it does not wait
+for the import of the other commands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import cast
 
 __all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (None: that of the process) and return the exit code.
+
+    >>> main(["similar", "no_such_file", "word"])  # one line on stderr says why
+    1
+    """
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] == ["run"]:
+        return _run(words)
+    from fastw2v.cli import app
+
+    return app.main(words)
+
+
+def _run(words: list[str]) -> int:
+    """Run a script; its streams, exceptions and exit code are its own."""
+    from fastw2v.dropin.run_script import add_run_parser, run_command
+
+    parser = argparse.ArgumentParser(prog="fastw2v")
+    add_run_parser(parser.add_subparsers(dest="command"))
+    try:
+        args = parser.parse_args(words)
+    except SystemExit as stop:  # --help, wrong usage
+        return cast(int, stop.code)
+    return run_command(args)

@@ -26,7 +26,7 @@ from fastw2v.cli.console import (
     shown,
     standard_streams,
 )
-from fastw2v.dropin.run_script import add_run_parser, run_command
+from fastw2v.dropin.run_script import add_run_parser
 
 _EPILOG = """\
 exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 stopped by Ctrl-C, 141 output closed
@@ -35,19 +35,12 @@ environment: FASTW2V_NUM_THREADS threads to use (else OMP_NUM_THREADS, else all 
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line `argv` (None: that of the process) and return the exit code.
-
-    >>> main(["similar", "no_such_file", "word"])  # one line on stderr says why
-    1
-    """
+def main(argv: Sequence[str]) -> int:
+    """Run a command other than `run`, which `fastw2v.cli` starts; return the exit code."""
     try:
         args = _parser().parse_args(argv)
     except SystemExit as stop:  # --help, --version, wrong usage
         return _flushed(cast(int, stop.code))
-    if args.command == "run":
-        # The script's streams, exceptions and exit code are its own.
-        return run_command(args)
     for stream in (sys.stdout, sys.stderr):
         # A word that the terminal's encoding lacks must not end the program.
         if hasattr(stream, "reconfigure"):

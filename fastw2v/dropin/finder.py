@@ -19,8 +19,8 @@ import os
 import sys
 import types
 import warnings
-from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,6 +34,11 @@ from fastw2v.dropin.served_module import (
     say,
     seen_configs,
 )
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:
+    Loader = object  # its module imports archives, temporary files, random numbers
 
 __all__ = ["install", "load_ipython_extension", "uninstall", "unload_ipython_extension"]
 

@@ -11,7 +11,6 @@ import ast
 import importlib
 import linecache
 import os
-import symtable
 import sys
 import types
 from collections.abc import Iterator, Sequence
@@ -86,6 +85,8 @@ class ReadersFile:
 
         It is incomplete if the file star-imports from a module that is not served.
         """
+        import symtable
+
         table = symtable.symtable(self.source, self.path, "exec")
         names = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
         known = True

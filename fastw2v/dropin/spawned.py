@@ -8,12 +8,9 @@ the script under that name.
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
-import runpy
 import sys
 import types
-from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 
 from fastw2v.dropin import finder
@@ -32,6 +29,9 @@ def follow(models: bool) -> None:
 
 def become_script(module: dict[str, object]) -> None:
     """Install the drop-in in a child and run the script, whose names `module` gets."""
+    import json
+    import runpy
+
     script, models = json.loads(os.environ[_VARIABLE])
     finder.install(models=models)
     follow(models)
@@ -41,6 +41,8 @@ def become_script(module: dict[str, object]) -> None:
 
 
 def _change(spawn: types.ModuleType, models: bool) -> None:
+    import json
+
     original = spawn.get_preparation_data
 
     def get_preparation_data(name: str) -> dict[str, object]:
@@ -54,7 +56,7 @@ def _change(spawn: types.ModuleType, models: bool) -> None:
     spawn.get_preparation_data = get_preparation_data  # type: ignore[attr-defined]
 
 
-class _AtImport(Loader):
+class _AtImport(finder.Loader):
     """The finder and loader that changes multiprocessing.spawn when it is imported."""
 
     def __init__(self, models: bool) -> None:

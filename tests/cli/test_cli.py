@@ -11,12 +11,14 @@ import types
 
 import numpy as np
 import pytest
+from fresh_interpreter import run
 
 import fastw2v
 from fastw2v import _kernels, datasets
 from fastw2v._kernels import _cpu
 from fastw2v.cli import app as cli
-from fastw2v.cli import train
+from fastw2v.cli import main, train
+from fastw2v.dropin import run_script
 from fastw2v.keyed_vectors import KeyedVectors
 
 TEXT = "the cat sat on the mat and the dog sat on the cat . " * 20
@@ -570,11 +572,27 @@ def test_run_is_left_to_the_runner(capsys, monkeypatch):
         print("ran", args.script)
         return 7
 
-    monkeypatch.setattr(cli, "run_command", run_command)
-    assert cli.main(["run", "x.py"]) == 7
+    monkeypatch.setattr(run_script, "run_command", run_command)
+    assert main(["run", "x.py"]) == 7
     assert capsys.readouterr().out == "ran x.py\n"
     with pytest.raises(KeyboardInterrupt):  # the interpreter ends as after `python stop.py`
-        cli.main(["run", "stop.py"])
+        main(["run", "stop.py"])
+    assert main(["run"]) == 2 and "fastw2v run: error" in capsys.readouterr().err
+
+
+def test_run_starts_without_what_no_script_needs(tmp_path):
+    """Each of these modules would take a large part of the time of a short script."""
+    script = tmp_path / "script.py"
+    names = "from common.trainer import Trainer\nfrom common.util import preprocess\n"
+    script.write_text(f"import sys\n{names}print(*sys.modules)\n")
+    start = f"from fastw2v.cli import main; raise SystemExit(main(['run', {str(script)!r}]))"
+    loaded, of_numpy = (
+        set(run(code).stdout.split()) for code in (start, "import sys, numpy; print(*sys.modules)")
+    )
+    assert {"fastw2v.trainer", "fastw2v.util"} <= loaded and "numpy" in of_numpy
+    unwanted = {"fastw2v.cli.app", "importlib.resources", "pathlib", "secrets"}
+    unwanted |= {"tempfile", "tqdm", "zipfile", "fastw2v.word2vec", "fastw2v.time_layers"}
+    assert loaded & unwanted <= of_numpy
 
 
 # --- as a program --------------------------------------------------------------------------------

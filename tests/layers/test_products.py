@@ -158,10 +158,15 @@ def test_float32_is_bit_identical_for_any_number_of_threads(rng, all_parts):
 
 def test_the_packages_kernel_is_used_where_it_is_fused(rng, monkeypatch):
     calls = []
-    monkeypatch.setattr(_products, "_RUN", lambda *arguments: calls.append(arguments))
-    for dtype in ("f4", "f8"):
+    for dtype in map(np.dtype, ("f4", "f8")):
+        monkeypatch.setitem(_products._RUN, dtype, lambda *arguments: calls.append(arguments))
         product(np.ones((2, 2), dtype), np.ones((2, 2), dtype))
-    assert len(calls) == (1 if _gemm.fused() else 0)
+    assert len(calls) == 2  # small ones
+    n = 47
+    assert n * n * (n + 15) > _gemm.OWN_BELOW > (n - 1) ** 2 * (n + 14)
+    for dtype in ("f4", "f8"):
+        product(np.ones((n, n), dtype), np.ones((n, n), dtype))
+    assert len(calls) == (3 if _gemm.fused() else 2)
 
 
 @pytest.mark.parametrize("kind", ["f4", "f8", "f2", "i4", "u1"])
@@ -213,8 +218,9 @@ def test_a_long_product_is_made_of_several_calls(limit, rng, monkeypatch):
     start = rng.standard_normal((331, 57), "f")
     expected = product(a, b, bias=bias), product(a, b, start.copy(), accumulate=True)
     calls = []
-    run = _products._RUN
-    monkeypatch.setattr(_products, "_RUN", lambda *given: calls.append(0) or run(*given))
+    float32 = np.dtype("f4")
+    run = _products._RUN[float32]
+    monkeypatch.setitem(_products._RUN, float32, lambda *given: calls.append(0) or run(*given))
     monkeypatch.setattr(_products, limit, 1)
     assert_same_bits(product(a, b, bias=bias), expected[0])
     assert_same_bits(product(a, b, start.copy(), accumulate=True), expected[1])

@@ -97,7 +97,7 @@ class Call:
         hs = layer.forward(self.a, lengths=self.lengths)
         arriving = {f"d{n}": d for n, d in zip(self.states, self.arriving, strict=True)}
         da = layer.backward(self.dhs, **arriving)
-        order = {"_rnn": [2], "_gru": [2, 3, 4], "_lstm": [3, 4, 5, 6]}[self.noun]
+        order = {"_rnn": [2], "_gru": [2, 3, 4], "_lstm": [4, 5, 3, 6]}[self.noun]
         gates = [np.hstack([cell.cache[k] for k in order]) for cell in layer.layers]
         before = [cell.cache[1] for cell in layer.layers]
         found = {"hs": hs, "gates": np.stack(gates, 1), "before": np.stack(before, 1), "da": da}

@@ -154,7 +154,7 @@ def test_copies_take_the_same_steps(name, rng, copier):
     assert_same_bits(twin_params[0], params[0])
 
 
-def test_known_steps_are_checked_for_new_arrays(name, rng, dtype):
+def test_every_step_is_checked_for_new_arrays(name, rng, dtype):
     """Arrays exchanged between two steps, or made read-only, count in the next one."""
 
     def draw():
@@ -176,7 +176,6 @@ def test_known_steps_are_checked_for_new_arrays(name, rng, dtype):
         ours.update(params, grads)
         plain.update(expected, grads)
         assert_close(params, expected, dtype)
-    assert len(ours._steps) == 3 and "_steps" not in ours.__getstate__()
     before = [param.copy() for param in params]
     params[2].flags.writeable = False
     with pytest.raises(ValueError, match=r"params\[2\]: expected a writable array"):

@@ -222,7 +222,7 @@ def take_steps(int rule,                        # one of RULES
     cdef Py_ssize_t C = w.shape[1], ld, p, i
     cdef real_t* second = NULL
     cdef real_t[4] s
-    check_fit("replay_rows", has_shape2(a.shape, w.shape[0], C) and
+    check_fit("take_steps", has_shape2(a.shape, w.shape[0], C) and
               (b is None or has_shape2(b.shape, w.shape[0], C)) and at.shape[0] == w.shape[0] and
               n_rows <= rows.shape[0] and n_rows <= since.shape[0] and now <= lr.shape[0] and
               plain_rows(w.shape, w.strides, sizeof(real_t)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from places import ROOT
 
-from fastw2v import KeyedVectors, config, util
+from fastw2v import KeyedVectors, Word2Vec, config, util
 from fastw2v.keras import from_keras
 from fastw2v.layers import Affine, Dropout, Embedding, Sigmoid, SoftmaxWithLoss
 from fastw2v.models import CBOW, Rnnlm
@@ -14,6 +14,7 @@ from fastw2v.negative_sampling_layer import EmbeddingDot, NegativeSamplingLoss, 
 from fastw2v.optimizer import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
 from fastw2v.time_layers import TimeDropout, TimeEmbedding, TimeGRU, TimeLSTM, TimeRNN
 from fastw2v.trainer import RnnlmTrainer, Trainer
+from fastw2v.word2vec import LineSentence
 
 LSTM = [np.full(shape, 0.3, np.float32) for shape in ((2, 12), (3, 12), (12,))]
 CORPUS = np.array([0, 1, 2, 3, 4, 5, 6, 0])
@@ -310,6 +311,112 @@ def encoding(tmp_path):
         assert "encoding: expected" in str(error)
     else:
         assert read.index_to_key == ["café"]
+
+
+SENTENCES = [["you", "say", "goodbye"], ["i", "say", "hello"]] * 20
+
+
+def trained(**options):
+    return Word2Vec(SENTENCES, min_count=1, vector_size=4, workers=1, **options)
+
+
+@row("`wv.vectors_lockf`")
+def lockf(tmp_path):
+    refuse(AttributeError, "vectors_lockf", getattr, trained().wv, "vectors_lockf")
+    refuse(AttributeError, "vectors_lockf", setattr, trained().wv, "vectors_lockf", 1)
+
+
+@row("`model.running_training_loss = 0`")
+def running_loss(tmp_path):
+    model = trained(compute_loss=True)
+    assert model.running_training_loss > 0
+    model.running_training_loss = 0
+    assert model.get_latest_training_loss() == 0
+    refuse(ValueError, "expected 0", setattr, model, "running_training_loss", 3)
+
+
+@row("unknown keywords of `Word2Vec.train` and `build_vocab`")
+def unknown_keywords(tmp_path):
+    model = trained()
+    refuse(TypeError, "epochs", model.train, SENTENCES, total_examples=40, epoch=5)
+    refuse(TypeError, "keep_raw_vocab", model.build_vocab, SENTENCES, keep_raw_voc=True)
+
+
+@row("`LineSentence(max_sentence_length=)`")
+def sentence_length(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("a b c d e\n")
+    assert list(LineSentence(path)) == [["a", "b", "c", "d", "e"]]
+    cut = LineSentence(path, max_sentence_length=2)
+    assert list(cut) == [["a", "b"], ["c", "d"], ["e"]]
+
+
+@row("`max_vocab_size`")
+def vocabulary_size(tmp_path):
+    model = Word2Vec([["a", "b", "b", "c", "c", "c"]] * 9, min_count=1, max_vocab_size=2)
+    assert model.wv.index_to_key == ["c", "b"]
+
+
+@row("settings assigned between two calls, such as `model.window`")
+def model_settings(tmp_path):
+    model = trained()
+    model.window = 2
+    model.train(SENTENCES, total_examples=40, epochs=1)
+    for name, value in (("window", 0), ("negative", 2**62), ("epochs", -3), ("sample", -1)):
+        model = trained()
+        with pytest.raises(ValueError, match=name):
+            setattr(model, name, value)
+            model.train(SENTENCES, total_examples=40, epochs=model.epochs)
+
+
+@row("attributes and subclasses of a model across `save` and `load`")
+def kept(tmp_path):
+    model = trained()
+    model.note = {"text": "a note"}
+    model.save(tmp_path / "model.fw2v")
+    assert Word2Vec.load(tmp_path / "model.fw2v").note == {"text": "a note"}
+    model.note = open
+    refuse((TypeError, ValueError), "note", model.save, tmp_path / "other.fw2v")
+    assert not (tmp_path / "other.fw2v").exists()
+
+
+@row("`set_vecattr` across `save` and `build_vocab(update=True)`")
+def word_attributes(tmp_path):
+    model = trained()
+    model.wv.set_vecattr("say", "seen", 7)
+    model.build_vocab([["new", "say"]] * 5, update=True)
+    model.save(tmp_path / "model.fw2v")
+    wv = Word2Vec.load(tmp_path / "model.fw2v").wv
+    assert (wv.get_vecattr("say", "seen"), wv.get_vecattr("new", "seen")) == (7, 0)
+
+
+@row('`wv["word"]` and results of queries')
+def copies(tmp_path):
+    wv = trained().wv
+    before = wv.vectors.copy()
+    for found in (wv["say"], wv.get_vector("say"), wv[["say", "you"]]):
+        found += 1
+    assert np.array_equal(wv.vectors, before)
+    wv.vectors[:] = 1
+    assert (wv["say"] == 1).all()
+
+
+@row("`wv.key_to_index`, `wv.index_to_key`, `wv.vectors`, `model.syn1neg` replaced or edited")
+def tables_of_a_model(tmp_path):
+    model = trained()
+    model.syn1neg = model.syn1neg.copy()
+    model.train(SENTENCES, total_examples=40, epochs=1)
+    model.wv.key_to_index["you"] = 10**9
+    refuse(ValueError, "key_to_index", model.train, SENTENCES, total_examples=40, epochs=1)
+
+
+@row('`wv.save(dtype="float16")` and `"int8"`')
+def compressed(tmp_path):
+    wv = trained().wv
+    wv.save(tmp_path / "small.fw2v", dtype="int8")
+    small = KeyedVectors.load(tmp_path / "small.fw2v")
+    assert "int8" in repr(small.vectors)
+    assert small.most_similar("say", topn=1)[0][0] == wv.most_similar("say", topn=1)[0][0]
 
 
 def listed():

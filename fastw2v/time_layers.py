@@ -206,6 +206,8 @@ class Simple_TimeAffine:
     (array([[2., 2.]]), array([2., 2.]))
     """
 
+    dtype: Any = np.dtype(np.float32)  # of pickles from before 0.2, which do not hold one
+
     def __init__(self, W: NDArray[Any], b: NDArray[Any], *, dtype: DTypeLike | None = None) -> None:
         config.check()
         check_weights("W", W, 2)

@@ -81,10 +81,10 @@ def contexts_target(index_t[:, ::1] contexts,   # OUT (M, 2w)
                     Py_ssize_t n_parts):
     """List the words around each position that has a full window, and the word at it."""
     cdef Py_ssize_t M = target.shape[0], p
-    check_fit("contexts_target", window >= 0 and has_shape2(contexts.shape, M, 2 * window) and
-              corpus.shape[0] >= M + 2 * window)
     if M == 0 or window == 0:
         return
+    check_fit("contexts_target", window > 0 and has_shape2(contexts.shape, M, 2 * window) and
+              corpus.shape[0] >= M + 2 * window)
     with nogil:
         for p in prange(n_parts, num_threads=n_parts, schedule="static"):
             contexts_range(&contexts[0, 0], &target[0], &corpus[0], window,

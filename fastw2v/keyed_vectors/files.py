@@ -57,7 +57,7 @@ def pack(
     attributes = {f"expando {name}": values for name, values in vectors.expandos.items()}
     facts["class of wv"] = type(vectors).__name__
     if vectors.splitter is not None:
-        facts["splitter"] = vectors.splitter.settings()
+        facts["splitter"] = _settings_of(vectors.splitter)
     return facts | more, arrays | attributes | extra_arrays
 
 
@@ -82,6 +82,18 @@ def set_extras(name: object, vectors: KeyedVectors, content: fw2v.Content | None
         except ValueError as error:
             raise ValueError(f"{name}: {error}; get the file again") from error
         _set_splitter(name, vectors, content.facts.get("splitter"))
+
+
+def _settings_of(splitter: Any) -> dict[str, Any]:
+    """Return the settings of a splitter, which users may have replaced by anything."""
+    from fastw2v.datasets.splitter import Splitter
+
+    if not isinstance(splitter, Splitter):
+        raise TypeError(
+            f"splitter: expected a datasets.Splitter or None, got {type(splitter).__name__}; "
+            "assign one of these"
+        )
+    return splitter.settings()
 
 
 def _set_splitter(name: object, vectors: KeyedVectors, settings: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from state_fuzz import ERRORS, Target
 
+from fastw2v.datasets import Splitter
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.word2vec import (
     CallbackAny2Vec,
@@ -206,14 +207,15 @@ def save_model(objects: dict[str, Any], rng: random.Random) -> None:
         try:
             again = Word2Vec.load(path)
         except ERRORS as error:
-            # A file that cannot be opened again would have lost the training; a table that is
-            # not finite is refused by the reader.
+            # A file that cannot be opened again would have lost the training; tables of weights
+            # that are not finite are refused by the reader.
             table = [t for t in (model.wv.vectors, model.syn1neg, model.syn1) if t is not None]
             finite = all(np.isfinite(t).all() for t in table)
             expect(not finite, f"saved, but not opened: {error}")
             return
     expect(list(again.wv.index_to_key) == list(model.wv.index_to_key), "other words")
-    expect(np.array_equal(again.wv.vectors, model.wv.vectors), "other vectors")
+    same = np.array_equal(again.wv.vectors, model.wv.vectors, equal_nan=True)
+    expect(same, "other vectors")
     expect(again.wv.expandos.keys() == model.wv.expandos.keys(), "other attributes")
 
 
@@ -371,6 +373,8 @@ def save_vectors(objects: dict[str, Any], rng: random.Random) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "vectors")
         kind = rng.randrange(3)
+        if rng.random() < 0.2:
+            kv.splitter = rng.choice([None, Splitter(elisions=True), 5, "words"])
         if kind == 0:
             kv.save(path)
         else:
@@ -381,9 +385,11 @@ def save_vectors(objects: dict[str, Any], rng: random.Random) -> None:
             expect(not np.isfinite(kv.vectors).all(), f"saved, but not opened: {error}")
             return
     expect(sorted(again.index_to_key) == sorted(kv.index_to_key), "other words")
+    if kind == 0:
+        expect(repr(again.splitter) == repr(kv.splitter), "another splitter")
     for word in again.index_to_key[:3]:
         right = np.asarray(vector_of(kv, word), np.float32)
-        expect(np.allclose(again[word], right, rtol=1e-3), "another vector")
+        expect(np.allclose(again[word], right, rtol=1e-3, equal_nan=True), "another vector")
 
 
 OF_VECTORS = {

@@ -88,6 +88,8 @@ def forward(objects: Objects, rng: random.Random) -> None:
     result, error = answer(lambda: layer.forward(**inputs), seed)
     if twin is not None:
         other, other_error = answer(lambda: twin.forward(**given), seed)
+        if "of the earlier updates" in str(error):
+            raise error  # steps of an optimizer are due, which the copy does not know
         if bool(error) != bool(other_error) or not (error or same(result, other)):
             raise AssertionError(f"{result!r} {error!r}, a copy gives {other!r} {other_error!r}")
     if error is not None:

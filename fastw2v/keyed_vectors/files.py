@@ -86,14 +86,13 @@ def set_extras(name: object, vectors: KeyedVectors, content: fw2v.Content | None
 
 def _settings_of(splitter: Any) -> dict[str, Any]:
     """Return the settings of a splitter, which users may have replaced by anything."""
-    from fastw2v.datasets.splitter import Splitter
-
-    if not isinstance(splitter, Splitter):
+    if not callable(getattr(splitter, "settings", None)):
         raise TypeError(
             f"splitter: expected a datasets.Splitter or None, got {type(splitter).__name__}; "
             "assign one of these"
         )
-    return splitter.settings()
+    settings: dict[str, Any] = splitter.settings()
+    return settings
 
 
 def _set_splitter(name: object, vectors: KeyedVectors, settings: Any) -> None:

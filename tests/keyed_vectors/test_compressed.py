@@ -357,6 +357,7 @@ def test_four_processes_share_one_mapping(kind, tmp_path):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            cwd=tmp_path,  # not the clone, whose package may have no kernels
         )
         for _ in range(4)
     ]

@@ -19,9 +19,6 @@ HOME = str(Path(fastw2v.__file__).parents[1])
 needs_mypy = pytest.mark.skipif(
     importlib.util.find_spec("mypy") is None, reason="mypy is not installed"
 )
-needs_jedi = pytest.mark.skipif(
-    importlib.util.find_spec("jedi") is None, reason="jedi is not installed"
-)
 
 
 def mypy_strict(folder, code):
@@ -108,10 +105,18 @@ def is_known(type_name, word):
     return word in re.sub(r"\b(builtins|numpy)\.", "", type_name) and "Any" not in outer
 
 
-def completed(code):
-    """Return jedi's answer to the last character of a few lines: names, or signatures."""
-    import jedi
+@pytest.fixture(scope="module")
+def jedi(tmp_path_factory):
+    """Return jedi with a cache of its own, as other test processes write to the common one."""
+    jedi = pytest.importorskip("jedi")
+    common = jedi.settings.cache_directory
+    jedi.settings.cache_directory = str(tmp_path_factory.mktemp("jedi"))
+    yield jedi
+    jedi.settings.cache_directory = common
 
+
+def completed(jedi, code):
+    """Return jedi's answer to the last character of a few lines: names, or signatures."""
     script = jedi.Script(code, project=jedi.Project(HOME))
     line, column = code.count("\n") + 1, len(code) - code.rfind("\n") - 1
     if code.endswith("("):
@@ -119,14 +124,12 @@ def completed(code):
     return {completion.name for completion in script.complete(line, column)}
 
 
-@needs_jedi
-def test_an_editor_completes_word2vec_with_its_signature():
-    (signature,) = completed("from fastw2v import Word2Vec; Word2Vec(")
+def test_an_editor_completes_word2vec_with_its_signature(jedi):
+    (signature,) = completed(jedi, "from fastw2v import Word2Vec; Word2Vec(")
     for argument in ("vector_size: int=100", "window: int=5", "deterministic: bool=False"):
         assert argument in signature
 
 
-@needs_jedi
 @pytest.mark.parametrize(
     ("code", "names"),
     [
@@ -136,8 +139,8 @@ def test_an_editor_completes_word2vec_with_its_signature():
         ("from fastw2v.layers import Embedding\nEmbedding(W).", {"forward", "backward", "params"}),
     ],
 )
-def test_an_editor_completes_names(code, names):
-    assert names <= completed(code)
+def test_an_editor_completes_names(jedi, code, names):
+    assert names <= completed(jedi, code)
 
 
 def test_the_sample_runs_as_far_as_it_defines():

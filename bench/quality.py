@@ -5,11 +5,19 @@
     python bench/quality.py --gensim-texts ...  adds the lee corpus and the shortened Wikipedia dump
                                                 of gensim's wheel
     --seeds 5 --epochs 8 --size 100 --only cbow
+    --sets FOLDER                               also judges with the files of a folder: .tsv holds
+                                                pairs with a mean judgement, .txt analogies
+    python bench/quality.py --small             small vocabularies instead of a text: planted ones
+                                                of 300, 3,000 and 30,000 words, and the lee corpus
+                                                of gensim's wheel repeated to 2 million words
 
 Columns: mean over seeds and standard deviation of Spearman's coefficient with WordSim-353 and
 SimLex-999 (files of gensim's wheel), mean negative-sampling loss on held-out sentences (subsampled
 as in training, computed by the same code for both sides), recovered share of a planted structure,
-seconds. After each row of ours comes its mean difference from gensim's with the standard error.
+how many of the ten neighbours of a frequent word the next seed finds too, seconds, and one for each
+file of --sets. After each row of ours comes its mean difference from gensim's with the standard
+error. With --small: the recovered shares, and the rank of "palestinian" among the neighbours of
+"israeli", as in a test of gensim's.
 """
 
 import argparse
@@ -18,6 +26,7 @@ import os
 import re
 import sys
 import time
+from pathlib import Path
 
 for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(name, None)
@@ -61,7 +70,9 @@ CONTENDERS = [
         {"sg": 1, "alpha": 0.025},
     ),
 ]
-MEASURES = ("WordSim-353", "SimLex-999", "held-out loss", "planted", "seconds")
+MEASURES = ("WordSim-353", "SimLex-999", "held-out loss", "planted", "overlap", "seconds")
+SMALL = ("planted 300", "planted 3,000", "planted 30,000", "rank in lee")
+FREQUENT = 1000  # words whose neighbours are compared from seed to seed
 
 
 def gensim_texts():
@@ -96,22 +107,24 @@ def sentences_of(options):
     return found
 
 
-def planted(seed, n=4000, topics=60, size=8):
-    """Generate sentences of 15 words, four in five from one topic, which true neighbours share."""
+def planted(seed, n=4000, topics=60, size=8, stray=0.2):
+    """Generate sentences of 15 words of one topic, which true neighbours share, but for strays."""
     generator = np.random.default_rng(seed)
     topic = generator.integers(topics, size=(n, 1))
-    stray = generator.random((n, 15)) < 0.2
-    topic = np.where(stray, generator.integers(topics, size=(n, 15)), topic)
+    strays = generator.random((n, 15)) < stray
+    topic = np.where(strays, generator.integers(topics, size=(n, 15)), topic)
     words = topic * size + generator.integers(size, size=(n, 15))
     return [[f"w{w}" for w in row] for row in words.tolist()], topics, size
 
 
 def recovered(vectors, topics, size):
     """Return the share of the nearest size - 1 words that belong to the same topic."""
-    words = [f"w{w}" for w in range(topics * size)]
+    words = [f"w{w}" for w in range(topics * size) if f"w{w}" in vectors]
     answers = vectors.most_similar_many(words, topn=size - 1)
     right = [
-        int(other[1:]) // size == w // size for w, found in enumerate(answers) for other, _ in found
+        int(other[1:]) // size == int(word[1:]) // size
+        for word, found in zip(words, answers, strict=True)
+        for other, _ in found
     ]
     return float(np.mean(right))
 
@@ -144,27 +157,88 @@ def thinned(sentences, text, settings):
     ]
 
 
-def measure(train, settings, text, held_out, seed, gensim):
-    def trained(sentences):
-        began = time.perf_counter()
-        model = train(sentences, **settings, seed=seed)
-        seconds = time.perf_counter() - began
-        if gensim:
-            plain = {k: v for k, v in settings.items() if k not in ("workers",)}
-            model = as_ours(model, plain, sentences)
-        return model, seconds
+def trained(train, settings, sentences, seed):
+    """Train a model; return one of ours with its weights, and the seconds that took."""
+    began = time.perf_counter()
+    model = train(sentences, **settings, seed=seed)
+    seconds = time.perf_counter() - began
+    if train is GensimWord2Vec:
+        plain = {k: v for k, v in settings.items() if k not in ("workers",)}
+        model = as_ours(model, plain, sentences)
+    return model, seconds
 
-    model, seconds = trained(text)
-    numbers = []
-    for file in ("wordsim353.tsv", "simlex999.txt"):
-        try:
-            numbers.append(model.wv.evaluate_word_pairs(datapath(file))[1][0])
-        except ValueError:  # no pair is in a small vocabulary
-            numbers.append(float("nan"))
+
+def judged(vectors, file):
+    """Return Spearman's coefficient for a file of pairs, the share of right answers for analogies.
+
+    It is NaN where a small vocabulary holds none of the words.
+    """
+    try:
+        if Path(file).suffix == ".tsv" or "simlex" in str(file):
+            return vectors.evaluate_word_pairs(file)[1][0]
+        return vectors.evaluate_word_analogies(file)[0]
+    except (ValueError, ZeroDivisionError):
+        return float("nan")
+
+
+def coverage(vectors, file):
+    """Return the share of the lines of a file whose words are all known."""
+    with open(file, encoding="utf-8") as stream:
+        lines = [line.split() for line in stream if not line.startswith((":", "#"))]
+    n = 2 if Path(file).suffix == ".tsv" else 4
+    known = {word.lower() for word in vectors.index_to_key}
+    found = [all(word.lower() in known for word in words[:n]) for words in lines if words]
+    return sum(found) / len(found)
+
+
+def measure(train, settings, text, held_out, seed, sets):
+    """Return the numbers of MEASURES and of the files of --sets, and the neighbours of words."""
+    model, seconds = trained(train, settings, text, seed)
+    numbers = [judged(model.wv, datapath(file)) for file in ("wordsim353.tsv", "simlex999.txt")]
     numbers.append(model.held_out_loss(held_out))
     sentences, topics, size = planted(seed)
-    numbers += [recovered(trained(sentences)[0].wv, topics, size), seconds]
+    vectors = trained(train, settings, sentences, seed)[0].wv
+    numbers += [recovered(vectors, topics, size), 0.0, seconds]
+    numbers += [judged(model.wv, file) for file in sets]
+    words = model.wv.index_to_key[:FREQUENT]
+    answers = model.wv.most_similar_many(words, topn=10)
+    return numbers, [{other for other, _ in answer} for answer in answers]
+
+
+def measure_all(train, settings, text, held_out, seeds, sets):
+    """Return the numbers of `measure` for each seed, (seeds, numbers), the overlaps included."""
+    found = [measure(train, settings, text, held_out, seed, sets) for seed in seeds]
+    numbers = np.array([row for row, _ in found])
+    for i, (_, mine) in enumerate(found):
+        following = found[(i + 1) % len(found)][1]
+        same = [len(a & b) for a, b in zip(mine, following, strict=True)]
+        numbers[i, MEASURES.index("overlap")] = np.mean(same)
     return numbers
+
+
+def lee(n_words=2_000_000):
+    """Return gensim's lee corpus, repeated."""
+    with open(datapath("lee_background.cor"), encoding="utf-8") as stream:
+        sentences = [re.findall(r"[^\W\d_]+", line.lower()) for line in stream]
+    return sentences * (n_words // sum(map(len, sentences)) + 1)
+
+
+def measure_small(train, settings, seeds):
+    """Return the numbers of SMALL for each seed, (seeds, numbers)."""
+    rows = []
+    text = lee()
+    for seed in seeds:
+        row = []
+        # So many strays that some neighbours are found and some are not.
+        for V, stray in ((300, 0.88), (3_000, 0.7), (30_000, 0.2)):
+            sentences, topics, size = planted(seed, 40_000, V // 10, 10, stray)
+            mine = settings | {"epochs": 4, "min_count": 1, "vector_size": 50}
+            row.append(recovered(trained(train, mine, sentences, seed)[0].wv, topics, size))
+        mine = settings | {"vector_size": 16, "min_count": 330, "epochs": 5}
+        vectors = trained(train, mine, text, seed)[0].wv
+        row.append(1 + len(vectors.closer_than("israeli", "palestinian")))
+        rows.append(row)
+    return np.array(rows)
 
 
 def main():
@@ -176,10 +250,9 @@ def main():
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default="", help="keys, between commas: skip-gram,cbow,...")
+    parser.add_argument("--sets", type=Path, help="a folder of .tsv pairs and .txt analogies")
+    parser.add_argument("--small", action="store_true", help="judge small vocabularies")
     options = parser.parse_args()
-    sentences = sentences_of(options)
-    cut = len(sentences) - len(sentences) // 30
-    text, held_out = sentences[:cut], sentences[cut:]
     common = {
         "vector_size": options.size,
         "window": 5,
@@ -189,10 +262,34 @@ def main():
         "epochs": options.epochs,
         "workers": options.threads,
     }
-    held_out = thinned(held_out, text, common)
-    n_words = sum(map(len, text))
-    print(f"{n_words:,} words, {len(text):,} sentences, {options.seeds} seeds, {common}\n")
-    print("| | " + " | ".join(MEASURES) + " |\n|" + "---|" * (len(MEASURES) + 1))
+    seeds = range(1, options.seeds + 1)
+    if options.small:
+        names = SMALL
+        print(f"{options.seeds} seeds, {options.threads} threads\n")
+
+        def numbers_of(train, settings):
+            return measure_small(train, common | settings, seeds)
+
+    else:
+        files = options.sets.iterdir() if options.sets else ()
+        sets = sorted(file for file in files if file.suffix in (".tsv", ".txt"))
+        names = (*MEASURES, *(file.stem for file in sets))
+        sentences = sentences_of(options)
+        cut = len(sentences) - len(sentences) // 30
+        text, held_out = sentences[:cut], sentences[cut:]
+        held_out = thinned(held_out, text, common)
+        n_words = sum(map(len, text))
+        print(f"{n_words:,} words, {len(text):,} sentences, {options.seeds} seeds, {common}\n")
+        if sets:
+            shell = Word2Vec(**common)
+            shell.build_vocab(text)
+            shares = (f"{file.stem} {coverage(shell.wv, file):.0%}" for file in sets)
+            print(f"known lines: {', '.join(shares)}\n")
+
+        def numbers_of(train, settings):
+            return measure_all(train, common | settings, text, held_out, seeds, sets)
+
+    print("| | " + " | ".join(names) + " |\n|" + "---|" * (len(names) + 1))
     wanted = [key for key in options.only.split(",") if key]
     known = {}
     for key, name, ours, gensims in CONTENDERS:
@@ -205,28 +302,23 @@ def main():
         ):
             label = (side, tuple(sorted(settings.items())))
             if label not in known:
-                known[label] = np.array(
-                    [
-                        measure(train, common | settings, text, held_out, seed, side == "gensim")
-                        for seed in range(1, options.seeds + 1)
-                    ]
-                )
+                known[label] = numbers_of(train, settings)
                 title = name if side == "ours" else f"gensim, {describe(settings)}"
-                line(title, known[label].mean(axis=0), known[label].std(axis=0, ddof=1))
+                line(title, names, known[label].mean(axis=0), known[label].std(axis=0, ddof=1))
             results[side] = known[label]
         difference = results["ours"].mean(axis=0) - results["gensim"].mean(axis=0)
         spread = sum(r.var(axis=0, ddof=1) / len(r) for r in results.values()) ** 0.5
-        line("difference", difference, spread, sign="+")
+        line("difference", names, difference, spread, sign="+")
 
 
 def describe(settings):
     return f"{'skip-gram' if settings.get('sg') else 'CBOW'} {settings['alpha']}"
 
 
-def line(title, means, spreads, sign=""):
+def line(title, names, means, spreads, sign=""):
     numbers = [
         f"{m:{sign}.4f} ± {s:.4f}" if name != "seconds" else f"{m:{sign}.1f}"
-        for name, m, s in zip(MEASURES, means, spreads, strict=True)
+        for name, m, s in zip(names, means, spreads, strict=True)
     ]
     print(f"| {title} | " + " | ".join(numbers) + " |", flush=True)
 

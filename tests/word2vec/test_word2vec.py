@@ -712,7 +712,8 @@ def test_long_texts_share_negatives_by_default(rng, tmp_path):
         mode = kernel_mode(model)
         return bool(mode & engine.SHARED_NEGATIVES), bool(mode & engine.FRESH_NEGATIVES)
 
-    model = Word2Vec(planted(rng, 80), **FAST)
+    words = [f"w{n}" for n in range(2_000)]
+    model = Word2Vec([words], **FAST | {"min_count": 1})
     found = {}
     for n_words in (499_999, 500_000):
         for sg in (0, 1):
@@ -727,5 +728,8 @@ def test_long_texts_share_negatives_by_default(rng, tmp_path):
     ]  # fmt: skip
     model.deterministic, model.sg, model.shared_negatives = True, 0, True
     assert shared(model) == (True, False)
+    small = Word2Vec([words[1:]], **FAST | {"min_count": 1})
+    small.corpus_total_words = 10**9
+    assert shared(small) == (False, bool(small.sg))
     model.save(tmp_path / "model")
     assert Word2Vec.load(tmp_path / "model").shared_negatives is True

@@ -145,7 +145,13 @@ class WeightDelta:
             there = (table in arrays, touched in arrays)
             if there == (False, False) and table != "inputs":
                 continue
-            if there != (True, True) or arrays[table].shape[:1] != arrays[touched].shape:
+            if (
+                there != (True, True)
+                or arrays[table].ndim != 2
+                or arrays[table].dtype != np.float32
+                or arrays[table].shape[:1] != arrays[touched].shape
+                or arrays[touched].dtype != np.uint32
+            ):
                 raise ValueError(f"{fname}: {table}: the delta is damaged; get the file again")
             fw2v.check_finite(fname, table, arrays[table])
         return cls(**{name: arrays.get(name) for pair in pairs for name in pair})  # type: ignore

@@ -148,9 +148,9 @@ class WeightDelta:
             if (
                 there != (True, True)
                 or arrays[table].ndim != 2
-                or arrays[table].dtype != np.float32
+                or arrays[table].dtype.kind != "f"
                 or arrays[table].shape[:1] != arrays[touched].shape
-                or arrays[touched].dtype != np.uint32
+                or arrays[touched].dtype.kind not in "iu"
             ):
                 raise ValueError(f"{fname}: {table}: the delta is damaged; get the file again")
             fw2v.check_finite(fname, table, arrays[table])

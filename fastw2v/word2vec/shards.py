@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
 
 _MOST_AT_ONCE = 1 << 20  # ids that are searched at a time
+_BLOCK = 1 << 18  # numbers of the tables that are merged at a time
 
 
 def count_words(
@@ -317,22 +318,23 @@ def merge_deltas(
 ) -> None:
     """Set a model to `before` plus the merged changes of several trainings that started there.
 
-    Each row is changed by the mean of its changes, weighted by the number of updates in each
-    training. A row that one training updated gets its whole change, and a row that all trainings
-    updated equally often gets the plain mean. Sums would diverge for frequent rows, and plain means
-    would slow down rare ones.
+    A row takes the sum of its changes d, times min(1, sum |d|^2 / |sum d|^2), the gradient
+    diversity of Yin et al. (2018): changes in different directions add up, equal ones are averaged,
+    and the only change of a row is taken whole. No row moves further than the square root of
+    sum |d|^2, so nothing diverges.
 
     Raises ValueError, with the model unchanged, if the deltas do not fit it or are not finite.
 
     >>> from fastw2v import Word2Vec
     >>> model = Word2Vec([["a", "b"]] * 9, vector_size=4, min_count=1, workers=1)
     >>> before = model.wv.vectors.copy(), model.syn1neg.copy()
-    >>> one = np.ones((2, 4), np.float32)
-    >>> deltas = [WeightDelta(one, one, np.array([3, 1]), np.array([1, 1])),
-    ...           WeightDelta(-one, one, np.array([1, 0]), np.array([0, 0]))]
-    >>> merge_deltas(model, before, deltas)
-    >>> (model.wv.vectors - before[0]).round(4)[:, 0]
-    array([0.5, 1. ], dtype=float32)
+    >>> none, counts = np.zeros((2, 4), np.float32), np.ones(2, np.uint32)
+    >>> one = np.array([[1, 0, 0, 0], [1, 0, 0, 0]], np.float32)
+    >>> other = np.array([[0, 1, 0, 0], [1, 0, 0, 0]], np.float32)
+    >>> merge_deltas(model, before, [WeightDelta(d, none, counts, counts) for d in (one, other)])
+    >>> (model.wv.vectors - before[0]).round(4)
+    array([[1., 1., 0., 0.],
+           [1., 0., 0., 0.]], dtype=float32)
     """
     if not deltas:
         raise ValueError("deltas: expected at least one, got none")
@@ -344,7 +346,6 @@ def merge_deltas(
             continue
         check_writable(name, table)
         changes = [getattr(delta, part) for delta in deltas]
-        touches = []
         for k, change in enumerate(changes):
             if not isinstance(change, np.ndarray) or change.shape != table.shape:
                 got = "none" if change is None else f"shape {np.shape(change)}"
@@ -358,30 +359,27 @@ def merge_deltas(
                     f"deltas[{k}].{part}: expected finite numbers, row {row} holds others; train "
                     "that shard again with a smaller alpha"
                 )
-            touches.append(_touches(f"deltas[{k}].touched_{part}", deltas[k], part, len(table)))
-        merged.append((table, _before(name, table, before, i) + _weighted_mean(changes, touches)))
+        merged.append((table, _before(name, table, before, i) + _merged(changes)))
     for table, content in merged:
         table[:] = content
 
 
-def _touches(name: str, delta: WeightDelta, part: str, V: int) -> np.ndarray:
-    touches = np.asarray(getattr(delta, f"touched_{part}"))
-    if touches.shape != (V,) or touches.dtype.kind not in "iu" or (touches < 0).any():
-        raise ValueError(
-            f"{name}: expected counts of 0 and more of shape ({V},), got {touches.dtype} of shape "
-            f"{touches.shape}; pass the arrays that train_ids has added to"
-        )
-    return touches
-
-
-def _weighted_mean(tables: list[Any], touches: list[np.ndarray]) -> np.ndarray:
-    counts = np.stack([np.asarray(touch, np.float64) for touch in touches])
-    total = counts.sum(axis=0)
-    shares = (counts / np.where(total == 0, 1, total)).astype(np.float32)
-    mean: np.ndarray = np.zeros_like(tables[0])
-    for table, share in zip(tables, shares, strict=True):
-        mean += share[:, None] * table
-    return mean
+def _merged(changes: list[Any]) -> np.ndarray:
+    """Return the merged changes (V, D) float32, block by block: they are added in double."""
+    V, D = changes[0].shape
+    merged = np.empty((V, D), np.float32)
+    rows = max(1, _BLOCK // D)
+    for begin in range(0, V, rows):
+        block = slice(begin, begin + rows)
+        total, squares = np.zeros(merged[block].shape), np.zeros(len(merged[block]))
+        for change in changes:
+            part = change[block].astype(np.float64)
+            total += part
+            squares += np.einsum("vd,vd->v", part, part)
+        length = np.einsum("vd,vd->v", total, total)
+        share = np.minimum(1, squares / np.where(length > 0, length, 1))
+        merged[block] = share[:, None] * total
+    return merged
 
 
 def _check_touch_counts(name: str, counts: object, V: int) -> None:

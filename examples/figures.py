@@ -12,6 +12,8 @@ CJK_FONTS = (
     *("Hiragino Maru Gothic Pro", "Arial Unicode MS", "WenQuanYi Zen Hei", "Droid Sans Fallback"),
 )
 
+EXAGGERATION = 12.0  # of the attraction between neighbours, in the first steps of t-SNE
+
 
 def pyplot(texts=()):
     """Return matplotlib.pyplot for drawing into files, or None and a hint on stderr to install it.
@@ -92,15 +94,17 @@ def draw_map(path, points, words, title=""):
     return True
 
 
-def tsne(x, perplexity=15.0, n_steps=600, rate=200.0):
+def tsne(x, perplexity=15.0, n_steps=600):
     """Return points (n, 2) whose neighbours are those of the rows of x (n, D).
 
     This is exact t-SNE (van der Maaten and Hinton 2008) with momentum, gains and early
     exaggeration. It starts from the first two principal components, so the same x gives the same
-    map.
+    map. The learning rate grows with n (Belkina and others 2019): points overshoot at one that is
+    too high for them.
     """
     x = np.asarray(x, np.float64)
     n = len(x)
+    rate = max(n / EXAGGERATION, 20.0)
     p = _neighbour_probabilities(_squared_distances(x), min(perplexity, (n - 1) / 3))
     p = np.maximum((p + p.T) / (2 * n), 1e-12)
     centred = x - x.mean(axis=0)
@@ -113,7 +117,7 @@ def tsne(x, perplexity=15.0, n_steps=600, rate=200.0):
         weights = 1 / (1 + _squared_distances(y))
         np.fill_diagonal(weights, 0)
         q = np.maximum(weights / weights.sum(), 1e-12)
-        pull = ((12.0 if early else 1.0) * p - q) * weights
+        pull = ((EXAGGERATION if early else 1.0) * p - q) * weights
         gradient = 4 * (pull.sum(axis=1)[:, None] * y - pull @ y)
         gains = np.where(np.sign(gradient) == np.sign(velocity), gains * 0.8, gains + 0.2)
         np.maximum(gains, 0.01, out=gains)

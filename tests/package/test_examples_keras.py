@@ -105,7 +105,9 @@ def figures():
     return module
 
 
-def test_map_keeps_neighbours_together(figures, rng):
+@pytest.mark.parametrize("seed", range(4))
+def test_map_keeps_neighbours_together(figures, seed):
+    rng = np.random.default_rng(seed)
     centres = 4 * rng.standard_normal((5, 20))
     x = np.repeat(centres, 12, axis=0) + 0.3 * rng.standard_normal((60, 20))
     points = figures.tsne(x, n_steps=250)

@@ -209,7 +209,7 @@ def _searchable(table: Any) -> np.ndarray:
     if isinstance(table, CompressedRows):
         table = table.codes
     if table.dtype in (np.float16, np.int8):
-        return np.ascontiguousarray(table)
+        return np.require(table, requirements=["C", "A"])  # kernels read aligned numbers
     return as_search_table("vectors", table)
 
 

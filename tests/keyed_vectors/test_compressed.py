@@ -540,3 +540,15 @@ def test_training_is_refused_with_the_cure(kind, tmp_path):
     assert model.predict_output_word(["a"])
     model.wv = model.wv.astype("float32")
     model.train(text, total_examples=20, epochs=1)
+
+
+def test_float16_numbers_at_an_odd_address_are_copied_before_a_kernel_reads_them(rng):
+    vectors = named(rng.standard_normal((50, 8)).astype(np.float32)).astype("float16")
+    expected = vectors.most_similar("w1")
+    held = bytes(1) + vectors.vectors.codes.tobytes()
+    odd = np.frombuffer(held, np.float16, offset=1).reshape(50, 8)
+    assert not odd.flags.aligned
+    vectors.vectors.codes = odd
+    assert vectors.most_similar("w1") == expected
+    vectors.vectors = odd
+    assert vectors.most_similar("w1") == expected

@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinxarg.ext",
     "sphinx_copybutton",
+    "sphinx-mathjax-offline",
     "site_pages",  # beside this file: the API reference, docstrings, links to the repository
 ]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints"]

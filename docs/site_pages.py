@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import re
 from pathlib import Path
 
@@ -39,7 +40,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def setup(app):
     app.connect("builder-inited", write_reference)
     app.connect("autodoc-process-docstring", as_restructured_text)
-    app.connect("source-read", point_out_of_the_site)
+    app.connect("source-read", stay_on_the_site)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -183,16 +184,46 @@ def escaped(line):
 
 # ---- links
 
+# Files of the repository that are pages of the site, which include them.
+HERE = {
+    "README.md": "index",
+    "CHANGELOG.md": "changelog",
+    "CONTRIBUTING.md": "contributing",
+    "bench/SPEED.md": "speed",
+    "bench/RESULTS.md": "results",
+    "bench/QUALITY.md": "quality",
+    "bench/README.md": "measuring",
+}
 
-def point_out_of_the_site(app, docname, source):
-    """Make links to files outside docs/ absolute: they work on the site as in the repository."""
-    base = "https://github.com/fastw2v/fastw2v/blob/main/"
 
-    def absolute(match):
-        path = (Path(app.srcdir) / docname).parent / match[1]
-        inside = path.resolve().is_relative_to(Path(app.srcdir))
-        if inside or not path.exists():
+def stay_on_the_site(app, docname, source):
+    """Make links to files of the repository lead to their pages, or to their names alone."""
+    page = Path(app.srcdir) / docname
+    start = page.parent
+    if docname in HERE.values():  # its links count from the file that it includes
+        included = {name: path for path, name in HERE.items()}[docname]
+        if docname != "index":
+            source[0] = (REPOSITORY / included).read_text(encoding="utf-8")
+            start = (REPOSITORY / included).parent
+
+    def replaced(match):
+        text, target, place = match[1], match[2], match[3] or ""
+        path = (start / target).resolve()
+        if not path.is_relative_to(REPOSITORY) or not path.exists():
             return match[0]
-        return f"]({base}{path.resolve().relative_to(REPOSITORY).as_posix()}{match[2] or ''})"
+        name = path.relative_to(REPOSITORY).as_posix()
+        if name in HERE:
+            target = (Path(app.srcdir) / f"{HERE[name]}.md").as_posix()
+        elif not path.is_relative_to(app.srcdir):
+            return text if text.startswith("`") else f"{text} (`{name}`)"
+        else:
+            target = path.as_posix()
+        return f"[{text}]({os.path.relpath(target, page.parent)}{place})"
 
-    source[0] = re.sub(r"\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)", absolute, source[0])
+    source[0] = re.sub(r"\[([^]\[]*)\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)", replaced, source[0])
+    # Pictures too count from the page that shows them.
+    source[0] = re.sub(
+        r'(<img src=")([^":]+)"',
+        lambda m: f'{m[1]}{os.path.relpath((start / m[2]).resolve(), page.parent)}"',
+        source[0],
+    )

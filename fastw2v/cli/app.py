@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from fastw2v.cli import language_model, train, translate, vectors, word2vec
+from fastw2v.cli import language_model, run, train, translate, vectors, word2vec
 from fastw2v.cli.console import (
     BROKEN_PIPE,
     FAILED,
@@ -26,7 +26,6 @@ from fastw2v.cli.console import (
     shown,
     standard_streams,
 )
-from fastw2v.dropin.run_script import add_run_parser
 
 _EPILOG = """\
 exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 stopped by Ctrl-C, 141 output closed
@@ -75,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     vectors.add_parsers(commands)
     language_model.add_parsers(commands)
     translate.add_parsers(commands)
-    add_run_parser(commands)
+    run.add_parser(commands)
     info = commands.add_parser(
         "info",
         help="show how this fastw2v was built and where it runs, or what a file of vectors holds",

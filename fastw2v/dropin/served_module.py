@@ -27,9 +27,23 @@ _SWITCH = "common.config"
 importers: set[str] = set()
 
 
+WHAT_IS_SERVED = (
+    "common.*, negative_sampling_layer, attention_layer and unchanged model files run compiled"
+)
+
+_quiet = False
+
+
+def be_quiet(quiet: bool = True) -> None:
+    """Decide whether `say` prints."""
+    global _quiet
+    _quiet = quiet
+
+
 def say(message: str) -> None:
     """Print a line on stderr, marked as ours."""
-    print(f"fastw2v: {message}", file=sys.stderr, flush=True)
+    if not _quiet:
+        print(f"fastw2v: {message}", file=sys.stderr, flush=True)
 
 
 class FoldersOnPath(Sequence[str]):

@@ -18,7 +18,7 @@ from fastw2v import _kernels, datasets
 from fastw2v._kernels import _cpu
 from fastw2v.cli import app as cli
 from fastw2v.cli import main, train
-from fastw2v.dropin import run_script
+from fastw2v.cli import run as run_module
 from fastw2v.keyed_vectors import KeyedVectors
 
 TEXT = "the cat sat on the mat and the dog sat on the cat . " * 20
@@ -572,7 +572,7 @@ def test_run_is_left_to_the_runner(capsys, monkeypatch):
         print("ran", args.script)
         return 7
 
-    monkeypatch.setattr(run_script, "run_command", run_command)
+    monkeypatch.setattr(run_module, "run_command", run_command)
     assert main(["run", "x.py"]) == 7
     assert capsys.readouterr().out == "ran x.py\n"
     with pytest.raises(KeyboardInterrupt):  # the interpreter ends as after `python stop.py`

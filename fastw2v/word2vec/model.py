@@ -28,7 +28,7 @@ from fastw2v._checks.keywords import check_keywords
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.keyed_vectors.changes import lengthened
 from fastw2v.keyed_vectors.files import extra_attributes
-from fastw2v.word2vec import engine, saving
+from fastw2v.word2vec import engine, logs, saving
 from fastw2v.word2vec.callbacks import CallbackAny2Vec, Callbacks
 from fastw2v.word2vec.consistency import check_model, claimed
 from fastw2v.word2vec.corpus import (
@@ -259,7 +259,8 @@ class Word2Vec(Settings, LastTraining):
         The text is also encoded and kept, for a `train` without arguments. update=True appends
         the new words of the text to the vocabulary and leaves the vectors of known words as they
         are; max_vocab_size and max_final_vocab limit all words together. Attributes of the words
-        stay, and are 0 or "" for new words. progress_per and keep_raw_vocab have no effect.
+        stay, and are 0 or "" for new words. progress_per is the number of sentences between two
+        lines of the log; keep_raw_vocab has no effect.
 
         Raises ValueError if fewer than two words occur min_count times, RuntimeError in a callback,
         because the training would not see the new words.
@@ -267,7 +268,8 @@ class Word2Vec(Settings, LastTraining):
         check_keywords(self.build_vocab, unknown)
         check_settings(self)
         with claimed(self, "build_vocab"):
-            text = count_text(corpus_iterable, corpus_file, **self._reading())
+            report = logs.Reading(progress_per)
+            text = count_text(corpus_iterable, corpus_file, **self._reading(), report=report)
             self._set_vocabulary(text.counts, update, trim_rule)
             self._keep_corpus(text.encode(self.wv.key_to_index))
 
@@ -306,6 +308,7 @@ class Word2Vec(Settings, LastTraining):
             vocabulary = counts.vocabulary(
                 self.min_count, most, by_count=self.sorted_vocab, trim_rule=trim_rule
             )
+        logs.vocabulary_chosen(self, counts, vocabulary)
         V, D = len(vocabulary), self.vector_size
         if V < 2:
             raise ValueError(
@@ -376,8 +379,8 @@ class Word2Vec(Settings, LastTraining):
         stopped it; otherwise it trains on the text of `build_vocab`.
 
         epochs, start_alpha and end_alpha default to the settings of the model. total_examples,
-        total_words, word_count, queue_factor and report_delay have no effect: the text is counted
-        while it is encoded.
+        total_words, word_count and queue_factor have no effect: the text is counted while it is
+        encoded. report_delay is the number of seconds between two lines of the log.
 
         progress    True shows a bar on stderr
         checkpoint  name of a file that receives the model every `every` seconds, at the end and,
@@ -448,6 +451,7 @@ class Word2Vec(Settings, LastTraining):
                 checkpoint=file,
                 interval=interval,
                 progress=progress,
+                report_delay=report_delay,
             )
             started = time.perf_counter()
             try:

@@ -165,7 +165,8 @@ def _expandos(owner: Saved, V: int) -> dict[str, np.ndarray]:
 def _texts(saved: SavedArray, room: int) -> np.ndarray | None:
     """Return an array of text; None for other objects, and if it takes more than `room` bytes."""
     items: Any = saved.raw()
-    texts = [gensim_pickle.as_text(item) if type(item) is bytes else item for item in items]
+    # gensim has the number 0 for words that were given no text.
+    texts = [item if type(item) is str or item != 0 else "" for item in items]
     if not all(type(text) is str for text in texts):
         return None
     if 4 * max(map(len, texts), default=0) * len(texts) > room:

@@ -274,9 +274,15 @@ class Saved:
         self.attributes = thing.attributes()
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return an attribute, bytes as text, and numbers of numpy as those of Python."""
+        """Return an attribute that is a number, a text or None, as Python has them.
+
+        Raises ValueError for any other object.
+        """
         value = _unified(self.attributes.get(name, default))
-        return value.item() if isinstance(value, np.generic) else value
+        value = value.item() if isinstance(value, np.generic) else value
+        if value is not None and type(value) not in (bool, int, float, str):
+            raise ValueError(f"{self.file}: {name} is no number and no text; {_AGAIN}")
+        return value
 
     def has(self, name: str) -> bool:
         """Tell whether the object has an attribute, here or in a file beside."""

@@ -44,7 +44,8 @@ class Dtype:
 
     def __init__(self, machine: Machine, code: Any, align: Any = False, copy: Any = True) -> None:
         if type(code) is not str or code not in _DTYPES:
-            raise ValueError(f"arrays of {code!r:.40}")
+            got = repr(code) if type(code) is str else type(code).__name__
+            raise ValueError(f"arrays of {got:.40}")
         self.code, self.order = code, "="
 
     def set_state(self, state: tuple[Any, ...]) -> None:

@@ -69,7 +69,7 @@ def damage_named(saved: Saved, work: Callable[[], Any]) -> Any:
     """Return what `work` returns; turn its errors for damaged content into one with a name."""
     try:
         return work()
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as error:
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
         if str(error).startswith(os.fspath(saved.file)):
             raise
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)

@@ -65,14 +65,14 @@ def read_model(fname: Path, model: Word2Vec, set_up: Callable[..., None], mmap: 
 def _settings(parts: list[Saved]) -> dict[str, Any]:
     """Return the settings that the file has; an older gensim did not have all of them."""
     found: dict[str, Any] = {}
-    for name in SETTINGS:
+    comment = parts[0].attributes.get("comment")
+    for name in SETTINGS.keys() - {"vector_size", "comment"}:
         for part in parts:
             for known in (name, _OLD_NAMES.get(name, name)):
                 if known in part.attributes:
                     found.setdefault(name, part.get(known))
-    found.pop("vector_size", None)
-    if not isinstance(found.get("comment", ""), str):
-        del found["comment"]
+    if isinstance(comment, str):
+        found["comment"] = comment
     if isinstance(found.get("workers"), int):
         found["workers"] = min(max(found["workers"], 1), MOST_WORKERS)
     return found

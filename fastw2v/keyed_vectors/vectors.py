@@ -491,3 +491,7 @@ class KeyedVectors(Searches):
         result = cls.from_words(words, table)
         result.expandos.update(expandos)
         return result
+
+    def __sklearn_clone__(self) -> Self:
+        """Return this object, which the candidates of a grid search then share."""
+        return self

@@ -206,6 +206,7 @@ class Word2Vec(Settings, LastTraining):
         self._corpus: EncodedCorpus | None = None
         self._corpus_words: list[Any] = []
         self._schedule: engine.Schedule | None = None  # of the last `train`
+        self._tree: engine.HuffmanWays | None = None  # of a file of gensim; None: of the counts
         if sentences is None and corpus_file is None:
             return
         self.build_vocab(sentences, corpus_file, trim_rule=trim_rule)
@@ -324,7 +325,7 @@ class Word2Vec(Settings, LastTraining):
         outputs, nodes = (self.syn1neg, self.syn1) if n_known else (None, None)
         self.wv = wv
         self.syn1neg = first_outputs(outputs, V, D) if self.negative else None
-        self.syn1 = first_outputs(nodes, V - 1, D) if self.hs else None
+        self.syn1, self._tree = first_outputs(nodes, V - 1, D) if self.hs else None, None
         self.corpus_count, self.corpus_total_words = counts.n_sentences, counts.n_words
 
     def _reading(self) -> dict[str, Any]:
@@ -518,8 +519,9 @@ class Word2Vec(Settings, LastTraining):
     def load(cls, fname: Path, mmap: str | None = None) -> Self:
         """Open a file of `save` or a checkpoint, the latter with its text if that file exists.
 
-        A subclass gets its attributes back without a call of its `__init__`. The text is read into
-        memory, or mapped if it is larger than the memory_limit of the model.
+        It also opens models that gensim 0.12 to 4.4 saved; see docs/gensim-files.md. A subclass
+        gets its attributes back without a call of its `__init__`. The text is read into memory, or
+        mapped if it is larger than the memory_limit of the model.
 
         mmap: "c" maps the tables and keeps changes in this process; "r" maps them read-only; None
         reads them. A mapped file must not be cut short or overwritten in place meanwhile, which

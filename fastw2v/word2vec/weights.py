@@ -118,7 +118,7 @@ def padded_weights(model: Word2Vec) -> engine.Weights:
         weights.alias = engine.alias_table(counts, model.ns_exponent)
     if model.syn1 is not None:
         weights.nodes = engine.padded(model.syn1)
-        weights.ways = engine.huffman(counts)
+        weights.ways = tree_of(model, counts)
     weights.keep = engine.keep_thresholds(counts, model.sample)[1]
     weights.near = engine.near_shares(counts, model.sample)
     weights.window, weights.negative = model.window, model.negative
@@ -126,6 +126,14 @@ def padded_weights(model: Word2Vec) -> engine.Weights:
     if model.deterministic:
         weights.batch = engine.batch_size(counts, model.sample, model.window, model.negative)
     return weights
+
+
+def tree_of(model: Word2Vec, counts: np.ndarray) -> engine.HuffmanWays:
+    """Return the tree that a model was loaded with, or else that of its counts."""
+    tree = model._tree
+    if tree is not None and len(tree.begins) == len(counts) + 1:
+        return tree
+    return engine.huffman(counts)
 
 
 def kernel_mode(model: Word2Vec) -> int:

@@ -135,7 +135,7 @@ def allocate_attributes(
         there = attributes.get(name)
         if there is None:
             attributes[name] = np.zeros(V, dtype)
-        elif not np.issubdtype(dtype, there.dtype) and not _holds(there.dtype, np.zeros(0, dtype)):
+        elif not np.can_cast(dtype, there.dtype):
             raise TypeError(
                 f"{name}: expected {there.dtype}, as there is, got {dtype}; give "
                 f"expandos[{name!r}] another array"

@@ -60,8 +60,9 @@ class Documents:
     ) -> KeyedVectors:
         """Return copies of the vectors of those of the words that are known, each once.
 
-        They keep the order of `keys`. copy_vecattrs also copies the attributes of words.
-        allow_inference has no effect: no vector is inferred, and a row number is no word.
+        They keep the order of `keys`. copy_vecattrs also copies the attributes of words; a "count"
+        that is not copied falls from word to word, as in gensim. allow_inference has no effect: no
+        vector is inferred, and a row number is no word.
 
         >>> from fastw2v import KeyedVectors
         >>> vectors = KeyedVectors.from_words("abc", [[1, 0], [0, 1], [1, 1]])
@@ -73,6 +74,7 @@ class Documents:
         rows = [vectors.get_index(word) for word in words]
         check_attributes(vectors)
         result = type(vectors).from_words(words, vectors[words])
+        result.expandos["count"] = np.arange(len(words), 0, -1)
         if copy_vecattrs:
             result.expandos.update({name: a[rows] for name, a in vectors.expandos.items()})
         return result

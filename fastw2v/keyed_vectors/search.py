@@ -164,6 +164,11 @@ def vector_of(vectors: KeyedVectors, what: Any, name: str = "positive, negative"
 # Ranking ------------------------------------------------------------------------------------------
 
 
+def as_topn(topn: Any) -> int:
+    """Return a number of answers; a negative one asks for none, as in gensim."""
+    return max(0, as_whole("topn", topn, low=-(2**63)))
+
+
 def most_similar(
     vectors: KeyedVectors,
     positive: Query | None,
@@ -174,7 +179,7 @@ def most_similar(
 ) -> Found | np.ndarray:
     """See `KeyedVectors.most_similar`. clip: clip_start, clip_end and restrict_vocab."""
     if topn is not None:
-        topn = as_whole("topn", topn)
+        topn = as_topn(topn)
         if topn < 1:
             return []
     mean, given = mean_query(vectors, positive, negative)
@@ -195,7 +200,7 @@ def most_similar_many(
     clip: tuple[int, int | None, int | None],
 ) -> list[Found]:
     """See `KeyedVectors.most_similar_many`."""
-    topn = as_whole("topn", topn)
+    topn = as_topn(topn)
     entries = list(queries)
     if not entries or topn < 1:
         return [[] for _ in entries]
@@ -249,7 +254,7 @@ def most_similar_cosmul(
 ) -> Found | np.ndarray:
     """See `KeyedVectors.most_similar_cosmul`."""
     if topn is not None:
-        topn = as_whole("topn", topn)
+        topn = as_topn(topn)
         if topn < 1:
             return []
     weighted = [_weighted(side, 1.0) for side in (positive, negative)]

@@ -267,8 +267,10 @@ class KeyedVectors(Searches, Documents, GensimNames):
 
     @staticmethod
     def cosine_similarities(vector_1: ArrayLike, vectors_all: ArrayLike) -> np.ndarray:
-        """Return the cosines (N,) between a vector (D,) and rows (N, D)."""
-        return search.cosines_to_rows(np.asarray(vector_1), np.asarray(vectors_all))
+        """Return the cosines (N,) between a vector (D,) and rows (N, D), in their dtype."""
+        vector, rows = np.asarray(vector_1), np.asarray(vectors_all)
+        dtype = np.result_type(vector, rows, np.float16)
+        return search.cosines_to_rows(vector, rows).astype(dtype)
 
     def distances(
         self, word_or_vector: Key | ArrayLike, other_words: Sequence[Key] = ()

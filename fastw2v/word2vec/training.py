@@ -148,7 +148,7 @@ def warn_of_settings(model: Any, start_alpha: float) -> None:
             "trained; set one of them to 0 if you want the other alone",
             *(model.hs, model.negative),
         )
-    if start_alpha > model.min_alpha_yet_reached:
+    if start_alpha > model.min_alpha_yet_reached * (1 + 1e-9):  # but for rounding
         _log.warning(
             "train: the learning rate begins at %g, above the %g that an earlier training reached",
             *(start_alpha, model.min_alpha_yet_reached),

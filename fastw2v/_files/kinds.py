@@ -61,9 +61,8 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
         lambda s: _PICKLE.match(s) is not None and b"gensim." in s,
         Kind(
             "gensim",
-            "a pickle that was saved by gensim, which alone can open it",
-            "load it there, then KeyedVectors.from_gensim(model.wv), or "
-            "model.wv.save_word2vec_format(file) and KeyedVectors.load(file)",
+            "a pickle that was saved by gensim",
+            "open it with Word2Vec.load, or its vectors with KeyedVectors.load",
         ),
     ),
     (

@@ -16,12 +16,13 @@ from numpy.typing import DTypeLike
 
 from fastw2v._checks.numbers import as_not_negative, as_whole, check_one_of
 from fastw2v._checks.sequences import check_text
-from fastw2v._files import fw2v, npz, word2vec_format, word2vec_writer
+from fastw2v._files import fw2v, gensim_pickle, npz, word2vec_format, word2vec_writer
 from fastw2v._files.atomic import check_writable, is_stream
 from fastw2v._files.book_pickle import load_book_pickle
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
 from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named, word2vec_named
 from fastw2v._files.words import encode
+from fastw2v.keyed_vectors import gensim_files
 from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
 from fastw2v.keyed_vectors.compressed import CompressedRows, check_expanded, converted
 from fastw2v.keyed_vectors.consistency import check_all
@@ -128,6 +129,8 @@ def _set_splitter(name: object, vectors: KeyedVectors, settings: Any) -> None:
 
 def read(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read any file of word vectors. Its first bytes tell the kind, and the kind has one reader."""
+    if gensim_pickle.holds_object(name):
+        return _read_gensim(name, mmap, strict)
     kind = kind_of(first_bytes(name))
     # Every other file is in a word2vec format, perhaps packed, or refused.
     reader = _READERS.get(kind.name if kind is not None else "", _read_word2vec)
@@ -143,6 +146,14 @@ def _read_fw2v(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> 
             "class that saved it"
         )
     return _word_table(name, content, strict)
+
+
+def _read_gensim(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
+    """Read the vectors of a file that gensim's `save` wrote."""
+    found = gensim_files.read(name, mmap)
+    if strict:
+        fw2v.check_finite(name, "vectors", found.table)
+    return WordTable(*found)
 
 
 def _read_npz(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:

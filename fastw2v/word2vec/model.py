@@ -200,6 +200,7 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
         self.train_count, self.total_train_time = 0, 0.0
         self.effective_min_count, self.min_alpha_yet_reached = self.min_count, self.alpha
         self._raw = None
+        self._tree = None
         self._keep_corpus(None)
         if sentences is None and corpus_file is None:
             if trim_rule is not None or Callbacks(callbacks, self).found:
@@ -448,8 +449,9 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
     def load(cls, fname: Path, mmap: str | None = None) -> Self:
         """Open a file of `save` or a checkpoint, the latter with its text if that file exists.
 
-        A subclass gets its attributes back without a call of its `__init__`. The text is read into
-        memory, or mapped if it is larger than the memory_limit of the model.
+        It also opens models that gensim 0.12 to 4.4 saved; see docs/gensim-files.md. A subclass
+        gets its attributes back without a call of its `__init__`. The text is read into memory, or
+        mapped if it is larger than the memory_limit of the model.
 
         mmap: "c" maps the tables and keeps changes in this process; "r" maps them read-only; None
         reads them. A mapped file must not be cut short or overwritten in place meanwhile, which

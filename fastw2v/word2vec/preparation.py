@@ -54,6 +54,7 @@ class Preparation(Settings):
     _corpus_words: list[Any]  # the words that its ids belong to
     _schedule: engine.Schedule | None
     _raw: WordCounts | None  # the counts of the last `scan_vocab`
+    _tree: engine.HuffmanWays | None  # of a file of gensim; None: of the counts
 
     # ---- all at once
 
@@ -373,7 +374,7 @@ class Preparation(Settings):
         """Set the output weights to the given rows, if any, and zeros for the other words."""
         V, D = len(self.wv), self.vector_size
         self.syn1neg = first_outputs(outputs, V, D) if self.negative else None
-        self.syn1 = first_outputs(nodes, V, D) if self.hs else None
+        self.syn1, self._tree = first_outputs(nodes, V, D) if self.hs else None, None
 
     def _report(self, counts: WordCounts, vocabulary: Vocabulary) -> dict[str, int]:
         """Return the numbers that `prepare_vocab` promises."""

@@ -22,7 +22,7 @@ from fastw2v.word2vec.corpus import (
     as_words,
     widest_reach,
 )
-from fastw2v.word2vec.weights import claim_threads, padded_weights
+from fastw2v.word2vec.weights import claim_threads, padded_weights, tree_of
 
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
@@ -104,7 +104,7 @@ class _Tree:
 
     def __init__(self, model: Word2Vec) -> None:
         assert model.syn1 is not None
-        ways = engine.huffman(as_counts(model))
+        ways = tree_of(model, as_counts(model))
         self.points, self.begins = ways.points, ways.begins
         self.signs = 1.0 - 2.0 * ways.codes  # the turn 0 has the probability sigmoid(score)
         self.nodes, self.vectors = model.syn1, model.wv.vectors

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from fastw2v._checks.numbers import as_not_negative
-from fastw2v._files import fw2v
+from fastw2v._files import fw2v, gensim_pickle
 from fastw2v._files.atomic import check_writable
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
 from fastw2v._files.kinds import check_fw2v
 from fastw2v._version import __version__
 from fastw2v.keyed_vectors import KeyedVectors, files
-from fastw2v.word2vec import engine
+from fastw2v.word2vec import engine, gensim_files
 from fastw2v.word2vec.consistency import check_model
 from fastw2v.word2vec.corpus import END, EncodedCorpus
 from fastw2v.word2vec.settings import SETTINGS, TOTALS, check_settings
@@ -38,7 +38,12 @@ _OWN = (
     *SETTINGS,
     *TOTALS,
     *("wv", "syn1neg", "syn1", "_corpus", "_corpus_words", "_schedule", "_claim", "_raw"),
+    "_tree",
 )
+
+
+# The arrays of a tree, in the order of `HuffmanWays`.
+_TREE = {"points": np.int32, "codes": np.uint8, "begins": np.int64}
 
 
 # ---- the model
@@ -70,6 +75,8 @@ def write_model(
     extras = {k: v for k, v in extras_of(model, _OWN).items() if k not in left_out}
     more, extra_arrays = pack_extras("model", model, extras)
     tables = {"vectors": model.wv.vectors, "syn1neg": model.syn1neg, "syn1": model.syn1}
+    if model.hs and model._tree is not None:
+        arrays |= {f"tree {name}": getattr(model._tree, name) for name in _TREE}
     everything = arrays | fw2v.optional(tables) | extra_arrays
     fw2v.write(fname, "Word2Vec", facts | words | more, everything)
 
@@ -79,12 +86,15 @@ def read_model(
 ) -> engine.Schedule | None:
     """Read a file of `write_model` into a model, which `set_up` makes ready with the settings.
 
-    Returns the schedule of its training.
+    Returns the schedule of its training; None for a model of gensim.
 
     Raises ValueError, naming the damage, if the file is not a model or damaged.
     """
     if mmap not in ("c", "r", None):
         raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
+    if gensim_pickle.holds_object(fname):
+        gensim_files.read_model(fname, model, set_up, mmap)
+        return None
     content = fw2v.read(fname, "Word2Vec", mmap)
     facts, arrays = content.facts, content.arrays
     words = fw2v.unpack_words(fname, content)
@@ -97,6 +107,7 @@ def read_model(
             schedule = engine.Schedule.from_dict(schedule)
         if not _shapes_fit(model, words, arrays):
             raise ValueError("the shapes of the arrays do not fit together")
+        model._tree = _tree_in(arrays, len(words))
         unpack_extras("model", model, _OWN, content)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{fname}: the model is damaged ({error}); get the file again") from error
@@ -107,6 +118,22 @@ def read_model(
     warn_of_class(fname, facts.get("class"), type(model), "Word2Vec")
     model.syn1neg, model.syn1 = arrays.get("syn1neg"), arrays.get("syn1")
     return schedule
+
+
+def _tree_in(arrays: dict[str, np.ndarray], V: int) -> engine.HuffmanWays | None:
+    """Return the tree of a model that gensim saved; None for that of the counts."""
+    parts = [arrays.get(f"tree {name}") for name in _TREE]
+    if parts[0] is None:
+        return None
+    fits = all(
+        part is not None and part.dtype == dtype
+        for part, dtype in zip(parts, _TREE.values(), strict=True)
+    )
+    if not fits:
+        raise ValueError("the tree of its words is damaged")
+    tree = engine.HuffmanWays(*parts)  # type: ignore[arg-type]
+    engine.check_ways(tree, V)
+    return tree
 
 
 def _is_due(name: str, facts: dict[str, Any]) -> bool:

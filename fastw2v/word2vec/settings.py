@@ -156,7 +156,7 @@ SETTINGS: dict[str, Callable[[str, Any], Any]] = {
 # Numbers that a model counts itself, and that a user may set, too.
 TOTALS: dict[str, Callable[[str, Any], Any]] = {
     "corpus_count": partial(as_whole, high=2**63 - 1),
-    "corpus_total_words": partial(as_whole, high=2**63 - 1),
+    "corpus_total_words": partial(_as_optional_count, 0),  # None: unknown
     "train_count": partial(as_whole, high=2**63 - 1),
     "total_train_time": as_not_negative,
     "effective_min_count": partial(as_whole, high=2**63 - 1),
@@ -195,7 +195,7 @@ class Settings:
     running_text: bool
 
     corpus_count: int
-    corpus_total_words: int
+    corpus_total_words: int | None
     train_count: int
     total_train_time: float
     # The values of models that were saved before these existed.

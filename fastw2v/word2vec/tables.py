@@ -103,6 +103,17 @@ class HuffmanWays:
     begins: np.ndarray = field(default_factory=lambda: _NO_WAYS)
 
 
+def check_ways(ways: HuffmanWays, V: int) -> None:
+    """Check that paths of V words can be followed. Raises ValueError if not."""
+    points, codes, begins = ways.points, ways.codes, ways.begins
+    fits = begins.shape == (V + 1,) and begins[0] == 0 and bool((np.diff(begins) >= 0).all())
+    fits = fits and points.shape == codes.shape == (int(begins[-1]),)
+    if fits and len(points):
+        fits = points.min() >= 0 and points.max() < V - 1 and codes.max() <= 1
+    if not fits:
+        raise ValueError("the tree of its words is damaged")
+
+
 def huffman(counts: np.ndarray) -> HuffmanWays:
     """Build the Huffman tree of the counts: V - 1 inner nodes, the root last.
 

@@ -119,7 +119,7 @@ def padded_weights(model: Word2Vec) -> engine.Weights:
         weights.alias = engine.alias_table(counts, model.ns_exponent)
     if model.syn1 is not None:
         weights.nodes = engine.padded(model.syn1)
-        weights.ways = engine.huffman(counts)
+        weights.ways = tree_of(model, counts)
     weights.keep = engine.keep_thresholds(counts, model.sample)[1]
     weights.near = engine.near_shares(counts, model.sample)
     weights.window, weights.negative = model.window, model.negative
@@ -131,12 +131,21 @@ def padded_weights(model: Word2Vec) -> engine.Weights:
     return weights
 
 
+def tree_of(model: Word2Vec, counts: np.ndarray) -> engine.HuffmanWays:
+    """Return the tree that a model was loaded with, or else that of its counts."""
+    tree = model._tree
+    if tree is not None and len(tree.begins) == len(counts) + 1:
+        return tree
+    return engine.huffman(counts)
+
+
 def kernel_mode(model: Word2Vec) -> int:
     """Return the settings of a model that the kernel takes as the bits of one number."""
     mode = engine.SHRINK if model.shrink_windows else 0
     shared = model.shared_negatives
     if shared is None:
-        long = model.corpus_total_words >= _SHARING
+        length = model.corpus_total_words
+        long = (as_counts(model).sum() if length is None else length) >= _SHARING
         shared = long and len(model.wv) >= _SHARING_VOCABULARY
     if model.sg:
         return mode | engine.SKIP_GRAM | (0 if shared else engine.FRESH_NEGATIVES)

@@ -68,17 +68,6 @@ def test_damaged_models_are_refused(rng, tmp_path):
             Word2Vec.load(path)
 
 
-def test_files_of_gensim_are_refused_with_a_cure(rng, tmp_path):
-    gensim = pytest.importorskip("gensim.models")
-    theirs = gensim.Word2Vec(planted(rng, 20), vector_size=8, min_count=1, workers=1)
-    theirs.save(str(tmp_path / "model"))
-    theirs.wv.save(str(tmp_path / "wv"))
-    for load in (Word2Vec.load, KeyedVectors.load, Word2Vec.resume):
-        for name in ("model", "wv"):
-            with pytest.raises(ValueError, match=r"saved by gensim.*KeyedVectors.from_gensim\(mod"):
-                load(tmp_path / name)
-
-
 def test_rows_of_a_model_are_not_sorted_alone(tmp_path):
     model = Word2Vec(SENTENCES, min_count=1, sorted_vocab=0, vector_size=4)
     words = list(model.wv.index_to_key)

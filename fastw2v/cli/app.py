@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from fastw2v.cli import language_model, train, translate, vectors, word2vec
+from fastw2v.cli import language_model, maps, train, translate, vectors, word2vec
 from fastw2v.cli.console import (
     BROKEN_PIPE,
     FAILED,
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_parser(commands)
     word2vec.add_parser(commands)
     vectors.add_parsers(commands)
+    maps.add_parsers(commands)
     language_model.add_parsers(commands)
     translate.add_parsers(commands)
     add_run_parser(commands)
@@ -119,6 +120,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     **train.COMMANDS,
     **word2vec.COMMANDS,
     **vectors.COMMANDS,
+    **maps.COMMANDS,
     **language_model.COMMANDS,
     **translate.COMMANDS,
     "info": _info,

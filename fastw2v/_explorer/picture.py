@@ -41,7 +41,6 @@ def draw(words: Sequence[str], places: Places, title: str) -> Picture:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-        from matplotlib.patheffects import withStroke
     except ImportError as error:
         raise ValueError(
             "map: drawing needs matplotlib; pip install 'fastw2v[plot]', or pass --tsv alone"
@@ -70,13 +69,13 @@ def draw(words: Sequence[str], places: Places, title: str) -> Picture:
     axes.set(xlim=(-right, right), ylim=(-top, top))
     at = axes.transData.transform(points)
     renderer = canvas.get_renderer()
-    halo = [withStroke(linewidth=2.2, foreground="white", alpha=0.8)]  # over dots
+    behind = {"facecolor": "white", "alpha": 0.6, "linewidth": 0, "pad": 0.3}  # over dots
     left_out = 0
     frame = figure.bbox
     taken = _Boxes(len(words), frame.width, frame.height - 0.85 * _DPI)  # below the heading
     for label, (x, y), weight in zip(labels, at, weights, strict=True):
         text = figure.text(
-            0, 0, label, size=8.5 + 3 * weight, color=_INK, path_effects=halo, **style
+            0, 0, label, size=8.5 + 3 * weight, color=_INK, bbox=behind, **style
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of glyphs that no font has; `_fonts` warns once

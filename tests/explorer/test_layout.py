@@ -82,5 +82,7 @@ def test_the_layout_falls_back_to_components_or_says_what_is_missing(monkeypatch
     for name, package in (("tsne", "scikit-learn"), ("umap", "umap-learn")):
         with pytest.raises(ValueError, match=f"layout: '{name}' needs {package}.*pip install"):
             layout.place(rows, name)
-    with pytest.raises(ValueError, match="layout: expected one of auto, tsne, umap, pca, got 'mds'"):
+    with pytest.raises(
+        ValueError, match="layout: expected one of auto, tsne, umap, pca, got 'mds'"
+    ):
         layout.place(rows, "mds")

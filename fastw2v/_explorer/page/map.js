@@ -50,7 +50,7 @@ class WordMap {
       this[name] = { source: renderer.data_source, glyph: renderer.glyph };
     }
     this.texts.glyph.text_font = { value: FONT };
-    this.plot.on_event("tap", (event) => this.tap(event));
+    for (const name of ["tap", "doubletap"]) this.plot.on_event(name, (event) => this.tap(event));
     this.plot.on_event("mousemove", (event) => this.point(event));
     this.plot.on_event("mouseleave", () => this.point(null));
     for (const range of this.ranges) range.change.connect(() => this.relabelSoon());
@@ -209,6 +209,7 @@ class WordMap {
     const [h, v] = this.ranges;
     h.setv({ start: x - halfWidth, end: x + halfWidth });
     v.setv({ start: y - halfHeight, end: y + halfHeight });
+    this.sized = [this.width, this.height];
     this.relabelSoon();
   }
 
@@ -247,14 +248,11 @@ class WordMap {
 
   // Keep the middle and, where units are equal, the scale; the new size shows more or less.
   resized() {
-    if (!this.edges || !this.width || !this.height) return;
+    if (!this.sized || !this.width || !this.height) return;
     const [w, h] = this.halves();
-    if (this.square && this.sized) {
-      const unit = w / this.sized[0];
-      this.view(...this.center(), unit * this.width, unit * this.height);
-    } else if (!this.sized) this.fit();
+    const unit = w / this.sized[0];
+    if (this.square) this.view(...this.center(), unit * this.width, unit * this.height);
     else this.view(...this.center(), w, h);
-    this.sized = [this.width, this.height];
   }
 
   // ---- the pointer
@@ -269,8 +267,10 @@ class WordMap {
     return best;
   }
 
-  // The word whose label or point is at a place of the screen.
+  // The word whose point or label is at a place of the screen.
   at(x, y) {
+    const below = this.nearest(x, y, 4);
+    if (below != null) return below;
     for (const { row, side, width, height, gap } of this.chosen ?? []) {
       const box = boxAt(side, ...this.toScreen(this.xs[row], this.ys[row]), width, height, gap);
       if (x >= box.left && x <= box.right && y >= box.top && y <= box.bottom) return row;

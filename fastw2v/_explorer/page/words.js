@@ -9,18 +9,18 @@ function visible(word) {
   return word
     .replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
     .replace(/\u007f/g, "\u2421")
-    .replace(/^[\s\u00a0]+$/, (blanks) => "\u2423".repeat(blanks.length))
-    .replace(/[\u2028\u2029]/g, "\u2424");
+    .replace(/[\u2028\u2029]/g, "\u2424")
+    .replace(/^[\s\u00a0]+$/, (blanks) => "\u2423".repeat(blanks.length));
 }
 
 // Directions that a word sets must not reach beyond it, and a label needs no more than its start.
 function labelOf(word) {
   const text = visible(word).replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
-  if (text.length <= LONGEST_LABEL) return text;
   const start = text.slice(0, 8 * LONGEST_LABEL);
   const characters = typeof Intl.Segmenter === "function"
     ? Array.from(new Intl.Segmenter().segment(start), (part) => part.segment)
     : Array.from(start);
+  if (start.length < text.length) characters.pop(); // which the slice may have cut
   if (characters.length <= LONGEST_LABEL && start.length === text.length) return text;
   return `${characters.slice(0, LONGEST_LABEL - 1).join("")}…`;
 }

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from fastw2v.cli import language_model, run, train, translate, vectors, word2vec
+from fastw2v.cli import language_model, maps, run, train, translate, vectors, word2vec
 from fastw2v.cli.console import (
     BROKEN_PIPE,
     FAILED,
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_parser(commands)
     word2vec.add_parser(commands)
     vectors.add_parsers(commands)
+    maps.add_parsers(commands)
     language_model.add_parsers(commands)
     translate.add_parsers(commands)
     run.add_parser(commands)
@@ -118,6 +119,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     **train.COMMANDS,
     **word2vec.COMMANDS,
     **vectors.COMMANDS,
+    **maps.COMMANDS,
     **language_model.COMMANDS,
     **translate.COMMANDS,
     "info": _info,

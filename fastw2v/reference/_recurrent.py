@@ -5,6 +5,9 @@
             c = f * c_prev + g * i;   h = o * tanh(c)
     GRU     z, r = sigmoid(x Wx + h_prev Wh + b), their columns;   columns z | r | h~
             h~ = tanh(x Wxh + (r * h_prev) Whh + bh);   h = (1 - z) * h_prev + z * h~
+    GRU with reset_after
+            z, r = sigmoid(x Wx + bx + h_prev Wh + bh), their columns
+            h~ = tanh(x Wxh + bxh + r * (h_prev Whh + bhh));   b holds the rows bx and bh
 
 after Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000), and Cho et al.
 (2014). Sequences and their gradients are float32 unless `dtype` is float64; states and gradients of
@@ -13,9 +16,12 @@ the weights have the dtype to which numpy promotes the inputs.
 Options beyond the book, all by keyword:
     lengths (N,)            row n has only its first lengths[n] steps; the steps beyond are not
                             read, hs is 0 there, and they have no gradient
+    mask (N, T)             a row skips the steps where mask is 0: its states stay, hs repeats the
+                            row's last result (0 before the first one), and they have no gradient
     go_backwards            each row is read from its last step to its first, and the results come
                             in that order
     dh, dc                  gradients that arrive at the last state of each row
+    b of two rows           RNN and LSTM add them up, as torch does with b_ih and b_hh
     recurrent_activation    the function that replaces the sigmoid of the gates
     train=False             nothing is kept for backward
 """
@@ -72,7 +78,7 @@ class RNN:
 
     def forward(self, x: Array, h_prev: Array) -> Array:
         Wx, Wh, b = self.params
-        h = np.tanh(np.dot(x, Wx) + np.dot(h_prev, Wh) + b)
+        h = np.tanh(np.dot(x, Wx) + np.dot(h_prev, Wh) + one_bias(b))
         self.cache = (x, h_prev, h)
         # A copy, so that a caller who scales the result does not change the input of backward.
         return h.copy()
@@ -99,7 +105,7 @@ class LSTM:
     def forward(self, x: Array, h_prev: Array, c_prev: Array) -> tuple[Array, Array]:
         Wx, Wh, b = self.params
         gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
-        f, g, i, o = np.split(np.dot(x, Wx) + np.dot(h_prev, Wh) + b, 4, axis=1)
+        f, g, i, o = np.split(np.dot(x, Wx) + np.dot(h_prev, Wh) + one_bias(b), 4, axis=1)
         f, g, i, o = gate(f), np.tanh(g), gate(i), gate(o)
         c = f * c_prev + g * i
         h = o * np.tanh(c)
@@ -121,19 +127,29 @@ class LSTM:
 class GRU:
     """One step of a GRU; Wx (D, 3H), Wh (H, 3H), b (3H,) hold the columns of z | r | h~.
 
-    The reset gate is applied to h_prev *before* the product with Whh, not to the product.
+    The reset gate is applied to h_prev before the product with Whh, or, with `reset_after`, to the
+    product; b is then (2, 3H).
     """
 
     def __init__(
-        self, Wx: Array, Wh: Array, b: Array, *, recurrent_activation: str = "sigmoid"
+        self,
+        Wx: Array,
+        Wh: Array,
+        b: Array,
+        *,
+        recurrent_activation: str = "sigmoid",
+        reset_after: bool = False,
     ) -> None:
         self.params = [Wx, Wh, b]
         self.grads = [np.zeros_like(W) for W in self.params]
         self.cache: Any = None
         self.recurrent_activation = recurrent_activation
+        self.reset_after = reset_after
         self.dWx, self.dWh, self.db = None, None, None
 
     def forward(self, x: Array, h_prev: Array) -> Array:
+        if self.reset_after:
+            return self._forward_after(x, h_prev)
         Wx, Wh, b = self.params
         H = Wh.shape[0]
         gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
@@ -143,7 +159,20 @@ class GRU:
         self.cache = (x, h_prev, z, r, h_hat)
         return (1 - z) * h_prev + z * h_hat
 
+    def _forward_after(self, x: Array, h_prev: Array) -> Array:
+        Wx, Wh, (bx, bh) = self.params
+        H = Wh.shape[0]
+        gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        from_x, from_h = np.dot(x, Wx) + bx, np.dot(h_prev, Wh) + bh
+        zr = gate(from_x[:, : 2 * H] + from_h[:, : 2 * H])
+        z, r, inner = zr[:, :H], zr[:, H:], from_h[:, 2 * H :]
+        h_hat = np.tanh(from_x[:, 2 * H :] + r * inner)
+        self.cache = (x, h_prev, z, r, h_hat, inner)
+        return (1 - z) * h_prev + z * h_hat
+
     def backward(self, dh_next: Array) -> tuple[Array, Array]:
+        if self.reset_after:
+            return self._backward_after(dh_next)
         Wx, Wh, _ = self.params
         H = Wh.shape[0]
         _, slope = RECURRENT_ACTIVATIONS[self.recurrent_activation]
@@ -166,6 +195,26 @@ class GRU:
         for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
             grad[...] = value
         return np.dot(da, Wx.T), dh_prev
+
+    def _backward_after(self, dh_next: Array) -> tuple[Array, Array]:
+        Wx, Wh, _ = self.params
+        _, slope = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        x, h_prev, z, r, h_hat, inner = self.cache
+        # forward: h = (1 - z) * h_prev + z * h_hat;   h_hat = tanh(from_x + r * inner)
+        da_hat = dh_next * z * (1 - h_hat**2)
+        da_z = dh_next * (h_hat - h_prev) * slope(z)
+        da_r = da_hat * inner * slope(r)
+        from_x, from_h = (np.hstack([da_z, da_r, last]) for last in (da_hat, da_hat * r))
+        self.dWx, self.dWh = np.dot(x.T, from_x), np.dot(h_prev.T, from_h)
+        self.db = np.stack([from_x.sum(axis=0), from_h.sum(axis=0)])
+        for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
+            grad[...] = value
+        return np.dot(from_x, Wx.T), dh_next * (1 - z) + np.dot(from_h, Wh.T)
+
+
+def one_bias(b: Array) -> Array:
+    """Return b, or the sum of its two rows."""
+    return b.sum(axis=0) if len(b) == 2 and b.ndim == 2 else b
 
 
 def write_gradients(grads: list[Array], x: Array, h_prev: Array, da: Array) -> None:
@@ -203,6 +252,7 @@ class OverTime:
 
     _cell: Any
     _n_gates: int
+    _n_biases: tuple[int, ...] = (1, 2)
     _states: tuple[str, ...] = ("h",)
 
     def __init__(
@@ -215,7 +265,7 @@ class OverTime:
         go_backwards: bool,
         options: dict[str, Any],
     ) -> None:
-        as_recurrent_sizes(Wx, Wh, b, self._n_gates)
+        as_recurrent_sizes(Wx, Wh, b, self._n_gates, self._n_biases)
         self.params = [Wx, Wh, b]
         self.grads = [np.zeros_like(W) for W in self.params]
         self.layers = None
@@ -230,7 +280,7 @@ class OverTime:
 
     def forward(self, xs: Array, *, lengths: ArrayLike | None = None, train: bool = True) -> Array:
         Wx, Wh, b = self.params
-        D, H = as_recurrent_sizes(Wx, Wh, b, self._n_gates)
+        D, H = as_recurrent_sizes(Wx, Wh, b, self._n_gates, self._n_biases)
         xs = as_sequence("xs", xs, Wx)
         N, T, _ = xs.shape
         lengths = as_row_lengths("lengths", lengths, N, T)
@@ -349,6 +399,15 @@ class TimeGRU(Gated):
     """T steps of GRU: hs (N, T, H) of xs (N, T, D). `dh` is the gradient of the first h_prev."""
 
     _cell, _n_gates = GRU, 3
+
+    def __init__(self, *args: Any, reset_after: bool = False, **options: Any) -> None:
+        self._n_biases = (2,) if reset_after else (1,)
+        super().__init__(*args, **options)
+        self._options = self._options | {"reset_after": reset_after}
+
+    @property
+    def reset_after(self) -> bool:
+        return self._options["reset_after"]
 
     def backward(self, dhs: Array, *, dh: ArrayLike | None = None) -> Array:
         return self._backward(dhs, dh=dh)

@@ -157,6 +157,37 @@ def as_row_lengths(name: str, given: ArrayLike | None, N: int, T: int) -> NDArra
     return found
 
 
+def as_mask(
+    name: str, given: ArrayLike | None, N: int, T: int, lengths: object = None
+) -> NDArray[np.bool_] | None:
+    """Return a mask (N, T) of bool or of 0 and 1 as a new array of bool; None if it hides nothing.
+
+    `lengths`, another statement of the steps of rows, has to be None beside a mask.
+    """
+    if given is None:
+        return None
+    if lengths is not None:
+        raise ValueError(
+            f"{name}: expected None beside lengths, got both; pass one mask of all the steps to "
+            f"read, {name} & (np.arange(T) < lengths[:, None])"
+        )
+    found = as_numbers(name, given)
+    if found.shape != (N, T):
+        raise ValueError(
+            f"{name}: expected shape (N, T) = ({N}, {T}), one entry per step of xs, got "
+            f"{found.shape}; for rows padded with the id 0 pass ids != 0"
+        )
+    mask = found == 1
+    bad = np.argwhere(~mask & (found != 0))
+    if bad.size:
+        n, t = bad[0].tolist()
+        raise ValueError(
+            f"{name}: expected True and False, or 1 and 0, got {found[n, t]} at row {n}, step {t}; "
+            "for rows padded with the id 0 pass ids != 0"
+        )
+    return None if mask.all() else mask
+
+
 def as_state(name: str, h: ArrayLike, N: int, H: int) -> NDArray[Any]:
     """Return the first state of a step or a sequence as an ndarray (N, H)."""
     h = as_numbers(name, h)

@@ -26,13 +26,12 @@ from fastw2v._recurrent.kinds import (
     CellKind,
     InputKind,
 )
+from fastw2v._recurrent.masks import apart, run_backward, run_forward
 from fastw2v._recurrent.passes import (
     ACTIVATIONS,
     check_backward,
     check_forward,
     kept_arrays,
-    run_backward,
-    run_forward,
     step_gradients,
     try_forward,
 )
@@ -55,6 +54,7 @@ class OverTime:
     h: NDArray[Any] | None
     dh: NDArray[Any] | None
     recurrent_activation: str  # of the layers whose cell has gates
+    zero_output_for_mask: bool = False
 
     def __init__(
         self,
@@ -79,18 +79,26 @@ class OverTime:
             setattr(self, "d" + name, None)
 
     def forward(
-        self, xs: ArrayLike, *, lengths: ArrayLike | None = None, train: bool = True
+        self,
+        xs: ArrayLike,
+        *,
+        lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        train: bool = True,
     ) -> NDArray[Any]:
         """Return hs (N, T, H) of xs (N, T, D).
 
         lengths (N,): row n has only its first lengths[n] steps; the steps beyond are not read, and
-        hs is 0 there. train=False keeps nothing for backward.
+        hs is 0 there. mask (N, T), of bool or 0 and 1: row n skips the steps where it is 0. They
+        are not read, the states stay as they are, and hs repeats the row's last result, which is 0
+        before its first step, or is 0 if the attribute `zero_output_for_mask` is True. A row whose
+        mask is 0 throughout keeps its first states. train=False keeps nothing for backward.
         """
-        if lengths is None and not (TABLES or self.go_backwards):
+        if lengths is None and mask is None and not (TABLES or self.go_backwards):
             small = try_forward(self, xs, train)
             if small is not None:
                 return small
-        checked = check_forward(self, xs, lengths)
+        checked = check_forward(self, xs, lengths, mask)
         hs = run_forward(self, *checked, train=train)
         return hs.astype(self.dtype, copy=False)
 
@@ -109,6 +117,7 @@ class OverTime:
         kept, kind = kept_arrays(self), self._kind
         if kept is None:
             return None
+        kept = apart(kept)
         options: dict[str, Any] = dict(kind.options)
         if kind.has_activation:
             options["recurrent_activation"] = self.recurrent_activation
@@ -118,7 +127,7 @@ class OverTime:
             parts = kept["xs"][:, t], kept["before"][:, t], *kind.cache(kept, t)
             step.cache = tuple(part.copy() for part in parts)
             if "da" in kept and self._input.converts:
-                for grad, value in zip(step.grads, step_gradients(self, t), strict=True):
+                for grad, value in zip(step.grads, step_gradients(self, kept, t), strict=True):
                     grad[...] = value.reshape(grad.shape)
                 if kind.step is GRU:
                     step.dWx, step.dWh, step.db = (grad.copy() for grad in step.grads)

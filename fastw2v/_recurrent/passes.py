@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastw2v._checks.arrays import FLOATS, as_numbers, check_shape, check_writable
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._checks.sequences import (
+    as_mask,
     as_recurrent_sizes,
     as_row_lengths,
     as_sequence_dtype,
@@ -68,14 +69,17 @@ _FEWEST_ROWS = 4  # fewest rows per call when a pass takes several calls
 
 
 def check_forward(
-    layer: OverTime, xs: ArrayLike, lengths: ArrayLike | None
-) -> tuple[NDArray[Any], Lengths, list[NDArray[Any] | None], tuple[int, ...]]:
-    """Return the arguments of `run_forward`: all fits the layer, and nothing is changed."""
+    layer: OverTime, xs: ArrayLike, lengths: ArrayLike | None, mask: ArrayLike | None
+) -> tuple[
+    NDArray[Any], Lengths, list[NDArray[Any] | None], tuple[int, ...], NDArray[np.bool_] | None
+]:
+    """Return the arguments of `masks.run_forward`: all fits the layer, and nothing is changed."""
     kind = layer._kind
     Wx, Wh, b = layer.params
     _, H = as_recurrent_sizes(Wx, Wh, b, kind.n_gates, kind.n_biases)
     xs = layer._input.check("xs", xs, Wx)
     N, T = xs.shape[:2]
+    mask = as_mask("mask", mask, N, T, lengths)
     lengths = as_row_lengths("lengths", lengths, N, T)
     layer.dtype = as_sequence_dtype("dtype", layer.dtype)
     options = _kernel_options(layer)
@@ -83,7 +87,7 @@ def check_forward(
     for name in kind.states:
         state = getattr(layer, name) if layer.stateful else None
         starts.append(None if state is None else as_state(name, state, N, H))
-    return xs, lengths, starts, options
+    return xs, lengths, starts, options, mask
 
 
 def try_forward(layer: OverTime, xs: ArrayLike, train: bool) -> NDArray[Any] | None:
@@ -224,6 +228,7 @@ def check_backward(
     check_biases("b", layer.params[2], width, layer._kind.n_biases)
     check_shape("xs", kept["xs"], kept["shape"], "that of forward; xs may be the caller's array")
     dhs = as_numbers("dhs", dhs)
+    T = T if "given" not in kept else kept["given"].mask.shape[1]
     check_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
     arriving = []
     for name, given in dstates.items():
@@ -284,9 +289,8 @@ def run_backward(
     return dxs.astype(layer.dtype, copy=False)
 
 
-def step_gradients(layer: OverTime, t: int) -> list[NDArray[Any]]:
+def step_gradients(layer: OverTime, kept: dict[str, Any], t: int) -> list[NDArray[Any]]:
     """Return the gradients of Wx, Wh and b of the step t of the last backward over vectors."""
-    kept: Any = layer._kept
     da, kind = kept["da"][:, t], layer._kind
     H, width = layer.params[1].shape
     dWh, db = np.empty((H, width), da.dtype), np.empty(layer.params[2].shape, da.dtype)

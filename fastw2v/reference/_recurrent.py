@@ -36,6 +36,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from fastw2v._checks.arrays import as_numbers, check_shape
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._checks.sequences import (
+    as_mask,
     as_recurrent_sizes,
     as_row_lengths,
     as_sequence,
@@ -47,7 +48,7 @@ from fastw2v._checks.sequences import (
 
 from .functions import sigmoid
 
-__all__ = ["GRU", "LSTM", "RNN", "TimeBiLSTM", "TimeGRU", "TimeLSTM", "TimeRNN"]
+__all__ = ["GRU", "LSTM", "RNN", "TimeGRU", "TimeLSTM", "TimeRNN", "flip", "steps_of"]
 
 Array = NDArray[Any]
 
@@ -238,6 +239,16 @@ def reverse(xs: Array, there: Array | None = None) -> Array:
     return np.take_along_axis(xs, source[:, :, None], axis=1)
 
 
+def flip(xs: Array, there: Array | None, masked: bool) -> Array:
+    """Return xs in the opposite order: all its steps with a mask, else those that a row has."""
+    return xs[:, ::-1] if masked else reverse(xs, there)
+
+
+def steps_of(lengths: Array | None, mask: Array | None, T: int) -> Array | None:
+    """Return which rows have which steps (N, T), None if they have all."""
+    return mask if lengths is None else np.arange(T) < lengths[:, None]
+
+
 def choose(here: Array | None, one: Array, other: Array) -> Array:
     """Return rows of `one` where a row has this step, else of `other`; None: all have it."""
     return one if here is None else np.where(here, one, other)
@@ -254,6 +265,7 @@ class OverTime:
     _n_gates: int
     _n_biases: tuple[int, ...] = (1, 2)
     _states: tuple[str, ...] = ("h",)
+    zero_output_for_mask = False
 
     def __init__(
         self,
@@ -278,21 +290,31 @@ class OverTime:
             setattr(self, name, None)
             setattr(self, "d" + name, None)
 
-    def forward(self, xs: Array, *, lengths: ArrayLike | None = None, train: bool = True) -> Array:
+    def forward(
+        self,
+        xs: Array,
+        *,
+        lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        train: bool = True,
+    ) -> Array:
         Wx, Wh, b = self.params
         D, H = as_recurrent_sizes(Wx, Wh, b, self._n_gates, self._n_biases)
         xs = as_sequence("xs", xs, Wx)
         N, T, _ = xs.shape
+        mask = as_mask("mask", mask, N, T, lengths)
         lengths = as_row_lengths("lengths", lengths, N, T)
         states = [self._start(name, N) for name in self._states]
-        there = None if lengths is None else np.arange(T) < lengths[:, None]
+        there, masked = steps_of(lengths, mask, T), mask is not None
 
         if self.dtype == np.float64:
             xs = xs.astype(np.float64)
         if there is not None:
             xs = np.where(there[:, :, None], xs, 0)
         if self.go_backwards:
-            xs = reverse(xs, there)
+            xs = flip(xs, there, masked)
+            there = there[:, ::-1] if masked else there
+        repeat = masked and not self.zero_output_for_mask
         hs = np.empty((N, T, H), self.dtype)
         layers = []
         for t in range(T):
@@ -301,13 +323,14 @@ class OverTime:
             new = layer.forward(xs[:, t], *states)
             new = new if isinstance(new, tuple) else (new,)
             states = [choose(here, *pair) for pair in zip(new, states, strict=True)]
-            hs[:, t] = choose(here, states[0], 0)
+            hs[:, t] = choose(here, states[0], hs[:, t - 1] if repeat and t else 0)
             layers.append(layer)
 
         for name, state in zip(self._states, states, strict=True):
             setattr(self, name, state)
         self.layers = layers if train else None
         self._there, self._shape = there, (N, T, D, H)
+        self._masked, self._repeat = masked, repeat
         return hs
 
     def _start(self, name: str, N: int) -> Array:
@@ -330,10 +353,13 @@ class OverTime:
             dstates.append(np.zeros((N, H), self.dtype) if given is None else given.copy())
 
         dxs = np.empty((N, T, D), self.dtype)
-        sums = [0, 0, 0]
+        sums, repeated = [0, 0, 0], 0
         for t in reversed(range(T)):
             here = None if self._there is None else self._there[:, t, None]
-            into = [dstates[0] + dhs[:, t], *dstates[1:]]
+            # A result that is repeated has the gradients of its repetitions too.
+            d = dhs[:, t] + repeated
+            repeated = choose(here, 0, d) if self._repeat else 0
+            into = [dstates[0] + d, *dstates[1:]]
             dx, *before = layers[t].backward(*(choose(here, d, 0) for d in into))
             dstates = [choose(here, *pair) for pair in zip(before, dstates, strict=True)]
             dxs[:, t] = dx
@@ -342,7 +368,7 @@ class OverTime:
             grad[...] = value
         for name, d in zip(self._states, dstates, strict=True):
             setattr(self, "d" + name, d)
-        return reverse(dxs, self._there) if self.go_backwards else dxs
+        return flip(dxs, self._there, self._masked) if self.go_backwards else dxs
 
 
 class TimeRNN(OverTime):
@@ -434,87 +460,3 @@ class TimeLSTM(Gated):
 
     def reset_state(self) -> None:
         self.h, self.c = None, None
-
-
-class TimeBiLSTM:
-    """Two TimeLSTM, one of which reads the input reversed: hs (N, T, 2H), forward's half first.
-
-    States and the gradients of states are pairs, of forward_lstm and of backward_lstm.
-    """
-
-    def __init__(
-        self,
-        Wx1: Array,
-        Wh1: Array,
-        b1: Array,
-        Wx2: Array,
-        Wh2: Array,
-        b2: Array,
-        stateful: bool = False,
-        *,
-        dtype: DTypeLike | None = None,
-        recurrent_activation: str = "sigmoid",
-    ) -> None:
-        options = {"dtype": dtype, "recurrent_activation": recurrent_activation}
-        self.forward_lstm = TimeLSTM(Wx1, Wh1, b1, stateful, **options)
-        self.backward_lstm = TimeLSTM(Wx2, Wh2, b2, stateful, **options)
-        self.params = self.forward_lstm.params + self.backward_lstm.params
-        self.grads = self.forward_lstm.grads + self.backward_lstm.grads
-
-    def forward(self, xs: Array, *, lengths: ArrayLike | None = None, train: bool = True) -> Array:
-        xs = as_sequence("xs", xs, self.forward_lstm.params[0])
-        N, T, _ = xs.shape
-        lengths = as_row_lengths("lengths", lengths, N, T)
-        for lstm in (self.forward_lstm, self.backward_lstm):  # before one of them changes
-            for name in lstm._states:
-                lstm._start(name, N)
-        there = None if lengths is None else np.arange(T) < lengths[:, None]
-        options = {"lengths": lengths, "train": train}
-        first = self.forward_lstm.forward(xs, **options)
-        second = self.backward_lstm.forward(reverse(xs, there), **options)
-        self._there = there
-        return np.concatenate([first, reverse(second, there)], axis=2)
-
-    def backward(
-        self,
-        dhs: Array,
-        *,
-        dh: tuple[Array | None, Array | None] | None = None,
-        dc: tuple[Array | None, Array | None] | None = None,
-    ) -> Array:
-        check_trained_forward(self, self.forward_lstm.layers)
-        dhs = as_numbers("dhs", dhs)
-        N, T, _, H = self.forward_lstm._shape
-        check_shape("dhs", dhs, (N, T, 2 * H), "N, T and 2 * H of forward's result")
-        dh, dc = ((None, None) if pair is None else pair for pair in (dh, dc))
-        first = self.forward_lstm.backward(dhs[:, :, :H], dh=dh[0], dc=dc[0])
-        second = reverse(dhs[:, :, H:], self._there)
-        second = self.backward_lstm.backward(second, dh=dh[1], dc=dc[1])
-        return first + reverse(second, self._there)
-
-    def set_state(
-        self,
-        h: tuple[Array | None, Array | None] | None,
-        c: tuple[Array | None, Array | None] | None = None,
-    ) -> None:
-        for k, lstm in enumerate((self.forward_lstm, self.backward_lstm)):
-            lstm.set_state(None if h is None else h[k], None if c is None else c[k])
-
-    def reset_state(self) -> None:
-        self.set_state(None)
-
-    @property
-    def h(self) -> tuple[Array | None, Array | None]:
-        return self.forward_lstm.h, self.backward_lstm.h
-
-    @property
-    def c(self) -> tuple[Array | None, Array | None]:
-        return self.forward_lstm.c, self.backward_lstm.c
-
-    @property
-    def dh(self) -> tuple[Array | None, Array | None]:
-        return self.forward_lstm.dh, self.backward_lstm.dh
-
-    @property
-    def dc(self) -> tuple[Array | None, Array | None]:
-        return self.forward_lstm.dc, self.backward_lstm.dc

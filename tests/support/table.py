@@ -95,6 +95,23 @@ def _over_time(name, gates, n=1, biases=(), **options):
     return Layer(make, floats(xs=(N, T, D)))
 
 
+def _stacked(make_layers, container):
+    """Return the recipe of a container of layers that `make_layers(one)` returns.
+
+    one(name, D, H, n_gates) makes a layer; `container` takes the time_layers and the list.
+    """
+
+    def make(book, weights, dtype):
+        def one(name, D, H, n, **options):
+            biases = (2,) if options else ()
+            given = weights(D, n * H), weights(H, n * H), weights(*biases, n * H)
+            return getattr(book.time_layers, name)(*given, dtype=dtype, **options)
+
+        return container(book.time_layers, make_layers(one))
+
+    return Layer(make, floats(xs=(N, T, D)))
+
+
 def _sampled(name):
     values = (
         np.array([3, 5]),
@@ -218,6 +235,14 @@ LAYERS: dict[str, Layer] = {
         "TimeGRU", 3, biases=(2,), reset_after=True
     ),
     "time_layers.TimeBiLSTM": _over_time("TimeBiLSTM", 4, n=2),
+    "time_layers.TimeBidirectional": _stacked(
+        lambda one: (one("TimeGRU", D, H, 3, reset_after=True), one("TimeLSTM", D, 2, 4)),
+        lambda layers, pair: layers.TimeBidirectional(*pair),
+    ),
+    "time_layers.TimeStack": _stacked(
+        lambda one: [one("TimeLSTM", D, H, 4), one("TimeRNN", H, 3, 1), one("TimeGRU", 3, H, 3)],
+        lambda layers, stack: layers.TimeStack(stack),
+    ),
     "time_layers.TimeEmbedding": _plain(
         *("time_layers", "TimeEmbedding", only_ids(xs=ids(N, T)), (V, D)),
         ids={"xs": (V, BACK)},

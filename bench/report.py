@@ -36,6 +36,7 @@ FILES = (
     "gemm",
     "lstm",
     "gru",
+    "gru_after",
     "rnn",
     "ranking",
     "vectors",

@@ -20,7 +20,7 @@ from fastw2v import config
 from fastw2v._checks.arrays import (
     REAL,
     as_broadcast,
-    as_features,
+    as_features_over_time,
     as_float,
     as_native,
     as_numbers,
@@ -35,9 +35,15 @@ from fastw2v._checks.numbers import check_fraction, check_generator
 from fastw2v._checks.sequences import as_sequence_dtype
 from fastw2v._core import random_keys, threads
 from fastw2v._kernels import _activation, _embedding, _gemm, _loss, specialise
-from fastw2v._recurrent.bidirectional import TimeBiLSTM
+from fastw2v._recurrent import (
+    TimeBidirectional,
+    TimeBiLSTM,
+    TimeGRU,
+    TimeLSTM,
+    TimeRNN,
+    TimeStack,
+)
 from fastw2v._recurrent.cells import GRU, LSTM, RNN
-from fastw2v._recurrent.over_time import TimeGRU, TimeLSTM, TimeRNN
 from fastw2v._rows.deferred import TABLES
 from fastw2v._rows.row_grad import RowGradHolder, table_grad
 from fastw2v.functions import _NS, GPU, cross_entropy_error, sigmoid, softmax
@@ -71,6 +77,7 @@ __all__ = [
     "SoftmaxWithLoss",
     "TimeAffine",
     "TimeBiLSTM",
+    "TimeBidirectional",
     "TimeDropout",
     "TimeEmbedding",
     "TimeGRU",
@@ -78,6 +85,7 @@ __all__ = [
     "TimeRNN",
     "TimeSigmoidWithLoss",
     "TimeSoftmaxWithLoss",
+    "TimeStack",
     "cross_entropy_error",
     "np",
     "sigmoid",
@@ -186,7 +194,7 @@ class TimeAffine(Affine):
             if small is not None:
                 self.x = x
                 return small
-        x = _as_features_over_time("x", x, np.asarray(self.params[0]))
+        x = as_features_over_time("x", x, np.asarray(self.params[0]))
         return super().forward(x, out=out)
 
 
@@ -220,7 +228,7 @@ class Simple_TimeAffine:
 
     def forward(self, xs: ArrayLike) -> NDArray[Any]:
         """Return xs @ W + b (N, T, H) from xs (N, T, D)."""
-        xs = _as_features_over_time("xs", xs, np.asarray(self.W))
+        xs = as_features_over_time("xs", xs, np.asarray(self.W))
         whole = TimeAffine(self.W, self.b)
         out = whole.forward(xs)
         self._whole = whole
@@ -582,14 +590,6 @@ class Simple_TimeSoftmaxWithLoss:
     def cache(self) -> tuple[list[SoftmaxWithLoss] | None, NDArray[Any]] | None:
         """The `layers` and xs of the last forward; None before."""
         return None if self._state is None else (self.layers, self._state[1])
-
-
-def _as_features_over_time(name: str, x: ArrayLike, W: NDArray[Any]) -> NDArray[Any]:
-    """Return `x` as an ndarray (N, T, D) that fits W (D, H)."""
-    x = as_features(name, x, W)
-    if x.ndim != 3:
-        raise ValueError(f"{name}: expected shape (N, T, {W.shape[0]}), got {x.shape}; reshape it")
-    return x
 
 
 def _check_scores_over_time(name: str, x: NDArray[Any]) -> None:

@@ -48,9 +48,10 @@ def over_time(noun, outputs, inputs, *options):
         return [real(N, 3, width * D) if width else real(N, D) for width in widths]
 
     def arguments(n):
-        Wh = real(D, {"_rnn": 1, "_gru": 3, "_lstm": 4}[noun] * D)
+        Wh = real(D, {"_rnn": 1, "_gru": 3, "_gru_after": 3, "_lstm": 4}[noun] * D)
         size = importlib.import_module(f"fastw2v._kernels.{noun}").scratch_size(Wh, N)
-        return (*arrays(outputs), real(size), *arrays(inputs), Wh, None, *options, n)
+        bias = (real(D),) if noun == "_gru_after" and not inputs else ()
+        return (*arrays(outputs), real(size), *arrays(inputs), Wh, *bias, None, *options, n)
 
     return arguments
 
@@ -146,6 +147,8 @@ CALLS = {
     "_gemm.only_registers": lambda n: (real(n), 10_000, n),
     "_gru.forward": over_time("_gru", (1, 3, 1, 1, 0), (), 0, False),
     "_gru.backward": over_time("_gru", (3, 0), (1, 3, 1), 0, True),
+    "_gru_after.forward": over_time("_gru_after", (1, 3, 1, 1, 0), (), 0, False),
+    "_gru_after.backward": over_time("_gru_after", (4, 0), (1, 3, 1, 1), 0, True),
     "_lstm.forward": over_time("_lstm", (1, 4, 1, 1, 0, 0), (), 0, False),
     "_lstm.backward": over_time("_lstm", (4, 0, 0), (1, 4, 1, 0), 0, True),
     "_rnn.forward": over_time("_rnn", (1, 1, 1, 0), (), False),

@@ -157,9 +157,9 @@ cdef inline void skip_rows_range(Rule rule, real_t* w, Py_ssize_t ld, real_t* a,
     x[LEAD] = <real_t> lead[0]
     c = (lead[0] - x[LEAD] + lead[1]) / lead[0] if lead[0] > 0 else 0
     for i in range(lo, hi):
-        if i + 2 < hi:
-            prefetch_row(w + rows[i + 2] * ld, C * <Py_ssize_t> sizeof(real_t))
-            prefetch_states(a, b, C, rows[i + 2])
+        if i + 4 < hi:
+            prefetch_row(w + rows[i + 4] * ld, C * <Py_ssize_t> sizeof(real_t))
+            prefetch_states(a, b, C, rows[i + 4])
         r = rows[i]
         if never_moved(a + r * C, b + r * C if b != NULL else b, C):
             continue

@@ -36,7 +36,7 @@ cdef void softmax_range(real_t* y, double* losses, const real_t* x, const index_
                         Py_ssize_t V, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     cdef Py_ssize_t n
     for n in range(lo, hi):
-        softmax_row(y + n * V, x + n * V, V)
+        softmax_row(y + n * V, x + n * V, V, V if n + 1 < hi else 0)
         losses[n] = -log(<double> y[n * V + <Py_ssize_t> t[n]] + TINY)
 
 

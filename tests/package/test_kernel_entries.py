@@ -13,7 +13,7 @@ ROOMY = {
     ("_optimizer.sum_squares", 0),
     *(("_optimizer.skip_steps", k) for k in (5, 6)),
     *(("_optimizer.take_steps", k) for k in (5, 6)),
-    ("_optimizer.update_rows", 6),
+    ("_optimizer.update_rows", 7),
     ("_corpus.cooccurrence", 1),
     ("_corpus.cooccurrence", 3),
 }
@@ -28,6 +28,7 @@ FREE = {
     ),
     *(("_sampler.draw", 0, 0), ("_sampler.draw", 1, 0), ("_sampler.draw_distinct", 0, 1)),
     *(("_optimizer.sum_squares", 1, axis) for axis in (0, 1)),
+    *((f"_optimizer.{name}_steps", 7, 0) for name in ("skip", "take")),
     *(("_optimizer.scale", 0, axis) for axis in (0, 1)),
 }
 # (entry, argument): tables whose rows are chosen by ids, which callers have checked.

@@ -191,16 +191,17 @@ CALLS = {
     "_optimizer.adam": steps(2, 0.1, 0.1, 0.001, 1e-7),
     "_optimizer.skip_steps": lambda n: (
         *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
-        *(np.arange(V), np.zeros(V, np.int64), V, np.ones((8, _optimizer.N_SUMS))),
+        *(*(np.zeros(V, np.int64) for _ in range(2)), np.arange(V), np.ones((8, _optimizer.N_SUMS))),
         *(np.full((9, 3), 0.5), np.full(2, 1e-7), 8, n),
     ),
     "_optimizer.take_steps": lambda n: (
         *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
-        *(np.arange(V), np.zeros(V, np.int64), V, np.full(8, 0.1), 0.1, 0.001, 1e-7, 8, n),
+        *(*(np.zeros(V, np.int64) for _ in range(2)), np.arange(V), np.full(8, 0.1)),
+        *(0.1, 0.001, 1e-7, 8, n),
     ),
     "_optimizer.update_rows": lambda n: (
-        *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(4)), False),
-        *(np.arange(V), V, 0.1, 0.1, 0.001, 1e-7, n),
+        *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
+        *(real(V, D), False, np.arange(V), V, 0.1, 0.1, 0.001, 1e-7, 0, n),
     ),
     "_optimizer.sum_squares": lambda n: (doubles(8), real(256 * V, D)[: 2**16 // D], None, n),
     "_optimizer.scale": lambda n: (real(V, D), None, 0.5, n),

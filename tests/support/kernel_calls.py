@@ -159,6 +159,7 @@ CALLS = {
     "_loss.cross_entropy_backward": lambda n: (
         *(real(N, V), real(N), doubles(N) + 1, real(N, V), ids(N), False, 1.0, n),
     ),
+    "_loss.cross_entropy_step": lambda n: (real(N, V), doubles(N), ids(N), 1.0, n),
     "_loss.softmax_with_loss_forward": lambda n: (real(N, V), doubles(N), real(N, V), ids(N), n),
     "_loss.softmax_with_loss_backward": lambda n: (real(N, V), real(N, V), ids(N), 1.0, n),
     "_loss.sigmoid_with_loss_forward": lambda n: (real(N), doubles(N), real(N), ids(N) % 2, n),

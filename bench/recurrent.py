@@ -24,6 +24,11 @@ class Workload:
         self._inputs = None
 
     @property
+    def macs(self):
+        """Return the multiply-adds of the products of both passes."""
+        return 3 * self.N * self.T * (self.D + self.H) * N_GATES[self.cell] * self.H
+
+    @property
     def inputs(self):
         """Return a ring of xs (N, T, D) and dhs (N, T, H)."""
         if self._inputs is None:
@@ -206,7 +211,7 @@ def generation_row(H, book, goal_rival):
     )
 
 
-def row(cell, N, T, D, H, book=None, goal_rival=None):
+def row(cell, N, T, D, H, book=None, goal_rival=None, goal_share=None):
     workload = Workload(cell, N, T, D, H)
     return Row(
         f"{cell.lower().replace(' ', '_')}_{N}_{T}_{D}_{H}",
@@ -215,6 +220,8 @@ def row(cell, N, T, D, H, book=None, goal_rival=None):
         workload.verify,
         workload.reference,
         {f"torch, {workload.name}": workload.torch},
+        macs=workload.macs,
         book=book,
         goal_rival=goal_rival,
+        goal_share=goal_share,
     )

@@ -28,6 +28,9 @@ def cross_entropy_backward(
     scale: float,
     n_parts: int,
 ) -> None: ...
+def cross_entropy_step(
+    x: NDArray[Any], losses: NDArray[Any], t: NDArray[Any], scale: float, n_parts: int
+) -> None: ...
 def sigmoid_with_loss_forward(
     y: NDArray[Any], losses: NDArray[Any], x: NDArray[Any], t: NDArray[Any], n_parts: int
 ) -> float: ...

@@ -22,6 +22,7 @@ FREE = {
     *(("_embedding.gather_mean", 2, 1), ("_embedding.unlisted_rows_are_zero", 0, 1)),
     *(
         ("_gemm.column_sums", 1, 0),
+        ("_loss.cross_entropy_step", 0, 1),
         ("_ranking.rank_compressed", 4, 0),
         ("_ranking.row_norms", 1, 1),
         ("_ranking.rank", 4, 0),

@@ -159,6 +159,7 @@ CALLS = {
     "_loss.cross_entropy_backward": lambda n: (
         *(real(N, V), real(N), doubles(N) + 1, real(N, V), ids(N), False, 1.0, n),
     ),
+    "_loss.cross_entropy_step": lambda n: (real(N, V), doubles(N), ids(N), 1.0, n),
     "_loss.softmax_with_loss_forward": lambda n: (real(N, V), doubles(N), real(N, V), ids(N), n),
     "_loss.softmax_with_loss_backward": lambda n: (real(N, V), real(N, V), ids(N), 1.0, n),
     "_loss.sigmoid_with_loss_forward": lambda n: (real(N), doubles(N), real(N), ids(N) % 2, n),
@@ -191,7 +192,11 @@ CALLS = {
     "_optimizer.adam": steps(2, 0.1, 0.1, 0.001, 1e-7),
     "_optimizer.skip_steps": lambda n: (
         *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
-        *(*(np.zeros(V, np.int64) for _ in range(2)), np.arange(V), np.ones((8, _optimizer.N_SUMS))),
+        *(
+            *(np.zeros(V, np.int64) for _ in range(2)),
+            np.arange(V),
+            np.ones((8, _optimizer.N_SUMS)),
+        ),
         *(np.full((9, 3), 0.5), np.full(2, 1e-7), 8, n),
     ),
     "_optimizer.take_steps": lambda n: (

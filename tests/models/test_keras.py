@@ -237,7 +237,7 @@ def test_settings_are_read_from_a_keras_layer(live, rng, version, gate):
 
 TANH = {"activation": "tanh", "recurrent_activation": "sigmoid"}
 REFUSED = [
-    ("GRU", weights_of(3, RNG), TANH | {"reset_after": True}, "reset_after: expected False"),
+    ("GRU", weights_of(3, RNG), TANH | {"reset_after": True}, "reset_after: expected False, as we"),
     ("LSTM", weights_of(4, RNG), TANH | {"activation": "relu"}, "activation='tanh', got 're"),
     ("LSTM", weights_of(4, RNG), TANH | {"recurrent_activation": "relu"}, "recurrent_act"),
     ("Dense", [np.ones((2, 2))], {"activation": "softmax"}, "put the activation behind it"),
@@ -248,40 +248,34 @@ REFUSED = [
         {"merge_mode": "sum", "layer": {"class_name": "LSTM", "config": TANH}},
         "merge_mode='concat', got 'sum'",
     ),
-    ("Embedding", [np.ones((2, 2))], {"mask_zero": True}, "mask_zero=False, got True; 0 is an id"),
+    ("Embedding", [np.ones((2, 2))], {"mask_zero": True}, "mask_zero=False, .* mask=ids != 0"),
     ("LSTM", weights_of(4, RNG), TANH | {"time_major": True}, "time_major=False, got True"),
     (
         "Bidirectional",
         weights_of(4, RNG) * 2,
         {"layer": {"class_name": "LSTM", "config": TANH | {"go_backwards": True}}},
-        "first half reads forwards, got one with go_backwards=True",
+        "first half reads forwards, and .* got one with go_backwards=True",
     ),
     (
         "Bidirectional",
         weights_of(4, RNG) * 2,
         {
             "layer": {"class_name": "LSTM", "config": TANH},
-            "backward_layer": {
-                "class_name": "LSTM",
-                "config": TANH | {"recurrent_activation": "hard_sigmoid", "go_backwards": True},
-            },
+            "backward_layer": {"class_name": "LSTM", "config": TANH},
         },
-        "backward_layer with the settings of the forward layer",
-    ),
-    (
-        "Bidirectional",
-        weights_of(4, RNG) * 2,
-        {
-            "layer": {"class_name": "LSTM", "config": TANH},
-            "backward_layer": {"class_name": "GRU", "config": TANH},
-        },
-        "backward_layer with the settings of the forward layer, got GRU",
+        "and the second backwards, got one with go_backwards=False",
     ),
     (
         "Bidirectional",
         weights_of(3, RNG) * 2,
-        {"merge_mode": "concat", "layer": {"class_name": "GRU", "config": TANH}},
-        "Bidirectional of LSTM, got one of GRU; convert the halves",
+        {"merge_mode": "concat", "layer": {"class_name": "ConvLSTM1D", "config": TANH}},
+        "Bidirectional of recurrent layers, got one of ConvLSTM1D",
+    ),
+    (
+        "RNN",
+        weights_of(4, RNG),
+        {"cell": {"class_name": "MyCell", "config": {}}},
+        "RNN of SimpleRNNCell, LSTMCell or GRUCell, got MyCell",
     ),
 ]
 
@@ -343,19 +337,21 @@ CASES = [
         r"weights: kernel: expected shape \(3, 20\) .*got \(3, 19\)",
     ),
     (
-        lambda: from_keras("LSTM", [*FINE[:2], np.ones(40)]),
+        lambda: from_keras("LSTM", [*FINE[:2], np.ones(41)]),
         ValueError,
         r"weights: bias: expected shape \(20,\)",
     ),
     (
-        lambda: from_keras("GRU", [*weights_of(3, RNG, False), np.ones((2, 15))]),
+        lambda: from_keras(
+            "GRU", [*weights_of(3, RNG, False), np.ones((2, 15))], reset_after=False
+        ),
         ValueError,
-        "reset_after: expected False, got True: that GRU applies r after the product",
+        r"reset_after: expected True, as weights have a bias of shape \(2, 15\), got False",
     ),
     (
         lambda: from_keras("GRU", weights_of(3, RNG), reset_after=True),
         ValueError,
-        r"build and train the Keras layer with GRU\(..., reset_after=False\)",
+        r"reset_after: expected False, as weights have a bias of shape \(15,\), got True",
     ),
     (
         lambda: from_keras("LSTM", FINE, recurrent_activation="hard_sigmoid"),
@@ -364,9 +360,9 @@ CASES = [
     ),
     (lambda: from_keras("Bidirectional", FINE), ValueError, "weights: expected 6 arrays, or 4"),
     (
-        lambda: from_keras("Bidirectional", weights_of(1, RNG) * 2),
+        lambda: from_keras("Bidirectional", weights_of(2, RNG) * 2),
         ValueError,
-        r"expected those of LSTM cells, .* got \(5, 5\)",
+        r"\(H, 4 \* H\) of LSTM as the second array of each half, got \(5, 10\)",
     ),
     (
         lambda: from_keras("Bidirectional", FINE * 2, go_backwards=True),

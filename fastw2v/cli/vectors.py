@@ -104,7 +104,7 @@ def _add_vectors_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "vectors",
         metavar="VECTORS",
-        help="file of word2vec, fw2v, .npz or cbow_params.pkl; - is standard input",
+        help="file of word2vec, gensim, fw2v, .npz or cbow_params.pkl; - is standard input",
     )
     parser.set_defaults(reads=("vectors",))
 

@@ -363,18 +363,18 @@ class KeyedVectors(Searches):
         """Open any file of word vectors; its content tells its kind.
 
         The kinds are files of `save` and of `Word2Vec.save`; word2vec and GloVe text with or
-        without a header, and word2vec binary, each also packed by gzip, bzip2 or xz; and the
-        `cbow_params.pkl` that the book's ch04 writes.
+        without a header, and word2vec binary, each also packed by gzip, bzip2 or xz; what gensim
+        0.12 to 4.4 saved (see docs/gensim-files.md); and the `cbow_params.pkl` that the book's ch04
+        writes.
 
-        mmap: applies to `save`'s format. "c" maps the file and keeps changes in this process; "r"
-        maps it read-only; None reads it. The size of the file is checked when it is opened. A
-        mapped file must not be cut short or overwritten in place afterwards, which would end this
-        process; `save` replaces files instead, and mmap=None reads them. strict: see
-        `load_word2vec_format`; in other formats it refuses numbers that are not finite. dtype:
-        returns `astype(dtype)`.
+        mmap: applies to `save`'s format, and to the arrays that gensim puts beside a file. "c" maps
+        the file and keeps changes in this process; "r" maps it read-only; None reads it. The size
+        of the file is checked when it is opened. A mapped file must not be cut short or overwritten
+        in place afterwards, which would end this process; `save` replaces files instead, and
+        mmap=None reads them. strict: see `load_word2vec_format`; in other formats it refuses
+        numbers that are not finite. dtype: returns `astype(dtype)`.
 
         Raises OSError if the file cannot be read, ValueError if it is of another kind or damaged.
-        Only gensim can open the pickles of its own `save`.
         """
         if mmap not in ("c", "r", None):
             raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")

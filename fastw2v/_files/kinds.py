@@ -10,7 +10,9 @@ import codecs
 import os
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
+
+from fastw2v._files.atomic import is_stream
 
 Path = str | os.PathLike[str]
 
@@ -226,11 +228,15 @@ def word2vec_named(name: Path, binary: bool | None) -> tuple[bool, str | None]:
     return (says.format == "binary" if binary is None else bool(binary)), says.packing
 
 
-def check_fw2v(name: Path, cure: str) -> None:
+def check_fw2v(name: Path | BinaryIO, cure: str) -> None:
     """Raise ValueError if a name says a word2vec text, an archive or packed data.
+
+    An open binary file is accepted.
 
     Other names may be those of an fw2v file: scripts for gensim save models as .model or .bin.
     """
+    if is_stream(name):
+        return
     ending = os.path.splitext(os.fspath(name).lower())[1]
     if ending in PACKINGS or (ending in _FORMATS and ending not in (".bin", ".fw2v")):
         raise ValueError(

@@ -5,30 +5,35 @@ The content of a file is not trusted.
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from fastw2v._checks.numbers import as_whole, check_one_of
+from fastw2v._checks.numbers import as_not_negative, as_whole, check_one_of
 from fastw2v._checks.sequences import check_text
 from fastw2v._files import fw2v, gensim_pickle, npz, word2vec_format, word2vec_writer
-from fastw2v._files.atomic import check_writable
+from fastw2v._files.atomic import check_writable, is_stream
 from fastw2v._files.book_pickle import load_book_pickle
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
 from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named, word2vec_named
 from fastw2v._files.words import encode
 from fastw2v.keyed_vectors import gensim_files
 from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
-from fastw2v.keyed_vectors.compressed import CompressedRows, converted
+from fastw2v.keyed_vectors.compressed import CompressedRows, check_expanded, converted
 from fastw2v.keyed_vectors.consistency import check_all
+from fastw2v.keyed_vectors.locking import NAME as LOCK_FACTORS
+from fastw2v.keyed_vectors.locking import factors_of
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
+
+_log = logging.getLogger(__name__)
 
 _NPZ = "an archive (.npz) of word vectors"
 OWN = (
@@ -39,7 +44,10 @@ OWN = (
     "expandos",
     "splitter",
     "_in_model",
+    "_room",
+    LOCK_FACTORS,
 )
+_FACTORS = "lock factors"  # the array of a file
 
 
 def extra_attributes(vectors: KeyedVectors) -> dict[str, Any]:
@@ -56,6 +64,9 @@ def pack(
     extras = {k: v for k, v in extra_attributes(vectors).items() if k not in ignore}
     more, extra_arrays = pack_extras("wv", vectors, extras)
     attributes = {f"expando {name}": values for name, values in vectors.expandos.items()}
+    factors = factors_of(vectors, len(vectors))
+    if factors is not None:
+        arrays[_FACTORS] = factors
     facts["class of wv"] = type(vectors).__name__
     if vectors.splitter is not None:
         facts["splitter"] = _settings_of(vectors.splitter)
@@ -83,6 +94,13 @@ def set_extras(name: object, vectors: KeyedVectors, content: fw2v.Content | None
         except ValueError as error:
             raise ValueError(f"{name}: {error}; get the file again") from error
         _set_splitter(name, vectors, content.facts.get("splitter"))
+        factors = content.arrays.get(_FACTORS)
+        if factors is not None:
+            try:
+                vectors.vectors_lockf = factors
+                factors_of(vectors, len(vectors))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name}: {error}; get the file again") from error
 
 
 def _settings_of(splitter: Any) -> dict[str, Any]:
@@ -257,8 +275,8 @@ def read_word2vec(
         dtype=np.dtype(datatype),
         strict=strict,
     )
-    if fvocab is None:
-        return WordTable(rows, table, {})
+    if fvocab is None:  # the counts of gensim: they keep the order of the rows
+        return WordTable(rows, table, {"count": np.arange(len(rows), 0, -1)})
     counts = word2vec_writer.read_counts(fvocab, unicode_errors, strict)
     return WordTable(
         rows, table, {"count": np.array([counts.get(word, 0) for word in rows], np.int64)}
@@ -275,12 +293,12 @@ _READERS: dict[str, _Reader] = {
 
 def write(
     vectors: KeyedVectors,
-    fname: str | os.PathLike[str],
+    fname: str | os.PathLike[str] | BinaryIO,
     dtype: DTypeLike | None = None,
     ignore: Collection[str] = (),
 ) -> None:
     """See `KeyedVectors.save`."""
-    archive = os.fspath(fname).lower().endswith(".npz")
+    archive = not is_stream(fname) and os.fspath(fname).lower().endswith(".npz")
     if not archive:
         check_fw2v(fname, "call save_word2vec_format, or end the name in .fw2v or .npz")
     facts, arrays = pack(vectors, ignore)
@@ -368,3 +386,34 @@ def write_word2vec(
             word2vec_writer.write_counts(
                 *(fvocab, words, falling), append=append, unwritable=unwritable
             )
+
+
+def intersect(
+    vectors: KeyedVectors,
+    fname: str | os.PathLike[str],
+    lockf: float,
+    binary: bool | None,
+    encoding: str,
+    unicode_errors: str,
+) -> int:
+    """See `KeyedVectors.intersect_word2vec_format`."""
+    check_expanded("intersect_word2vec_format", vectors.vectors)
+    check_all(vectors)
+    factor = as_not_negative("lockf", lockf)
+    options = (None, binary, None, encoding, unicode_errors, None, np.float32, False)
+    rows, table, *_ = read_word2vec(fname, *options)
+    if table.shape[1] != vectors.vector_size:
+        raise ValueError(
+            f"{fname}: expected vectors of {vectors.vector_size} numbers, got {table.shape[1]}; "
+            "give a file of the same dimension"
+        )
+    V = len(vectors)
+    factors = factors_of(vectors, V)
+    shared = [word for word in vectors.key_to_index if word in rows]
+    here = [vectors.key_to_index[word] for word in shared]
+    vectors.vectors[here] = table[[rows[word] for word in shared]]
+    factors = np.ones(V, np.float32) if factors is None else factors
+    factors[here] = factor
+    vectors.vectors_lockf = factors
+    _log.info("%s: %d of %d words have taken its vectors", fname, len(here), V)
+    return len(here)

@@ -8,7 +8,12 @@ over several machines; the docstring of `fastw2v.word2vec.shards` shows them tog
 from fastw2v.word2vec.callbacks import CallbackAny2Vec
 from fastw2v.word2vec.corpus import EncodedCorpus
 from fastw2v.word2vec.model import Word2Vec
-from fastw2v.word2vec.sentences import LineSentence, PathLineSentences, Text8Corpus
+from fastw2v.word2vec.sentences import (
+    BrownCorpus,
+    LineSentence,
+    PathLineSentences,
+    Text8Corpus,
+)
 from fastw2v.word2vec.shards import (
     TrainedIds,
     WeightDelta,
@@ -21,6 +26,7 @@ from fastw2v.word2vec.shards import (
 from fastw2v.word2vec.vocabulary import Vocabulary, WordCounts
 
 __all__ = [
+    "BrownCorpus",
     "CallbackAny2Vec",
     "EncodedCorpus",
     "LineSentence",

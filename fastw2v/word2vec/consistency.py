@@ -14,6 +14,7 @@ import numpy as np
 
 from fastw2v.keyed_vectors.compressed import check_expanded
 from fastw2v.keyed_vectors.consistency import as_table, check_attributes, check_map
+from fastw2v.keyed_vectors.locking import factors_of
 from fastw2v.word2vec.settings import check_settings
 
 if TYPE_CHECKING:
@@ -39,13 +40,17 @@ def check_model(model: Word2Vec, added: bool = False, compressed: bool = False) 
         check_expanded("wv.vectors", table)
     check_map(model.wv)
     check_attributes(model.wv)
+    factors_of(model.wv, V)
     if model.wv.vector_size != D:
         raise ValueError(
             f"vector_size: expected {model.wv.vector_size}, as of wv, got {D}; restore it, or "
             "train a new model"
         )
     _check_table("syn1neg", model.syn1neg, (V, D) if model.negative else None, added)
-    _check_table("syn1", model.syn1, (max(V - 1, 0), D) if model.hs else None, added)
+    nodes = model.syn1
+    # Models of older versions have no row beyond those of the V - 1 inner nodes.
+    rows = V - 1 if isinstance(nodes, np.ndarray) and len(nodes) == V - 1 else V
+    _check_table("syn1", nodes, (rows, D) if model.hs else None, added)
     as_counts(model)
 
 

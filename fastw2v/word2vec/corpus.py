@@ -39,6 +39,7 @@ _PIECE = 1 << 22  # bytes of a file, or ids, that are handled at a time
 _BATCH = 1 << 16  # words of Python sentences that are numbered at a time
 _LEAST_PART = 1 << 16  # bytes of a piece for each thread
 MANY = 2000  # contexts of a word whose training takes minutes where others take a second
+_WORDS = "iuOUT"  # kinds of arrays of words
 _MARK = b"\xef\xbb\xbf"
 Key = str | int
 Sentences = Iterable[Iterable[Key]]
@@ -401,7 +402,7 @@ class SentenceText:
     def __init__(self, sentences: Any, memory_limit: int | None) -> None:
         self.memory_limit = memory_limit
         with IdWriter(memory_limit) as writer:
-            self.counts, n_raw_words = _number_words(_as_sentences(sentences), writer)
+            self.counts, n_raw_words = _number_words(as_sentences(sentences), writer)
             self.numbered = writer.finish(n_raw_words, self.counts.n_sentences)
 
     def encode(self, index: dict[Any, int]) -> EncodedCorpus:
@@ -423,39 +424,55 @@ class SentenceText:
             return writer.finish(numbered.n_raw_words, numbered.n_sentences)
 
 
-def _as_sentences(sentences: Any) -> Iterable[Any]:
-    """Return an iterable of sentences that can be repeated; its items are not checked here."""
+def as_sentences(sentences: Any) -> Iterable[Any]:
+    """Return an iterable of sentences, which one pass may use up; its items are not checked here.
+
+    An array of lists, such as a column of a table, has a sentence for each element. An array of
+    whole numbers of one dimension is a single sentence.
+    """
     if isinstance(sentences, str | bytes):
         raise TypeError(
             f"sentences: expected lists of words, got one {type(sentences).__name__}; pass the "
             "name of a text file as corpus_file=, or [text.split()] for one sentence"
         )
     if isinstance(sentences, np.ndarray):
-        if sentences.dtype.kind not in "iuOU":
+        if sentences.dtype.kind not in _WORDS:
             raise TypeError(
                 f"sentences: expected words or integer ids, got dtype {sentences.dtype}; convert "
                 "with .astype(np.int64)"
             )
-        if sentences.ndim > 2:
+        if sentences.ndim not in (1, 2):
             raise ValueError(
                 f"sentences: expected one or two dimensions, got {sentences.ndim}; pass one "
                 "sentence a row"
             )
-        rows: np.ndarray = sentences[None] if sentences.ndim == 1 else sentences
+        single = sentences.ndim == 1 and sentences.dtype.kind in "iu"
+        rows: np.ndarray = sentences[None] if single else sentences
         return rows
-    if not hasattr(sentences, "__iter__"):
+    if isinstance(sentences, Mapping) or not hasattr(sentences, "__iter__"):
         raise TypeError(
             f"sentences: expected lists of words, got {type(sentences).__name__}; pass a list of "
             "them"
         )
-    if iter(sentences) is sentences:
+    found: Iterable[Any] = sentences
+    return found
+
+
+def as_words(sentence: Any, number: int) -> Iterable[Any]:
+    """Return the words of a sentence, which are not checked; number is its place in the text."""
+    if not isinstance(sentence, list | np.ndarray) and hasattr(sentence, "as_py"):
+        sentence = sentence.as_py()  # an element of a column of Arrow
+    if isinstance(sentence, np.ndarray) and sentence.dtype.kind in _WORDS and sentence.ndim == 1:
+        return sentence.tolist()
+    if isinstance(sentence, str | bytes | Mapping) or not hasattr(sentence, "__iter__"):
+        _raise_no_sentence(number, sentence)
+    if isinstance(sentence, np.ndarray):
         raise TypeError(
-            f"sentences: expected something that can be read more than once, got a "
-            f"{type(sentences).__name__}, which is used up after one epoch; pass a list, or an "
-            "object whose __iter__ starts anew"
+            f"sentences: expected words or integer ids, got dtype {sentence.dtype} of shape "
+            f"{sentence.shape} in sentence {number}; pass lists of str"
         )
-    repeatable: Iterable[Any] = sentences
-    return repeatable
+    words: Iterable[Any] = sentence
+    return words
 
 
 def _number_words(sentences: Iterable[Any], writer: IdWriter) -> tuple[WordCounts, int]:
@@ -484,16 +501,7 @@ def _number_words(sentences: Iterable[Any], writer: IdWriter) -> tuple[WordCount
         ends.clear()
 
     for sentence in sentences:
-        if isinstance(sentence, np.ndarray) and sentence.dtype.kind in "iuOU":
-            sentence = sentence.tolist()
-        elif isinstance(sentence, str | bytes) or not hasattr(sentence, "__iter__"):
-            _raise_no_sentence(n_sentences, sentence)
-        elif isinstance(sentence, np.ndarray):
-            raise TypeError(
-                f"sentences: expected words or integer ids, got dtype {sentence.dtype} in sentence "
-                f"{n_sentences}; convert with .astype(np.int64)"
-            )
-        batch.extend(sentence)
+        batch.extend(as_words(sentence, n_sentences))
         ends.append(len(batch))
         n_sentences += 1
         if len(batch) >= _BATCH or len(ends) >= _BATCH:
@@ -518,9 +526,12 @@ def _raise_no_sentence(number: int, sentence: Any) -> None:
             f"sentence {number}; pass [sentence] for a single list of words, or split each text: "
             "[text.split() for text in texts]"
         )
+    cure = "[sentence] for a single list of words"
+    if isinstance(sentence, Mapping):
+        cure = "a column of lists of words, such as dataset['tokens']"
     raise TypeError(
         f"sentences: expected lists of words, got {type(sentence).__name__} as sentence {number}; "
-        "pass [sentence] for a single list of words"
+        f"pass {cure}"
     )
 
 

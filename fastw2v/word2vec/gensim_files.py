@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -48,18 +47,20 @@ def read_model(fname: Path, model: Word2Vec, set_up: Callable[..., None], mmap: 
     V, D = words.table.shape
     parts = [saved, *parts]
     damage_named(saved, lambda: set_up(**_settings(parts), vector_size=D))
-    damage_named(saved, lambda: vars(model).update(_totals(saved, words.attributes)))
+    damage_named(saved, lambda: vars(model).update(_totals(saved)))
     if not V:
         return
     table = np.require(words.table, np.float32, "C")
     model.wv = KeyedVectors.from_words(list(words.rows), table)
     model.wv.expandos.update(words.attributes)
     model.syn1neg = _outputs(parts, "syn1neg", (V, D)) if model.negative else None
-    model.syn1 = _outputs(parts, "syn1", (V - 1, D)) if model.hs else None
+    model.syn1 = _outputs(parts, "syn1", (V, D)) if model.hs else None
     damage_named(saved, lambda: as_counts(model))
     if model.hs:
         model._tree = damage_named(saved, lambda: _tree(saved, model.wv.index_to_key))
-    _warn_of_locks([*parts, saved.part("wv") or saved])
+    factors = _lock_factors([*parts, saved.part("wv") or saved], V)
+    if factors is not None:
+        model.wv.vectors_lockf = factors
 
 
 def _settings(parts: list[Saved]) -> dict[str, Any]:
@@ -78,15 +79,14 @@ def _settings(parts: list[Saved]) -> dict[str, Any]:
     return found
 
 
-def _totals(saved: Saved, attributes: dict[str, np.ndarray]) -> dict[str, Any]:
-    counts = attributes.get("count", np.zeros(0))
-    known = {"corpus_total_words": int(counts.sum())}
+def _totals(saved: Saved) -> dict[str, Any]:
+    known: dict[str, Any] = {"corpus_total_words": None}  # before 3.5
     known |= {name: saved.get(name) for name in TOTALS if saved.get(name) is not None}
     return {name: TOTALS[name](name, value) for name, value in known.items()}
 
 
 def _outputs(parts: list[Saved], name: str, shape: tuple[int, int]) -> np.ndarray:
-    """Return a table of output weights; gensim has one row too many for the inner nodes."""
+    """Return a table of output weights."""
     found = [table for part in parts if (table := part.array(name)) is not None]
     file = parts[0].file
     if not found:
@@ -94,13 +94,13 @@ def _outputs(parts: list[Saved], name: str, shape: tuple[int, int]) -> np.ndarra
             f"{file}: expected {name} {shape}, got none, so the model cannot be trained; open its "
             "vectors with KeyedVectors.load"
         )
-    table, rows = found[0], shape[0]
-    if table.dtype.kind != "f" or table.shape not in (shape, (rows + 1, shape[1])):
+    table = found[0]
+    if table.dtype.kind != "f" or table.shape != shape:
         raise ValueError(
             f"{file}: expected {name} of shape {shape}, got {table.shape} of {table.dtype}; get "
             "the file again"
         )
-    return np.require(table[:rows], np.float32, "C")
+    return np.require(table, np.float32, "C")
 
 
 def _tree(saved: Saved, words: list[Any]) -> HuffmanWays | None:
@@ -141,17 +141,14 @@ def _joined(arrays: list[np.ndarray], dtype: Any) -> np.ndarray:
     return joined.astype(dtype)
 
 
-def _warn_of_locks(parts: list[Saved]) -> None:
-    """Warn of words that gensim was told not to train, which this library cannot be told."""
+def _lock_factors(parts: list[Saved], V: int) -> np.ndarray | None:
+    """Return the lock factors of the words; None if every word learns."""
     for part in parts:
         for name in _LOCKS:
             with contextlib.suppress(FileNotFoundError, ValueError):
-                locks = part.array(name)
-                if locks is not None and locks.size and (locks != 1).any():
-                    warnings.warn(
-                        f"{part.file}: {name} kept some words from learning in gensim; here train "
-                        "changes the vectors of all words",
-                        UserWarning,
-                        stacklevel=5,
-                    )
-                    return
+                factors = part.array(name)
+                if factors is None or factors.shape not in ((1,), (V,)):
+                    continue
+                if factors.dtype.kind == "f" and np.isfinite(factors).all() and factors.min() >= 0:
+                    return None if (factors == 1).all() else factors.astype(np.float32)
+    return None

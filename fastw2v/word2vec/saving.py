@@ -11,7 +11,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -30,13 +30,15 @@ from fastw2v.word2vec.settings import SETTINGS, TOTALS, check_settings
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
 
+_LATER = ("null_word", "effective_min_count", "min_alpha_yet_reached")
 Path = str | os.PathLike[str]
 
 _OWN_NAME = "end it in .fw2v, or save vectors alone with wv.save_word2vec_format"
 _OWN = (
     *SETTINGS,
     *TOTALS,
-    *("wv", "syn1neg", "syn1", "_corpus", "_corpus_words", "_schedule", "_claim", "_tree"),
+    *("wv", "syn1neg", "syn1", "_corpus", "_corpus_words", "_schedule", "_claim", "_raw"),
+    "_tree",
 )
 
 
@@ -48,7 +50,10 @@ _TREE = {"points": np.int32, "codes": np.uint8, "begins": np.int64}
 
 
 def write_model(
-    fname: Path, model: Word2Vec, schedule: engine.Schedule | None, ignore: Iterable[str] = ()
+    fname: Path | BinaryIO,
+    model: Word2Vec,
+    schedule: engine.Schedule | None,
+    ignore: Iterable[str] = (),
 ) -> None:
     """Write a model and the schedule of its training; the text is not part of the file.
 
@@ -94,8 +99,9 @@ def read_model(
     facts, arrays = content.facts, content.arrays
     words = fw2v.unpack_words(fname, content)
     try:
-        set_up(**{name: facts[name] for name in SETTINGS})
-        vars(model).update({name: convert(name, facts[name]) for name, convert in TOTALS.items()})
+        set_up(**{name: facts[name] for name in SETTINGS if _is_due(name, facts)})
+        totals = {name: convert for name, convert in TOTALS.items() if _is_due(name, facts)}
+        vars(model).update({name: convert(name, facts[name]) for name, convert in totals.items()})
         schedule = facts["schedule"]
         if schedule is not None:
             schedule = engine.Schedule.from_dict(schedule)
@@ -130,6 +136,11 @@ def _tree_in(arrays: dict[str, np.ndarray], V: int) -> engine.HuffmanWays | None
     return tree
 
 
+def _is_due(name: str, facts: dict[str, Any]) -> bool:
+    """Tell whether a file must have a fact; files of older versions do not have later ones."""
+    return name in facts or name not in _LATER
+
+
 def _shapes_fit(model: Word2Vec, words: list[Any], arrays: dict[str, np.ndarray]) -> bool:
     V, D = len(words), model.vector_size
     fits = arrays["vectors"].shape == (V, D)
@@ -137,7 +148,7 @@ def _shapes_fit(model: Word2Vec, words: list[Any], arrays: dict[str, np.ndarray]
         counts = arrays["counts"]
         fits = fits and counts.shape == (V,) and counts.dtype.kind in "iuf"
         fits = fits and bool((counts >= 0).all())
-        for name, rows in (("syn1neg", V), ("syn1", V - 1)):
+        for name, rows in (("syn1neg", V), ("syn1", V)):
             wanted = model.negative if name == "syn1neg" else model.hs
             fits = fits and _fits(arrays.get(name), (rows, D) if wanted else None)
     return fits

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastw2v._core import threads
 from fastw2v.keyed_vectors.compressed import check_expanded
+from fastw2v.keyed_vectors.locking import factors_of
 from fastw2v.word2vec import engine
 from fastw2v.word2vec.consistency import as_counts, check_model
 
@@ -123,6 +124,8 @@ def padded_weights(model: Word2Vec) -> engine.Weights:
     weights.near = engine.near_shares(counts, model.sample)
     weights.window, weights.negative = model.window, model.negative
     weights.mode = kernel_mode(model)
+    factors = factors_of(model.wv, len(model.wv))
+    weights.locked = np.empty(0, np.float32) if factors is None else factors
     if model.deterministic:
         weights.batch = engine.batch_size(counts, model.sample, model.window, model.negative)
     return weights
@@ -141,7 +144,8 @@ def kernel_mode(model: Word2Vec) -> int:
     mode = engine.SHRINK if model.shrink_windows else 0
     shared = model.shared_negatives
     if shared is None:
-        long = model.corpus_total_words >= _SHARING
+        length = model.corpus_total_words
+        long = (as_counts(model).sum() if length is None else length) >= _SHARING
         shared = long and len(model.wv) >= _SHARING_VOCABULARY
     if model.sg:
         return mode | engine.SKIP_GRAM | (0 if shared else engine.FRESH_NEGATIVES)

@@ -360,16 +360,19 @@ class KeyedVectors(Searches, Documents, GensimNames):
     ) -> None:
         """Save in the fw2v format, which `load` maps instead of reading it.
 
-        A name that ends in .npz gives an archive of numpy arrays; .txt, .vec, .gz, .bz2 and .xz,
-        which `save_word2vec_format` writes, are refused. Both formats keep every word, NaN,
-        attributes of words, and further attributes of the object, but those that ignore lists. The
-        file appears when it is complete: a full disk or a kill leaves the old file. fname may also
-        be an open binary file. separately, sep_limit and pickle_protocol are gensim's and have no
-        effect.
+        A name that ends in .npz gives an archive of numpy arrays. Two formats are for other
+        programs, and fastw2v does not read them: .safetensors has the same arrays, .parquet (pip
+        install "fastw2v[parquet]") the columns word, vector and one for each attribute of words.
+        .txt, .vec, .gz, .bz2 and .xz, which `save_word2vec_format` writes, are refused. All but
+        .parquet keep every word, NaN, attributes of words, and further attributes of the object,
+        but those that ignore lists. The file appears when it is complete: a full disk or a kill
+        leaves the old file. fname may also be an open binary file. separately, sep_limit and
+        pickle_protocol are gensim's and have no effect.
 
         dtype: None saves the vectors as they are, another one those of `astype(dtype)`.
 
-        Raises TypeError that names an attribute that is neither an array of numbers nor JSON.
+        Raises TypeError that names an attribute that is neither an array of numbers nor JSON, or
+        that the format cannot hold.
 
         >>> import os, tempfile
         >>> folder = tempfile.TemporaryDirectory()

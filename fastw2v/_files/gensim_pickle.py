@@ -62,7 +62,10 @@ class Placeholder:
 
     def attributes(self) -> dict[Any, Any]:
         """Return the attributes; none if the object has a state of another form."""
-        return self.state if type(self.state) is dict else {}
+        state = self.state
+        if type(state) is tuple and len(state) == 2:  # with attributes of __slots__ behind it
+            state = state[0]
+        return state if type(state) is dict else {}
 
 
 class SavedArray:

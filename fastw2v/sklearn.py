@@ -237,21 +237,26 @@ class WordVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         The common component is still in them.
         """
-        vectors = self.vectors_
-        dtype = vectors.vectors.dtype if vectors.vectors.dtype == np.float64 else np.float32
-        means = np.zeros((len(documents), vectors.vector_size), dtype)
+        table, V = self.vectors_.vectors, len(self.vectors_)
+        dtype = table.dtype if table.dtype == np.float64 else np.dtype(np.float32)
+        means = np.zeros((len(documents), self.vectors_.vector_size), dtype)
         known = np.zeros(len(documents), bool)
         for begin, end in _parts(documents):
             part = documents[begin:end]
             ids = np.fromiter(self._ids(part), np.int64)
-            of = np.repeat(np.arange(len(part)), [len(words) for words in part])[ids >= 0]
-            words, columns = np.unique(ids[ids >= 0], return_inverse=True)
-            lengths = np.bincount(of, minlength=len(part))
-            if len(words):
-                weights = self.word_weights_[words][columns] / lengths[of]
-                table = np.asarray(vectors.vectors[words], dtype)
-                shape = len(part), len(words)
-                means[begin:end] = csr_matrix((weights.astype(dtype), (of, columns)), shape) @ table
+            found = ids >= 0
+            # Words of each document, and of all documents before it.
+            ends = np.concatenate([[0], np.cumsum(found)])
+            ends = ends[np.cumsum([0, *map(len, part)])]
+            ids, lengths = ids[found], np.diff(ends)
+            weights = self.word_weights_[ids] / np.repeat(lengths, lengths)
+            if isinstance(table, np.ndarray):
+                rows, columns = table.astype(dtype, copy=False), V
+            else:  # compressed rows are expanded where they are needed
+                words, ids = np.unique(ids, return_inverse=True)
+                rows, columns = np.asarray(table[words], dtype), len(words)
+            sums = csr_matrix((weights.astype(dtype), ids, ends), (len(part), columns))
+            means[begin:end] = sums @ rows
             known[begin:end] = lengths > 0
         return means, known
 

@@ -21,6 +21,7 @@ from fastw2v._files.pickle_machine import (
     Dtype,
     Machine,
     Name,
+    as_long,
     check_shape,
     lengthy,
     opcodes_of,
@@ -61,7 +62,10 @@ class Placeholder:
 
     def attributes(self) -> dict[Any, Any]:
         """Return the attributes; none if the object has a state of another form."""
-        return self.state if type(self.state) is dict else {}
+        state = self.state
+        if type(state) is tuple and len(state) == 2:  # with attributes of __slots__ behind it
+            state = state[0]
+        return state if type(state) is dict else {}
 
 
 class SavedArray:
@@ -229,6 +233,8 @@ class _GensimMachine(Machine):
             b"r": (put, whole(4)),
             b"\x81": (Machine.reduce, None),
             b"\x92": (call_with_keywords, None),
+            b"\x8a": (push_int, lengthy(1, as_long)),
+            b"\x8b": (push_int, lengthy(4, as_long)),
             b"I": (push_int, _line),  # an int of Python 2 that does not fit into 32 bits
             b"U": (Machine.push, lengthy(1)),  # the str of Python 2
             b"T": (Machine.push, lengthy(4)),

@@ -399,7 +399,8 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogatepass")
 
 
-def _as_long(raw: bytes) -> int:
+def as_long(raw: bytes) -> int:
+    """Return a little-endian integer of any length that a pickle may have."""
     if len(raw) > 40:  # Python takes time that grows with the square of the length to print it
         raise ValueError("a number of more than 64 bits")
     return int.from_bytes(raw, "little", signed=True)
@@ -434,8 +435,8 @@ Machine.opcodes = opcodes_of(
         b"J": (Machine.push, whole(4, signed=True)),
         b"K": (Machine.push, _byte),
         b"M": (Machine.push, whole(2)),
-        b"\x8a": (Machine.push_int, lengthy(1, _as_long)),
-        b"\x8b": (Machine.push_int, lengthy(4, _as_long)),
+        b"\x8a": (Machine.push_int, lengthy(1, as_long)),
+        b"\x8b": (Machine.push_int, lengthy(4, as_long)),
         b"G": (Machine.push, _float),
         b"X": (Machine.push, lengthy(4, _text)),
         b"\x8c": (Machine.push, lengthy(1, _text)),

@@ -74,9 +74,7 @@ def draw(words: Sequence[str], places: Places, title: str) -> Picture:
     frame = figure.bbox
     taken = _Boxes(len(words), frame.width, frame.height - 0.85 * _DPI)  # below the heading
     for label, (x, y), weight in zip(labels, at, weights, strict=True):
-        text = figure.text(
-            0, 0, label, size=8.5 + 3 * weight, color=_INK, bbox=behind, **style
-        )
+        text = figure.text(0, 0, label, size=8.5 + 3 * weight, color=_INK, bbox=behind, **style)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of glyphs that no font has; `_fonts` warns once
             extent = text.get_window_extent(renderer)

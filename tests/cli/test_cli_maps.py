@@ -38,9 +38,22 @@ def test_explore_writes_a_page(capsys):
     pytest.importorskip("bokeh")
     assert cli.main(["explore", "v.fw2v", "--layout", "pca"]) == 0
     out = capsys.readouterr().out
-    assert re.fullmatch(r"wrote explore.html: 33 words placed by principal components, \d\.\d MB\n", out)
+    assert re.fullmatch(
+        r"wrote explore.html: 33 words placed by principal components, \d\.\d MB\n", out
+    )
     assert words_of("explore.html") == WORDS
-    argv = ["explore", "v.fw2v", "-o", "p.html", "--words", "王", "MONTH", "word3", "--layout", "pca"]
+    argv = [
+        "explore",
+        "v.fw2v",
+        "-o",
+        "p.html",
+        "--words",
+        "王",
+        "MONTH",
+        "word3",
+        "--layout",
+        "pca",
+    ]
     assert cli.main(argv) == 0
     assert words_of("p.html") == ["王", "month", "word3"]
     assert cli.main([*argv, "--top", "2", "--title", "Ours & <theirs>"]) == 0
@@ -68,7 +81,9 @@ def test_explore_refuses_before_the_work(capsys, monkeypatch):
 def test_map_draws_what_the_name_says(capsys):
     pytest.importorskip("matplotlib")
     for name in ("m.png", "m.svg", "M.SVG", "plain"):
-        assert cli.main(["map", "v.fw2v", "-o", name, "--layout", "pca", "--words", *WORDS[:9]]) == 0
+        assert (
+            cli.main(["map", "v.fw2v", "-o", name, "--layout", "pca", "--words", *WORDS[:9]]) == 0
+        )
         assert capsys.readouterr().out == f"wrote {name}\n"
         with open(name, "rb") as file:
             data = file.read()

@@ -49,7 +49,7 @@ def test_labels_are_inside_and_do_not_overlap():
     width, height = drawing.figure.bbox.width, drawing.figure.bbox.height
     heading = drawing.figure.texts[1].get_window_extent().y0
     for box in boxes:
-        assert -1 <= box.x0 and box.x1 <= width + 1 and -1 <= box.y0 and box.y1 <= heading
+        assert box.x0 >= -1 and box.x1 <= width + 1 and box.y0 >= -1 and box.y1 <= heading
         assert heading < height
 
 

@@ -449,7 +449,7 @@ def test_japanese_words_have_japanese_fonts(visit):
     assert any(name in font["familyName"] for font in fonts for name in names), fonts
     # On the map, two characters look different: they are not the same empty box.
     drawn = visit.run(
-        """['東', '猫', '\u{10fffe}', '\u{10fffd}'].map((text) => {
+        """['東', '猫', '\\u{10fffe}', '\\u{10fffd}'].map((text) => {
           const canvas = document.createElement('canvas');
           const drawing = canvas.getContext('2d');
           drawing.font = `40px ${document.documentElement.dataset.font}`;

@@ -34,7 +34,7 @@ _SCRIPTS = ("vectors.js", "words.js", "search.js", "labels.js", "map.js", "panel
 # The layers of the map, and the columns that map.js fills.
 _COLUMNS = {
     "links": "x0 y0 x1 y1 color",
-    "dots": "x y size color",
+    "dots": "x y radius color",
     "rings": "x y size color",
     "texts": "x y text size style color anchor dx dy",
 }
@@ -242,7 +242,10 @@ def _plot() -> Any:
     links = models.Segment(
         x0="x0", y0="y0", x1="x1", y1="y1", line_color="color", line_width=1.3, line_alpha=0.4
     )
-    dots = models.Scatter(x="x", y="y", size="size", fill_color="color", line_color=None)
+    # Ten thousand circles are drawn in half the time of ten thousand markers.
+    dots = models.Circle(
+        x="x", y="y", radius="radius", radius_units="screen", fill_color="color", line_color=None
+    )
     rings = models.Scatter(x="x", y="y", size="size", fill_color="color", line_color=None)
     texts = models.Text(
         x="x",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import colorsys
+import contextlib
 import re
 import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -149,26 +150,17 @@ class _Boxes:
 def _fonts(characters: set[str]) -> list[str]:
     """Return families that hold the characters, and warn of those that no installed font holds."""
     from matplotlib import font_manager
-    from matplotlib.ft2font import FT2Font
 
-    fonts = {
-        font.name: font.fname
-        for font in reversed(font_manager.fontManager.ttflist)
-        if font.style == "normal" and str(font.weight) in ("400", "normal", "regular")
-    }
     needed = {ord(c) for c in characters if not c.isspace()}
-    chosen = []
-    known = [name for name in _FAMILIES if name in fonts]
-    for name in [*known, *sorted(fonts.keys() - known)]:
-        if not needed:
-            break
-        try:
-            held = needed & FT2Font(fonts[name]).get_charmap().keys()
-        except (OSError, RuntimeError):
-            continue
-        if held:
-            chosen.append(name)
-            needed -= held
+    chosen, needed = _families(needed, ())
+    if needed:
+        # matplotlib remembers the fonts of its first start; others may have come since.
+        known = {font.fname for font in font_manager.fontManager.ttflist}
+        for path in set(font_manager.findSystemFonts()) - known:
+            with contextlib.suppress(OSError, RuntimeError):
+                font_manager.fontManager.addfont(path)
+        more, needed = _families(needed, chosen)
+        chosen += more
     if needed:
         missing = "".join(map(chr, sorted(needed)[:10]))
         warnings.warn(
@@ -177,3 +169,30 @@ def _fonts(characters: set[str]) -> list[str]:
             stacklevel=4,
         )
     return chosen or ["DejaVu Sans"]
+
+
+def _families(needed: set[int], without: Collection[str]) -> tuple[list[str], set[int]]:
+    """Return families that hold some of the characters, and the characters that none holds."""
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+
+    fonts = {
+        font.name: font.fname
+        for font in reversed(font_manager.fontManager.ttflist)
+        if font.style == "normal"
+        and str(font.weight) in ("400", "normal", "regular")
+        and not font.name.startswith("Last Resort")  # which draws a box for every character
+    }
+    preferred = [name for name in _FAMILIES if name in fonts]
+    chosen = []
+    for name in [*preferred, *sorted(fonts.keys() - preferred)]:
+        if not needed:
+            break
+        held: set[int] = set()
+        if name not in without:
+            with contextlib.suppress(OSError, RuntimeError):
+                held = needed & FT2Font(fonts[name]).get_charmap().keys()
+        if held:
+            chosen.append(name)
+            needed = needed - held
+    return chosen, needed

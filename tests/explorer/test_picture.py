@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import re
 import warnings
 import xml.etree.ElementTree as ElementTree
 
@@ -75,6 +76,18 @@ def test_odd_words_are_drawn_as_they_are(format):
     assert drawing.figure.texts[0].get_text() == "$\\frac$ </svg> \ufffd \ufffd"
 
 
+@pytest.mark.skipif(
+    "NotoSansCJK-Regular" not in " ".join(font_manager.findSystemFonts()),
+    reason="needs Noto Sans CJK",
+)
+def test_japanese_words_are_drawn_with_their_own_shapes():
+    svg = saved(drawn(["猫", "犬", "東京", "とり"], title="日本語"), "svg").decode()
+    outlines = dict(re.findall(r'<path id="([^"]+)" d="([^"]*)"', svg))
+    japanese = [d for name, d in outlines.items() if "CJK" in name]
+    # 猫 犬 東 京 と り, and 日 本 語 in bold or in the same weight
+    assert len({*japanese}) >= 9 and "LastResort" not in svg
+
+
 @pytest.mark.parametrize("words", [["a", "b"], ["a"] * 12, ["", " "], ["猫", "犬", "鳥"]])
 def test_few_and_equal_words_are_drawn(words):
     assert saved(drawn(words), "png").startswith(b"\x89PNG")
@@ -84,13 +97,15 @@ def test_few_and_equal_words_are_drawn(words):
 
 def test_fonts_are_chosen_by_the_characters(monkeypatch):
     assert picture._fonts({*"plain"})
-    names = {font.name for font in font_manager.fontManager.ttflist}
-    if "Noto Sans CJK JP" in names:
+    installed = " ".join(font_manager.findSystemFonts())
+    if "NotoSansCJK-Regular" in installed:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert "Noto Sans CJK JP" in picture._fonts({*"猫と犬 cat"})
+            chosen = picture._fonts({*"猫と犬 cat"})
+        assert any(name.startswith("Noto Sans CJK") for name in chosen), chosen
     plain = [font for font in font_manager.fontManager.ttflist if font.name == "DejaVu Sans"]
     monkeypatch.setattr(font_manager.fontManager, "ttflist", plain)
+    monkeypatch.setattr(font_manager, "findSystemFonts", list)
     assert picture._fonts({"a", " "}) == ["DejaVu Sans"]
     with pytest.warns(UserWarning, match="no installed font has 1 of the characters.*猫"):
         assert picture._fonts({"猫", "a"}) == ["DejaVu Sans"]

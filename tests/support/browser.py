@@ -8,6 +8,7 @@ import pytest
 
 # Set by the gate: without this browser the tests fail instead of being skipped.
 REQUIRED = "FASTW2V_TEST_BROWSER"
+PATIENCE = 180_000  # milliseconds; a machine with other work to do may be slow
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -25,7 +26,7 @@ def opened():
     if path is None:
         pytest.skip(f"tests in a browser need one of {', '.join(_NAMES)}")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
+        browser = playwright.chromium.launch(executable_path=path, timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -36,6 +37,7 @@ class Visit:
     def __init__(self, context, path):
         self.requests, self.errors = [], []
         context.on("request", lambda request: self.requests.append(request.url))
+        context.set_default_timeout(PATIENCE)
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on(
@@ -54,12 +56,12 @@ class Visit:
         self.until("explorer.map.moving == null && !explorer.map.waiting")
 
     def until(self, script, argument=None):
-        """Wait until a script returns true; playwright's own waiting would need eval in the page."""
+        """Wait until a script returns true; playwright's waiting would need eval in the page."""
         for _ in range(500):
             if self.page.evaluate(script, argument):
                 return
             self.page.wait_for_timeout(20)
-        raise AssertionError(f"not within ten seconds: {script} ({argument})")
+        raise AssertionError(f"not true after 500 trials: {script} ({argument})")
 
     def run(self, script, argument=None):
         return self.page.evaluate(script, argument)

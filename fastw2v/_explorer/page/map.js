@@ -2,6 +2,7 @@
 
 const PAD = 1.12; // the view is so much wider than the points
 const MOVE_MS = 380;
+const [WIDEST, NARROWEST] = [10, 5e-5]; // half of a view; the points lie within 1
 
 // A colour of the OKLCH space as #rrggbb; colours of one lightness look equally light.
 function oklch(lightness, chroma, turns) {
@@ -35,7 +36,7 @@ class WordMap {
     this.hovered = null;
     this.marked = { words: new Map(), links: [] };
     this.ruler = document.createElement("canvas").getContext("2d");
-    this.widths = new Map();
+    this.widths = { normal: new Float32Array(this.n), bold: new Float32Array(this.n) };
     const largest = this.n > 3000 ? 6 : this.n > 500 ? 8 : 11;
     // Frequent words come first and have larger dots and labels.
     this.weights = Float64Array.from({ length: this.n }, (_, row) => (1 - row / this.n) ** 5);
@@ -54,12 +55,13 @@ class WordMap {
     this.plot.on_event("mousemove", (event) => this.point(event));
     this.plot.on_event("mouseleave", () => this.point(null));
     for (const range of this.ranges) range.change.connect(() => this.relabelSoon());
+    this.measure();
     new ResizeObserver(() => this.resized()).observe(this.container);
   }
 
+  measure() { [this.width, this.height] = [this.container.clientWidth, this.container.clientHeight]; }
+
   get ranges() { return [this.plot.x_range, this.plot.y_range]; }
-  get width() { return this.container.clientWidth; }
-  get height() { return this.container.clientHeight; }
 
   // ---- points
 
@@ -111,7 +113,7 @@ class WordMap {
     const colors = Array.from({ length: 256 }, (_, hue) => oklch(dark ? 0.76 : 0.62, dark ? 0.11 : 0.14, hue / 256));
     this.dots.glyph.fill_alpha = { value: this.marked.words.size > 0 ? 0.28 : 0.75 };
     this.dots.source.data = {
-      x: this.xs ?? [], y: this.ys ?? [], size: this.xs ? this.sizes : [],
+      x: this.xs ?? [], y: this.ys ?? [], radius: this.xs ? this.sizes.map((size) => size / 2) : [],
       color: this.xs ? Array.from(this.hues, (hue) => colors[hue]) : [],
     };
   }
@@ -136,20 +138,21 @@ class WordMap {
 
   relabelSoon() {
     if (this.waiting || this.moving != null) return;
-    this.waiting = setTimeout(() => { this.waiting = null; this.relabel(); }, 60);
+    this.waiting = setTimeout(() => { this.waiting = null; this.relabel(); }, 100);
   }
 
   clearLabels() {
     this.texts.source.data = { x: [], y: [], text: [], size: [], style: [], color: [], anchor: [], dx: [], dy: [] };
   }
 
-  textWidth(row, size, style) {
-    const key = `${row} ${style}`;
-    if (!this.widths.has(key)) {
+  // The width of a label in units of its size, measured once.
+  textWidth(row, style) {
+    const widths = this.widths[style];
+    if (widths[row] === 0) {
       this.ruler.font = `${style} 100px ${FONT}`;
-      this.widths.set(key, this.ruler.measureText(this.labels[row]).width / 100);
+      widths[row] = this.ruler.measureText(this.labels[row]).width / 100;
     }
-    return this.widths.get(key) * size;
+    return widths[row];
   }
 
   candidate(row, always) {
@@ -157,22 +160,27 @@ class WordMap {
     const style = mark?.ring || row === this.hovered ? "bold" : "normal";
     const size = mark ? 13.5 : Math.round(2 * (11.5 + 3 * this.weights[row])) / 2;
     const [x, y] = this.toScreen(this.xs[row], this.ys[row]);
-    const width = this.textWidth(row, size, style);
+    const width = this.textWidth(row, style) * size;
     return { row, x, y, width, height: size * 1.4, gap: mark?.ring ? 10 : 5, always, size, style };
+  }
+
+  // All words in view, the most important first.
+  *candidates() {
+    const { words } = this.marked;
+    const { hovered } = this;
+    if (hovered != null) yield this.candidate(hovered, "even over others");
+    for (const [row, mark] of words) {
+      if (row !== hovered) yield this.candidate(row, mark.ring ? "even over others" : "where free");
+    }
+    for (let row = 0; row < this.n; row++) {
+      if (this.inView(row) && row !== hovered && !words.has(row)) yield this.candidate(row, null);
+    }
   }
 
   relabel() {
     if (!this.xs || this.moving != null) return;
     const { words } = this.marked;
-    const candidates = [];
-    if (this.hovered != null) candidates.push(this.candidate(this.hovered, "even over others"));
-    for (const [row, mark] of words) {
-      if (row !== this.hovered) candidates.push(this.candidate(row, mark.ring ? "even over others" : "where free"));
-    }
-    for (let row = 0; row < this.n; row++) {
-      if (row !== this.hovered && !words.has(row) && this.inView(row)) candidates.push(this.candidate(row, null));
-    }
-    const chosen = chooseLabels(candidates, this.width, this.height);
+    const chosen = chooseLabels(this.candidates(), this.width, this.height);
     this.texts.glyph.background_fill_color = { value: ink("paper") };
     const quiet = words.size > 0 ? "ink-faint" : "ink";
     const colors = new Map(["ink", "ink-faint"].map((name) => [name, ink(name)]));
@@ -209,7 +217,6 @@ class WordMap {
     const [h, v] = this.ranges;
     h.setv({ start: x - halfWidth, end: x + halfWidth });
     v.setv({ start: y - halfHeight, end: y + halfHeight });
-    this.sized = [this.width, this.height];
     this.relabelSoon();
   }
 
@@ -235,7 +242,11 @@ class WordMap {
     this.view(x + right * w, y + up * h, w, h);
   }
 
-  zoom(factor) { this.view(...this.center(), ...this.halves().map((half) => half / factor)); }
+  zoom(factor) {
+    const [w, h] = this.halves();
+    const within = Math.max(w / WIDEST, h / WIDEST, Math.min(factor, w / NARROWEST, h / NARROWEST));
+    this.view(...this.center(), w / within, h / within);
+  }
 
   // Show some rows, with space around them.
   focusOn(rows) {
@@ -248,20 +259,25 @@ class WordMap {
 
   // Keep the middle and, where units are equal, the scale; the new size shows more or less.
   resized() {
-    if (!this.sized || !this.width || !this.height) return;
+    const before = this.width;
+    this.measure();
+    if (!this.edges || !this.width || !this.height) return;
     const [w, h] = this.halves();
-    const unit = w / this.sized[0];
-    if (this.square) this.view(...this.center(), unit * this.width, unit * this.height);
+    const unit = w / before;
+    if (!before) this.fit();
+    else if (this.square) this.view(...this.center(), unit * this.width, unit * this.height);
     else this.view(...this.center(), w, h);
   }
 
   // ---- the pointer
 
   nearest(x, y, reach) {
+    const [h, v] = this.ranges;
+    const [scaleX, scaleY] = [this.width / (h.end - h.start), this.height / (v.end - v.start)];
     let [best, least] = [null, reach * reach];
     for (let row = 0; row < this.n; row++) {
-      const [px, py] = this.toScreen(this.xs[row], this.ys[row]);
-      const distance = (px - x) ** 2 + (py - y) ** 2;
+      const [dx, dy] = [(this.xs[row] - h.start) * scaleX - x, (v.end - this.ys[row]) * scaleY - y];
+      const distance = dx * dx + dy * dy;
       if (distance < least) [best, least] = [row, distance];
     }
     return best;

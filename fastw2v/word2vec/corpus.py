@@ -11,12 +11,14 @@ of equal count are ordered by their first appearance.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import tempfile
 import warnings
 import weakref
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -252,11 +254,16 @@ def as_ids_of_words(words: Sequence[Any], index: Mapping[Any, int]) -> np.ndarra
 
 
 class TextFiles(NamedTuple):
-    """Names of text files in reading order; with `lines`, each line is a sentence."""
+    """Names of text files in reading order; with `lines`, each line is a sentence.
+
+    open(name) is a context with the unpacked bytes of a text, from its start unless `later`.
+    """
 
     paths: tuple[str, ...]
     lines: bool
     unicode_errors: str
+    open: Callable[[str], AbstractContextManager[io.BufferedIOBase]] = open_utf8
+    later: bool = False  # the bytes come from inside a file, so they begin with no mark
 
 
 def as_text_files(
@@ -275,17 +282,19 @@ def as_text_files(
     return TextFiles(paths, lines, unicode_errors)
 
 
-def _pieces(path: str, zeros: ZeroBytes | None = None) -> Iterator[tuple[int, bytes]]:
+def _pieces(
+    files: TextFiles, path: str, zeros: ZeroBytes | None = None
+) -> Iterator[tuple[int, bytes]]:
     """Yield (byte in the file, piece). Pieces end behind white space, or with the file.
 
     zeros: counts the zero bytes of the file, which are part of words.
     """
     at = 0
     held: list[bytes] = []  # text behind the last blank so far
-    with open_utf8(path) as stream:
+    with files.open(path) as stream:
         while True:
             data = stream.read(_PIECE)
-            if at == 0 and not held and data.startswith(_MARK):
+            if at == 0 and not held and data.startswith(_MARK) and not files.later:
                 at, data = len(_MARK), data[len(_MARK) :]
             if zeros is not None:
                 zeros.look_at(data, at + sum(map(len, held)))
@@ -322,7 +331,7 @@ class FileText:
             self.starts.append(base)
             end, last = base, b"\n"
             zeros = ZeroBytes(path)
-            for at, piece in _pieces(path, zeros):
+            for at, piece in _pieces(files, path, zeros):
                 n = _parts(len(piece), n_parts)
                 if not _vocabulary.count(self.counter, lines, piece, base + at, n):
                     raise MemoryError(f"{path}: no memory for its words")
@@ -378,7 +387,7 @@ class FileText:
         out = np.empty(0, np.int32)
         with IdWriter(self.memory_limit) as writer:
             for path in self.files.paths:
-                for _, piece in _pieces(path):
+                for _, piece in _pieces(self.files, path):
                     n = _parts(len(piece), self.n_parts)
                     if len(out) < len(piece) + n:
                         out = np.empty(len(piece) + n, np.int32)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.cli import splitting, word2vec
+from fastw2v.cli import cluster, splitting, word2vec
 from fastw2v.cli.console import (
     COUNT,
     INTERRUPTED,
@@ -108,6 +108,7 @@ def add_parser(commands: Any) -> None:
     )
     add_unwritable(train)
     splitting.add_options(train)
+    cluster.add_options(train)
     train.set_defaults(reads=("files",), writes=("output",))
     train.add_argument("--quiet", action="store_true", help="print only errors on stderr")
     train.add_argument("--json", action="store_true", help="print one JSON object")
@@ -116,6 +117,9 @@ def add_parser(commands: Any) -> None:
 def _train(args: argparse.Namespace) -> int:
     from fastw2v.keyed_vectors import files
 
+    cluster.check_options(args)
+    if args.scheduler is not None:
+        return cluster.train(args, DEFAULT_OUTPUT)
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
     kind = files.output_format(output)  # before a minute of work, not after it
     built, dropped = _collect(args)

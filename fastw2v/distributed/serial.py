@@ -2,12 +2,6 @@
 
 It is the reference of the other engine, and the stage of the tests: a `script` decides the order of
 tasks, the loss of a place and the damage of a result, all of which are exact.
-
->>> from fastw2v.distributed.serial import SerialEngine
->>> engine = SerialEngine(places=2)
->>> both = engine.submit(max, engine.submit(abs, -3, key="three"), 2, key="most")
->>> engine.wait([both], 1.0)[0] == [both], engine.gather([both])
-(True, [3])
 """
 
 from __future__ import annotations
@@ -60,6 +54,12 @@ class SerialEngine:
                 order, and one of four in another place than the wished one
     script      function (event, task, engine), event "before" or "after" a task, which may call
                 `kill`, `join`, or change `task.value`
+
+    >>> from fastw2v.distributed import SerialEngine
+    >>> engine = SerialEngine(places=2)
+    >>> five = engine.submit(max, engine.submit(abs, -5, key="abs"), 2, key="max")
+    >>> engine.gather([five])
+    [5]
     """
 
     def __init__(

@@ -151,6 +151,16 @@ def resume(
 
     Raises FileNotFoundError if the folder holds no run, ValueError if it is damaged or the text has
     changed.
+
+    >>> from fastw2v.distributed import SerialEngine, resume, train
+    >>> with open("short.txt", "w") as file:
+    ...     _ = file.write("you say goodbye and i say hello\\n" * 50)
+    >>> settings = {"client": SerialEngine(places=2), "vector_size": 8, "workers": 1}
+    >>> whole = train("short.txt", **settings)
+    >>> part = train("short.txt", run="run", every=0, on_round=lambda info: True, **settings)
+    >>> again = resume("run", client=SerialEngine())
+    >>> part.progress, bool((again.wv.vectors == whole.wv.vectors).all())
+    (0.0, True)
     """
     options = dict(storage_options or {})
     folder = RunFolder(os.fspath(run), options)

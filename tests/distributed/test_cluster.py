@@ -14,6 +14,8 @@ from cluster_texts import SETTINGS, crc, sentences, write
 
 distributed = pytest.importorskip("distributed")
 
+from fastw2v import KeyedVectors  # noqa: E402
+from fastw2v.cli import main  # noqa: E402
 from fastw2v.distributed import SerialEngine, dask_engine, resume, train  # noqa: E402
 from fastw2v.distributed.places import Here  # noqa: E402
 
@@ -24,6 +26,16 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 ROUNDS, SHARDS = 6, 4
+# Machines of tests may be so busy that a connection takes long.
+PATIENT = {"distributed.comm.timeouts.connect": "180s", "distributed.comm.timeouts.tcp": "300s"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patient():
+    import dask
+
+    with dask.config.set(PATIENT):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +104,23 @@ def test_workers_that_are_killed_change_no_bit(text, expected, tmp_path, points)
     assert died(tmp_path) == sorted(f"{point}-{round}" for point, round in points)
 
 
-def test_a_cluster_has_the_bits_of_one_process(text, expected):
+def command(address, text, folder):
+    """Run `fastw2v train --scheduler`, and continue the run from its folder."""
+    out, run = str(folder / "vectors.fw2v"), str(folder / "run")
+    flags = "--dim 12 --epochs 2 --min-count 2 --subsample 0.01 --shards 3 --quiet".split()
+    new = ["train", text, "--scheduler", address, "--run", run, *flags, "-o", out]
+    assert main(new) == 0
+    vectors = KeyedVectors.load(out)
+    settings = SETTINGS | {"seed": 0}
+    same = train(text, client=SerialEngine(), shards=3, **settings)
+    assert (vectors.vectors == same.wv.vectors).all()
+    os.unlink(out)
+    assert main(["train", "--scheduler", address, "--resume", run, "--quiet", "-o", out]) == 0
+    assert (KeyedVectors.load(out).vectors == same.wv.vectors).all()
+    assert main(new) == 1  # the folder holds a run
+
+
+def test_a_cluster_has_the_bits_of_one_process(text, expected, tmp_path):
     with cluster(2) as client:
         told = []
         assert crc(run(text, client, on_round=told.append)) == expected
@@ -102,13 +130,15 @@ def test_a_cluster_has_the_bits_of_one_process(text, expected):
             next(iter(client.scheduler_info(n_workers=-1)["workers"]))
         ]
         bag = pytest.importorskip("dask.bag")
-        lines = open(text, encoding="utf-8").read().splitlines()
+        with open(text, encoding="utf-8") as file:
+            lines = file.read().splitlines()
         collection = bag.from_sequence(lines, npartitions=8)
         model = train(collection, client=client, rounds=ROUNDS, **SETTINGS)
         same = train(collection, client=SerialEngine(2), rounds=ROUNDS, **SETTINGS)
         assert crc(model) == crc(same)
         with pytest.raises(FileNotFoundError, match="no such file; each worker reads"):
             run("/missing.txt", client)
+        command(client.scheduler.address, text, tmp_path)
         # A worker that joins gets shards, and the first one may leave.
         client.cluster.scale(3)
         client.wait_for_workers(3)
@@ -124,6 +154,7 @@ def test_a_cluster_has_the_bits_of_one_process(text, expected):
 def start(*arguments):
     return subprocess.Popen(
         [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]],
+        env=os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "180s"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from fastw2v.cli import language_model, maps, run, train, translate, vectors, word2vec
+from fastw2v.cli import cluster, language_model, maps, run, train, translate, vectors, word2vec
 from fastw2v.cli.console import (
     BROKEN_PIPE,
     FAILED,
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     train.add_parser(commands)
+    cluster.add_parser(commands)
     word2vec.add_parser(commands)
     vectors.add_parsers(commands)
     maps.add_parsers(commands)
@@ -117,6 +118,7 @@ def _info(args: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     **train.COMMANDS,
+    **cluster.COMMANDS,
     **word2vec.COMMANDS,
     **vectors.COMMANDS,
     **maps.COMMANDS,

@@ -25,11 +25,17 @@ from common_math cimport LANES, exp_run, largest, sigmoid_run, softmax_row, tota
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
+ctypedef fused given_t:     # of probabilities, which may be narrower than their gradients
+    float
+    double
+
 cdef double TINY = 1e-7     # keeps the logarithm of 0 finite
+
+cpdef enum:
+    LOSSES = 32             # labels that share a logarithm
 
 cdef enum:
     SMALL_NS = 25           # nanoseconds of an element in a small call, at most
-    LOSSES = 32             # labels that share a logarithm
     TILE = 512              # exponentials added in real_t before their sum is added in double
 
 
@@ -87,12 +93,12 @@ cdef void sigmoid_range(real_t* y, double* losses, const real_t* x, const index_
         losses[block] = block_loss(y + at, t + at, n)
 
 
-cdef void sigmoid_backward_range(real_t* dx, const real_t* y, const index_t* t, real_t scale,
+cdef void sigmoid_backward_range(real_t* dx, const given_t* y, const index_t* t, real_t scale,
                                  Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     # forward: loss = mean -log(sigmoid(x) if t else 1 - sigmoid(x))
     cdef Py_ssize_t n
     for n in range(lo, hi):
-        dx[n] = (y[n] - <real_t> t[n]) * scale
+        dx[n] = (<real_t> y[n] - <real_t> t[n]) * scale
 
 
 cdef void cross_entropy_range(double* losses, real_t* tops, double* sums, real_t* e,
@@ -312,14 +318,14 @@ def cross_entropy_step(real_t[:, :] x,                  # IN/OUT (N, V) rows con
 
 
 def sigmoid_with_loss_forward(real_t[::1] y,            # OUT (N,)
-                              double[::1] losses,       # OUT (at least N / 32,) their sums
+                              double[::1] losses,       # OUT (N / LOSSES, rounded up) their sums
                               const real_t[::1] x,      # IN  (N,)
                               const index_t[::1] t,     # IN  (N,) 0 or 1
                               Py_ssize_t n_parts):
     """Compute y = sigmoid(x); return the mean of the losses, NaN for N = 0."""
     cdef Py_ssize_t N = x.shape[0], blocks = (N + LOSSES - 1) // LOSSES, p
     cdef double loss
-    check_fit("sigmoid_with_loss_forward", y.shape[0] == N and losses.shape[0] == N and
+    check_fit("sigmoid_with_loss_forward", y.shape[0] == N and losses.shape[0] == blocks and
               t.shape[0] == N)
     if N == 0:
         return float("nan")
@@ -332,7 +338,7 @@ def sigmoid_with_loss_forward(real_t[::1] y,            # OUT (N,)
 
 
 def sigmoid_with_loss_backward(real_t[::1] dx,          # OUT (N,)
-                               const real_t[::1] y,     # IN  (N,)
+                               const given_t[::1] y,    # IN  (N,)
                                const index_t[::1] t,    # IN  (N,) 0 or 1
                                double scale,
                                Py_ssize_t n_parts):

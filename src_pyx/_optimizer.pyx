@@ -24,7 +24,7 @@ from common_arrays cimport (FLOAT, Array, is_small, overlap, read_floats, same_s
 from common_checks cimport check_fit, has_shape2, plain_rows
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
-from optimizer_clipping cimport block_squares, scale_range, squares
+from optimizer_clipping cimport LANES, add_squares, block_squares, scale_range, sum_of_lanes
 from optimizer_idle cimport (TERMS, WIDTH, add_step, list_stale, skip_rows_range,
                              step_rows_range)
 from optimizer_pass cimport sweep, update_rows_range
@@ -344,24 +344,26 @@ def sum_squares_of_rows(const real_t[:, ::1] g,         # IN  (n, C) rows of a g
                         const int64_t[::1] order):      # IN  (n,) places in `rows`, rows ascending
     """Return the bits of `sum_squares` for a gradient that is zero except for these rows."""
     cdef Py_ssize_t C = g.shape[1], i, lo, end, n, block = -1
-    cdef double total = 0, partial = 0
+    cdef double total = 0
+    cdef double[LANES] lane
     check_fit("sum_squares_of_rows", order.shape[0] <= g.shape[0] and
               order.shape[0] <= rows.shape[0])
     if C == 0 or g.shape[0] == 0:
         return 0.0
     with nogil:
+        for i in range(LANES):
+            lane[i] = 0
         for i in range(order.shape[0]):
             lo = rows[order[i]] * C
             end = lo + C
             while lo < end:
                 if lo // BLOCK != block:
-                    total = total + partial
-                    partial = 0
+                    total = total + sum_of_lanes(&lane[0])
                     block = lo // BLOCK
                 n = min(end, (block + 1) * BLOCK) - lo
-                partial += squares(&g[0, 0] + order[i] * C + C - (end - lo), n)
+                add_squares(&lane[0], &g[0, 0] + order[i] * C + C - (end - lo), n)
                 lo += n
-        total = total + partial
+        total = total + sum_of_lanes(&lane[0])
     return total
 
 

@@ -156,11 +156,19 @@ static inline fw_float_vector fw_tanh_vector(fw_float_vector x) {
     return fw_or(fw_quotient(e, fw_max(e, two), fw_min(e, two)), fw_and(x, sign));
 }
 
-/* out[i] = f(x[i]); out may be x. */
+/* out[i] = f(x[i]); out may be x. Vectors begin at multiples of their size in out: those that
+   straddle two cache lines cost double, and arrays of numpy do not begin at one. */
 #define FW_DEFINE_RUN(name, expression)                                     \
     static inline void name(float *out, const float *x, ptrdiff_t n) {      \
         ptrdiff_t i = 0;                                                    \
+        const ptrdiff_t head = (ptrdiff_t)(-((uintptr_t)out / 4)            \
+                                           & (uintptr_t)(FW_FLOAT_LANES - 1)); \
         fw_float_vector v;                                                  \
+        if (n > 4 * FW_FLOAT_LANES && head) {                               \
+            v = fw_load_part(x, head);                                      \
+            fw_store_part(out, expression, head);                           \
+            i = head;                                                       \
+        }                                                                   \
         for (; i + FW_FLOAT_LANES <= n; i += FW_FLOAT_LANES) {              \
             v = FW_FLOAT_LOAD(x + i);                                       \
             FW_FLOAT_STORE(out + i, expression);                            \

@@ -3,6 +3,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LOSSES: int
+
 def softmax_with_loss_forward(
     y: NDArray[Any], losses: NDArray[Any], x: NDArray[Any], t: NDArray[Any], n_parts: int
 ) -> float: ...

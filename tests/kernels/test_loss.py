@@ -107,16 +107,20 @@ def test_sigmoid_with_loss(rng, dtype, index_dtype, N):
     right = np.where(t == 1, probabilities, 1 - probabilities)
     exact = -np.log(right.astype(np.float64) + 1e-7)
     forward = specialise(_loss.sigmoid_with_loss_forward)[dtype, index_dtype]
-    backward = specialise(_loss.sigmoid_with_loss_backward)[dtype, index_dtype]
+    backward = specialise(_loss.sigmoid_with_loss_backward)[dtype, dtype, index_dtype]
+    widened = specialise(_loss.sigmoid_with_loss_backward)[np.dtype("d"), dtype, index_dtype]
     means = set()
     for n_parts in N_PARTS:
-        y, dx, losses = np.full_like(x, np.nan), np.full_like(x, np.nan), np.full(N, np.nan)
+        y, dx, losses = np.full_like(x, np.nan), np.full_like(x, np.nan), np.full(-(-N // 32), 0.5)
         means.add(forward(y, losses, x, t, n_parts))
         assert_same_bits(y, probabilities)
         sums = np.add.reduceat(exact, np.arange(0, N, 32))  # 32 labels share a logarithm
-        np.testing.assert_allclose(losses[: len(sums)], sums, rtol=1e-12)
+        np.testing.assert_allclose(losses, sums, rtol=1e-12)
         backward(dx, y, t, 0.3, n_parts)
         assert_same_bits(dx, (probabilities - t.astype(dtype)) * dtype.type(0.3))
+        wide = np.full(N, np.nan)
+        widened(wide, y, t, 0.3, n_parts)
+        assert_same_bits(wide, (probabilities.astype("d") - t) * 0.3)
     assert len(means) == 1
     np.testing.assert_allclose(means.pop(), exact.mean(), rtol=1e-13)
 

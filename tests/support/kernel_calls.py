@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from fastw2v._kernels import _optimizer
+from fastw2v._kernels import _loss, _optimizer
 
 N, D, V, K = 70, 55, 40, 3
 
@@ -162,7 +162,9 @@ CALLS = {
     "_loss.cross_entropy_step": lambda n: (real(N, V), doubles(N), ids(N), 1.0, n),
     "_loss.softmax_with_loss_forward": lambda n: (real(N, V), doubles(N), real(N, V), ids(N), n),
     "_loss.softmax_with_loss_backward": lambda n: (real(N, V), real(N, V), ids(N), 1.0, n),
-    "_loss.sigmoid_with_loss_forward": lambda n: (real(N), doubles(N), real(N), ids(N) % 2, n),
+    "_loss.sigmoid_with_loss_forward": lambda n: (
+        *(real(N), doubles(-(-N // _loss.LOSSES)), real(N), ids(N) % 2, n),
+    ),
     "_loss.sigmoid_with_loss_backward": lambda n: (real(N), real(N), ids(N) % 2, 1.0, n),
     "_negative_sampling.forward": lambda n: (
         real(K, N),

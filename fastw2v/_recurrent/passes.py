@@ -58,6 +58,7 @@ Lengths = NDArray[np.int64] | None
 
 _MAC_NS = 0.02  # serial nanoseconds of a multiply-add; see `threads.parts`
 _CACHE = 3 << 18  # bytes of packed weights that stay in a core's own cache beside the states
+_MANY_ROWS = 32  # rows of a part that multiply by weights from memory as fast as from the cache
 _STEP_NS = 5000  # a step cut by units waits for all parts; below this it costs more than it gains
 # Serial nanoseconds of one kernel call. Ctrl-C is handled between two calls. The first calls
 # take several times as long, because the system has to find memory for their results.
@@ -399,7 +400,7 @@ def _cut(Wh: NDArray[Any], N: int, T: int) -> tuple[bool, int]:
     """Return (by_units, n_parts) for T steps of N rows; see src_pyx/common_recurrent.pxd."""
     ns = N * Wh.size * _MAC_NS
     n_parts = threads.parts(ns * T)
-    too_large = Wh.nbytes > _CACHE or n_parts > N
+    too_large = (Wh.nbytes > _CACHE and N // n_parts < _MANY_ROWS) or n_parts > N
     if n_parts == 1 or not too_large:
         return False, min(n_parts, max(N, 1))
     return (True, n_parts) if ns > _STEP_NS else (False, min(n_parts, N))

@@ -21,7 +21,7 @@ from word2vec_steps cimport (
     find_means, multiply_eights, point_four, point_words, scores, scores_of, scores_of_four,
     set_steps, turn_errors, turn_scores, update,
 )
-from word2vec_windows cimport begin_batch, collect_centre, keep_words
+from word2vec_windows cimport begin_batch, collect_centre, keep_words, spread_groups
 
 cdef enum:
     STRIPES = 4         # most stripes, and therefore most parts that have work
@@ -92,6 +92,7 @@ cdef inline void collect(const job_t* job, scratch_t* s, batch_t* batch, bint le
                 s.block += 1
                 break
     if not job.mode & SKIP_GRAM:
+        spread_groups(job, s, batch, batch.stats)
         keep_words(&batch.windows)
 
 

@@ -7,8 +7,8 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from word2vec_centres cimport (
-    FEW, centre_t, draw_words, list_for_all, list_for_four, list_for_mean, list_for_one, may_be_four,
-    next_centre, walk_t,
+    FEW, centre_t, draw_words, list_for_all, list_for_four, list_for_mean, list_for_one,
+    may_be_four, next_centre, walk_t,
 )
 from word2vec_job cimport (
     END, EXACT_GRADIENT, MEAN, SKIP_GRAM, SPAN, TOGETHER, draws_for_pairs, job_t,

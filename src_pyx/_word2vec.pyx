@@ -18,8 +18,8 @@ from the old rows of one centre. `share` is 1 / M for the exact gradient of the 
 of word2vec.c. Drawn words that are the target are left out. A word drawn twice counts twice, as
 does a repeated context of skip-gram. Skip-gram draws K words for all pairs of a centre, or for each
 pair (FRESH_NEGATIVES). CBOW draws K words for each centre, or for TOGETHER centres, which lie far
-apart in a span or a batch (SHARED_NEGATIVES): the h of all of them are computed first and, if K <= FEW and all rows differ, so
-are the z. Context words before and after the block are those that their own block would see, so
+apart in a span or a batch (SHARED_NEGATIVES): the h of all of them are computed first and, if
+K <= FEW and all rows differ, so are the z. Context words before and after the block are those that their own block would see, so
 every word is a centre once, with its whole window.
 
 The means of CBOW come from running sums over a span of up to SPAN centres, in which the rows of

@@ -266,7 +266,8 @@ def train(
     The learning rate of a block is alpha + alpha_step times its first position. The rows of CBOW's
     contexts stand still during a span of more than TOGETHER centres; see `Corpus.spans`. `spread`
     chooses the centres of a span that share negatives. For these, the means of all contexts are
-    computed before the first centre is learned. Where `at_once` holds, all their changes are computed from the same rows.
+    computed before the first centre is learned. Where `at_once` holds, all their changes are
+    computed from the same rows.
     """
     losses, pairs = 0.0, 0.0
     options = {"sg": sg, "mean": mean, "share": share}

@@ -277,6 +277,7 @@ cdef int train_in_stripes(job_t* job, int64_t last, Py_ssize_t n_rows, Py_ssize_
     made = made and team.seats != NULL
     team.n_stripes = count_stripes(job.ld)
     make_stripes(team.stripes, job, n_rows, n_nodes, apart)
+    team.apart = apart
     for p in range(n_members):
         made = made and make_scratch(s + p, job, n_works)
     if made:

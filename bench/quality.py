@@ -11,7 +11,8 @@
                                                 pairs with a mean judgement, .txt analogies
     python bench/quality.py --small             small vocabularies instead of a text: planted ones
                                                 of 300, 3,000 and 30,000 words, and the lee corpus
-                                                of gensim's wheel repeated to 2 million words
+                                                of gensim's wheel repeated to 2 million words;
+                                                --small lee: the latter alone
 
 Columns: mean over seeds and standard deviation of Spearman's coefficient with WordSim-353 and
 SimLex-999 (files of gensim's wheel), mean negative-sampling loss on held-out sentences (subsampled
@@ -260,14 +261,14 @@ class Keep:
         return self.known[key]
 
 
-def measure_small(train, settings, seeds, keep):
-    """Return the numbers of SMALL for each seed, (seeds, numbers)."""
+def measure_small(train, settings, seeds, keep, names):
+    """Return numbers for each seed, (seeds, numbers): those of SMALL, or the last one alone."""
     text = lee()
 
     def measured(seed):
         row = []
         # So many strays that some neighbours are found and some are not.
-        for V, stray in ((300, 0.88), (3_000, 0.7), (30_000, 0.2)):
+        for V, stray in ((300, 0.88), (3_000, 0.7), (30_000, 0.2)) if len(names) > 1 else ():
             sentences, topics, size = planted(seed, 40_000, V // 10, 10, stray)
             mine = settings | {"epochs": 4, "min_count": 1, "vector_size": 50}
             row.append(recovered(trained(train, mine, sentences, seed)[0].wv, topics, size))
@@ -290,7 +291,9 @@ def main():
     parser.add_argument("--only", default="", help="keys, between commas: skip-gram,cbow,...")
     parser.add_argument("--sets", type=Path, help="a folder of .tsv pairs and .txt analogies")
     parser.add_argument("--keep", type=Path, help="a file of results, one for each text")
-    parser.add_argument("--small", action="store_true", help="judge small vocabularies")
+    parser.add_argument(
+        "--small", nargs="?", const="all", choices=("all", "lee"), help="judge small vocabularies"
+    )
     options = parser.parse_args()
     common = {
         "vector_size": options.size,
@@ -303,11 +306,11 @@ def main():
     }
     seeds, keep = range(1, options.seeds + 1), Keep(options.keep)
     if options.small:
-        names = SMALL
+        names = SMALL if options.small == "all" else SMALL[-1:]
         print(f"{options.seeds} seeds, {options.threads} threads\n")
 
         def numbers_of(train, settings):
-            return measure_small(train, common | settings, seeds, keep)
+            return measure_small(train, common | settings, seeds, keep, names)
 
     else:
         files = options.sets.iterdir() if options.sets else ()

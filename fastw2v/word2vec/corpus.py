@@ -24,7 +24,8 @@ from fastw2v._checks.arrays import as_array
 from fastw2v._checks.ids import as_native_ids
 from fastw2v._checks.numbers import as_whole
 from fastw2v._kernels import _vocabulary
-from fastw2v.word2vec.vocabulary import Vocabulary as Vocabulary  # pickles of 0.1 name it here
+from fastw2v.word2vec.vocabulary import Vocabulary as Vocabulary  # pickles of 0.1 name them here
+from fastw2v.word2vec.vocabulary import WordCounts as WordCounts
 
 END: int = _vocabulary.END  # between two sentences of an encoded corpus
 NEVER: int = _vocabulary.NEVER  # the id of words outside the vocabulary, which are dropped

@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike
 from fastw2v._checks.numbers import as_not_negative, as_whole, check_one_of
 from fastw2v._checks.sequences import check_text
 from fastw2v._files import fw2v, gensim_pickle, npz, word2vec_format, word2vec_writer
-from fastw2v._files.atomic import check_writable, is_stream
+from fastw2v._files.atomic import check_writable
 from fastw2v._files.book_pickle import load_book_pickle
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
 from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named, word2vec_named
@@ -298,14 +298,14 @@ def write(
     ignore: Collection[str] = (),
 ) -> None:
     """See `KeyedVectors.save`."""
-    archive = not is_stream(fname) and os.fspath(fname).lower().endswith(".npz")
+    archive = isinstance(fname, str | os.PathLike) and os.fspath(fname).lower().endswith(".npz")
     if not archive:
         check_fw2v(fname, "call save_word2vec_format, or end the name in .fw2v or .npz")
     facts, arrays = pack(vectors, ignore)
     arrays |= pack_table(converted(vectors.vectors, dtype))
     if archive:
         fw2v.check_arrays(arrays)
-        npz.write(fname, arrays, {"facts": facts})
+        npz.write(fname, arrays, {"facts": facts})  # type: ignore[arg-type]
     else:
         fw2v.write(fname, "KeyedVectors", facts, arrays)
 

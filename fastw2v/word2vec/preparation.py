@@ -336,6 +336,7 @@ class Preparation(Settings):
             check_model(self, added=True)
             known = Vocabulary(self.wv.index_to_key, self.wv.expandos["count"], 0, 0)
             vocabulary = known.extended(counts, self.min_count, most, trim_rule=trim_rule)
+            logs.vocabulary_chosen(self, counts, vocabulary)
             return vocabulary, self.effective_min_count
         vocabulary = counts.vocabulary(
             self.min_count, most, by_count=self.sorted_vocab, trim_rule=trim_rule
@@ -344,6 +345,7 @@ class Preparation(Settings):
         least = int(vocabulary.counts.min()) if limited else 0
         if self.null_word:
             vocabulary = vocabulary.with_null_word()
+        logs.vocabulary_chosen(self, counts, vocabulary)
         return vocabulary, max(self.min_count, least)
 
     def _set_vocabulary(self, counts: WordCounts, update: bool, trim_rule: TrimRule | None) -> None:

@@ -184,9 +184,10 @@ class WordVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise ValueError(
                 f"X: expected an iterable of documents, got {type(X).__name__}; {_CURE}"
             )
-        if getattr(X, "ndim", 1) != 1:
+        shape = getattr(X, "shape", (0,))
+        if len(shape) != 1:
             raise ValueError(
-                f"X: expected one dimension, got shape {np.shape(X)}; pass one column, such as "
+                f"X: expected one dimension, got shape {shape}; pass one column, such as "
                 'X["text"], or its name in a ColumnTransformer without brackets'
             )
         return [self._words(k, document) for k, document in enumerate(X)]

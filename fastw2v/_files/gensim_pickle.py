@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -99,7 +100,8 @@ class _AnyDtype(Dtype):
     """A dtype that may be that of objects; it is refused where an array of it is made."""
 
     def __init__(self, machine: Machine, code: Any, align: Any = False, copy: Any = True) -> None:
-        self.machine, self.code, self.state = machine, _unified(code), None
+        self.machine, self.code = machine, _unified(code)
+        self.state: Any = None
 
     def set_state(self, state: tuple[Any, ...]) -> None:
         self.state = tuple(map(_unified, state))
@@ -152,7 +154,7 @@ _SCALAR = [(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")]
 class _GensimMachine(Machine):
     """A machine that puts placeholders for objects, and reads the text of Python 2 as bytes."""
 
-    names: ClassVar = {
+    names: ClassVar[Mapping[tuple[str, str], Name]] = {
         **NAMES,
         ("numpy", "dtype"): Name(_AnyDtype),
         **dict.fromkeys(_RECONSTRUCT, Name(_array)),
@@ -227,7 +229,7 @@ class _GensimMachine(Machine):
     def drop_items(self, _: None) -> None:
         self.pop_mark()
 
-    opcodes = Machine.opcodes | opcodes_of(
+    opcodes = dict(Machine.opcodes) | opcodes_of(
         {
             b"q": (put, whole(1)),
             b"r": (put, whole(4)),

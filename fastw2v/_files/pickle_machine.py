@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def _fill(machine: Machine, array: np.ndarray, state: tuple[Any, ...]) -> None:
     check_shape(shape, dtype, len(raw))
     machine.spend(len(raw))
     # numpy may keep large bytes as the array's memory, so it gets a copy without other references.
-    array.__setstate__((1, shape, dtype, bool(is_fortran), bytes(bytearray(raw))))
+    array.__setstate__((1, shape, dtype, bool(is_fortran), bytes(bytearray(raw))))  # type: ignore
 
 
 def _frombuffer(
@@ -163,7 +163,7 @@ class Machine:
     at: the place of the opcode that runs, for messages.
     """
 
-    names: Mapping[tuple[str, str], Name] = NAMES
+    names: ClassVar[Mapping[tuple[str, str], Name]] = NAMES
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
@@ -342,7 +342,7 @@ def _unknown(opcode: int | None) -> str:
         return "it ends before its end mark"
     import pickletools  # for damaged files alone
 
-    named = pickletools.code2op.get(chr(opcode))
+    named = pickletools.code2op.get(chr(opcode))  # type: ignore[attr-defined]
     name = f"opcode {named.name}" if named else f"byte {opcode}"
     return f"{name}, which arrays do not need"
 

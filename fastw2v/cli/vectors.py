@@ -14,6 +14,7 @@ from fastw2v.cli.console import (
     print_json,
     shown,
 )
+from fastw2v.cli.usage import similar_words
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors import KeyedVectors
@@ -95,13 +96,15 @@ def _add_answer_options(parser: argparse.ArgumentParser) -> None:
 
 def _similar(args: argparse.Namespace) -> int:
     vectors = load(args.vectors)
-    words = find(vectors, args.words, args)
-    answers = {word: vectors.most_similar(word, topn=args.topn) for word in words}
+    # A program looks answers up by the words that it asked for.
+    found = dict(zip(args.words, find(vectors, args.words, args), strict=True))
+    answers = {asked: vectors.most_similar(word, topn=args.topn) for asked, word in found.items()}
     if args.json:
-        print_json({word: [list(pair) for pair in nearest] for word, nearest in answers.items()})
+        print_json({asked: [list(pair) for pair in pairs] for asked, pairs in answers.items()})
     else:
-        for word, nearest in answers.items():
-            _print_answer(f"[query] {word}", nearest)
+        for asked, pairs in answers.items():
+            as_found = "" if found[asked] == asked else f" ({found[asked]})"
+            _print_answer(f"[query] {asked}{as_found}", pairs)
     return OK
 
 
@@ -138,9 +141,10 @@ def find(vectors: KeyedVectors, words: Sequence[str], args: argparse.Namespace) 
         found += known[:1]
         missing += [] if known else [asked]
     if missing:
+        hint = similar_words(missing[0].lower(), vectors.index_to_key)
         raise KeyError(
             f"{', '.join(map(repr, missing))} not among the {len(vectors)} words of "
-            f"{args.vectors}; use words of the text that they were trained on"
+            f"{args.vectors}{hint or '; use words of the text that they were trained on'}"
         )
     return found
 

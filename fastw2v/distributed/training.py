@@ -190,7 +190,7 @@ def resume(
         )
     preparing.check_memory(places, len(job.vocabulary), job.settings["vector_size"])
     own = {name: facts[name] for name in facts if name not in ("round", "rows")}
-    saved = Checkpoints(folder, own, every, entries=facts["rows"])
+    saved = Checkpoints(folder, own, every, entries=facts["rows"], round=int(facts["round"]))
     with _ended(tasks):
         return _run(
             *(tasks, job, source, reading, counted, places, saved, progress, on_round),

@@ -55,6 +55,7 @@ class Checkpoints:
     facts: dict[str, Any]
     every: float
     saved: float = 0.0
+    round: int = 0
     entries: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -231,11 +232,11 @@ class Coordinator:
             return self.given_parts
         n_bytes = 2 * len(self.job.vocabulary) * self.job.settings["vector_size"] * 4
         by_size = -(-n_bytes // _PART_BYTES)
-        return max(1, min(_MOST_PARTS, max(by_size, len(self.engine.places()))))
+        return max(1, min(_MOST_PARTS, max(by_size, len(self.engine.addresses()))))
 
     def _assign_homes(self) -> None:
         """Wish each shard to a worker: the one that has it, unless others have far fewer."""
-        addresses = [place.address for place in self.engine.places()]
+        addresses = self.engine.addresses()
         if not addresses:
             return
         most = -(-self.job.shards // len(addresses))
@@ -356,7 +357,7 @@ class Coordinator:
         """Return the round of the best weights, and the workers that can give them.
 
         The best are those of this round; then those of the round before with the merged pieces;
-        then the newest. Round 0 needs no donor.
+        then the newest. None means the checkpoint, or the start of the run.
         """
         versions = {
             address: version
@@ -368,21 +369,25 @@ class Coordinator:
             wanted = self.round
         elif self.merged and self.round - 1 in versions.values():
             return self.round, [a for a, v in versions.items() if v == self.round - 1]
-        elif not versions:
-            return None, []
         else:
-            wanted = max(versions.values())
+            wanted = max(versions.values(), default=0)
+            saved = self.checkpoints
+            if self.round > 0 and wanted <= (saved.round if saved is not None else 0):
+                return None, []
         return wanted, [a for a, v in versions.items() if v == wanted]
 
     def _watch(self) -> None:
-        """Give up the tasks of this round if no worker that held its weights is left.
+        """Give up the tasks of this round if no worker with weights of the run is left.
 
         New workers would otherwise make all rounds again, one after the other.
         """
-        if self.holders and self.holders.isdisjoint(
-            place.address for place in self.engine.places()
-        ):
-            self.holders = set()
+        if not self.holders:
+            return
+        addresses = self.engine.addresses()
+        if not addresses or not self.holders.isdisjoint(addresses):
+            return
+        self.holders = set()
+        if self._donors()[0] is None:
             self._cancel()
             self._from_checkpoint()
             raise Rewound
@@ -422,7 +427,7 @@ class Coordinator:
         if saved is None or self.clock() - saved.saved < saved.every:
             return
         round, parts = self.round, self._n_parts()
-        addresses = [place.address for place in self.engine.places()]
+        addresses = self.engine.addresses()
 
         def task(part: int) -> Callable[[Ref | None], Ref]:
             return lambda state: self.tasks.submit(
@@ -435,4 +440,4 @@ class Coordinator:
         entries = self._settled_values({p: task(p) for p in range(parts)})
         saved.folder.write_manifest(saved.facts | {"round": round, "rows": entries})
         saved.folder.remove_round([e for e in saved.entries if e not in entries])
-        saved.entries, saved.saved = entries, self.clock()
+        saved.entries, saved.round, saved.saved = entries, round, self.clock()

@@ -61,10 +61,14 @@ class DaskEngine:
         self.seen = time.monotonic()
 
     def places(self) -> list[Place]:
-        addresses = list(self.client.scheduler_info(n_workers=-1)["workers"])
+        addresses = self.addresses()
         if any(address not in self.known for address in addresses):
             self.known = {address: Place(*found) for address, found in self.ask(facts).items()}
         return [self.known[address] for address in addresses if address in self.known]
+
+    def addresses(self) -> list[str]:
+        # A client without a scheduler has no workers either.
+        return list(self.client.scheduler_info(n_workers=-1).get("workers", {}))
 
     def submit(self, f: Callable[..., Any], *args: Any, key: str, where: Sequence[str] = ()) -> Any:
         import dask
@@ -141,6 +145,6 @@ class DaskEngine:
         found = []
         for address, keys in self.client.processing().items():
             found += [f"{key} on {address}" for key in keys if key in wanted]
-        if not self.client.scheduler_info(n_workers=-1)["workers"]:
+        if not self.addresses():
             found.append("any worker: the cluster has none")
         return ", ".join(found) or f"{sorted(wanted)[0]}, which no worker runs"

@@ -20,6 +20,9 @@ class Engine(Protocol):
     def places(self) -> list[Place]:
         """Return the workers of this moment."""
 
+    def addresses(self) -> list[str]:
+        """Return the addresses of the workers of this moment, without asking them."""
+
     def submit(self, f: Callable[..., Any], *args: Any, key: str, where: Sequence[str] = ()) -> Ref:
         """Start f(*args); `where` is a wish."""
 

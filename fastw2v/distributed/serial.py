@@ -96,6 +96,9 @@ class SerialEngine:
     def places(self) -> list[Place]:
         return [place.facts() for place in self.here.values()]
 
+    def addresses(self) -> list[str]:
+        return list(self.here)
+
     # ---- tasks
 
     def submit(

@@ -15,6 +15,7 @@ from fastw2v._version import __version__
 from fastw2v.distributed import cost, preparing, steps
 from fastw2v.distributed.coordinator import Checkpoints, Coordinator, RoundInfo
 from fastw2v.distributed.counting import PartCounts
+from fastw2v.distributed.errors import ClusterLost
 from fastw2v.distributed.job import Job, default_rounds, scaled_alpha
 from fastw2v.distributed.parts import INSTALL, FileInfo, Part, Reading, check_same
 from fastw2v.distributed.places import Place
@@ -190,7 +191,7 @@ def resume(
         )
     preparing.check_memory(places, len(job.vocabulary), job.settings["vector_size"])
     own = {name: facts[name] for name in facts if name not in ("round", "rows")}
-    saved = Checkpoints(folder, own, every, entries=facts["rows"])
+    saved = Checkpoints(folder, own, every, entries=facts["rows"], round=int(facts["round"]))
     with _ended(tasks):
         return _run(
             *(tasks, job, source, reading, counted, places, saved, progress, on_round),
@@ -286,14 +287,18 @@ def as_engine(client: Any) -> Any:
 @contextlib.contextmanager
 def _ended(tasks: Tasks) -> Iterator[None]:
     """Leave nothing in the cluster, however the run ends."""
+    lost = False
     try:
         yield
+    except ClusterLost:
+        lost = True  # there is no one to ask
+        raise
     finally:
-        # The reason why the run ends may be that the cluster is gone.
-        with contextlib.suppress(Exception):
-            tasks.engine.ask(steps.stop, tasks.run)
-            tasks.drop_all()
-            tasks.engine.ask(steps.forget, tasks.run)
+        if not lost:
+            with contextlib.suppress(Exception):  # an earlier exception must not be hidden
+                tasks.engine.ask(steps.stop, tasks.run)
+                tasks.drop_all()
+                tasks.engine.ask(steps.forget, tasks.run)
 
 
 @contextlib.contextmanager

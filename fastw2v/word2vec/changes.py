@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _NO_UPDATES = np.zeros(0, np.uint32)
-CURVATURE = 3.0  # of a row's loss: 0.3 diverged, 1 to 10 are within 1 % of loss (bench/QUALITY.md)
+CURVATURE = (
+    3.0  # of a row's loss: 0.3 diverged, with 1 to 10 the loss differs by 1 % (bench/QUALITY.md)
+)
 _BLOCK = 1 << 18  # numbers of a table that are handled at a time
 
 

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from cluster_texts import SETTINGS, crc, sentences, write
+from places import ROOT
 
 distributed = pytest.importorskip("distributed")
 
@@ -149,6 +150,17 @@ def test_a_cluster_has_the_bits_of_one_process(text, expected, tmp_path):
                 client.retire_workers([first])
 
         assert crc(run(text, client, on_round=on_round)) == expected
+
+
+def test_the_example_runs(text):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "cluster.py"), "--quick", text],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert " words, loss " in done.stdout
 
 
 def start(*arguments):

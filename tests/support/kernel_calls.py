@@ -139,6 +139,10 @@ CALLS = {
         None,
         n,
     ),
+    "_embedding.pack_rows": lambda n: (
+        *(np.zeros(V, np.int32), np.zeros(N, np.int64), real(N, D), np.zeros(N, np.int32)),
+        *(np.zeros(N, np.uint8), ids(N), real(N, D), None, n),
+    ),
     "_embedding.add_rows": lambda n: (real(V, D), real(V, D), np.arange(V), V, n),
     "_embedding.unlisted_rows_are_zero": lambda n: (real(V, D), np.zeros(V, np.uint8), n),
     "_embedding_dot.forward": lambda n: (real(N), real(N, D), real(N, D), real(V, D), ids(N), n),
@@ -193,7 +197,11 @@ CALLS = {
     "_optimizer.adam": steps(2, 0.1, 0.1, 0.001, 1e-7),
     "_optimizer.skip_steps": lambda n: (
         *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
-        *(*(np.zeros(V, np.int64) for _ in range(2)), np.arange(V), np.ones((8, _optimizer.N_SUMS))),
+        *(
+            *(np.zeros(V, np.int64) for _ in range(2)),
+            np.arange(V),
+            np.ones((8, _optimizer.N_SUMS)),
+        ),
         *(np.full((9, 3), 0.5), np.full(2, 1e-7), 8, n),
     ),
     "_optimizer.take_steps": lambda n: (

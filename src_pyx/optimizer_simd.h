@@ -75,10 +75,8 @@ static void fw_adam_run(float *w, float *m, float *v, const float *g, ptrdiff_t 
         i = head;
     }
     if (g)
-        for (; i + 16 <= n; i += 16) {
-            _mm_prefetch((const char *)(g + i + 256), _MM_HINT_NTA);
+        for (; i + 16 <= n; i += 16)
             fw_adam_once(w + i, m + i, v + i, g + i, 0xffff, lr16, c116, c216, eps16);
-        }
     else
         for (; i + 16 <= n; i += 16)
             fw_adam_once(w + i, m + i, v + i, (const float *)0, 0xffff, lr16, c116, c216, eps16);

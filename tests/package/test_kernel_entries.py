@@ -9,6 +9,7 @@ ELSEWHERE = ("_vocabulary.", "_word2vec.", "_gemm.only_registers")
 # (entry, argument): arrays that may have more room than the call needs.
 ROOMY = {
     *(("_embedding.overwrite_rows", k) for k in (2, 3, 4)),
+    *(("_embedding.pack_rows", k) for k in (1, 2, 3, 4)),
     ("_negative_sampling.forward", 3),
     ("_optimizer.sum_squares", 0),
     *(("_optimizer.skip_steps", k) for k in (5, 6)),

@@ -137,6 +137,10 @@ CALLS = {
         None,
         n,
     ),
+    "_embedding.pack_rows": lambda n: (
+        *(np.zeros(V, np.int32), np.zeros(N, np.int64), real(N, D), np.zeros(N, np.int32)),
+        *(np.zeros(N, np.uint8), ids(N), real(N, D), None, n),
+    ),
     "_embedding.add_rows": lambda n: (real(V, D), real(V, D), np.arange(V), V, n),
     "_embedding.unlisted_rows_are_zero": lambda n: (real(V, D), np.zeros(V, np.uint8), n),
     "_embedding_dot.forward": lambda n: (real(N), real(N, D), real(N, D), real(V, D), ids(N), n),

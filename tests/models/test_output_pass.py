@@ -21,6 +21,7 @@ from fastw2v.time_layers import TimeAffine, TimeSoftmaxWithLoss
 MODELS = [models.SimpleRnnlm, models.Rnnlm, models.BetterRnnlm]
 every_model = pytest.mark.parametrize("kind", MODELS)
 V, D, N, T = 30, 8, 5, 4
+OWN = module._OWN
 TEXT = np.random.default_rng(2).integers(0, V, N * T * 6 + 1)
 
 
@@ -44,6 +45,13 @@ def passes(monkeypatch):
 
     monkeypatch.setattr(_language_model, "output_pass", counted)
     return losses
+
+
+def assert_same_loss(found, expected):
+    """Rows of our own products do not depend on other rows; those of numpy's may."""
+    if OWN and not np.isnan(expected):
+        assert_same_bits(found, expected)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def both_ways(rng, M, D, V, ignored, turned):
@@ -72,10 +80,7 @@ def both_ways(rng, M, D, V, ignored, turned):
 @settings(max_examples=60, deadline=None)
 def test_pass_equals_the_two_layers(seed, M, D, V, ignored, turned):
     found, expected = both_ways(np.random.default_rng(seed), M, D, V, ignored, turned)
-    if ignored < 1 or not np.isnan(expected[0]):
-        assert_same_bits(found[0], expected[0])  # also the bits, as rows do not depend on others
-    else:
-        assert np.isnan(found[0])
+    assert_same_loss(found[0], expected[0])
     for actual, right in zip(found[1:], expected[1:], strict=True):
         scale = np.abs(right).max(initial=1e-3)
         np.testing.assert_allclose(actual / scale, right / scale, rtol=1e-4, atol=2e-6)
@@ -113,7 +118,7 @@ def test_fit_equals_one_that_stores_the_scores(kind, optimizer, passes, monkeypa
     assert len(passes) == 12
     monkeypatch.setattr(_language_model, "pays", lambda *_: False)
     plain = make(kind)
-    assert_same_bits(lines[0], fit(plain, optimizer(0.1)).ppl_list[0])
+    assert_same_loss(lines[0], fit(plain, optimizer(0.1)).ppl_list[0])
     assert len(passes) == 12
     for actual, right in zip(fused.params, plain.params, strict=True):
         np.testing.assert_allclose(actual, right, rtol=1e-3, atol=1e-5)

@@ -27,10 +27,16 @@ PAGES = {
     "word2vec": ("Word2Vec", ["fastw2v.word2vec"]),
     "keyed_vectors": ("Word vectors", ["fastw2v.keyed_vectors"]),
     "util": ("The book's helpers", ["fastw2v.util"]),
-    "keras": ("Keras", ["fastw2v.keras"]),
+    "frameworks": (
+        "Keras, torch and scikit-learn",
+        ["fastw2v.keras", "fastw2v.torch", "fastw2v.sklearn"],
+    ),
+    "distributed": ("Clusters", ["fastw2v.distributed"]),
     "dropin": ("The drop-in", ["fastw2v.dropin"]),
     "reference": ("The reference", ["fastw2v.reference.layers", "fastw2v.reference.word2vec"]),
 }
+# Names beside those of the book, which a star import must not give.
+MORE_NAMES = {"fastw2v.time_layers": ("TimeBidirectional", "TimeStack")}
 # What has no entry of its own: the command's main() is described by the page of the command line.
 NOT_LISTED = {"fastw2v.cli"}
 
@@ -51,6 +57,9 @@ def write_reference(app):
     """Write api/*.rst, one page for each entry of PAGES, beside the other pages."""
     folder = Path(app.srcdir) / "api"
     folder.mkdir(exist_ok=True)
+    for page in folder.glob("*.rst"):
+        if page.stem not in PAGES:
+            page.unlink()  # of an earlier table
     for page, (title, modules) in PAGES.items():
         lines = [title, "=" * len(title), ""]
         for module in modules:
@@ -66,7 +75,7 @@ def entries(name, alone):
     module = importlib.import_module(name)
     lines = [] if alone else [name, "-" * len(name), ""]
     lines += [f".. automodule:: {name}", "   :no-members:", ""]
-    for public in getattr(module, "__all__", ()):
+    for public in (*getattr(module, "__all__", ()), *MORE_NAMES.get(name, ())):
         value = getattr(module, public)
         if not is_at_home(value, module):
             continue
@@ -103,7 +112,11 @@ def as_restructured_text(app, what, name, obj, options, lines):
     """Turn the plain text of a docstring, in place, into reStructuredText."""
     as_numpy = getattr(np.ndarray, name.rpartition(".")[2], None)
     is_numpys = as_numpy is not None and (obj is as_numpy or obj.__doc__ == as_numpy.__doc__)
-    lines[:] = ["As in numpy.", ""] if is_numpys else restructured(lines)
+    home = (getattr(obj, "__module__", None) or "fastw2v").partition(".")[0]
+    if is_numpys or (what == "method" and home != "fastw2v"):
+        lines[:] = [f"As in {'numpy' if is_numpys else home}.", ""]
+    else:
+        lines[:] = restructured(lines)
 
 
 def restructured(lines):

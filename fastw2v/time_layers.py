@@ -34,14 +34,9 @@ from fastw2v._checks.sequences import as_sequence_dtype
 from fastw2v._core import random_keys, threads
 from fastw2v._kernels import _activation, _embedding, _gemm, specialise
 from fastw2v._losses.over_time import TimeSoftmaxWithLoss
-from fastw2v._recurrent import (
-    TimeBidirectional,
-    TimeBiLSTM,
-    TimeGRU,
-    TimeLSTM,
-    TimeRNN,
-    TimeStack,
-)
+from fastw2v._recurrent import TimeBidirectional as TimeBidirectional
+from fastw2v._recurrent import TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
+from fastw2v._recurrent import TimeStack as TimeStack
 from fastw2v._recurrent.cells import GRU, LSTM, RNN
 from fastw2v._rows.deferred import TABLES
 from fastw2v._rows.row_grad import RowGradHolder, table_grad
@@ -76,7 +71,6 @@ __all__ = [
     "SoftmaxWithLoss",
     "TimeAffine",
     "TimeBiLSTM",
-    "TimeBidirectional",
     "TimeDropout",
     "TimeEmbedding",
     "TimeGRU",
@@ -84,7 +78,6 @@ __all__ = [
     "TimeRNN",
     "TimeSigmoidWithLoss",
     "TimeSoftmaxWithLoss",
-    "TimeStack",
     "cross_entropy_error",
     "np",
     "sigmoid",

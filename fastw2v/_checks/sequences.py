@@ -117,7 +117,7 @@ def check_biases(name: str, b: NDArray[Any], width: int, n_biases: Sequence[int]
             f"{name}: expected shape (2, {width}), the biases of x Wx and of h_prev Wh, got "
             f"{b.shape}; pass both, or reset_after=False"
         )
-    elif 2 in n_biases and b.size == 2 * width:
+    elif 2 in n_biases and b.size == 2 * width and b.shape != (width,):
         raise ValueError(
             f"{name}: expected shape ({width},), or (2, {width}) of two biases that are added, got "
             f"{b.shape}; reshape it"

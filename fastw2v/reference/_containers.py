@@ -163,9 +163,16 @@ class TimeStack:
         self.params = [W for layer in layers for W in layer.params]
         self.grads = [grad for layer in layers for grad in layer.grads]
 
-    def forward(self, xs: Array, **options: Any) -> Array:
+    def forward(
+        self,
+        xs: Array,
+        *,
+        lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        train: bool = True,
+    ) -> Array:
         for layer in self.layers:
-            xs = layer.forward(xs, **options)
+            xs = layer.forward(xs, lengths=lengths, mask=mask, train=train)
         return xs
 
     def backward(self, dhs: Array, *, dh: list[Any] | None = None, dc: Any = None) -> Array:

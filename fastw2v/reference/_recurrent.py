@@ -426,9 +426,18 @@ class TimeGRU(Gated):
 
     _cell, _n_gates = GRU, 3
 
-    def __init__(self, *args: Any, reset_after: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        Wx: Array,
+        Wh: Array,
+        b: Array,
+        stateful: bool = False,
+        *,
+        reset_after: bool = False,
+        **options: Any,
+    ) -> None:
         self._n_biases = (2,) if reset_after else (1,)
-        super().__init__(*args, **options)
+        super().__init__(Wx, Wh, b, stateful, **options)
         self._options = self._options | {"reset_after": reset_after}
 
     @property

@@ -111,7 +111,7 @@ def test_public_names_exist_and_are_documented(name):
 
 def in_a_room(name):
     """Tell whether users import a module's names from its package, as in fastw2v.word2vec."""
-    return re.match(r"fastw2v\.(cli|dropin|keyed_vectors|word2vec)\.", name) is not None
+    return re.match(r"fastw2v\.(cli|distributed|dropin|keyed_vectors|word2vec)\.", name) is not None
 
 
 # The reference is read beside the module that it is the twin of, whose examples hold for it too.
@@ -152,9 +152,16 @@ def test_pages_with_examples_are_found():
 def test_python_of_a_page_runs(page, quiet_place):
     # One after the other in one namespace, as a reader would paste them.
     namespace = {"__name__": "__main__"}
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE, verbose=False)
     for number, block in enumerate(blocks_of(page, "python")):
-        exec(compile(block, f"{page}, block {number}", "exec"), namespace)
-    assert "__name__" in namespace
+        name = f"{page}, block {number}"
+        if block.startswith(">>>"):
+            test = doctest.DocTestParser().get_doctest(block, namespace, name, page, 0)
+            runner.run(test, clear_globs=False)
+            namespace.update(test.globs)
+        else:
+            exec(compile(block, name, "exec"), namespace)
+    assert runner.summarize(verbose=False).failed == 0
 
 
 def site_pages():

@@ -433,11 +433,18 @@ class TimeGRU(Gated):
         b: Array,
         stateful: bool = False,
         *,
+        dtype: DTypeLike | None = None,
+        go_backwards: bool = False,
+        recurrent_activation: str = "sigmoid",
         reset_after: bool = False,
-        **options: Any,
     ) -> None:
         self._n_biases = (2,) if reset_after else (1,)
-        super().__init__(Wx, Wh, b, stateful, **options)
+        super().__init__(
+            *(Wx, Wh, b, stateful),
+            dtype=dtype,
+            go_backwards=go_backwards,
+            recurrent_activation=recurrent_activation,
+        )
         self._options = self._options | {"reset_after": reset_after}
 
     @property

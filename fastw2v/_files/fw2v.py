@@ -74,11 +74,11 @@ def write(
         stream.write(MAGIC + bytes([version]) + len(header).to_bytes(8, "little") + header)
         stream.write(bytes(-(16 + len(header)) % _ALIGN))
         for key, array in arrays.items():
-            _write_array(stream, array, places[key][0])
+            write_array(stream, array, places[key][0])
             stream.write(bytes(-array.nbytes % _ALIGN))
 
 
-def _write_array(stream: Any, array: np.ndarray, dtype: str) -> None:
+def write_array(stream: Any, array: np.ndarray, dtype: str) -> None:
     """Write an array in blocks of rows; its rows may be padded, and a whole copy may not fit."""
     if array.ndim == 0 or array.size == 0:
         stream.write(array.astype(dtype).tobytes())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from fastw2v._files.pickle_machine import (
     Dtype,
     Machine,
     Name,
+    as_long,
     check_shape,
     lengthy,
     opcodes_of,
@@ -61,7 +63,10 @@ class Placeholder:
 
     def attributes(self) -> dict[Any, Any]:
         """Return the attributes; none if the object has a state of another form."""
-        return self.state if type(self.state) is dict else {}
+        state = self.state
+        if type(state) is tuple and len(state) == 2:  # with attributes of __slots__ behind it
+            state = state[0]
+        return state if type(state) is dict else {}
 
 
 class SavedArray:
@@ -95,7 +100,8 @@ class _AnyDtype(Dtype):
     """A dtype that may be that of objects; it is refused where an array of it is made."""
 
     def __init__(self, machine: Machine, code: Any, align: Any = False, copy: Any = True) -> None:
-        self.machine, self.code, self.state = machine, _unified(code), None
+        self.machine, self.code = machine, _unified(code)
+        self.state: Any = None
 
     def set_state(self, state: tuple[Any, ...]) -> None:
         self.state = tuple(map(_unified, state))
@@ -148,7 +154,7 @@ _SCALAR = [(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")]
 class _GensimMachine(Machine):
     """A machine that puts placeholders for objects, and reads the text of Python 2 as bytes."""
 
-    names: ClassVar = {
+    names: ClassVar[Mapping[tuple[str, str], Name]] = {
         **NAMES,
         ("numpy", "dtype"): Name(_AnyDtype),
         **dict.fromkeys(_RECONSTRUCT, Name(_array)),
@@ -223,12 +229,14 @@ class _GensimMachine(Machine):
     def drop_items(self, _: None) -> None:
         self.pop_mark()
 
-    opcodes = Machine.opcodes | opcodes_of(
+    opcodes = dict(Machine.opcodes) | opcodes_of(
         {
             b"q": (put, whole(1)),
             b"r": (put, whole(4)),
             b"\x81": (Machine.reduce, None),
             b"\x92": (call_with_keywords, None),
+            b"\x8a": (push_int, lengthy(1, as_long)),
+            b"\x8b": (push_int, lengthy(4, as_long)),
             b"I": (push_int, _line),  # an int of Python 2 that does not fit into 32 bits
             b"U": (Machine.push, lengthy(1)),  # the str of Python 2
             b"T": (Machine.push, lengthy(4)),

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def _fill(machine: Machine, array: np.ndarray, state: tuple[Any, ...]) -> None:
     check_shape(shape, dtype, len(raw))
     machine.spend(len(raw))
     # numpy may keep large bytes as the array's memory, so it gets a copy without other references.
-    array.__setstate__((1, shape, dtype, bool(is_fortran), bytes(bytearray(raw))))
+    array.__setstate__((1, shape, dtype, bool(is_fortran), bytes(bytearray(raw))))  # type: ignore
 
 
 def _frombuffer(
@@ -163,7 +163,7 @@ class Machine:
     at: the place of the opcode that runs, for messages.
     """
 
-    names: Mapping[tuple[str, str], Name] = NAMES
+    names: ClassVar[Mapping[tuple[str, str], Name]] = NAMES
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
@@ -342,7 +342,7 @@ def _unknown(opcode: int | None) -> str:
         return "it ends before its end mark"
     import pickletools  # for damaged files alone
 
-    named = pickletools.code2op.get(chr(opcode))
+    named = pickletools.code2op.get(chr(opcode))  # type: ignore[attr-defined]
     name = f"opcode {named.name}" if named else f"byte {opcode}"
     return f"{name}, which arrays do not need"
 
@@ -399,7 +399,8 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogatepass")
 
 
-def _as_long(raw: bytes) -> int:
+def as_long(raw: bytes) -> int:
+    """Return a little-endian integer of any length that a pickle may have."""
     if len(raw) > 40:  # Python takes time that grows with the square of the length to print it
         raise ValueError("a number of more than 64 bits")
     return int.from_bytes(raw, "little", signed=True)
@@ -434,8 +435,8 @@ Machine.opcodes = opcodes_of(
         b"J": (Machine.push, whole(4, signed=True)),
         b"K": (Machine.push, _byte),
         b"M": (Machine.push, whole(2)),
-        b"\x8a": (Machine.push_int, lengthy(1, _as_long)),
-        b"\x8b": (Machine.push_int, lengthy(4, _as_long)),
+        b"\x8a": (Machine.push_int, lengthy(1, as_long)),
+        b"\x8b": (Machine.push_int, lengthy(4, as_long)),
         b"G": (Machine.push, _float),
         b"X": (Machine.push, lengthy(4, _text)),
         b"\x8c": (Machine.push, lengthy(1, _text)),

@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         say("fastw2v: stopped")
         return INTERRUPTED
-    except (OSError, ValueError, KeyError, FloatingPointError, MemoryError) as error:
+    except (OSError, ValueError, KeyError, ImportError, FloatingPointError, MemoryError) as error:
         say(f"fastw2v: error: {shown(_one_line(error))}")
         return FAILED
 

@@ -104,8 +104,8 @@ def add_parser(commands: Any) -> None:
         train,
         DEFAULT_OUTPUT,
         ": .bin is the word2vec binary format, .fw2v is fastw2v's own, which remembers how the "
-        "text was split, .npz is numpy's, any other name is text; .gz, .bz2 or .xz behind text or "
-        ".bin packs",
+        "text was split, .npz is numpy's, .safetensors and .parquet are for other programs, any "
+        "other name is text; .gz, .bz2 or .xz behind text or .bin packs",
     )
     add_unwritable(train)
     splitting.add_options(train)

@@ -5,6 +5,7 @@ The content of a file is not trusted.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import warnings
@@ -16,11 +17,11 @@ from numpy.typing import DTypeLike
 
 from fastw2v._checks.numbers import as_not_negative, as_whole, check_one_of
 from fastw2v._checks.sequences import check_text
-from fastw2v._files import fw2v, gensim_pickle, npz, word2vec_format, word2vec_writer
-from fastw2v._files.atomic import check_writable
+from fastw2v._files import exports, fw2v, gensim_pickle, npz, word2vec_format, word2vec_writer
+from fastw2v._files.atomic import check_writable, is_stream
 from fastw2v._files.book_pickle import load_book_pickle
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
-from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named, word2vec_named
+from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named_whole, word2vec_named
 from fastw2v._files.words import encode
 from fastw2v.keyed_vectors import gensim_files
 from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
@@ -298,28 +299,58 @@ def write(
     ignore: Collection[str] = (),
 ) -> None:
     """See `KeyedVectors.save`."""
-    archive = isinstance(fname, str | os.PathLike) and os.fspath(fname).lower().endswith(".npz")
-    if not archive:
+    says = None if is_stream(fname) else named_whole(fname)
+    if says is None:
         check_fw2v(fname, "call save_word2vec_format, or end the name in .fw2v or .npz")
+    elif says == "parquet":
+        _write_parquet(vectors, fname, dtype, ignore)  # type: ignore[arg-type]
+        return
     facts, arrays = pack(vectors, ignore)
     arrays |= pack_table(converted(vectors.vectors, dtype))
-    if archive:
-        fw2v.check_arrays(arrays)
+    if says is None or says == "fw2v":
+        fw2v.write(fname, "KeyedVectors", facts, arrays)
+        return
+    fw2v.check_arrays(arrays)
+    if says == "npz":
         npz.write(fname, arrays, {"facts": facts})  # type: ignore[arg-type]
     else:
-        fw2v.write(fname, "KeyedVectors", facts, arrays)
+        exports.write_safetensors(fname, arrays, {"facts": json.dumps(facts)})  # type: ignore
+
+
+def _write_parquet(
+    vectors: KeyedVectors,
+    fname: str | os.PathLike[str],
+    dtype: DTypeLike | None,
+    ignore: Collection[str],
+) -> None:
+    """Write words, vectors and attributes of words, the only content that columns can hold."""
+    check_all(vectors)
+    extras = list(extra_attributes(vectors))
+    if factors_of(vectors, len(vectors)) is not None:
+        extras.append(LOCK_FACTORS)
+    extras = [name for name in extras if name not in ignore]
+    if extras:
+        raise TypeError(
+            f"{fname}: expected words, vectors and attributes of words, got the further attribute "
+            f"{extras[0]!r}; leave it out with ignore=[{extras[0]!r}], or save as .fw2v"
+        )
+    table = converted(vectors.vectors, dtype)
+    exports.write_parquet(fname, vectors.index_to_key, table, vectors.expandos, {})
 
 
 def output_format(name: str | os.PathLike[str], binary: bool | None = None) -> str:
     """Return the format of a file of vectors, by its name where `binary` is None.
 
-    It is "text" or "binary", those of word2vec, "fw2v" or "npz".
+    It is "text" or "binary", those of word2vec, "fw2v", "npz", "safetensors" or "parquet".
 
-    Raises ValueError for the name of another format, OSError if the file cannot be written.
+    Raises ValueError for the name of another format, OSError if the file cannot be written,
+    ImportError if the library that writes it is not installed.
     """
     check_writable(name)
-    says = named(name).format
-    if says in ("fw2v", "npz") and binary is None:
+    says = named_whole(name)
+    if says is not None and binary is None:
+        if says == "parquet":
+            exports.check_parquet(name)
         return says
     return "binary" if word2vec_named(name, binary)[0] else "text"
 

@@ -22,6 +22,7 @@ Path = str | os.PathLike[str]
 
 _WORDS = ("index_to_key", "index2word", "index2entity")
 _VECTORS = ("vectors", "syn0")
+_WORD = (str, bytes, int, np.integer)
 # Attributes of words in gensim that its trainer computes from the counts.
 _DERIVED = ("sample_int", "code", "point")
 _EXPORT = "model.wv.save_word2vec_format(file), and KeyedVectors.load(file)"
@@ -94,8 +95,11 @@ def _check_kind(saved: Saved) -> None:
 
 def _words_of(owner: Saved, listed: Any) -> SavedWords:
     vocab = owner.attributes.get("vocab")
-    if not isinstance(listed, list) or len(set(listed)) != len(listed):
-        raise ValueError("its words are no list of different words")
+    # Types first: Python hashes nested tuples without a limit of their depth.
+    if not isinstance(listed, list) or not all(isinstance(word, _WORD) for word in listed):
+        raise ValueError("its words are no list of texts or whole numbers")
+    if len(set(listed)) != len(listed):
+        raise ValueError("a word is listed twice")
     words = [_as_word(word) for word in listed]
     arrays = (owner.array(name) for name in _VECTORS)
     table = next((table for table in arrays if table is not None), None)

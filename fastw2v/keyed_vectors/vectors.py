@@ -360,16 +360,19 @@ class KeyedVectors(Searches, Documents, GensimNames):
     ) -> None:
         """Save in the fw2v format, which `load` maps instead of reading it.
 
-        A name that ends in .npz gives an archive of numpy arrays; .txt, .vec, .gz, .bz2 and .xz,
-        which `save_word2vec_format` writes, are refused. Both formats keep every word, NaN,
-        attributes of words, and further attributes of the object, but those that ignore lists. The
-        file appears when it is complete: a full disk or a kill leaves the old file. fname may also
-        be an open binary file. separately, sep_limit and pickle_protocol are gensim's and have no
-        effect.
+        A name that ends in .npz gives an archive of numpy arrays. Two formats are for other
+        programs, and fastw2v does not read them: .safetensors has the same arrays, .parquet (pip
+        install "fastw2v[parquet]") the columns word, vector and one for each attribute of words.
+        .txt, .vec, .gz, .bz2 and .xz, which `save_word2vec_format` writes, are refused. All but
+        .parquet keep every word, NaN, attributes of words, and further attributes of the object,
+        but those that ignore lists. The file appears when it is complete: a full disk or a kill
+        leaves the old file. fname may also be an open binary file. separately, sep_limit and
+        pickle_protocol are gensim's and have no effect.
 
         dtype: None saves the vectors as they are, another one those of `astype(dtype)`.
 
-        Raises TypeError that names an attribute that is neither an array of numbers nor JSON.
+        Raises TypeError that names an attribute that is neither an array of numbers nor JSON, or
+        that the format cannot hold.
 
         >>> import os, tempfile
         >>> folder = tempfile.TemporaryDirectory()
@@ -398,18 +401,18 @@ class KeyedVectors(Searches, Documents, GensimNames):
         """Open any file of word vectors; its content tells its kind.
 
         The kinds are files of `save` and of `Word2Vec.save`; word2vec and GloVe text with or
-        without a header, and word2vec binary, each also packed by gzip, bzip2 or xz; and the
-        `cbow_params.pkl` that the book's ch04 writes.
+        without a header, and word2vec binary, each also packed by gzip, bzip2 or xz; what gensim
+        0.12 to 4.4 saved (see docs/gensim-files.md); and the `cbow_params.pkl` that the book's ch04
+        writes.
 
-        mmap: applies to `save`'s format. "c" maps the file and keeps changes in this process; "r"
-        maps it read-only; None reads it. The size of the file is checked when it is opened. A
-        mapped file must not be cut short or overwritten in place afterwards, which would end this
-        process; `save` replaces files instead, and mmap=None reads them. strict: see
-        `load_word2vec_format`; in other formats it refuses numbers that are not finite. dtype:
-        returns `astype(dtype)`.
+        mmap: applies to `save`'s format, and to the arrays that gensim puts beside a file. "c" maps
+        the file and keeps changes in this process; "r" maps it read-only; None reads it. The size
+        of the file is checked when it is opened. A mapped file must not be cut short or overwritten
+        in place afterwards, which would end this process; `save` replaces files instead, and
+        mmap=None reads them. strict: see `load_word2vec_format`; in other formats it refuses
+        numbers that are not finite. dtype: returns `astype(dtype)`.
 
         Raises OSError if the file cannot be read, ValueError if it is of another kind or damaged.
-        Only gensim can open the pickles of its own `save`.
         """
         if mmap not in ("c", "r", None):
             raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
@@ -547,3 +550,7 @@ class KeyedVectors(Searches, Documents, GensimNames):
         result = cls.from_words(words, table)
         result.expandos.update(expandos)
         return result
+
+    def __sklearn_clone__(self) -> Self:
+        """Return this object, which the candidates of a grid search then share."""
+        return self

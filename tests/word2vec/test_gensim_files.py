@@ -249,5 +249,18 @@ def test_damaged_models_are_refused(tmp_path, old, new):
         Word2Vec.load(tmp_path / "x")
 
 
+def test_words_nested_deeply_do_no_harm(tmp_path):
+    """Python hashes and compares nested tuples by recursion in C."""
+    content = (FILES / "3.8.3.kv").read_bytes()
+    word = b"X\x03\0\0\0cat"
+    at = content.rindex(b"index2word")  # words of the list come from the memo
+    begin = content.index(b"(h", at) + 1
+    deep = b")" + b"\x85" * 300_000
+    (tmp_path / "x").write_bytes(content[:begin] + deep + content[begin + 2 :])
+    assert word in content
+    with pytest.raises(ValueError, match="x: .*its words are no list of texts"):
+        KeyedVectors.load(tmp_path / "x")
+
+
 def test_text_of_python_2():
     assert as_text("straße".encode()) == as_text("straße".encode("latin-1")) == "straße"

@@ -110,6 +110,14 @@ def test_models_of_a_class_of_the_user(tmp_path, monkeypatch):
     check_same(Word2Vec.load(tmp_path / "x.model"), theirs)
 
 
+def test_the_random_generator_of_a_model_is_not_needed(tmp_path):
+    theirs = trained()
+    for generator in (np.random.default_rng(1), np.random.RandomState(1), None):
+        theirs.random = generator  # the first has numbers of 128 bits
+        theirs.save(str(tmp_path / "x.model"))
+        check_same(Word2Vec.load(tmp_path / "x.model"), theirs)
+
+
 def test_locked_words_stay_locked(tmp_path):
     theirs = trained()
     theirs.wv.vectors_lockf = np.ones(len(theirs.wv), np.float32)

@@ -325,7 +325,10 @@ def _write_parquet(
 ) -> None:
     """Write words, vectors and attributes of words, the only content that columns can hold."""
     check_all(vectors)
-    extras = [name for name in extra_attributes(vectors) if name not in ignore]
+    extras = list(extra_attributes(vectors))
+    if factors_of(vectors, len(vectors)) is not None:
+        extras.append(LOCK_FACTORS)
+    extras = [name for name in extras if name not in ignore]
     if extras:
         raise TypeError(
             f"{fname}: expected words, vectors and attributes of words, got the further attribute "

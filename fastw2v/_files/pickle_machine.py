@@ -280,9 +280,12 @@ class Machine:
 
     def put(self, index: int) -> None:
         # Picklers count up from 0; with any index, the file would decide the length of the list.
-        if index > len(self.memo):
+        if index == len(self.memo):
+            self.memo.append(self.stack[-1])
+        elif index < len(self.memo):
+            self.memo[index] = self.stack[-1]
+        else:
             raise ValueError("a memo entry far beyond the others")
-        self.memo[index : index + 1] = [self.stack[-1]]
 
     def get(self, index: int) -> None:
         self.stack.append(self.memo[index])
@@ -351,10 +354,7 @@ def _unknown(opcode: int | None) -> str:
 # returns the argument and the place behind it
 
 
-def _take(data: bytes, at: int, end: int, n: int) -> bytes:
-    if end > n:
-        raise ValueError("it ends inside an object")
-    return data[at:end]
+_CUT_OFF = "it ends inside an object"
 
 
 def whole(width: int, signed: bool = False) -> Callable[[bytes, int, int], tuple[int, int]]:
@@ -362,7 +362,9 @@ def whole(width: int, signed: bool = False) -> Callable[[bytes, int, int], tuple
 
     def read(data: bytes, at: int, n: int) -> tuple[int, int]:
         end = at + width
-        return int.from_bytes(_take(data, at, end, n), "little", signed=signed), end
+        if end > n:
+            raise ValueError(_CUT_OFF)
+        return int.from_bytes(data[at:end], "little", signed=signed), end
 
     return read
 
@@ -374,19 +376,25 @@ def lengthy(
 
     def read(data: bytes, at: int, n: int) -> tuple[Any, int]:
         begin = at + width
-        end = begin + int.from_bytes(_take(data, at, begin, n), "little")
-        raw = _take(data, begin, end, n)
+        end = begin + int.from_bytes(data[at:begin], "little")
+        if begin > n or end > n:
+            raise ValueError(_CUT_OFF)
+        raw = data[begin:end]
         return (raw if convert is None else convert(raw)), end
 
     return read
 
 
 def _byte(data: bytes, at: int, n: int) -> tuple[int, int]:
-    return _take(data, at, at + 1, n)[0], at + 1
+    if at >= n:
+        raise ValueError(_CUT_OFF)
+    return data[at], at + 1
 
 
 def _float(data: bytes, at: int, n: int) -> tuple[float, int]:
-    return struct.unpack(">d", _take(data, at, at + 8, n))[0], at + 8
+    if at + 8 > n:
+        raise ValueError(_CUT_OFF)
+    return struct.unpack_from(">d", data, at)[0], at + 8
 
 
 def _two_lines(data: bytes, at: int, n: int) -> tuple[tuple[str, str], int]:

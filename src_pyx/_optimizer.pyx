@@ -262,8 +262,8 @@ def update_rows(int rule,                       # one of RULES
         if late == 0:
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 update_rows_range(<Rule> rule, &w[0, 0], ld, first, second, &g[0, 0], ld_g, packed,
-                                  &rows[0], C, s,
-                                  part_begin(p, n_parts, n_rows), part_begin(p + 1, n_parts, n_rows))
+                                  &rows[0], C, s, part_begin(p, n_parts, n_rows),
+                                  part_begin(p + 1, n_parts, n_rows))
     return late == 0
 
 

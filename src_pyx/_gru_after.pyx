@@ -20,12 +20,12 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from common_checks cimport check_fit, has_shape2, has_shape3
-from common_gemm cimport pack, packed_size, use_tiles
+from common_gemm cimport packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
 from common_recurrent cimport (Share, block_of, copy_rows, gate, gate_slope, in_place,
-                               multiply_gates, n_blocks, n_loops, pack_gates, present, pull, put,
-                               row_stride, share, take)
+                               multiply_gates, n_blocks, n_loops, pack_gates_part, pack_part,
+                               present, pull, put, row_stride, share, take)
 from common_types cimport real_t
 
 cdef extern from "gru_after_simd.h" nogil:
@@ -167,8 +167,10 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
         if in_place(N, cs):
             packed = packed_candidate = NULL
         else:
-            pack_gates(packed, &Wh[0, 0], rs, cs, H, 2, by_units)
-            pack_gates(packed_candidate, &Wh[0, 2 * H], rs, cs, H, 1, by_units)
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                pack_gates_part(packed, &Wh[0, 0], rs, cs, H, 2, by_units, p, n_parts)
+                pack_gates_part(packed_candidate, &Wh[0, 2 * H], rs, cs, H, 1, by_units, p,
+                                n_parts)
         copy_rows(states, ld, &h[0, 0], H, N, H)
         for k in range(n_loops(T, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
@@ -301,7 +303,9 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H) of z, r, h~ and inn
     turn = packed + packed_size(packed, 3 * H, H)
     flow = turn + 2 * N * ld
     with nogil:
-        pack(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, 3 * H, H)
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            pack_part(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, 3 * H, H,
+                      p, n_parts)
         # Products add to the flow of all rows; that of rows without a step is not read.
         memset(flow, 0, N * H * sizeof(real_t))
         for k in range(n_loops(T + 1, by_units)):

@@ -144,12 +144,6 @@ cdef inline void pack_gates_part(real_t* packed, const real_t* W, Py_ssize_t rs,
         pack_part(packed + g * packed_size(packed, H, H), W + g * H * cs, rs, cs, H, H, p, n_parts)
 
 
-cdef inline void pack_gates(real_t* packed, const real_t* W, Py_ssize_t rs, Py_ssize_t cs,
-                            Py_ssize_t H, Py_ssize_t n_gates, bint by_units) noexcept nogil:
-    """Pack all of W (H, n_gates * H)."""
-    pack_gates_part(packed, W, rs, cs, H, n_gates, by_units, 0, 1)
-
-
 cdef inline bint in_place(Py_ssize_t N, Py_ssize_t cs) noexcept nogil:
     """Tell whether forward reads the weights in place, as packing costs more for few rows."""
     return N <= 2 and cs == 1

@@ -95,7 +95,7 @@ def test_a_full_disk_leaves_the_old_file(rng, tmp_path, monkeypatch):
         stream.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fw2v, "_write_array", full)
+    monkeypatch.setattr(fw2v, "write_array", full)
     with pytest.raises(OSError, match="No space left"):
         model.save(path)
     assert path.read_bytes() == before

@@ -19,9 +19,9 @@ from word2vec_scratch cimport batch_t, scratch_t, windows_t, work_t
 from word2vec_steps cimport (
     begin_changes, end_changes, four_t, learn_four, learn_mean, loss_of, loss_of_four,
     find_means, multiply_eights, point_four, point_words, scores, scores_of, scores_of_four,
-    set_steps, turn_errors, turn_scores, update,
+    set_steps, sum_windows, turn_errors, turn_scores, update,
 )
-from word2vec_windows cimport begin_batch, collect_centre, keep_words
+from word2vec_windows cimport begin_batch, collect_centre, keep_words, spread_groups
 
 cdef enum:
     STRIPES = 4         # most stripes, and therefore most parts that have work
@@ -92,6 +92,7 @@ cdef inline void collect(const job_t* job, scratch_t* s, batch_t* batch, bint le
                 s.block += 1
                 break
     if not job.mode & SKIP_GRAM:
+        spread_groups(job, s, batch, batch.stats)
         keep_words(&batch.windows)
 
 
@@ -119,31 +120,58 @@ cdef inline int64_t place_scores(batch_t* batch, scratch_t* s) noexcept nogil:
     return n
 
 
+cdef inline void find_means_of_stripes(const job_t* job, scratch_t* s, const batch_t* batch,
+                                       const job_t* stripes, int64_t n) noexcept nogil:
+    """Compute the means of n stripes, which make up the columns of the job.
+
+    Columns are summed one like the other, but where a sum is not finite, its whole stripe takes
+    another way.
+    """
+    cdef int64_t q
+    point_words(job, s, &batch.windows)
+    if n == 1 or not adds_windows_up(job, batch.n):
+        find_means(job, s, batch)
+    elif not sum_windows(job, s, batch):
+        for q in range(n):
+            point_words(stripes + q, s, &batch.windows)
+            find_means(stripes + q, s, batch)
+        point_words(job, s, &batch.windows)
+
+
 cdef inline void score_batch(const job_t* job, scratch_t* s, const batch_t* batch,
-                             float* partial) noexcept nogil:
-    """Compute a stripe's share of the scores of a batch."""
-    cdef int64_t k = 0
+                             const job_t* stripes, int64_t n, float* partial,
+                             int64_t n_partial) noexcept nogil:
+    """Compute the shares of n stripes in the scores of a batch.
+
+    The stripes make up the columns of the job: its one stripe, or those of whole rows. The share of
+    stripe q goes to partial + q * n_partial.
+    """
+    cdef int64_t k = 0, q
+    cdef Py_ssize_t begin, end
     cdef four_t four
     cdef work_t* work
     cdef float* to
     if not job.mode & SKIP_GRAM:
-        point_words(job, s, &batch.windows)
-        find_means(job, s, batch)
+        find_means_of_stripes(job, s, batch, stripes, n)
     while k < batch.n:
         work = s.works + k
-        to = partial + (work.g - s.numbers)
         if work.c.four:
             point_four(job, s, work, &four)
-            scores_of_four(to, four.h, four.t, four.y, job.K, job.width)
-            k += TOGETHER
-            continue
-        point_outputs(job, s, work)
-        if job.mode & SKIP_GRAM:
-            point_contexts(job, s, work)
-            scores(to, work.x, work.c.M, work.y, work.c.J, job.width)
         else:
-            scores_of(to, work.h + job.column, work.y, work.c.J, job.width)
-        k += 1
+            point_outputs(job, s, work)
+            if job.mode & SKIP_GRAM:
+                point_contexts(job, s, work)
+        for q in range(n):
+            begin = stripes[q].column - job.column
+            end = begin + stripes[q].width
+            to = partial + q * n_partial + (work.g - s.numbers)
+            if work.c.four:
+                scores_of_four(to, four.h, four.t, four.y, job.K, begin, end)
+            elif job.mode & SKIP_GRAM:
+                scores(to, work.x, work.c.M, work.y, work.c.J, begin, end)
+            else:
+                scores_of(to, work.h + job.column, work.y, work.c.J, begin, end)
+        k += TOGETHER if work.c.four else 1
 
 
 cdef inline void add_losses(const job_t* job, scratch_t* s, const batch_t* batch) noexcept nogil:
@@ -222,9 +250,9 @@ cdef inline void prefetch_centre(const job_t* job, const centre_t* c,
 
 cdef inline void learn_batch(const job_t* job, scratch_t* s, const batch_t* batch, bint pointed,
                              const batch_t* following) noexcept nogil:
-    """Change the rows of a batch in a stripe, and prefetch those of the following batch.
+    """Change the columns of the job in the rows of a batch, and prefetch the following batch's.
 
-    pointed: the works point to the rows of this stripe already, as it was scored last.
+    pointed: the works point to these columns already, as they were scored last.
     """
     cdef int64_t k = 0, i, step
     cdef bint later = adds_windows_up(job, batch.n)

@@ -321,16 +321,19 @@ cdef inline bint all_different(const centre_t* centres, int64_t K) noexcept nogi
     return not same
 
 
-cdef inline bint list_for_four(const job_t* job, centre_t* centres, int64_t n) noexcept nogil:
-    """List the outputs of n centres that share negatives; return whether that was possible.
+cdef inline bint may_be_four(const job_t* job, int64_t n) noexcept nogil:
+    """Tell whether `list_for_four` may list the outputs of n centres."""
+    return n == TOGETHER and 0 < job.K <= FEW and job.ways == NULL
 
-    It takes TOGETHER centres whose rows all differ. The first one gets all negatives, the others
-    get their targets only.
+
+cdef inline bint list_for_four(const job_t* job, centre_t* centres) noexcept nogil:
+    """List the outputs of TOGETHER centres that share negatives, if all their rows differ.
+
+    It returns whether they do. The first one gets all negatives, the others get their targets only.
     """
     cdef int64_t k
     cdef centre_t* c
-    if not (n == TOGETHER and 0 < job.K <= FEW and job.ways == NULL
-            and all_different(centres, job.K)):
+    if not all_different(centres, job.K):
         return False
     for k in range(TOGETHER):
         c = centres + k

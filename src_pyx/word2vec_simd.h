@@ -5,10 +5,10 @@
    multiply-adds by name, the others round products before they add them.
 
    M inputs x[0..M), J outputs y[0..J), coefficients g (M, J):
-     scores      s[m, j] = x[m] . y[j]
+     scores      s[m, j] = x[m] . y[j], of the columns [begin, end)
      update      x[m] += sum_j g[m, j] y[j],   y[j] += sum_m g[m, j] x[m],   from the old rows
      mean        h = scale * sum_m x[m]
-     scores_of   s[j] = h . y[j]
+     scores_of   s[j] = h . y[j], of the columns [begin, end)
      outputs     e = scale * sum_j g[j] y[j],  y[j] += g[j] h
      add_to_all  x[m] += e
    Inputs must be different rows, and outputs too; only `mean` and `add_to_all` may get a row twice,
@@ -59,14 +59,15 @@ FW_INLINE void fw_sum_4(float *out, const fw_float_vector *v) {
 
 /* One tile: TM and TN are constants wherever this is called. s has room for the tile rounded up to
    a multiple of four. */
-FW_INLINE void fw_dots(float *s, float *const *x, float *const *y, ptrdiff_t n, int TM, int TN) {
+FW_INLINE void fw_dots(float *s, float *const *x, float *const *y, ptrdiff_t begin, ptrdiff_t end,
+                       int TM, int TN) {
     fw_float_vector sum[FW_TM * FW_TN + 4];
     const int total = TM * TN;
     ptrdiff_t d;
     int m, j;
 #pragma GCC unroll 28
     for (j = 0; j < (total + 3) / 4 * 4; j++) sum[j] = FW_FLOAT_ZERO();
-    for (d = 0; d < n; d += FW_FLOAT_LANES) {
+    for (d = begin; d < end; d += FW_FLOAT_LANES) {
         fw_float_vector yv[FW_TN];
 #pragma GCC unroll 6
         for (j = 0; j < TN; j++) yv[j] = FW_FLOAT_LOAD(y[j] + d);
@@ -82,14 +83,15 @@ FW_INLINE void fw_dots(float *s, float *const *x, float *const *y, ptrdiff_t n, 
 }
 
 #define FW_DOTS_OF(TM)                                          \
-    static void fw_dots_##TM(float *s, float *const *x, float *const *y, ptrdiff_t n, int TN) { \
+    static void fw_dots_##TM(float *s, float *const *x, float *const *y, ptrdiff_t begin,   \
+                             ptrdiff_t end, int TN) {       \
         switch (TN) {                                           \
-            case 1: fw_dots(s, x, y, n, TM, 1); break;          \
-            case 2: fw_dots(s, x, y, n, TM, 2); break;          \
-            case 3: fw_dots(s, x, y, n, TM, 3); break;          \
-            case 4: fw_dots(s, x, y, n, TM, 4); break;          \
-            case 5: fw_dots(s, x, y, n, TM, 5); break;          \
-            default: fw_dots(s, x, y, n, TM, 6); break;         \
+            case 1: fw_dots(s, x, y, begin, end, TM, 1); break; \
+            case 2: fw_dots(s, x, y, begin, end, TM, 2); break; \
+            case 3: fw_dots(s, x, y, begin, end, TM, 3); break; \
+            case 4: fw_dots(s, x, y, begin, end, TM, 4); break; \
+            case 5: fw_dots(s, x, y, begin, end, TM, 5); break; \
+            default: fw_dots(s, x, y, begin, end, TM, 6); break; \
         }                                                       \
     }
 FW_DOTS_OF(1)
@@ -101,7 +103,7 @@ FW_DOTS_OF(4)
 
 /* s has room for M * J + 4. */
 static inline void fw_w2v_scores(float *s, float *const *x, ptrdiff_t M, float *const *y, ptrdiff_t J,
-                          ptrdiff_t n) {
+                          ptrdiff_t begin, ptrdiff_t end) {
     ptrdiff_t m, j;
     float t[FW_TM * FW_TN + 4];
     for (m = 0; m < M; m += FW_TM) {
@@ -110,11 +112,11 @@ static inline void fw_w2v_scores(float *s, float *const *x, ptrdiff_t M, float *
             const int TN = J - j < FW_TN ? (int)(J - j) : FW_TN;
             float *to = TN == J ? s + m * J : t;
             switch (TM) {
-                case 1: fw_dots_1(to, x + m, y + j, n, TN); break;
-                case 2: fw_dots_2(to, x + m, y + j, n, TN); break;
+                case 1: fw_dots_1(to, x + m, y + j, begin, end, TN); break;
+                case 2: fw_dots_2(to, x + m, y + j, begin, end, TN); break;
 #if FW_TM == 4
-                case 3: fw_dots_3(to, x + m, y + j, n, TN); break;
-                case 4: fw_dots_4(to, x + m, y + j, n, TN); break;
+                case 3: fw_dots_3(to, x + m, y + j, begin, end, TN); break;
+                case 4: fw_dots_4(to, x + m, y + j, begin, end, TN); break;
 #endif
                 default: break;
             }
@@ -278,12 +280,13 @@ FW_INLINE void fw_sum_8(float *out, const fw_float_vector *v) {
 }
 #endif
 
-FW_INLINE void fw_dots_8(fw_float_vector *sum, const float *h, float *const *y, ptrdiff_t n, int TN) {
+FW_INLINE void fw_dots_8(fw_float_vector *sum, const float *h, float *const *y, ptrdiff_t begin,
+                         ptrdiff_t end, int TN) {
     ptrdiff_t d;
     int j;
 #pragma GCC unroll 8
     for (j = 0; j < 8; j++) sum[j] = FW_FLOAT_ZERO();
-    for (d = 0; d < n; d += FW_FLOAT_LANES) {
+    for (d = begin; d < end; d += FW_FLOAT_LANES) {
         const fw_float_vector hv = FW_FLOAT_LOAD(h + d);
 #pragma GCC unroll 8
         for (j = 0; j < TN; j++) sum[j] = FW_FLOAT_MADD(hv, FW_FLOAT_LOAD(y[j] + d), sum[j]);
@@ -304,11 +307,11 @@ FW_INLINE void fw_dots_8(fw_float_vector *sum, const float *h, float *const *y, 
 
 /* s has room for J rounded up to a multiple of eight. */
 static inline void fw_w2v_scores_of(float *s, const float *h, float *const *y, ptrdiff_t J,
-                                    ptrdiff_t n) {
+                                    ptrdiff_t begin, ptrdiff_t end) {
     ptrdiff_t j;
     for (j = 0; j < J; j += 8) {
         fw_float_vector sum[8];
-#define FW_CALL(TN) fw_dots_8(sum, h, y + j, n, TN); fw_sum_8(s + j, sum)
+#define FW_CALL(TN) fw_dots_8(sum, h, y + j, begin, end, TN); fw_sum_8(s + j, sum)
         FW_DOTS_UP_TO_8(FW_CALL, J - j)
 #undef FW_CALL
     }
@@ -331,7 +334,7 @@ static inline void fw_w2v_errors(float *g, const float *h, float *const *y, ptrd
 #define FW_CALL(TN)                        \
     {                                      \
         fw_float_vector sum[8];            \
-        fw_dots_8(sum, h, y, n, TN);       \
+        fw_dots_8(sum, h, y, 0, n, TN);    \
         z = fw_first_8(fw_sums_of_8(sum)); \
     }
     FW_DOTS_UP_TO_8(FW_CALL, J)

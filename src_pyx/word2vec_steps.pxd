@@ -21,12 +21,12 @@ cdef extern from "word2vec_simd.h" nogil:
     enum:
         ERRORS "FW_W2V_ROW"         # whether the functions `errors...` are compiled
     void scores "fw_w2v_scores"(float* s, float** x, Py_ssize_t M, float** y, Py_ssize_t J,
-                                Py_ssize_t n) noexcept
+                                Py_ssize_t begin, Py_ssize_t end) noexcept
     void update "fw_w2v_update"(float** x, Py_ssize_t M, float** y, Py_ssize_t J, const float* g,
                                 Py_ssize_t n, float* sums) noexcept
     void mean "fw_w2v_mean"(float* h, float** x, Py_ssize_t M, float scale, Py_ssize_t n) noexcept
     void scores_of "fw_w2v_scores_of"(float* s, const float* h, float** y, Py_ssize_t J,
-                                      Py_ssize_t n) noexcept
+                                      Py_ssize_t begin, Py_ssize_t end) noexcept
     void errors "fw_w2v_errors"(float* g, const float* h, float** y, Py_ssize_t J,
                                 const float* sign, const float* step, Py_ssize_t n) noexcept
     void add_to_all "fw_w2v_add_to_all"(float** x, Py_ssize_t M, const float* e,
@@ -39,7 +39,8 @@ cdef extern from "word2vec_four_simd.h" nogil:
                                                 Py_ssize_t J, const float* sign, const float* step,
                                                 Py_ssize_t n) noexcept
     void scores_of_four "fw_w2v_scores_of_four"(float* s, float** h, float** t, float** y,
-                                                Py_ssize_t J, Py_ssize_t n) noexcept
+                                                Py_ssize_t J, Py_ssize_t begin,
+                                                Py_ssize_t end) noexcept
     void update_four "fw_w2v_update_four"(float** e, float** h, float** t, float** y, Py_ssize_t J,
                                           const float* g, const float* scale,
                                           Py_ssize_t n) noexcept
@@ -185,8 +186,8 @@ cdef inline void find_mean(const job_t* job, const scratch_t* s, const work_t* w
     mean(work.h + job.column, work.x, work.c.M, scale_of(job, work.c), job.width)
 
 
-cdef inline void find_means(const job_t* job, scratch_t* s, const batch_t* batch) noexcept nogil:
-    """Compute work.h of all centres, by running sums if these are finite.
+cdef inline bint sum_windows(const job_t* job, scratch_t* s, const batch_t* batch) noexcept nogil:
+    """Compute work.h of all centres by running sums; return whether these are finite.
 
     Behind a row that is not finite, no sum is.
     """
@@ -197,9 +198,14 @@ cdef inline void find_means(const job_t* job, scratch_t* s, const batch_t* batch
         s.h[k] = s.works[k].h + job.column
         s.bounds[3 * k], s.bounds[3 * k + 1], s.bounds[3 * k + 2] = c.left, c.at, c.right
         s.scales[k] = scale_of(job, c)
-    if adds_windows_up(job, batch.n) and window_means(
-            s.h, batch.n, s.bounds, s.scales, s.x, batch.windows.n_words, s.sums_of_words,
-            job.width):
+    return window_means(s.h, batch.n, s.bounds, s.scales, s.x, batch.windows.n_words,
+                        s.sums_of_words, job.width)
+
+
+cdef inline void find_means(const job_t* job, scratch_t* s, const batch_t* batch) noexcept nogil:
+    """Compute work.h of all centres, by running sums if these are finite."""
+    cdef int64_t k
+    if adds_windows_up(job, batch.n) and sum_windows(job, s, batch):
         return
     for k in range(batch.n):
         find_mean(job, s, s.works + k)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
 
 class Refused:
@@ -31,6 +32,16 @@ class Refused:
     def error(self) -> AttributeError:
         """Return the exception."""
         return AttributeError(f"{self.name}: not supported; {self.cure}")
+
+
+def refuse_name(module: str, name: str, cures: Mapping[str, str]) -> NoReturn:
+    """Raise ImportError with the cure for a name of gensim's module, AttributeError for others.
+
+    `from module import name` would replace an AttributeError by a message without the cure.
+    """
+    if name in cures:
+        raise ImportError(f"{module}.{name}: not supported; {cures[name]}")
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.cli.console import counted, say
+from fastw2v.cli.console import counted, is_terminal, say
 
 if TYPE_CHECKING:
     from fastw2v.datasets import Splitter, Words
@@ -81,12 +82,27 @@ def read(args: argparse.Namespace, files: list[str]) -> Iterable[str]:
     if files:
         pieces = datasets.read_text(files, args.encoding)
         say(f"fastw2v: reading {counted(len(files), 'file')}", unless=args.quiet)
-        return pieces
+        return _with_bar(pieces) if shows_progress(args) else pieces
     say(
         "fastw2v: no FILE given, collecting the English documentation inside this Python",
         unless=args.quiet,
     )
     return [datasets.builtin_text()]
+
+
+def shows_progress(args: argparse.Namespace) -> bool:
+    """Tell whether a command shows bars on stderr."""
+    return not args.quiet and is_terminal(sys.stderr)
+
+
+def _with_bar(pieces: Iterable[str]) -> Iterator[str]:
+    """Yield pieces, with a bar on stderr that counts their characters."""
+    from tqdm import tqdm
+
+    with tqdm(unit=" characters", unit_scale=True, dynamic_ncols=True, leave=False) as bar:
+        for piece in pieces:
+            yield piece
+            bar.update(len(piece))
 
 
 def say_dropped(args: argparse.Namespace, words: Words) -> None:

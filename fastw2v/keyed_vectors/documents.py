@@ -95,7 +95,7 @@ def _word_movers(
 ) -> float:
     """See `Documents.wmdistance`."""
     try:
-        from ot import emd2
+        from ot import emd2  # type: ignore[import-not-found]
     except ImportError as error:
         raise ImportError("wmdistance: POT is not installed; pip install fastw2v[wmd]") from error
     counts = [

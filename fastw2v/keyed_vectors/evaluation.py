@@ -104,13 +104,13 @@ def word_pairs(
     cosines = np.array([float(unit[a] @ unit[b]) if a >= 0 else 0.0 for a, b in rows])
     human = np.array(judged)
     total = len(judged) + (0 if dummy4unknown else unknown)
-    found = (
+    answer = (
         Correlation(*_correlation(human, cosines)),
         Correlation(*_correlation(_ranks(human), _ranks(cosines))),
         100.0 * unknown / total,
     )
-    log_pairs(*found, pairs)
-    return found
+    log_pairs(*answer, pairs)
+    return answer
 
 
 def log_pairs(

@@ -5,7 +5,6 @@ docs/coming-from-gensim.md lists them.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,7 +17,18 @@ from fastw2v.keyed_vectors.search import Key
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
-_log = logging.getLogger(__name__)
+_ONE_CLASS = "use KeyedVectors, which opens files of all of them"
+
+OF_MODULE = {
+    "CompatVocab": "use KeyedVectors.get_vecattr and set_vecattr",
+    "Doc2VecKeyedVectors": _ONE_CLASS,
+    "EuclideanKeyedVectors": _ONE_CLASS,
+    "Vocab": "use KeyedVectors.get_vecattr and set_vecattr",
+    "Word2VecKeyedVectors": _ONE_CLASS,
+    "load_word2vec_format": "call KeyedVectors.load_word2vec_format",
+    "prep_vectors": "call KeyedVectors.resize_vectors",
+    "pseudorandom_weak_vector": "draw with np.random.default_rng(seed)",
+}
 
 
 class GensimNames:

@@ -5,8 +5,12 @@
 over several machines; the docstring of `fastw2v.word2vec.shards` shows them together.
 """
 
+from typing import NoReturn
+
+from fastw2v._core.class_methods import refuse_name
 from fastw2v.word2vec.callbacks import CallbackAny2Vec
 from fastw2v.word2vec.corpus import EncodedCorpus
+from fastw2v.word2vec.gensim_names import OF_MODULE
 from fastw2v.word2vec.model import Word2Vec
 from fastw2v.word2vec.sentences import (
     BrownCorpus,
@@ -43,3 +47,10 @@ __all__ = [
     "train_ids",
     "weight_delta",
 ]
+
+# gensim's scripts ask whether compiled code is there; it always is.
+FAST_VERSION = CORPUSFILE_VERSION = 1
+
+
+def __getattr__(name: str) -> NoReturn:
+    refuse_name(__name__, name, OF_MODULE)

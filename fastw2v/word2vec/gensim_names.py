@@ -12,6 +12,22 @@ def _of_vectors(name: str) -> Refused:
     return Refused(f"call model.wv.{name}")
 
 
+_IN_MODEL = "Word2Vec holds everything itself"
+_KERNELS = "Word2Vec.train runs compiled code"
+
+OF_MODULE = {
+    "Heapitem": "the tree of hierarchical softmax is built by train",
+    "MAX_WORDS_IN_BATCH": "a sentence may have any length; pass max_sentence_length to cut it",
+    "Word2VecTrainables": _IN_MODEL,
+    "Word2VecVocab": _IN_MODEL,
+    "score_sentence_cbow": "call Word2Vec.score",
+    "score_sentence_sg": "call Word2Vec.score",
+    "train_batch_cbow": _KERNELS,
+    "train_batch_sg": _KERNELS,
+    "train_epoch_cbow": _KERNELS,
+    "train_epoch_sg": _KERNELS,
+}
+
 _READS_COUNTS = "each train reads the counts of model.wv anew"
 
 

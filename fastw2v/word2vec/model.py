@@ -278,7 +278,8 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
 
         epochs, start_alpha and end_alpha default to the settings of the model. The text is counted
         while it is encoded; a warning says if total_examples or total_words is another number.
-        word_count, queue_factor and report_delay have no effect.
+        report_delay is the number of seconds between two lines of the log. word_count and
+        queue_factor have no effect.
 
         progress    True shows a bar on stderr
         checkpoint  name of a file that receives the model every `every` seconds, at the end and,
@@ -358,6 +359,7 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
                 checkpoint=file,
                 interval=interval,
                 progress=progress,
+                report_delay=report_delay,
             )
             started = time.perf_counter()
             try:

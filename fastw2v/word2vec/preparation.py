@@ -19,7 +19,7 @@ from fastw2v._checks.numbers import as_whole
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.keyed_vectors.changes import as_rows_of_words, lengthen_factors, lengthened
 from fastw2v.keyed_vectors.locking import NAME as LOCK_FACTORS
-from fastw2v.word2vec import engine
+from fastw2v.word2vec import engine, logs
 from fastw2v.word2vec.consistency import check_model, claimed
 from fastw2v.word2vec.corpus import EncodedCorpus, Sentences, as_corpus_of
 from fastw2v.word2vec.sentences import count_text
@@ -74,7 +74,7 @@ class Preparation(Settings):
         the new words of the text to the vocabulary and leaves the vectors of known words as they
         are; max_vocab_size and max_final_vocab limit all words together. Attributes of the words
         stay, and are 0 or "" for new words. keep_raw_vocab=True keeps all counts in `raw_vocab`.
-        progress_per has no effect.
+        progress_per is the number of sentences between two lines of the log.
 
         Raises ValueError, which is also a RuntimeError, if fewer than two words occur min_count
         times; RuntimeError in a callback, because the training would not see the new words.
@@ -82,7 +82,8 @@ class Preparation(Settings):
         check_keywords(self.build_vocab, unknown)
         check_settings(self)
         with claimed(self, "build_vocab"):
-            text = count_text(corpus_iterable, corpus_file, **self._reading())
+            report = logs.Reading(progress_per)
+            text = count_text(corpus_iterable, corpus_file, **self._reading(), report=report)
             self._set_vocabulary(text.counts, update, trim_rule)
             self._raw = text.counts if keep_raw_vocab else None
             self._keep_corpus(text.encode(self.wv.key_to_index))
@@ -134,12 +135,14 @@ class Preparation(Settings):
     ) -> tuple[int, int]:
         """Count the words of a text in `raw_vocab`; return (words, sentences) of the text.
 
-        progress_per, workers and trim_rule have no effect: `prepare_vocab` applies the rule.
+        progress_per is the number of sentences between two lines of the log. workers and trim_rule
+        have no effect: `prepare_vocab` applies the rule.
         """
         check_settings(self)
         with claimed(self, "scan_vocab"):
-            counts = count_text(corpus_iterable, corpus_file, **self._reading()).counts
-            self._raw = counts
+            report = logs.Reading(progress_per)
+            text = count_text(corpus_iterable, corpus_file, **self._reading(), report=report)
+            self._raw = counts = text.counts
             return counts.n_words, counts.n_sentences
 
     def prepare_vocab(
@@ -333,6 +336,7 @@ class Preparation(Settings):
             check_model(self, added=True)
             known = Vocabulary(self.wv.index_to_key, self.wv.expandos["count"], 0, 0)
             vocabulary = known.extended(counts, self.min_count, most, trim_rule=trim_rule)
+            logs.vocabulary_chosen(self, counts, vocabulary)
             return vocabulary, self.effective_min_count
         vocabulary = counts.vocabulary(
             self.min_count, most, by_count=self.sorted_vocab, trim_rule=trim_rule
@@ -341,6 +345,7 @@ class Preparation(Settings):
         least = int(vocabulary.counts.min()) if limited else 0
         if self.null_word:
             vocabulary = vocabulary.with_null_word()
+        logs.vocabulary_chosen(self, counts, vocabulary)
         return vocabulary, max(self.min_count, least)
 
     def _set_vocabulary(self, counts: WordCounts, update: bool, trim_rule: TrimRule | None) -> None:

@@ -15,13 +15,8 @@ from fastw2v._checks.errors import NotTrained, NoVocabulary
 from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v.word2vec import engine
 from fastw2v.word2vec.consistency import as_counts, check_model
-from fastw2v.word2vec.corpus import (
-    EncodedCorpus,
-    Sentences,
-    as_sentences,
-    as_words,
-    widest_reach,
-)
+from fastw2v.word2vec.corpus import EncodedCorpus, Sentences, widest_reach
+from fastw2v.word2vec.texts import as_sentences, as_words
 from fastw2v.word2vec.weights import claim_threads, padded_weights, tree_of
 
 if TYPE_CHECKING:

@@ -75,6 +75,7 @@ def count_words(
         lines=not running_text,
         unicode_errors=unicode_errors,
         n_parts=as_workers("workers", workers),
+        only_count=True,
     )
     return text.counts
 

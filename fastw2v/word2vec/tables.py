@@ -20,13 +20,18 @@ _NO_ALIAS = np.zeros((0, 2), np.uint32)
 _NO_SHARES = np.zeros(0, np.float32)
 
 
+def padded_width(D: int) -> int:
+    """Return the number of floats in the cache lines that a row of D floats needs."""
+    return -(-D // LINE) * LINE
+
+
 def padded(table: np.ndarray) -> np.ndarray:
     """Return the rows of a table (V, D) as (V, ld), aligned to cache lines.
 
     The table itself is returned where its memory is that already.
     """
     V, D = table.shape
-    ld = -(-D // LINE) * LINE
+    ld = padded_width(D)
     plain = table.dtype == np.float32 and table.flags.c_contiguous and table.flags.writeable
     if plain and ld == D and table.ctypes.data % 64 == 0:
         return table

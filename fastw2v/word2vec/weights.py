@@ -18,6 +18,7 @@ from fastw2v.word2vec.consistency import as_counts, check_model
 
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
+    from fastw2v.word2vec.settings import Settings
 
 # The length in words from which a text shares negatives by default: with 326,200 words CBOW's loss
 # on held-out sentences became 0.4 % worse and skip-gram's SimLex-999 lower, with 811,700 neither
@@ -167,7 +168,7 @@ def block_size(model: Word2Vec, n: int, reach: int) -> int:
     return engine.planned_block_size(n, model.window)
 
 
-def claim_threads(model: Word2Vec) -> int:
+def claim_threads(model: Settings) -> int:
     """Return the number of threads of a training, and note that they will be used."""
     n: int = threads.claim(model.workers or threads.get_num_threads())
     return n

@@ -17,7 +17,7 @@ import fastw2v
 from fastw2v import _kernels, datasets
 from fastw2v._kernels import _cpu
 from fastw2v.cli import app as cli
-from fastw2v.cli import main, train
+from fastw2v.cli import main, splitting, train
 from fastw2v.dropin import run_script
 from fastw2v.keyed_vectors import KeyedVectors
 
@@ -351,7 +351,7 @@ def test_batches_of_short_and_long_texts(folder, training):
 
 
 def test_the_bar_is_for_terminals_only(folder, training, monkeypatch):
-    monkeypatch.setattr(train, "is_terminal", lambda stream: True)
+    monkeypatch.setattr(splitting, "is_terminal", lambda stream: True)
     assert cli.main(["train", *LAYERS, "text.txt"]) == 0
     assert training.fit["progress"] is True
     assert cli.main(["train", *LAYERS, "text.txt", "--quiet"]) == 0

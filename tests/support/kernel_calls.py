@@ -55,13 +55,10 @@ def over_time(noun, outputs, inputs, *options):
     return arguments
 
 
-def counter(n, merged=False):
+def counter(n):
     from fastw2v._kernels import _vocabulary
 
-    tables = _vocabulary.open_counter(n)
-    if merged:
-        _vocabulary.merge(tables)
-    return tables
+    return _vocabulary.open_counter(n)
 
 
 def word2vec_tables(n):
@@ -223,9 +220,9 @@ CALLS = {
         n,
     ),
     "_splitter.split": lambda n: (b"a \xc3\xa9 " * N, 5, n),
-    "_vocabulary.count": lambda n: (counter(n), np.zeros(n, np.int64), b"a b " * N, 0, n),
-    "_vocabulary.encode": lambda n: (
-        *(np.zeros(4 * N + n, np.int32), counter(n, merged=True), ids(1), b"a b " * N, True, n),
+    "_vocabulary.count": lambda n: (
+        *(counter(n), np.zeros(n, np.int64), np.zeros(4 * N + n, np.int32)),
+        *(np.zeros((n, 2), np.int64), b"a b " * N, 0, True, n),
     ),
     "_word2vec.train": word2vec_tables,
 }

@@ -509,6 +509,23 @@ def test_a_factor_of_1_changes_no_bit_and_0_locks_every_word():
     assert_same_bits(other.wv.vectors, before)
 
 
+def test_models_of_older_versions_have_a_row_less_in_syn1(tmp_path):
+    model, older = trained(hs=1), trained(hs=1)
+    older.syn1 = older.syn1[:-1].copy()
+    for each in (model, older):
+        train(each)
+    assert older.syn1.shape == (7, 20)
+    assert_same_bits(older.syn1, model.syn1[:-1])
+    assert_same_bits(older.wv.vectors, model.wv.vectors)
+    older.save(tmp_path / "m")
+    again = Word2Vec.load(tmp_path / "m")
+    assert_same_bits(again.syn1, older.syn1)
+    again.update_weights()
+    assert again.syn1.shape == (8, 20) and not again.syn1[7].any()
+    model.syn1 = model.syn1[:-2]
+    refuses(model, r"syn1: expected shape \(8, 20\), got \(6, 20\)", train)
+
+
 def test_locked_vectors_do_not_depend_on_the_number_of_workers():
     found = []
     for workers in (1, 2, 3):

@@ -368,3 +368,64 @@ def test_a_single_pair_is_found_anywhere(n):
     alone[n : n + 2] = 1
     alone[n + 2 : n + 3] = alone[n - 1 : n] = -1
     assert corpus_module.has_pairs(alone)
+
+
+def lines_of_log(caplog, run):
+    with caplog.at_level("INFO", "fastw2v"):
+        run()
+    return [record.getMessage() for record in caplog.records if record.name.startswith("fastw2v")]
+
+
+@pytest.mark.parametrize("kind", ["file", "sentences"])
+def test_the_log_tells_what_was_read_kept_and_trained(caplog, tmp_path, kind):
+    sentences = [["sun", "moon", f"star{n % 7}", f"rare{n}"] for n in range(300)]
+    text = {"sentences": sentences}
+    if kind == "file":
+        (tmp_path / "text").write_text("\n".join(" ".join(words) for words in sentences))
+        text = {"corpus_file": str(tmp_path / "text")}
+    told = lines_of_log(
+        caplog,
+        lambda: Word2Vec(**text, vector_size=8, min_count=2, workers=1, epochs=2, sample=1e-2),
+    )
+    assert told[0] == "reading a text and counting its words"
+    told = "\n".join(told)
+    assert "read 1200 words in 300 sentences, 309 of them different" in told
+    assert "effective min_count=2 keeps 9 of them (2.9%)" in told
+    assert "they occur 900 times; sample=0.01 subsamples the 9 most frequent ones" in told
+    assert "weights of 9 words and 8 dimensions" in told
+    assert "training with 1 workers on 9 words and 8 dimensions: sg=0 hs=0 sample=0.01" in told
+    assert "EPOCH 0: trained on 1200 raw words" in told
+    assert "EPOCH 1: trained on 1200 raw words" in told
+    assert "\ntrained on 2400 raw words" in told
+
+
+def test_the_log_tells_the_progress_of_reading_and_training(caplog):
+    model = Word2Vec(vector_size=4, min_count=1, workers=1, epochs=2)
+    sentences = [["sun", "moon"]] * 70_000
+    told = lines_of_log(caplog, lambda: model.build_vocab(sentences, progress_per=40_000))
+    assert "PROGRESS: read 65536 sentences, 131072 words, at least 2 different" in told
+    caplog.clear()
+    told = lines_of_log(caplog, lambda: model.train(report_delay=0))
+    assert any(line.startswith("EPOCH 0 - PROGRESS: at ") for line in told)
+    for wrong in ({"progress_per": 0}, {"progress_per": "1"}):
+        with pytest.raises((TypeError, ValueError), match="progress_per"):
+            model.build_vocab(sentences, **wrong)
+    with pytest.raises(ValueError, match="report_delay"):
+        model.train(report_delay=-1.0)
+
+
+@pytest.mark.parametrize("n_parts", [1, 3])
+def test_words_of_a_splitter_are_one_sentence(n_parts):
+    from fastw2v.datasets import Splitter, build_corpus
+    from fastw2v.word2vec.sentences import RunningWords, count_text
+
+    text = "One word, and another\nword.\n" * 9000 + "Ünique last"
+    built = build_corpus(Splitter().words(text), min_count=2)
+    counted = count_text(RunningWords(Splitter().words(text)), None, n_parts=n_parts)
+    vocabulary = counted.counts.vocabulary(2)
+    encoded = counted.encode(vocabulary.index)
+    assert vocabulary.words == list(built.word_to_id)
+    assert vocabulary.counts.tolist() == built.counts.tolist()
+    assert encoded.ids.tolist() == [*built.corpus.tolist(), -1]
+    assert (encoded.n_raw_words, encoded.n_sentences) == (45_002, 1)
+    assert list(RunningWords(Splitter().words("a b"))) == [["a", "b"]]

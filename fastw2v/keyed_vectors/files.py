@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike
 from fastw2v._checks.numbers import as_not_negative, as_whole, check_one_of
 from fastw2v._checks.sequences import check_text
 from fastw2v._files import exports, fw2v, gensim_pickle, npz, word2vec_format, word2vec_writer
-from fastw2v._files.atomic import check_writable
+from fastw2v._files.atomic import check_writable, is_stream
 from fastw2v._files.book_pickle import load_book_pickle
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
 from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named_whole, word2vec_named
@@ -299,7 +299,7 @@ def write(
     ignore: Collection[str] = (),
 ) -> None:
     """See `KeyedVectors.save`."""
-    says = named_whole(fname) if isinstance(fname, str | os.PathLike) else None
+    says = None if is_stream(fname) else named_whole(fname)
     if says is None:
         check_fw2v(fname, "call save_word2vec_format, or end the name in .fw2v or .npz")
     elif says == "parquet":

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from fastw2v.cli import language_model, maps, train, translate, vectors, word2vec
+from fastw2v.cli import cluster, language_model, maps, run, train, translate, vectors, word2vec
 from fastw2v.cli.console import (
     BROKEN_PIPE,
     FAILED,
@@ -27,7 +27,6 @@ from fastw2v.cli.console import (
     standard_streams,
 )
 from fastw2v.cli.usage import Parser
-from fastw2v.dropin.run_script import add_run_parser
 
 _EPILOG = """\
 examples:
@@ -68,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         say("fastw2v: stopped")
         return INTERRUPTED
-    except (OSError, ValueError, KeyError, FloatingPointError, MemoryError) as error:
+    except (OSError, ValueError, KeyError, ImportError, FloatingPointError, MemoryError) as error:
         say(f"fastw2v: error: {shown(_one_line(error))}")
         return FAILED
 
@@ -84,12 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     train.add_parser(commands)
+    cluster.add_parser(commands)
     word2vec.add_parser(commands)
     vectors.add_parsers(commands)
     maps.add_parsers(commands)
     language_model.add_parsers(commands)
     translate.add_parsers(commands)
-    add_run_parser(commands)
+    run.add_parser(commands)
     info = commands.add_parser(
         "info",
         help="show how this fastw2v was built and where it runs, or what a file of vectors holds",
@@ -131,6 +131,7 @@ def _info(args: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     **train.COMMANDS,
+    **cluster.COMMANDS,
     **word2vec.COMMANDS,
     **vectors.COMMANDS,
     **maps.COMMANDS,

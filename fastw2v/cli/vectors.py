@@ -61,8 +61,8 @@ def add_parsers(commands: Any) -> None:
         help="write vectors in another format",
         description="The name of OUTPUT chooses the format: .txt or .vec word2vec text, .bin "
         "word2vec binary, each also packed (.gz, .bz2, .xz), .fw2v the memory-mapped format of "
-        "fastw2v, .npz numpy arrays; names of other formats are refused, any other name and - "
-        "(standard output) is text.",
+        "fastw2v, .npz numpy arrays, .safetensors, or .parquet; names of other formats are "
+        "refused, any other name and - (standard output) is text.",
     )
     add_vectors_argument(convert)
     convert.add_argument("output", metavar="OUTPUT")
@@ -82,7 +82,7 @@ def add_vectors_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "vectors",
         metavar="VECTORS",
-        help="file of word2vec, fw2v, .npz or cbow_params.pkl; - is standard input",
+        help="file of word2vec, gensim, fw2v, .npz or cbow_params.pkl; - is standard input",
     )
     parser.set_defaults(reads=("vectors",))
 

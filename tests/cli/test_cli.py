@@ -18,8 +18,8 @@ import fastw2v
 from fastw2v import _kernels, datasets
 from fastw2v._kernels import _cpu
 from fastw2v.cli import app as cli
-from fastw2v.cli import main, train
-from fastw2v.dropin import run_script
+from fastw2v.cli import main, splitting, train
+from fastw2v.cli import run as run_module
 from fastw2v.keyed_vectors import KeyedVectors
 
 TEXT = "the cat sat on the mat and the dog sat on the cat . " * 20
@@ -365,7 +365,7 @@ def test_batches_of_short_and_long_texts(folder, training):
 
 
 def test_the_bar_is_for_terminals_only(folder, training, monkeypatch):
-    monkeypatch.setattr(train, "is_terminal", lambda stream: True)
+    monkeypatch.setattr(splitting, "is_terminal", lambda stream: True)
     assert cli.main(["train", *LAYERS, "text.txt"]) == 0
     assert training.fit["progress"] is True
     assert cli.main(["train", *LAYERS, "text.txt", "--quiet"]) == 0
@@ -598,7 +598,7 @@ def test_run_is_left_to_the_runner(capsys, monkeypatch):
         print("ran", args.script)
         return 7
 
-    monkeypatch.setattr(run_script, "run_command", run_command)
+    monkeypatch.setattr(run_module, "run_command", run_command)
     assert main(["run", "x.py"]) == 7
     assert capsys.readouterr().out == "ran x.py\n"
     with pytest.raises(KeyboardInterrupt):  # the interpreter ends as after `python stop.py`

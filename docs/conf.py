@@ -18,6 +18,7 @@ extensions = [
     "sphinxarg.ext",
     "sphinx_copybutton",
     "sphinx-mathjax-offline",
+    "explorer_pages",  # beside this file: pages of word vectors, where their libraries are
     "site_pages",  # beside this file: the API reference, docstrings, links to the repository
 ]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints"]

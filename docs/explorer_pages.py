@@ -6,7 +6,7 @@
 The English text is Python's own documentation. The Japanese text is the manual pages that Debian's
 package manpages-ja installs, cut into words by fugashi with unidic-lite (pip install fugashi
 unidic-lite). It is also an extension of Sphinx, which adds the pages to the folder `explorer` of
-the site; a page whose text or library is missing is left out with a warning.
+the site; a page whose text or library is missing is left out, and the log says why.
 """
 
 import argparse
@@ -111,7 +111,7 @@ def _add_pages(app, error):
             continue  # of a build before
         lacking = missing(name)
         if lacking:
-            logging.getLogger(__name__).warning("the page of %s words: %s", name, lacking)
+            logging.getLogger(__name__).info("no page of %s words: %s", name, lacking)
         else:
             write(Path(app.outdir) / "explorer", name)
 

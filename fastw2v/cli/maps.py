@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PICTURE = "map.png"
 DEFAULT_PAGE = "explore.html"
+SOON_PLACED = 3000  # words, for which t-SNE takes seconds
 
 
 def add_parsers(commands: Any) -> None:
@@ -92,6 +93,8 @@ def _explore(args: argparse.Namespace) -> int:
     check_writable(output)
     vectors = load(args.vectors)
     words, top = _words(vectors, args)
+    n = len(page.chosen_rows(vectors, words, top))
+    say(f"fastw2v: placing {n:,} words, which may take minutes", unless=n <= SOON_PLACED)
     made = page.explore(vectors, words, top, args.layout, args.seed, _title(args))
     made.save(output)
     print(

@@ -184,23 +184,44 @@ def test_the_map_moves_with_the_pointer_and_zooms_with_the_wheel(visit):
     assert np.allclose(visit.view(), before)
 
 
+BOXES = """explorer.map.chosen.map(({ row, side, width: w, height: h, gap }) => {
+  const [x, y] = explorer.map.toScreen(explorer.map.xs[row], explorer.map.ys[row]);
+  const left = x + (side.x > 0 ? gap : side.x < 0 ? -gap - w : -w / 2);
+  const top = y + (side.y > 0 ? gap : side.y < 0 ? -gap - h : -h / 2);
+  return [left, top, left + w, top + h];
+})"""
+
+
 def test_labels_do_not_overlap_and_name_frequent_words_first(visit):
     rows = visit.run("explorer.map.chosen.map(l => l.row)")
     assert rows == sorted(rows) and rows[0] < 5
     for zoom in (1, 1.5, 4):
         visit.run("z => explorer.map.zoom(z)", zoom)
         visit.still()
-        boxes = visit.run(
-            """explorer.map.chosen.map(({ row, side, width: w, height: h, gap }) => {
-              const [x, y] = explorer.map.toScreen(explorer.map.xs[row], explorer.map.ys[row]);
-              const left = x + (side.x > 0 ? gap : side.x < 0 ? -gap - w : -w / 2);
-              const top = y + (side.y > 0 ? gap : side.y < 0 ? -gap - h : -h / 2);
-              return [left, top, left + w, top + h];
-            })"""
-        )
+        boxes = visit.run(BOXES)
         assert len(boxes) > 8
         for a, b in itertools.combinations(np.array(boxes), 2):
             assert a[0] >= b[2] or b[0] >= a[2] or a[1] >= b[3] or b[1] >= a[3]
+
+
+def test_picked_words_have_labels_that_do_not_overlap_in_a_crowd(visit):
+    visit.panel("Compare")
+    for row in range(6):
+        visit.run("r => explorer.compare(r)", row)
+    visit.run("explorer.map.zoom(0.3)")
+    visit.still()
+    boxes = np.array(visit.run(BOXES))[:6]
+    assert visit.run("explorer.map.chosen.slice(0, 6).map(l => l.row)") == [*range(6)]
+    for a, b in itertools.combinations(boxes, 2):
+        assert a[0] >= b[2] or b[0] >= a[2] or a[1] >= b[3] or b[1] >= a[3]
+
+
+def test_a_page_begins_with_words_to_try(visit):
+    first = visit.page.locator("#panel-neighbours .actions button")
+    word = first.first.inner_text()
+    assert first.count() == 6 and word in WORDS
+    first.first.click()
+    assert visit.page.locator("#panel-neighbours h2").inner_text() == word
 
 
 # ---- analogies, comparison, axis

@@ -47,23 +47,27 @@ function boxAt(side, x, y, width, height, gap) {
 }
 
 // Choose labels. candidates: {row, x, y, width, height, gap, always}, in pixels, the most important
-// first; those that are `always` shown take any side that is free, or else the first.
+// first. Those that are "even over others" are shown in any case, farther away where it is crowded.
 function chooseLabels(candidates, width, height) {
   const occupied = new Occupied();
+  const inside = (box) => box.left >= 0 && box.right <= width && box.top >= 0 && box.bottom <= height;
   const chosen = [];
   let most = Math.max(12, Math.round((width * height) / AREA_OF_LABEL));
   for (const label of candidates) {
     if (most <= 0 && !label.always) break;
-    const boxes = SIDES.map((side) => boxAt(side, label.x, label.y, label.width + 6, label.height, label.gap));
-    const inside = (box) => box.left >= 0 && box.right <= width && box.top >= 0 && box.bottom <= height;
+    const insist = label.always === "even over others";
     // The point is kept free too: a label on each side of one point would leave open whose it is.
     const point = { left: label.x - 5, top: label.y - 5, right: label.x + 5, bottom: label.y + 5 };
-    let at = occupied.isFree(point) ? boxes.findIndex((box) => inside(box) && occupied.isFree(box)) : -1;
-    if (at < 0 && label.always === "even over others") at = Math.max(0, boxes.findIndex(inside));
-    if (at < 0) continue;
-    occupied.add(boxes[at]);
+    if (!insist && !occupied.isFree(point)) continue;
+    const gaps = insist ? [0, 1, 2].map((times) => label.gap + times * label.height) : [label.gap];
+    const places = gaps.flatMap((gap) => SIDES.map((side) =>
+      ({ gap, side, box: boxAt(side, label.x, label.y, label.width + 6, label.height, gap) })));
+    const place = places.find(({ box }) => inside(box) && occupied.isFree(box))
+      ?? (insist ? places.find(({ box }) => inside(box)) ?? places[0] : null);
+    if (place === null) continue;
+    occupied.add(place.box);
     occupied.add(point);
-    chosen.push({ ...label, side: SIDES[at] });
+    chosen.push({ ...label, gap: place.gap, side: place.side });
     most -= 1;
   }
   return chosen;

@@ -32,6 +32,17 @@ class NeighboursPanel {
     this.render();
   }
 
+  // Some words to begin with: frequent ones that are neither the very first nor alike.
+  examples() {
+    const { words, vectors } = this.page;
+    const chosen = [];
+    for (let row = Math.min(30, words.length >> 2); row < words.length && chosen.length < 6; row++) {
+      const fits = words[row].length > 1 && words[row].length < 16;
+      if (fits && chosen.every((other) => vectors.cosine(row, other) < 0.4)) chosen.push(row);
+    }
+    return chosen;
+  }
+
   clear() { this.pick(null); }
 
   render() {
@@ -40,6 +51,8 @@ class NeighboursPanel {
     if (row == null) {
       this.body.replaceChildren(
         element("p", { class: "lead" }, "Click a word on the map, or search for one, and see which words are used like it."),
+        element("p", { class: "actions" }, ...this.examples().map((row) =>
+          element("button", { type: "button", onclick: () => page.pick(row) }, wordElement(page.words[row])))),
         element("p", { class: "note" }, "Words that are close on the map have similar vectors. The lists say how similar: the cosine of two vectors is 1 for the same direction and 0 for no relation."),
       );
       return;

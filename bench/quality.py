@@ -5,11 +5,14 @@
     python bench/quality.py --gensim-texts ...  adds the lee corpus and the shortened Wikipedia dump
                                                 of gensim's wheel
     --seeds 5 --epochs 8 --size 100 --only cbow
+    --keep FILE                                 appends the numbers of each training to FILE, and
+                                                takes those that an earlier run left there
     --sets FOLDER                               also judges with the files of a folder: .tsv holds
                                                 pairs with a mean judgement, .txt analogies
     python bench/quality.py --small             small vocabularies instead of a text: planted ones
                                                 of 300, 3,000 and 30,000 words, and the lee corpus
-                                                of gensim's wheel repeated to 2 million words
+                                                of gensim's wheel repeated to 2 million words;
+                                                --small lee: the latter alone
 
 Columns: mean over seeds and standard deviation of Spearman's coefficient with WordSim-353 and
 SimLex-999 (files of gensim's wheel), mean negative-sampling loss on held-out sentences (subsampled
@@ -22,6 +25,7 @@ error. With --small: the recovered shares, and the rank of "palestinian" among t
 
 import argparse
 import bz2
+import json
 import os
 import re
 import sys
@@ -62,6 +66,12 @@ CONTENDERS = [
         "CBOW 0.05, deterministic",
         {"alpha": 0.05, "deterministic": True},
         {"alpha": 0.05},
+    ),
+    (
+        "deterministic-cbow-low",
+        "CBOW 0.025, deterministic",
+        {"alpha": 0.025, "deterministic": True},
+        {"alpha": 0.025},
     ),
     (
         "skip-gram-shared",
@@ -205,9 +215,15 @@ def measure(train, settings, text, held_out, seed, sets):
     return numbers, [{other for other, _ in answer} for answer in answers]
 
 
-def measure_all(train, settings, text, held_out, seeds, sets):
+def measure_all(train, settings, text, held_out, seeds, sets, keep):
     """Return the numbers of `measure` for each seed, (seeds, numbers), the overlaps included."""
-    found = [measure(train, settings, text, held_out, seed, sets) for seed in seeds]
+
+    def measured(seed):
+        numbers, answers = measure(train, settings, text, held_out, seed, sets)
+        return numbers, [sorted(answer) for answer in answers]
+
+    found = [keep.call(measured, train, settings, seed) for seed in seeds]
+    found = [(numbers, [set(answer) for answer in answers]) for numbers, answers in found]
     numbers = np.array([row for row, _ in found])
     for i, (_, mine) in enumerate(found):
         following = found[(i + 1) % len(found)][1]
@@ -223,22 +239,45 @@ def lee(n_words=2_000_000):
     return sentences * (n_words // sum(map(len, sentences)) + 1)
 
 
-def measure_small(train, settings, seeds):
-    """Return the numbers of SMALL for each seed, (seeds, numbers)."""
-    rows = []
+class Keep:
+    """Results of trainings in a file, one a line, so that a stopped run can be continued."""
+
+    def __init__(self, path):
+        self.path, self.known = path, {}
+        if path is not None and path.exists():
+            for line in path.read_text().splitlines():
+                key, result = json.loads(line)
+                self.known[key] = result
+
+    def call(self, measured, train, settings, seed):
+        """Return measured(seed) of a training, from the file if it is there."""
+        side = "gensim" if train is GensimWord2Vec else "ours"
+        key = json.dumps([side, settings, seed], sort_keys=True)
+        if key not in self.known:
+            self.known[key] = measured(seed)
+            if self.path is not None:
+                with self.path.open("a") as stream:
+                    stream.write(json.dumps([key, self.known[key]]) + "\n")
+        return self.known[key]
+
+
+def measure_small(train, settings, seeds, keep, names):
+    """Return numbers for each seed, (seeds, numbers): those of SMALL, or the last one alone."""
     text = lee()
-    for seed in seeds:
+
+    def measured(seed):
         row = []
         # So many strays that some neighbours are found and some are not.
-        for V, stray in ((300, 0.88), (3_000, 0.7), (30_000, 0.2)):
+        for V, stray in ((300, 0.88), (3_000, 0.7), (30_000, 0.2)) if len(names) > 1 else ():
             sentences, topics, size = planted(seed, 40_000, V // 10, 10, stray)
             mine = settings | {"epochs": 4, "min_count": 1, "vector_size": 50}
             row.append(recovered(trained(train, mine, sentences, seed)[0].wv, topics, size))
         mine = settings | {"vector_size": 16, "min_count": 330, "epochs": 5}
         vectors = trained(train, mine, text, seed)[0].wv
         row.append(1 + len(vectors.closer_than("israeli", "palestinian")))
-        rows.append(row)
-    return np.array(rows)
+        return row
+
+    return np.array([keep.call(measured, train, settings, seed) for seed in seeds])
 
 
 def main():
@@ -251,7 +290,10 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default="", help="keys, between commas: skip-gram,cbow,...")
     parser.add_argument("--sets", type=Path, help="a folder of .tsv pairs and .txt analogies")
-    parser.add_argument("--small", action="store_true", help="judge small vocabularies")
+    parser.add_argument("--keep", type=Path, help="a file of results, one for each text")
+    parser.add_argument(
+        "--small", nargs="?", const="all", choices=("all", "lee"), help="judge small vocabularies"
+    )
     options = parser.parse_args()
     common = {
         "vector_size": options.size,
@@ -262,13 +304,13 @@ def main():
         "epochs": options.epochs,
         "workers": options.threads,
     }
-    seeds = range(1, options.seeds + 1)
+    seeds, keep = range(1, options.seeds + 1), Keep(options.keep)
     if options.small:
-        names = SMALL
+        names = SMALL if options.small == "all" else SMALL[-1:]
         print(f"{options.seeds} seeds, {options.threads} threads\n")
 
         def numbers_of(train, settings):
-            return measure_small(train, common | settings, seeds)
+            return measure_small(train, common | settings, seeds, keep, names)
 
     else:
         files = options.sets.iterdir() if options.sets else ()
@@ -287,7 +329,7 @@ def main():
             print(f"known lines: {', '.join(shares)}\n")
 
         def numbers_of(train, settings):
-            return measure_all(train, common | settings, text, held_out, seeds, sets)
+            return measure_all(train, common | settings, text, held_out, seeds, sets, keep)
 
     print("| | " + " | ".join(names) + " |\n|" + "---|" * (len(names) + 1))
     wanted = [key for key in options.only.split(",") if key]

@@ -1,13 +1,14 @@
-"""Words of a text in bytes: counted, and turned into ids.
+"""Words of a text in bytes: counted and numbered in one pass, and the numbers turned into ids.
 
 A word is a run of bytes between white space, that of Python's str.split in UTF-8. A sentence ends
 at a line feed.
 
     open_counter    makes n_parts hash tables, in a capsule that frees them
-    count           counts the words of a piece of text, part p of it in table p
+    count           counts and numbers the words of a piece of text, part p of it in table p
+    sizes           returns the number of words in each table
     merge           adds all tables to the first; returns (words, bytes of their text)
     read            copies text, counts and first positions of the words of the first table
-    encode          turns text into ids: ids[word], END at a line feed
+    renumber        replaces numbers by ids: ids[number], END where sentences end
 
 A piece of text ends at the text's end or after a blank byte (`after_last_blank`); it is cut into
 parts after blank bytes, so no word is ever in two parts. Tables hold the count and the first
@@ -19,8 +20,9 @@ from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcmp, memcpy, memmove, memset
+from libc.string cimport memcmp, memcpy, memset
 
+from common_checks cimport check_fit, has_shape2
 from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 
@@ -262,9 +264,11 @@ cdef bint append(table_t* t, const uint8_t* word, int64_t length, uint64_t h, in
     return 2 * t.n_words <= t.n_slots or grow_slots(t)
 
 
-cdef bint count_range(table_t* t, int64_t* lines, const uint8_t* data, int64_t lo, int64_t hi,
-                      int64_t base) noexcept nogil:
-    cdef int64_t i = lo, w, slot
+cdef bint count_range(table_t* t, int64_t* lines, int32_t* out, int64_t* filled,
+                      const uint8_t* data, int64_t lo, int64_t hi, int64_t base,
+                      bint ends) noexcept nogil:
+    """Count the words that begin in [lo, hi), and write their numbers, with no two END in a row."""
+    cdef int64_t i = lo, w, slot, n = 0
     cdef spot_t spots[AT_ONCE]
     cdef const spot_t* spot
     cdef int k, found = next_words(spots, t, data, &i, hi)
@@ -273,6 +277,9 @@ cdef bint count_range(table_t* t, int64_t* lines, const uint8_t* data, int64_t l
             spot = spots + k
             if spot.length == 0:
                 lines[0] += 1
+                if ends and (n == 0 or out[n - 1] != END):
+                    out[n] = END
+                    n += 1
                 continue
             if spot.length > 0x7FFFFFFF:
                 return False
@@ -283,11 +290,15 @@ cdef bint count_range(table_t* t, int64_t* lines, const uint8_t* data, int64_t l
                               base + spot.start):
                     return False
             t.words[w].count += 1
+            out[n] = <int32_t> w
+            n += 1
         found = next_words(spots, t, data, &i, hi)
+    filled[0] = n
     return True
 
 
-cdef bint merge_tables(table_t* into, const table_t* other) noexcept nogil:
+cdef bint merge_tables(table_t* into, const table_t* other, int32_t* numbers) noexcept nogil:
+    """Add the words of a table to another; numbers[v] is the number there of its word v."""
     cdef int64_t v, w, slot
     cdef const word_t* word
     for v in range(other.n_words):
@@ -298,6 +309,7 @@ cdef bint merge_tables(table_t* into, const table_t* other) noexcept nogil:
             if not append(into, other.text + word.offset, word.length, word.hash, slot,
                           word.first):
                 return False
+        numbers[v] = <int32_t> w
         into.words[w].count += word.count
         if word.first < into.words[w].first:
             into.words[w].first = word.first
@@ -311,32 +323,6 @@ cdef int64_t cut(const uint8_t* data, int64_t at, int64_t n) noexcept nogil:
     while at < n and kind_of[data[at - 1]] != BLANK and kind_of[data[at - 1]] != LINE_END:
         at += 1
     return at if at < n else n
-
-
-# ---- encoding
-
-cdef int64_t encode_range(int32_t* out, const table_t* t, const int32_t* ids,
-                          const uint8_t* data, int64_t lo, int64_t hi,
-                          bint lines) noexcept nogil:
-    """Encode the words that begin in [lo, hi), with no two END in a row; return the length."""
-    cdef int64_t i = lo, w, slot, n = 0
-    cdef spot_t spots[AT_ONCE]
-    cdef const spot_t* spot
-    cdef int k, found = next_words(spots, t, data, &i, hi)
-    while found:
-        for k in range(found):
-            spot = spots + k
-            if spot.length == 0:
-                if lines and (n == 0 or out[n - 1] != END):
-                    out[n] = END
-                    n += 1
-                continue
-            w = find(t, data + spot.start, spot.length, spot.hash, &slot)
-            if w != FREE and ids[w] >= 0:
-                out[n] = ids[w]
-                n += 1
-        found = next_words(spots, t, data, &i, hi)
-    return n
 
 
 # ---- entries
@@ -386,31 +372,60 @@ def after_last_blank(const uint8_t[::1] data):      # IN  (N,)
 
 def count(object counter,
           int64_t[::1] lines,               # OUT (tables,) line feeds, added to
+          int32_t[::1] out,                 # OUT (N + n_parts,) numbers of the words
+          int64_t[:, ::1] places,           # OUT (n_parts, 2) first and last + 1 of a part in `out`
           const uint8_t[::1] data,          # IN  (N,)
           int64_t base,                     # bytes of the whole text before it
+          bint ends,                        # whether a line feed ends a sentence
           Py_ssize_t n_parts):              # not above the number of tables
-    """Count the words of a piece of text; return False without memory."""
+    """Count the words of a piece of text, and number them; return False without memory.
+
+    A word has the number of its place in the table of its part. END is written where sentences end.
+    """
     cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
     cdef int64_t N = data.shape[0]
     cdef Py_ssize_t p, failed = 0
-    if N == 0:
-        return True
+    check_fit("count", 0 < n_parts <= c.n_tables and lines.shape[0] >= n_parts and
+              out.shape[0] >= N + n_parts and has_shape2(places.shape, n_parts, 2))
     with nogil:
-        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            failed += not count_range(c.tables + p, &lines[p], &data[0],
-                                      cut(&data[0], part_begin(p, n_parts, N), N),
-                                      cut(&data[0], part_begin(p + 1, n_parts, N), N), base)
+        # A part writes no more numbers than it has bytes, so its place in the text is one in `out`.
+        for p in range(n_parts):
+            places[p, 0] = places[p, 1] = N and cut(&data[0], part_begin(p, n_parts, N), N)
+        for p in prange(n_parts if N else 0, num_threads=n_parts, schedule="static"):
+            failed += not count_range(c.tables + p, &lines[p], &out[places[p, 0]], &places[p, 1],
+                                      &data[0], places[p, 0],
+                                      cut(&data[0], part_begin(p + 1, n_parts, N), N), base, ends)
+        for p in range(n_parts if N else 0):
+            places[p, 1] += places[p, 0]
     return failed == 0
 
 
-def merge(object counter):
-    """Move all counts to the first table; return (words, bytes of their text), or False."""
+def sizes(object counter):
+    """Return the number of words in each table."""
     cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
-    cdef int64_t p
+    return [c.tables[p].n_words for p in range(c.n_tables)]
+
+
+def merge(object counter,
+          int32_t[::1] numbers):            # OUT (sum of sizes,) the number of each word
+    """Move all counts to the first table; return (words, bytes of their text), or False.
+
+    numbers holds those of the first table's words, then those of the second's, and so on.
+    """
+    cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
+    cdef int64_t p, v, at = 0
     cdef bint merged = True
+    check_fit("merge", numbers.shape[0] == sum(sizes(counter)))
+    if c.n_tables == 1 and c.tables.n_words == 0:
+        return 0, 0
     with nogil:
+        for v in range(c.tables.n_words):
+            numbers[v] = <int32_t> v
+        at = c.tables.n_words
         for p in range(1, c.n_tables):
-            merged = merged and merge_tables(c.tables, c.tables + p)
+            v = c.tables[p].n_words
+            merged = merged and (v == 0 or merge_tables(c.tables, c.tables + p, &numbers[at]))
+            at += v
             free_table(c.tables + p)
         c.n_tables = 1
     if not merged:
@@ -436,38 +451,25 @@ def read(object counter,
             offsets[w] = c.tables.words[w].offset
 
 
-def encode(int32_t[::1] out,                # OUT (N + n_parts,) the first of them
-           object counter,                  # merged
-           const int32_t[::1] ids,          # IN  (words,) the id of each word, NEVER for none
-           const uint8_t[::1] data,         # IN  (N,)
-           bint lines,                      # whether a line feed ends a sentence
-           Py_ssize_t n_parts):
-    """Encode a piece of text, END where sentences end; return the number of ids."""
-    cdef counter_t* c = <counter_t*> PyCapsule_GetPointer(counter, CAPSULE)
-    cdef int64_t N = data.shape[0], total = 0, at, n
-    cdef int64_t* filled
-    cdef Py_ssize_t p
-    if N == 0 or ids.shape[0] == 0:
-        return 0
-    filled = <int64_t*> calloc(n_parts, sizeof(int64_t))
-    if filled == NULL:
-        raise MemoryError(f"encode: no memory for {n_parts} counts")
+def renumber(int32_t[::1] text,             # INOUT (N,) numbers of words, and END; ids in its front
+             const int32_t[::1] ids,        # IN  (words,) the id of each word, below 0 for none
+             bint ended):                   # whether the first word begins a sentence
+    """Replace numbers by ids, drop words without one and empty sentences; return the length."""
+    cdef int64_t i, n = 0, words = ids.shape[0]
+    cdef int32_t v
     with nogil:
-        # A part writes no more ids than it has bytes, so its place in the text is one in `out`.
-        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            filled[p] = encode_range(&out[0] + cut(&data[0], part_begin(p, n_parts, N), N),
-                                     c.tables, &ids[0], &data[0],
-                                     cut(&data[0], part_begin(p, n_parts, N), N),
-                                     cut(&data[0], part_begin(p + 1, n_parts, N), N), lines)
-        for p in range(n_parts):
-            at, n = cut(&data[0], part_begin(p, n_parts, N), N), filled[p]
-            if n and total and out[at] == END and out[total - 1] == END:
-                at += 1
-                n -= 1
-            memmove(&out[0] + total, &out[0] + at, n * sizeof(int32_t))
-            total += n
-        free(filled)
-    return total
+        for i in range(text.shape[0]):
+            v = text[i]
+            if v == END:
+                if not ended:
+                    text[n] = END
+                    n += 1
+                    ended = True
+            elif 0 <= v < words and ids[v] >= 0:
+                text[n] = ids[v]
+                n += 1
+                ended = False
+    return n
 
 
 set_kinds()

@@ -17,10 +17,10 @@ in a Huffman tree (labels 1 - code), or both. With x = W_in[c], y = W_out[o] (W_
 from the old rows of one centre. `share` is 1 / M for the exact gradient of the mean, 1 for the one
 of word2vec.c. Drawn words that are the target are left out. A word drawn twice counts twice, as
 does a repeated context of skip-gram. Skip-gram draws K words for all pairs of a centre, or for each
-pair (FRESH_NEGATIVES). CBOW draws K words for each centre, or for TOGETHER consecutive ones
-(SHARED_NEGATIVES): the h of all of them are computed first and, if K <= FEW and all rows differ, so
-are the z. Context words before and after the block are those that their own block would see, so
-every word is a centre once, with its whole window.
+pair (FRESH_NEGATIVES). CBOW draws K words for each centre, or for TOGETHER centres, which lie far
+apart in a span or a batch (SHARED_NEGATIVES): the h of all of them are computed first and, if
+K <= FEW and all rows differ, so are the z. Context words before and after the block are those that
+their own block would see, so every word is a centre once, with its whole window.
 
 The means of CBOW come from running sums over a span of up to SPAN centres, in which the rows of
 contexts stand still: h_i = (S[right] - S[left] - x[t]) / M with S[p] = x[0] + ... + x[p - 1]. The
@@ -277,6 +277,7 @@ cdef int train_in_stripes(job_t* job, int64_t last, Py_ssize_t n_rows, Py_ssize_
     made = made and team.seats != NULL
     team.n_stripes = count_stripes(job.ld)
     make_stripes(team.stripes, job, n_rows, n_nodes, apart)
+    team.apart = apart
     for p in range(n_members):
         made = made and make_scratch(s + p, job, n_works)
     if made:

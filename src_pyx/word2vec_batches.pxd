@@ -17,11 +17,11 @@ from word2vec_job cimport (
 from word2vec_rows cimport point_contexts, point_outputs, prefetch_row
 from word2vec_scratch cimport batch_t, scratch_t, windows_t, work_t
 from word2vec_steps cimport (
-    begin_changes, end_changes, four_t, learn_four, learn_mean, loss_of, loss_of_four,
-    find_means, multiply_eights, point_four, point_words, scores, scores_of, scores_of_four,
-    set_steps, turn_errors, turn_scores, update,
+    begin_changes, count_pairs, end_changes, four_t, learn_four, learn_mean, loss_of, loss_of_four,
+    find_means, multiply, multiply_eights, point_four, point_words, scores, scores_of, scores_of_four,
+    set_steps, sum_windows, turn_labels, update,
 )
-from word2vec_windows cimport begin_batch, collect_centre, keep_words
+from word2vec_windows cimport begin_batch, collect_centre, keep_words, spread_groups
 
 cdef enum:
     STRIPES = 4         # most stripes, and therefore most parts that have work
@@ -92,6 +92,7 @@ cdef inline void collect(const job_t* job, scratch_t* s, batch_t* batch, bint le
                 s.block += 1
                 break
     if not job.mode & SKIP_GRAM:
+        spread_groups(job, s, batch, batch.stats)
         keep_words(&batch.windows)
 
 
@@ -119,31 +120,58 @@ cdef inline int64_t place_scores(batch_t* batch, scratch_t* s) noexcept nogil:
     return n
 
 
+cdef inline void find_means_of_stripes(const job_t* job, scratch_t* s, const batch_t* batch,
+                                       const job_t* stripes, int64_t n) noexcept nogil:
+    """Compute the means of n stripes, which make up the columns of the job.
+
+    Columns are summed one like the other, but where a sum is not finite, its whole stripe takes
+    another way.
+    """
+    cdef int64_t q
+    point_words(job, s, &batch.windows)
+    if n == 1 or not adds_windows_up(job, batch.n):
+        find_means(job, s, batch)
+    elif not sum_windows(job, s, batch):
+        for q in range(n):
+            point_words(stripes + q, s, &batch.windows)
+            find_means(stripes + q, s, batch)
+        point_words(job, s, &batch.windows)
+
+
 cdef inline void score_batch(const job_t* job, scratch_t* s, const batch_t* batch,
-                             float* partial) noexcept nogil:
-    """Compute a stripe's share of the scores of a batch."""
-    cdef int64_t k = 0
+                             const job_t* stripes, int64_t n, float* partial,
+                             int64_t n_partial) noexcept nogil:
+    """Compute the shares of n stripes in the scores of a batch.
+
+    The stripes make up the columns of the job: its one stripe, or those of whole rows. The share of
+    stripe q goes to partial + q * n_partial.
+    """
+    cdef int64_t k = 0, q
+    cdef Py_ssize_t begin, end
     cdef four_t four
     cdef work_t* work
     cdef float* to
     if not job.mode & SKIP_GRAM:
-        point_words(job, s, &batch.windows)
-        find_means(job, s, batch)
+        find_means_of_stripes(job, s, batch, stripes, n)
     while k < batch.n:
         work = s.works + k
-        to = partial + (work.g - s.numbers)
         if work.c.four:
             point_four(job, s, work, &four)
-            scores_of_four(to, four.h, four.t, four.y, job.K, job.width)
-            k += TOGETHER
-            continue
-        point_outputs(job, s, work)
-        if job.mode & SKIP_GRAM:
-            point_contexts(job, s, work)
-            scores(to, work.x, work.c.M, work.y, work.c.J, job.width)
         else:
-            scores_of(to, work.h + job.column, work.y, work.c.J, job.width)
-        k += 1
+            point_outputs(job, s, work)
+            if job.mode & SKIP_GRAM:
+                point_contexts(job, s, work)
+        for q in range(n):
+            begin = stripes[q].column - job.column
+            end = begin + stripes[q].width
+            to = partial + q * n_partial + (work.g - s.numbers)
+            if work.c.four:
+                scores_of_four(to, four.h, four.t, four.y, job.K, begin, end)
+            elif job.mode & SKIP_GRAM:
+                scores(to, work.x, work.c.M, work.y, work.c.J, begin, end)
+            else:
+                scores_of(to, work.h + job.column, work.y, work.c.J, begin, end)
+        k += TOGETHER if work.c.four else 1
 
 
 cdef inline void add_losses(const job_t* job, scratch_t* s, const batch_t* batch) noexcept nogil:
@@ -159,19 +187,15 @@ cdef inline void add_losses(const job_t* job, scratch_t* s, const batch_t* batch
         k += 1
 
 
-cdef inline void turn_batch(scratch_t* s, const batch_t* batch, bint errors) noexcept nogil:
-    """Call `turn_scores` or, with `errors`, `turn_errors` for all centres of a batch."""
+cdef inline void turn_batch(scratch_t* s, const batch_t* batch) noexcept nogil:
+    """Call `turn_labels` for all centres of a batch."""
     cdef int64_t k = 0
     while k < batch.n:
         if batch.centres[k].four:
-            multiply_eights(s.works[k].g, &s.usual_step[0] if errors else &s.usual_sign[0],
-                            8 * TOGETHER)
+            multiply_eights(s.works[k].g, s.usual_sign, 8 * TOGETHER)
             k += TOGETHER
             continue
-        if errors:
-            turn_errors(s, s.works + k)
-        else:
-            turn_scores(s, s.works + k)
+        turn_labels(s.works + k)
         k += 1
 
 
@@ -193,7 +217,7 @@ cdef inline void finish_scores(const job_t* job, scratch_t* s, const batch_t* ba
     if batch.usual:
         multiply_eights(g, s.usual_sign, n)
     else:
-        turn_batch(s, batch, False)
+        turn_batch(s, batch)
     if batch.with_loss and leads:
         memcpy(g + s.n_numbers, g, n * sizeof(float))
     sigmoid_run(g, g, n)
@@ -202,7 +226,11 @@ cdef inline void finish_scores(const job_t* job, scratch_t* s, const batch_t* ba
     if batch.usual:
         multiply_eights(g, s.usual_step, n)
     else:
-        turn_batch(s, batch, True)
+        multiply(g, s.usual_step[1], n)
+        turn_batch(s, batch)
+        for i in range(batch.n):
+            if not batch.centres[i].four:
+                count_pairs(s.works + i)
 
 
 cdef inline void prefetch_centre(const job_t* job, const centre_t* c,
@@ -222,9 +250,9 @@ cdef inline void prefetch_centre(const job_t* job, const centre_t* c,
 
 cdef inline void learn_batch(const job_t* job, scratch_t* s, const batch_t* batch, bint pointed,
                              const batch_t* following) noexcept nogil:
-    """Change the rows of a batch in a stripe, and prefetch those of the following batch.
+    """Change the columns of the job in the rows of a batch, and prefetch the following batch's.
 
-    pointed: the works point to the rows of this stripe already, as it was scored last.
+    pointed: the works point to these columns already, as they were scored last.
     """
     cdef int64_t k = 0, i, step
     cdef bint later = adds_windows_up(job, batch.n)

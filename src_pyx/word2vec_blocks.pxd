@@ -52,7 +52,7 @@ cdef inline void learn_pairs(const job_t* job, scratch_t* s, work_t* work, float
     cdef const centre_t* c = work.c
     point_contexts(job, s, work)
     point_outputs(job, s, work)
-    scores(work.g, work.x, c.M, work.y, c.J, job.width)
+    scores(work.g, work.x, c.M, work.y, c.J, 0, job.width)
     coefficients(s, work, stats)
     stats[2] += <double> c.pairs
     if alpha != 0:          # a held-out text is scored, not learned
@@ -87,7 +87,7 @@ cdef inline void learn_means(const job_t* job, scratch_t* s, work_t* works, bint
             errors_of_four(works.g, four.h, four.t, four.y, job.K, s.usual_sign,
                            s.usual_step, job.width)
         else:
-            scores_of_four(works.g, four.h, four.t, four.y, job.K, job.width)
+            scores_of_four(works.g, four.h, four.t, four.y, job.K, 0, job.width)
             multiply_eights(works.g, s.usual_sign, TOGETHER * 8)
             memcpy(works.z, works.g, TOGETHER * 8 * sizeof(float))
             sigmoid_run(works.g, works.g, TOGETHER * 8)
@@ -100,7 +100,7 @@ cdef inline void learn_means(const job_t* job, scratch_t* s, work_t* works, bint
     if ERRORS and works.c.usual and not works.c.with_loss:
         errors(works.g, works.h, works.y, works.c.J, s.usual_sign, s.usual_step, job.width)
     else:
-        scores_of(works.g, works.h, works.y, works.c.J, job.width)
+        scores_of(works.g, works.h, works.y, works.c.J, 0, job.width)
         coefficients(s, works, stats)
     if alpha != 0:
         learn_mean(job, s, works, later)

@@ -3,7 +3,7 @@
    Rows are those of word2vec_simd.h: n floats each, a multiple of 16. Inputs h[0..4) with a target
    t[m] each, and J <= 5 outputs y that they share; s and g are (4, 8); sign and step, (8,),
    are repeated as often as a vector holds:
-     scores_of_four   s[m, 0] = h[m] . t[m],  s[m, 1 + j] = h[m] . y[j]
+     scores_of_four   s[m, 0] = h[m] . t[m],  s[m, 1 + j] = h[m] . y[j], of columns [begin, end)
      errors_of_four   g = step * sigmoid(sign * s)
      update_four      e[m] = scale[m] (g[m, 0] t[m] + sum_j g[m, 1 + j] y[j]),
                       t[m] += g[m, 0] h[m],  y[j] += sum_m g[m, 1 + j] h[m],  from the old rows */
@@ -21,12 +21,12 @@
 
 /* sum[m * 8 + j], vectors whose lanes add up to the scores. */
 FW_INLINE void fw_dots_of_some(fw_float_vector *sum, float *const *h, float *const *t,
-                               float *const *y, ptrdiff_t n, int TN) {
+                               float *const *y, ptrdiff_t begin, ptrdiff_t end, int TN) {
     ptrdiff_t d;
     int m, j;
 #pragma GCC unroll 32
     for (j = 0; j < FW_AT_ONCE * 8; j++) sum[j] = FW_FLOAT_ZERO();
-    for (d = 0; d < n; d += FW_FLOAT_LANES) {
+    for (d = begin; d < end; d += FW_FLOAT_LANES) {
 #pragma GCC unroll 4
         for (m = 0; m < FW_AT_ONCE; m++) {
             const fw_float_vector hv = FW_FLOAT_LOAD(h[m] + d);
@@ -40,10 +40,10 @@ FW_INLINE void fw_dots_of_some(fw_float_vector *sum, float *const *h, float *con
 }
 
 FW_INLINE void fw_scores_of_some(float *s, float *const *h, float *const *t, float *const *y,
-                                 ptrdiff_t n, int TN) {
+                                 ptrdiff_t begin, ptrdiff_t end, int TN) {
     fw_float_vector sum[FW_AT_ONCE * 8];
     int m;
-    fw_dots_of_some(sum, h, t, y, n, TN);
+    fw_dots_of_some(sum, h, t, y, begin, end, TN);
 #pragma GCC unroll 4
     for (m = 0; m < FW_AT_ONCE; m++) fw_sum_8(s + m * 8, sum + m * 8);
 }
@@ -55,7 +55,7 @@ FW_INLINE void fw_errors_of_some(float *g, float *const *h, float *const *t,
                                  int TN) {
     fw_float_vector sum[FW_AT_ONCE * 8];
     int m;
-    fw_dots_of_some(sum, h, t, y, n, TN);
+    fw_dots_of_some(sum, h, t, y, 0, n, TN);
 #pragma GCC unroll 4
     for (m = 0; m < FW_AT_ONCE; m += FW_FLOAT_LANES / 8) {
 #if FW_FLOAT_LANES == 16
@@ -107,10 +107,11 @@ FW_INLINE void fw_update_four(float *const *e, float *const *h, float *const *t,
     }
 
 static inline void fw_w2v_scores_of_four(float *s, float *const *h, float *const *t,
-                                         float *const *y, ptrdiff_t J, ptrdiff_t n) {
+                                         float *const *y, ptrdiff_t J, ptrdiff_t begin,
+                                         ptrdiff_t end) {
     int m;
     for (m = 0; m < 4; m += FW_AT_ONCE) {
-#define FW_CALL(TN) fw_scores_of_some(s + m * 8, h + m, t + m, y, n, TN)
+#define FW_CALL(TN) fw_scores_of_some(s + m * 8, h + m, t + m, y, begin, end, TN)
         FW_UP_TO_5(FW_CALL, J)
 #undef FW_CALL
     }

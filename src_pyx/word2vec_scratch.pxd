@@ -7,7 +7,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
 from common_gemm cimport aligned_alloc, aligned_free
-from word2vec_centres cimport CHUNK, centre_t, walk_t
+from word2vec_centres cimport CHUNK, FEW, centre_t, walk_t
 from word2vec_job cimport (
     N_STATS, SKIP_GRAM, TOGETHER, adds_windows_up, draws_for_pairs, job_t, max_inputs, max_outputs,
 )
@@ -45,6 +45,8 @@ cdef struct batch_t:
     centre_t* centres           # (n,) CBOW: at, left, right count from the first word of `windows`
     int64_t n
     windows_t windows
+    int64_t n_groups            # groups of TOGETHER centres that have no outputs yet
+    int32_t* negatives          # (n_works / TOGETHER, FEW) their negatives
     bint one_by_one             # CBOW: each is learned before the mean of the next one is computed
     bint usual                  # each of them is `usual` or one of TOGETHER
     bint with_loss              # the loss of some of them is computed
@@ -64,7 +66,8 @@ cdef struct scratch_t:
     float usual_step[16]
     batch_t batches[2]          # the first one is used by CBOW, and both if batch > 0
     int32_t most_repeats        # see `few_repeats`
-    int64_t unlisted            # centres of CBOW whose outputs have not been listed yet
+    int64_t unlisted            # centres of CBOW that are in no group and have no outputs yet
+    centre_t* spare             # (n_works,) room for putting centres in another order
     # The words of a batch's windows; used by CBOW.
     float** x                   # (n_words,) their rows; `blank` at the end of a sentence
     float** own                 # (n_words,) the e of the centre that each of them is, or NULL
@@ -181,10 +184,15 @@ cdef inline bint make_scratch(scratch_t* s, const job_t* job, int64_t n_works) n
         s.batches[k].centres = <centre_t*> calloc(n_works, sizeof(centre_t))
         if not make_centres(s.batches[k].centres, job, n_works, max_inputs(job)):
             return False
+        s.batches[k].negatives = <int32_t*> malloc((n_works // TOGETHER + 1) * FEW
+                                                   * sizeof(int32_t))
+        if s.batches[k].negatives == NULL:
+            return False
+    s.spare = <centre_t*> malloc(n_works * sizeof(centre_t))
     s.n_numbers = n_works * each
     s.numbers = <float*> aligned_alloc(2 * s.n_numbers * sizeof(float))
     s.sums = <float*> aligned_alloc(M * LANES * sizeof(float))
-    if s.numbers == NULL or s.sums == NULL:
+    if s.spare == NULL or s.numbers == NULL or s.sums == NULL:
         return False
     memset(s.numbers, 0, 2 * s.n_numbers * sizeof(float))
     for k in range(n_works):
@@ -219,6 +227,8 @@ cdef inline void free_scratch(scratch_t* s) noexcept nogil:
             free_centres(s.batches[k].centres, s.n_works)
         free(s.batches[k].centres)
         free(s.batches[k].windows.kept)
+        free(s.batches[k].negatives)
+    free(s.spare)
     free(s.x)
     free(s.own)
     free(s.covers)

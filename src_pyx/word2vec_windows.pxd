@@ -7,8 +7,8 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from word2vec_centres cimport (
-    centre_t, draw_words, list_for_all, list_for_four, list_for_mean, list_for_one, next_centre,
-    walk_t,
+    FEW, centre_t, draw_words, list_for_all, list_for_four, list_for_mean, list_for_one,
+    may_be_four, next_centre, walk_t,
 )
 from word2vec_job cimport (
     END, EXACT_GRADIENT, MEAN, SKIP_GRAM, SPAN, TOGETHER, draws_for_pairs, job_t,
@@ -23,7 +23,7 @@ cdef enum:
 
 cdef inline void begin_batch(batch_t* batch) noexcept nogil:
     """Begin an empty batch."""
-    batch.n = 0
+    batch.n = batch.n_groups = 0
     batch.one_by_one = False
 
 
@@ -96,19 +96,46 @@ cdef inline void collect_pairs(const job_t* job, scratch_t* s, batch_t* batch,
 
 cdef inline void collect_means(const job_t* job, scratch_t* s, batch_t* batch,
                                double* stats) noexcept nogil:
-    """List the outputs of the centres of CBOW that have none yet."""
+    """List the outputs of the centres of CBOW that have none yet, or make a group of them."""
     cdef centre_t* centres = batch.centres + batch.n - s.unlisted
     cdef int64_t k
     if batch.n <= TOGETHER and not job.batch and shares_negatives(job):
         batch.one_by_one = not (job.mode & MEAN and few_repeats(
             job, s, &batch.windows, batch.windows.first + batch.windows.n_words))
-    if not (shares_negatives(job) and not batch.one_by_one
-            and list_for_four(job, centres, s.unlisted)):
+    if shares_negatives(job) and not batch.one_by_one and may_be_four(job, s.unlisted):
+        memcpy(batch.negatives + batch.n_groups * FEW, centres.negatives, job.K * sizeof(int32_t))
+        batch.n_groups += 1
+    else:
         for k in range(s.unlisted):
             list_for_mean(job, centres + k)
-    for k in range(s.unlisted):
-        stats[2] += <double> centres[k].pairs
+            stats[2] += <double> centres[k].pairs
     s.unlisted = 0
+
+
+cdef inline void spread_groups(const job_t* job, scratch_t* s, batch_t* batch,
+                               double* stats) noexcept nogil:
+    """Form the groups of TOGETHER centres of a whole batch, and list their outputs.
+
+    A group takes centres far apart. Neighbours have similar means, so together they would push
+    their negatives into one direction.
+    """
+    cdef int64_t G = batch.n_groups, g, k
+    cdef centre_t* centres
+    if G > 1:
+        memcpy(s.spare, batch.centres, G * TOGETHER * sizeof(centre_t))
+        for g in range(G):
+            for k in range(TOGETHER):
+                batch.centres[g * TOGETHER + k] = s.spare[k * G + g]
+    for g in range(G):
+        centres = batch.centres + g * TOGETHER
+        for k in range(TOGETHER):
+            centres[k].negatives = batch.negatives + g * FEW
+        if not list_for_four(job, centres):
+            for k in range(TOGETHER):
+                list_for_mean(job, centres + k)
+        for k in range(TOGETHER):
+            stats[2] += <double> centres[k].pairs
+    batch.n_groups = 0
 
 
 cdef inline bint collect_centre(const job_t* job, scratch_t* s, batch_t* batch,
@@ -151,4 +178,5 @@ cdef inline void collect_span(const job_t* job, scratch_t* s, batch_t* batch,
            or batch.n < SPAN and not batch.one_by_one
            and few_repeats(job, s, &batch.windows, min(w.i + TOGETHER + job.room, w.n))):
         if not collect_centre(job, s, batch, stats):
-            return
+            break
+    spread_groups(job, s, batch, stats)

@@ -7,9 +7,9 @@ import contextlib
 import io
 import math
 import os
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from fastw2v.cli import cluster, splitting, word2vec
@@ -23,7 +23,6 @@ from fastw2v.cli.console import (
     add_output,
     add_unwritable,
     counted,
-    is_terminal,
     output_path,
     print_json,
     say,
@@ -35,6 +34,8 @@ from fastw2v.cli.word2vec import Trained
 
 if TYPE_CHECKING:
     from fastw2v.datasets import Corpus
+    from fastw2v.datasets.splitter import JoinedWords
+    from fastw2v.keyed_vectors import KeyedVectors
 
 DEFAULT_OUTPUT = "vectors.txt"
 # Their neighbours are shown after training. All are common in the built-in corpus.
@@ -103,8 +104,8 @@ def add_parser(commands: Any) -> None:
         train,
         DEFAULT_OUTPUT,
         ": .bin is the word2vec binary format, .fw2v is fastw2v's own, which remembers how the "
-        "text was split, .npz is numpy's, any other name is text; .gz, .bz2 or .xz behind text or "
-        ".bin packs",
+        "text was split, .npz is numpy's, .safetensors and .parquet are for other programs, any "
+        "other name is text; .gz, .bz2 or .xz behind text or .bin packs",
     )
     add_unwritable(train)
     splitting.add_options(train)
@@ -122,19 +123,17 @@ def _train(args: argparse.Namespace) -> int:
         return cluster.train(args, DEFAULT_OUTPUT)
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
     kind = files.output_format(output)  # before a minute of work, not after it
-    built, dropped = _collect(args)
-    files.check_words(built.word_to_id, output, kind, args.unwritable)
-    if args.engine == "word2vec":
-        training = _fit_with_word2vec(args, built)
-    else:
-        with seeded(args.seed):
-            training = _fit_with_layers(args, built)
+    tokens = splitting.splitter(args).words(splitting.read(args, args.files))
+    fit = _fit_with_word2vec if args.engine == "word2vec" else _fit_with_layers
+    n_words, training = fit(
+        args, tokens, lambda words: files.check_words(words, output, kind, args.unwritable)
+    )
     training.vectors.splitter = splitting.splitter(args)
     with told_already():
         files.save(training.vectors, output, kind, args.unwritable)
     neighbours = {
         word: training.vectors.most_similar(word)
-        for word in _words_to_show(built)
+        for word in _words_to_show(training.vectors)
         if len(training.vectors) > 1
     }
     if args.json:
@@ -143,8 +142,8 @@ def _train(args: argparse.Namespace) -> int:
                 "output": shown(os.path.abspath(output)),
                 "format": kind,
                 "interrupted": training.interrupted,
-                "words": len(built.corpus),
-                "dropped_characters": dropped,
+                "words": n_words,
+                "dropped_characters": tokens.dropped,
                 "trained_words": training.n_words,
                 "vocabulary": len(training.vectors),
                 "loss": training.loss,
@@ -174,48 +173,58 @@ def _train(args: argparse.Namespace) -> int:
     return INTERRUPTED if training.interrupted else OK
 
 
-def _collect(args: argparse.Namespace) -> tuple[Corpus, int]:
-    """Return the text as ids, and the number of characters that no word holds."""
-    from fastw2v import datasets
-
-    tokens = splitting.splitter(args).words(splitting.read(args, args.files))
-    built = datasets.build_corpus(tokens, args.min_count)
-    splitting.say_dropped(args, tokens)
-    if args.engine == "layers" and len(built.counts) <= args.negative:
-        raise ValueError(
-            f"--negative: expected fewer than the {len(built.counts)} words that occur "
-            f"{args.min_count} times or more, got {args.negative}; lower --negative or "
-            "--min-count, or give more text"
-        )
-    return built, tokens.dropped
+Check = Callable[[Sequence[str]], None]
 
 
-def _fit_with_word2vec(args: argparse.Namespace, built: Corpus) -> Trained:
-    """Train with the engine for whole corpora."""
+def _fit_with_word2vec(
+    args: argparse.Namespace, tokens: JoinedWords, check_words: Check
+) -> tuple[int, Trained]:
+    """Train with the engine for whole corpora; return the words of the text as well."""
     import numpy as np
 
+    model = word2vec.counted_model(args, tokens)
+    splitting.say_dropped(args, tokens)
+    check_words(model.wv.index_to_key)
+    n_words = int(model.wv.expandos["count"].sum())
     say(
-        f"fastw2v: {args.model} on {len(built.corpus):,} words, {len(built.counts):,} different: "
+        f"fastw2v: {args.model} on {n_words:,} words, {len(model.wv):,} different: "
         f"{counted(args.epochs, 'epoch')}",
         unless=args.quiet,
     )
-    progress = not args.quiet and is_terminal(sys.stderr)
-    training = word2vec.fit(args, built, progress)
+    training = word2vec.fit(model, splitting.shows_progress(args))
     if training.interrupted:
         say("fastw2v: stopped; saving the vectors learned so far")
     else:
-        rate = len(built.corpus) * args.epochs / max(training.seconds, 1e-9)
+        rate = n_words * args.epochs / max(training.seconds, 1e-9)
         say(
             f"fastw2v: trained in {training.seconds:.1f} s, {rate:,.0f} words/s",
             unless=args.quiet,
         )
     if not np.isfinite(training.vectors.vectors).all():
         raise word2vec._not_finite("--lr")
-    return training
+    return n_words, training
 
 
-def _fit_with_layers(args: argparse.Namespace, built: Corpus) -> Trained:
-    """Train with the book's layers, batch by batch."""
+def _fit_with_layers(
+    args: argparse.Namespace, tokens: JoinedWords, check_words: Check
+) -> tuple[int, Trained]:
+    """Train with the book's layers, batch by batch; return the words of the text as well."""
+    from fastw2v.datasets import build_corpus
+
+    built = build_corpus(tokens, args.min_count)
+    splitting.say_dropped(args, tokens)
+    if len(built.counts) <= args.negative:
+        raise ValueError(
+            f"--negative: expected fewer than the {len(built.counts)} words that occur "
+            f"{args.min_count} times or more, got {args.negative}; lower --negative or "
+            "--min-count, or give more text"
+        )
+    check_words(list(built.word_to_id))
+    with seeded(args.seed):
+        return len(built.corpus), _fit_batches(args, built)
+
+
+def _fit_batches(args: argparse.Namespace, built: Corpus) -> Trained:
     import numpy as np
 
     from fastw2v.datasets import subsample
@@ -248,7 +257,7 @@ def _fit_with_layers(args: argparse.Namespace, built: Corpus) -> Trained:
         f"{counted(n_steps, 'step')}",
         unless=args.quiet,
     )
-    progress = not args.quiet and is_terminal(sys.stderr)
+    progress = splitting.shows_progress(args)
     started = time.perf_counter()
     interrupted = False
     try:
@@ -283,16 +292,17 @@ def _fit_with_layers(args: argparse.Namespace, built: Corpus) -> Trained:
     )
 
 
-def _words_to_show(built: Corpus) -> list[str]:
+def _words_to_show(vectors: KeyedVectors) -> list[str]:
     """Return known common words, or else the most frequent words that are not function words.
 
     As an approximation for most languages, these are the longer words beyond the first fifty.
     """
-    shown = [word for word in _SHOWN_WORDS if word in built.word_to_id]
-    for row in [*range(50, len(built.counts)), *range(min(50, len(built.counts)))]:
+    shown = [word for word in _SHOWN_WORDS if word in vectors]
+    V = len(vectors)
+    for row in chain(range(50, V), range(min(50, V))):
         if len(shown) >= _N_SHOWN:
             break
-        word = built.id_to_word[row]
+        word = vectors.index_to_key[row]
         if word not in shown and (len(word) >= 4 or row < 50):
             shown.append(word)
     return shown

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fastw2v.cli.console import INTERRUPTED, OK, add_unwritable, say, told_already
 
 if TYPE_CHECKING:
-    from fastw2v.datasets import Corpus
+    from fastw2v.datasets.splitter import JoinedWords
     from fastw2v.keyed_vectors import KeyedVectors
+    from fastw2v.word2vec import Word2Vec
 
 
 class Trained(NamedTuple):
@@ -25,29 +26,32 @@ class Trained(NamedTuple):
     interrupted: bool
 
 
-def fit(args: argparse.Namespace, built: Corpus, progress: bool) -> Trained:
-    """Train as `fastw2v train` does with the engine for whole corpora."""
-    from fastw2v.word2vec import EncodedCorpus, Word2Vec
+def counted_model(args: argparse.Namespace, words: JoinedWords) -> Word2Vec:
+    """Return a model with the settings of `fastw2v train` that has counted and encoded a text."""
+    from fastw2v.word2vec import Word2Vec
+    from fastw2v.word2vec.sentences import RunningWords
 
     model = Word2Vec(
         vector_size=args.dim,
         window=args.window,
         negative=args.negative,
         epochs=args.epochs,
-        min_count=1,
+        min_count=args.min_count,
         sample=args.subsample,
         alpha=args.lr,
         sg=int(args.model == "skip-gram"),
         seed=args.seed,
         workers=args.threads,
     )
-    words = [built.id_to_word[row] for row in range(len(built.counts))]
-    model.build_vocab_from_freq(dict(zip(words, built.counts.tolist(), strict=True)))
-    n = len(built.corpus)
-    corpus = EncodedCorpus(built.corpus, n, n, 1)
+    model.build_vocab(RunningWords(words))
+    return model
+
+
+def fit(model: Word2Vec, progress: bool) -> Trained:
+    """Train a model on the text that it has encoded."""
     started, interrupted = time.perf_counter(), False
     try:
-        model.train(corpus_iterable=corpus, progress=progress)
+        model.train(progress=progress)
     except KeyboardInterrupt:
         interrupted = True
     except FloatingPointError as error:

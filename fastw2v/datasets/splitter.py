@@ -146,7 +146,7 @@ class Splitter:
         """Return the settings as a dict, from which `Splitter(**settings)` makes an equal one."""
         return asdict(self)
 
-    def words(self, text: str | Iterable[str], *, marks: bool = False) -> Words:
+    def words(self, text: str | Iterable[str], *, marks: bool = False) -> JoinedWords:
         """Cut text into words. marks=True keeps signs as words, a repeated one once.
 
         text: one string, or an iterable of pieces that do not end inside a word.

@@ -16,9 +16,10 @@ from fastw2v._checks.arrays import as_array
 from fastw2v._checks.ids import as_any_ids, as_ids
 from fastw2v._checks.numbers import as_int, as_not_negative
 from fastw2v._checks.sequences import check_iterable
+from fastw2v._core import threads
 from fastw2v._files import encodings
+from fastw2v._files.numbered import WordTables
 from fastw2v._files.text import check_readable, read_pieces
-from fastw2v._kernels import _vocabulary
 from fastw2v.datasets.splitter import EOS as EOS  # version 0.1 has these names here
 from fastw2v.datasets.splitter import JoinedWords
 from fastw2v.datasets.splitter import tokenize as tokenize
@@ -129,27 +130,19 @@ def _numbered_bytes(
     pieces: Iterable[bytes],
 ) -> tuple[list[str], np.ndarray[Any, np.dtype[np.int32]]]:
     """Return the same for words in bytes, which blanks separate, without making a str of each."""
-    counter = _vocabulary.open_counter(1)  # one table, so that words keep their numbers
-    numbers = np.arange(0, dtype=np.int32)
-    out = np.empty(0, np.int32)
-    appeared: list[np.ndarray[Any, np.dtype[np.int32]]] = []
-    n_words = n_bytes = 0
+    numbering = WordTables(threads.get_num_threads())
+    parts: list[tuple[int, np.ndarray[Any, np.dtype[np.int32]]]] = []
+    at = 0
     for piece in pieces:
-        counted = _vocabulary.count(counter, np.zeros(1, np.int64), piece, 0, 1)
-        size = _vocabulary.merge(counter) if counted else False
-        if size is False:
-            raise MemoryError("tokens: no memory for the words")
-        n_words, n_bytes = size
-        if n_words > len(numbers):
-            numbers = np.arange(2 * n_words, dtype=np.int32)
-        if len(out) < len(piece) + 1:
-            out = np.empty(len(piece) + 1, np.int32)
-        found = _vocabulary.encode(out, counter, numbers, piece, False, 1)
-        appeared.append(out[:found].copy())
-    text = np.empty(n_bytes, np.uint8)
-    unused = [np.empty(n_words, np.int64) for _ in range(3)]
-    _vocabulary.read(counter, text, *unused)
-    words = text.tobytes().decode("utf-8", "surrogatepass").split("\n")[:-1]
+        parts += [(t, part.copy()) for t, part in numbering.add(piece, at, False)]
+        at += len(piece)
+    found = numbering.found()
+    order = np.argsort(found.firsts)
+    places = np.empty(len(order), np.int32)
+    places[order] = np.arange(len(order), dtype=np.int32)
+    appeared = [places[found.of_table[t][part]] for t, part in parts]
+    words = found.text.tobytes().decode("utf-8", "surrogatepass").split("\n")[:-1]
+    words = list(map(words.__getitem__, order.tolist()))
     return words, np.concatenate(appeared) if appeared else np.empty(0, np.int32)
 
 

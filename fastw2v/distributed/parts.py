@@ -14,7 +14,7 @@ from fastw2v._core import threads
 from fastw2v._files.packing import unpacked
 from fastw2v._files.text import check_text
 from fastw2v.distributed.errors import CorpusChanged
-from fastw2v.word2vec.corpus import FileText, SentenceText, Text, TextFiles
+from fastw2v.word2vec.texts import FileText, SentenceText, Text, TextFiles
 
 INSTALL = "pip install 'fastw2v[dask]'"
 _STEP = 1 << 16

@@ -24,7 +24,8 @@ MOST_REPEATS = 250
 BUCKETS = 256
 
 Output = tuple[str, int, int, int]  # (table, row, label, count)
-Centre = tuple[int, list[int], list[Output]]  # (its word in `Corpus.words`, contexts, outputs)
+# (its word in `Corpus.words`, contexts, outputs, the negatives drawn for it)
+Centre = tuple[int, list[int], list[Output], list[int]]
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
@@ -171,12 +172,12 @@ class Corpus:
                 for context in contexts:
                     given = [self.draw(negatives, drawn + k) for k in range(self.negative)]
                     drawn += self.negative
-                    yield i, [context], self.outputs(words[i], given)
+                    yield i, [context], self.outputs(words[i], given), given
             elif contexts:
                 at = (n // TOGETHER if self.shared else i - first) * self.negative
                 n += 1
                 given = [self.draw(negatives, at + k) for k in range(self.negative)]
-                yield i, contexts, self.outputs(words[i], given)
+                yield i, contexts, self.outputs(words[i], given), given
 
     def spans(self, key: int, b: int, most_repeats: int) -> Iterator[tuple[list[Centre], bool]]:
         """Yield the centres of block b in spans, in which the rows of contexts stand still.
@@ -219,6 +220,23 @@ class Corpus:
         return most
 
 
+def spread(span: list[Centre], corpus: Corpus) -> list[Centre]:
+    """Return the centres of a span, whole groups of TOGETHER first, in the order of learning.
+
+    Of G groups, each takes every G-th centre. Its negatives are those that were drawn for TOGETHER
+    consecutive centres.
+    """
+    if not 0 < corpus.negative <= FEW or len(corpus.ways.begins):
+        return span
+    G = len(span) // TOGETHER
+    groups = []
+    for g in range(G):
+        given = span[g * TOGETHER][3]
+        for i, contexts, outputs, _ in span[g : G * TOGETHER : G]:
+            groups.append((i, contexts, corpus.outputs(outputs[0][1], given), given))
+    return groups + span[G * TOGETHER :]
+
+
 def at_once(group: Sequence[tuple[list[int], list[Output]]], corpus: Corpus) -> bool:
     """Tell whether the centres of a group are learned from the same rows."""
     if len(group) < TOGETHER or not 0 < corpus.negative <= FEW or len(corpus.ways.begins):
@@ -246,9 +264,10 @@ def train(
     """Train tables {"inputs", "outputs", "nodes"} in place on blocks; return the mean loss.
 
     The learning rate of a block is alpha + alpha_step times its first position. The rows of CBOW's
-    contexts stand still during a span of more than TOGETHER centres; see `Corpus.spans`. For
-    centres that share their negatives, the means of all contexts are computed before the first
-    centre is learned. Where `at_once` holds, all their changes are computed from the same rows.
+    contexts stand still during a span of more than TOGETHER centres; see `Corpus.spans`. `spread`
+    chooses the centres of a span that share negatives. For these, the means of all contexts are
+    computed before the first centre is learned. Where `at_once` holds, all their changes are
+    computed from the same rows.
     """
     losses, pairs = 0.0, 0.0
     options = {"sg": sg, "mean": mean, "share": share}
@@ -290,6 +309,7 @@ def train(
             still = stand_still and mean and not sg and len(span) > TOGETHER
             rows = inputs.copy() if still else inputs
             n = TOGETHER if corpus.shared and not sg and mean and few else 1
+            order = spread(span, corpus) if n > 1 else span
             for i in range(0, len(span), n):
-                learn([centre[1:] for centre in span[i : i + n]], rows, rate)
+                learn([centre[1:3] for centre in order[i : i + n]], rows, rate)
     return losses / pairs if pairs else float("nan")

@@ -1,39 +1,31 @@
-"""Texts as ids: an encoded corpus, and its making from text files and from Python sentences.
+"""A text as ids: an encoded corpus, its checks, and the writer of its ids.
 
 An encoded corpus is one int32 array: the ids of the words in the vocabulary, and END (-1) between
 two sentences. Words outside the vocabulary are dropped, so the words around them become
-neighbours.
-
-Compiled code reads text files in parts. Its results do not depend on the number of parts: words
-of equal count are ordered by their first appearance.
+neighbours. `texts` makes them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import tempfile
 import warnings
 import weakref
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v._checks.arrays import as_array
 from fastw2v._checks.ids import as_native_ids
-from fastw2v._checks.numbers import as_whole, check_one_of
-from fastw2v._checks.sequences import check_iterable
-from fastw2v._files.text import ZeroBytes, check_readable, open_utf8
+from fastw2v._checks.numbers import as_whole
 from fastw2v._kernels import _vocabulary
-from fastw2v.word2vec.vocabulary import Vocabulary as Vocabulary  # pickles of 0.1 name it here
-from fastw2v.word2vec.vocabulary import WordCounts
+from fastw2v.word2vec.vocabulary import Vocabulary as Vocabulary  # pickles of 0.1 name them here
+from fastw2v.word2vec.vocabulary import WordCounts as WordCounts
 
 END: int = _vocabulary.END  # between two sentences of an encoded corpus
 NEVER: int = _vocabulary.NEVER  # the id of words outside the vocabulary, which are dropped
@@ -248,300 +240,3 @@ def as_ids_of_words(words: Sequence[Any], index: Mapping[Any, int]) -> np.ndarra
             "enumerate(index_to_key)}"
         )
     return ids.astype(np.int32)
-
-
-# ---- text files
-
-
-class TextFiles(NamedTuple):
-    """Names of text files in reading order; with `lines`, each line is a sentence.
-
-    open(name) is a context with the unpacked bytes of a text, from its start unless `later`.
-    """
-
-    paths: tuple[str, ...]
-    lines: bool
-    unicode_errors: str
-    open: Callable[[str], AbstractContextManager[io.BufferedIOBase]] = open_utf8
-    later: bool = False  # the bytes come from inside a file, so they begin with no mark
-
-
-def as_text_files(
-    corpus_file: Any, *, lines: bool = True, unicode_errors: str = "strict"
-) -> TextFiles:
-    """Return the names of text files that exist and are not empty."""
-    check_one_of("unicode_errors", unicode_errors, ("strict", "replace", "ignore"))
-    if isinstance(corpus_file, str | os.PathLike):
-        corpus_file = [corpus_file]
-    check_iterable("corpus_file", corpus_file, "the name of a text file, or several")
-    paths = tuple(os.fspath(path) for path in corpus_file)
-    if not paths:
-        raise ValueError("corpus_file: expected at least one file, got none; name a text file")
-    for path in paths:
-        check_readable(path)
-    return TextFiles(paths, lines, unicode_errors)
-
-
-def _pieces(
-    files: TextFiles, path: str, zeros: ZeroBytes | None = None
-) -> Iterator[tuple[int, bytes]]:
-    """Yield (byte in the file, piece). Pieces end behind white space, or with the file.
-
-    zeros: counts the zero bytes of the file, which are part of words.
-    """
-    at = 0
-    held: list[bytes] = []  # text behind the last blank so far
-    with files.open(path) as stream:
-        while True:
-            data = stream.read(_PIECE)
-            if at == 0 and not held and data.startswith(_MARK) and not files.later:
-                at, data = len(_MARK), data[len(_MARK) :]
-            if zeros is not None:
-                zeros.look_at(data, at + sum(map(len, held)))
-            cut = _vocabulary.after_last_blank(data) if data else 0
-            if cut or not data:
-                whole = b"".join([*held, data[:cut]])
-                if whole:
-                    yield at, whole
-                at += len(whole)
-                held = []
-            if not data:
-                return
-            if cut < len(data):
-                held.append(data[cut:])
-
-
-def _parts(n_bytes: int, n_parts: int) -> int:
-    return max(1, min(n_parts, n_bytes // _LEAST_PART))
-
-
-class FileText:
-    """Text files whose words have been counted, to be encoded once a vocabulary is chosen.
-
-    The kernel's hash tables of the words are kept, so that encoding looks words up by their bytes.
-    """
-
-    def __init__(self, files: TextFiles, n_parts: int, memory_limit: int | None) -> None:
-        self.files, self.n_parts, self.memory_limit = files, n_parts, memory_limit
-        self.counter = _vocabulary.open_counter(n_parts)
-        lines = np.zeros(n_parts, np.int64)
-        self.starts: list[int] = []  # of each file in the positions of first appearances
-        base = unended = 0
-        for path in files.paths:
-            self.starts.append(base)
-            end, last = base, b"\n"
-            zeros = ZeroBytes(path)
-            for at, piece in _pieces(files, path, zeros):
-                n = _parts(len(piece), n_parts)
-                if not _vocabulary.count(self.counter, lines, piece, base + at, n):
-                    raise MemoryError(f"{path}: no memory for its words")
-                end, last = base + at + len(piece), piece[-1:]
-            zeros.warn()
-            unended += last != b"\n"
-            base = end
-        size = _vocabulary.merge(self.counter)
-        if size is False:
-            raise MemoryError(f"{files.paths[0]}: no memory for its words")
-        n_words, n_bytes = size
-        text = np.empty(n_bytes, np.uint8)
-        self.occurrences, firsts, offsets = (np.empty(n_words, np.int64) for _ in range(3))
-        _vocabulary.read(self.counter, text, self.occurrences, firsts, offsets)
-        self.n_sentences = int(lines.sum()) + unended if files.lines else len(files.paths)
-        self.words = self._decoded(text, firsts, offsets)
-        self.counts = self._word_counts(np.argsort(firsts, kind="stable"))
-
-    def _decoded(self, text: np.ndarray, firsts: np.ndarray, offsets: np.ndarray) -> list[str]:
-        raw = text.tobytes()
-        try:
-            decoded = raw.decode("utf-8", self.files.unicode_errors)
-        except UnicodeDecodeError as error:
-            word = int(np.searchsorted(offsets, error.start, side="right")) - 1
-            place = int(firsts[word]) + error.start - int(offsets[word])
-            file = int(np.searchsorted(self.starts, place, side="right")) - 1
-            raise ValueError(
-                f"{self.files.paths[file]}: byte {place - self.starts[file]}: "
-                f"0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8, or pass "
-                'unicode_errors="replace" or "ignore"'
-            ) from error
-        return decoded.split("\n")[:-1]
-
-    def _word_counts(self, order: np.ndarray) -> WordCounts:
-        """Return the counts in the given order; words whose bytes decode alike are one word."""
-        different = set(self.words)
-        if len(different) == len(self.words) and "" not in different:
-            words = list(map(self.words.__getitem__, order.tolist()))
-            return WordCounts(words, self.occurrences[order], self.n_sentences)
-        totals: dict[str, int] = {}
-        words, occurrences = self.words, self.occurrences.tolist()
-        for i in order.tolist():
-            word = words[i]
-            if word:  # unicode_errors="ignore" may leave nothing of a word
-                totals[word] = totals.get(word, 0) + occurrences[i]
-        return WordCounts(
-            list(totals), np.fromiter(totals.values(), np.int64, len(totals)), self.n_sentences
-        )
-
-    def encode(self, index: dict[Any, int]) -> EncodedCorpus:
-        """Return the text in the ids of a vocabulary {word: id}."""
-        ids = as_ids_of_words(self.words, index)
-        out = np.empty(0, np.int32)
-        with IdWriter(self.memory_limit) as writer:
-            for path in self.files.paths:
-                for _, piece in _pieces(self.files, path):
-                    n = _parts(len(piece), self.n_parts)
-                    if len(out) < len(piece) + n:
-                        out = np.empty(len(piece) + n, np.int32)
-                    found = _vocabulary.encode(out, self.counter, ids, piece, self.files.lines, n)
-                    writer.append(out[:found])
-                writer.end_sentence()
-            return writer.finish(int(self.occurrences.sum()), self.n_sentences)
-
-
-# ---- Python sentences
-
-
-class SentenceText:
-    """Python sentences whose words have been counted, to be encoded once a vocabulary is chosen.
-
-    One pass numbers the words in the order of their first appearance; `encode` replaces these
-    numbers by ids, so the sentences are read only once.
-    """
-
-    def __init__(self, sentences: Any, memory_limit: int | None) -> None:
-        self.memory_limit = memory_limit
-        with IdWriter(memory_limit) as writer:
-            self.counts, n_raw_words = _number_words(_as_sentences(sentences), writer)
-            self.numbered = writer.finish(n_raw_words, self.counts.n_sentences)
-
-    def encode(self, index: dict[Any, int]) -> EncodedCorpus:
-        """Return the text in the ids of a vocabulary {word: id}."""
-        words = self.counts.words
-        ids_of_numbers = np.empty(len(words) + 1, np.int32)
-        ids_of_numbers[:-1] = as_ids_of_words(words, index)
-        ids_of_numbers[END] = END
-        numbered = self.numbered
-        with IdWriter(self.memory_limit) as writer:
-            for at in range(0, len(numbered.ids), _PIECE):
-                ids = ids_of_numbers[numbered.ids[at : at + _PIECE]]
-                ids = ids[ids != NEVER]
-                # Sentences without a known word leave a run of END, of which one is written.
-                repeated = np.zeros(len(ids), bool)
-                repeated[1:] = (ids[1:] == END) & (ids[:-1] == END)
-                writer.append(ids[~repeated])
-            writer.end_sentence()
-            return writer.finish(numbered.n_raw_words, numbered.n_sentences)
-
-
-def _as_sentences(sentences: Any) -> Iterable[Any]:
-    """Return an iterable of sentences that can be repeated; its items are not checked here."""
-    if isinstance(sentences, str | bytes):
-        raise TypeError(
-            f"sentences: expected lists of words, got one {type(sentences).__name__}; pass the "
-            "name of a text file as corpus_file=, or [text.split()] for one sentence"
-        )
-    if isinstance(sentences, np.ndarray):
-        if sentences.dtype.kind not in "iuOU":
-            raise TypeError(
-                f"sentences: expected words or integer ids, got dtype {sentences.dtype}; convert "
-                "with .astype(np.int64)"
-            )
-        if sentences.ndim > 2:
-            raise ValueError(
-                f"sentences: expected one or two dimensions, got {sentences.ndim}; pass one "
-                "sentence a row"
-            )
-        rows: np.ndarray = sentences[None] if sentences.ndim == 1 else sentences
-        return rows
-    if not hasattr(sentences, "__iter__"):
-        raise TypeError(
-            f"sentences: expected lists of words, got {type(sentences).__name__}; pass a list of "
-            "them"
-        )
-    if iter(sentences) is sentences:
-        raise TypeError(
-            f"sentences: expected something that can be read more than once, got a "
-            f"{type(sentences).__name__}, which is used up after one epoch; pass a list, or an "
-            "object whose __iter__ starts anew"
-        )
-    repeatable: Iterable[Any] = sentences
-    return repeatable
-
-
-def _number_words(sentences: Iterable[Any], writer: IdWriter) -> tuple[WordCounts, int]:
-    """Write the ids of sentences; return the counts of the words, and the length of the text."""
-    first_ids: defaultdict[Any, int] = defaultdict()
-    first_ids.default_factory = first_ids.__len__
-    counts = np.zeros(0, np.int64)
-    batch: list[Any] = []
-    ends: list[int] = []
-    n_sentences = n_raw = 0
-
-    def flush() -> None:
-        nonlocal counts
-        try:
-            ids = np.fromiter(map(first_ids.__getitem__, batch), np.int32, len(batch))
-        except TypeError as error:
-            raise TypeError(
-                f"sentences: expected words (str or int), got an unhashable item ({error}); "
-                "pass lists of str"
-            ) from None
-        if len(counts) < len(first_ids):
-            counts = np.concatenate([counts, np.zeros(len(first_ids) - len(counts), np.int64)])
-        counts += np.bincount(ids, minlength=len(counts))
-        writer.append(np.insert(ids, ends, END))
-        batch.clear()
-        ends.clear()
-
-    for sentence in sentences:
-        if isinstance(sentence, np.ndarray) and sentence.dtype.kind in "iuOU":
-            sentence = sentence.tolist()
-        elif isinstance(sentence, str | bytes) or not hasattr(sentence, "__iter__"):
-            _raise_no_sentence(n_sentences, sentence)
-        elif isinstance(sentence, np.ndarray):
-            raise TypeError(
-                f"sentences: expected words or integer ids, got dtype {sentence.dtype} in sentence "
-                f"{n_sentences}; convert with .astype(np.int64)"
-            )
-        batch.extend(sentence)
-        ends.append(len(batch))
-        n_sentences += 1
-        if len(batch) >= _BATCH or len(ends) >= _BATCH:
-            n_raw += len(batch)
-            flush()
-    n_raw += len(batch)
-    flush()
-    words = [_as_key(word) for word in first_ids]
-    if len({type(word) for word in words}) > 1:
-        raise TypeError(
-            "sentences: expected words that are all str or all int, got both; convert the "
-            "numbers with str()"
-        )
-    return WordCounts(words, counts, n_sentences), n_raw
-
-
-def _raise_no_sentence(number: int, sentence: Any) -> None:
-    if isinstance(sentence, str | bytes):
-        shown = repr(sentence if len(sentence) < 40 else sentence[:40])
-        raise TypeError(
-            f"sentences: expected lists of words, got the {type(sentence).__name__} {shown} as "
-            f"sentence {number}; pass [sentence] for a single list of words, or split each text: "
-            "[text.split() for text in texts]"
-        )
-    raise TypeError(
-        f"sentences: expected lists of words, got {type(sentence).__name__} as sentence {number}; "
-        "pass [sentence] for a single list of words"
-    )
-
-
-def _as_key(word: Any) -> Key:
-    if isinstance(word, str):
-        return str(word)
-    if isinstance(word, int | np.integer) and not isinstance(word, bool):
-        return int(word)
-    raise TypeError(
-        f"sentences: expected words (str or int), got {type(word).__name__} {word!r}; pass lists "
-        "of str"
-    )
-
-
-Text = FileText | SentenceText

@@ -10,7 +10,16 @@ from typing import Any
 from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._core import threads
 from fastw2v._files.text import open_utf8
-from fastw2v.word2vec.corpus import FileText, SentenceText, Text, as_text_files
+from fastw2v.datasets.splitter import JoinedWords
+from fastw2v.word2vec.texts import (
+    FileText,
+    Report,
+    RunningText,
+    SentenceText,
+    Text,
+    as_text_files,
+    report_nothing,
+)
 
 
 class LineSentence:
@@ -144,6 +153,11 @@ class Text8Corpus(LineSentence):
 
     lines = False
 
+    def __init__(
+        self, fname: Any, max_sentence_length: int | None = None, limit: int | None = None
+    ) -> None:
+        super().__init__(fname, max_sentence_length, limit)
+
     def __iter__(self) -> Iterator[list[str]]:
         words: list[str] = []
         for line in self._lines():
@@ -156,6 +170,36 @@ class Text8Corpus(LineSentence):
             yield words
 
 
+class BrownCorpus:
+    """The files of the Brown corpus in a folder, whose lines hold words as `word/tag`.
+
+    A sentence holds each word in lower case with the first two characters of its tag. Items that
+    are not `word/tag`, and those whose tag does not begin with letters, are left out, as are empty
+    sentences.
+
+    >>> import os
+    >>> os.makedirs("brown", exist_ok=True)
+    >>> with open("brown/ca01", "w") as file:
+    ...     _ = file.write("The/at Jury/nn-tl said/vbd ./.\\n\\n")
+    >>> list(BrownCorpus("brown"))
+    [['the/at', 'jury/nn', 'said/vb']]
+    """
+
+    def __init__(self, dirname: str | os.PathLike[str]) -> None:
+        self.dirname = dirname
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for words in PathLineSentences(self.dirname):
+            pairs = [word.split("/") for word in words]
+            sentence = [
+                f"{pair[0].lower()}/{pair[1][:2]}"
+                for pair in pairs
+                if len(pair) == 2 and pair[1][:2].isalpha()
+            ]
+            if sentence:
+                yield sentence
+
+
 def count_text(
     sentences: Any,
     corpus_file: Any,
@@ -164,11 +208,15 @@ def count_text(
     unicode_errors: str = "strict",
     n_parts: int | None = None,
     memory_limit: int | None = None,
+    only_count: bool = False,
+    report: Report = report_nothing,
 ) -> Text:
     """Count the words of sentences or of files, exactly one of which is given.
 
-    Compiled code reads files, also those of a `LineSentence` without a limit; n_parts is the
-    number of threads for it. memory_limit: see `IdWriter`.
+    Compiled code reads files, also those of a `LineSentence` without a limit, and the words of a
+    `RunningWords`; n_parts is the number of threads for it. memory_limit: see `IdWriter`.
+    only_count: see `FileText`. report is called now and then with the sentences, words and
+    different words so far.
     """
     if (sentences is None) == (corpus_file is None):
         got = "neither" if sentences is None else "both"
@@ -178,7 +226,23 @@ def count_text(
         )
     if isinstance(sentences, LineSentence) and sentences.is_compiled:
         corpus_file, lines = sentences.paths(), sentences.lines
+    n_parts = n_parts or threads.get_num_threads()
+    if isinstance(sentences, RunningWords):
+        return RunningText(sentences.words, n_parts, memory_limit, only_count, report)
     if corpus_file is None:
-        return SentenceText(sentences, memory_limit)
+        return SentenceText(sentences, memory_limit, report)
     files = as_text_files(corpus_file, lines=lines, unicode_errors=unicode_errors)
-    return FileText(files, n_parts or threads.get_num_threads(), memory_limit)
+    return FileText(files, n_parts, memory_limit, only_count, report)
+
+
+class RunningWords:
+    """The words of a splitter as one sentence, for `Word2Vec.build_vocab`.
+
+    They can be read once, which is all that it takes.
+    """
+
+    def __init__(self, words: JoinedWords) -> None:
+        self.words = words
+
+    def __iter__(self) -> Iterator[list[str]]:
+        yield list(self.words)

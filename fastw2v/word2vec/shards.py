@@ -75,6 +75,7 @@ def count_words(
         lines=not running_text,
         unicode_errors=unicode_errors,
         n_parts=as_workers("workers", workers),
+        only_count=True,
     )
     return text.counts
 
@@ -114,7 +115,7 @@ def encode(
 class WeightDelta:
     """The changes that a training made: differences of weights, and the updates of each row.
 
-    inputs (V, D), outputs (V, D) and nodes (V - 1, D) hold differences; touched_inputs (V,) and so
+    inputs (V, D), outputs (V, D) and nodes (V, D) hold differences; touched_inputs (V,) and so
     on count the updates of each row. Tables that the model does not have are None.
 
     >>> delta = WeightDelta(np.ones((2, 4)), None, np.array([3, 0]), None)
@@ -189,7 +190,7 @@ def train_ids(
     read. The learning rate falls linearly from start_alpha to end_alpha over these words; both
     default to the alpha of the model. key decides all draws. touched holds uint32 arrays to which
     the number of updates of each row is added: of `wv.vectors` (V,), `syn1neg` (V,) and, where hs
-    is 1, `syn1` (V - 1,).
+    is 1, `syn1` (V,).
 
     Returns (loss, stop): the mean loss per pair, from a sample of pairs, and the position behind
     the last of these words, which is the next `start` and N at the end of the ids.
@@ -222,7 +223,7 @@ def train_ids(
     first = model.alpha if start_alpha is None else as_rate("start_alpha", start_alpha)
     last = first if end_alpha is None else as_rate("end_alpha", end_alpha)
     counts = [] if touched is None else list(touched)
-    sizes = [V, V, V - 1][: 3 if model.hs else 2]
+    sizes = [V, V] if model.syn1 is None else [V, V, len(model.syn1)]
     if touched is not None and len(counts) < len(sizes):
         raise ValueError(
             f"touched: expected {len(sizes)} arrays for this model, got {len(counts)}; add one of "

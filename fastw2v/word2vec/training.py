@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ from fastw2v._core.interrupts import Interrupts
 from fastw2v.word2vec import engine
 from fastw2v.word2vec.callbacks import Callbacks
 from fastw2v.word2vec.corpus import EncodedCorpus
+from fastw2v.word2vec.logs import TrainingLog
 from fastw2v.word2vec.saving import Checkpoint, check_checkpoint
 from fastw2v.word2vec.weights import Loan
+
+_log = logging.getLogger(__name__)
 
 
 class Training:
@@ -21,6 +25,7 @@ class Training:
     lent        the loan of the model's weights
     schedule    state of the training, which the run advances
     interval    number of words of the text between two calls of `on_interval`, or None
+    report_delay  seconds between two lines of the log
     """
 
     def __init__(
@@ -33,10 +38,12 @@ class Training:
         checkpoint: Checkpoint | None = None,
         interval: int | None = None,
         progress: bool = False,
+        report_delay: float = 1.0,
     ) -> None:
         self.lent, self.schedule, self.corpus = lent, schedule, corpus
         self.callbacks, self.checkpoint = callbacks, checkpoint
         self.n_raw_words = schedule.epochs * corpus.n_raw_words  # of all epochs
+        self.log = TrainingLog(schedule, self.n_raw_words, report_delay)
         self.interval_blocks: int | None = None
         if interval is not None and callbacks.has("on_interval"):
             positions = interval * schedule.n / max(1, corpus.n_raw_words)
@@ -56,6 +63,7 @@ class Training:
         try:
             with self.interrupts:
                 self._open_bar()
+                self.log.begins(self.lent.model, n_parts)
                 with self.lent as self.weights:
                     if not self._call("on_train_begin"):
                         engine.run(
@@ -63,6 +71,7 @@ class Training:
                             *(self._after_slice, self._after_epoch, self._before_epoch),
                             self.interval_blocks,
                         )
+                self.log.ends()
                 if self.checkpoint is not None:
                     self.checkpoint.save()
                 self.callbacks.call("on_train_end")
@@ -80,6 +89,7 @@ class Training:
     def _after_slice(self) -> bool:
         schedule = self.schedule
         self._move_bar(schedule.sums.mean_loss)
+        self.log.between_slices()
         if self.checkpoint is not None and self.checkpoint.due:
             self.weights.merge_stripes()
             self.checkpoint.save()
@@ -91,6 +101,7 @@ class Training:
 
     def _after_epoch(self) -> bool:
         self._move_bar(self.schedule.losses[-1])
+        self.log.epoch_ends()
         return self._call("on_epoch_end")
 
     def _call(self, name: str) -> bool:
@@ -123,6 +134,33 @@ class Training:
             self.bar.update(self._raw_words_done() - self.bar.n)
             if not np.isnan(loss):
                 self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+
+
+def warn_of_totals(
+    corpus: EncodedCorpus, total_examples: int | None, total_words: int | None
+) -> None:
+    """Log a warning if a text has another size than the caller of `train` says."""
+    for name, said, found in (
+        ("total_examples", total_examples, corpus.n_sentences),
+        ("total_words", total_words, corpus.n_raw_words),
+    ):
+        if said is not None and said != found:
+            _log.warning("train: %s is %s, and the text has %d", name, said, found)
+
+
+def warn_of_settings(model: Any, start_alpha: float) -> None:
+    """Log a warning for settings that are probably not meant."""
+    if model.hs and model.negative:
+        _log.warning(
+            "train: hierarchical softmax (hs=%s) and negative sampling (negative=%s) are both "
+            "trained; set one of them to 0 if you want the other alone",
+            *(model.hs, model.negative),
+        )
+    if start_alpha > model.min_alpha_yet_reached * (1 + 1e-9):  # but for rounding
+        _log.warning(
+            "train: the learning rate begins at %g, above the %g that an earlier training reached",
+            *(start_alpha, model.min_alpha_yet_reached),
+        )
 
 
 def check_run(checkpoint: object, every: object, interval: object) -> None:

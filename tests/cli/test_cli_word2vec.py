@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastw2v.cli import app as cli
-from fastw2v.cli import train
+from fastw2v.cli import splitting
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.word2vec import CallbackAny2Vec, Word2Vec
 
@@ -144,7 +144,7 @@ def test_diverged_vectors_are_not_saved(text, capsys):
 
 
 def test_the_bar_is_for_terminals_only(text, capsys, monkeypatch):
-    monkeypatch.setattr(train, "is_terminal", lambda stream: True)
+    monkeypatch.setattr(splitting, "is_terminal", lambda stream: True)
     assert cli.main(["train", text, "--dim", "5"]) == 0
     assert "word/s" in capsys.readouterr().err
     assert cli.main(["train", text, "--dim", "5", "--quiet"]) == 0

@@ -18,25 +18,44 @@ ALPHABET += "\u2028\u2029\u202f\u205f\u3000"
 # Only a line feed ends a sentence; some blanks of str.split are line ends to str.splitlines.
 
 
-def counted(data, n_parts):
-    """Count a text in bytes; return (words, counts, first positions, lines, the counter)."""
+def counted(data, n_parts, ends=True):
+    """Count a text in bytes; return (words, counts, first positions, lines, its parts).
+
+    The parts are arrays of the numbers of words, END included.
+    """
     counter = _vocabulary.open_counter(n_parts)
     lines = np.zeros(n_parts, np.int64)
-    assert _vocabulary.count(counter, lines, data, 0, n_parts)
-    n_words, n_bytes = _vocabulary.merge(counter)
+    out = np.empty(len(data) + n_parts, np.int32)
+    places = np.empty((n_parts, 2), np.int64)
+    assert _vocabulary.count(counter, lines, out, places, data, 0, ends, n_parts)
+    parts = [out[lo:hi].copy() for lo, hi in places.tolist()]
+    words, counts, firsts, of_table = merged(counter)
+    for part, numbers in zip(parts, of_table, strict=True):
+        part[part >= 0] = numbers[part[part >= 0]]
+    return words, counts, firsts, int(lines.sum()), parts
+
+
+def merged(counter):
+    """Return (words, counts, first positions, the numbers of the words of each table)."""
+    sizes = _vocabulary.sizes(counter)
+    numbers = np.empty(sum(sizes), np.int32)
+    n_words, n_bytes = _vocabulary.merge(counter, numbers)
     text = np.empty(n_bytes, np.uint8)
     counts, firsts, offsets = (np.empty(n_words, np.int64) for _ in range(3))
     _vocabulary.read(counter, text, counts, firsts, offsets)
     words = text.tobytes().decode().split("\n")[:-1]
     ends = [*offsets.tolist(), n_bytes][1:]
     assert [text[a : b - 1].tobytes().decode() for a, b in zip(offsets, ends, strict=True)] == words
-    return words, counts, firsts, int(lines.sum()), counter
+    return words, counts, firsts, np.split(numbers, np.cumsum(sizes)[:-1])
 
 
-def encoded(data, counter, words, index, lines, n_parts):
+def encoded(parts, words, index):
     ids = np.array([index.get(word, -2) for word in words], np.int32)
-    out = np.empty(len(data) + n_parts, np.int32)
-    return out[: _vocabulary.encode(out, counter, ids, data, lines, n_parts)].tolist()
+    out = []
+    for part in parts:
+        text = part.copy()
+        out += text[: _vocabulary.renumber(text, ids, out[-1:] == [-1])].tolist()
+    return out
 
 
 def expected_ids(text, index):
@@ -51,7 +70,7 @@ def expected_ids(text, index):
 @given(st.text(ALPHABET, max_size=200), st.sampled_from(N_PARTS))
 def test_against_split(text, n_parts):
     data = text.encode()
-    words, counts, firsts, lines, counter = counted(data, n_parts)
+    words, counts, firsts, lines, parts = counted(data, n_parts)
     assert dict(zip(words, counts.tolist(), strict=True)) == Counter(text.split())
     assert lines == text.count("\n")
     by_first = [words[i] for i in np.argsort(firsts)]
@@ -59,35 +78,33 @@ def test_against_split(text, n_parts):
     for word, first in zip(words, firsts.tolist(), strict=True):
         assert data[first:].startswith(word.encode())
     index = {word: v for v, word in enumerate(sorted(words)) if v % 3 != 2}
-    if words:
-        assert encoded(data, counter, words, index, True, n_parts) == expected_ids(text, index)
-    running = [index[word] for word in text.split() if word in index]
-    assert encoded(data, counter, words, index, False, n_parts) == running
+    assert encoded(parts, words, index) == expected_ids(text, index)
+    words, _, _, lines, parts = counted(data, n_parts, ends=False)
+    assert encoded(parts, words, index) == [index[word] for word in text.split() if word in index]
+    assert lines == text.count("\n")
 
 
 @pytest.mark.parametrize("n_parts", N_PARTS)
 def test_many_words(rng, n_parts):
     # More words and bytes than the first tables hold.
     text = " ".join(f"word{n}" + "x" * (n % 50) for n in rng.zipf(1.2, 60_000) % 20_000)
-    data = text.encode()
-    words, counts, firsts, _, counter = counted(data, n_parts)
+    words, counts, firsts, _, parts = counted(text.encode(), n_parts)
     assert dict(zip(words, counts.tolist(), strict=True)) == Counter(text.split())
     index = {word: int(v) for v, word in enumerate(words)}
-    assert encoded(data, counter, words, index, True, n_parts) == [index[w] for w in text.split()]
+    assert encoded(parts, words, index) == [index[w] for w in text.split()]
     assert [words[i] for i in np.argsort(firsts)] == list(dict.fromkeys(text.split()))
 
 
 def test_pieces_add_up():
     counter = _vocabulary.open_counter(2)
-    lines = np.zeros(2, np.int64)
+    lines, places = np.zeros(2, np.int64), np.empty((2, 2), np.int64)
     for base, piece in ((0, b"sun moon\n"), (9, b"moon star ")):
-        assert _vocabulary.count(counter, lines, piece, base, 2)
-    n_words, n_bytes = _vocabulary.merge(counter)
-    text = np.empty(n_bytes, np.uint8)
-    counts, firsts, offsets = (np.empty(n_words, np.int64) for _ in range(3))
-    _vocabulary.read(counter, text, counts, firsts, offsets)
-    found = zip(text.tobytes().split(b"\n"), counts.tolist(), firsts.tolist(), strict=False)
-    assert sorted(found) == [(b"moon", 2, 4), (b"star", 1, 14), (b"sun", 1, 0)]
+        out = np.empty(len(piece) + 2, np.int32)
+        assert _vocabulary.count(counter, lines, out, places, piece, base, True, 2)
+    words, counts, firsts, of_table = merged(counter)
+    found = zip(words, counts.tolist(), firsts.tolist(), strict=True)
+    assert sorted(found) == [("moon", 2, 4), ("star", 1, 14), ("sun", 1, 0)]
+    assert {v for numbers in of_table for v in numbers.tolist()} == {0, 1, 2}
 
 
 @pytest.mark.parametrize(
@@ -100,6 +117,27 @@ def test_after_last_blank(data, expected):
 
 
 def test_empty_text():
-    words, counts, _, lines, counter = counted(b"", 2)
+    words, counts, _, lines, parts = counted(b"", 2)
     assert (words, counts.tolist(), lines) == ([], [], 0)
-    assert encoded(b"", counter, [], {}, True, 2) == []
+    assert encoded(parts, [], {}) == []
+
+
+def test_renumber_drops_words_without_an_id_and_empty_sentences():
+    text = np.array([-1, 0, 1, -1, 2, -1, -1, 0, 7, -9], np.int32)
+    n = _vocabulary.renumber(text, np.array([5, -2, -2], np.int32), True)
+    assert text[:n].tolist() == [5, -1, 5]  # 7 and -9 are numbers of no word
+
+
+@pytest.mark.parametrize("wrong", ["out", "places", "lines", "parts"])
+def test_arrays_that_do_not_fit_are_refused(wrong):
+    counter = _vocabulary.open_counter(2)
+    n = 3 if wrong == "parts" else 2
+    lines, out = (
+        np.zeros(2 - (wrong == "lines"), np.int64),
+        np.zeros(6 - (wrong == "out"), np.int32),
+    )
+    places = np.zeros((n - (wrong == "places"), 2), np.int64)
+    with pytest.raises(ValueError, match="count: expected arrays that fit"):
+        _vocabulary.count(counter, lines, out, places, b"a b ", 0, True, n)
+    with pytest.raises(ValueError, match="merge: expected arrays that fit"):
+        _vocabulary.merge(counter, np.zeros(1, np.int32))

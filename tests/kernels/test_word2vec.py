@@ -203,7 +203,7 @@ def test_a_batch_has_its_scores_before_its_changes(rng, mode):
     x, skip_gram = tables["inputs"], bool(mode & SG)
     for b in range(3):
         waiting = []
-        for _, contexts, outputs in text.centres(3, b):
+        for _, contexts, outputs, _ in text.centres(3, b):
             many = np.unique(contexts, return_counts=True) if skip_gram else (contexts, [1])
             h = x[many[0]] if skip_gram else x[contexts].sum(0, keepdims=True)
             h = h / len(contexts) if mode & MEAN else h
@@ -380,8 +380,8 @@ def test_touches_are_counted(rng):
     _, text = twin(weights, ids, 50)
     centres = [centre for b in range(10) for centre in text.centres(1, b)]
     weights.train(ids, 0, 10, 50, 1, 0.01, 0.0, 0, 1)
-    contexts = [word for _, around, _ in centres for word in around]
-    rows = [row for *_, outputs in centres for _, row, _, _ in outputs]
+    contexts = [word for _, around, _, _ in centres for word in around]
+    rows = [row for _, _, outputs, _ in centres for _, row, _, _ in outputs]
     assert weights.touched_in.tolist() == np.bincount(contexts, minlength=V).tolist()
     assert weights.touched_out.tolist() == np.bincount(rows, minlength=V).tolist()
 
@@ -508,7 +508,7 @@ def test_four_centres_of_cbow_share_their_negatives(rng):
     weights.alias = engine.alias_table(np.ones(V), 1.0)
     weights.window, weights.negative, weights.mode = 3, 5, MEAN | SHRINK | SHARED
     _, text = twin(weights, ids, 403)
-    centres = [centre[1:] for centre in text.centres(7, 0)]
+    centres = [centre[1:3] for centre in text.centres(7, 0)]
     groups = [centres[i : i + 4] for i in range(0, 403, 4)]
     assert sum(oracle.at_once(group, text) for group in groups) > 90
     before = weights.outputs.copy()

@@ -213,8 +213,11 @@ def generator():
 @pytest.mark.parametrize(
     ("sentences", "error", "message"),
     [
-        (generator(), TypeError, "used up after one epoch; pass a list"),
-        (iter([["a"]]), TypeError, "used up after one epoch"),
+        ((words for words in ["you", "say"]), TypeError, "got the str 'you' as sentence 0"),
+        (({"tokens": ["a"]} for _ in range(3)), TypeError, r"dict as sentence 0; .*\['tokens'\]"),
+        ({"a": ["b"]}, TypeError, "expected lists of words, got dict"),
+        (np.array(["you say", "hello"]), TypeError, "the str_? .*'you say'.* as sentence 0"),
+        (np.array(["you", "say"], object), TypeError, "the str 'you' as sentence 0"),
         ("you say hello", TypeError, r"corpus_file=, or \[text.split\(\)\]"),
         (["you", "say"], TypeError, r"got the str 'you' as sentence 0; pass \[sentence\]"),
         ([["a"], "b c"], TypeError, "got the str 'b c' as sentence 1"),
@@ -222,7 +225,7 @@ def generator():
         ([["a", ["b"]]], TypeError, "got an unhashable item"),
         ([["a", 1.5]], TypeError, "got float 1.5"),
         ([["a", 1]], TypeError, "all str or all int"),
-        ([np.array([0.5])], TypeError, "got dtype float64 in sentence 0"),
+        ([np.array([0.5])], TypeError, r"got dtype float64 of shape \(1,\) in sentence 0"),
         (np.zeros((2, 2)), TypeError, "got dtype float64"),
         (np.zeros((2, 2, 2), int), ValueError, "one or two dimensions, got 3"),
         (7, TypeError, "expected lists of words, got int"),
@@ -327,16 +330,35 @@ def test_train_requires_a_vocabulary_and_words_of_it():
     with pytest.raises(RuntimeError, match="call build_vocab first"):
         model.train(SENTENCES)
     model.build_vocab(SENTENCES)
-    with pytest.raises(ValueError, match="expected words of the vocabulary, got none"):
-        model.train([["other", "words"]])
-    with pytest.raises(ValueError, match="so no word has a neighbour"):
-        model.train([["you"], ["i", "unknown"]])
-    assert model.train(epochs=1)[1] == 15  # the text is still that of build_vocab
-    with pytest.raises(TypeError, match="used up after one epoch"):
-        model.train(generator())
+    assert model.train(epochs=1)[1] == 15  # the text is that of build_vocab
     model.build_vocab_from_freq({"a": 3, "b": 2})
     with pytest.raises(RuntimeError, match="there is no text"):
         model.train()
+
+
+@pytest.mark.parametrize(
+    ("text", "n"),
+    [([["other", "words"]], 2), ([["you"], ["i", "unknown"]], 3), ([], 0), (iter(()), 0)],
+)
+def test_a_text_without_pairs_trains_nothing_and_a_warning_says_so(text, n, caplog):
+    model = Word2Vec(min_count=1, epochs=4)
+    model.build_vocab(SENTENCES)
+    before = model.wv.vectors.copy(), model.train_count
+    assert model.train(text) == (0, 4 * n)
+    assert f"neighbours in this text of {n} words" in caplog.text
+    np.testing.assert_array_equal(model.wv.vectors, before[0])
+    assert model.train_count == before[1]
+    assert model.train(epochs=1)[1] == 15  # the text is still that of build_vocab
+
+
+def test_one_pass_over_a_text_is_enough():
+    options = {"min_count": 1, "workers": 1, "vector_size": 8}
+    model = Word2Vec(iter(SENTENCES), **options)
+    expected = Word2Vec(SENTENCES, **options)
+    np.testing.assert_array_equal(model.wv.vectors, expected.wv.vectors)
+    for each, text in ((model, iter(SENTENCES)), (expected, SENTENCES)):
+        each.train(text, epochs=3)
+    np.testing.assert_array_equal(model.wv.vectors, expected.wv.vectors)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 1024, 1025, 9 * 1024, 9 * 1024 + 1, 30_000])
@@ -346,3 +368,64 @@ def test_a_single_pair_is_found_anywhere(n):
     alone[n : n + 2] = 1
     alone[n + 2 : n + 3] = alone[n - 1 : n] = -1
     assert corpus_module.has_pairs(alone)
+
+
+def lines_of_log(caplog, run):
+    with caplog.at_level("INFO", "fastw2v"):
+        run()
+    return [record.getMessage() for record in caplog.records if record.name.startswith("fastw2v")]
+
+
+@pytest.mark.parametrize("kind", ["file", "sentences"])
+def test_the_log_tells_what_was_read_kept_and_trained(caplog, tmp_path, kind):
+    sentences = [["sun", "moon", f"star{n % 7}", f"rare{n}"] for n in range(300)]
+    text = {"sentences": sentences}
+    if kind == "file":
+        (tmp_path / "text").write_text("\n".join(" ".join(words) for words in sentences))
+        text = {"corpus_file": str(tmp_path / "text")}
+    told = lines_of_log(
+        caplog,
+        lambda: Word2Vec(**text, vector_size=8, min_count=2, workers=1, epochs=2, sample=1e-2),
+    )
+    assert told[0] == "reading a text and counting its words"
+    told = "\n".join(told)
+    assert "read 1200 words in 300 sentences, 309 of them different" in told
+    assert "effective min_count=2 keeps 9 of them (2.9%)" in told
+    assert "they occur 900 times; sample=0.01 subsamples the 9 most frequent ones" in told
+    assert "weights of 9 words and 8 dimensions" in told
+    assert "training with 1 workers on 9 words and 8 dimensions: sg=0 hs=0 sample=0.01" in told
+    assert "EPOCH 0: trained on 1200 raw words" in told
+    assert "EPOCH 1: trained on 1200 raw words" in told
+    assert "\ntrained on 2400 raw words" in told
+
+
+def test_the_log_tells_the_progress_of_reading_and_training(caplog):
+    model = Word2Vec(vector_size=4, min_count=1, workers=1, epochs=2)
+    sentences = [["sun", "moon"]] * 70_000
+    told = lines_of_log(caplog, lambda: model.build_vocab(sentences, progress_per=40_000))
+    assert "PROGRESS: read 65536 sentences, 131072 words, at least 2 different" in told
+    caplog.clear()
+    told = lines_of_log(caplog, lambda: model.train(report_delay=0))
+    assert any(line.startswith("EPOCH 0 - PROGRESS: at ") for line in told)
+    for wrong in ({"progress_per": 0}, {"progress_per": "1"}):
+        with pytest.raises((TypeError, ValueError), match="progress_per"):
+            model.build_vocab(sentences, **wrong)
+    with pytest.raises(ValueError, match="report_delay"):
+        model.train(report_delay=-1.0)
+
+
+@pytest.mark.parametrize("n_parts", [1, 3])
+def test_words_of_a_splitter_are_one_sentence(n_parts):
+    from fastw2v.datasets import Splitter, build_corpus
+    from fastw2v.word2vec.sentences import RunningWords, count_text
+
+    text = "One word, and another\nword.\n" * 9000 + "Ünique last"
+    built = build_corpus(Splitter().words(text), min_count=2)
+    counted = count_text(RunningWords(Splitter().words(text)), None, n_parts=n_parts)
+    vocabulary = counted.counts.vocabulary(2)
+    encoded = counted.encode(vocabulary.index)
+    assert vocabulary.words == list(built.word_to_id)
+    assert vocabulary.counts.tolist() == built.counts.tolist()
+    assert encoded.ids.tolist() == [*built.corpus.tolist(), -1]
+    assert (encoded.n_raw_words, encoded.n_sentences) == (45_002, 1)
+    assert list(RunningWords(Splitter().words("a b"))) == [["a", "b"]]

@@ -125,9 +125,9 @@ class DaskEngine:
             return WorkersDied(ref.key, f"several workers died during it ({error})")
         return error
 
-    def gather(self, refs: Sequence[Any]) -> list[Any]:
-        found: list[Any] = self.client.gather(list(refs))
-        return found
+    def gather(self, refs: Sequence[Any], timeout: float = 900.0) -> list[Any]:
+        # Unlike Client.gather, this ends if a value was lost and no worker makes it again.
+        return [ref.result(timeout=timeout) for ref in refs]
 
     def release(self, refs: Sequence[Any]) -> None:
         for ref in refs:

@@ -37,8 +37,8 @@ class Engine(Protocol):
     ) -> tuple[list[Ref], list[tuple[Ref, BaseException]]]:
         """Wait until one of the refs is done or the time is over; return (done, failed) ones."""
 
-    def gather(self, refs: Sequence[Ref]) -> list[Any]:
-        """Return the values of refs that are done."""
+    def gather(self, refs: Sequence[Ref], timeout: float = 900.0) -> list[Any]:
+        """Return the values of refs that are done. Raises TimeoutError if one cannot be had."""
 
     def release(self, refs: Sequence[Ref]) -> None:
         """Tell that these values are needed by no further task."""

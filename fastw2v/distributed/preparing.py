@@ -42,8 +42,8 @@ def count(
     ]
     reports = [slices[n] for slices in counted]
     tasks.finish_or_raise([*classes, *reports], "counting words")
-    facts = tasks.engine.gather(reports)
-    found = tasks.engine.gather(classes)
+    facts = tasks.engine.gather(reports, tasks.stall)
+    found = tasks.engine.gather(classes, tasks.stall)
     tasks.drop([*classes, *(one for slices in counted for one in slices)])
     vocabulary = vocabulary_of(
         found, facts, min_count=shell.min_count, most=most, by_count=bool(shell.sorted_vocab)
@@ -84,7 +84,7 @@ def encode(
         tasks.submit(f"check-{shard}", steps.is_trainable, ref) for shard, ref in enumerate(refs)
     ]
     tasks.finish_or_raise(checks, "encoding the text")
-    numbers = tasks.engine.gather(checks)
+    numbers = tasks.engine.gather(checks, tasks.stall)
     tasks.drop([*checks, *(one for mine in parts_of for one in mine)])
     for shard, (_, n_words, trainable) in enumerate(numbers):
         if not trainable:

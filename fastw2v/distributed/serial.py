@@ -194,7 +194,7 @@ class SerialEngine:
         failed = [(ref, ref.error) for ref in refs if ref.error is not None]
         return done, failed
 
-    def gather(self, refs: Sequence[Task]) -> list[Any]:
+    def gather(self, refs: Sequence[Task], timeout: float = 900.0) -> list[Any]:
         for ref in refs:
             while not self._available(ref) and ref.error is None:
                 if not self.here or ref.hung:

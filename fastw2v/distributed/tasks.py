@@ -91,13 +91,13 @@ class Tasks:
     def gather(self, refs: Sequence[Ref]) -> list[Any]:
         """Return results that are there. Raises TasksFailed if one was lost and made in vain."""
         try:
-            return self.engine.gather(refs)
+            return self.engine.gather(refs, self.stall)
         except Exception as error:
             raise TasksFailed([(ref, error) for ref in refs]) from error
 
     def values(self, refs: Sequence[Ref], what: str) -> list[Any]:
         """Wait for results and drop them; return their values. Raises the error of a task."""
         self.finish_or_raise(refs, what)
-        found = self.engine.gather(refs)
+        found = self.engine.gather(refs, self.stall)
         self.drop(refs)
         return found

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
+
+
+def is_stream(name: object) -> TypeGuard[BinaryIO]:
+    """Tell an open file from the name of one. Raises TypeError for a text stream."""
+    if isinstance(name, io.TextIOBase):
+        raise TypeError(
+            "fname: expected the name of a file or an open binary file, got a text stream; open it "
+            'with mode "wb"'
+        )
+    return hasattr(name, "write")
 
 
 def check_writable(name: str | os.PathLike[str]) -> None:
@@ -22,13 +33,18 @@ def check_writable(name: str | os.PathLike[str]) -> None:
 
 
 @contextlib.contextmanager
-def replacing(name: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def replacing(name: str | os.PathLike[str] | BinaryIO) -> Iterator[BinaryIO]:
     """Open a binary stream whose content becomes the file `name` if the block ends without error.
 
     The stream writes a temporary file in the same folder, which is flushed to the disk and then
     renamed. A process killed at any byte leaves the file `name` unchanged. An existing file keeps
     its mode; a link keeps pointing to the file that is replaced.
+
+    An open binary stream is yielded as it is.
     """
+    if is_stream(name):
+        yield name
+        return
     check_writable(name)
     if _is_special(name):
         with open(name, "wb") as stream:

@@ -17,10 +17,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from fastw2v._checks.errors import OtherKind
 from fastw2v._files.atomic import replacing
 from fastw2v._files.kinds import check_readable, first_bytes, refuse_foreign
 
@@ -54,12 +55,12 @@ def holds(dtype: np.dtype) -> bool:
 
 
 def write(
-    name: str | os.PathLike[str],
+    name: str | os.PathLike[str] | BinaryIO,
     kind: str,
     facts: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
 ) -> None:
-    """Write a file; it appears under its name when it is complete."""
+    """Write a file, which appears under its name when it is complete, or an open stream."""
     places: dict[str, Any] = {}
     at = 0  # from the first array, as the length of the header is not known yet
     check_arrays(arrays)
@@ -73,11 +74,11 @@ def write(
         stream.write(MAGIC + bytes([version]) + len(header).to_bytes(8, "little") + header)
         stream.write(bytes(-(16 + len(header)) % _ALIGN))
         for key, array in arrays.items():
-            _write_array(stream, array, places[key][0])
+            write_array(stream, array, places[key][0])
             stream.write(bytes(-array.nbytes % _ALIGN))
 
 
-def _write_array(stream: Any, array: np.ndarray, dtype: str) -> None:
+def write_array(stream: Any, array: np.ndarray, dtype: str) -> None:
     """Write an array in blocks of rows; its rows may be padded, and a whole copy may not fit."""
     if array.ndim == 0 or array.size == 0:
         stream.write(array.astype(dtype).tobytes())
@@ -120,7 +121,7 @@ def read(name: str | os.PathLike[str], kind: str | None, mmap: str | None = "c")
         header = _header(name, stream.read(length))
     first = -(-(16 + length) // _ALIGN) * _ALIGN
     if kind is not None and header["kind"] != kind:
-        raise ValueError(
+        raise OtherKind(
             f"{name}: expected a {kind}, got a {header['kind']}; load it with the class "
             "that saved it"
         )

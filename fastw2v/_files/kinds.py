@@ -10,7 +10,9 @@ import codecs
 import os
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
+
+from fastw2v._files.atomic import is_stream
 
 Path = str | os.PathLike[str]
 
@@ -48,6 +50,7 @@ def _begins(*marks: bytes) -> Callable[[bytes], bool]:
 _AGAIN = "get the file again"
 _UNPACK = "unpack it first"
 _ELSEWHERE = "convert it with the program that wrote it"
+_COLUMNS = "read it with its own library, then KeyedVectors.from_words(words, vectors)"
 
 # In the order of the tests: the first that fits decides.
 _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
@@ -59,9 +62,8 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
         lambda s: _PICKLE.match(s) is not None and b"gensim." in s,
         Kind(
             "gensim",
-            "a pickle that was saved by gensim, which alone can open it",
-            "load it there, then KeyedVectors.from_gensim(model.wv), or "
-            "model.wv.save_word2vec_format(file) and KeyedVectors.load(file)",
+            "a pickle that was saved by gensim",
+            "open it with Word2Vec.load, or its vectors with KeyedVectors.load",
         ),
     ),
     (
@@ -90,11 +92,11 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
         ),
     ),
     (_begins(b"\x89HDF\r\n"), Kind("hdf5", "an HDF5 file", _ELSEWHERE)),
-    (_begins(b"PAR1"), Kind("parquet", "a Parquet file", _ELSEWHERE)),
+    (_begins(b"PAR1"), Kind("parquet", "a Parquet file", _COLUMNS)),
     (_begins(b"ARROW1"), Kind("arrow", "an Arrow file", _ELSEWHERE)),
     (_begins(b"SQLite format 3\0"), Kind("sqlite", "an SQLite database", _ELSEWHERE)),
     (_begins(b"GGUF"), Kind("gguf", "a GGUF model", _ELSEWHERE)),
-    (lambda s: s[7:10] == b'\0{"', Kind("safetensors", "a safetensors file", _ELSEWHERE)),
+    (lambda s: s[7:10] == b'\0{"', Kind("safetensors", "a safetensors file", _COLUMNS)),
     (_begins(b"%PDF-"), Kind("pdf", "a PDF document", "give its text")),
     (_begins(b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8"), Kind("picture", "a picture", _AGAIN)),
     (_begins(b"\x7fELF", b"\xcf\xfa\xed\xfe"), Kind("program", "a program", "check the name")),
@@ -171,11 +173,13 @@ def first_bytes(name: Path) -> bytes:
 # ---- by name
 
 PACKINGS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz"}
-_FORMATS = {".txt": "text", ".vec": "text", ".bin": "binary", ".fw2v": "fw2v", ".npz": "npz"}
+_WORD2VEC = {".txt": "text", ".vec": "text", ".bin": "binary"}
+_WHOLE = {".fw2v": "fw2v", ".npz": "npz", ".safetensors": "safetensors", ".parquet": "parquet"}
+_FORMATS = _WORD2VEC | _WHOLE
 _OTHERS = {
     *(".zip", ".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz", ".zst", ".lz4", ".lzma", ".z"),
     *(".npy", ".h5", ".hdf5", ".keras", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"),
-    *(".safetensors", ".gguf", ".onnx", ".pb", ".tflite", ".parquet", ".feather", ".arrow"),
+    *(".gguf", ".onnx", ".pb", ".tflite", ".feather", ".arrow"),
     *(".csv", ".tsv", ".json", ".jsonl", ".xml", ".html", ".htm", ".yaml", ".db", ".sqlite"),
     *(".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".doc", ".docx", ".xlsx", ".py", ".mat"),
 }
@@ -191,10 +195,10 @@ class Named(NamedTuple):
 def named(name: Path) -> Named:
     """Tell what the name of a file of vectors says.
 
-    format: "text" (.txt, .vec), "binary" (.bin), "fw2v" or "npz". packing: "gzip" (.gz), "bzip2"
-    or "xz", behind the suffix of a word2vec format or alone.
+    format: "text" (.txt, .vec), "binary" (.bin), "fw2v", "npz", "safetensors" or "parquet".
+    packing: "gzip" (.gz), "bzip2" or "xz", behind the suffix of a word2vec format or alone.
 
-    Raises ValueError for the name of another format, and for a packed .fw2v or .npz.
+    Raises ValueError for the name of another format, and for one that cannot be packed.
 
     >>> named("v.bin.gz"), named("vectors").format
     (Named(format='binary', packing='gzip'), None)
@@ -204,13 +208,18 @@ def named(name: Path) -> Named:
     if packing is not None:
         suffix = os.path.splitext(base)[1]
     found = _FORMATS.get(suffix)
-    if suffix in _OTHERS or (packing is not None and found in ("fw2v", "npz")):
+    if suffix in _OTHERS or (packing is not None and suffix in _WHOLE):
         raise ValueError(
             f"{name}: expected the name of a format that fastw2v writes, got {suffix}"
             f"{' with a packing' if packing else ''}; end the name in .txt, .vec or .bin, each "
-            "also with .gz, .bz2 or .xz behind it, or in .fw2v or .npz"
+            "also with .gz, .bz2 or .xz behind it, or in .fw2v, .npz, .safetensors or .parquet"
         )
     return Named(found, packing)
+
+
+def named_whole(name: Path) -> str | None:
+    """Return the format that the name says if it is no word2vec format, else None."""
+    return _WHOLE.get(os.path.splitext(os.fspath(name).lower())[1])
 
 
 def word2vec_named(name: Path, binary: bool | None) -> tuple[bool, str | None]:
@@ -219,7 +228,7 @@ def word2vec_named(name: Path, binary: bool | None) -> tuple[bool, str | None]:
     Raises ValueError for the name of another format.
     """
     says = named(name)
-    if says.format in ("fw2v", "npz"):
+    if says.format in _WHOLE.values():
         raise ValueError(
             f"{name}: expected the name of a word2vec file, got one that ends in .{says.format}; "
             "call save, or end the name in .txt, .vec or .bin"
@@ -227,11 +236,15 @@ def word2vec_named(name: Path, binary: bool | None) -> tuple[bool, str | None]:
     return (says.format == "binary" if binary is None else bool(binary)), says.packing
 
 
-def check_fw2v(name: Path, cure: str) -> None:
+def check_fw2v(name: Path | BinaryIO, cure: str) -> None:
     """Raise ValueError if a name says a word2vec text, an archive or packed data.
+
+    An open binary file is accepted.
 
     Other names may be those of an fw2v file: scripts for gensim save models as .model or .bin.
     """
+    if is_stream(name):
+        return
     ending = os.path.splitext(os.fspath(name).lower())[1]
     if ending in PACKINGS or (ending in _FORMATS and ending not in (".bin", ".fw2v")):
         raise ValueError(
@@ -251,4 +264,17 @@ def check_named(name: Path, expected: str, suffix: str) -> None:
         raise ValueError(
             f"{name}: expected a name for {expected}, got one that ends in {ending}; end it in "
             f"{suffix}"
+        )
+
+
+def check_suffix(name: Path, expected: str, *suffixes: str) -> None:
+    """Raise ValueError if a name has a suffix other than these; it may have none.
+
+    expected: the content to be written, for the message.
+    """
+    ending = os.path.splitext(os.fspath(name).lower())[1]
+    if ending not in ("", *suffixes):
+        raise ValueError(
+            f"{name}: expected a name for {expected}, got one that ends in {ending}; end it in "
+            f"{' or '.join(suffixes)}"
         )

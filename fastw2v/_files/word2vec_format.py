@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from fastw2v._checks.errors import CutOff, NotUtf8
 from fastw2v._checks.numbers import as_int, check_one_of
 from fastw2v._files.kinds import START_BYTES, check_readable, refuse_foreign
 from fastw2v._files.lookahead import Lookahead, OddRows
@@ -136,7 +137,7 @@ class _Reader:
     # ---- errors
 
     def _fail(self, what: str, cure: str) -> NoReturn:
-        raise ValueError(f"{self.name}: {what}; {cure}")
+        raise (CutOff if cure == _CUT else ValueError)(f"{self.name}: {what}; {cure}")
 
     def _fail_row(self, what: str, cure: str, more: int = 0) -> NoReturn:
         """Raise ValueError for the row at the current byte, `more` rows behind those counted."""
@@ -461,11 +462,12 @@ class _Reader:
             try:
                 words.append(decode(word, self.unicode_errors))
             except UnicodeDecodeError as error:
-                self._fail(
-                    f"{self._place(self.n + i, int(offsets[i]))}: the word is not UTF-8 "
-                    f"({error.reason})",
-                    'pass unicode_errors="replace" to load_word2vec_format',
-                )
+                place = self._place(self.n + i, int(offsets[i]))
+                raise NotUtf8(
+                    error,
+                    f"{self.name}: {place}: the word is not UTF-8 ({error.reason}); pass "
+                    'unicode_errors="replace" to load_word2vec_format',
+                ) from None
         return words
 
     def _look_at_numbers(self, block: np.ndarray, offsets: Sequence[int] | np.ndarray) -> None:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from fastw2v._checks.errors import NotUtf8
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._files.atomic import check_writable, replacing
 from fastw2v._files.kinds import (
@@ -196,10 +197,11 @@ def _decoded(name: object, place: str, raw: bytes, unicode_errors: str) -> str:
     try:
         return decode(raw, unicode_errors)
     except UnicodeDecodeError as error:
-        raise ValueError(
+        raise NotUtf8(
+            error,
             f"{name}: {place}: the word is not UTF-8 ({error.reason}); pass "
-            'unicode_errors="replace"'
-        ) from error
+            'unicode_errors="replace"',
+        ) from None
 
 
 def write_counts(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastw2v._checks.arrays import as_numbers, check_writable
+from fastw2v._checks.numbers import as_whole
 from fastw2v.keyed_vectors.compressed import check_expanded
 from fastw2v.keyed_vectors.consistency import (
     as_table,
@@ -19,6 +20,8 @@ from fastw2v.keyed_vectors.consistency import (
     check_attribute,
     check_attributes,
 )
+from fastw2v.keyed_vectors.locking import NAME as LOCK_FACTORS
+from fastw2v.keyed_vectors.locking import factors_of
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
@@ -68,11 +71,12 @@ def add_vectors(
         for name, values in widened.items():
             check_writable(f"expandos[{name!r}]", values)
     if new:
-        vectors.vectors = np.concatenate([table, rows[new]])
+        vectors.vectors = _appended(vectors, table, rows[new])
         for place, i in enumerate(new):
             vectors.key_to_index[names[i]] = first + place
         vectors.index_to_key.extend(names[i] for i in new)
         widened = lengthened(vectors.expandos | widened, len(vectors))
+        lengthen_factors(vectors, first)
     vectors.expandos.update(widened)
     for name, values in given.items():
         vectors.expandos[name][first:] = values[new]
@@ -80,6 +84,73 @@ def add_vectors(
         vectors.vectors[at] = rows[old]
         for name, values in given.items():
             vectors.expandos[name][at] = values[old]
+
+
+def _appended(vectors: KeyedVectors, table: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the table with more rows behind it, in the room that was reserved if they fit."""
+    room, n = vectors._room, len(table) + len(rows)
+    same = room is not None and room.ctypes.data == table.ctypes.data and room.dtype == table.dtype
+    if room is None or not same or n > len(room):
+        vectors._room = None
+        return np.concatenate([table, rows])
+    room[len(table) : n] = rows
+    return room[:n]
+
+
+def resize(vectors: KeyedVectors, seed: int) -> None:
+    """See `KeyedVectors.resize_vectors`."""
+    words, D = vectors.index_to_key, vectors.vector_size
+    old = vectors.vectors
+    check_expanded("resize_vectors", old)
+    V, n_old = len(words), min(len(words), len(old))
+    if old.ndim != 2 or old.shape[1] != D:
+        raise ValueError(
+            f"vectors: expected rows of vector_size={D} numbers, got shape {old.shape}; change "
+            "them together"
+        )
+    table = np.zeros((V, D), old.dtype)
+    rows = as_rows_of_words("index_to_key", words, table)
+    table[:n_old] = old[:n_old]
+    draws = np.random.default_rng([as_whole("seed", seed), n_old]).random((V - n_old, D))
+    table[n_old:] = (2 * draws - 1) / D
+    attributes = {name: values[:V] for name, values in vectors.expandos.items()}
+    vectors.vectors, vectors.key_to_index = table, rows
+    vectors.expandos = lengthened(attributes, V)
+    lengthen_factors(vectors, n_old)
+
+
+def allocate_attributes(
+    vectors: KeyedVectors, names: Sequence[str] | None, types: Sequence[Any] | None
+) -> None:
+    """See `KeyedVectors.allocate_vecattrs`."""
+    V = len(vectors)
+    if (names is None) != (types is None) or len(names or ()) != len(types or ()):
+        raise ValueError(
+            f"attrs, types: expected as many dtypes as names, got {names!r} and {types!r}; pass "
+            "both, or none of them"
+        )
+    attributes = lengthened({name: v[:V] for name, v in vectors.expandos.items()}, V)
+    for name, given in zip(names or (), types or (), strict=True):
+        dtype = np.dtype(np.int64 if given is int else object if given is str else given)
+        there = attributes.get(name)
+        if there is None:
+            attributes[name] = np.zeros(V, dtype)
+        elif not np.can_cast(dtype, there.dtype):
+            raise TypeError(
+                f"{name}: expected {there.dtype}, as there is, got {dtype}; give "
+                f"expandos[{name!r}] another array"
+            )
+    vectors.expandos = attributes
+
+
+def lengthen_factors(vectors: KeyedVectors, n_old: int) -> None:
+    """Give words behind the first n_old the lock factor 1, if each word has a factor."""
+    factors = vars(vectors).get(LOCK_FACTORS)
+    V = len(vectors.index_to_key)
+    if factors is not None and len(factors) == n_old and n_old not in (1, V):
+        more = np.ones(V, np.float32)
+        more[: min(V, n_old)] = factors[:V]
+        vectors.vectors_lockf = more
 
 
 def as_rows_of_words(name: str, words: Sequence[Any], table: np.ndarray) -> dict[Any, int]:
@@ -139,6 +210,9 @@ def sort_by_count(vectors: KeyedVectors) -> None:
     vectors.index_to_key = [vectors.index_to_key[row] for row in order]
     vectors.key_to_index = {word: row for row, word in enumerate(vectors.index_to_key)}
     vectors.expandos = {name: values[order] for name, values in vectors.expandos.items()}
+    factors = factors_of(vectors, len(vectors))
+    if factors is not None:
+        vectors.vectors_lockf = factors[order]
 
 
 def attribute(vectors: KeyedVectors, name: str) -> np.ndarray:

@@ -21,24 +21,6 @@ if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
 
-class NotSupported:
-    """An attribute of gensim's class that raises AttributeError when it is read or set."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, thing: object, owner: type | None = None) -> Any:
-        if thing is None:
-            return self
-        raise AttributeError(f"{self.name}: not supported; {self.reason}")
-
-    def __set__(self, thing: object, value: object) -> None:
-        self.__get__(thing)
-
-
 def as_table(vectors: KeyedVectors) -> np.ndarray:
     """Return the vectors (V, D), checked against the number of words and `vector_size`.
 

@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import numpy as np
 
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._files.text import open_lines
-from fastw2v.keyed_vectors.consistency import as_table, check_map
+from fastw2v.keyed_vectors.consistency import as_table, check_map, words_of
 from fastw2v.keyed_vectors.search import ranked, unit_rows
 
 if TYPE_CHECKING:
@@ -22,10 +24,21 @@ if TYPE_CHECKING:
 
 _BATCH = 1024  # questions that are answered together
 _PRODUCT_BATCH = 32  # the same where each question takes a number for every word
+_NEAREST = 5  # answers of which the first one that may be one counts
 _ROWS = 8192  # of the table, whose cosines are computed together
 _BLANKS = re.compile("[ \t]+")  # white space beyond ASCII may be part of words
 _ENDS = " \t\r\n"
 _SCORES = ("most_similar", "most_similar_cosmul")
+
+
+_log = logging.getLogger(__name__)
+
+
+class Correlation(NamedTuple):
+    """A coefficient of correlation and its two-sided p-value."""
+
+    statistic: float
+    pvalue: float
 
 
 class Section(TypedDict):
@@ -53,7 +66,7 @@ def word_pairs(
     restrict_vocab: int | None,
     case_insensitive: bool,
     dummy4unknown: bool,
-) -> tuple[tuple[float, float], tuple[float, float], float]:
+) -> tuple[Correlation, Correlation, float]:
     """See `KeyedVectors.evaluate_word_pairs`."""
     known = _known(vectors, restrict_vocab, case_insensitive)
     judged: list[float] = []
@@ -91,11 +104,30 @@ def word_pairs(
     cosines = np.array([float(unit[a] @ unit[b]) if a >= 0 else 0.0 for a, b in rows])
     human = np.array(judged)
     total = len(judged) + (0 if dummy4unknown else unknown)
-    return (
-        _correlation(human, cosines),
-        _correlation(_ranks(human), _ranks(cosines)),
+    answer = (
+        Correlation(*_correlation(human, cosines)),
+        Correlation(*_correlation(_ranks(human), _ranks(cosines))),
         100.0 * unknown / total,
     )
+    log_pairs(*answer, pairs)
+    return answer
+
+
+def log_pairs(
+    pearson: Sequence[float], spearman: Sequence[float], unknown: float, pairs: object
+) -> None:
+    """See `KeyedVectors.log_evaluate_word_pairs`."""
+    _log.info(
+        "%s: Pearson %.4f, Spearman %.4f, %.1f%% of the pairs have an unknown word",
+        *(pairs, pearson[0], spearman[0], unknown),
+    )
+
+
+def log_section(section: Mapping[str, Any]) -> None:
+    """See `KeyedVectors.log_accuracy`."""
+    right, n = len(section["correct"]), len(section["correct"]) + len(section["incorrect"])
+    if n:
+        _log.info("%s: %.1f%% right (%d of %d)", section["section"], 100.0 * right / n, right, n)
 
 
 def _ranks(x: np.ndarray) -> np.ndarray:
@@ -190,41 +222,49 @@ def word_analogies(
     for begin in range(0, len(asked), size):
         batch = asked[begin : begin + size]
         answers = answer(vectors, known, [words for _, words in batch], restrict_vocab)
-        for (section, words), row in zip(batch, answers, strict=True):
-            section["correct" if row == known[words[3]] else "incorrect"].append(words)
+        for (section, words), nearest in zip(batch, answers, strict=True):
+            right = _first_of(nearest, words, known, case_insensitive) == words[3]
+            section["correct" if right else "incorrect"].append(words)
     total = Section(
         section="Total accuracy",
         correct=[words for section in sections for words in section["correct"]],
         incorrect=[words for section in sections for words in section["incorrect"]],
     )
+    for section in (*sections, total):
+        log_section(section)
     right, n = len(total["correct"]), len(total["correct"]) + len(total["incorrect"])
     return (right / n if n else 0.0), [*sections, total]
 
 
+def _first_of(nearest: list[Any], asked: tuple[str, ...], known: Any, upper: bool) -> Any:
+    """Return the first of the nearest words that is known and is none of those asked for.
+
+    With `upper`, words that differ only in case are the same word, as in gensim: each is an
+    answer, and none is if it was asked for.
+    """
+    for word in nearest:
+        word = word.upper() if upper and isinstance(word, str) else word
+        if word in known and word not in asked[:3]:
+            return word
+    return None
+
+
 def _answers(
     vectors: KeyedVectors, known: dict[Any, int], questions: list[Any], limit: int | None
-) -> list[int]:
-    """Return for each question the row nearest to b - a + c, other than a, b and c.
-
-    Rows whose word differs only in case from an earlier one do not count as answers.
-    """
+) -> list[list[Any]]:
+    """Return for each question the five words nearest to b - a + c, other than a, b and c."""
     rows = np.array([[known[word] for word in words[:3]] for words in questions])
     units = unit_rows(as_table(vectors)[rows])
     queries = units[:, 1] - units[:, 0] + units[:, 2]
     last = len(vectors) if limit is None else min(limit, len(vectors))
-    allowed = set(known.values())
-    found = ranked(vectors, queries, 5, rows.tolist(), 0, last)
-    answers = []
-    for nearest in found:
-        places = (vectors.key_to_index[word] for word, _ in nearest)
-        answers.append(next((row for row in places if row in allowed), -1))
-    return answers
+    found = ranked(vectors, queries, _NEAREST, rows.tolist(), 0, last)
+    return [[word for word, _ in nearest] for nearest in found]
 
 
 def _product_answers(
     vectors: KeyedVectors, known: dict[Any, int], questions: list[Any], limit: int | None
-) -> list[int]:
-    """Return for each question the best row by the score of `KeyedVectors.most_similar_cosmul`."""
+) -> list[list[Any]]:
+    """Return for each question the best words by the score of `most_similar_cosmul`."""
     rows = np.array([[known[word] for word in words[:3]] for words in questions])
     whole = as_table(vectors)
     table = whole[:limit]
@@ -235,11 +275,9 @@ def _product_answers(
         a, b, c = np.split(shares.T, 3)
         scores[:, begin : begin + _ROWS] = b * c / (a + 1e-6)
     np.put_along_axis(scores, rows, -1.0, axis=1)
-    allowed = set(known.values())
     answers = []
     for score in scores:
-        best = np.argpartition(-score, min(5, len(score) - 1))[:5]
+        best = np.argpartition(-score, min(_NEAREST, len(score) - 1))[:_NEAREST]
         best = best[np.lexsort((best, -score[best]))]
-        nearest = (row for row in best.tolist() if score[row] >= 0 and row in allowed)
-        answers.append(next(nearest, -1))
+        answers.append(words_of(vectors, [row for row in best.tolist() if score[row] >= 0]))
     return answers

@@ -5,29 +5,36 @@ The content of a file is not trusted.
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from fastw2v._checks.numbers import as_whole, check_one_of
+from fastw2v._checks.numbers import as_not_negative, as_whole, check_one_of
 from fastw2v._checks.sequences import check_text
-from fastw2v._files import fw2v, npz, word2vec_format, word2vec_writer
-from fastw2v._files.atomic import check_writable
+from fastw2v._files import exports, fw2v, gensim_pickle, npz, word2vec_format, word2vec_writer
+from fastw2v._files.atomic import check_writable, is_stream
 from fastw2v._files.book_pickle import load_book_pickle
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
-from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named, word2vec_named
+from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of, named_whole, word2vec_named
 from fastw2v._files.words import encode
+from fastw2v.keyed_vectors import gensim_files
 from fastw2v.keyed_vectors.changes import as_rows_of_words, falling_order, names_of
-from fastw2v.keyed_vectors.compressed import CompressedRows, converted
+from fastw2v.keyed_vectors.compressed import CompressedRows, check_expanded, converted
 from fastw2v.keyed_vectors.consistency import check_all
+from fastw2v.keyed_vectors.locking import NAME as LOCK_FACTORS
+from fastw2v.keyed_vectors.locking import factors_of
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
+
+_log = logging.getLogger(__name__)
 
 _NPZ = "an archive (.npz) of word vectors"
 OWN = (
@@ -38,7 +45,10 @@ OWN = (
     "expandos",
     "splitter",
     "_in_model",
+    "_room",
+    LOCK_FACTORS,
 )
+_FACTORS = "lock factors"  # the array of a file
 
 
 def extra_attributes(vectors: KeyedVectors) -> dict[str, Any]:
@@ -55,6 +65,9 @@ def pack(
     extras = {k: v for k, v in extra_attributes(vectors).items() if k not in ignore}
     more, extra_arrays = pack_extras("wv", vectors, extras)
     attributes = {f"expando {name}": values for name, values in vectors.expandos.items()}
+    factors = factors_of(vectors, len(vectors))
+    if factors is not None:
+        arrays[_FACTORS] = factors
     facts["class of wv"] = type(vectors).__name__
     if vectors.splitter is not None:
         facts["splitter"] = _settings_of(vectors.splitter)
@@ -82,6 +95,13 @@ def set_extras(name: object, vectors: KeyedVectors, content: fw2v.Content | None
         except ValueError as error:
             raise ValueError(f"{name}: {error}; get the file again") from error
         _set_splitter(name, vectors, content.facts.get("splitter"))
+        factors = content.arrays.get(_FACTORS)
+        if factors is not None:
+            try:
+                vectors.vectors_lockf = factors
+                factors_of(vectors, len(vectors))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name}: {error}; get the file again") from error
 
 
 def _settings_of(splitter: Any) -> dict[str, Any]:
@@ -110,6 +130,8 @@ def _set_splitter(name: object, vectors: KeyedVectors, settings: Any) -> None:
 
 def read(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read any file of word vectors. Its first bytes tell the kind, and the kind has one reader."""
+    if gensim_pickle.holds_object(name):
+        return _read_gensim(name, mmap, strict)
     kind = kind_of(first_bytes(name))
     # Every other file is in a word2vec format, perhaps packed, or refused.
     reader = _READERS.get(kind.name if kind is not None else "", _read_word2vec)
@@ -125,6 +147,14 @@ def _read_fw2v(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> 
             "class that saved it"
         )
     return _word_table(name, content, strict)
+
+
+def _read_gensim(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
+    """Read the vectors of a file that gensim's `save` wrote."""
+    found = gensim_files.read(name, mmap)
+    if strict:
+        fw2v.check_finite(name, "vectors", found.table)
+    return WordTable(*found)
 
 
 def _read_npz(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
@@ -246,8 +276,8 @@ def read_word2vec(
         dtype=np.dtype(datatype),
         strict=strict,
     )
-    if fvocab is None:
-        return WordTable(rows, table, {})
+    if fvocab is None:  # the counts of gensim: they keep the order of the rows
+        return WordTable(rows, table, {"count": np.arange(len(rows), 0, -1)})
     counts = word2vec_writer.read_counts(fvocab, unicode_errors, strict)
     return WordTable(
         rows, table, {"count": np.array([counts.get(word, 0) for word in rows], np.int64)}
@@ -264,33 +294,60 @@ _READERS: dict[str, _Reader] = {
 
 def write(
     vectors: KeyedVectors,
-    fname: str | os.PathLike[str],
+    fname: str | os.PathLike[str] | BinaryIO,
     dtype: DTypeLike | None = None,
     ignore: Collection[str] = (),
 ) -> None:
     """See `KeyedVectors.save`."""
-    archive = os.fspath(fname).lower().endswith(".npz")
-    if not archive:
+    says = None if is_stream(fname) else named_whole(fname)
+    if says is None:
         check_fw2v(fname, "call save_word2vec_format, or end the name in .fw2v or .npz")
+    elif says == "parquet":
+        _write_parquet(vectors, fname, dtype, ignore)  # type: ignore[arg-type]
+        return
     facts, arrays = pack(vectors, ignore)
     arrays |= pack_table(converted(vectors.vectors, dtype))
-    if archive:
-        fw2v.check_arrays(arrays)
-        npz.write(fname, arrays, {"facts": facts})
-    else:
+    if says is None or says == "fw2v":
         fw2v.write(fname, "KeyedVectors", facts, arrays)
+        return
+    fw2v.check_arrays(arrays)
+    if says == "npz":
+        npz.write(fname, arrays, {"facts": facts})  # type: ignore[arg-type]
+    else:
+        exports.write_safetensors(fname, arrays, {"facts": json.dumps(facts)})  # type: ignore
+
+
+def _write_parquet(
+    vectors: KeyedVectors,
+    fname: str | os.PathLike[str],
+    dtype: DTypeLike | None,
+    ignore: Collection[str],
+) -> None:
+    """Write words, vectors and attributes of words, the only content that columns can hold."""
+    check_all(vectors)
+    extras = [name for name in extra_attributes(vectors) if name not in ignore]
+    if extras:
+        raise TypeError(
+            f"{fname}: expected words, vectors and attributes of words, got the further attribute "
+            f"{extras[0]!r}; leave it out with ignore=[{extras[0]!r}], or save as .fw2v"
+        )
+    table = converted(vectors.vectors, dtype)
+    exports.write_parquet(fname, vectors.index_to_key, table, vectors.expandos, {})
 
 
 def output_format(name: str | os.PathLike[str], binary: bool | None = None) -> str:
     """Return the format of a file of vectors, by its name where `binary` is None.
 
-    It is "text" or "binary", those of word2vec, "fw2v" or "npz".
+    It is "text" or "binary", those of word2vec, "fw2v", "npz", "safetensors" or "parquet".
 
-    Raises ValueError for the name of another format, OSError if the file cannot be written.
+    Raises ValueError for the name of another format, OSError if the file cannot be written,
+    ImportError if the library that writes it is not installed.
     """
     check_writable(name)
-    says = named(name).format
-    if says in ("fw2v", "npz") and binary is None:
+    says = named_whole(name)
+    if says is not None and binary is None:
+        if says == "parquet":
+            exports.check_parquet(name)
         return says
     return "binary" if word2vec_named(name, binary)[0] else "text"
 
@@ -357,3 +414,34 @@ def write_word2vec(
             word2vec_writer.write_counts(
                 *(fvocab, words, falling), append=append, unwritable=unwritable
             )
+
+
+def intersect(
+    vectors: KeyedVectors,
+    fname: str | os.PathLike[str],
+    lockf: float,
+    binary: bool | None,
+    encoding: str,
+    unicode_errors: str,
+) -> int:
+    """See `KeyedVectors.intersect_word2vec_format`."""
+    check_expanded("intersect_word2vec_format", vectors.vectors)
+    check_all(vectors)
+    factor = as_not_negative("lockf", lockf)
+    options = (None, binary, None, encoding, unicode_errors, None, np.float32, False)
+    rows, table, *_ = read_word2vec(fname, *options)
+    if table.shape[1] != vectors.vector_size:
+        raise ValueError(
+            f"{fname}: expected vectors of {vectors.vector_size} numbers, got {table.shape[1]}; "
+            "give a file of the same dimension"
+        )
+    V = len(vectors)
+    factors = factors_of(vectors, V)
+    shared = [word for word in vectors.key_to_index if word in rows]
+    here = [vectors.key_to_index[word] for word in shared]
+    vectors.vectors[here] = table[[rows[word] for word in shared]]
+    factors = np.ones(V, np.float32) if factors is None else factors
+    factors[here] = factor
+    vectors.vectors_lockf = factors
+    _log.info("%s: %d of %d words have taken its vectors", fname, len(here), V)
+    return len(here)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -12,10 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastw2v._checks.arrays import as_numbers, as_search_table, check_shape
-from fastw2v._checks.numbers import as_whole
+from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._core.ranking import best_rows
 from fastw2v.keyed_vectors.compressed import CompressedRows, blocks
 from fastw2v.keyed_vectors.consistency import as_table, words_of
+
+_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
@@ -47,6 +50,11 @@ def unit(vector: np.ndarray) -> np.ndarray:
     return wide / length if length > 0 else wide
 
 
+def normalized(vector: np.ndarray) -> np.ndarray:
+    """Return the vector in its own dtype with length 1; zeros stay zeros."""
+    return unit(vector).astype(vector.dtype)
+
+
 def unit_rows(table: np.ndarray) -> np.ndarray:
     """Return the rows in double, each with length 1; zeros stay zeros."""
     rows = table.astype(np.float64)
@@ -56,7 +64,12 @@ def unit_rows(table: np.ndarray) -> np.ndarray:
 
 def cosines_to_rows(vector: np.ndarray, rows: np.ndarray | CompressedRows) -> np.ndarray:
     """Return the cosines (N,) between a vector (D,) and rows (N, D), in double."""
-    out, wanted = np.empty(len(rows)), unit(vector)
+    return products_with_rows(unit(vector), rows)
+
+
+def products_with_rows(vector: np.ndarray, rows: np.ndarray | CompressedRows) -> np.ndarray:
+    """Return the products (N,), in double, of a vector (D,) with rows (N, D) of length 1."""
+    out, wanted = np.empty(len(rows)), vector.astype(np.float64)
     for begin, block in blocks(rows):
         wide = block.astype(np.float64)
         lengths = np.sqrt(np.vecdot(wide, wide))
@@ -68,7 +81,11 @@ def cosines_to_rows(vector: np.ndarray, rows: np.ndarray | CompressedRows) -> np
 def mean_query(
     vectors: KeyedVectors, positive: Query | None, negative: Query | None
 ) -> tuple[np.ndarray, list[int]]:
-    """Return the mean of the weighted entries, in double, and the rows of their words."""
+    """Return the mean of the weighted entries, in double, and the rows of their words.
+
+    Words have length 1, to the precision of float32 or better, so that a word and the vector that
+    `get_vector(word, norm=True)` returns get the same bits. Vectors are taken as they are.
+    """
     entries = _weighted(positive, 1.0) + _weighted(negative, -1.0)
     if not entries:
         raise ValueError("positive: expected a word or a vector, got none; name a word")
@@ -76,8 +93,16 @@ def mean_query(
     for what, weight in entries:
         if is_key(what):
             rows.append(vectors.get_index(what))
-        mean += weight * unit(vector_of(vectors, what).astype(np.float64))
+        mean += weight * term_of(vectors, what)
     return mean / len(entries), rows
+
+
+def term_of(vectors: KeyedVectors, what: Any) -> np.ndarray:
+    """Return an entry as it counts in a query: a word with length 1, a vector as it is."""
+    vector = vector_of(vectors, what)
+    if not is_key(what):
+        return vector
+    return normalized(vector.astype(np.promote_types(vector.dtype, np.float32), copy=False))
 
 
 def mean_vector(
@@ -89,6 +114,12 @@ def mean_vector(
     ignore_missing: bool,
 ) -> np.ndarray:
     """See `KeyedVectors.get_mean_vector`."""
+    if isinstance(keys, str | bytes):
+        raise TypeError(
+            f"keys: expected a list of words or vectors, got {type(keys).__name__}; pass [{keys!r}]"
+        )
+    if not len(keys):
+        raise ValueError("keys: expected at least one word or vector, got none; name a word")
     shares = np.ones(len(keys)) if weights is None else np.asarray(weights, np.float64)
     if shares.shape != (len(keys),):
         raise ValueError(
@@ -100,13 +131,9 @@ def mean_vector(
         if is_key(key) and ignore_missing and not vectors.has_index_for(key):
             continue
         wide = vector_of(vectors, key, "keys").astype(np.float64)
-        mean += share * (unit(wide) if pre_normalize else wide)
+        mean += share * (unit(wide) if pre_normalize and is_key(key) else wide)
         total += abs(share)
-    if total == 0:
-        raise ValueError(
-            "keys: expected words that are there, or vectors, got none; check the words"
-        )
-    mean /= total
+    mean /= total or 1.0
     return (unit(mean) if post_normalize else mean).astype(table.dtype)
 
 
@@ -137,6 +164,11 @@ def vector_of(vectors: KeyedVectors, what: Any, name: str = "positive, negative"
 # Ranking ------------------------------------------------------------------------------------------
 
 
+def as_topn(topn: Any) -> int:
+    """Return a number of answers; a negative one asks for none, as in gensim."""
+    return max(0, as_whole("topn", topn, low=-(2**63)))
+
+
 def most_similar(
     vectors: KeyedVectors,
     positive: Query | None,
@@ -147,7 +179,7 @@ def most_similar(
 ) -> Found | np.ndarray:
     """See `KeyedVectors.most_similar`. clip: clip_start, clip_end and restrict_vocab."""
     if topn is not None:
-        topn = as_whole("topn", topn)
+        topn = as_topn(topn)
         if topn < 1:
             return []
     mean, given = mean_query(vectors, positive, negative)
@@ -168,7 +200,7 @@ def most_similar_many(
     clip: tuple[int, int | None, int | None],
 ) -> list[Found]:
     """See `KeyedVectors.most_similar_many`."""
-    topn = as_whole("topn", topn)
+    topn = as_topn(topn)
     entries = list(queries)
     if not entries or topn < 1:
         return [[] for _ in entries]
@@ -222,18 +254,26 @@ def most_similar_cosmul(
 ) -> Found | np.ndarray:
     """See `KeyedVectors.most_similar_cosmul`."""
     if topn is not None:
-        topn = as_whole("topn", topn)
-    given = [[what for what, _ in _weighted(side, 1.0)] for side in (positive, negative)]
+        topn = as_topn(topn)
+        if topn < 1:
+            return []
+    weighted = [_weighted(side, 1.0) for side in (positive, negative)]
+    if any(weight != 1 for side in weighted for _, weight in side):
+        raise ValueError(
+            "positive, negative: expected words or vectors without weights, which a product of "
+            "cosines does not have; pass the words alone, or call most_similar"
+        )
+    given = [[what for what, _ in side] for side in weighted]
     exclude = {vectors.get_index(what) for side in given for what in side if is_key(what)}
     table = as_table(vectors)
-    sides = [[vector_of(vectors, what) for what in side] for side in given]
+    sides = [[term_of(vectors, what) for what in side] for side in given]
     if not sides[0]:
         raise ValueError("positive: expected a word or a vector, got none; name a word")
     _, last = _rows_searched(len(vectors), 0, None, restrict_vocab)
     products = np.ones((2, last))
     for product, side in zip(products, sides, strict=True):
         for vector in side:
-            product *= (1 + cosines_to_rows(vector, table[:last])) / 2
+            product *= (1 + products_with_rows(vector, table[:last])) / 2
     scores = products[0] / (products[1] + _COSMUL_EPS)
     if topn is None:
         return scores.astype(table.dtype)
@@ -245,8 +285,11 @@ def most_similar_cosmul(
 def _rows_searched(
     V: int, clip_start: int, clip_end: int | None, restrict_vocab: int | None
 ) -> tuple[int, int]:
-    """Return the first row and the one behind the last; restrict_vocab overrides the clips."""
-    if restrict_vocab is not None:
+    """Return the first row and the one behind the last; restrict_vocab overrides the clips.
+
+    As in gensim, restrict_vocab=0 restricts nothing.
+    """
+    if restrict_vocab:
         clip_start, clip_end = 0, as_whole("restrict_vocab", restrict_vocab)
     first, last, _ = slice(clip_start, clip_end or None).indices(V)
     return first, max(first, last)
@@ -268,6 +311,9 @@ def by_centrality(
 ) -> list[tuple[float, str]]:
     """See `KeyedVectors.rank_by_centrality`."""
     used: list[Any] = [word for word in words if word in vectors]
+    if len(used) < len(words):
+        unknown = [word for word in words if word not in vectors]
+        _log.warning("rank_by_centrality: these words are unknown and do not count: %s", unknown)
     if not used:
         raise ValueError(
             f"words: expected words that are there, got none of {len(list(words))}; check them"
@@ -276,3 +322,11 @@ def by_centrality(
     mean = unit(np.mean(rows, axis=0))
     scored = [(float(np.dot(row, mean)), word) for row, word in zip(rows, used, strict=True)]
     return sorted(scored, reverse=True)
+
+
+def relative_similarity(vectors: KeyedVectors, wa: Key, wb: Key, topn: int) -> float:
+    """See `KeyedVectors.relative_cosine_similarity`."""
+    nearest = vectors.similar_by_word(wa, as_int("topn", topn))
+    if not nearest:
+        raise ValueError(f"wa: expected a word beside {wa!r}, got vectors of no other; add words")
+    return vectors.similarity(wa, wb) / sum(cosine for _, cosine in nearest)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastw2v.keyed_vectors import search
+from fastw2v.keyed_vectors import index, search
 from fastw2v.keyed_vectors.search import Found, Key, Query
 
 _K = TypeVar("_K", str, int)
@@ -56,8 +56,8 @@ class Searches:
         """Return the topn words nearest to the mean of the positive minus the negative entries.
 
         Each entry is a word, a vector (D,), or a pair (word or vector, weight); a lone entry
-        needs no list. Vectors are brought to length 1 before they are averaged. The answer leaves
-        out the words that were given. It has (word, cosine) pairs, nearest first; words of equal
+        needs no list. Words count with length 1, vectors as they are. The answer leaves out
+        the words that were given. It has (word, cosine) pairs, nearest first; words of equal
         cosine keep the order of their rows.
 
         clip_start, clip_end: search these rows only; restrict_vocab=n searches the first n.
@@ -104,7 +104,19 @@ class Searches:
         """Return `most_similar` to one word."""
         return search.most_similar(self, [word], None, topn, (0, None, restrict_vocab), None)
 
-    similar_by_key = similar_by_word
+    @overload
+    def similar_by_key(
+        self, key: Key, topn: int = 10, restrict_vocab: int | None = None
+    ) -> Found: ...
+    @overload
+    def similar_by_key(
+        self, key: Key, topn: None, restrict_vocab: int | None = None
+    ) -> np.ndarray: ...
+    def similar_by_key(
+        self, key: Key, topn: int | None = 10, restrict_vocab: int | None = None
+    ) -> Found | np.ndarray:
+        """Return `most_similar` to one word."""
+        return search.most_similar(self, [key], None, topn, (0, None, restrict_vocab), None)
 
     @overload
     def similar_by_vector(
@@ -150,6 +162,26 @@ class Searches:
         ones, plus 1e-6.
         """
         return search.most_similar_cosmul(self, positive, negative, topn, restrict_vocab)
+
+    def relative_cosine_similarity(self, wa: Key, wb: Key, topn: int = 10) -> float:
+        """Return the cosine between two words over the sum of wa's topn largest cosines.
+
+        Words of the same meaning tend to score above 1 / topn (Leeuwenberg et al. 2016).
+
+        Raises ValueError if topn is below 1.
+        """
+        return search.relative_similarity(self, wa, wb, topn)
+
+    def build_index(self, kind: str = "usearch", **options: Any) -> index.UsearchIndex:
+        """Build an index for approximate searches: an `indexer` for `most_similar`.
+
+        kind: "usearch", which `pip install fastw2v[usearch]` installs. options: those of its
+        class Index, such as connectivity, expansion_add, expansion_search and dtype. The index
+        holds copies of the vectors; build it again when they have changed.
+
+        Raises ImportError if usearch is not installed.
+        """
+        return index.build(self, kind, options)
 
     def most_similar_to_given(self, key1: Key, keys_list: Sequence[_K]) -> _K:
         """Return the one of `keys_list` nearest to key1."""

@@ -11,56 +11,69 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastw2v._checks.numbers import as_int
+from fastw2v._checks.errors import NoWords
+from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._rows.deferred import UpToDate
 from fastw2v.keyed_vectors import changes, compressed, evaluation, files, gensim, search
 from fastw2v.keyed_vectors.compressed import CompressedRows
-from fastw2v.keyed_vectors.consistency import NotSupported, as_table, check_all, row_of
-from fastw2v.keyed_vectors.search import Key, unit
+from fastw2v.keyed_vectors.consistency import as_table, check_all, row_of
+from fastw2v.keyed_vectors.documents import Documents
+from fastw2v.keyed_vectors.gensim_names import GensimNames
+from fastw2v.keyed_vectors.locking import LockFactors, factors_of
+from fastw2v.keyed_vectors.search import Key, normalized
 from fastw2v.keyed_vectors.searches import Searches
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors as GensimKeyedVectors  # type: ignore
     from typing_extensions import Self
 
+    from fastw2v._explorer.page import Explorer
     from fastw2v.datasets import Splitter
 
 
-class KeyedVectors(Searches):
+class KeyedVectors(Searches, Documents, GensimNames):
     """Words and their vectors.
 
     vectors        (V, D) float array, one row per word, or read-only `CompressedRows`
     index_to_key   the V words, in the order of the rows; all str, or all int (annotated as str)
     key_to_index   word -> row
     expandos       {name: (V,) array}, attributes of the words, such as their "count"
+    vectors_lockf  float32 array, of one number or (V,): 0 keeps the vector of a word as it is in
+                   a training, 1, the default, trains it; numbers between take part of each update
     splitter       the `datasets.Splitter` that cut the text into these words, or None; `save` keeps
                    it, which the word2vec formats cannot
 
     The rows of `vectors` may be changed in place; nothing derived from them is kept. `vectors` is
-    the live array, while look-ups and queries return copies. All four attributes may be replaced;
+    the live array, while look-ups and queries return copies. All these attributes may be replaced;
     each method checks that they fit together, and raises ValueError or TypeError where not.
     """
 
     # Rows of a table in training may be deferred; this attribute brings them up to date when read.
     vectors: np.ndarray = UpToDate()  # type: ignore[assignment]
 
-    vectors_lockf = NotSupported(
-        "all rows learn; to keep some, write them back in a callback's on_epoch_end: "
-        "model.wv.vectors[rows] = saved"
-    )
+    vectors_lockf: np.ndarray = LockFactors()  # type: ignore[assignment]
 
     splitter: Splitter | None = None
 
     _in_model = False  # whether other tables of a model have rows for the same words
 
-    def __init__(self, vector_size: int, *, dtype: DTypeLike = np.float32) -> None:
+    _room: np.ndarray | None = None  # rows of which `vectors` are the first, for words to come
+
+    def __init__(self, vector_size: int, count: int = 0, dtype: DTypeLike = np.float32) -> None:
+        """Make vectors of this dimension, of no word yet.
+
+        count reserves memory, so that adding this number of words copies nothing.
+        """
         self.vector_size = as_int("vector_size", vector_size)
-        self.vectors = np.zeros((0, vector_size), dtype=dtype)
+        room = np.zeros((as_whole("count", count), self.vector_size), dtype=dtype)
+        self.vectors = room[:0]
+        if len(room):
+            self._room = room
         self.index_to_key: list[str] = []
         self.key_to_index: dict[str, int] = {}
         self.expandos: dict[str, np.ndarray] = {}
@@ -101,10 +114,17 @@ class KeyedVectors(Searches):
         return len(self.index_to_key)
 
     def __contains__(self, key: object) -> bool:
-        return key in self.key_to_index
+        """Tell whether `get_index` finds the word, or the row."""
+        return row_of(self, key) is not None
 
     def __repr__(self) -> str:
         return f"<KeyedVectors: {len(self)} words, {self.vector_size} numbers each>"
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}<vector_size={self.vector_size}, {len(self)} keys>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_room": None}
 
     def __getitem__(self, key: Key | Iterable[Key]) -> np.ndarray:
         """Return a copy of the vector (D,) of a word, or of the vectors (N, D) of several."""
@@ -142,9 +162,7 @@ class KeyedVectors(Searches):
     def get_vector(self, key: Key, norm: bool = False) -> np.ndarray:
         """Return a copy of the vector (D,) of a word, of length 1 if `norm`."""
         vector = self[key]
-        return unit(vector) if norm else vector
-
-    word_vec = get_vector
+        return normalized(vector) if norm else vector
 
     def get_vecattr(self, key: Key, attr: str) -> int | float | str:
         """Return an attribute of a word, such as its "count" in the text."""
@@ -181,17 +199,9 @@ class KeyedVectors(Searches):
         norms = self.norms
         self.vectors /= np.where(norms == 0, 1, norms)[:, None]
 
-    def fill_norms(self, force: bool = False) -> None:
-        """Do nothing; gensim has this method, and `norms` is always up to date."""
-
-    def init_sims(self, replace: bool = False) -> None:
-        """Call `unit_normalize_all` if `replace`; gensim has this method."""
-        if replace:
-            self.unit_normalize_all()
-
     def add_vector(self, key: Key, vector: ArrayLike) -> int:
-        """Add a word, or replace its vector; return its row."""
-        self.add_vectors([key], np.asarray(vector)[None], replace=True)
+        """Add a word and return its row; a known word keeps its vector, as in `add_vectors`."""
+        self.add_vectors([key], np.asarray(vector)[None])
         return self.get_index(key)
 
     def add_vectors(
@@ -204,12 +214,30 @@ class KeyedVectors(Searches):
         """Add words with their vectors (N, D) and, in `extras`, attributes {name: (N,)}.
 
         Known words keep their vectors unless `replace`. Everything is checked before anything is
-        changed.
+        changed. Each call that adds words copies the table, unless `count` has reserved room.
 
         Raises ValueError if a word is listed twice or shapes do not fit.
         """
         names = [keys] if isinstance(keys, str | int) else list(keys)
         changes.add_vectors(self, names, weights, extras or {}, replace)
+
+    def allocate_vecattrs(
+        self, attrs: Sequence[str] | None = None, types: Sequence[DTypeLike] | None = None
+    ) -> None:
+        """Give all words the attributes `attrs` of these dtypes, 0 or "" where there is none.
+
+        Without arguments, it brings the attributes to the number of words of `index_to_key`.
+
+        Raises TypeError if an attribute that is there cannot have the dtype.
+        """
+        changes.allocate_attributes(self, attrs, types)
+
+    def resize_vectors(self, seed: int = 0) -> None:
+        """Bring vectors, map and attributes to the number of words of `index_to_key`.
+
+        New words get uniform draws from -1 / D to 1 / D, and 0 or "" as attributes.
+        """
+        changes.resize(self, seed)
 
     def sort_by_descending_frequency(self) -> None:
         """Sort the rows by their "count", most frequent word first.
@@ -222,7 +250,7 @@ class KeyedVectors(Searches):
 
     def similarity(self, w1: Key, w2: Key) -> float:
         """Return the cosine of the angle between two words, -1 to 1; 0 if a vector is zero."""
-        return float(np.dot(unit(self[w1]), unit(self[w2])))
+        return float(np.dot(search.unit(self[w1]), search.unit(self[w2])))
 
     def distance(self, w1: Key, w2: Key) -> float:
         """Return 1 - similarity."""
@@ -231,26 +259,28 @@ class KeyedVectors(Searches):
     def n_similarity(self, ws1: Sequence[Key], ws2: Sequence[Key]) -> float:
         """Return the cosine between the means of two sets of words.
 
-        Raises ValueError if one of them is empty.
+        Raises ValueError, which is also a ZeroDivisionError, if one of them is empty.
         """
         if not len(ws1) or not len(ws2):
-            raise ValueError("ws1, ws2: expected at least one word in each, got none; name a word")
+            raise NoWords("ws1, ws2: expected at least one word in each, got none; name a word")
         means = [self.get_mean_vector(words, pre_normalize=False) for words in (ws1, ws2)]
-        return float(np.dot(unit(means[0]), unit(means[1])))
+        return float(np.dot(search.unit(means[0]), search.unit(means[1])))
 
     @staticmethod
     def cosine_similarities(vector_1: ArrayLike, vectors_all: ArrayLike) -> np.ndarray:
-        """Return the cosines (N,) between a vector (D,) and rows (N, D)."""
-        return search.cosines_to_rows(np.asarray(vector_1), np.asarray(vectors_all))
+        """Return the cosines (N,) between a vector (D,) and rows (N, D), in their dtype."""
+        vector, rows = np.asarray(vector_1), np.asarray(vectors_all)
+        dtype = np.result_type(vector, rows, np.float16)
+        return search.cosines_to_rows(vector, rows).astype(dtype)
 
     def distances(
         self, word_or_vector: Key | ArrayLike, other_words: Sequence[Key] = ()
     ) -> np.ndarray:
-        """Return 1 - cosine to some words, or to all words, (N,)."""
+        """Return 1 - cosine to some words, or to all words, (N,), in the dtype of the vectors."""
         table = as_table(self)
         vector = search.vector_of(self, word_or_vector, "word_or_vector")
         rows = self[list(other_words)] if len(other_words) else table
-        return 1 - search.cosines_to_rows(vector, rows)
+        return (1 - search.cosines_to_rows(vector, rows)).astype(table.dtype)
 
     def get_mean_vector(
         self,
@@ -262,7 +292,11 @@ class KeyedVectors(Searches):
     ) -> np.ndarray:
         """Return the weighted mean (D,) of the vectors of words, or of vectors.
 
-        Raises KeyError for an unknown word unless ignore_missing, ValueError if nothing is left.
+        The sum is divided by the sum of the absolute weights. pre_normalize brings the vectors of
+        words to length 1; vectors are taken as they are. Unknown words do not count; the mean of
+        none is 0.
+
+        Raises KeyError for an unknown word unless ignore_missing, ValueError for an empty list.
         """
         return search.mean_vector(
             self, keys, weights, pre_normalize, post_normalize, ignore_missing
@@ -278,11 +312,12 @@ class KeyedVectors(Searches):
         restrict_vocab: int | None = 300000,
         case_insensitive: bool = True,
         dummy4unknown: bool = False,
-    ) -> tuple[tuple[float, float], tuple[float, float], float]:
+    ) -> tuple[evaluation.Correlation, evaluation.Correlation, float]:
         """Compare cosines with human judgements: (Pearson, Spearman, percent of unknown pairs).
 
         pairs: a file of lines `word, word, number`, such as WordSim-353 or SimLex-999; lines that
-        begin with # or do not fit are skipped. Each coefficient comes with its two-sided p-value.
+        begin with # or do not fit are skipped. Each coefficient comes with its two-sided p-value,
+        as a pair with the names `statistic` and `pvalue`.
         Pairs with an unknown word are left out, or get the cosine 0 with dummy4unknown.
 
         Raises ValueError if no pair is left.
@@ -313,11 +348,41 @@ class KeyedVectors(Searches):
             self, analogies, restrict_vocab, case_insensitive, dummy4unknown, similarity_function
         )
 
+    def explore(
+        self,
+        words: Iterable[Key] | None = None,
+        top: int | None = None,
+        *,
+        layout: str = "auto",
+        seed: int = 0,
+        title: str | None = None,
+    ) -> Explorer:
+        """Make a page with a map of words, their neighbours, analogies and axes.
+
+        A notebook shows the page inline, and its `save(file)` writes it: one HTML file that needs
+        no network. It holds the vectors of its words in float16, and finds neighbours among these
+        words alone.
+
+        words: the words to show, or None for the first rows, of which files of word2vec hold the
+        most frequent words. top: how many first rows to show, by default 2000, or none beside
+        `words`. layout: "tsne", "umap" or "pca"; "auto" is t-SNE where scikit-learn is installed,
+        else principal components. The same seed gives the same map. title: the heading.
+
+        Needs bokeh: pip install 'fastw2v[explore]'. Raises KeyError for a word without vector, and
+        ValueError for fewer than two words, NaN, or a library that is not installed.
+
+        >>> vectors = KeyedVectors.from_words(["sun", "moon", "dog"], [[1, 0], [0.9, 0.1], [0, 1]])
+        >>> vectors.explore(layout="pca").save("page.html")  # doctest: +SKIP
+        """
+        from fastw2v._explorer.page import explore
+
+        return explore(self, words, top, layout, seed, title)
+
     # Files and gensim -----------------------------------------------------------------------------
 
     def save(
         self,
-        fname: str | os.PathLike[str],
+        fname: str | os.PathLike[str] | BinaryIO,
         separately: object = None,
         sep_limit: object = None,
         ignore: Iterable[str] = (),
@@ -326,15 +391,19 @@ class KeyedVectors(Searches):
     ) -> None:
         """Save in the fw2v format, which `load` maps instead of reading it.
 
-        A name that ends in .npz gives an archive of numpy arrays; .txt, .vec, .gz, .bz2 and .xz,
-        which `save_word2vec_format` writes, are refused. Both formats keep every word, NaN,
-        attributes of words, and further attributes of the object, but those that ignore lists. The
-        file appears when it is complete: a full disk or a kill leaves the old file. separately,
-        sep_limit and pickle_protocol are gensim's and have no effect.
+        A name that ends in .npz gives an archive of numpy arrays. Two formats are for other
+        programs, and fastw2v does not read them: .safetensors has the same arrays, .parquet (pip
+        install "fastw2v[parquet]") the columns word, vector and one for each attribute of words.
+        .txt, .vec, .gz, .bz2 and .xz, which `save_word2vec_format` writes, are refused. All but
+        .parquet keep every word, NaN, attributes of words, and further attributes of the object,
+        but those that ignore lists. The file appears when it is complete: a full disk or a kill
+        leaves the old file. fname may also be an open binary file. separately, sep_limit and
+        pickle_protocol are gensim's and have no effect.
 
         dtype: None saves the vectors as they are, another one those of `astype(dtype)`.
 
-        Raises TypeError that names an attribute that is neither an array of numbers nor JSON.
+        Raises TypeError that names an attribute that is neither an array of numbers nor JSON, or
+        that the format cannot hold.
 
         >>> import os, tempfile
         >>> folder = tempfile.TemporaryDirectory()
@@ -363,18 +432,18 @@ class KeyedVectors(Searches):
         """Open any file of word vectors; its content tells its kind.
 
         The kinds are files of `save` and of `Word2Vec.save`; word2vec and GloVe text with or
-        without a header, and word2vec binary, each also packed by gzip, bzip2 or xz; and the
-        `cbow_params.pkl` that the book's ch04 writes.
+        without a header, and word2vec binary, each also packed by gzip, bzip2 or xz; what gensim
+        0.12 to 4.4 saved (see docs/gensim-files.md); and the `cbow_params.pkl` that the book's ch04
+        writes.
 
-        mmap: applies to `save`'s format. "c" maps the file and keeps changes in this process; "r"
-        maps it read-only; None reads it. The size of the file is checked when it is opened. A
-        mapped file must not be cut short or overwritten in place afterwards, which would end this
-        process; `save` replaces files instead, and mmap=None reads them. strict: see
-        `load_word2vec_format`; in other formats it refuses numbers that are not finite. dtype:
-        returns `astype(dtype)`.
+        mmap: applies to `save`'s format, and to the arrays that gensim puts beside a file. "c" maps
+        the file and keeps changes in this process; "r" maps it read-only; None reads it. The size
+        of the file is checked when it is opened. A mapped file must not be cut short or overwritten
+        in place afterwards, which would end this process; `save` replaces files instead, and
+        mmap=None reads them. strict: see `load_word2vec_format`; in other formats it refuses
+        numbers that are not finite. dtype: returns `astype(dtype)`.
 
         Raises OSError if the file cannot be read, ValueError if it is of another kind or damaged.
-        Only gensim can open the pickles of its own `save`.
         """
         if mmap not in ("c", "r", None):
             raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
@@ -400,6 +469,9 @@ class KeyedVectors(Searches):
         attributes = {name: values.copy() for name, values in self.expandos.items()}
         result = type(self)._joined(rows, table, attributes)
         vars(result).update(files.extra_attributes(self))
+        factors = factors_of(self, len(self))
+        if factors is not None:
+            result.vectors_lockf = factors
         return result
 
     @classmethod
@@ -434,6 +506,24 @@ class KeyedVectors(Searches):
         """
         options = (binary, no_header, encoding, unicode_errors, limit, datatype, strict)
         return cls._joined(*files.read_word2vec(fname, fvocab, *options)[:3])
+
+    def intersect_word2vec_format(
+        self,
+        fname: str | os.PathLike[str],
+        lockf: float = 0.0,
+        binary: bool | None = None,
+        encoding: str = "utf8",
+        unicode_errors: str = "strict",
+    ) -> int:
+        """Take the vectors that a file in a word2vec format has for these words; count them.
+
+        Words that are only in the file are left out. lockf becomes the factor of the words in
+        `vectors_lockf`: 0 keeps their vectors as they are in a training, 1 trains them.
+
+        Raises as `load_word2vec_format`, and ValueError for another dimension; nothing is then
+        changed.
+        """
+        return files.intersect(self, fname, lockf, binary, encoding, unicode_errors)
 
     def save_word2vec_format(
         self,
@@ -491,3 +581,7 @@ class KeyedVectors(Searches):
         result = cls.from_words(words, table)
         result.expandos.update(expandos)
         return result
+
+    def __sklearn_clone__(self) -> Self:
+        """Return this object, which the candidates of a grid search then share."""
+        return self

@@ -5,10 +5,19 @@
 over several machines; the docstring of `fastw2v.word2vec.shards` shows them together.
 """
 
+from typing import NoReturn
+
+from fastw2v._core.class_methods import refuse_name
 from fastw2v.word2vec.callbacks import CallbackAny2Vec
 from fastw2v.word2vec.corpus import EncodedCorpus
+from fastw2v.word2vec.gensim_names import OF_MODULE
 from fastw2v.word2vec.model import Word2Vec
-from fastw2v.word2vec.sentences import LineSentence, PathLineSentences, Text8Corpus
+from fastw2v.word2vec.sentences import (
+    BrownCorpus,
+    LineSentence,
+    PathLineSentences,
+    Text8Corpus,
+)
 from fastw2v.word2vec.shards import (
     TrainedIds,
     WeightDelta,
@@ -21,6 +30,7 @@ from fastw2v.word2vec.shards import (
 from fastw2v.word2vec.vocabulary import Vocabulary, WordCounts
 
 __all__ = [
+    "BrownCorpus",
     "CallbackAny2Vec",
     "EncodedCorpus",
     "LineSentence",
@@ -37,3 +47,10 @@ __all__ = [
     "train_ids",
     "weight_delta",
 ]
+
+# gensim's scripts ask whether compiled code is there; it always is.
+FAST_VERSION = CORPUSFILE_VERSION = 1
+
+
+def __getattr__(name: str) -> NoReturn:
+    refuse_name(__name__, name, OF_MODULE)

@@ -14,10 +14,11 @@ import numpy as np
 
 from fastw2v.keyed_vectors.compressed import check_expanded
 from fastw2v.keyed_vectors.consistency import as_table, check_attributes, check_map
+from fastw2v.keyed_vectors.locking import factors_of
 from fastw2v.word2vec.settings import check_settings
 
 if TYPE_CHECKING:
-    from fastw2v.word2vec.model import Word2Vec
+    from fastw2v.word2vec.preparation import Preparation
 
 _MOST_COUNT = 2**53  # up to which float64 holds every whole number
 _CURE = (
@@ -26,7 +27,7 @@ _CURE = (
 )
 
 
-def check_model(model: Word2Vec, added: bool = False, compressed: bool = False) -> None:
+def check_model(model: Preparation, added: bool = False, compressed: bool = False) -> None:
     """Check settings, words and tables. Raises TypeError or ValueError that names one.
 
     added: words that `wv.add_vector` has added may be missing in the output tables. compressed: the
@@ -39,13 +40,17 @@ def check_model(model: Word2Vec, added: bool = False, compressed: bool = False) 
         check_expanded("wv.vectors", table)
     check_map(model.wv)
     check_attributes(model.wv)
+    factors_of(model.wv, V)
     if model.wv.vector_size != D:
         raise ValueError(
             f"vector_size: expected {model.wv.vector_size}, as of wv, got {D}; restore it, or "
             "train a new model"
         )
     _check_table("syn1neg", model.syn1neg, (V, D) if model.negative else None, added)
-    _check_table("syn1", model.syn1, (max(V - 1, 0), D) if model.hs else None, added)
+    nodes = model.syn1
+    # Models of older versions have no row beyond those of the V - 1 inner nodes.
+    rows = V - 1 if isinstance(nodes, np.ndarray) and len(nodes) == V - 1 else V
+    _check_table("syn1", nodes, (rows, D) if model.hs else None, added)
     as_counts(model)
 
 
@@ -63,7 +68,7 @@ def _check_table(name: str, table: Any, expected: tuple[int, int] | None, added:
         raise ValueError(f"{name}: expected shape {expected}, got {found}; {_CURE}")
 
 
-def as_counts(model: Word2Vec) -> np.ndarray:
+def as_counts(model: Preparation) -> np.ndarray:
     """Return the counts (V,) of the words, which are finite, not negative, and not all 0."""
     V = len(model.wv)
     counts: Any = model.wv.expandos.get("count")
@@ -97,7 +102,7 @@ def as_counts(model: Word2Vec) -> np.ndarray:
 
 
 @contextmanager
-def claimed(model: Word2Vec, what: str) -> Iterator[None]:
+def claimed(model: Preparation, what: str) -> Iterator[None]:
     """Keep other methods from replacing the tables of a model that one method works on.
 
     Raises RuntimeError if such a method is running already: `what` was called by a callback, or by

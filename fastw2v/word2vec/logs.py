@@ -17,6 +17,7 @@ from fastw2v.word2vec.tables import keep_thresholds, padded_width
 
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
+    from fastw2v.word2vec.preparation import Preparation
     from fastw2v.word2vec.schedule import Schedule
     from fastw2v.word2vec.vocabulary import Vocabulary, WordCounts
 
@@ -44,7 +45,7 @@ class Reading:
         )
 
 
-def vocabulary_chosen(model: Word2Vec, counts: WordCounts, vocabulary: Vocabulary) -> None:
+def vocabulary_chosen(model: Preparation, counts: WordCounts, vocabulary: Vocabulary) -> None:
     """Tell which words of a text the model learns, and how much of the text they are."""
     if not LOGGER.isEnabledFor(logging.INFO):
         return

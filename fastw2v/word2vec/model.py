@@ -15,64 +15,56 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
+import logging
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v._checks.errors import NoVocabulary
 from fastw2v._checks.keywords import check_keywords
+from fastw2v._core.class_methods import on_class_only
 from fastw2v.keyed_vectors import KeyedVectors
-from fastw2v.keyed_vectors.changes import lengthened
-from fastw2v.keyed_vectors.files import extra_attributes
-from fastw2v.word2vec import engine, logs, saving
+from fastw2v.word2vec import engine, saving
 from fastw2v.word2vec.callbacks import CallbackAny2Vec, Callbacks
 from fastw2v.word2vec.consistency import check_model, claimed
 from fastw2v.word2vec.corpus import (
     EncodedCorpus,
     Key,
     Sentences,
-    as_corpus_of,
     check_trainable,
+    has_pairs,
     widest_reach,
 )
+from fastw2v.word2vec.gensim_names import GensimNames
 from fastw2v.word2vec.last_training import LastTraining
-from fastw2v.word2vec.queries import held_out_loss, predict_output_word
-from fastw2v.word2vec.sentences import count_text
+from fastw2v.word2vec.preparation import Files, Path, Preparation
+from fastw2v.word2vec.queries import held_out_loss, predict_output_word, score
 from fastw2v.word2vec.settings import (
     SETTINGS,
-    Settings,
     as_epochs,
     as_flag,
     as_rate,
     as_settings,
     as_workers,
-    check_settings,
     default_alpha,
 )
-from fastw2v.word2vec.training import Training, check_run
-from fastw2v.word2vec.vocabulary import TrimRule, Vocabulary, WordCounts, as_word_counts
-from fastw2v.word2vec.weights import (
-    Loan,
-    block_size,
-    claim_threads,
-    first_outputs,
-    first_vectors,
-)
+from fastw2v.word2vec.training import Training, check_run, warn_of_settings, warn_of_totals
+from fastw2v.word2vec.vocabulary import TrimRule
+from fastw2v.word2vec.weights import Loan, block_size, claim_threads
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["CallbackAny2Vec", "Word2Vec"]
 
-Path = str | os.PathLike[str]
-Files = Path | Iterable[Path]
+_log = logging.getLogger(__name__)
 
 
-class Word2Vec(Settings, LastTraining):
+class Word2Vec(Preparation, LastTraining, GensimNames):
     """Word vectors trained with CBOW or skip-gram.
 
     Arguments in the order and with the meaning of gensim 4:
@@ -105,7 +97,8 @@ class Word2Vec(Settings, LastTraining):
     compute_loss    True computes the loss of every pair, False of a sample of pairs
     callbacks       see `CallbackAny2Vec`
     shrink_windows  True draws the window of each word from 1 .. window
-    hashfxn, null_word, batch_words
+    null_word       1 adds the word "\\0" with the count 1 at the end of the vocabulary
+    hashfxn, batch_words
                     no effect. They are accepted because scripts for gensim pass them; the initial
                     vectors depend on the seed alone
 
@@ -134,9 +127,10 @@ class Word2Vec(Settings, LastTraining):
     program (gensim uses 0.025), and 0.15 with the exact gradient, which is smaller by a factor of
     the number of context words.
 
-    Attributes: `wv` (`KeyedVectors`), the output weights `syn1neg` (V, D) and `syn1` (inner nodes,
-    D), `corpus_count` sentences, `corpus_total_words`, and `epoch_losses`, the mean loss per pair
-    in each epoch of the last `train`. Settings and tables may be changed between two calls; each
+    Attributes: `wv` (`KeyedVectors`), which stays one object, the output weights `syn1neg` (V, D)
+    and `syn1` (V, D; the tree has V - 1 inner nodes), `corpus_count` sentences,
+    `corpus_total_words`, and `epoch_losses`, the mean loss per pair in each epoch of the last
+    `train`. Settings and tables may be changed between two calls; each
     method checks them again. In a callback, write into the tables instead of replacing them.
 
     Raises ValueError or TypeError that names the argument, before training starts.
@@ -189,7 +183,9 @@ class Word2Vec(Settings, LastTraining):
         checkpoint: Path | None = None,
         every: float = 600.0,
         interval: int | None = None,
+        **unknown: Any,
     ) -> None:
+        check_keywords(Word2Vec, unknown)
         given = {name: value for name, value in locals().items() if name in SETTINGS}
         if alpha is None:
             given["alpha"] = default_alpha(sg, cbow_grad)
@@ -202,11 +198,16 @@ class Word2Vec(Settings, LastTraining):
         self.syn1: NDArray[np.float32] | None = None
         self.corpus_count = self.corpus_total_words = 0
         self.train_count, self.total_train_time = 0, 0.0
-        # The text of `train` without arguments, and the words that its ids belong to.
-        self._corpus: EncodedCorpus | None = None
-        self._corpus_words: list[Any] = []
-        self._schedule: engine.Schedule | None = None  # of the last `train`
+        self.effective_min_count, self.min_alpha_yet_reached = self.min_count, self.alpha
+        self._raw = None
+        self._tree = None
+        self._keep_corpus(None)
         if sentences is None and corpus_file is None:
+            if trim_rule is not None or Callbacks(callbacks, self).found:
+                _log.warning(
+                    "Word2Vec: trim_rule and callbacks have no effect without sentences; pass them "
+                    "to build_vocab and train"
+                )
             return
         self.build_vocab(sentences, corpus_file, trim_rule=trim_rule)
         try:
@@ -242,111 +243,6 @@ class Word2Vec(Settings, LastTraining):
         vectors._in_model = True
         vars(self)["wv"] = vectors
 
-    # ---- vocabulary
-
-    def build_vocab(
-        self,
-        corpus_iterable: Sentences | None = None,
-        corpus_file: Files | None = None,
-        update: bool = False,
-        progress_per: int = 10000,
-        keep_raw_vocab: bool = False,
-        trim_rule: TrimRule | None = None,
-        **unknown: Any,
-    ) -> None:
-        """Count the words of a text, choose the vocabulary, and draw the initial vectors.
-
-        The text is also encoded and kept, for a `train` without arguments. update=True appends
-        the new words of the text to the vocabulary and leaves the vectors of known words as they
-        are; max_vocab_size and max_final_vocab limit all words together. Attributes of the words
-        stay, and are 0 or "" for new words. progress_per is the number of sentences between two
-        lines of the log; keep_raw_vocab has no effect.
-
-        Raises ValueError if fewer than two words occur min_count times, RuntimeError in a callback,
-        because the training would not see the new words.
-        """
-        check_keywords(self.build_vocab, unknown)
-        check_settings(self)
-        with claimed(self, "build_vocab"):
-            report = logs.Reading(progress_per)
-            text = count_text(corpus_iterable, corpus_file, **self._reading(), report=report)
-            self._set_vocabulary(text.counts, update, trim_rule)
-            self._keep_corpus(text.encode(self.wv.key_to_index))
-
-    def build_vocab_from_freq(
-        self,
-        word_freq: Mapping[Any, int],
-        keep_raw_vocab: bool = False,
-        corpus_count: int | None = None,
-        trim_rule: TrimRule | None = None,
-        update: bool = False,
-    ) -> None:
-        """Choose the vocabulary from counts {word: count} of a text of corpus_count sentences.
-
-        Otherwise like `build_vocab`, but no text is kept for `train`.
-
-        Raises TypeError or ValueError for counts that are not whole numbers of 0 or more.
-        """
-        check_settings(self)
-        with claimed(self, "build_vocab_from_freq"):
-            self._set_vocabulary(as_word_counts(word_freq, corpus_count), update, trim_rule)
-            self._keep_corpus(None)
-
-    def _keep_corpus(self, corpus: EncodedCorpus | None) -> None:
-        self._corpus, self._schedule = corpus, None
-        self._corpus_words = [] if corpus is None else list(self.wv.index_to_key)
-
-    def _set_vocabulary(self, counts: WordCounts, update: bool, trim_rule: TrimRule | None) -> None:
-        limits = [n for n in (self.max_vocab_size, self.max_final_vocab) if n is not None]
-        most = min(limits, default=None)
-        n_known = len(self.wv) if update else 0
-        if n_known:
-            check_model(self, added=True)
-            known = Vocabulary(self.wv.index_to_key, self.wv.expandos["count"], 0, 0)
-            vocabulary = known.extended(counts, self.min_count, most, trim_rule=trim_rule)
-        else:
-            vocabulary = counts.vocabulary(
-                self.min_count, most, by_count=self.sorted_vocab, trim_rule=trim_rule
-            )
-        logs.vocabulary_chosen(self, counts, vocabulary)
-        V, D = len(vocabulary), self.vector_size
-        if V < 2:
-            raise ValueError(
-                f"sentences: expected a vocabulary of two words or more, got {V} after min_count "
-                f"{self.min_count}; lower min_count or pass more text"
-            )
-        vectors = first_vectors(self.seed, self.wv.vectors[:n_known], V, D)
-        wv = KeyedVectors.from_words(vocabulary.words, vectors)
-        if n_known:
-            vars(wv).update(extra_attributes(self.wv))
-            wv.expandos.update(lengthened(self.wv.expandos, V))
-        wv.expandos["count"] = vocabulary.counts
-        outputs, nodes = (self.syn1neg, self.syn1) if n_known else (None, None)
-        self.wv = wv
-        self.syn1neg = first_outputs(outputs, V, D) if self.negative else None
-        self.syn1 = first_outputs(nodes, V - 1, D) if self.hs else None
-        self.corpus_count, self.corpus_total_words = counts.n_sentences, counts.n_words
-
-    def _reading(self) -> dict[str, Any]:
-        """Return the settings that decide how a text is read."""
-        return {
-            "lines": not self.running_text,
-            "unicode_errors": self.unicode_errors,
-            "n_parts": claim_threads(self),
-            "memory_limit": self.memory_limit,
-        }
-
-    def _encode(
-        self, sentences: Sentences | EncodedCorpus | None, corpus_file: Files | None
-    ) -> EncodedCorpus:
-        """Return a text in the ids of this vocabulary; check one that was encoded before."""
-        if isinstance(sentences, EncodedCorpus) and corpus_file is None:
-            return as_corpus_of(len(self.wv), sentences)
-        text = count_text(sentences, corpus_file, **self._reading())
-        corpus = text.encode(self.wv.key_to_index)
-        check_model(self)  # the words may have changed while the text was read
-        return corpus
-
     # ---- training
 
     def train(
@@ -373,14 +269,17 @@ class Word2Vec(Settings, LastTraining):
         """Train on a text and return (words after subsampling, words of the text).
 
         Both numbers are sums over the epochs of this call. Words outside the vocabulary are
-        skipped. The text may be an `EncodedCorpus` in the ids of this vocabulary, see `encode`.
+        skipped. The text may be an `EncodedCorpus` in the ids of this vocabulary, see `encode`. A
+        text in which no two words of the vocabulary are neighbours trains nothing: a warning says
+        so through `logging`, and the result is (0, words of the text).
 
         Without a text, `train` continues the last training if Ctrl-C, an exception or a callback
         stopped it; otherwise it trains on the text of `build_vocab`.
 
-        epochs, start_alpha and end_alpha default to the settings of the model. total_examples,
-        total_words, word_count and queue_factor have no effect: the text is counted while it is
-        encoded. report_delay is the number of seconds between two lines of the log.
+        epochs, start_alpha and end_alpha default to the settings of the model. The text is counted
+        while it is encoded; a warning says if total_examples or total_words is another number.
+        report_delay is the number of seconds between two lines of the log; word_count and
+        queue_factor have no effect.
 
         progress    True shows a bar on stderr
         checkpoint  name of a file that receives the model every `every` seconds, at the end and,
@@ -397,10 +296,10 @@ class Word2Vec(Settings, LastTraining):
         """
         check_keywords(self.train, unknown)
         with claimed(self, "train"):
-            if not len(self.wv):
-                raise RuntimeError(
-                    "train: there is no vocabulary yet; call build_vocab first, or pass sentences "
-                    "to Word2Vec"
+            if len(self.wv) < 2:
+                raise NoVocabulary(
+                    f"train: expected a vocabulary of two words or more, got {len(self.wv)}; call "
+                    "build_vocab first, or pass sentences to Word2Vec"
                 )
             check_model(self)
             bound = Callbacks(callbacks, self)
@@ -427,8 +326,17 @@ class Word2Vec(Settings, LastTraining):
                 end = self.min_alpha if end_alpha is None else as_rate("end_alpha", end_alpha)
                 if given:
                     corpus = self._encode(corpus_iterable, corpus_file)
+                    warn_of_totals(corpus, total_examples, total_words)
+                    if not has_pairs(corpus.ids):
+                        _log.warning(
+                            "train: no two words of the vocabulary are neighbours in this text of "
+                            "%d words, so nothing was trained",
+                            corpus.n_raw_words,
+                        )
+                        return 0, n_epochs * corpus.n_raw_words
                 assert corpus is not None
                 check_trainable(corpus)
+                warn_of_settings(self, start)
                 n, reach = len(corpus.ids), widest_reach(self.window, corpus)
                 schedule = engine.Schedule(
                     epochs=n_epochs,
@@ -460,6 +368,8 @@ class Word2Vec(Settings, LastTraining):
                 return training.run(claim_threads(self))
             finally:
                 self.total_train_time += time.perf_counter() - started
+                reached = min(self.min_alpha_yet_reached, schedule.alpha)
+                self.min_alpha_yet_reached = reached
 
     # ---- queries to a trained model
 
@@ -484,10 +394,32 @@ class Word2Vec(Settings, LastTraining):
     ) -> list[tuple[Key, float]] | None:
         """Return the most probable words between the given ones, with their probabilities.
 
-        The result is None if no given word is known. As in gensim, the probabilities are a softmax
-        over the output weights of negative sampling.
+        Words may also be given by their rows. The result is None, and a warning is logged, if no
+        given word is known. As in gensim, the probabilities are a softmax over the output weights
+        of negative sampling.
+
+        Raises RuntimeError if there are no such weights.
         """
         return predict_output_word(self, context_words_list, topn)
+
+    def score(
+        self,
+        sentences: Sentences,
+        total_sentences: int = 1_000_000,
+        chunksize: int = 100,
+        queue_factor: int = 2,
+        report_delay: float = 1,
+    ) -> NDArray[np.float32]:
+        """Return the log probability (N,) of each sentence under hierarchical softmax.
+
+        Skip-gram adds log p(word | context) over all pairs of a word and a context in its whole
+        window, CBOW over all words with the mean (or sum) of their contexts. Words outside the
+        vocabulary are skipped. Sentences beyond total_sentences are left out, and a warning is
+        logged. chunksize, queue_factor and report_delay have no effect.
+
+        Raises RuntimeError for a model without hs=1.
+        """
+        return score(self, sentences, total_sentences)
 
     def __repr__(self) -> str:
         return f"Word2Vec<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
@@ -496,7 +428,7 @@ class Word2Vec(Settings, LastTraining):
 
     def save(
         self,
-        fname: Path,
+        fname: Path | BinaryIO,
         separately: object = None,
         sep_limit: object = None,
         ignore: Iterable[str] = (),
@@ -504,6 +436,7 @@ class Word2Vec(Settings, LastTraining):
     ) -> None:
         """Save the model without its text, so that `load` can open it and `train` continue it.
 
+        fname is the name of a file, or an open binary file.
         The file is replaced only when the new one is complete: a full disk or a kill leaves the
         old one as it was. Attributes of words, and further attributes that a user or a subclass has
         set on the model or on `wv`, are saved if JSON can hold them or if they are arrays of
@@ -514,12 +447,13 @@ class Word2Vec(Settings, LastTraining):
         """
         saving.write_model(fname, self, self._schedule, ignore)
 
-    @classmethod
+    @on_class_only
     def load(cls, fname: Path, mmap: str | None = None) -> Self:
         """Open a file of `save` or a checkpoint, the latter with its text if that file exists.
 
-        A subclass gets its attributes back without a call of its `__init__`. The text is read into
-        memory, or mapped if it is larger than the memory_limit of the model.
+        It also opens models that gensim 0.12 to 4.4 saved; see docs/gensim-files.md. A subclass
+        gets its attributes back without a call of its `__init__`. The text is read into memory, or
+        mapped if it is larger than the memory_limit of the model.
 
         mmap: "c" maps the tables and keeps changes in this process; "r" maps them read-only; None
         reads them. A mapped file must not be cut short or overwritten in place meanwhile, which

@@ -11,18 +11,18 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from fastw2v._checks.numbers import as_not_negative
-from fastw2v._files import fw2v
+from fastw2v._files import fw2v, gensim_pickle
 from fastw2v._files.atomic import check_writable
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
 from fastw2v._files.kinds import check_fw2v
 from fastw2v._version import __version__
 from fastw2v.keyed_vectors import KeyedVectors, files
-from fastw2v.word2vec import engine
+from fastw2v.word2vec import engine, gensim_files
 from fastw2v.word2vec.consistency import check_model
 from fastw2v.word2vec.corpus import END, EncodedCorpus
 from fastw2v.word2vec.settings import SETTINGS, TOTALS, check_settings
@@ -30,21 +30,30 @@ from fastw2v.word2vec.settings import SETTINGS, TOTALS, check_settings
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
 
+_LATER = ("null_word", "effective_min_count", "min_alpha_yet_reached")
 Path = str | os.PathLike[str]
 
 _OWN_NAME = "end it in .fw2v, or save vectors alone with wv.save_word2vec_format"
 _OWN = (
     *SETTINGS,
     *TOTALS,
-    *("wv", "syn1neg", "syn1", "_corpus", "_corpus_words", "_schedule", "_claim"),
+    *("wv", "syn1neg", "syn1", "_corpus", "_corpus_words", "_schedule", "_claim", "_raw"),
+    "_tree",
 )
+
+
+# The arrays of a tree, in the order of `HuffmanWays`.
+_TREE = {"points": np.int32, "codes": np.uint8, "begins": np.int64}
 
 
 # ---- the model
 
 
 def write_model(
-    fname: Path, model: Word2Vec, schedule: engine.Schedule | None, ignore: Iterable[str] = ()
+    fname: Path | BinaryIO,
+    model: Word2Vec,
+    schedule: engine.Schedule | None,
+    ignore: Iterable[str] = (),
 ) -> None:
     """Write a model and the schedule of its training; the text is not part of the file.
 
@@ -66,6 +75,8 @@ def write_model(
     extras = {k: v for k, v in extras_of(model, _OWN).items() if k not in left_out}
     more, extra_arrays = pack_extras("model", model, extras)
     tables = {"vectors": model.wv.vectors, "syn1neg": model.syn1neg, "syn1": model.syn1}
+    if model.hs and model._tree is not None:
+        arrays |= {f"tree {name}": getattr(model._tree, name) for name in _TREE}
     everything = arrays | fw2v.optional(tables) | extra_arrays
     fw2v.write(fname, "Word2Vec", facts | words | more, everything)
 
@@ -75,23 +86,28 @@ def read_model(
 ) -> engine.Schedule | None:
     """Read a file of `write_model` into a model, which `set_up` makes ready with the settings.
 
-    Returns the schedule of its training.
+    Returns the schedule of its training; None for a model of gensim.
 
     Raises ValueError, naming the damage, if the file is not a model or damaged.
     """
     if mmap not in ("c", "r", None):
         raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
+    if gensim_pickle.holds_object(fname):
+        gensim_files.read_model(fname, model, set_up, mmap)
+        return None
     content = fw2v.read(fname, "Word2Vec", mmap)
     facts, arrays = content.facts, content.arrays
     words = fw2v.unpack_words(fname, content)
     try:
-        set_up(**{name: facts[name] for name in SETTINGS})
-        vars(model).update({name: convert(name, facts[name]) for name, convert in TOTALS.items()})
+        set_up(**{name: facts[name] for name in SETTINGS if _is_due(name, facts)})
+        totals = {name: convert for name, convert in TOTALS.items() if _is_due(name, facts)}
+        vars(model).update({name: convert(name, facts[name]) for name, convert in totals.items()})
         schedule = facts["schedule"]
         if schedule is not None:
             schedule = engine.Schedule.from_dict(schedule)
         if not _shapes_fit(model, words, arrays):
             raise ValueError("the shapes of the arrays do not fit together")
+        model._tree = _tree_in(arrays, len(words))
         unpack_extras("model", model, _OWN, content)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{fname}: the model is damaged ({error}); get the file again") from error
@@ -104,6 +120,27 @@ def read_model(
     return schedule
 
 
+def _tree_in(arrays: dict[str, np.ndarray], V: int) -> engine.HuffmanWays | None:
+    """Return the tree of a model that gensim saved; None for that of the counts."""
+    parts = [arrays.get(f"tree {name}") for name in _TREE]
+    if parts[0] is None:
+        return None
+    fits = all(
+        part is not None and part.dtype == dtype
+        for part, dtype in zip(parts, _TREE.values(), strict=True)
+    )
+    if not fits:
+        raise ValueError("the tree of its words is damaged")
+    tree = engine.HuffmanWays(*parts)  # type: ignore[arg-type]
+    engine.check_ways(tree, V)
+    return tree
+
+
+def _is_due(name: str, facts: dict[str, Any]) -> bool:
+    """Tell whether a file must have a fact; files of older versions do not have later ones."""
+    return name in facts or name not in _LATER
+
+
 def _shapes_fit(model: Word2Vec, words: list[Any], arrays: dict[str, np.ndarray]) -> bool:
     V, D = len(words), model.vector_size
     fits = arrays["vectors"].shape == (V, D)
@@ -111,7 +148,7 @@ def _shapes_fit(model: Word2Vec, words: list[Any], arrays: dict[str, np.ndarray]
         counts = arrays["counts"]
         fits = fits and counts.shape == (V,) and counts.dtype.kind in "iuf"
         fits = fits and bool((counts >= 0).all())
-        for name, rows in (("syn1neg", V), ("syn1", V - 1)):
+        for name, rows in (("syn1neg", V), ("syn1", V)):
             wanted = model.negative if name == "syn1neg" else model.hs
             fits = fits and _fits(arrays.get(name), (rows, D) if wanted else None)
     return fits

@@ -129,6 +129,11 @@ class Schedule:
         return (self.epoch + min(1.0, self.next_block * self.block / self.n)) / self.epochs
 
     @property
+    def alpha(self) -> float:
+        """The learning rate at this point."""
+        return self.start_alpha + (self.end_alpha - self.start_alpha) * self.progress
+
+    @property
     def loss(self) -> float:
         """Sum of the losses of all pairs so far."""
         return self.total_loss + self.sums.loss / FRACTION

@@ -153,6 +153,11 @@ class Text8Corpus(LineSentence):
 
     lines = False
 
+    def __init__(
+        self, fname: Any, max_sentence_length: int | None = None, limit: int | None = None
+    ) -> None:
+        super().__init__(fname, max_sentence_length, limit)
+
     def __iter__(self) -> Iterator[list[str]]:
         words: list[str] = []
         for line in self._lines():
@@ -163,6 +168,36 @@ class Text8Corpus(LineSentence):
                 del words[:length]
         if words or self.max_sentence_length is None:
             yield words
+
+
+class BrownCorpus:
+    """The files of the Brown corpus in a folder, whose lines hold words as `word/tag`.
+
+    A sentence holds each word in lower case with the first two characters of its tag. Items that
+    are not `word/tag`, and those whose tag does not begin with letters, are left out, as are empty
+    sentences.
+
+    >>> import os
+    >>> os.makedirs("brown", exist_ok=True)
+    >>> with open("brown/ca01", "w") as file:
+    ...     _ = file.write("The/at Jury/nn-tl said/vbd ./.\\n\\n")
+    >>> list(BrownCorpus("brown"))
+    [['the/at', 'jury/nn', 'said/vb']]
+    """
+
+    def __init__(self, dirname: str | os.PathLike[str]) -> None:
+        self.dirname = dirname
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for words in PathLineSentences(self.dirname):
+            pairs = [word.split("/") for word in words]
+            sentence = [
+                f"{pair[0].lower()}/{pair[1][:2]}"
+                for pair in pairs
+                if len(pair) == 2 and pair[1][:2].isalpha()
+            ]
+            if sentence:
+                yield sentence
 
 
 def count_text(

@@ -138,6 +138,7 @@ SETTINGS: dict[str, Callable[[str, Any], Any]] = {
     "ns_exponent": _as_exponent,
     "cbow_mean": as_whole,
     "epochs": as_epochs,
+    "null_word": as_flag,
     "sorted_vocab": as_flag,
     "compute_loss": as_flag,
     "comment": _as_comment,
@@ -155,9 +156,11 @@ SETTINGS: dict[str, Callable[[str, Any], Any]] = {
 # Numbers that a model counts itself, and that a user may set, too.
 TOTALS: dict[str, Callable[[str, Any], Any]] = {
     "corpus_count": partial(as_whole, high=2**63 - 1),
-    "corpus_total_words": partial(as_whole, high=2**63 - 1),
+    "corpus_total_words": partial(_as_optional_count, 0),  # None: unknown
     "train_count": partial(as_whole, high=2**63 - 1),
     "total_train_time": as_not_negative,
+    "effective_min_count": partial(as_whole, high=2**63 - 1),
+    "min_alpha_yet_reached": as_rate,
 }
 
 
@@ -192,9 +195,13 @@ class Settings:
     running_text: bool
 
     corpus_count: int
-    corpus_total_words: int
+    corpus_total_words: int | None
     train_count: int
     total_train_time: float
+    # The values of models that were saved before these existed.
+    null_word: bool = False
+    effective_min_count: int = 0
+    min_alpha_yet_reached: float = _MOST_RATE
 
 
 def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:

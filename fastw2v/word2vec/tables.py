@@ -108,6 +108,17 @@ class HuffmanWays:
     begins: np.ndarray = field(default_factory=lambda: _NO_WAYS)
 
 
+def check_ways(ways: HuffmanWays, V: int) -> None:
+    """Check that paths of V words can be followed. Raises ValueError if not."""
+    points, codes, begins = ways.points, ways.codes, ways.begins
+    fits = begins.shape == (V + 1,) and begins[0] == 0 and bool((np.diff(begins) >= 0).all())
+    fits = fits and points.shape == codes.shape == (int(begins[-1]),)
+    if fits and len(points):
+        fits = points.min() >= 0 and points.max() < V - 1 and codes.max() <= 1
+    if not fits:
+        raise ValueError("the tree of its words is damaged")
+
+
 def huffman(counts: np.ndarray) -> HuffmanWays:
     """Build the Huffman tree of the counts: V - 1 inner nodes, the root last.
 
@@ -170,9 +181,10 @@ def near_shares(counts: np.ndarray, sample: float) -> np.ndarray:
 class Weights:
     """The tables that are trained, with padded rows (`padded`), and the settings of the training.
 
-    inputs (V, ld); outputs (V, ld) and alias (V, 2) for negative sampling; nodes (V - 1, ld) and
+    inputs (V, ld); outputs (V, ld) and alias (V, 2) for negative sampling; nodes (V, ld) and
     ways for hierarchical softmax; keep (V,) for subsampling; touched_in, touched_out and
-    touched_nodes count the changes of each row. All but inputs may be empty.
+    touched_nodes count the changes of each row. locked (V,) float32 are lock factors of the rows of
+    inputs. All but inputs may be empty.
     """
 
     inputs: np.ndarray
@@ -189,6 +201,8 @@ class Weights:
     touched_in: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
     touched_out: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
     touched_nodes: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
+    locked: np.ndarray = field(default_factory=lambda: _NO_SHARES)
+    _locked_rows: LockedRows | None = None
     _apart: list[np.ndarray] = field(default_factory=list)  # copies of the tables in stripes
     _plan: _word2vec.Plan | None = None
     _planned: tuple[object, ...] = ()  # the arguments that _plan was made of
@@ -207,8 +221,9 @@ class Weights:
     def merge_stripes(self) -> None:
         """Copy trained stripes back into `inputs`, `outputs` and `nodes`.
 
-        Call it before the tables are read. Without stripes it does nothing.
+        Call it before the tables are read or changed. Without stripes there is nothing to copy.
         """
+        self._locked_rows = None  # rows may be changed before the next `train`
         if self._apart:
             for table, apart in zip(self._tables(), self._apart, strict=True):
                 for here, there in _stripes(table, apart):
@@ -262,9 +277,58 @@ class Weights:
         """
         if self.batch and n_parts > 1:
             self.split_stripes()
-        else:
+        elif self._apart:
             self.merge_stripes()
         stats = np.zeros((last - first, _word2vec.N_STATS))
+        if len(self.locked):
+            self._locked_rows = self._locked_rows or LockedRows(self)
+            # Rows are put back when each part has had a block; after each block where results must
+            # not depend on the number of parts.
+            at_once = 1 if self.batch else n_parts
+        else:
+            at_once = max(1, last - first)
         plan = self._plan_for(ids, block)
-        _word2vec.train(plan, stats, key, first, last, alpha, alpha_step, loss_every, n_parts)
+        for begin in range(first, last, at_once):
+            end = min(last, begin + at_once)
+            _word2vec.train(
+                *(plan, stats[begin - first : end - first], key, begin, end, alpha, alpha_step),
+                *(loss_every, n_parts),
+            )
+            if self._locked_rows is not None:
+                self._locked_rows.put_back()
         return stats
+
+    def stripes_of_inputs(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return each stripe of `inputs`, and its copy; nothing if there are no copies."""
+        return list(_stripes(self.inputs, self._apart[0])) if self._apart else []
+
+
+class LockedRows:
+    """The rows of `Weights.inputs` whose lock factor is not 1, as they were."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        own = np.flatnonzero(weights.locked != 1)
+        self.rows = weights.inputs[own]
+        self.place = np.full(len(weights.locked), -1)
+        self.place[own] = np.arange(len(own))
+        if not len(weights.touched_in):  # the kernel counts the changes of all tables or of none
+            tables = weights.inputs, weights.outputs, weights.nodes
+            counts = [np.zeros(len(table), np.uint32) for table in tables]
+            weights.touched_in, weights.touched_out, weights.touched_nodes = counts
+        self.seen = weights.touched_in.copy()
+
+    def put_back(self) -> None:
+        """Take back the part of the latest changes that the lock factors refuse."""
+        weights = self.weights
+        changed = np.flatnonzero((weights.touched_in != self.seen) & (self.place >= 0))
+        stripes = weights.stripes_of_inputs()
+        for here, there in stripes:
+            here[changed] = there[changed]
+        at, factors = self.place[changed], weights.locked[changed][:, None]
+        before, after = self.rows[at], weights.inputs[changed]
+        self.rows[at] = np.where(factors == 0, before, before + factors * (after - before))
+        weights.inputs[changed] = self.rows[at]
+        for here, there in stripes:
+            there[changed] = here[changed]
+        self.seen = weights.touched_in.copy()

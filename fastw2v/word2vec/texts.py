@@ -6,9 +6,11 @@ of equal count are ordered by their first appearance.
 
 from __future__ import annotations
 
+import io
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +26,7 @@ from fastw2v.word2vec.vocabulary import WordCounts
 
 _PIECE = 1 << 22  # bytes of a file, or numbers, that are handled at a time
 _BATCH = 1 << 16  # words of Python sentences that are numbered at a time
+_WORDS = "iuOUT"  # kinds of arrays of words
 _MARK = b"\xef\xbb\xbf"
 # Called with the sentences, the words and the different words that were read so far.
 Report = Callable[[int, int, int], None]
@@ -68,11 +71,16 @@ class NumberedText:
 
 
 class TextFiles(NamedTuple):
-    """Names of text files in reading order; with `lines`, each line is a sentence."""
+    """Names of text files in reading order; with `lines`, each line is a sentence.
+
+    open(name) is a context with the unpacked bytes of a text, from its start unless `later`.
+    """
 
     paths: tuple[str, ...]
     lines: bool
     unicode_errors: str
+    open: Callable[[str], AbstractContextManager[io.BufferedIOBase]] = open_utf8
+    later: bool = False  # the bytes come from inside a file, so they begin with no mark
 
 
 def as_text_files(
@@ -91,17 +99,19 @@ def as_text_files(
     return TextFiles(paths, lines, unicode_errors)
 
 
-def _pieces(path: str, zeros: ZeroBytes | None = None) -> Iterator[tuple[int, bytes]]:
+def _pieces(
+    files: TextFiles, path: str, zeros: ZeroBytes | None = None
+) -> Iterator[tuple[int, bytes]]:
     """Yield (byte in the file, piece). Pieces end behind white space, or with the file.
 
     zeros: counts the zero bytes of the file, which are part of words.
     """
     at = 0
     held: list[bytes] = []  # text behind the last blank so far
-    with open_utf8(path) as stream:
+    with files.open(path) as stream:
         while True:
             data = stream.read(_PIECE)
-            if at == 0 and not held and data.startswith(_MARK):
+            if at == 0 and not held and data.startswith(_MARK) and not files.later:
                 at, data = len(_MARK), data[len(_MARK) :]
             if zeros is not None:
                 zeros.look_at(data, at + sum(map(len, held)))
@@ -199,7 +209,7 @@ class FileText(NumberedText):
             self.starts.append(base)
             end, last = base, b"\n"
             zeros = ZeroBytes(path)
-            for at, piece in _pieces(path, zeros):
+            for at, piece in _pieces(self.files, path, zeros):
                 yield base + at, piece
                 end, last = base + at + len(piece), piece[-1:]
             zeros.warn()
@@ -288,46 +298,62 @@ class SentenceText(NumberedText):
     ) -> None:
         self.memory_limit = memory_limit
         with IdWriter(memory_limit) as writer:
-            self.counts, n_raw_words = _number_words(_as_sentences(sentences), writer, report)
+            self.counts, n_raw_words = _number_words(as_sentences(sentences), writer, report)
             self.numbered = writer.finish(n_raw_words, self.counts.n_sentences)
         self.words = self.counts.words
         self.segments = [(0, len(self.numbered.ids))]
         self.of_table = [np.arange(len(self.words), dtype=np.int32)]
 
 
-def _as_sentences(sentences: Any) -> Iterable[Any]:
-    """Return an iterable of sentences that can be repeated; its items are not checked here."""
+def as_sentences(sentences: Any) -> Iterable[Any]:
+    """Return an iterable of sentences, which one pass may use up; its items are not checked here.
+
+    An array of lists, such as a column of a table, has a sentence for each element. An array of
+    whole numbers of one dimension is a single sentence.
+    """
     if isinstance(sentences, str | bytes):
         raise TypeError(
             f"sentences: expected lists of words, got one {type(sentences).__name__}; pass the "
             "name of a text file as corpus_file=, or [text.split()] for one sentence"
         )
     if isinstance(sentences, np.ndarray):
-        if sentences.dtype.kind not in "iuOU":
+        if sentences.dtype.kind not in _WORDS:
             raise TypeError(
                 f"sentences: expected words or integer ids, got dtype {sentences.dtype}; convert "
                 "with .astype(np.int64)"
             )
-        if sentences.ndim > 2:
+        if sentences.ndim not in (1, 2):
             raise ValueError(
                 f"sentences: expected one or two dimensions, got {sentences.ndim}; pass one "
                 "sentence a row"
             )
-        rows: np.ndarray = sentences[None] if sentences.ndim == 1 else sentences
+        single = sentences.ndim == 1 and sentences.dtype.kind in "iu"
+        rows: np.ndarray = sentences[None] if single else sentences
         return rows
-    if not hasattr(sentences, "__iter__"):
+    if isinstance(sentences, Mapping) or not hasattr(sentences, "__iter__"):
         raise TypeError(
             f"sentences: expected lists of words, got {type(sentences).__name__}; pass a list of "
             "them"
         )
-    if iter(sentences) is sentences:
+    found: Iterable[Any] = sentences
+    return found
+
+
+def as_words(sentence: Any, number: int) -> Iterable[Any]:
+    """Return the words of a sentence, which are not checked; number is its place in the text."""
+    if not isinstance(sentence, list | np.ndarray) and hasattr(sentence, "as_py"):
+        sentence = sentence.as_py()  # an element of a column of Arrow
+    if isinstance(sentence, np.ndarray) and sentence.dtype.kind in _WORDS and sentence.ndim == 1:
+        return sentence.tolist()
+    if isinstance(sentence, str | bytes | Mapping) or not hasattr(sentence, "__iter__"):
+        _raise_no_sentence(number, sentence)
+    if isinstance(sentence, np.ndarray):
         raise TypeError(
-            f"sentences: expected something that can be read more than once, got a "
-            f"{type(sentences).__name__}, which is used up after one epoch; pass a list, or an "
-            "object whose __iter__ starts anew"
+            f"sentences: expected words or integer ids, got dtype {sentence.dtype} of shape "
+            f"{sentence.shape} in sentence {number}; pass lists of str"
         )
-    repeatable: Iterable[Any] = sentences
-    return repeatable
+    words: Iterable[Any] = sentence
+    return words
 
 
 def _number_words(
@@ -359,16 +385,7 @@ def _number_words(
         report(n_sentences, n_raw, len(first_ids))
 
     for sentence in sentences:
-        if isinstance(sentence, np.ndarray) and sentence.dtype.kind in "iuOU":
-            sentence = sentence.tolist()
-        elif isinstance(sentence, str | bytes) or not hasattr(sentence, "__iter__"):
-            _raise_no_sentence(n_sentences, sentence)
-        elif isinstance(sentence, np.ndarray):
-            raise TypeError(
-                f"sentences: expected words or integer ids, got dtype {sentence.dtype} in sentence "
-                f"{n_sentences}; convert with .astype(np.int64)"
-            )
-        batch.extend(sentence)
+        batch.extend(as_words(sentence, n_sentences))
         ends.append(len(batch))
         n_sentences += 1
         if len(batch) >= _BATCH or len(ends) >= _BATCH:
@@ -393,9 +410,12 @@ def _raise_no_sentence(number: int, sentence: Any) -> None:
             f"sentence {number}; pass [sentence] for a single list of words, or split each text: "
             "[text.split() for text in texts]"
         )
+    cure = "[sentence] for a single list of words"
+    if isinstance(sentence, Mapping):
+        cure = "a column of lists of words, such as dataset['tokens']"
     raise TypeError(
         f"sentences: expected lists of words, got {type(sentence).__name__} as sentence {number}; "
-        "pass [sentence] for a single list of words"
+        f"pass {cure}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from fastw2v.word2vec.corpus import EncodedCorpus
 from fastw2v.word2vec.logs import TrainingLog
 from fastw2v.word2vec.saving import Checkpoint, check_checkpoint
 from fastw2v.word2vec.weights import Loan
+
+_log = logging.getLogger(__name__)
 
 
 class Training:
@@ -131,6 +134,33 @@ class Training:
             self.bar.update(self._raw_words_done() - self.bar.n)
             if not np.isnan(loss):
                 self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+
+
+def warn_of_totals(
+    corpus: EncodedCorpus, total_examples: int | None, total_words: int | None
+) -> None:
+    """Log a warning if a text has another size than the caller of `train` says."""
+    for name, said, found in (
+        ("total_examples", total_examples, corpus.n_sentences),
+        ("total_words", total_words, corpus.n_raw_words),
+    ):
+        if said is not None and said != found:
+            _log.warning("train: %s is %s, and the text has %d", name, said, found)
+
+
+def warn_of_settings(model: Any, start_alpha: float) -> None:
+    """Log a warning for settings that are probably not meant."""
+    if model.hs and model.negative:
+        _log.warning(
+            "train: hierarchical softmax (hs=%s) and negative sampling (negative=%s) are both "
+            "trained; set one of them to 0 if you want the other alone",
+            *(model.hs, model.negative),
+        )
+    if start_alpha > model.min_alpha_yet_reached * (1 + 1e-9):  # but for rounding
+        _log.warning(
+            "train: the learning rate begins at %g, above the %g that an earlier training reached",
+            *(start_alpha, model.min_alpha_yet_reached),
+        )
 
 
 def check_run(checkpoint: object, every: object, interval: object) -> None:

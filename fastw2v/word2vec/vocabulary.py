@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from fastw2v._checks.errors import NoVocabulary
 from fastw2v._checks.numbers import as_whole
 
 # The answers of a trim_rule, with gensim's numbers.
 RULE_DEFAULT, RULE_DISCARD, RULE_KEEP = 0, 1, 2
+NULL_WORD = "\0"
 TrimRule = Callable[[Any, int, int], int]
 
 
@@ -72,7 +74,7 @@ class WordCounts:
         trim_rule(word, count, min_count) returns 1 to discard a word, 2 to keep it, and 0 to
         apply min_count, as in gensim.
 
-        Raises ValueError if no word is left.
+        Raises ValueError, which is also a RuntimeError, if no word is left.
         """
         order = self._chosen(min_count, max_words, trim_rule)
         if not by_count:
@@ -125,6 +127,13 @@ class Vocabulary:
     def index(self) -> dict[Any, int]:
         """A dict from each word to its id."""
         return dict(zip(self.words, range(len(self.words)), strict=True))
+
+    def with_null_word(self) -> Vocabulary:
+        """Return this vocabulary with `NULL_WORD`, of the count 1, at its end."""
+        if NULL_WORD in self.words:
+            return self
+        counts = np.append(self.counts, 1)
+        return Vocabulary([*self.words, NULL_WORD], counts, self.n_words, self.n_sentences)
 
     def extended(
         self,
@@ -180,10 +189,10 @@ def as_word_counts(word_freq: object, corpus_count: object) -> WordCounts:
 
 def _raise_no_words(counts: WordCounts, min_count: int) -> None:
     if not len(counts.counts):
-        raise ValueError(
+        raise NoVocabulary(
             "sentences: expected text, got no words at all; pass a text that contains words"
         )
-    raise ValueError(
+    raise NoVocabulary(
         f"min_count: no word occurs {min_count} times, the most frequent one of "
         f"{len(counts.counts)} occurs {int(counts.counts.max())} times; lower min_count or pass "
         "more text"

@@ -12,11 +12,13 @@ import numpy as np
 
 from fastw2v._core import threads
 from fastw2v.keyed_vectors.compressed import check_expanded
+from fastw2v.keyed_vectors.locking import factors_of
 from fastw2v.word2vec import engine
 from fastw2v.word2vec.consistency import as_counts, check_model
 
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
+    from fastw2v.word2vec.settings import Settings
 
 # The length in words from which a text shares negatives by default: with 326,200 words CBOW's loss
 # on held-out sentences became 0.4 % worse and skip-gram's SimLex-999 lower, with 811,700 neither
@@ -118,14 +120,24 @@ def padded_weights(model: Word2Vec) -> engine.Weights:
         weights.alias = engine.alias_table(counts, model.ns_exponent)
     if model.syn1 is not None:
         weights.nodes = engine.padded(model.syn1)
-        weights.ways = engine.huffman(counts)
+        weights.ways = tree_of(model, counts)
     weights.keep = engine.keep_thresholds(counts, model.sample)[1]
     weights.near = engine.near_shares(counts, model.sample)
     weights.window, weights.negative = model.window, model.negative
     weights.mode = kernel_mode(model)
+    factors = factors_of(model.wv, len(model.wv))
+    weights.locked = np.empty(0, np.float32) if factors is None else factors
     if model.deterministic:
         weights.batch = engine.batch_size(counts, model.sample, model.window, model.negative)
     return weights
+
+
+def tree_of(model: Word2Vec, counts: np.ndarray) -> engine.HuffmanWays:
+    """Return the tree that a model was loaded with, or else that of its counts."""
+    tree = model._tree
+    if tree is not None and len(tree.begins) == len(counts) + 1:
+        return tree
+    return engine.huffman(counts)
 
 
 def kernel_mode(model: Word2Vec) -> int:
@@ -133,7 +145,8 @@ def kernel_mode(model: Word2Vec) -> int:
     mode = engine.SHRINK if model.shrink_windows else 0
     shared = model.shared_negatives
     if shared is None:
-        long = model.corpus_total_words >= _SHARING
+        length = model.corpus_total_words
+        long = (as_counts(model).sum() if length is None else length) >= _SHARING
         shared = long and len(model.wv) >= _SHARING_VOCABULARY
     if model.sg:
         return mode | engine.SKIP_GRAM | (0 if shared else engine.FRESH_NEGATIVES)
@@ -155,7 +168,7 @@ def block_size(model: Word2Vec, n: int, reach: int) -> int:
     return engine.planned_block_size(n, model.window)
 
 
-def claim_threads(model: Word2Vec) -> int:
+def claim_threads(model: Settings) -> int:
     """Return the number of threads of a training, and note that they will be used."""
     n: int = threads.claim(model.workers or threads.get_num_threads())
     return n

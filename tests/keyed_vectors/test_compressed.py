@@ -235,7 +235,7 @@ def test_float16_arrays_are_ranked_without_expansion(plain):
     # As files of earlier versions may hold them; they can be changed.
     vectors = named(plain.vectors.astype(np.float16))
     assert_same_answers(vectors.most_similar("w3"), plain.astype("float16").most_similar("w3"))
-    vectors.add_vector("w3", plain["w4"])
+    vectors["w3"] = plain["w4"]
     assert vectors.most_similar("w3")[0][0] == "w4"
 
 

@@ -142,8 +142,9 @@ def test_most_similar_refuses_bad_queries(plane):
         plane.most_similar()
     with pytest.raises(ValueError, match=r"expected a word or a vector \(2,\), got shape \(3,\)"):
         plane.most_similar(np.ones(3))
-    with pytest.raises(ValueError, match="topn: expected at least 0"):
-        plane.most_similar("east", topn=-1)
+    assert plane.most_similar("east", topn=-1) == []
+    with pytest.raises(TypeError, match="topn: expected a whole number"):
+        plane.most_similar("east", topn=1.5)
 
 
 # --- files we write ------------------------------------------------------------------------------
@@ -581,6 +582,8 @@ def test_attributes_of_words():
     assert vectors.expandos["count"].tolist() == [0, 7]
     assert vectors.add_vector("c", [1, 0]) == 2
     assert vectors.add_vector("a", [0, 2]) == 0
+    assert vectors["a"].tolist() == [3, 4]  # a known word keeps its vector
+    vectors["a"] = [0, 2]
     assert vectors["a"].tolist() == [0, 2] and vectors.get_vecattr("c", "count") == 0
     extras = {"count": [9, 5], "tag": ["noun", "verb"]}
     vectors.add_vectors(["c", "d"], [[8, 8], [6, 6]], extras, replace=True)
@@ -650,8 +653,9 @@ def test_methods_of_gensim_exist():
     assert not vectors.has_index_for(["a"])
     with pytest.raises(ValueError, match=r"weights: expected shape \(1,\), got \(2,\)"):
         vectors.get_mean_vector(["a"], [1, 2])
-    with pytest.raises(ValueError, match="expected words that are there, or vectors, got none"):
-        vectors.get_mean_vector(["none"])
+    assert vectors.get_mean_vector(["none"]).tolist() == [0, 0]
+    with pytest.raises(ValueError, match="keys: expected at least one word or vector, got none"):
+        vectors.get_mean_vector([])
     with pytest.raises(KeyError, match="'none' is not among"):
         vectors.get_mean_vector(["none"], ignore_missing=False)
     vectors.init_sims(replace=True)

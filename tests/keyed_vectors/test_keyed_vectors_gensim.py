@@ -324,7 +324,7 @@ def test_a_full_disk_leaves_the_old_file(ours, tmp_path, monkeypatch):
     def full(stream, array, dtype):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fw2v, "_write_array", full)
+    monkeypatch.setattr(fw2v, "write_array", full)
     with pytest.raises(OSError, match="No space left"):
         ours.save(path)
     assert path.read_bytes() == before

@@ -98,7 +98,10 @@ def test_a_table_that_was_replaced_with_its_width_is_searched(kv):
 
 @pytest.mark.parametrize("vector", [np.ones(3), np.ones((2, 4)), np.ones(0), "x" * 4, [None] * 4])
 def test_a_query_of_another_width_is_refused(kv, vector):
-    for call in (kv.similar_by_vector, kv.distances, lambda v: kv.get_mean_vector([v], None)):
+    calls = [kv.similar_by_vector, kv.distances]
+    if not isinstance(vector, str):  # an unknown word does not count in a mean
+        calls.append(lambda v: kv.get_mean_vector([v], None))
+    for call in calls:
         with pytest.raises((ValueError, TypeError, KeyError)):
             call(vector)
 

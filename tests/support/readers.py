@@ -30,6 +30,7 @@ import numpy as np
 from places import DATA
 
 from fastw2v import Word2Vec
+from fastw2v._files.gensim_pickle import read_array
 from fastw2v._files.word2vec_writer import read_counts
 from fastw2v.base_model import BaseModel, load_book_pickle
 from fastw2v.datasets import (
@@ -49,7 +50,7 @@ from fastw2v.util import create_contexts_target
 from fastw2v.word2vec import WeightDelta, weight_delta
 from fastw2v.word2vec.saving import read_ids
 
-BOOK = DATA / "book_files"
+BOOK, GENSIM = DATA / "book_files", DATA / "gensim"
 ERRORS = (OSError, ValueError)  # the only errors that a reader may raise for a file
 SECONDS = 5.0  # more than any file of a few kilobytes may take
 FREE_BYTES = 16 << 20  # memory that a reader may take for a file of any size
@@ -194,6 +195,28 @@ def _containers() -> list[bytes]:
     return [*(_written(_vectors(D).save) for D in (1, 5)), _written(split.save), *compressed]
 
 
+def _gensim_files(ending: str) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(GENSIM.glob(f"*[0-9]{ending}"))]
+
+
+def _arrays() -> list[bytes]:
+    made = []
+    for array in (np.ones((3, 2), np.float32), np.arange(6.0).reshape(2, 3).T, np.zeros((0, 4))):
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        made.append(buffer.getvalue())
+    return made
+
+
+def _load_gensim_and_ask(path: str) -> None:
+    model = Word2Vec.load(path)
+    model.workers = 1
+    words = model.wv.index_to_key[:4]
+    with contextlib.suppress(FloatingPointError):  # of damaged weights
+        model.held_out_loss([words])
+    model.predict_output_word(words)
+
+
 TEXT = [WORDS, WORDS[::-1]] * 3
 
 
@@ -203,9 +226,10 @@ def _word2vec(**options: Any) -> Word2Vec:
 
 
 def _word2vec_checkpoints() -> list[bytes]:
-    return [
-        _written(_word2vec(**options).save) for options in ({}, {"hs": 1, "negative": 0}, {"sg": 1})
-    ]
+    options = ({}, {"hs": 1, "negative": 0}, {"sg": 1})
+    models = [_word2vec(**one) for one in options]
+    with_a_tree = Word2Vec.load(GENSIM / "4.4.0.model")
+    return [_written(model.save) for model in (*models, with_a_tree)]
 
 
 def _deltas() -> list[bytes]:
@@ -418,6 +442,12 @@ PICKLE_WORDS = [
     *(b"c_codecs\nencode\n", b"\x85" * 2000, b"]" * 200, b"q\x00", b"h\x00", b"j\xff\xff\xff\x7f"),
 ]
 
+GENSIM_WORDS = [
+    *PICKLE_WORDS,
+    *(b"X\x04\0\0\0vocab", b"U\x05count", b"__numpys", b"vectors", b"index_to_key", b"expandos"),
+    *(b"\x81", b"\x92", b"\x8f", b"\x90", b"\x91", b"I99999999999\n", b"}b", b")\x81}", b"\x93)R"),
+]
+
 READERS: dict[str, Reader] = {
     "word2vec text": Reader(
         lambda path: KeyedVectors.load_word2vec_format(path, binary=False),
@@ -461,6 +491,13 @@ READERS: dict[str, Reader] = {
         VECTOR_WORDS,
     ),
     "book pickle": Reader(load_book_pickle, _book_pickles, PICKLE_WORDS),
+    "gensim model": Reader(
+        _load_gensim_and_ask, lambda: _gensim_files(".model"), GENSIM_WORDS, damaged_text
+    ),
+    "gensim vectors": Reader(_load_and_ask, lambda: _gensim_files(".kv"), GENSIM_WORDS),
+    "gensim array": Reader(
+        lambda path: [read_array(path, mmap) for mmap in ("c", "r", None)], _arrays, ARRAY_WORDS
+    ),
     "parameters": Reader(_load_params, lambda: [_params("m.pkl")], PICKLE_WORDS),
     "parameters npz": Reader(
         _load_params, lambda: [_params("m.npz")], ARRAY_WORDS, damaged_archive
@@ -570,13 +607,17 @@ def _alarm() -> Iterator[None]:
     def late(*_: object) -> None:
         raise Misbehaved(f"takes more than {SECONDS} seconds")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    # Of work, as a busy machine may keep the process waiting; of waiting, more.
+    timers = {signal.SIGPROF: signal.ITIMER_PROF, signal.SIGALRM: signal.ITIMER_REAL}
+    before = {number: signal.signal(number, late) for number in timers}
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, 100 * SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for number, timer in timers.items():
+            signal.setitimer(timer, 0)
+            signal.signal(number, before[number])
 
 
 _audited = False

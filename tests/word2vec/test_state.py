@@ -473,13 +473,100 @@ def test_the_running_loss_starts_anew_when_it_is_set_to_0():
             again.running_training_loss = wrong
 
 
-def test_lock_factors_are_refused_by_name():
+LOCKED = [
+    *[{"sg": sg, "hs": hs, "negative": 5 - 5 * hs} for sg in (0, 1) for hs in (0, 1)],
+    *({"deterministic": True, "workers": n} for n in (1, 2, 3)),
+    *({"sg": 1, "workers": 3}, {"shared_negatives": True}),
+]
+
+
+@pytest.mark.parametrize("options", LOCKED, ids=str)
+def test_lock_factors_keep_vectors(options):
+    text = [["you", "say", "goodbye", "and", "i", "say", "hello"]] * 50
+    options = {"min_count": 1, "sample": 0, "vector_size": 300, "workers": 1} | options
+    model, free = Word2Vec(**options), Word2Vec(**options)
+    for each in (model, free):
+        each.build_vocab(text)
+    first = model.wv.vectors.copy()
+    model.wv.vectors_lockf = np.array([0, 1, 0, 0.5, 1, 1], "f4")
+    assert model.train(text, epochs=3) == free.train(text, epochs=3)
+    moved = np.abs(model.wv.vectors - first).max(axis=1)
+    assert (moved[[0, 2]] == 0).all() and (moved[[1, 3, 4, 5]] > 0).all()
+    free_moves = np.abs(free.wv.vectors - first).max(axis=1)
+    assert 0.1 < moved[3] / free_moves[3] < 0.95
+    assert_same_bits(model.wv.vectors_lockf, np.array([0, 1, 0, 0.5, 1, 1], "f4"))
+
+
+def test_a_factor_of_1_changes_no_bit_and_0_locks_every_word():
+    model, other = trained(), trained()
+    other.wv.vectors_lockf[:] = 1
+    for each in (model, other):
+        each.train(SENTENCES)
+    assert_same_bits(model.wv.vectors, other.wv.vectors)
+    other.wv.vectors_lockf[0] = 0  # of all words, as there is one factor
+    before = other.wv.vectors.copy()
+    other.train(SENTENCES)
+    assert_same_bits(other.wv.vectors, before)
+
+
+def test_models_of_older_versions_have_a_row_less_in_syn1(tmp_path):
+    model, older = trained(hs=1), trained(hs=1)
+    older.syn1 = older.syn1[:-1].copy()
+    for each in (model, older):
+        train(each)
+    assert older.syn1.shape == (7, 20)
+    assert_same_bits(older.syn1, model.syn1[:-1])
+    assert_same_bits(older.wv.vectors, model.wv.vectors)
+    older.save(tmp_path / "m")
+    again = Word2Vec.load(tmp_path / "m")
+    assert_same_bits(again.syn1, older.syn1)
+    again.update_weights()
+    assert again.syn1.shape == (8, 20) and not again.syn1[7].any()
+    model.syn1 = model.syn1[:-2]
+    refuses(model, r"syn1: expected shape \(8, 20\), got \(6, 20\)", train)
+
+
+def test_locked_vectors_do_not_depend_on_the_number_of_workers():
+    found = []
+    for workers in (1, 2, 3):
+        model = trained(deterministic=True, vector_size=20, workers=workers)
+        model.wv.vectors_lockf = np.array([0, 1, 0.5, 1, 1, 0, 1, 1])
+        model.train(SENTENCES * 30, epochs=3)
+        found.append(model.wv.vectors)
+    assert_same_bits(found[0], found[1])
+    assert_same_bits(found[0], found[2])
+
+
+def test_a_callback_may_change_a_locked_vector():
     model = trained()
-    assert not hasattr(model.wv, "vectors_lockf")
-    with pytest.raises(AttributeError, match="vectors_lockf: not supported.*write them back"):
-        model.wv.vectors_lockf = np.zeros(8)
-    with pytest.raises(AttributeError, match="vectors_lockf"):
-        model.wv.vectors_lockf[2] = 0
+    model.wv.vectors_lockf = np.array([0, 1, 1, 1, 1, 1, 1, 1])
+
+    def write(model):
+        model.wv.vectors[0] = 5
+
+    model.train(epochs=3, callbacks=[Calls(on_epoch_end=write)])
+    assert (model.wv.vectors[0] == 5).all()
+
+
+def test_lock_factors_are_checked_and_stay_with_their_words(tmp_path):
+    model = trained()
+    for wrong in (np.zeros(3), np.full(8, -1.0), np.full(8, np.nan), np.zeros((2, 4)), "x"):
+        with pytest.raises(ERRORS, match="vectors_lockf: expected"):
+            model.wv.vectors_lockf = wrong
+            train(model)
+    model.wv.vectors_lockf = np.array([0, 1, 1, 1, 1, 1, 1, 0.25])
+    model.save(tmp_path / "m")
+    again = Word2Vec.load(tmp_path / "m")
+    assert again.wv.vectors_lockf.tolist() == [0, 1, 1, 1, 1, 1, 1, 0.25]
+    again.build_vocab([["new", "you"]] * 2, update=True)
+    assert again.wv.vectors_lockf.tolist() == [0, 1, 1, 1, 1, 1, 1, 0.25, 1]
+    again.wv.add_vector("another", np.ones(20))
+    assert again.wv.vectors_lockf.tolist()[7:] == [0.25, 1, 1]
+    again.build_vocab(SENTENCES)
+    assert again.wv.vectors_lockf.tolist() == [1]
+    model.wv.vectors_lockf = 1
+    model.wv.save(tmp_path / "v")
+    assert "vectors_lockf" not in vars(KeyedVectors.load(tmp_path / "v"))
 
 
 @pytest.mark.parametrize("reader", [LineSentence, PathLineSentences, Text8Corpus])

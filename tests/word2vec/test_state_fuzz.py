@@ -7,6 +7,7 @@ import pytest
 from state_fuzz import fuzz_in_child
 from state_word2vec import TARGETS
 
+from fastw2v._core.class_methods import Refused
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.word2vec import Word2Vec
 
@@ -21,13 +22,16 @@ def test_any_state_gives_an_error_that_says_why_or_a_right_answer(name):
 ALIKE = {
     *("similar_by_word", "similar_by_key", "word_vec", "fill_norms", "init_sims", "from_words"),
     *("cosine_similarities", "load", "load_word2vec_format", "from_gensim", "to_gensim"),
-    *("resume", "vectors_lockf", "vectors"),
+    *("resume", "vectors", "build_vocab_from_freq", "layer1_size", "words_closer_than"),
+    *("null_word", "effective_min_count", "min_alpha_yet_reached"),
+    *("log_accuracy", "log_evaluate_word_pairs", "wmdistance", "build_index", "explore"),
 }
 
 
 @pytest.mark.parametrize("kind", [Word2Vec, KeyedVectors])
 def test_the_targets_call_every_public_method(kind):
     names = {name for name in dir(kind) if not name.startswith("_")} - ALIKE
+    names -= {name for name in names if isinstance(getattr(kind, name), Refused)}
     called = set()
     for target in TARGETS.values():
         for call in target.calls.values():

@@ -213,8 +213,11 @@ def generator():
 @pytest.mark.parametrize(
     ("sentences", "error", "message"),
     [
-        (generator(), TypeError, "used up after one epoch; pass a list"),
-        (iter([["a"]]), TypeError, "used up after one epoch"),
+        ((words for words in ["you", "say"]), TypeError, "got the str 'you' as sentence 0"),
+        (({"tokens": ["a"]} for _ in range(3)), TypeError, r"dict as sentence 0; .*\['tokens'\]"),
+        ({"a": ["b"]}, TypeError, "expected lists of words, got dict"),
+        (np.array(["you say", "hello"]), TypeError, "the str_? .*'you say'.* as sentence 0"),
+        (np.array(["you", "say"], object), TypeError, "the str 'you' as sentence 0"),
         ("you say hello", TypeError, r"corpus_file=, or \[text.split\(\)\]"),
         (["you", "say"], TypeError, r"got the str 'you' as sentence 0; pass \[sentence\]"),
         ([["a"], "b c"], TypeError, "got the str 'b c' as sentence 1"),
@@ -222,7 +225,7 @@ def generator():
         ([["a", ["b"]]], TypeError, "got an unhashable item"),
         ([["a", 1.5]], TypeError, "got float 1.5"),
         ([["a", 1]], TypeError, "all str or all int"),
-        ([np.array([0.5])], TypeError, "got dtype float64 in sentence 0"),
+        ([np.array([0.5])], TypeError, r"got dtype float64 of shape \(1,\) in sentence 0"),
         (np.zeros((2, 2)), TypeError, "got dtype float64"),
         (np.zeros((2, 2, 2), int), ValueError, "one or two dimensions, got 3"),
         (7, TypeError, "expected lists of words, got int"),
@@ -327,16 +330,35 @@ def test_train_requires_a_vocabulary_and_words_of_it():
     with pytest.raises(RuntimeError, match="call build_vocab first"):
         model.train(SENTENCES)
     model.build_vocab(SENTENCES)
-    with pytest.raises(ValueError, match="expected words of the vocabulary, got none"):
-        model.train([["other", "words"]])
-    with pytest.raises(ValueError, match="so no word has a neighbour"):
-        model.train([["you"], ["i", "unknown"]])
-    assert model.train(epochs=1)[1] == 15  # the text is still that of build_vocab
-    with pytest.raises(TypeError, match="used up after one epoch"):
-        model.train(generator())
+    assert model.train(epochs=1)[1] == 15  # the text is that of build_vocab
     model.build_vocab_from_freq({"a": 3, "b": 2})
     with pytest.raises(RuntimeError, match="there is no text"):
         model.train()
+
+
+@pytest.mark.parametrize(
+    ("text", "n"),
+    [([["other", "words"]], 2), ([["you"], ["i", "unknown"]], 3), ([], 0), (iter(()), 0)],
+)
+def test_a_text_without_pairs_trains_nothing_and_a_warning_says_so(text, n, caplog):
+    model = Word2Vec(min_count=1, epochs=4)
+    model.build_vocab(SENTENCES)
+    before = model.wv.vectors.copy(), model.train_count
+    assert model.train(text) == (0, 4 * n)
+    assert f"neighbours in this text of {n} words" in caplog.text
+    np.testing.assert_array_equal(model.wv.vectors, before[0])
+    assert model.train_count == before[1]
+    assert model.train(epochs=1)[1] == 15  # the text is still that of build_vocab
+
+
+def test_one_pass_over_a_text_is_enough():
+    options = {"min_count": 1, "workers": 1, "vector_size": 8}
+    model = Word2Vec(iter(SENTENCES), **options)
+    expected = Word2Vec(SENTENCES, **options)
+    np.testing.assert_array_equal(model.wv.vectors, expected.wv.vectors)
+    for each, text in ((model, iter(SENTENCES)), (expected, SENTENCES)):
+        each.train(text, epochs=3)
+    np.testing.assert_array_equal(model.wv.vectors, expected.wv.vectors)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 1024, 1025, 9 * 1024, 9 * 1024 + 1, 30_000])

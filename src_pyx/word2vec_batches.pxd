@@ -12,16 +12,19 @@ from libc.string cimport memcpy
 from common_math cimport sigmoid_run
 from word2vec_centres cimport W_OUT, begin_block, centre_t
 from word2vec_job cimport (
-    LINE, N_STATS, SKIP_GRAM, TOGETHER, adds_windows_up, alpha_of, draws_for_pairs, job_t,
+    LINE, MEAN, N_STATS, SKIP_GRAM, TOGETHER, adds_windows_up, alpha_of, draws_for_pairs, job_t,
 )
 from word2vec_rows cimport point_contexts, point_outputs, prefetch_row
 from word2vec_scratch cimport batch_t, scratch_t, windows_t, work_t
 from word2vec_steps cimport (
     begin_changes, count_pairs, end_changes, four_t, learn_four, learn_mean, loss_of, loss_of_four,
-    find_means, multiply, multiply_eights, point_four, point_words, scores, scores_of, scores_of_four,
-    set_steps, sum_windows, turn_labels, update,
+    find_means, multiply, multiply_eights, point_four, point_words, scores, scores_of,
+    scores_of_four, set_steps, sum_windows, turn_labels, update,
 )
-from word2vec_windows cimport begin_batch, collect_centre, keep_words, spread_groups
+from word2vec_windows cimport (
+    begin_batch, collect_centre, collect_means, few_repeats, keep_words, set_most_repeats,
+    spread_groups,
+)
 
 cdef enum:
     STRIPES = 4         # most stripes, and therefore most parts that have work
@@ -73,6 +76,26 @@ cdef inline int64_t most_collected(const job_t* job) noexcept nogil:
     return min(<int64_t> MOST_PAIRS, 4 * job.batch) if draws_for_pairs(job) else job.batch
 
 
+cdef inline bint takes_more(const job_t* job, scratch_t* s, batch_t* batch) noexcept nogil:
+    """Tell whether a batch may get another centre.
+
+    What is scored together is changed from weights that are out of date. So the bound of
+    `few_repeats` holds for the contexts of CBOW, and half of it for the root of the tree, which
+    every centre changes. Sums instead of means are learned one by one.
+    """
+    cdef int64_t n = batch.n
+    if n >= most_collected(job) and s.unlisted == 0:
+        return False
+    if n == 0 or draws_for_pairs(job):
+        return True
+    if job.ways != NULL and 2 * (n + 1) * (n + 1) > s.most_repeats:
+        return False
+    if job.mode & SKIP_GRAM:
+        return True
+    return job.mode & MEAN and few_repeats(job, s, &batch.windows,
+                                           min(s.walk.i + 1 + job.room, s.walk.n))
+
+
 cdef inline void collect(const job_t* job, scratch_t* s, batch_t* batch, bint leads) noexcept nogil:
     """Collect the next batch, which is empty after the last block."""
     begin_batch(batch)
@@ -83,15 +106,18 @@ cdef inline void collect(const job_t* job, scratch_t* s, batch_t* batch, bint le
             begin_block(job, &s.walk, s.block)
             s.in_block = True
         batch.alpha = alpha_of(job, s.walk.lo)
+        set_most_repeats(job, s, batch.alpha)
         batch.stats = (job.stats + (s.block - job.first_block) * N_STATS if leads
                        else s.unused_stats)
-        while batch.n < most_collected(job) or s.unlisted:
+        while takes_more(job, s, batch):
             if not collect_centre(job, s, batch, batch.stats):
                 batch.stats[3] += <double> s.walk.centres
                 s.in_block = False
                 s.block += 1
                 break
     if not job.mode & SKIP_GRAM:
+        if s.unlisted:
+            collect_means(job, s, batch, batch.stats)
         spread_groups(job, s, batch, batch.stats)
         keep_words(&batch.windows)
 

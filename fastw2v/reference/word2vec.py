@@ -303,7 +303,8 @@ def train(
     for b in blocks:
         rate = alpha + alpha_step * b * corpus.block
         most = STEPS / float(np.float32(rate)) if rate > 0 else MOST_REPEATS
-        most = min(int(most * (corpus.window if share else 1)), MOST_REPEATS)
+        wide = corpus.window if share and not len(corpus.ways.begins) else 1
+        most = min(int(most * wide), MOST_REPEATS)
         spans = corpus.spans(key, b, most)
         for span, few in [(list(corpus.centres(key, b)), True)] if sg else spans:
             still = stand_still and mean and not sg and len(span) > TOGETHER

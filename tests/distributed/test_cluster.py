@@ -76,7 +76,7 @@ class DieAt(distributed.WorkerPlugin):
 def cluster(n, *plugins):
     with (
         distributed.LocalCluster(
-            n_workers=n, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=n, threads_per_worker=1, dashboard_address=":0", silence_logs=50
         ) as local,
         distributed.Client(local) as client,
     ):

@@ -13,7 +13,8 @@ import pytest
 from cluster_texts import SETTINGS, crc, sentences, write
 from places import ROOT
 
-distributed = pytest.importorskip("distributed")
+# Not "distributed" alone: the folder of these tests has that name.
+distributed = pytest.importorskip("dask.distributed")
 
 from fastw2v import KeyedVectors  # noqa: E402
 from fastw2v.cli import main  # noqa: E402

@@ -1,11 +1,10 @@
 """Bad input is refused before work is lost; the error says what to do."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from cluster_texts import SETTINGS, sentences, write
+from fresh_interpreter import run
 
 from fastw2v.distributed import SerialEngine, plan, resume, train
 from fastw2v.distributed.places import Here
@@ -123,5 +122,5 @@ except ImportError as error:
     assert "pip install 'fastw2v[dask]'" in str(error), error
     print("told")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = run(code)
     assert done.stdout == "told\n", done.stderr

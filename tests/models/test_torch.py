@@ -1,12 +1,12 @@
 """torch's layout without torch: state dicts of arrays, stand-ins for modules, what is refused."""
 
-import subprocess
 import sys
 import types
 
 import numpy as np
 import pytest
 from conftest import assert_same_bits
+from fresh_interpreter import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -186,7 +186,8 @@ def test_nothing_needs_torch_but_modules():
         else:
             raise AssertionError
     """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = run(code)
+    assert done.returncode == 0, done.stderr
 
 
 # Stand-ins for modules ----------------------------------------------------------------------------

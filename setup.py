@@ -36,6 +36,7 @@ KERNELS = {
     "_embedding_dot": "levels",
     "_gemm": "levels",
     "_gru": "levels",
+    "_gru_after": "levels",
     "_negative_sampling": "levels",
     "_optimizer": "levels",
     "_sampler": "levels",

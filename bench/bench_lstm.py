@@ -12,14 +12,15 @@ def floor(N, T, D, H):
         f"the products alone of LSTM N={N} T={T} D={D} H={H}",
         workload.products,
         lambda: None,
+        macs=workload.macs,
     )
 
 
 ROWS = [
-    row("LSTM", 20, 35, 100, 100, book=12, goal_rival=2),
-    row("LSTM", 128, 7, 16, 128, book=2.9, goal_rival=2),
-    row("LSTM", 128, 29, 16, 256, book=37, goal_rival=1),
-    row("LSTM", 20, 35, 650, 650, book=340, goal_rival=1),
+    row("LSTM", 20, 35, 100, 100, book=12, goal_rival=2, goal_share=0.6),
+    row("LSTM", 128, 7, 16, 128, book=2.9, goal_rival=2, goal_share=0.6),
+    row("LSTM", 128, 29, 16, 256, book=37, goal_rival=1.8, goal_share=0.7),
+    row("LSTM", 20, 35, 650, 650, book=340, goal_rival=1.6, goal_share=0.75),
     generation_row(650, book=0.6, goal_rival=5),
     floor(20, 35, 100, 100),
     floor(128, 7, 16, 128),

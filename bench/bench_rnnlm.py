@@ -23,7 +23,8 @@ N_WEIGHTS = 1000  # compared in each array
 class Workload:
     """Steps of one model; `make_torch(torch)` builds the rival's network."""
 
-    def __init__(self, make_oracle, make_ours, make_torch, n_steps):
+    def __init__(self, make_oracle, make_ours, make_torch, n_steps, macs):
+        self.macs = macs
         self.make_oracle, self.make_ours, self.make_torch = make_oracle, make_ours, make_torch
         self.n_steps = n_steps
         self._texts = None
@@ -180,12 +181,18 @@ def row(key, work, workload, **columns):
             "torch, fused SGD": workload.torch_dense,
             "torch, foreach SGD": workload.torch_foreach,
         },
+        macs=workload.macs,
         **columns,
     )
 
 
-RNNLM = Workload(oracle_rnnlm.Rnnlm, models.Rnnlm, torch_rnnlm, n_steps=4)
-BETTER = Workload(oracle_better.BetterRnnlm, models.BetterRnnlm, torch_better, n_steps=1)
+def macs(H, n_layers):
+    """Return the multiply-adds of the products of a step, forward and backward."""
+    return 3 * N * T * (n_layers * 2 * H * 4 * H + H * V)
+
+
+RNNLM = Workload(oracle_rnnlm.Rnnlm, models.Rnnlm, torch_rnnlm, 4, macs(100, 1))
+BETTER = Workload(oracle_better.BetterRnnlm, models.BetterRnnlm, torch_better, 1, macs(650, 2))
 ROWS = [
     row("rnnlm_step", "Rnnlm D=H=100", RNNLM, book=55, goal_book=4, goal_rival=3),
     row(

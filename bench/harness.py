@@ -19,9 +19,13 @@ import pytest
 
 import fastw2v
 from environment import rival
+from fastw2v._kernels import _gemm
 
 RING = 8  # prepared inputs that timed calls use in turn
 PAUSE = 0.1  # seconds between blocks; a spinning pool would take a core from the next contender
+# Seconds of a block of a row whose share of the peak is wanted, and of the registers before it: the
+# speed of a core changes with its neighbours, so peak and work have to be near each other.
+TURN = 0.1
 SEED = 20240229
 
 
@@ -45,6 +49,10 @@ class Row:
     verify: Callable[[], None]
     reference: Callable[[], Task] | None = None
     rivals: dict[str, Callable[[], Task]] = field(default_factory=dict)  # "torch, ..." and so on
+    # Multiply-adds of float32 in a step, of its products alone: the report then shows their share
+    # of what the same threads do in registers.
+    macs: int | None = None
+    goal_share: float | None = None
     book: float | None = None
     goal_book: float | None = None
     goal_rival: float | None = None
@@ -80,6 +88,7 @@ class Block:
     median: float
     min: float
     calls: int
+    peak: float | None = None  # multiply-adds a second in registers alone, just before
 
 
 def run_block(task, n_threads, start, seconds):
@@ -127,7 +136,12 @@ def measure(row, threads, blocks, seconds):
             # No contender always runs after the same one.
             for name in names[turn % len(names) :] + names[: turn % len(names)]:
                 time.sleep(PAUSE)
-                block, at[name] = run_block(tasks[name], contenders[name][1], at[name], seconds)
+                n_threads, length, peak = contenders[name][1], seconds, None
+                if row.macs is not None:
+                    length = min(seconds, TURN)
+                    peak = registers_per_second(n_threads or threads, length)
+                block, at[name] = run_block(tasks[name], n_threads, at[name], length)
+                block.peak = peak
                 found[name].append(block)
     finally:
         fastw2v.set_num_threads(before)
@@ -138,6 +152,13 @@ def measure(row, threads, blocks, seconds):
             where = f"{row.key}, {name}, after the last call"
             raise AssertionError(f"{where}: {error}") from error
     return found
+
+
+def registers_per_second(n_threads, seconds):
+    """Return the multiply-adds a second that no product can exceed, measured for `seconds`."""
+    n, out = 1 << 28, np.ones(n_threads, np.float32)
+    task = Task(lambda i: _gemm.only_registers(out, n, n_threads), lambda: None)
+    return n / run_block(task, n_threads, 0, seconds)[0].median
 
 
 def each_contender(rows):

@@ -1,7 +1,8 @@
 """Recurrent layers over time, forward and backward, and the matrix products that they need.
 
 A call is a forward and a backward with other inputs; before each call, untimed, the weights change.
-torch's GRU resets after the product, which costs a little more in one place and less in another.
+torch's GRU resets after the product, as our "GRU reset_after" does; the book's resets before it,
+which costs a little more in one place and less in another.
 """
 
 import numpy as np
@@ -12,13 +13,20 @@ from fastw2v._core.products import product
 from fastw2v.reference import time_layers as oracle
 from harness import Row, Task
 
-N_GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+N_GATES = {"RNN": 1, "GRU": 3, "GRU reset_after": 3, "LSTM": 4}
 
 
 class Workload:
     def __init__(self, cell, N, T, D, H):
         self.cell, self.N, self.T, self.D, self.H = cell, N, T, D, H
+        self.name, _, option = cell.partition(" ")
+        self.options = {option: True} if option else {}
         self._inputs = None
+
+    @property
+    def macs(self):
+        """Return the multiply-adds of the products of both passes."""
+        return 3 * self.N * self.T * (self.D + self.H) * N_GATES[self.cell] * self.H
 
     @property
     def inputs(self):
@@ -34,11 +42,11 @@ class Workload:
 
     def weights(self):
         generator, width = harness.rng(32), N_GATES[self.cell] * self.H
-        shapes = (self.D, width), (self.H, width), (width,)
+        shapes = (self.D, width), (self.H, width), (2, width) if self.options else (width,)
         return [harness.floats(generator, s) / np.float32(np.sqrt(self.H)) for s in shapes]
 
     def task(self, layers):
-        layer = getattr(layers, "Time" + self.cell)(*self.weights())
+        layer = getattr(layers, "Time" + self.name)(*self.weights(), **self.options)
         first = [W.copy() for W in layer.params]
         last = [None, None]
 
@@ -53,7 +61,7 @@ class Workload:
 
         def check():
             i, results = last
-            expected = getattr(oracle, "Time" + self.cell)(*layer.params)
+            expected = getattr(oracle, "Time" + self.name)(*layer.params, **self.options)
             xs, dhs = self.inputs[i % harness.RING]
             wanted = expected.forward(xs), expected.backward(dhs)
             for actual, right, what in zip(results, wanted, ("hs", "dxs"), strict=True):
@@ -73,7 +81,7 @@ class Workload:
     def torch(self):
         import torch
 
-        module = getattr(torch.nn, self.cell)(self.D, self.H, batch_first=True)
+        module = getattr(torch.nn, self.name)(self.D, self.H, batch_first=True)
         inputs = [
             (torch.from_numpy(xs).requires_grad_(True), torch.from_numpy(dhs))
             for xs, dhs in self.inputs
@@ -203,15 +211,17 @@ def generation_row(H, book, goal_rival):
     )
 
 
-def row(cell, N, T, D, H, book=None, goal_rival=None):
+def row(cell, N, T, D, H, book=None, goal_rival=None, goal_share=None):
     workload = Workload(cell, N, T, D, H)
     return Row(
-        f"{cell.lower()}_{N}_{T}_{D}_{H}",
+        f"{cell.lower().replace(' ', '_')}_{N}_{T}_{D}_{H}",
         f"{cell} forward and backward, N={N} T={T} D={D} H={H}",
         workload.ours,
         workload.verify,
         workload.reference,
-        {f"torch, {cell}": workload.torch},
+        {f"torch, {workload.name}": workload.torch},
+        macs=workload.macs,
         book=book,
         goal_rival=goal_rival,
+        goal_share=goal_share,
     )

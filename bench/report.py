@@ -36,6 +36,7 @@ FILES = (
     "gemm",
     "lstm",
     "gru",
+    "gru_after",
     "rnn",
     "ranking",
     "vectors",
@@ -157,12 +158,21 @@ class Result:
         fastest = min((times[name] for name in self.rivals), default=None)
         return None if fastest is None else fastest / times[self.ours]
 
+    def share(self, name):
+        """Return the median share of the peak that a contender reaches, None if not measured."""
+        if self.row.macs is None:
+            return None
+        shares = [self.row.macs / block.median / block.peak for block in self.blocks[name]]
+        return statistics.median(shares)
+
     def goal(self):
         row, goals = self.row, []
         if row.goal_book is not None:
             goals.append(f"{row.goal_book:g}x book")
         if row.goal_rival is not None:
             goals.append(f"{row.goal_rival:g}x {self.rival_name()}")
+        if row.goal_share is not None:
+            goals.append(f"{row.goal_share:.2f} of the peak")
         return ", ".join(goals)
 
     def rival_name(self):
@@ -175,6 +185,7 @@ class Result:
         for goal, ratio, who in (
             (row.goal_book, self.against_book(self.median), "book"),
             (row.goal_rival, self.against_rival(self.median), self.rival_name()),
+            (row.goal_share, self.share(self.ours), "peak"),
         ):
             if goal is None:
                 continue
@@ -213,6 +224,13 @@ class Result:
                 found.append(f"`{self.row.key}`: {name} is faster than ours, {', '.join(by)}.")
         return found
 
+    def shares(self):
+        """Return the shares of ours and of the fastest rival as text."""
+        if self.row.macs is None:
+            return ""
+        beside = "" if self.rival is None else f" ({self.rival}: {self.share(self.rival):.2f})"
+        return f"{self.share(self.ours):.2f}{beside}"
+
     def summary(self):
         parts = [
             f"{times_text(value)} {what}"
@@ -222,6 +240,8 @@ class Result:
             )
             if value is not None
         ]
+        if self.row.macs is not None:
+            parts.append(f"{self.share(self.ours):.2f} of the peak")
         return f"{time_text(self.median[self.ours])}: {', '.join(parts)}. {self.met()}"
 
     def raw(self):
@@ -241,6 +261,7 @@ class Result:
                 for what, times in (("median", self.median), ("minimum", self.low))
             },
             "rival": self.rival,
+            "share_of_peak": {name: self.share(name) for name in self.blocks},
             "contenders": {
                 name: {
                     "median": self.median[name],
@@ -272,7 +293,7 @@ def ratio_table(results, options):
     columns = ["work", "book's column", "reference", "book", "rival", "ours, 1 thread"]
     if n > 1:
         columns.append(f"ours, {n} threads")
-    columns += ["vs reference", "vs book", "vs rival", "goal", "met"]
+    columns += ["vs reference", "vs book", "vs rival", "share_of_peak", "goal", "met"]
     lines = [cells(columns), cells(["---"] * len(columns))]
     for result in results:
         median, low = result.median, result.low
@@ -289,6 +310,7 @@ def ratio_table(results, options):
             line.append(time_text(median[result.ours]))
         for ratio in (result.against_reference, result.against_book, result.against_rival):
             line.append(both(ratio(median), ratio(low)))
+        line.append(result.shares())
         lines.append(cells([*line, result.goal(), result.met()]))
     return lines
 
@@ -298,7 +320,10 @@ def remarks(results):
         "Times are medians over the blocks of the blocks' medians; a ratio is the quotient of two "
         'such times, and in brackets the quotient of the shortest times. "Book" is the smaller '
         "of the reference measured in this run and of the architecture's column; a goal counts on "
-        "the medians and on the fastest rival. Ours counts with the threads that everybody has.",
+        "the medians and on the fastest rival. Ours counts with the threads that everybody has. "
+        "share_of_peak is the median quotient of the multiply-adds a second of the products of a "
+        "step and those of the same threads in registers alone, both in turns of 0.1 s; everything "
+        "else in a step counts as lost time.",
     ]
     off = [sentence for result in results if (sentence := result.off_column())]
     won = [sentence for result in results for sentence in result.winners()]

@@ -10,7 +10,7 @@
 | `word2vec` | the steps of `Word2Vec`, for corpora in several parts |
 | `models` | the book's models, NCESkipGram, SequenceRegressor, CharTranslator |
 | `text_model` | language models with their vocabulary |
-| `keras` | weights from and to Keras, a summary of a model |
+| `keras`, `torch` | weights from and to Keras and torch, a summary of a model |
 | `datasets`, `init`, `keyed_vectors` | text, initial weights, word vectors and their files |
 | `reference` | the same in plain numpy, with which every result is compared |
 | `install`, `uninstall` | the drop-in, which serves the book's imports (`common.layers`, ...) |
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from fastw2v import reference as reference
     from fastw2v import text_model as text_model
     from fastw2v import time_layers as time_layers
+    from fastw2v import torch as torch
     from fastw2v import trainer as trainer
     from fastw2v import util as util
     from fastw2v import word2vec as word2vec

@@ -32,7 +32,7 @@ from fastw2v._checks.arrays import (
     check_writable,
     has_plain_rows,
 )
-from fastw2v._checks.ids import as_ids
+from fastw2v._checks.ids import as_checked_ids, as_ids
 from fastw2v._checks.numbers import check_fraction, check_generator
 from fastw2v._core import threads
 from fastw2v._core.products import column_sums, product
@@ -399,8 +399,8 @@ class SigmoidWithLoss:
         x, dtype = as_native("x", x)
         N = _as_score_count("x", x)
         t = _as_yes_or_no("t", t, N)
-        ids = as_ids("t", t, 2, wrap=False)
-        y, losses = np.empty(x.shape, x.dtype), np.empty(N)
+        ids = as_checked_ids("t", t, 2)
+        y, losses = np.empty(x.shape, x.dtype), np.empty(-(-N // _loss.LOSSES))
         run = specialise(_loss.sigmoid_with_loss_forward)[x.dtype, ids.dtype]
         loss = run(y.reshape(N), losses, x.reshape(N), ids, threads.parts(N * 25))
         self.y, self.t = y.astype(dtype, copy=False), t
@@ -413,7 +413,7 @@ class SigmoidWithLoss:
         y = as_numbers("y", self.y)
         N = _as_score_count("y", y)
         t = _as_yes_or_no("t", self.t, N)
-        ids = as_ids("t", t, 2, wrap=False)
+        ids = as_checked_ids("t", t, 2)
         array = as_numbers("dout", dout)
         # A Python number is weak in numpy's promotion; an array of one element is not.
         dtype = np.result_type(y, t, dout if isinstance(dout, (int, float)) else array)
@@ -421,9 +421,10 @@ class SigmoidWithLoss:
         dout = array
         # forward: loss = mean of -log(sigmoid(x) if t else 1 - sigmoid(x))
         scale = float(dout) / N if dout.ndim == 0 else 1 / N
-        y = as_float("y", y, np.float64 if dtype.itemsize > 4 else np.float32)
-        dx = np.empty(y.shape, y.dtype)
-        run = specialise(_loss.sigmoid_with_loss_backward)[dx.dtype, ids.dtype]
+        wide = np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
+        y = as_float("y", y, y.dtype if y.dtype in FLOATS and y.dtype <= wide else wide)
+        dx = np.empty(y.shape, wide)
+        run = specialise(_loss.sigmoid_with_loss_backward)[dx.dtype, y.dtype, ids.dtype]
         run(dx.reshape(N), y.reshape(N), ids, scale, threads.parts(N * 0.5))
         if dout.ndim:
             dx = dx * dout

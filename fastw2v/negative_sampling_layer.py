@@ -29,12 +29,12 @@ from fastw2v._checks.arrays import (
 from fastw2v._checks.ids import as_ids, as_native_ids, check_row_per_word
 from fastw2v._checks.numbers import as_int, as_number
 from fastw2v._core import random_keys, threads
-from fastw2v._core.fast_path import is_patched, is_unmodified
+from fastw2v._core.fast_path import are_all, is_patched, is_unmodified
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._kernels import _embedding_dot, _negative_sampling, _sampler, specialise
 from fastw2v._rows.deferred import apply_pending
 from fastw2v._rows.row_grad import RowGradHolder, table_grad
-from fastw2v._rows.writes import check_all_writable, clear, write_rows
+from fastw2v._rows.writes import check_all_writable, clear_all, write_rows
 from fastw2v.layers import Embedding, SigmoidWithLoss
 
 __all__ = ["EmbeddingDot", "NegativeSamplingLoss", "UnigramSampler"]
@@ -375,7 +375,7 @@ class NegativeSamplingLoss(RowGradHolder):
         ids[:, 1:] = negative
         y, e, losses = fused_forward(W, h, ids, self.sample_size + 1)
         self.keep(h, ids, y, e, losses, dtype)
-        return dtype.type(losses.sum())
+        return dtype.type(np.add.reduce(losses))
 
     def backward(self, dout: ArrayLike = 1) -> NDArray[np.floating[Any]]:
         """Return the gradient of h (N, D), float64; write the gradient of W into `grads`."""
@@ -393,6 +393,13 @@ class NegativeSamplingLoss(RowGradHolder):
 
     def negatives(self, target: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
         """Ask the sampler for the negatives of target (N,); return them checked, (N, K)."""
+        sampler, V = self.sampler, len(self.params[0])
+        if (
+            self.draws_as_we_do()
+            and sampler.vocab_size <= V
+            and sampler.sample_size == self.sample_size
+        ):
+            return sampler.get_negative_sample(target)
         name = "sampler.get_negative_sample(target)"
         negative = as_ids(name, self.sampler.get_negative_sample(target), len(self.params[0]))
         shape = (len(target), self.sample_size)
@@ -436,7 +443,7 @@ class NegativeSamplingLoss(RowGradHolder):
             and has_plain_rows(W)
             and W.shape[1] > 0
             and len(self.params) == self.sample_size + 1
-            and all(param is W for param in self.params)
+            and are_all(self.params, W)
             and (self._layers is None or self._layers_are_ours(W))
         )
 
@@ -540,6 +547,5 @@ def fused_backward(
     n_parts = threads.parts(h.size * _NS)
     _LOSS_BACKWARD[h.dtype](coef, dh, y, e, dout / len(h), group, n_parts)
     write_rows(grads[0], ids.reshape(-1), V, h, coef.reshape(-1))
-    for other in grads[1:]:
-        clear(other)
+    clear_all(grads[1:])
     return dh

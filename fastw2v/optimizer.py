@@ -105,22 +105,24 @@ class _Optimizer:
         if not deferred and _TRY_STEPS(_RULES[self._rule], params, grads, states, scalars):
             self._count_step()
             return
-        grads = self._checked(params, grads)
-        self._count_step()
-        self._make_states(params)
-        states = [getattr(self, name) for name in self._states]
         wanted = None if self.row_sparse else self._deferred_in_fit
-        idle_settings = self._idle_settings(*scalars)
-        if self._pending is None and (wanted is None or wanted):
-            self._pending = Pending(self._rule, idle_settings)
-        pending, tables = self._pending, [None] * len(grads)
-        if pending is None:
-            apply_all_pending(*params)  # of other optimizers
-        else:
-            row_scalars = self._row_scalars(*scalars)
-            tables = pending.begin(params, grads, states, wanted, row_scalars, idle_settings)
+        pending = self._pending
+        if pending is None or not pending.continues(params, grads, states, wanted):
+            grads = self._checked(params, grads)
+            self._make_states(params)
+            states = [getattr(self, name) for name in self._states]
+            if pending is None and (wanted is None or wanted):
+                idle_settings = self._idle_settings(*scalars)
+                pending = self._pending = Pending(self._rule, idle_settings)
+            if pending is None:
+                apply_all_pending(*params)  # of other optimizers
+            else:
+                pending.begin(params, grads, states, wanted)
+        self._count_step()
+        if pending is not None:
+            pending.set_rates(self._row_scalars(*scalars), self._idle_settings(*scalars))
         for i, (w, g) in enumerate(zip(params, grads, strict=True)):
-            table = tables[i]
+            table = None if pending is None else pending.tables[i]
             if table is None or not table.update(w, g):
                 mine = [arrays[i] for arrays in states]
                 update_whole(self._rule, w, mine, g, scalars, trusted)

@@ -221,7 +221,7 @@ class Trainer(_Saved):
         self.eval_interval, self._position = eval_interval, None
         total, count = 0.0, 0
         settings = max_grad, eval_interval, steps, 1, progress, "step", watched
-        with FitLoop(self, *settings) as loop:
+        with FitLoop(self, *settings, may_end=True) as loop:
             for k, (x, t) in zip(range(steps), batches, strict=False):
                 average = loop.step(k, x, t)
                 total, count = total + loop.last_loss, count + 1

@@ -42,7 +42,7 @@ __all__ = [
 
 _CALL_NS = 200_000_000  # serial nanoseconds of a kernel call, whose end Ctrl-C waits for
 _FEW_NUMBERS = 50_000  # of a table for which `most_similar` need not search in a kernel
-_SPARE = 32  # rows beyond those printed that a search of `most_similar` asks for
+_SPARE = 8  # rows beyond those printed that a search of `most_similar` asks for
 _ROWS_AT_ONCE = 4096  # rows of a table in one step, which bounds temporary memory
 
 
@@ -252,8 +252,7 @@ def most_similar(
     if best is not None:
         others = [(i, score) for i, score in best if id_to_word[i] != query]
         if len(others) >= max(top, 1):
-            for i, score in others[: max(top, 1)]:
-                print(f" {id_to_word[i]}: {score}")
+            print("\n".join(f" {id_to_word[i]}: {score}" for i, score in others[: max(top, 1)]))
             return
     scores = np.zeros(len(id_to_word))
     for lo in range(0, len(scores), _ROWS_AT_ONCE):
@@ -272,7 +271,7 @@ def most_similar(
 
 def _surely_best(
     table: NDArray[Any], wanted: NDArray[Any], top: int
-) -> list[tuple[int, np.float64]] | None:
+) -> list[tuple[int, float]] | None:
     """Return more than `top` rows and their scores, best first, or None if that is not certain.
 
     It is if the rows have different scores and no other row can reach them. The score adds 1e-8 to
@@ -292,7 +291,7 @@ def _surely_best(
     certain = scores[order] > reach
     certain[:-1] &= np.diff(scores[order]) < 0
     n = int(np.argmin(certain)) if not certain.all() else len(certain)
-    return [(int(ids[0, i]), scores[i]) for i in order[:n]]
+    return list(zip(ids[0, order[:n]].tolist(), scores[order[:n]].tolist(), strict=True))
 
 
 def analogy(

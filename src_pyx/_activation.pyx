@@ -40,7 +40,7 @@ cdef void softmax_range(real_t* out, const real_t* x, Py_ssize_t V,
                         Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     cdef Py_ssize_t n
     for n in range(lo, hi):
-        softmax_row(out + n * V, x + n * V, V)
+        softmax_row(out + n * V, x + n * V, V, V if n + 1 < hi else 0)
 
 
 cdef void sigmoid_backward_range(real_t* dx, const real_t* dout, const real_t* out,

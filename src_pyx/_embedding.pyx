@@ -5,6 +5,7 @@ V table rows, D row width, N rows of input, C ids for each of them (C = 1: one i
     gather_mean     out[n]        = (W[idx[n, 0]] + ... + W[idx[n, C-1]]) / C
     scatter_add     dW[idx[n, c]] += coef[n, c] * x[n]        repeated ids add up, in order of n, c
     overwrite_rows  dW            = 0, then the same sum, touching only rows that are not zero
+    pack_rows       the rows of that sum, one after the other
 A coef of None means ones. Tables may have a row stride wider than D.
 
 overwrite_rows needs to know which rows are not zero. `mark[v]` is 0 for rows that are zero and a
@@ -18,10 +19,9 @@ from common_arrays cimport (FLOAT, INT32, INT64, UINT8, Array, has_rows, ids_bel
                             is_small, new_array, overlap, read_any, read_floats, read_ids,
                             read_list, use_arrays)
 from common_checks cimport check_fit, plain_rows
-from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
-from embedding_rows cimport (AHEAD, add_scaled, clear_columns, gather_mean_range, gather_range,
+from embedding_rows cimport (add_scaled, clear_columns, gather_mean_range, gather_range, number_ids,
                              overwrite_in_one, scatter_columns)
 
 cdef extern from *:
@@ -44,6 +44,7 @@ cpdef enum:
     ELSEWHERE = -2  # the answer of `try_overwrite_rows` that leaves the call to the general path
 
 cdef enum:
+    MOST_KEPT = 16  # different parameters of a small call
     COLUMNS = 16    # columns of one cut: 64 bytes of float, so that parts share few cache lines
 
 
@@ -220,34 +221,98 @@ def merge_marks(uint8_t[::1] mark,          # OUT (V,)
     return n_rows
 
 
+cdef bint untouched(object grad, object kind) except -1:
+    """Tell whether a gradient is of this kind, which is RowGrad, whole, and lists no row."""
+    cdef object tracker, packed
+    if type(grad) is not kind or not grad._whole:
+        return False
+    tracker = grad._tracker
+    if tracker.n_rows != 0 or tracker.dense:
+        return False
+    packed = tracker.packed
+    return packed is None or packed.n_rows == 0
+
+
+def are_untouched(grads, object kind):
+    """Tell whether all gradients are of this kind and list no row."""
+    cdef object grad
+    for grad in grads:
+        if not untouched(grad, kind):
+            return False
+    return True
+
+
+def try_merge(params, grads, object kind):
+    """Return the places of the different parameters if nothing has to be added up, else None.
+
+    That is so if all gradients of a parameter but the first are of this kind and list no row, and
+    no matrix can be the transpose of another one.
+    """
+    cdef Array[MOST_KEPT] kept
+    cdef list places = [], mine, others
+    cdef object param
+    cdef Py_ssize_t i, j, k
+    if type(params) is not list or type(grads) is not list:
+        return None
+    mine, others = params, grads
+    if len(mine) != len(others):
+        return None
+    for i in range(len(mine)):
+        param = mine[i]
+        for k in range(len(places)):
+            if mine[places[k]] is param:
+                break
+        else:
+            k = len(places)
+        if k < len(places):
+            if not untouched(others[i], kind):
+                return None
+            continue
+        if k == MOST_KEPT or not read_floats(param, &kept[k]):
+            return None
+        places.append(i)
+        for j in range(k):
+            if (kept[k].ndim == 2 and kept[j].ndim == 2 and kept[k].shape[0] == kept[j].shape[1]
+                    and kept[k].shape[1] == kept[j].shape[0]):
+                return None
+    return places
+
+
 def keep_pages_small(char[::1] memory):
     """Ask the system not to back one written row with a page of 2 MB; the bytes do not change."""
     if memory.shape[0]:
         fw_small_pages(&memory[0], memory.shape[0])
 
 
-def pack_ids(int32_t[::1] slot,         # OUT (V,) the place of a listed row in the list
-             int64_t[::1] rows,         # OUT (n,) the rows, in order of first occurrence
-             const index_t[::1] ids,    # IN  (n,)
-             int32_t[::1] local):       # OUT (n,) rows[local[i]] = ids[i]
-    """Number the different ids; return how many there are.
+def pack_rows(int32_t[::1] slot,            # OUT (V,) the place of a listed row in the list
+              int64_t[::1] rows,            # OUT (N * C,) the rows, in order of first occurrence
+              real_t[:, ::1] values,        # OUT (N * C, D) the sum of each row of the list
+              int32_t[::1] local,           # scratch (N * C,)
+              uint8_t[::1] first,           # scratch (N * C,)
+              const index_t[::1] idx,       # IN  (N * C,)
+              const real_t[:, ::1] x,       # IN  (N, D)
+              const real_t[::1] coef,       # IN  (N * C,) or None
+              Py_ssize_t n_parts):
+    """List the different ids and add coef[n, c] * x[n] for each; return how many there are.
 
-    A slot counts only if the list has its row in that place, so it need not be cleared.
+    The sums have the bits of `overwrite_rows`. A slot counts only if the list has its row in that
+    place, so it need not be cleared.
     """
-    cdef Py_ssize_t i, n = 0
-    cdef int32_t s
-    check_fit("pack_ids", rows.shape[0] >= ids.shape[0] and local.shape[0] == ids.shape[0])
+    cdef Py_ssize_t N = x.shape[0], D = x.shape[1], total = idx.shape[0], n, p
+    cdef const real_t* scale = NULL
+    check_fit("pack_rows", rows.shape[0] >= total and values.shape[0] >= total and
+              values.shape[1] == D and local.shape[0] >= total and first.shape[0] >= total and
+              (N == 0 or total % N == 0) and (N > 0 or total == 0) and
+              (coef is None or coef.shape[0] == total))
+    if total == 0 or D == 0:
+        return 0
+    if coef is not None:
+        scale = &coef[0]
     with nogil:
-        for i in range(ids.shape[0]):
-            if i + AHEAD < ids.shape[0]:
-                prefetch(&slot[0] + ids[i + AHEAD])
-            s = slot[ids[i]]
-            if s < 0 or s >= n or rows[s] != ids[i]:
-                s = <int32_t> n
-                slot[ids[i]] = s
-                rows[n] = ids[i]
-                n += 1
-            local[i] = s
+        n = number_ids(&slot[0], &rows[0], &local[0], &first[0], &idx[0], total)
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            scatter_columns(&values[0, 0], D, &local[0], &x[0, 0], scale, &first[0],
+                            N, total // N, D, column(p, n_parts, D), column(p + 1, n_parts, D))
     return n
 
 

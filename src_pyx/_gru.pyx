@@ -20,12 +20,13 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from common_checks cimport check_fit, has_shape2, has_shape3
-from common_gemm cimport multiply, pack, packed_size, use_tiles
+from common_gemm cimport multiply, packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
 from common_recurrent cimport (HARD_KERAS2, HARD_KERAS3, SIGMOID, Share, block_of, copy_rows, gate,
-                               gate_slope, in_place, multiply_gates, n_blocks, n_loops, pack_gates,
-                               present, pull, put, row_stride, share, take)
+                               gate_slope, in_place, multiply_gates, n_blocks, n_loops,
+                               pack_gates_part, pack_part, present, pull, put, row_stride, share,
+                               take)
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
@@ -185,8 +186,10 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
         if in_place(N, cs):
             packed = packed_candidate = NULL
         else:
-            pack_gates(packed, &Wh[0, 0], rs, cs, H, 2, by_units)
-            pack_gates(packed_candidate, &Wh[0, 2 * H], rs, cs, H, 1, by_units)
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                pack_gates_part(packed, &Wh[0, 0], rs, cs, H, 2, by_units, p, n_parts)
+                pack_gates_part(packed_candidate, &Wh[0, 2 * H], rs, cs, H, 1, by_units, p,
+                                n_parts)
         copy_rows(states, ld, &h[0, 0], H, N, H)
         for k in range(n_loops(2 * T, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
@@ -342,8 +345,10 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
     flow = inner + N * ldi
     rs, cs = Wh.strides[0] // size, Wh.strides[1] // size
     with nogil:
-        pack(packed, &Wh[0, 0], cs, rs, 2 * H, H)
-        pack(packed + 2 * packed_size(packed, H, H), &Wh[0, 2 * H], cs, rs, H, H)
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            pack_part(packed, &Wh[0, 0], cs, rs, 2 * H, H, p, n_parts)
+            pack_part(packed + 2 * packed_size(packed, H, H), &Wh[0, 2 * H], cs, rs, H, H, p,
+                      n_parts)
         # The products run over all rows; results of rows without a step are not read.
         memset(outer, 0, N * (ldo + ldi + 2 * H) * sizeof(real_t))
         for k in range(n_loops(2 * T + 1, by_units)):

@@ -10,7 +10,8 @@ Losses are double, one per row, added in the order of the rows, so that results 
 the number of parts. Callers have mapped the ids t into [0, V), or t into {0, 1}; nothing raises.
 
 cross_entropy reads x from memory once: the pass for the maximum leaves a row in the cache for the
-pass of exponentials and their sum. Rows that do not count are not read.
+pass of exponentials and their sum. Rows that do not count are not read. cross_entropy_step runs
+both directions in the memory of x.
 """
 from cython.parallel cimport prange
 from libc.math cimport log
@@ -19,16 +20,22 @@ from libc.string cimport memcpy, memset
 
 from common_arrays cimport (FLOAT, INT32, INT64, Array, ids_below, is_small, new_array, read_floats,
                             read_ids, read_number, same_shape, scalar, use_arrays)
-from common_checks cimport check_fit, has_shape2
+from common_checks cimport check_fit, has_shape2, plain_rows
 from common_math cimport LANES, exp_run, largest, sigmoid_run, softmax_row, total
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
 
+ctypedef fused given_t:     # of probabilities, which may be narrower than their gradients
+    float
+    double
+
 cdef double TINY = 1e-7     # keeps the logarithm of 0 finite
+
+cpdef enum:
+    LOSSES = 32             # labels that share a logarithm
 
 cdef enum:
     SMALL_NS = 25           # nanoseconds of an element in a small call, at most
-    LOSSES = 32             # labels that share a logarithm
     TILE = 512              # exponentials added in real_t before their sum is added in double
 
 
@@ -36,7 +43,7 @@ cdef void softmax_range(real_t* y, double* losses, const real_t* x, const index_
                         Py_ssize_t V, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     cdef Py_ssize_t n
     for n in range(lo, hi):
-        softmax_row(y + n * V, x + n * V, V)
+        softmax_row(y + n * V, x + n * V, V, V if n + 1 < hi else 0)
         losses[n] = -log(<double> y[n * V + <Py_ssize_t> t[n]] + TINY)
 
 
@@ -86,30 +93,32 @@ cdef void sigmoid_range(real_t* y, double* losses, const real_t* x, const index_
         losses[block] = block_loss(y + at, t + at, n)
 
 
-cdef void sigmoid_backward_range(real_t* dx, const real_t* y, const index_t* t, real_t scale,
+cdef void sigmoid_backward_range(real_t* dx, const given_t* y, const index_t* t, real_t scale,
                                  Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     # forward: loss = mean -log(sigmoid(x) if t else 1 - sigmoid(x))
     cdef Py_ssize_t n
     for n in range(lo, hi):
-        dx[n] = (y[n] - <real_t> t[n]) * scale
+        dx[n] = (<real_t> y[n] - <real_t> t[n]) * scale
 
 
 cdef void cross_entropy_range(double* losses, real_t* tops, double* sums, real_t* e,
                               const real_t* x, const index_t* t, Py_ssize_t V,
                               Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Compute the losses of rows [lo, hi); e is NULL, or memory for all rows that may be x."""
     cdef Py_ssize_t n, at, j, width
     cdef real_t tile[TILE]
     cdef const real_t* row
     cdef real_t* out
-    cdef real_t top
+    cdef real_t top, right
     cdef double sum_row
     for n in range(lo, hi):
         losses[n] = 0
         row = x + n * V
         if t[n] < 0:
-            if e != NULL:
+            if e != NULL and e != x:
                 memcpy(e + n * V, row, V * sizeof(real_t))
             continue
+        right = row[<Py_ssize_t> t[n]]
         if V <= TILE:
             # A short row fills whole vectors; copies of an element, then zeros, change nothing.
             width = (V + LANES - 1) // LANES * LANES
@@ -138,7 +147,7 @@ cdef void cross_entropy_range(double* losses, real_t* tops, double* sums, real_t
                 at += width
         tops[n] = top
         sums[n] = sum_row
-        losses[n] = log(sum_row) + (<double> top - <double> row[<Py_ssize_t> t[n]])
+        losses[n] = log(sum_row) + (<double> top - <double> right)
 
 
 cdef void cross_entropy_backward_range(real_t* dx, const real_t* tops, const double* sums,
@@ -175,6 +184,19 @@ cdef void cross_entropy_backward_range(real_t* dx, const real_t* tops, const dou
                 at += width
         # In real_t, y - 1 would lose its digits where y is close to 1.
         out[<Py_ssize_t> t[n]] = <real_t> ((<double> right / sums[n] - 1) * scale)
+
+
+cdef void cross_entropy_step_range(real_t* x, double* losses, const index_t* t, double scale,
+                                   Py_ssize_t V, Py_ssize_t ld,
+                                   Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Run both directions row after row, so that a row comes from memory once."""
+    cdef Py_ssize_t n
+    cdef real_t top = 0
+    cdef double sum_row = 1
+    for n in range(lo, hi):
+        cross_entropy_range(losses + n, &top, &sum_row, x + n * ld, x + n * ld, t + n, V, 0, 1)
+        cross_entropy_backward_range(x + n * ld, &top, &sum_row, x + n * ld, t + n, True, scale, V,
+                                     0, 1)
 
 
 cdef double mean(const double* losses, Py_ssize_t n_losses, Py_ssize_t N) noexcept nogil:
@@ -274,15 +296,36 @@ def cross_entropy_backward(real_t[:, ::1] dx,           # OUT (N, V)
                 part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
 
 
+def cross_entropy_step(real_t[:, :] x,                  # IN/OUT (N, V) rows contiguous
+                       double[::1] losses,              # OUT (N,) 0 for rows that do not count
+                       const index_t[::1] t,            # IN  (N,) negative: the row does not count
+                       double scale,
+                       Py_ssize_t n_parts):
+    """Replace x by (softmax(x) - onehot(t)) * scale, 0 in rows that do not count.
+
+    The bits are those of the two entries above.
+    """
+    cdef Py_ssize_t N = x.shape[0], V = x.shape[1], p
+    check_fit("cross_entropy_step", losses.shape[0] == N and t.shape[0] == N and
+              plain_rows(x.shape, x.strides, sizeof(real_t)))
+    if N == 0 or V == 0:
+        return
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            cross_entropy_step_range(&x[0, 0], &losses[0], &t[0], scale, V,
+                                     x.strides[0] // <Py_ssize_t> sizeof(real_t),
+                                     part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
+
+
 def sigmoid_with_loss_forward(real_t[::1] y,            # OUT (N,)
-                              double[::1] losses,       # OUT (at least N / 32,) their sums
+                              double[::1] losses,       # OUT (N / LOSSES, rounded up) their sums
                               const real_t[::1] x,      # IN  (N,)
                               const index_t[::1] t,     # IN  (N,) 0 or 1
                               Py_ssize_t n_parts):
     """Compute y = sigmoid(x); return the mean of the losses, NaN for N = 0."""
     cdef Py_ssize_t N = x.shape[0], blocks = (N + LOSSES - 1) // LOSSES, p
     cdef double loss
-    check_fit("sigmoid_with_loss_forward", y.shape[0] == N and losses.shape[0] == N and
+    check_fit("sigmoid_with_loss_forward", y.shape[0] == N and losses.shape[0] == blocks and
               t.shape[0] == N)
     if N == 0:
         return float("nan")
@@ -295,7 +338,7 @@ def sigmoid_with_loss_forward(real_t[::1] y,            # OUT (N,)
 
 
 def sigmoid_with_loss_backward(real_t[::1] dx,          # OUT (N,)
-                               const real_t[::1] y,     # IN  (N,)
+                               const given_t[::1] y,    # IN  (N,)
                                const index_t[::1] t,    # IN  (N,) 0 or 1
                                double scale,
                                Py_ssize_t n_parts):

@@ -19,12 +19,12 @@ from libc.string cimport memcpy, memset
 
 from common_arrays cimport FLOAT, Array, has_rows, is_small, new_array, read, use_arrays
 from common_checks cimport check_fit, has_shape2, has_shape3
-from common_gemm cimport TILE_FMA, multiply_row, pack, packed_size, use_tiles
+from common_gemm cimport TILE_FMA, multiply_row, packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
 from common_recurrent cimport (SIGMOID, Share, block_of, copy_rows, gate, gate_slope, in_place,
-                               multiply_gates, n_blocks, n_loops, pack_gates, present, pull, put,
-                               row_stride, share, take)
+                               multiply_gates, n_blocks, n_loops, pack_gates_part, pack_part,
+                               present, pull, put, row_stride, share, take)
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
@@ -171,7 +171,8 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
         if in_place(N, cs_w):
             packed = NULL
         else:
-            pack_gates(packed, &Wh[0, 0], rs_w, cs_w, H, 4, by_units)
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                pack_gates_part(packed, &Wh[0, 0], rs_w, cs_w, H, 4, by_units, p, n_parts)
         copy_rows(states, ld, &h[0, 0], H, N, H)
         for k in range(n_loops(T, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
@@ -382,7 +383,9 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
     turn = packed + packed_size(packed, 4 * H, H)
     flow = turn + 2 * N * ld
     with nogil:
-        pack(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, 4 * H, H)
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            pack_part(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, 4 * H, H,
+                      p, n_parts)
         for k in range(n_loops(T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 backward_range(&da[0, 0, 0], &dh[0, 0], &dc[0, 0], &dhs[0, 0, 0],

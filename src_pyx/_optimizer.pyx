@@ -22,11 +22,11 @@ from libc.string cimport memcpy, strlen
 
 from common_arrays cimport (FLOAT, Array, is_small, overlap, read_floats, same_shape, use_arrays)
 from common_checks cimport check_fit, has_shape2, plain_rows
-from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 from common_types cimport index_t, real_t
-from optimizer_clipping cimport block_squares, scale_range, squares
-from optimizer_idle cimport TERMS, WIDTH, add_step, skip_rows_range, step_rows_range
+from optimizer_clipping cimport LANES, add_squares, block_squares, scale_range, sum_of_lanes
+from optimizer_idle cimport (TERMS, WIDTH, add_step, list_stale, skip_rows_range,
+                             step_rows_range)
 from optimizer_pass cimport sweep, update_rows_range
 from optimizer_rules cimport ADAGRAD, ADAM, MOMENTUM, NESTEROV, RMSPROP, Rule, SGD
 
@@ -37,7 +37,6 @@ cdef enum:
     FORMAT = 16     # most letters of a type that are compared
     LAYOUT = 19 * 8 + 2 * 8 * 64    # bytes of a layout at most: numpy has up to 64 dimensions
     MOST_PARAMETERS = 32    # of a small call
-    AHEAD = 8       # ids between a prefetch and its use
 
 N_TERMS = TERMS
 N_SUMS = WIDTH
@@ -133,31 +132,6 @@ def adam(real_t[:, :] w,                # OUT (R, C) rows contiguous
 
 # ---- deferred rows: steps without gradient are applied before the row is read
 
-def stale_rows(int64_t[::1] rows,           # OUT (capacity,) the rows behind step `now`
-               int64_t[::1] since,          # OUT (capacity,) the step that each has reached
-               int64_t[::1] at,             # IN  (V,) the step that each row has reached
-               const index_t[::1] ids,      # IN  rows that are about to be read
-               Py_ssize_t now):
-    """List each row of `ids` that is behind step `now`, once; return how many there are.
-
-    `at` is changed and restored.
-    """
-    cdef Py_ssize_t i, n = 0
-    check_fit("stale_rows", since.shape[0] >= rows.shape[0])
-    with nogil:
-        for i in range(ids.shape[0]):
-            if i + AHEAD < ids.shape[0]:
-                prefetch(&at[0] + ids[i + AHEAD])
-            if at[ids[i]] < now and n < rows.shape[0]:
-                rows[n] = ids[i]
-                since[n] = at[ids[i]]
-                at[ids[i]] = now
-                n += 1
-        for i in range(n):
-            at[rows[i]] = since[i]      # `skip_steps` and `take_steps` move them to `now`
-    return n
-
-
 def add_idle_step(double[:, ::1] sums,          # OUT (steps, N_SUMS) of the steps from each one on
                   const double[:, ::1] terms,   # IN  (n, N_SUMS) of the last steps, oldest first
                   double lr, Py_ssize_t step):
@@ -173,101 +147,104 @@ def skip_steps(int rule,                        # one of RULES
                real_t[:, :] w,                  # OUT (R, C) rows contiguous
                real_t[:, ::1] a,                # OUT (R, C) the rule's first state
                real_t[:, ::1] b,                # OUT (R, C) its second, or None
-               int64_t[::1] at,                 # OUT (R,) `now` for the listed rows
-               const int64_t[::1] rows,         # IN  distinct rows
-               const int64_t[::1] since,        # IN  the step that each has reached
-               Py_ssize_t n_rows,
+               int64_t[::1] at,                 # OUT (R,) the step that each row has reached
+               int64_t[::1] rows,               # scratch (n,)
+               int64_t[::1] since,              # scratch (n,)
+               const index_t[::1] ids,          # IN  (n,) rows that are about to be read
                const double[:, ::1] sums,       # IN  as add_idle_step leaves them; for adam
                const double[:, ::1] fades,      # IN  (now + 1, 3) what k steps do, see IdleSteps
                const double[::1] lead,          # IN  (2,) eps / R and the digits it lacks; for adam
                Py_ssize_t now, Py_ssize_t n_parts):
-    """Bring the listed rows from step since[i] to step `now` without gradient, by one sum each."""
-    cdef Py_ssize_t C = w.shape[1], ld, p, i
+    """Bring the rows `ids` to step `now` without gradient, by one sum each."""
+    cdef Py_ssize_t C = w.shape[1], ld, p, n
     cdef real_t* second = NULL
     check_fit("skip_steps", has_shape2(a.shape, w.shape[0], C) and
               (b is None or has_shape2(b.shape, w.shape[0], C)) and at.shape[0] == w.shape[0] and
-              n_rows <= rows.shape[0] and n_rows <= since.shape[0] and sums.shape[1] == WIDTH and
-              (rule != ADAM or now <= sums.shape[0]) and now < fades.shape[0] and
-              fades.shape[1] == 3 and lead.shape[0] == 2 and
+              ids.shape[0] <= rows.shape[0] and ids.shape[0] <= since.shape[0] and
+              sums.shape[1] == WIDTH and (rule != ADAM or now <= sums.shape[0]) and
+              now < fades.shape[0] and fades.shape[1] == 3 and lead.shape[0] == 2 and
               plain_rows(w.shape, w.strides, sizeof(real_t)))
-    if n_rows == 0 or C == 0:
+    if ids.shape[0] == 0 or C == 0:
         return
     if b is not None:
         second = &b[0, 0]
     ld = w.strides[0] // <Py_ssize_t> sizeof(real_t)
     with nogil:
-        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            skip_rows_range(<Rule> rule, &w[0, 0], ld, &a[0, 0], second, &rows[0], &since[0], C,
-                            &sums[0, 0], &fades[0, 0], &lead[0], now,
-                            part_begin(p, n_parts, n_rows), part_begin(p + 1, n_parts, n_rows))
-        for i in range(n_rows):
-            at[rows[i]] = now
+        n = list_stale(&rows[0], &since[0], &at[0], &ids[0], ids.shape[0], now)
+        if n > 0:
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                skip_rows_range(<Rule> rule, &w[0, 0], ld, &a[0, 0], second, &rows[0], &since[0],
+                                C, &sums[0, 0], &fades[0, 0], &lead[0], now,
+                                part_begin(p, n_parts, n), part_begin(p + 1, n_parts, n))
 
 
 def take_steps(int rule,                        # one of RULES
                real_t[:, :] w,                  # OUT (R, C) rows contiguous
                real_t[:, ::1] a,                # OUT (R, C) the rule's first state
                real_t[:, ::1] b,                # OUT (R, C) its second, or None
-               int64_t[::1] at,                 # OUT (R,) `now` for the listed rows
-               const int64_t[::1] rows,         # IN  distinct rows
-               const int64_t[::1] since,        # IN  the step that each has reached
-               Py_ssize_t n_rows,
+               int64_t[::1] at,                 # OUT (R,) the step that each row has reached
+               int64_t[::1] rows,               # scratch (n,)
+               int64_t[::1] since,              # scratch (n,)
+               const index_t[::1] ids,          # IN  (n,) rows that are about to be read
                const double[::1] lr,            # IN  lr[k] is the rate of step k
                double s1, double s2, double s3,     # the rule's other scalars
                Py_ssize_t now, Py_ssize_t n_parts):
-    """Bring the listed rows from step since[i] to step `now` without gradient, step by step.
+    """Bring the rows `ids` to step `now` without gradient, step by step.
 
     The result has the bits of the rule's pass over a gradient of zeros, step after step.
     """
-    cdef Py_ssize_t C = w.shape[1], ld, p, i
+    cdef Py_ssize_t C = w.shape[1], ld, p, n
     cdef real_t* second = NULL
     cdef real_t[4] s
     check_fit("take_steps", has_shape2(a.shape, w.shape[0], C) and
               (b is None or has_shape2(b.shape, w.shape[0], C)) and at.shape[0] == w.shape[0] and
-              n_rows <= rows.shape[0] and n_rows <= since.shape[0] and now <= lr.shape[0] and
-              plain_rows(w.shape, w.strides, sizeof(real_t)))
-    check_fit("take_steps", has_shape2(a.shape, w.shape[0], C) and
-              (b is None or has_shape2(b.shape, w.shape[0], C)) and at.shape[0] == w.shape[0] and
-              n_rows <= rows.shape[0] and n_rows <= since.shape[0] and now <= lr.shape[0] and
-              plain_rows(w.shape, w.strides, sizeof(real_t)))
-    if n_rows == 0 or C == 0:
+              ids.shape[0] <= rows.shape[0] and ids.shape[0] <= since.shape[0] and
+              now <= lr.shape[0] and plain_rows(w.shape, w.strides, sizeof(real_t)))
+    if ids.shape[0] == 0 or C == 0:
         return
     if b is not None:
         second = &b[0, 0]
     s[0], s[1], s[2], s[3] = 0, <real_t> s1, <real_t> s2, <real_t> s3
     ld = w.strides[0] // <Py_ssize_t> sizeof(real_t)
     with nogil:
-        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            step_rows_range(<Rule> rule, &w[0, 0], ld, &a[0, 0], second, &rows[0], &since[0], C,
-                            &lr[0], now, s,
-                            part_begin(p, n_parts, n_rows), part_begin(p + 1, n_parts, n_rows))
-        for i in range(n_rows):
-            at[rows[i]] = now
+        n = list_stale(&rows[0], &since[0], &at[0], &ids[0], ids.shape[0], now)
+        if n > 0:
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                step_rows_range(<Rule> rule, &w[0, 0], ld, &a[0, 0], second, &rows[0], &since[0],
+                                C, &lr[0], now, s,
+                                part_begin(p, n_parts, n), part_begin(p + 1, n_parts, n))
 
 
 def update_rows(int rule,                       # one of RULES
                 real_t[:, :] w,                 # OUT (R, C) rows contiguous
                 real_t[:, ::1] a,               # OUT (R, C) the rule's first state, or None
                 real_t[:, ::1] b,               # OUT (R, C) its second, or None
+                int64_t[::1] at,                # OUT (R,) the step that each row has reached, or
+                                                #     None where no steps are deferred
                 const real_t[:, :] g,           # IN  (R, C), or (n_rows, C) packed; rows contiguous
                 bint packed,                    # whether g[i] is the gradient of rows[i]
                 const int64_t[::1] rows,        # IN  distinct rows
                 Py_ssize_t n_rows,
                 double s0, double s1, double s2, double s3,     # the rule's, as in its pass
-                Py_ssize_t n_parts):
-    """Step the listed rows once, with their gradient."""
-    cdef Py_ssize_t C = w.shape[1], ld, ld_g, p
+                Py_ssize_t now, Py_ssize_t n_parts):
+    """Step the listed rows from `now` on once, with their gradient.
+
+    Return False, and change nothing, if one of them has not yet reached step `now`.
+    """
+    cdef Py_ssize_t C = w.shape[1], ld, ld_g, p, i
     cdef real_t* first = NULL
     cdef real_t* second = NULL
+    cdef int64_t late = 0
     cdef real_t[4] s
     check_fit("update_rows", g.shape[1] == C and (g.shape[0] == w.shape[0] or packed) and
               (g.shape[0] >= n_rows or not packed) and n_rows <= rows.shape[0] and
               (a is None or has_shape2(a.shape, w.shape[0], C)) and
               (b is None or has_shape2(b.shape, w.shape[0], C)) and
+              (at is None or at.shape[0] == w.shape[0]) and
               plain_rows(w.shape, w.strides, sizeof(real_t)) and
               plain_rows(g.shape, g.strides, sizeof(real_t)))
     if n_rows == 0 or C == 0:
-        return
+        return True
     if a is not None:
         first = &a[0, 0]
     if b is not None:
@@ -276,10 +253,18 @@ def update_rows(int rule,                       # one of RULES
     ld = w.strides[0] // <Py_ssize_t> sizeof(real_t)
     ld_g = g.strides[0] // <Py_ssize_t> sizeof(real_t)
     with nogil:
-        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            update_rows_range(<Rule> rule, &w[0, 0], ld, first, second, &g[0, 0], ld_g, packed,
-                              &rows[0], C, s,
-                              part_begin(p, n_parts, n_rows), part_begin(p + 1, n_parts, n_rows))
+        if at is not None:
+            for i in range(n_rows):
+                late += at[rows[i]] < now
+            if late == 0:
+                for i in range(n_rows):
+                    at[rows[i]] = now + 1
+        if late == 0:
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                update_rows_range(<Rule> rule, &w[0, 0], ld, first, second, &g[0, 0], ld_g, packed,
+                                  &rows[0], C, s,
+                                  part_begin(p, n_parts, n_rows), part_begin(p + 1, n_parts, n_rows))
+    return late == 0
 
 
 # ---- arrays that stay the same from step to step
@@ -359,24 +344,26 @@ def sum_squares_of_rows(const real_t[:, ::1] g,         # IN  (n, C) rows of a g
                         const int64_t[::1] order):      # IN  (n,) places in `rows`, rows ascending
     """Return the bits of `sum_squares` for a gradient that is zero except for these rows."""
     cdef Py_ssize_t C = g.shape[1], i, lo, end, n, block = -1
-    cdef double total = 0, partial = 0
+    cdef double total = 0
+    cdef double[LANES] lane
     check_fit("sum_squares_of_rows", order.shape[0] <= g.shape[0] and
               order.shape[0] <= rows.shape[0])
     if C == 0 or g.shape[0] == 0:
         return 0.0
     with nogil:
+        for i in range(LANES):
+            lane[i] = 0
         for i in range(order.shape[0]):
             lo = rows[order[i]] * C
             end = lo + C
             while lo < end:
                 if lo // BLOCK != block:
-                    total = total + partial
-                    partial = 0
+                    total = total + sum_of_lanes(&lane[0])
                     block = lo // BLOCK
                 n = min(end, (block + 1) * BLOCK) - lo
-                partial += squares(&g[0, 0] + order[i] * C + C - (end - lo), n)
+                add_squares(&lane[0], &g[0, 0] + order[i] * C + C - (end - lo), n)
                 lo += n
-        total = total + partial
+        total = total + sum_of_lanes(&lane[0])
     return total
 
 
@@ -420,11 +407,19 @@ cdef bint read_scalars(int rule, tuple given, double* s) except -1:
     return True
 
 
-cdef bint read_step(Step* step, Py_ssize_t i, list params, list grads, list states) except -1:
+cdef double element_ns(int rule, int type) noexcept:
+    """Return about how long one thread takes for an element; measured in the second cache."""
+    cdef double ns = 0.2 if rule == ADAM else 0.1 if rule in (SGD, MOMENTUM, NESTEROV) else 0.15
+    return ns if type == FLOAT else 2 * ns
+
+
+cdef bint read_step(Step* step, int rule, Py_ssize_t i, list params, list grads,
+                    list states) except -1:
     """Describe the arrays of one parameter if they are plain and fit each other."""
     cdef Py_ssize_t k
     if (not read_floats(params[i], &step.w) or not step.w.packed or not step.w.writable
-            or step.w.n == 0 or not is_small(0.5 * <double> step.w.n)
+            or step.w.n == 0
+            or not is_small(element_ns(rule, step.w.type) * <double> step.w.n)
             or not read_floats(grads[i], &step.g) or not step.g.packed
             or step.g.type != step.w.type or not same_shape(&step.w, &step.g)
             or overlap(&step.w, &step.g)):
@@ -470,7 +465,7 @@ def try_steps(int rule, params, grads, list states, tuple scalars):
     if n > MOST_PARAMETERS or len(<list> grads) != n or not read_scalars(rule, scalars, s):
         return False
     for i in range(n):
-        if not read_step(&steps[i], i, <list> params, <list> grads, states):
+        if not read_step(&steps[i], rule, i, <list> params, <list> grads, states):
             return False
     for i in range(n):
         if steps[i].w.type == FLOAT:

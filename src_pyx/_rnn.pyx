@@ -15,11 +15,12 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from common_checks cimport check_fit, has_shape2, has_shape3
-from common_gemm cimport pack, packed_size, use_tiles
+from common_gemm cimport packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
 from common_recurrent cimport (Share, block_of, copy_rows, in_place, multiply_gates, n_blocks,
-                               n_loops, pack_gates, present, pull, put, row_stride, share, take)
+                               n_loops, pack_gates_part, pack_part, present, pull, put, row_stride,
+                               share, take)
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
@@ -105,7 +106,8 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
         if in_place(N, cs_w):
             packed = NULL
         else:
-            pack_gates(packed, &Wh[0, 0], rs_w, cs_w, H, 1, by_units)
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                pack_gates_part(packed, &Wh[0, 0], rs_w, cs_w, H, 1, by_units, p, n_parts)
         copy_rows(states, ld, &h[0, 0], H, N, H)
         for k in range(n_loops(T, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
@@ -201,7 +203,9 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
     turn = packed + packed_size(packed, H, H)
     flow = turn + 2 * N * ld
     with nogil:
-        pack(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, H, H)
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            pack_part(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, H, H, p,
+                      n_parts)
         for k in range(n_loops(T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &kept[0, 0, 0], flow, turn,

@@ -164,7 +164,7 @@ cdef inline void tile(real_t* out, Py_ssize_t ldo, Py_ssize_t rows, Py_ssize_t n
     `out` may be a matrix (ldo its row stride) or a buffer of TILE_SIZE elements (ldo = NR); its
     columns j >= n are not touched. `bias` is NULL for none. K = 0 gives zeros.
     """
-    cdef Py_ssize_t NR = panel_columns(panel), ahead = 16 * NR      # rows of the panel
+    cdef Py_ssize_t NR = panel_columns(panel), ahead = 48 * NR      # rows of the panel
     if real_t is float:
         fw_tile_float(out, ldo, rows, n, a, a_rs, a_cs, panel, NR, ahead, K, accumulate, bias)
     else:

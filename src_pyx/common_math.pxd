@@ -37,6 +37,8 @@ cdef extern from "math_simd.h" nogil:
     void fw_exp_run(float* out, const float* x, Py_ssize_t n) noexcept
     void fw_sigmoid_run(float* out, const float* x, Py_ssize_t n) noexcept
     void fw_tanh_run(float* out, const float* x, Py_ssize_t n) noexcept
+    float fw_exp_below_run(float* out, const float* x, Py_ssize_t n, float top,
+                           Py_ssize_t ahead) noexcept
 
 cdef enum:
     LANES = 16
@@ -224,17 +226,31 @@ cdef inline void tanh_run(real_t* out, const real_t* x, Py_ssize_t n) noexcept n
             out[i] = tanh_float(x[i])
 
 
-cdef inline void softmax_row(real_t* out, const real_t* x, Py_ssize_t V) noexcept nogil:
-    """Compute out = exp(x - max x) / sum of these, V > 0, in pieces that stay in the cache."""
+cdef inline double exp_below(real_t* out, const real_t* x, Py_ssize_t n, real_t top,
+                             Py_ssize_t ahead) noexcept nogil:
+    """Compute out[i] = exp(x[i] - top); return their sum. The numbers `ahead` are read next."""
+    cdef Py_ssize_t i
+    if real_t is float:
+        if MATH_SIMD:
+            return fw_exp_below_run(out, x, n, top, ahead)
+    for i in range(n):
+        out[i] = x[i] - top
+    exp_run(out, out, n)
+    return total(out, n)
+
+
+cdef inline void softmax_row(real_t* out, const real_t* x, Py_ssize_t V,
+                             Py_ssize_t ahead) noexcept nogil:
+    """Compute out = exp(x - max x) / sum of these, V > 0, in pieces that stay in the cache.
+
+    ahead: the distance to the next row, or 0.
+    """
     cdef Py_ssize_t v, at = 0, n
     cdef real_t top = largest(x, V), share, one = 1
     cdef double norm = 0
     while at < V:
         n = PIECE if at + PIECE < V else V - at
-        for v in range(at, at + n):
-            out[v] = x[v] - top
-        exp_run(out + at, out + at, n)
-        norm += <double> total(out + at, n)
+        norm += exp_below(out + at, x + at, n, top, ahead)
         at += n
     share = <real_t> (1 / norm)
     if share < one:

@@ -17,9 +17,12 @@ in one parallel loop:
             x_range(..., share(k, p, n_parts, turns, N, H, by_units, packed))
 
 By rows, a part takes no more rows at once than a tile has through all its turns, so that their
-states stay in the first level cache (`block_of`). Cells work on LANES units at a time, in arrays of
-the stack: these cannot overlap the output of a loop, and the compiler knows their length. For
-float32 they are registers where there are wide vectors (recurrent_simd.h).
+states stay in the first level cache (`block_of`). If the weights are too many for the second level,
+it takes all of its rows through a turn before the next, so that they come once a turn.
+
+Cells work on LANES units at a time, in arrays of the stack: these cannot overlap the output of a
+loop, and the compiler knows their length. For float32 they are registers where there are wide
+vectors (recurrent_simd.h).
 
 States that the next turn multiplies lie in a buffer of their own, with rows of `row_stride`
 elements: in the sequences themselves the rows of a step may be a multiple of 4 KB apart, and then
@@ -28,8 +31,8 @@ evict each other from the first level cache.
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from common_gemm cimport (multiply, multiply_row, n_panels, pack, packed_size, panel_columns,
-                          tile_rows)
+from common_gemm cimport (multiply, multiply_row, n_panels, pack_range, packed_size,
+                          panel_columns, tile_rows)
 from common_math cimport LANES, sigmoid_run
 from common_parallel cimport part_begin
 from common_types cimport real_t
@@ -38,9 +41,14 @@ from common_types cimport real_t
 cdef enum Gate:
     SIGMOID, HARD_KERAS2, HARD_KERAS3
 
+cdef enum:
+    # Bytes of the weights of a gate up to which a core reads all gates from its second level cache.
+    GATE_BYTES = 3 << 16
+
 cdef struct Share:
     Py_ssize_t first, last      # turns
     Py_ssize_t lo, hi           # rows
+    Py_ssize_t at_once          # most rows that go through all turns together
     Py_ssize_t begin, end       # units
 
 
@@ -68,6 +76,7 @@ cdef inline Share share(Py_ssize_t k, Py_ssize_t p, Py_ssize_t n_parts, Py_ssize
                         const real_t* any_pointer) noexcept nogil:
     """Return the share of part p in parallel loop k."""
     cdef Share part
+    part.at_once = N
     if by_units:
         part.first, part.last = k, k + 1
         part.lo, part.hi = 0, N
@@ -77,13 +86,15 @@ cdef inline Share share(Py_ssize_t k, Py_ssize_t p, Py_ssize_t n_parts, Py_ssize
         part.first, part.last = 0, turns
         part.lo, part.hi = part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N)
         part.begin, part.end = 0, H
+        if H * H * <Py_ssize_t> sizeof(real_t) <= GATE_BYTES:
+            part.at_once = tile_rows()
     return part
 
 
 cdef inline Py_ssize_t n_blocks(Share part, bint by_units) noexcept nogil:
     """Return the number of blocks of rows that a part takes through its turns in order."""
     cdef Py_ssize_t rows = part.hi - part.lo
-    return 1 if by_units else (rows + tile_rows() - 1) // tile_rows()
+    return 1 if by_units else (rows + part.at_once - 1) // part.at_once
 
 
 cdef inline Share block_of(Share part, Py_ssize_t block, bint by_units) noexcept nogil:
@@ -108,19 +119,35 @@ cdef inline void copy_rows(real_t* out, Py_ssize_t ldo, const real_t* x, Py_ssiz
         memcpy(out + r * ldo, x + r * ldx, n * sizeof(real_t))
 
 
-cdef inline void pack_gates(real_t* packed, const real_t* W, Py_ssize_t rs, Py_ssize_t cs,
-                            Py_ssize_t H, Py_ssize_t n_gates, bint by_units) noexcept nogil:
-    """Pack W (H, n_gates * H) into n_gates * packed_size(H, H) elements or less.
+cdef inline void pack_part(real_t* packed, const real_t* W, Py_ssize_t rs, Py_ssize_t cs,
+                           Py_ssize_t K, Py_ssize_t N, Py_ssize_t p,
+                           Py_ssize_t n_parts) noexcept nogil:
+    """Pack the panels of W (K, N) that part p packs; by units it also multiplies by them."""
+    cdef Py_ssize_t panels = n_panels(W, N)
+    pack_range(packed, W, rs, cs, K, N, part_begin(p, n_parts, panels),
+               part_begin(p + 1, n_parts, panels))
+
+
+cdef inline void pack_gates_part(real_t* packed, const real_t* W, Py_ssize_t rs, Py_ssize_t cs,
+                                 Py_ssize_t H, Py_ssize_t n_gates, bint by_units, Py_ssize_t p,
+                                 Py_ssize_t n_parts) noexcept nogil:
+    """Pack part p of W (H, n_gates * H) into n_gates * packed_size(H, H) elements or less.
 
     By units each gate's columns are packed separately, so that a unit's gates lie in whole panels.
     By rows all columns are one matrix, without half-filled panels in between.
     """
     cdef Py_ssize_t g
     if not by_units:
-        pack(packed, W, rs, cs, H, n_gates * H)
+        pack_part(packed, W, rs, cs, H, n_gates * H, p, n_parts)
         return
     for g in range(n_gates):
-        pack(packed + g * packed_size(packed, H, H), W + g * H * cs, rs, cs, H, H)
+        pack_part(packed + g * packed_size(packed, H, H), W + g * H * cs, rs, cs, H, H, p, n_parts)
+
+
+cdef inline void pack_gates(real_t* packed, const real_t* W, Py_ssize_t rs, Py_ssize_t cs,
+                            Py_ssize_t H, Py_ssize_t n_gates, bint by_units) noexcept nogil:
+    """Pack all of W (H, n_gates * H)."""
+    pack_gates_part(packed, W, rs, cs, H, n_gates, by_units, 0, 1)
 
 
 cdef inline bint in_place(Py_ssize_t N, Py_ssize_t cs) noexcept nogil:

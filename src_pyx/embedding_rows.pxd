@@ -1,8 +1,8 @@
 """Loops over rows of a table; _embedding.pyx says what they compute."""
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
-from common_memory cimport prefetch_row
+from common_memory cimport prefetch, prefetch_row
 from common_types cimport index_t, real_t
 
 cdef extern from "rows_simd.h" nogil:
@@ -149,3 +149,27 @@ cdef inline Py_ssize_t overwrite_in_one(real_t* dW, Py_ssize_t ld, uint8_t* mark
             mark[rows[i]] = 0
             clear_row(dW + rows[i] * ld, D)
     return n_fresh
+
+
+cdef inline Py_ssize_t number_ids(int32_t* slot, int64_t* rows, int32_t* local, uint8_t* first,
+                                  const index_t* idx, Py_ssize_t total) noexcept nogil:
+    """List the different ids in `rows`; return how many there are.
+
+    local[i]: the place of id i in the list; first[i]: whether id i is the first of its row. Whether
+    an id is new is as good as random, so there is no branch for it.
+    """
+    cdef Py_ssize_t i, n = 0
+    cdef int32_t s
+    cdef bint known
+    for i in range(total):
+        if i + AHEAD < total:
+            prefetch(slot + idx[i + AHEAD])
+        s = slot[idx[i]]
+        rows[n] = idx[i]
+        known = s >= 0 and s < n
+        known = rows[s if known else 0] == idx[i] and known
+        local[i] = s if known else <int32_t> n
+        slot[idx[i]] = local[i]
+        first[i] = not known
+        n += not known
+    return n

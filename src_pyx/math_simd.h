@@ -156,11 +156,19 @@ static inline fw_float_vector fw_tanh_vector(fw_float_vector x) {
     return fw_or(fw_quotient(e, fw_max(e, two), fw_min(e, two)), fw_and(x, sign));
 }
 
-/* out[i] = f(x[i]); out may be x. */
+/* out[i] = f(x[i]); out may be x. Vectors begin at multiples of their size in out: those that
+   straddle two cache lines cost double, and arrays of numpy do not begin at one. */
 #define FW_DEFINE_RUN(name, expression)                                     \
     static inline void name(float *out, const float *x, ptrdiff_t n) {      \
         ptrdiff_t i = 0;                                                    \
+        const ptrdiff_t head = (ptrdiff_t)(-((uintptr_t)out / 4)            \
+                                           & (uintptr_t)(FW_FLOAT_LANES - 1)); \
         fw_float_vector v;                                                  \
+        if (n > 4 * FW_FLOAT_LANES && head) {                               \
+            v = fw_load_part(x, head);                                      \
+            fw_store_part(out, expression, head);                           \
+            i = head;                                                       \
+        }                                                                   \
         for (; i + FW_FLOAT_LANES <= n; i += FW_FLOAT_LANES) {              \
             v = FW_FLOAT_LOAD(x + i);                                       \
             FW_FLOAT_STORE(out + i, expression);                            \
@@ -174,12 +182,53 @@ FW_DEFINE_RUN(fw_sigmoid_run, fw_sigmoid_vector(v))
 FW_DEFINE_RUN(fw_tanh_run, fw_tanh_vector(v))
 FW_DEFINE_RUN(fw_exp_run, fw_exp_vector(v))
 
+#if defined(__GNUC__) || defined(__clang__)
+#define FW_FETCH(p) __builtin_prefetch(p)
+#else
+#define FW_FETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#endif
+
+/* out[i] = exp(x[i] - top); return the sum of out in the order of `total` of common_math.pxd. It
+   asks for the numbers `ahead` of x meanwhile: the memory is idle while exp is computed. */
+static inline float fw_exp_below_run(float *out, const float *x, ptrdiff_t n, float top,
+                                     ptrdiff_t ahead) {
+    enum { ROUND = 16 / FW_FLOAT_LANES };
+    const fw_float_vector shift = FW_FLOAT_ALL(top);
+    fw_float_vector sums[ROUND];
+    float lane[16];
+    ptrdiff_t i = 0;
+    int k, half;
+    for (k = 0; k < ROUND; k++) sums[k] = FW_FLOAT_ZERO();
+    for (; i + 16 <= n; i += 16) {
+        FW_FETCH(x + i + ahead);
+        for (k = 0; k < ROUND; k++) {
+            const ptrdiff_t at = i + k * FW_FLOAT_LANES;
+            const fw_float_vector e = fw_exp_vector(fw_sub(FW_FLOAT_LOAD(x + at), shift));
+            FW_FLOAT_STORE(out + at, e);
+            sums[k] = FW_FLOAT_ADD(sums[k], e);
+        }
+    }
+    for (k = 0; i < n; i += FW_FLOAT_LANES, k++) {
+        const ptrdiff_t left = n - i < FW_FLOAT_LANES ? n - i : FW_FLOAT_LANES;
+        fw_store_part(out + i, fw_exp_vector(fw_sub(fw_load_part(x + i, left), shift)), left);
+        sums[k] = FW_FLOAT_ADD(sums[k], fw_load_part(out + i, left));
+    }
+    for (k = 0; k < ROUND; k++) FW_FLOAT_STORE(lane + k * FW_FLOAT_LANES, sums[k]);
+    for (half = 8; half > 0; half /= 2)
+        for (k = 0; k < half; k++) lane[k] += lane[k + half];
+    return lane[0];
+}
+
 #else
 
 #define FW_MATH_SIMD 0
 static void fw_sigmoid_run(float *out, const float *x, ptrdiff_t n) { (void)out; (void)x; (void)n; }
 static void fw_tanh_run(float *out, const float *x, ptrdiff_t n) { (void)out; (void)x; (void)n; }
 static void fw_exp_run(float *out, const float *x, ptrdiff_t n) { (void)out; (void)x; (void)n; }
+static float fw_exp_below_run(float *out, const float *x, ptrdiff_t n, float top, ptrdiff_t ahead) {
+    (void)out; (void)x; (void)n; (void)ahead;
+    return top;
+}
 
 #endif
 #endif

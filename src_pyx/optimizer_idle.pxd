@@ -21,8 +21,8 @@ fastw2v._rows.idle_steps says for which b1 and b2 the series is exact enough. Fo
 """
 from libc.stdint cimport int64_t
 
-from common_memory cimport prefetch_row
-from common_types cimport real_t
+from common_memory cimport prefetch, prefetch_row
+from common_types cimport index_t, real_t
 from optimizer_rules cimport ADAM, FW_ADAM_SIMD, MOMENTUM, NESTEROV, RMSPROP, Rule, root, run
 
 cdef extern from "optimizer_simd.h" nogil:
@@ -33,11 +33,34 @@ cpdef enum:
     TERMS = 12              # of the series
     WIDTH = TERMS + 1       # the B_n, then the digits of B_0 that the type of B_0 cannot hold
 
+cdef enum:
+    AHEAD = 8               # ids between a prefetch and its use
+
 # What a row needs to skip k steps: places in a list of numbers. SERIES holds B_1 / B_0, .., from
 # its second place on, and last the other digits of B_0, divided by it too.
 cdef enum:
     FADE_A, FADE_B, LEAD, B_ZERO, ZOOM, SERIES, N_NUMBERS = SERIES + WIDTH
     GAIN = FADE_B, GAIN_REST = LEAD
+
+
+cdef inline Py_ssize_t list_stale(int64_t* rows, int64_t* since, int64_t* at, const index_t* ids,
+                                  Py_ssize_t n_ids, Py_ssize_t now) noexcept nogil:
+    """List each row of `ids` that is behind step `now` once, and the step that it had reached.
+
+    Return how many there are; `at` is `now` for all of them then. Whether a row is behind is as
+    good as random, so there is no branch for it.
+    """
+    cdef Py_ssize_t i, n = 0
+    cdef int64_t reached
+    for i in range(n_ids):
+        if i + AHEAD < n_ids:
+            prefetch(at + ids[i + AHEAD])
+        reached = at[ids[i]]
+        rows[n] = ids[i]
+        since[n] = reached
+        at[ids[i]] = reached if reached > now else now
+        n += reached < now
+    return n
 
 
 # Each rule changes one element. fade_a and fade_b are the factors of the states.
@@ -134,9 +157,9 @@ cdef inline void skip_rows_range(Rule rule, real_t* w, Py_ssize_t ld, real_t* a,
     x[LEAD] = <real_t> lead[0]
     c = (lead[0] - x[LEAD] + lead[1]) / lead[0] if lead[0] > 0 else 0
     for i in range(lo, hi):
-        if i + 2 < hi:
-            prefetch_row(w + rows[i + 2] * ld, C * <Py_ssize_t> sizeof(real_t))
-            prefetch_states(a, b, C, rows[i + 2])
+        if i + 4 < hi:
+            prefetch_row(w + rows[i + 4] * ld, C * <Py_ssize_t> sizeof(real_t))
+            prefetch_states(a, b, C, rows[i + 4])
         r = rows[i]
         if never_moved(a + r * C, b + r * C if b != NULL else b, C):
             continue

@@ -50,8 +50,8 @@ cdef inline void update_rows_range(Rule rule, real_t* w, Py_ssize_t ld, real_t* 
     """Step the listed rows [lo, hi) with their gradient."""
     cdef Py_ssize_t i, r, n_bytes = C * <Py_ssize_t> sizeof(real_t)
     for i in range(lo, hi):
-        if i + 2 < hi:
-            r = rows[i + 2]
+        if i + 4 < hi:
+            r = rows[i + 4]
             prefetch_row(w + r * ld, n_bytes)
             if a != NULL:
                 prefetch_row(a + r * C, n_bytes)

@@ -17,9 +17,9 @@ from word2vec_job cimport (
 from word2vec_rows cimport point_contexts, point_outputs, prefetch_row
 from word2vec_scratch cimport batch_t, scratch_t, windows_t, work_t
 from word2vec_steps cimport (
-    begin_changes, end_changes, four_t, learn_four, learn_mean, loss_of, loss_of_four,
-    find_means, multiply_eights, point_four, point_words, scores, scores_of, scores_of_four,
-    set_steps, sum_windows, turn_errors, turn_scores, update,
+    begin_changes, count_pairs, end_changes, four_t, learn_four, learn_mean, loss_of, loss_of_four,
+    find_means, multiply, multiply_eights, point_four, point_words, scores, scores_of, scores_of_four,
+    set_steps, sum_windows, turn_labels, update,
 )
 from word2vec_windows cimport begin_batch, collect_centre, keep_words, spread_groups
 
@@ -187,19 +187,15 @@ cdef inline void add_losses(const job_t* job, scratch_t* s, const batch_t* batch
         k += 1
 
 
-cdef inline void turn_batch(scratch_t* s, const batch_t* batch, bint errors) noexcept nogil:
-    """Call `turn_scores` or, with `errors`, `turn_errors` for all centres of a batch."""
+cdef inline void turn_batch(scratch_t* s, const batch_t* batch) noexcept nogil:
+    """Call `turn_labels` for all centres of a batch."""
     cdef int64_t k = 0
     while k < batch.n:
         if batch.centres[k].four:
-            multiply_eights(s.works[k].g, &s.usual_step[0] if errors else &s.usual_sign[0],
-                            8 * TOGETHER)
+            multiply_eights(s.works[k].g, s.usual_sign, 8 * TOGETHER)
             k += TOGETHER
             continue
-        if errors:
-            turn_errors(s, s.works + k)
-        else:
-            turn_scores(s, s.works + k)
+        turn_labels(s.works + k)
         k += 1
 
 
@@ -221,7 +217,7 @@ cdef inline void finish_scores(const job_t* job, scratch_t* s, const batch_t* ba
     if batch.usual:
         multiply_eights(g, s.usual_sign, n)
     else:
-        turn_batch(s, batch, False)
+        turn_batch(s, batch)
     if batch.with_loss and leads:
         memcpy(g + s.n_numbers, g, n * sizeof(float))
     sigmoid_run(g, g, n)
@@ -230,7 +226,11 @@ cdef inline void finish_scores(const job_t* job, scratch_t* s, const batch_t* ba
     if batch.usual:
         multiply_eights(g, s.usual_step, n)
     else:
-        turn_batch(s, batch, True)
+        multiply(g, s.usual_step[1], n)
+        turn_batch(s, batch)
+        for i in range(batch.n):
+            if not batch.centres[i].four:
+                count_pairs(s.works + i)
 
 
 cdef inline void prefetch_centre(const job_t* job, const centre_t* c,

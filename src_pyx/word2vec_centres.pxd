@@ -39,6 +39,7 @@ cdef struct centre_t:
     int32_t* tables             # (J,) the table of each row, W_OUT or W_NODES
     float* sign                 # (J,) -1 for label 1, 1 for label 0
     float* count                # (J,) how often it was drawn
+    bint repeated               # whether one of them was drawn more than once
     const int32_t* negatives    # (K,) words drawn for it; valid until the next draw
     int64_t pairs               # repeated ones included
     bint with_loss
@@ -271,9 +272,12 @@ cdef inline void touch(const job_t* job, const centre_t* c) noexcept nogil:
 cdef inline void list_outputs(const job_t* job, centre_t* c, const int32_t* negatives,
                               int64_t inputs) noexcept nogil:
     """List nodes, target and negatives of a centre with this number of inputs."""
+    cdef int64_t drawn
     c.J = list_sampled(job, c, list_nodes(job, c), negatives)
     c.inputs = inputs
-    c.pairs = all_outputs(c, c.J) * inputs
+    drawn = all_outputs(c, c.J)
+    c.repeated = drawn != c.J
+    c.pairs = drawn * inputs
     c.four = False
     c.usual = (inputs == 1 and not c.twice and c.J == job.K + 1 and 0 < job.K < 8
                and job.ways == NULL)

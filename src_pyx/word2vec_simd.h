@@ -57,16 +57,51 @@ FW_INLINE void fw_sum_4(float *out, const fw_float_vector *v) {
 }
 #endif
 
+/* The sums of eight vectors, stored at once, so that a load of all eight need not wait. */
+#if FW_FMA
+#if FW_FLOAT_LANES == 16
+/* Each step adds halves and puts two vectors into one: of 8, 4, 2 and 1 floats for each sum. */
+FW_INLINE __m512 fw_fold_halves(__m512 a, __m512 b) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xEE));
+}
+FW_INLINE __m512 fw_fold_quarters(__m512 a, __m512 b) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
+}
+FW_INLINE __m256 fw_sums_of_8(const fw_float_vector *v) {
+    const __m512 a = fw_fold_quarters(fw_fold_halves(v[0], v[1]), fw_fold_halves(v[2], v[3]));
+    const __m512 b = fw_fold_quarters(fw_fold_halves(v[4], v[5]), fw_fold_halves(v[6], v[7]));
+    const __m512 c = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xDD));
+    const __m512 sums = _mm512_add_ps(c, _mm512_permute_ps(c, 0xB1));
+    const __m512i order = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 14, 10, 6, 2, 12, 8, 4, 0);
+    return _mm512_castps512_ps256(_mm512_permutexvar_ps(order, sums));
+}
+#else
+FW_INLINE __m256 fw_sums_of_8(const fw_float_vector *v) {
+    const __m256 a = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+    const __m256 b = _mm256_hadd_ps(_mm256_hadd_ps(v[4], v[5]), _mm256_hadd_ps(v[6], v[7]));
+    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+}
+#endif
+FW_INLINE void fw_sum_8(float *out, const fw_float_vector *v) {
+    _mm256_storeu_ps(out, fw_sums_of_8(v));
+}
+#else
+FW_INLINE void fw_sum_8(float *out, const fw_float_vector *v) {
+    fw_sum_4(out, v);
+    fw_sum_4(out + 4, v + 4);
+}
+#endif
+
 /* One tile: TM and TN are constants wherever this is called. s has room for the tile rounded up to
-   a multiple of four. */
+   a multiple of eight. */
 FW_INLINE void fw_dots(float *s, float *const *x, float *const *y, ptrdiff_t begin, ptrdiff_t end,
                        int TM, int TN) {
-    fw_float_vector sum[FW_TM * FW_TN + 4];
+    fw_float_vector sum[FW_TM * FW_TN + 8];
     const int total = TM * TN;
     ptrdiff_t d;
     int m, j;
-#pragma GCC unroll 28
-    for (j = 0; j < (total + 3) / 4 * 4; j++) sum[j] = FW_FLOAT_ZERO();
+#pragma GCC unroll 32
+    for (j = 0; j < (total + 7) / 8 * 8; j++) sum[j] = FW_FLOAT_ZERO();
     for (d = begin; d < end; d += FW_FLOAT_LANES) {
         fw_float_vector yv[FW_TN];
 #pragma GCC unroll 6
@@ -78,8 +113,9 @@ FW_INLINE void fw_dots(float *s, float *const *x, float *const *y, ptrdiff_t beg
             for (j = 0; j < TN; j++) sum[m * TN + j] = FW_FLOAT_MADD(xv, yv[j], sum[m * TN + j]);
         }
     }
-#pragma GCC unroll 7
-    for (j = 0; j < total; j += 4) fw_sum_4(s + j, sum + j);
+#pragma GCC unroll 3
+    for (j = 0; j + 4 < total; j += 8) fw_sum_8(s + j, sum + j);
+    if (j < total) fw_sum_4(s + j, sum + j);
 }
 
 #define FW_DOTS_OF(TM)                                          \
@@ -101,11 +137,11 @@ FW_DOTS_OF(3)
 FW_DOTS_OF(4)
 #endif
 
-/* s has room for M * J + 4. */
+/* s has room for M * J + 8. */
 static inline void fw_w2v_scores(float *s, float *const *x, ptrdiff_t M, float *const *y, ptrdiff_t J,
                           ptrdiff_t begin, ptrdiff_t end) {
     ptrdiff_t m, j;
-    float t[FW_TM * FW_TN + 4];
+    float t[FW_TM * FW_TN + 8];
     for (m = 0; m < M; m += FW_TM) {
         const int TM = M - m < FW_TM ? (int)(M - m) : FW_TM;
         for (j = 0; j < J; j += FW_TN) {
@@ -253,32 +289,6 @@ static inline void fw_w2v_add_to_all(float *const *x, ptrdiff_t M, const float *
     FW_WHOLE_ROW(FW_CALL)
 #undef FW_CALL
 }
-
-/* The sums of eight vectors, stored at once, so that a load of all eight need not wait. */
-#if FW_FMA
-FW_INLINE __m256 fw_half_sum(fw_float_vector v) {
-#if FW_FLOAT_LANES == 16
-    return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
-#else
-    return v;
-#endif
-}
-FW_INLINE __m256 fw_sums_of_8(const fw_float_vector *v) {
-    const __m256 a = _mm256_hadd_ps(_mm256_hadd_ps(fw_half_sum(v[0]), fw_half_sum(v[1])),
-                                    _mm256_hadd_ps(fw_half_sum(v[2]), fw_half_sum(v[3])));
-    const __m256 b = _mm256_hadd_ps(_mm256_hadd_ps(fw_half_sum(v[4]), fw_half_sum(v[5])),
-                                    _mm256_hadd_ps(fw_half_sum(v[6]), fw_half_sum(v[7])));
-    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
-}
-FW_INLINE void fw_sum_8(float *out, const fw_float_vector *v) {
-    _mm256_storeu_ps(out, fw_sums_of_8(v));
-}
-#else
-FW_INLINE void fw_sum_8(float *out, const fw_float_vector *v) {
-    fw_sum_4(out, v);
-    fw_sum_4(out + 4, v + 4);
-}
-#endif
 
 FW_INLINE void fw_dots_8(fw_float_vector *sum, const float *h, float *const *y, ptrdiff_t begin,
                          ptrdiff_t end, int TN) {

@@ -12,7 +12,7 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
 from common_math cimport sigmoid_run
-from word2vec_centres cimport centre_t
+from word2vec_centres cimport W_OUT, centre_t
 from word2vec_job cimport END, EXACT_GRADIENT, MEAN, TOGETHER, adds_windows_up, job_t
 from word2vec_rows cimport input_row, output_row
 from word2vec_scratch cimport batch_t, scratch_t, windows_t, work_t
@@ -100,54 +100,60 @@ cdef inline double loss_of(const work_t* work, double* pairs) noexcept nogil:
     return total - log(product)
 
 
-cdef inline void turn_scores(const scratch_t* s, const work_t* work) noexcept nogil:
-    """Give each score in work.g the sign of the wrong label.
+cdef inline void turn_labels(const work_t* work) noexcept nogil:
+    """Negate the numbers in work.g that belong to outputs with label 1.
 
-    Its sigmoid is then the size of the error, accurate however small it is.
+    The sigmoid of a score turned so is the size of the error, accurate however small it is.
     """
     cdef const centre_t* c = work.c
     cdef int64_t m, j
+    if c.tables[0] == W_OUT:        # without nodes, the target is the first of the outputs
+        for m in range(c.inputs):
+            work.g[m * c.J] = -work.g[m * c.J]
+        return
     for j in range(c.J):
         if c.sign[j] < 0:
             for m in range(c.inputs):
                 work.g[m * c.J + j] = -work.g[m * c.J + j]
 
 
-cdef inline void turn_errors(const scratch_t* s, const work_t* work) noexcept nogil:
-    """Turn sizes of errors in work.g into alpha * (label - sigmoid(score)) * number of times.
+cdef inline void count_pairs(const work_t* work) noexcept nogil:
+    """Take all steps of a repeated pair at once.
 
-    All steps of a repeated pair are taken at once. One that occurs more than MOST times, which
-    takes a vocabulary of a few words, counts MOST times.
+    One that occurs more than MOST times, which takes a vocabulary of a few words, counts MOST
+    times.
     """
     cdef const centre_t* c = work.c
-    cdef int64_t i, j, m
-    cdef float times, most = MOST, step = s.usual_step[1]
-    cdef bint repeated = False
-    for i in range(c.inputs * c.J):
-        work.g[i] *= step
-    for j in range(c.J):
-        if c.count[j] != 1:
-            repeated = True
-        if c.sign[j] < 0:
-            for m in range(c.inputs):
-                work.g[m * c.J + j] = -work.g[m * c.J + j]
-    if repeated or c.twice:
+    cdef int64_t j, m
+    cdef float times, most = MOST
+    if c.repeated or c.twice:
         for m in range(c.inputs):
             for j in range(c.J):
                 times = c.times[m] * c.count[j]
                 work.g[m * c.J + j] *= times if times < most else most
 
 
+cdef inline void multiply(float* g, float factor, int64_t n) noexcept nogil:
+    """Multiply n floats; there is room for a multiple of 16."""
+    cdef int64_t i = 0, j
+    while i < n:
+        for j in range(16):
+            g[i + j] *= factor
+        i += 16
+
+
 cdef inline void coefficients(const scratch_t* s, const work_t* work, double* stats) noexcept nogil:
-    """Turn scores in work.g into coefficients; add the loss to stats."""
+    """Turn scores in work.g into alpha * (label - sigmoid(score)); add the loss to stats."""
     cdef int64_t n = work.c.inputs * work.c.J
-    turn_scores(s, work)
+    turn_labels(work)
     if work.c.with_loss:
         memcpy(work.z, work.g, n * sizeof(float))
     sigmoid_run(work.g, work.g, n)
     if work.c.with_loss:
         stats[0] += loss_of(work, &stats[1])
-    turn_errors(s, work)
+    multiply(work.g, s.usual_step[1], n)
+    turn_labels(work)
+    count_pairs(work)
 
 
 cdef inline float share_of(const job_t* job, const centre_t* c) noexcept nogil:

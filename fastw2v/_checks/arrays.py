@@ -196,6 +196,14 @@ def as_features(name: str, x: ArrayLike, W: NDArray[Any]) -> NDArray[Any]:
     return x
 
 
+def as_features_over_time(name: str, x: ArrayLike, W: NDArray[Any]) -> NDArray[Any]:
+    """Return `x` as an ndarray (N, T, D) that fits W (D, H)."""
+    x = as_features(name, x, W)
+    if x.ndim != 3:
+        raise ValueError(f"{name}: expected shape (N, T, {W.shape[0]}), got {x.shape}; reshape it")
+    return x
+
+
 def as_score_rows(name: str, x: NDArray[Any]) -> NDArray[Any]:
     """Return scores (N, V), or (V,) of one row, as a view (N, V); neither N nor V may be 0."""
     if x.ndim not in (1, 2) or x.size == 0:

@@ -46,6 +46,16 @@ def as_ids(
     return ids
 
 
+def as_checked_ids(name: str, idx: ArrayLike, V: int) -> NDArray[Any]:
+    """Return `idx` as `as_ids` does, without wrapping, but perhaps the caller's own array.
+
+    It is for numbers that a kernel computes with and follows nowhere, such as labels.
+    """
+    ids = as_native_ids(name, idx, V, wrap=False)
+    at, negative = _FIND_BAD_ID[ids.dtype](ids.reshape(-1), V)
+    return as_ids(name, ids, V, wrap=False) if at >= 0 or negative else ids
+
+
 def as_any_ids(name: str, idx: ArrayLike, ndim: int | None = None) -> NDArray[Any]:
     """Return `idx` as a C-contiguous int32 or int64 array with `ndim` dimensions (None: any).
 

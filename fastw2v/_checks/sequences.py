@@ -79,11 +79,12 @@ def as_sequence_dtype(name: str, dtype: DTypeLike | None) -> np.dtype[Any]:
 
 
 def as_recurrent_sizes(
-    Wx: NDArray[Any], Wh: NDArray[Any], b: NDArray[Any], n_gates: int
+    Wx: NDArray[Any], Wh: NDArray[Any], b: NDArray[Any], n_gates: int, n_biases: Sequence[int]
 ) -> tuple[int, int]:
     """Return (D, H) of the weights of a cell with n gates.
 
-    Wx is (D, n * H), Wh (H, n * H) and b (n * H,).
+    Wx is (D, n * H), Wh (H, n * H), and b (n * H,) of one bias or (2, n * H) of two, where
+    `n_biases` holds the numbers that the cell accepts.
     """
     check_weights("Wx", Wx, 2)
     check_weights("Wh", Wh, 2)
@@ -98,8 +99,31 @@ def as_recurrent_sizes(
             f"Wx: expected shape (D, {letters}) = ({D}, {width}) to match Wh of shape {Wh.shape}, "
             f"got {Wx.shape}; reshape it"
         )
-    check_bias("b", b, width)
+    check_biases("b", b, width, n_biases)
     return D, H
+
+
+def check_biases(name: str, b: NDArray[Any], width: int, n_biases: Sequence[int]) -> None:
+    """Check that `b` holds as many biases of this width as a cell accepts."""
+    check_weights(name, b, None)
+    if b.shape == (2, width):
+        if 2 not in n_biases:
+            raise ValueError(
+                f"{name}: expected shape ({width},) to match Wh, got {b.shape}; a GRU with two "
+                "biases resets after the product: pass reset_after=True"
+            )
+    elif 1 not in n_biases:
+        raise ValueError(
+            f"{name}: expected shape (2, {width}), the biases of x Wx and of h_prev Wh, got "
+            f"{b.shape}; pass both, or reset_after=False"
+        )
+    elif 2 in n_biases and b.size == 2 * width and b.shape != (width,):
+        raise ValueError(
+            f"{name}: expected shape ({width},), or (2, {width}) of two biases that are added, got "
+            f"{b.shape}; reshape it"
+        )
+    else:
+        check_bias(name, b, width)
 
 
 def as_sequence(name: str, xs: ArrayLike, Wx: NDArray[Any]) -> NDArray[Any]:
@@ -131,6 +155,37 @@ def as_row_lengths(name: str, given: ArrayLike | None, N: int, T: int) -> NDArra
             f"{bad[0]}; count the steps of that row"
         )
     return found
+
+
+def as_mask(
+    name: str, given: ArrayLike | None, N: int, T: int, lengths: object = None
+) -> NDArray[np.bool_] | None:
+    """Return a mask (N, T) of bool or of 0 and 1 as a new array of bool; None if it hides nothing.
+
+    `lengths`, another statement of the steps of rows, has to be None beside a mask.
+    """
+    if given is None:
+        return None
+    if lengths is not None:
+        raise ValueError(
+            f"{name}: expected None beside lengths, got both; pass one mask of all the steps to "
+            f"read, {name} & (np.arange(T) < lengths[:, None])"
+        )
+    found = as_numbers(name, given)
+    if found.shape != (N, T):
+        raise ValueError(
+            f"{name}: expected shape (N, T) = ({N}, {T}), one entry per step of xs, got "
+            f"{found.shape}; for rows padded with the id 0 pass ids != 0"
+        )
+    mask = found == 1
+    bad = np.argwhere(~mask & (found != 0))
+    if bad.size:
+        n, t = bad[0].tolist()
+        raise ValueError(
+            f"{name}: expected True and False, or 1 and 0, got {found[n, t]} at row {n}, step {t}; "
+            "for rows padded with the id 0 pass ids != 0"
+        )
+    return None if mask.all() else mask
 
 
 def as_state(name: str, h: ArrayLike, N: int, H: int) -> NDArray[Any]:

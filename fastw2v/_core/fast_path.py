@@ -19,9 +19,11 @@ True
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Iterable
 
-__all__ = ["is_defined_in", "is_patched", "is_unmodified", "method_is_from"]
+__all__ = ["are_all", "is_defined_in", "is_patched", "is_unmodified", "method_is_from"]
 
 STEP = ("forward", "backward")  # the methods that one step of training calls on a layer
 
@@ -35,6 +37,15 @@ def is_unmodified(thing: object, kind: type, methods: Iterable[str] = STEP) -> b
         if name in attributes:
             return False
     return True
+
+
+def are_all(things: Iterable[object], one: object) -> bool:
+    """Return whether each of `things` is the object `one`.
+
+    >>> are_all([None, None], None), are_all([None, 0], None)
+    (True, False)
+    """
+    return all(map(operator.is_, things, itertools.repeat(one)))
 
 
 def is_patched(thing: object, methods: Iterable[str] = STEP) -> bool:

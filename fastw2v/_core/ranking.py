@@ -5,6 +5,7 @@ The kernel is called a few times where there are many queries, so that Ctrl-C is
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,16 @@ def row_norms(table: NDArray[Any]) -> NDArray[np.float64]:
     return out
 
 
+def _units(queries: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the queries (Q, D) divided by their lengths; a query of zeros stays one."""
+    lengths = row_norms(queries)
+    if len(queries) == 1 and 0 < lengths[0] < math.inf:  # nothing to make up for: it saves 5 us
+        return queries / lengths
+    lengths[lengths == 0] = 1
+    with np.errstate(invalid="ignore"):  # infinite queries become NaN and list nothing
+        return queries / lengths[:, None]
+
+
 def best_rows(
     table: NDArray[Any], queries: NDArray[np.float64], k: int, exclude: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -42,10 +53,7 @@ def best_rows(
     if table.dtype == np.float16:
         table = table.view(np.uint16)
     kernel = specialise(_ranking.rank_compressed if compressed else _ranking.rank)[table.dtype]
-    lengths = row_norms(queries)
-    lengths[lengths == 0] = 1
-    with np.errstate(invalid="ignore"):  # infinite queries become NaN and list nothing
-        units = (queries / lengths[:, None]).astype(dtype)
+    units = _units(queries).astype(dtype, copy=False)
     ids, scores = np.empty((Q, k), np.int64), np.empty((Q, k), dtype)
     candidates = min(k + _SPARE, V) if compressed else k
     # Each call has enough queries to make up for reading the table.

@@ -265,3 +265,16 @@ def check_named(name: Path, expected: str, suffix: str) -> None:
             f"{name}: expected a name for {expected}, got one that ends in {ending}; end it in "
             f"{suffix}"
         )
+
+
+def check_suffix(name: Path, expected: str, *suffixes: str) -> None:
+    """Raise ValueError if a name has a suffix other than these; it may have none.
+
+    expected: the content to be written, for the message.
+    """
+    ending = os.path.splitext(os.fspath(name).lower())[1]
+    if ending not in ("", *suffixes):
+        raise ValueError(
+            f"{name}: expected a name for {expected}, got one that ends in {ending}; end it in "
+            f"{' or '.join(suffixes)}"
+        )

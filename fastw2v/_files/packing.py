@@ -72,30 +72,36 @@ class _Unpacked(io.RawIOBase):
 @contextmanager
 def open_unpacked(name: Path) -> Iterator[io.BufferedReader]:
     """Open the bytes of a file, unpacked if they are packed; ValueError for damaged data."""
-    with open(name, "rb") as raw:
-        packing = packing_of(raw.peek(START_BYTES)[:START_BYTES])
-        if packing is None:
-            yield raw
-            return
-        damage: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error)
-        if packing == "gzip":
-            unpacked: Any = gzip.GzipFile(fileobj=raw)
-        else:
-            unpacked = _Unpacked(raw, packing)
-            with contextlib.suppress(ImportError):
-                import lzma
+    with open(name, "rb") as raw, unpacked(name, raw) as stream:
+        yield stream
 
-                damage = (*damage, lzma.LZMAError)
-        with unpacked, io.BufferedReader(cast(Any, unpacked)) as stream:
-            try:
-                yield stream
-            except damage as error:
+
+@contextmanager
+def unpacked(name: Path, raw: io.BufferedReader) -> Iterator[io.BufferedReader]:
+    """Open the bytes of a stream, as `open_unpacked` does; name is for messages."""
+    packing = packing_of(raw.peek(START_BYTES)[:START_BYTES])
+    if packing is None:
+        yield raw
+        return
+    damage: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error)
+    if packing == "gzip":
+        content: Any = gzip.GzipFile(fileobj=raw)
+    else:
+        content = _Unpacked(raw, packing)
+        with contextlib.suppress(ImportError):
+            import lzma
+
+            damage = (*damage, lzma.LZMAError)
+    with content, io.BufferedReader(cast(Any, content)) as stream:
+        try:
+            yield stream
+        except damage as error:
+            raise _damaged(name, packing, error) from error
+        except OSError as error:
+            # bz2 reports damaged data by an OSError without a number.
+            if packing == "bzip2" and error.errno is None:
                 raise _damaged(name, packing, error) from error
-            except OSError as error:
-                # bz2 reports damaged data by an OSError without a number.
-                if packing == "bzip2" and error.errno is None:
-                    raise _damaged(name, packing, error) from error
-                raise
+            raise
 
 
 def _damaged(name: Path, packing: str, error: Exception) -> ValueError:

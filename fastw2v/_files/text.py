@@ -28,9 +28,14 @@ _LONGEST_LINE = 1 << 20  # characters, where lines are read one by one
 def open_utf8(name: Path) -> Iterator[io.BufferedReader]:
     """Open the unpacked bytes of a text; ValueError if it starts as another kind of file does."""
     with open_unpacked(name) as stream:
-        # A page or JSON may be the text that is meant.
-        refuse_foreign(name, stream.peek(START_BYTES)[:START_BYTES], "UTF-8 text", "html", "json")
+        check_text(name, stream)
         yield stream
+
+
+def check_text(name: Path, stream: io.BufferedReader) -> None:
+    """Raise ValueError if a stream starts as another kind of file than text does."""
+    # A page or JSON may be the text that is meant.
+    refuse_foreign(name, stream.peek(START_BYTES)[:START_BYTES], "UTF-8 text", "html", "json")
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Any
 
 from numpy.typing import NDArray
@@ -33,9 +34,19 @@ def merge_marks(
     others: NDArray[Any],
     n_others: int,
 ) -> int: ...
+def are_untouched(grads: Iterable[Any], kind: type) -> bool: ...
+def try_merge(params: Any, grads: Any, kind: type) -> list[int] | None: ...
 def keep_pages_small(memory: NDArray[Any]) -> None: ...
-def pack_ids(
-    slot: NDArray[Any], rows: NDArray[Any], ids: NDArray[Any], local: NDArray[Any]
+def pack_rows(
+    slot: NDArray[Any],
+    rows: NDArray[Any],
+    values: NDArray[Any],
+    local: NDArray[Any],
+    first: NDArray[Any],
+    idx: NDArray[Any],
+    x: NDArray[Any],
+    coef: NDArray[Any] | None,
+    n_parts: int,
 ) -> int: ...
 def unlisted_rows_are_zero(dW: NDArray[Any], mark: NDArray[Any], n_parts: int) -> bool: ...
 def find_bad_id(idx: NDArray[Any], V: int) -> tuple[int, bool]: ...

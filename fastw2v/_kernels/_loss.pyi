@@ -3,6 +3,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LOSSES: int
+
 def softmax_with_loss_forward(
     y: NDArray[Any], losses: NDArray[Any], x: NDArray[Any], t: NDArray[Any], n_parts: int
 ) -> float: ...
@@ -27,6 +29,9 @@ def cross_entropy_backward(
     is_e: bool,
     scale: float,
     n_parts: int,
+) -> None: ...
+def cross_entropy_step(
+    x: NDArray[Any], losses: NDArray[Any], t: NDArray[Any], scale: float, n_parts: int
 ) -> None: ...
 def sigmoid_with_loss_forward(
     y: NDArray[Any], losses: NDArray[Any], x: NDArray[Any], t: NDArray[Any], n_parts: int

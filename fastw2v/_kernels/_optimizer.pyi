@@ -59,9 +59,6 @@ def adam(
     eps: float,
     n_parts: int,
 ) -> None: ...
-def stale_rows(
-    rows: NDArray[Any], since: NDArray[Any], at: NDArray[Any], ids: NDArray[Any], now: int
-) -> int: ...
 def add_idle_step(sums: NDArray[Any], terms: NDArray[Any], lr: float, step: int) -> None: ...
 def skip_steps(
     rule: int,
@@ -71,7 +68,7 @@ def skip_steps(
     at: NDArray[Any],
     rows: NDArray[Any],
     since: NDArray[Any],
-    n_rows: int,
+    ids: NDArray[Any],
     sums: NDArray[Any],
     fades: NDArray[Any],
     lead: NDArray[Any],
@@ -86,7 +83,7 @@ def take_steps(
     at: NDArray[Any],
     rows: NDArray[Any],
     since: NDArray[Any],
-    n_rows: int,
+    ids: NDArray[Any],
     lr: NDArray[Any],
     s1: float,
     s2: float,
@@ -99,6 +96,7 @@ def update_rows(
     w: NDArray[Any],
     a: NDArray[Any] | None,
     b: NDArray[Any] | None,
+    at: NDArray[Any] | None,
     g: NDArray[Any],
     packed: bool,
     rows: NDArray[Any],
@@ -107,8 +105,9 @@ def update_rows(
     s1: float,
     s2: float,
     s3: float,
+    now: int,
     n_parts: int,
-) -> None: ...
+) -> bool: ...
 def n_blocks(size: int) -> int: ...
 def sum_squares_of_rows(g: NDArray[Any], rows: NDArray[Any], order: NDArray[Any]) -> float: ...
 def sum_squares(

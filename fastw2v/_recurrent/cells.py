@@ -43,12 +43,13 @@ class _Cell:
     """The weights, gradients and checks of RNN, LSTM and GRU."""
 
     _n_gates = 0  # columns of the weights, in units of H
+    _n_biases: tuple[int, ...] = (1, 2)  # how many b may hold
 
     cache: Any  # arrays of the last forward: x, h_prev and those that backward reads; None before
 
     def __init__(self, Wx: NDArray[Any], Wh: NDArray[Any], b: NDArray[Any]) -> None:
         config.check()
-        as_recurrent_sizes(Wx, Wh, b, self._n_gates)
+        as_recurrent_sizes(Wx, Wh, b, self._n_gates, self._n_biases)
         self.params = [Wx, Wh, b]
         self.grads = [np.zeros_like(W, subok=False) for W in self.params]
         self.cache = None
@@ -59,7 +60,7 @@ class _Cell:
         """Return (x, states, Wx, Wh, b) as arrays that fit each other."""
         apply_all_pending(*self.params)
         Wx, Wh, b = map(np.asarray, self.params)
-        _, H = as_recurrent_sizes(Wx, Wh, b, self._n_gates)
+        _, H = as_recurrent_sizes(Wx, Wh, b, self._n_gates, self._n_biases)
         x = _as_step_input("x", x, Wx)
         found = []
         for name, given in states.items():
@@ -113,7 +114,7 @@ def _pre_activation(
 ) -> NDArray[Any]:
     """Return x Wx + h_prev Wh + b, in numpy's dtype."""
     a = product(x, Wx)
-    for term in (product(h_prev, Wh), b.reshape(-1)):
+    for term in (product(h_prev, Wh), *np.atleast_2d(b)):
         if term.dtype == a.dtype:
             a += term
         else:
@@ -247,12 +248,13 @@ class LSTM(_GatedCell):
 
 
 class GRU(_GatedCell):
-    """One step of a gated recurrent unit, reset before the product.
+    """One step of a gated recurrent unit, reset before the product, or after it if `reset_after`.
 
     z, r = sigmoid of the first two blocks of H columns of x Wx + h_prev Wh + b;
     h~ = tanh(x Wxh + (r * h_prev) Whh + bh) with the third ones; h = (1 - z) * h_prev + z * h~.
-    Wx (D, 3H), Wh (H, 3H), b (3H,). After backward `dWx`, `dWh`, `db` hold the gradients
-    too. `recurrent_activation` as in `LSTM`; dtypes and errors as in `RNN`.
+    Wx (D, 3H), Wh (H, 3H), b (3H,). reset_after and b (2, 3H) as in `TimeGRU`. After backward
+    `dWx`, `dWh`, `db` hold the gradients too. `recurrent_activation` as in `LSTM`; dtypes and
+    errors as in `RNN`.
 
     >>> import numpy as np
     >>> from fastw2v.time_layers import GRU
@@ -265,6 +267,7 @@ class GRU(_GatedCell):
     """
 
     _n_gates = 3
+    _reset_after = False  # of pickles that do not hold it
 
     def __init__(
         self,
@@ -273,14 +276,27 @@ class GRU(_GatedCell):
         b: NDArray[Any],
         *,
         recurrent_activation: str = "sigmoid",
+        reset_after: bool = False,
     ) -> None:
+        self._reset_after = bool(reset_after)
         super().__init__(Wx, Wh, b, recurrent_activation=recurrent_activation)
         self.dWx: NDArray[Any] | None = None
         self.dWh: NDArray[Any] | None = None
         self.db: NDArray[Any] | None = None
 
+    @property
+    def reset_after(self) -> bool:
+        """True if the reset gate works on the product h_prev Whh + bhh, else on h_prev."""
+        return self._reset_after
+
+    @property
+    def _n_biases(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (2,) if self._reset_after else (1,)
+
     def forward(self, x: ArrayLike, h_prev: ArrayLike) -> NDArray[Any]:
         """Return h (N, H) from x (N, D) and h_prev (N, H)."""
+        if self._reset_after:
+            return self._forward_after(x, h_prev)
         x, (h_prev,), Wx, Wh, b = self._check_forward(x, h_prev=h_prev)
         gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
         H = h_prev.shape[1]
@@ -291,12 +307,25 @@ class GRU(_GatedCell):
         self.cache = (x, h_prev, z, r, h_hat)
         return (1 - z) * h_prev + z * h_hat
 
+    def _forward_after(self, x: ArrayLike, h_prev: ArrayLike) -> NDArray[Any]:
+        x, (h_prev,), Wx, Wh, (bx, bh) = self._check_forward(x, h_prev=h_prev)
+        gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        H = h_prev.shape[1]
+        a = _pre_activation(x, h_prev, Wx[:, : 2 * H], Wh[:, : 2 * H], bx[: 2 * H] + bh[: 2 * H])
+        z, r = _blocks(gate(a), 2)
+        inner = product(h_prev, Wh[:, 2 * H :]) + bh[2 * H :]
+        h_hat = np.tanh(product(x, Wx[:, 2 * H :]) + bx[2 * H :] + r * inner)
+        self.cache = (x, h_prev, z, r, h_hat, inner)
+        return (1 - z) * h_prev + z * h_hat
+
     def backward(self, dh_next: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return dx (N, D) and dh_prev (N, H) from dh (N, H).
 
         The gradients of the weights are written into `grads`.
         """
         (dh_next,) = self._check_backward(dh_next=dh_next)
+        if self._reset_after:
+            return self._backward_after(dh_next)
         x, h_prev, z, r, h_hat = self.cache
         Wx, Wh, _ = map(np.asarray, self.params)
         H = h_prev.shape[1]
@@ -309,11 +338,27 @@ class GRU(_GatedCell):
         da_zr = np.concatenate([da_z, d_reset * h_prev * slope(r)], axis=1)
         dh_prev = dh_next * (1 - z) + d_reset * r + product(da_zr, Wh[:, : 2 * H].T)
         da = np.concatenate([da_zr, da_hat], axis=1)
-        self.dWx = product(x.T, da)
-        self.dWh = np.concatenate(
-            [product(h_prev.T, da_zr), product((r * h_prev).T, da_hat)], axis=1
-        )
-        self.db = column_sums(da)
-        for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
-            grad[...] = value.reshape(grad.shape)
+        dWh = np.concatenate([product(h_prev.T, da_zr), product((r * h_prev).T, da_hat)], axis=1)
+        self._write(product(x.T, da), dWh, column_sums(da))
         return product(da, Wx.T), dh_prev
+
+    def _backward_after(self, dh_next: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        x, h_prev, z, r, h_hat, inner = self.cache
+        Wx, Wh, _ = map(np.asarray, self.params)
+        _, slope = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        # forward: h = (1 - z) * h_prev + z * h_hat
+        da_hat = dh_next * z * (1 - h_hat * h_hat)
+        da_z = dh_next * (h_hat - h_prev) * slope(z)
+        # forward: h_hat = tanh(... + r * inner)
+        da_r = da_hat * inner * slope(r)
+        da_x = np.concatenate([da_z, da_r, da_hat], axis=1)
+        da_h = np.concatenate([da_z, da_r, da_hat * r], axis=1)
+        db = np.stack([column_sums(da_x), column_sums(da_h)])
+        self._write(product(x.T, da_x), product(h_prev.T, da_h), db)
+        return product(da_x, Wx.T), dh_next * (1 - z) + product(da_h, Wh.T)
+
+    def _write(self, *gradients: NDArray[Any]) -> None:
+        """Write the gradients of Wx, Wh and b into `grads` and into attributes."""
+        self.dWx, self.dWh, self.db = gradients
+        for grad, value in zip(self.grads, gradients, strict=True):
+            grad[...] = value.reshape(grad.shape)

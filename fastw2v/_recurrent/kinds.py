@@ -15,10 +15,19 @@ from numpy.typing import NDArray
 
 from fastw2v._checks.sequences import as_sequence
 from fastw2v._core.products import product
-from fastw2v._kernels import _gru, _lstm, _rnn
+from fastw2v._kernels import _gru, _gru_after, _lstm, _rnn
 from fastw2v._recurrent.cells import GRU, LSTM, RNN
 
-__all__ = ["GRU_CELL", "LSTM_CELL", "RNN_CELL", "VECTORS", "CellKind", "InputKind", "write_product"]
+__all__ = [
+    "GRU_AFTER_CELL",
+    "GRU_CELL",
+    "LSTM_CELL",
+    "RNN_CELL",
+    "VECTORS",
+    "CellKind",
+    "InputKind",
+    "write_product",
+]
 
 Kept = dict[str, Any]  # arrays that forward keeps for backward; see `passes.run_forward`
 
@@ -33,12 +42,23 @@ class CellKind:
     states: tuple[str, ...]  # attributes of the layer, in the kernel's order
     keeps: tuple[str, ...]  # (N, T, H) that the forward kernel writes for backward, in its order
     needs: tuple[str, ...]  # of all that is kept, the inputs of the backward kernel, in its order
-    # Blocks of the columns of Wh, in units of H, and the kept array that was multiplied by each.
-    multiplied: tuple[tuple[int, int, str], ...]
+    # Blocks of the columns of Wh, in units of H, the kept array that was multiplied by each, and
+    # where in da the gradient of the product begins.
+    multiplied: tuple[tuple[int, int, str, int], ...]
     # The cache of the single step t after its x and h_prev.
     cache: Callable[[Kept, int], tuple[NDArray[Any], ...]]
     # The entry for small calls, of a kernel that has one; see `passes.try_forward`.
     small: Callable[..., Any] | None = None
+    n_biases: tuple[int, ...] = (1, 2)  # how many b may hold
+    # Blocks of the second bias that are added to the first one; the kernel gets the others.
+    n_added: int = 1
+    n_slopes: int = 0  # blocks of H columns of da, if they are more than the gates
+    options: tuple[tuple[str, bool], ...] = ()  # arguments of the single step
+
+    @property
+    def da_blocks(self) -> int:
+        """Blocks of H columns of da: those of x Wx, and then others of h_prev Wh."""
+        return self.n_slopes or self.n_gates
 
     @property
     def has_activation(self) -> bool:
@@ -65,7 +85,7 @@ RNN_CELL = CellKind(
     states=("h",),
     keeps=("before",),
     needs=("gates",),
-    multiplied=((0, 1, "before"),),
+    multiplied=((0, 1, "before", 0),),
     cache=lambda kept, t: _gates(kept, t, 1),
 )
 GRU_CELL = CellKind(
@@ -75,8 +95,23 @@ GRU_CELL = CellKind(
     states=("h",),
     keeps=("before", "reset"),
     needs=("gates", "before"),
-    multiplied=((0, 2, "before"), (2, 3, "reset")),  # the columns of h~ saw r * h_prev
+    multiplied=((0, 2, "before", 0), (2, 3, "reset", 2)),  # the columns of h~ saw r * h_prev
     cache=lambda kept, t: _gates(kept, t, 3),
+    n_biases=(1,),
+)
+GRU_AFTER_CELL = CellKind(
+    step=GRU,
+    kernel=_gru_after,
+    n_gates=3,
+    states=("h",),
+    keeps=("before", "inner"),
+    needs=("gates", "before", "inner"),
+    multiplied=((0, 2, "before", 0), (2, 3, "before", 3)),  # da: z, r, h~ and inner
+    cache=lambda kept, t: (*_gates(kept, t, 3), kept["inner"][:, t]),
+    n_biases=(2,),
+    n_added=2,
+    n_slopes=4,
+    options=(("reset_after", True),),
 )
 LSTM_CELL = CellKind(
     step=LSTM,
@@ -85,9 +120,10 @@ LSTM_CELL = CellKind(
     states=("h", "c"),
     keeps=("cs", "before"),
     needs=("gates", "cs", "c0"),
-    multiplied=((0, 4, "before"),),
+    multiplied=((0, 4, "before", 0),),
     cache=_lstm_cache,
     small=_lstm.try_forward,
+    n_added=4,
 )
 
 

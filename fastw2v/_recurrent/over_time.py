@@ -18,6 +18,7 @@ from fastw2v._checks.sequences import as_recurrent_sizes, as_sequence_dtype
 from fastw2v._core.scratch import Scratch
 from fastw2v._recurrent.cells import GRU
 from fastw2v._recurrent.kinds import (
+    GRU_AFTER_CELL,
     GRU_CELL,
     LSTM_CELL,
     RNN_CELL,
@@ -25,13 +26,12 @@ from fastw2v._recurrent.kinds import (
     CellKind,
     InputKind,
 )
+from fastw2v._recurrent.masks import apart, run_backward, run_forward
 from fastw2v._recurrent.passes import (
     ACTIVATIONS,
     check_backward,
     check_forward,
     kept_arrays,
-    run_backward,
-    run_forward,
     step_gradients,
     try_forward,
 )
@@ -46,7 +46,7 @@ __all__ = ["OverTime", "TimeGRU", "TimeLSTM", "TimeRNN"]
 class OverTime:
     """T steps of a cell in one kernel call: weights, states, and memory for both passes."""
 
-    _kind: ClassVar[CellKind]
+    _kind: CellKind  # of the class, or a property
     _input: ClassVar[InputKind] = VECTORS
 
     params: list[NDArray[Any]]
@@ -54,6 +54,7 @@ class OverTime:
     h: NDArray[Any] | None
     dh: NDArray[Any] | None
     recurrent_activation: str  # of the layers whose cell has gates
+    zero_output_for_mask: bool = False
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class OverTime:
         go_backwards: bool,
     ) -> None:
         config.check()
-        as_recurrent_sizes(Wx, Wh, b, self._kind.n_gates)
+        as_recurrent_sizes(Wx, Wh, b, self._kind.n_gates, self._kind.n_biases)
         self.params = [Wx, Wh, b]
         self.grads = [np.zeros_like(W, subok=False) for W in self.params]
         self.stateful = stateful
@@ -78,18 +79,26 @@ class OverTime:
             setattr(self, "d" + name, None)
 
     def forward(
-        self, xs: ArrayLike, *, lengths: ArrayLike | None = None, train: bool = True
+        self,
+        xs: ArrayLike,
+        *,
+        lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        train: bool = True,
     ) -> NDArray[Any]:
         """Return hs (N, T, H) of xs (N, T, D).
 
         lengths (N,): row n has only its first lengths[n] steps; the steps beyond are not read, and
-        hs is 0 there. train=False keeps nothing for backward.
+        hs is 0 there. mask (N, T), of bool or 0 and 1: row n skips the steps where it is 0. They
+        are not read, the states stay as they are, and hs repeats the row's last result, which is 0
+        before its first step, or is 0 if the attribute `zero_output_for_mask` is True. A row whose
+        mask is 0 throughout keeps its first states. train=False keeps nothing for backward.
         """
-        if lengths is None and not (TABLES or self.go_backwards):
+        if lengths is None and mask is None and not (TABLES or self.go_backwards):
             small = try_forward(self, xs, train)
             if small is not None:
                 return small
-        checked = check_forward(self, xs, lengths)
+        checked = check_forward(self, xs, lengths, mask)
         hs = run_forward(self, *checked, train=train)
         return hs.astype(self.dtype, copy=False)
 
@@ -108,14 +117,17 @@ class OverTime:
         kept, kind = kept_arrays(self), self._kind
         if kept is None:
             return None
-        options = {"recurrent_activation": self.recurrent_activation} if kind.has_activation else {}
+        kept = apart(kept)
+        options: dict[str, Any] = dict(kind.options)
+        if kind.has_activation:
+            options["recurrent_activation"] = self.recurrent_activation
         steps = []
         for t in range(kept["xs"].shape[1]):
             step = kind.step(*self.params, **options)
             parts = kept["xs"][:, t], kept["before"][:, t], *kind.cache(kept, t)
             step.cache = tuple(part.copy() for part in parts)
             if "da" in kept and self._input.converts:
-                for grad, value in zip(step.grads, step_gradients(self, t), strict=True):
+                for grad, value in zip(step.grads, step_gradients(self, kept, t), strict=True):
                     grad[...] = value.reshape(grad.shape)
                 if kind.step is GRU:
                     step.dWx, step.dWh, step.db = (grad.copy() for grad in step.grads)
@@ -134,7 +146,7 @@ class TimeRNN(OverTime):
     """A simple recurrent network over time: h = tanh(x Wx + h_prev Wh + b) (Elman 1990).
 
     Wx (D, H), Wh (H, H), b (H,) are the caller's own arrays. All else is as in `TimeLSTM`, with
-    the one state `h` and no choice of activation.
+    the one state `h`, b (2, H) of two biases, and no choice of activation.
 
     >>> import numpy as np
     >>> from fastw2v.time_layers import TimeRNN
@@ -199,6 +211,10 @@ class TimeGRU(_Gated):
     z, r = sigmoid of the first two blocks of H columns of x Wx + h_prev Wh + b;
     h~ = tanh(x Wxh + (r * h_prev) Whh + bh) with the third ones; h = (1 - z) * h_prev + z * h~.
 
+    With `reset_after` the reset gate works on the product, as in cuDNN, torch and Keras:
+    h~ = tanh(x Wxh + bxh + r * (h_prev Whh + bhh)). b (2, 3H) then holds two biases, that of x Wx
+    and that of h_prev Wh.
+
     Wx (D, 3H), Wh (H, 3H), b (3H,) are the caller's own arrays. All else is as in `TimeLSTM`, with
     the one state `h`; `recurrent_activation` is that of z and r.
 
@@ -214,7 +230,39 @@ class TimeGRU(_Gated):
     """
 
     __module__ = "fastw2v.time_layers"
-    _kind = GRU_CELL
+    _reset_after = False  # of pickles that do not hold it
+
+    def __init__(
+        self,
+        Wx: NDArray[Any],
+        Wh: NDArray[Any],
+        b: NDArray[Any],
+        stateful: bool = False,
+        *,
+        dtype: DTypeLike | None = None,
+        go_backwards: bool = False,
+        recurrent_activation: str = "sigmoid",
+        reset_after: bool = False,
+    ) -> None:
+        self._reset_after = bool(reset_after)
+        super().__init__(
+            Wx,
+            Wh,
+            b,
+            stateful,
+            dtype=dtype,
+            go_backwards=go_backwards,
+            recurrent_activation=recurrent_activation,
+        )
+
+    @property
+    def reset_after(self) -> bool:
+        """True if the reset gate works on the product h_prev Whh + bhh, else on h_prev."""
+        return self._reset_after
+
+    @property
+    def _kind(self) -> CellKind:  # type: ignore[override]
+        return GRU_AFTER_CELL if self._reset_after else GRU_CELL
 
     def set_state(self, h: NDArray[Any] | None) -> None:
         """Start the next forward, if stateful, from h (N, H); None is zero."""
@@ -235,10 +283,11 @@ class TimeLSTM(_Gated):
     g after tanh; c = f * c_prev + g * i; h = o * tanh(c) (Hochreiter and Schmidhuber 1997, with
     the forget gate of Gers, Schmidhuber and Cummins 2000).
 
-    Wx (D, 4H), Wh (H, 4H), b (4H,) are the caller's own arrays. The states `h`, `c` (N, H) are
-    zero at the start of each forward. With `stateful` they start where the last forward ended, or
-    at the arguments of `set_state`, and no gradient flows back beyond the start. After backward
-    `dh`, `dc` are the gradients of the first states.
+    Wx (D, 4H), Wh (H, 4H), b (4H,) are the caller's own arrays. b (2, 4H) holds two biases that are
+    added, such as torch's bias_ih and bias_hh; each has the gradient of their sum. The states `h`,
+    `c` (N, H) are zero at the start of each forward. With `stateful` they start where the last
+    forward ended, or at the arguments of `set_state`, and no gradient flows back beyond the start.
+    After backward `dh`, `dc` are the gradients of the first states.
 
     Beyond the book, by keyword: dtype (float32 sequences if None, or np.float64), go_backwards
     (read each row from its end, results in the order of reading), recurrent_activation (of f, i

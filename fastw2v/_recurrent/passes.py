@@ -9,7 +9,7 @@ N batch, T time, D input width, H hidden units.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 from fastw2v._checks.arrays import FLOATS, as_numbers, check_shape, check_writable
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._checks.sequences import (
+    as_mask,
     as_recurrent_sizes,
     as_row_lengths,
     as_sequence_dtype,
     as_state,
     as_state_gradient,
+    check_biases,
     check_trained_forward,
 )
 from fastw2v._core import threads
@@ -35,6 +37,7 @@ from fastw2v._rows.deferred import apply_all_pending
 
 if TYPE_CHECKING:
     from fastw2v._core.scratch import Scratch
+    from fastw2v._recurrent.kinds import CellKind
     from fastw2v._recurrent.over_time import OverTime
 
 __all__ = [
@@ -55,6 +58,7 @@ Lengths = NDArray[np.int64] | None
 
 _MAC_NS = 0.02  # serial nanoseconds of a multiply-add; see `threads.parts`
 _CACHE = 3 << 18  # bytes of packed weights that stay in a core's own cache beside the states
+_MANY_ROWS = 32  # rows of a part that multiply by weights from memory as fast as from the cache
 _STEP_NS = 5000  # a step cut by units waits for all parts; below this it costs more than it gains
 # Serial nanoseconds of one kernel call. Ctrl-C is handled between two calls. The first calls
 # take several times as long, because the system has to find memory for their results.
@@ -66,14 +70,17 @@ _FEWEST_ROWS = 4  # fewest rows per call when a pass takes several calls
 
 
 def check_forward(
-    layer: OverTime, xs: ArrayLike, lengths: ArrayLike | None
-) -> tuple[NDArray[Any], Lengths, list[NDArray[Any] | None], tuple[int, ...]]:
-    """Return the arguments of `run_forward`: all fits the layer, and nothing is changed."""
+    layer: OverTime, xs: ArrayLike, lengths: ArrayLike | None, mask: ArrayLike | None
+) -> tuple[
+    NDArray[Any], Lengths, list[NDArray[Any] | None], tuple[int, ...], NDArray[np.bool_] | None
+]:
+    """Return the arguments of `masks.run_forward`: all fits the layer, and nothing is changed."""
     kind = layer._kind
     Wx, Wh, b = layer.params
-    _, H = as_recurrent_sizes(Wx, Wh, b, kind.n_gates)
+    _, H = as_recurrent_sizes(Wx, Wh, b, kind.n_gates, kind.n_biases)
     xs = layer._input.check("xs", xs, Wx)
     N, T = xs.shape[:2]
+    mask = as_mask("mask", mask, N, T, lengths)
     lengths = as_row_lengths("lengths", lengths, N, T)
     layer.dtype = as_sequence_dtype("dtype", layer.dtype)
     options = _kernel_options(layer)
@@ -81,7 +88,7 @@ def check_forward(
     for name in kind.states:
         state = getattr(layer, name) if layer.stateful else None
         starts.append(None if state is None else as_state(name, state, N, H))
-    return xs, lengths, starts, options
+    return xs, lengths, starts, options, mask
 
 
 def try_forward(layer: OverTime, xs: ArrayLike, train: bool) -> NDArray[Any] | None:
@@ -154,7 +161,7 @@ def run_forward(
     """
     kind, scratch = layer._kind, layer._scratch
     dtype = _computing_dtype(layer)
-    Wx, Wh, b = _weights(layer, dtype)
+    Wx, Wh, b, *more = _weights(layer, dtype)
     N, T = xs.shape[:2]
     H, width = Wh.shape
     promoted = _promoted(layer, xs, starts, dtype)
@@ -194,7 +201,8 @@ def run_forward(
     arrays = (hs, gates, *(kept[name] for name in kind.keeps), *states)
     for rows in pieces:
         some = None if lengths is None else lengths[rows]
-        run(*(x if x is None else x[rows] for x in arrays), work, Wh, some, *options, *cut)
+        given = (x if x is None else x[rows] for x in arrays)
+        run(*given, work, Wh, *more, some, *options, *cut)
 
     if train:
         kept |= {"xs": xs, "gates": gates, "lengths": lengths, "options": options, "D": len(Wx)}
@@ -218,8 +226,10 @@ def check_backward(
     H = width // layer._kind.n_gates
     for name, W, rows in zip(("Wx", "Wh"), layer.params, (kept["D"], H), strict=False):
         check_shape(name, W, (rows, width), "that of forward")
+    check_biases("b", layer.params[2], width, layer._kind.n_biases)
     check_shape("xs", kept["xs"], kept["shape"], "that of forward; xs may be the caller's array")
     dhs = as_numbers("dhs", dhs)
+    T = T if "given" not in kept else kept["given"].mask.shape[1]
     check_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
     arriving = []
     for name, given in dstates.items():
@@ -249,10 +259,11 @@ def run_backward(
         dhs = arrange(scratch.take("dhs", dhs.shape, dtype), dhs, lengths, True)
     else:
         dhs = _contiguous(scratch, "dhs", dhs, dtype)
-    Wx, Wh, _ = _weights(layer, dtype)
+    Wx, Wh, *_ = _weights(layer, dtype)
 
     # forward: gates, h, c = kernel over time
-    da = scratch.take("da", gates.shape, dtype)
+    H = len(Wh)
+    da = scratch.take("da", (N, T, kind.da_blocks * H), dtype)
     run = specialise(kind.kernel.backward)[dtype]
     pieces, work, cut = _plan(scratch, kind.kernel, Wh, N, T)
     inputs = (dhs, *(kept[name] for name in kind.needs))
@@ -263,13 +274,12 @@ def run_backward(
 
     # forward: a = x Wx + h_prev Wh + b
     dWx, dWh, db = layer.grads
-    da, H = da.reshape(N * T, width), len(Wh)
-    dxs = layer._input.gradients(dWx, da, xs.reshape(N * T, *xs.shape[2:]), Wx)
-    for first, end, name in kind.multiplied:
-        columns = slice(first * H, end * H)
-        write_product(dWh[:, columns], kept[name].reshape(N * T, H).T, da[:, columns])
-    db[...] = column_sums(da).reshape(db.shape)
-    kept["da"] = da.reshape(N, T, width)  # of each step, see `step_gradients`
+    kept["da"] = da  # of each step, see `step_gradients`
+    da = da.reshape(N * T, kind.da_blocks * H)
+    dxs = layer._input.gradients(dWx, da[:, :width], xs.reshape(N * T, *xs.shape[2:]), Wx)
+    for columns, name, slopes in _products_of_states(kind, H):
+        write_product(dWh[:, columns], kept[name].reshape(N * T, H).T, da[:, slopes])
+    _write_bias_gradient(db, kind, column_sums(da), H)
     for name, d in zip(kind.states, dstates, strict=True):
         setattr(layer, "d" + name, d.astype(promoted, copy=False))
     if dxs is None:
@@ -280,15 +290,32 @@ def run_backward(
     return dxs.astype(layer.dtype, copy=False)
 
 
-def step_gradients(layer: OverTime, t: int) -> list[NDArray[Any]]:
+def step_gradients(layer: OverTime, kept: dict[str, Any], t: int) -> list[NDArray[Any]]:
     """Return the gradients of Wx, Wh and b of the step t of the last backward over vectors."""
-    kept: Any = layer._kept
-    da = kept["da"][:, t]
-    dWh = np.empty((layer.params[1].shape[0], da.shape[1]), da.dtype)
-    for first, end, name in layer._kind.multiplied:
-        columns = slice(first * len(dWh), end * len(dWh))
-        dWh[:, columns] = product(kept[name][:, t].T, da[:, columns])
-    return [product(kept["xs"][:, t].T, da), dWh, column_sums(da)]
+    da, kind = kept["da"][:, t], layer._kind
+    H, width = layer.params[1].shape
+    dWh, db = np.empty((H, width), da.dtype), np.empty(layer.params[2].shape, da.dtype)
+    for columns, name, slopes in _products_of_states(kind, H):
+        dWh[:, columns] = product(kept[name][:, t].T, da[:, slopes])
+    _write_bias_gradient(db, kind, column_sums(da), H)
+    return [product(kept["xs"][:, t].T, da[:, :width]), dWh, db]
+
+
+def _products_of_states(kind: CellKind, H: int) -> Iterator[tuple[slice, str, slice]]:
+    """Yield columns of Wh, the name of the states they multiplied, and the gradient's columns."""
+    for first, end, name, slope in kind.multiplied:
+        yield slice(first * H, end * H), name, slice(slope * H, (slope + end - first) * H)
+
+
+def _write_bias_gradient(db: NDArray[Any], kind: CellKind, sums: NDArray[Any], H: int) -> None:
+    """Write the gradient of one or two biases from the column sums of da."""
+    width = kind.n_gates * H
+    if db.size == width:
+        db[...] = sums.reshape(db.shape)
+        return
+    db[0] = sums[:width]
+    for columns, _, slopes in _products_of_states(kind, H):
+        db[1, columns] = sums[slopes]
 
 
 # Shared by both ------------------------------------------------------------------------------
@@ -323,8 +350,9 @@ def _promoted(
 def _weights(layer: OverTime, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
     """Return Wx, Wh and b (n * H,) in this dtype; Wx and Wh may have any strides.
 
-    A converted weight lies in scratch and holds for this call only: the user may change the weight
-    before the next one.
+    Two biases become their sum, except that of the blocks that the kernel adds to h_prev Wh itself;
+    these follow as a fourth array. A converted weight lies in scratch and holds for this call only:
+    the user may change the weight before the next one.
     """
     apply_all_pending(*layer.params)
     scratch = layer._scratch
@@ -333,7 +361,14 @@ def _weights(layer: OverTime, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
         Wx = _contiguous(scratch, "Wx", Wx, dtype)
     if Wh.dtype != dtype or not Wh.flags.aligned:
         Wh = _contiguous(scratch, "Wh", Wh, dtype)
-    return Wx, Wh, _contiguous(scratch, "b", b.reshape(-1), dtype)
+    if b.shape != (2, Wh.shape[1]):
+        return Wx, Wh, _contiguous(scratch, "b", b.reshape(-1), dtype)
+    total, added = scratch.take("b", (Wh.shape[1],), dtype), layer._kind.n_added * len(Wh)
+    total[...] = b[0]
+    total[:added] += b[1, :added]
+    if layer._kind.n_added == layer._kind.n_gates:
+        return Wx, Wh, total
+    return Wx, Wh, total, _contiguous(scratch, "bh", b[1, added:], dtype)
 
 
 def _contiguous(scratch: Scratch, name: str, x: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -365,7 +400,7 @@ def _cut(Wh: NDArray[Any], N: int, T: int) -> tuple[bool, int]:
     """Return (by_units, n_parts) for T steps of N rows; see src_pyx/common_recurrent.pxd."""
     ns = N * Wh.size * _MAC_NS
     n_parts = threads.parts(ns * T)
-    too_large = Wh.nbytes > _CACHE or n_parts > N
+    too_large = (Wh.nbytes > _CACHE and N // n_parts < _MANY_ROWS) or n_parts > N
     if n_parts == 1 or not too_large:
         return False, min(n_parts, max(N, 1))
     return (True, n_parts) if ns > _STEP_NS else (False, min(n_parts, N))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import operator
 import os
 import threading
 import weakref
@@ -29,12 +30,11 @@ from fastw2v._core import threads
 from fastw2v._kernels import _optimizer, specialise
 from fastw2v._rows.deferred import TABLES, apply_all_pending, apply_pending
 from fastw2v._rows.idle_steps import HIGHEST_RATE, MOST_STEPS, MOVES_IDLE_ROWS, IdleSteps
-from fastw2v._rows.row_grad import as_table, is_row_grad, is_tracked
+from fastw2v._rows.row_grad import RowGrad, as_table, is_row_grad, is_tracked
 from fastw2v._rows.writes import listed_gradient
 
 __all__ = ["Pending", "Table", "can_defer", "has_layout_of", "no_readers"]
 
-_STALE = specialise(_optimizer.stale_rows)
 _SKIP = specialise(_optimizer.skip_steps)
 _TAKE = specialise(_optimizer.take_steps)
 _UPDATE = specialise(_optimizer.update_rows)
@@ -89,13 +89,21 @@ class Table:
         self.layout = _optimizer.layout((W, *states))
         # The kernels take two states, and a vector as a matrix of one column.
         self.kernel_states = [*map(as_table, states), None, None][:2]
+        self.grad: Callable[[], Any] = lambda: None  # of the latest step, held weakly too
+        self.grad_layout = b""
         self.applied = np.full(len(W) if pending.defers else 0, pending.steps.n, np.int64)
         self.rows = self.since = np.empty(0, np.int64)
 
+    def takes_again(self, W: NDArray[Any], states: list[NDArray[Any]], grad: Any) -> bool:
+        """Return whether these are the arrays of the step before, which lie where they lay."""
+        if self.grad() is not grad or not self.is_of(W, states):
+            return False
+        same = _optimizer.layout((grad,)) == self.grad_layout
+        return same and _optimizer.layout((W, *self.states)) == self.layout
+
     def is_of(self, W: NDArray[Any], states: list[NDArray[Any]]) -> bool:
         """Return whether these are the table's arrays, which a user may have replaced."""
-        same = (a is b for a, b in zip(self.states, states, strict=True))
-        return self.array() is W and all(same)
+        return self.array() is W and all(map(operator.is_, self.states, states))
 
     def check_layout(self, W: NDArray[Any]) -> None:
         """Check that W and the states lie where they lay; if not, forget what is pending."""
@@ -117,17 +125,17 @@ class Table:
         self.check_layout(W)
         if len(self.rows) < len(ids):
             self.rows, self.since = (np.empty(len(ids), np.int64) for _ in range(2))
-        n_rows = _STALE[ids.dtype](self.rows, self.since, self.applied, ids, steps.n)
         W = as_table(W)
-        stale = W, *self.kernel_states, self.applied, self.rows, self.since, n_rows
-        size = n_rows * W.shape[1]
+        mine = steps.number, W, *self.kernel_states, self.applied, self.rows, self.since, ids
+        size = len(ids) * W.shape[1]  # at most: some of the rows may be up to date
         if steps.can_skip(W.dtype):
             known = steps.sums, steps.fades, steps.lead
-            _SKIP[W.dtype](steps.number, *stale, *known, steps.n, threads.parts(size * _SKIP_NS))
+            n_parts = threads.parts(size * _SKIP_NS)
+            _SKIP[W.dtype, ids.dtype](*mine, *known, steps.n, n_parts)
         else:
             known = steps.rates, *steps.scalars
             n_parts = threads.parts(size * steps.n * _STEP_NS)
-            _TAKE[W.dtype](steps.number, *stale, *known, steps.n, n_parts)
+            _TAKE[W.dtype, ids.dtype](*mine, *known, steps.n, n_parts)
 
     @_locked
     def apply_all(self) -> None:
@@ -151,17 +159,18 @@ class Table:
             return False
         self.check_layout(W)
         rows, n_rows, g, packed = listed
-        if pending.defers:
-            self.apply_pending(rows[:n_rows])
-            self.applied[rows[:n_rows]] = pending.steps.n + 1
-        else:
+        if not pending.defers:
             apply_pending(W, rows[:n_rows])  # of another optimizer
-        W = as_table(W)
-        n_parts = threads.parts(n_rows * W.shape[1] * _STEP_NS)
-        _UPDATE[W.dtype](
-            pending.steps.number, W, *self.kernel_states, g, packed, rows, n_rows,
-            *pending.row_scalars, n_parts,
-        )  # fmt: skip
+        table = as_table(W)
+        applied = self.applied if pending.defers else None
+        n_parts = threads.parts(n_rows * table.shape[1] * _STEP_NS)
+        step = (
+            *(pending.steps.number, table, *self.kernel_states, applied, g, packed, rows, n_rows),
+            *(*pending.row_scalars, pending.steps.n, n_parts),
+        )
+        if not _UPDATE[table.dtype](*step):
+            self.apply_pending(rows[:n_rows])  # of rows that no forward has read
+            _UPDATE[table.dtype](*step)
         return True
 
 
@@ -178,6 +187,33 @@ class Pending:
         self.steps = IdleSteps(rule, idle_settings)
         self.row_scalars: tuple[float, ...] = ()  # of the present step
         self.may_defer = True  # in the present step
+        self.wanted: Collection[int] | None = ()  # of the latest step
+
+    @_locked
+    def continues(
+        self,
+        params: Sequence[NDArray[Any]],
+        grads: Sequence[NDArray[Any]],
+        states: Sequence[Sequence[NDArray[Any]]],
+        wanted: Collection[int] | None,
+    ) -> bool:
+        """Return whether `begin` would find all its tables again and no other parameter.
+
+        All that was checked of these arrays at the step before holds then.
+        """
+        n = len(self.tables)
+        if wanted is not self.wanted or not all(
+            type(arrays) is list and len(arrays) == n for arrays in (params, grads, *states)
+        ):
+            return False
+        for i, table in enumerate(self.tables):
+            if not (
+                table is not None
+                and (TABLES.get(self.params[i]) is table or not self.defers)
+                and table.takes_again(params[i], [arrays[i] for arrays in states], grads[i])
+            ):
+                return False
+        return True
 
     @_locked
     def begin(
@@ -186,16 +222,13 @@ class Pending:
         grads: Sequence[NDArray[Any]],
         states: Sequence[Sequence[NDArray[Any]]],
         wanted: Collection[int] | None,
-        row_scalars: tuple[float, ...],
-        idle_settings: tuple[float, ...],
-    ) -> list[Table | None]:
-        """Begin a step; return the table of each parameter, or None where rows are not deferred.
+    ) -> None:
+        """Find the `tables` of a step, one for each parameter, or None where rows are not deferred.
 
         states: the lists of state arrays. wanted: ids of the arrays to defer, or None for all
-        suitable ones. row_scalars: the four of a step of rows with gradient, the learning rate
-        first; idle_settings: as `IdleSteps` takes them. Parameters without a table are up to date
-        then.
+        suitable ones. Parameters without a table are up to date then.
         """
+        self.wanted = wanted
         key = [id(W) for W in params]
         if key != self.params:
             self.flush()
@@ -219,11 +252,21 @@ class Pending:
             if suits:
                 table = Table(self, W, mine)
             self.tables[i] = table
+            if table is not None and type(grad) is RowGrad:
+                table.grad, table.grad_layout = weakref.ref(grad), _optimizer.layout((grad,))
             if table is None:
                 apply_all_pending(W)
             elif self.defers and TABLES.get(key[i]) is not table:
                 apply_all_pending(W)  # another optimizer's steps come first
                 TABLES[key[i]] = table
+
+    @_locked
+    def set_rates(self, row_scalars: tuple[float, ...], idle_settings: tuple[float, ...]) -> None:
+        """Set the numbers of the present step.
+
+        row_scalars: the four of a step of rows with gradient, the learning rate first;
+        idle_settings: as `IdleSteps` takes them.
+        """
         if (
             idle_settings != self.steps.settings
             or self.steps.n == MOST_STEPS
@@ -232,7 +275,6 @@ class Pending:
             self._restart(idle_settings)
         self.row_scalars = row_scalars
         self.may_defer = not self.defers or 0 <= row_scalars[0] < HIGHEST_RATE
-        return self.tables
 
     @_locked
     def end(self) -> None:

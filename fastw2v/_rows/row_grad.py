@@ -90,10 +90,8 @@ class Tracker:
         if self.turn is not turn:
             self.dense = True
 
-    def open(
-        self, grad: NDArray[Any], ids: NDArray[Any], D: int
-    ) -> tuple[object, tuple, NDArray[Any]]:
-        """Begin to overwrite the rows; return a token, the target of the kernel, and its ids."""
+    def open(self, grad: NDArray[Any], ids: NDArray[Any]) -> tuple[object, tuple]:
+        """Begin to overwrite the rows; return a token and the target of the kernel."""
         turn = self.begin()
         rows = as_table(grad)
         if self.dense:
@@ -101,8 +99,7 @@ class Tracker:
             self.reset()
         if self.first.size < ids.size:
             self.first = np.empty(ids.size, np.uint8)
-        lists = self.mark, self.fresh, self.first, self.rows, self.n_rows, self.stamp
-        return turn, (rows, *lists), ids
+        return turn, (rows, self.mark, self.fresh, self.first, self.rows, self.n_rows, self.stamp)
 
     def close(self, turn: object, n_rows: int) -> None:
         """Take over the new list of the kernel; below zero, more rows were touched than fit."""

@@ -7,7 +7,7 @@ after the other, so that its own memory takes no pages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ __all__ = [
     "begin_packing",
     "check_all_writable",
     "clear",
+    "clear_all",
     "end_packing",
     "listed_gradient",
     "packed_rows",
@@ -51,7 +52,7 @@ _OVERWRITE = specialise(_embedding.overwrite_rows)
 _TRY_OVERWRITE = _embedding.try_overwrite_rows
 _SCATTER = specialise(_embedding.scatter_add)
 _ADD_ROWS = specialise(_embedding.add_rows)
-_PACK = specialise(_embedding.pack_ids)
+_PACK = specialise(_embedding.pack_rows)
 
 # The caches bound the writing of rows, and rows that another core wrote last have to travel. Two
 # threads gain nothing until the rows no longer fit there, at about ten times the usual work.
@@ -87,11 +88,13 @@ def write_rows(
     N, D = x.shape
     n_parts = threads.parts((ids.size + N) * D * NS / _SPLIT_LATE)
     tracker = tracker_of(grad)  # before another view of its memory exists
-    if tracker is not None and (tracker.packed is not None or has_plain_rows(as_table(grad))):
-        lists = tracker.packed or tracker
-        turn, target, numbers = lists.open(grad, ids, D)
-        n_rows = _OVERWRITE[grad.dtype, numbers.dtype](*target, numbers, x, coef, n_parts)
-        lists.close(turn, n_rows)
+    if tracker is not None and tracker.packed is not None:
+        tracker.packed.write(grad, ids, x, coef, n_parts)
+        return
+    if tracker is not None and has_plain_rows(as_table(grad)):
+        turn, target = tracker.open(grad, ids)
+        n_rows = _OVERWRITE[grad.dtype, ids.dtype](*target, ids, x, coef, n_parts)
+        tracker.close(turn, n_rows)
         return
     mark_dirty(grad)
     rows = as_table(grad)
@@ -141,6 +144,13 @@ def clear(grad: NDArray[Any]) -> None:
         tracker.mark[rows] = 0
         tracker.n_rows = 0
         tracker.end(turn)
+
+
+def clear_all(grads: Sequence[NDArray[Any]]) -> None:
+    """Set gradients to zero, at the cost of their listed rows where they have a list."""
+    if not _embedding.are_untouched(grads, RowGrad):
+        for grad in grads:
+            clear(grad)
 
 
 def touched(grad: NDArray[Any], trusted: bool) -> NDArray[np.uint8] | None:
@@ -215,26 +225,25 @@ class Packed:
         self.rows = np.empty(0, np.int64)
         self.values: NDArray[Any] = np.empty((0, 1))
 
-    def open(
-        self, grad: NDArray[Any], ids: NDArray[Any], D: int
-    ) -> tuple[object, tuple, NDArray[Any]]:
-        """Begin to overwrite the rows; return no token, the target of the kernel, and its ids."""
+    def write(
+        self,
+        grad: NDArray[Any],
+        ids: NDArray[Any],
+        x: NDArray[Any],
+        coef: NDArray[Any] | None,
+        n_parts: int,
+    ) -> None:
+        """Do as `write_rows`, with arrays that are checked."""
         if not self.used:
             clear(grad)
         if not self.used or len(self.rows) < len(ids):
-            self.rows, self.fresh = (np.empty(len(ids), np.int64) for _ in range(2))
-            self.local = np.empty(len(ids), np.int32)
-            self.mark, self.first = (np.zeros(len(ids), np.uint8) for _ in range(2))
-            self.values = np.empty((len(ids), D), grad.dtype)
+            self.rows = np.empty(len(ids), np.int64)
+            self.local, self.first = np.empty(len(ids), np.int32), np.empty(len(ids), np.uint8)
+            self.values = np.empty((len(ids), x.shape[1]), grad.dtype)
         self.used = True
-        local = self.local[: len(ids)]
-        self.n_rows = _PACK[ids.dtype](self.slot, self.rows, ids, local)
-        lists = self.mark, self.fresh, self.first, self.rows, 0, 2
-        return None, (self.values[: self.n_rows], *lists), local
-
-    def close(self, turn: object, n_rows: int) -> None:
-        """Clear the marks, so that the next write finds no rows to clear."""
-        self.mark[: self.n_rows] = 0
+        pack = _PACK[grad.dtype, ids.dtype]
+        lists = self.rows, self.values, self.local, self.first
+        self.n_rows = pack(self.slot, *lists, ids, x, coef, n_parts)
 
     def listed(self) -> Listed:
         """Return the rows as the kernels take them."""

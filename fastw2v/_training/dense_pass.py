@@ -81,8 +81,8 @@ def _update_listed(
     table = as_table(w)
     n_parts = threads.parts(n_rows * table.shape[1] * _NS[rule])
     _UPDATE_ROWS[w.dtype](
-        *(_optimizer.RULES[rule], table, *kernel_states, values, packed, rows, n_rows),
-        *(*row_scalars, n_parts),
+        *(_optimizer.RULES[rule], table, *kernel_states, None, values, packed, rows, n_rows),
+        *(*row_scalars, 0, n_parts),
     )
     return True
 

@@ -22,8 +22,9 @@ __all__ = ["FitLoop"]
 class FitLoop:
     """The context of one fit of a trainer.
 
-    n_steps, rows: for the bar, the steps of the fit and the samples of one step. watched: whether
-    other code runs between the steps, which may look at weights.
+    n_steps, rows: the steps of the fit and the samples of one step, for the bar. watched: whether
+    other code runs between the steps, which may look at weights. may_end: whether there may be
+    fewer steps.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class FitLoop:
         progress: bool,
         unit: str = "word",
         watched: bool = False,
+        may_end: bool = False,
     ) -> None:
         self.model, self.optimizer = trainer.model, trainer.optimizer
         adopt_again(getattr(self.model, "grads", None))  # a user's own model may come from a pickle
@@ -47,6 +49,11 @@ class FitLoop:
         # A model of fastw2v writes into gradients through layers that keep the lists right.
         self.suspicious = not is_own_model(self.model)
         self.trusted = True
+        # A model that can runs both directions at once, if no other code reads what forward left.
+        self.at_once: Any = None
+        if not (self.suspicious or watched or may_end) and is_own_optimizer(self.optimizer):
+            self.at_once = getattr(self.model, "_fit_step", None)
+        self.last_step = n_steps - 1
         self.bar: Any = None
         if progress:
             from tqdm import tqdm
@@ -76,14 +83,20 @@ class FitLoop:
 
     def step(self, k: int, batch_x: Any, batch_t: Any) -> float | None:
         """Run iteration k of an epoch; return the average loss if a line is due, else None."""
-        loss = self.model.forward(batch_x, batch_t)
+        loss = None
+        if self.at_once is not None:
+            loss = self.at_once(batch_x, batch_t, last=self.n_steps == self.last_step)
+        in_turn = loss is None
+        if in_turn:
+            loss = self.model.forward(batch_x, batch_t)
         if loss != loss:
             raise FloatingPointError(
                 f"loss: expected a number, got nan at iteration {k + 1} of an epoch, the "
                 f"{self.n_steps + 1}th step of this fit; the weights are those before it. Lower "
                 "the learning rate, or look for nan in the data"
             )
-        self.model.backward()
+        if in_turn:
+            self.model.backward()
         due = self.eval_interval is not None and k % self.eval_interval == 0
         if self.suspicious and self.trusted and (due or self.n_steps == 0):
             self._look_for_unseen_writes()

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from fastw2v._checks.arrays import FLOATS, check_weights
 from fastw2v._checks.sequences import check_params_and_grads
+from fastw2v._kernels import _embedding
 from fastw2v._rows.deferred import TABLES, apply_all_pending, apply_pending, may_defer
-from fastw2v._rows.row_grad import is_clear
+from fastw2v._rows.row_grad import RowGrad, is_clear
 from fastw2v._rows.writes import add_into, touched, unpack
 
 __all__ = ["merge_shared", "remove_duplicate"]
+
+_TRY_MERGE = _embedding.try_merge
 
 _FIRST = np.zeros(1, np.int64)
 
@@ -44,6 +47,9 @@ def merge_shared(
     params: Sequence[NDArray[Any]], grads: Sequence[NDArray[Any]], trusted: bool
 ) -> tuple[Arrays, Arrays]:
     """Do as `remove_duplicate`; trusted: whether the lists of rows are trusted (see `RowGrad`)."""
+    kept = _TRY_MERGE(params, grads, RowGrad) if trusted else None
+    if kept is not None:
+        return [params[i] for i in kept], [grads[i] for i in kept]
     check_params_and_grads(params, grads)
     kept_params: Arrays = []
     kept_grads: Arrays = []

@@ -30,10 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     """Run a script; its streams, exceptions and exit code are its own."""
-    from fastw2v.dropin.run_script import add_run_parser, run_command
+    from fastw2v.cli.run import add_parser, run_command
 
     parser = argparse.ArgumentParser(prog="fastw2v")
-    add_run_parser(parser.add_subparsers(dest="command"))
+    add_parser(parser.add_subparsers(dest="command"))
     try:
         args = parser.parse_args(words)
     except SystemExit as stop:  # --help, wrong usage

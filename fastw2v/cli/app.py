@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from fastw2v.cli import language_model, train, translate, vectors, word2vec
+from fastw2v.cli import cluster, language_model, maps, run, train, translate, vectors, word2vec
 from fastw2v.cli.console import (
     BROKEN_PIPE,
     FAILED,
@@ -26,9 +26,17 @@ from fastw2v.cli.console import (
     shown,
     standard_streams,
 )
-from fastw2v.dropin.run_script import add_run_parser
+from fastw2v.cli.usage import Parser
 
 _EPILOG = """\
+examples:
+  fastw2v train my_text.txt -o vectors.bin        train word vectors
+  fastw2v similar vectors.bin month string        print the nearest words
+  fastw2v explore vectors.bin -o page.html        make a page to look at them
+  fastw2v lm-train my_text.txt -o model.npz       train a language model
+  fastw2v run ch04/train.py                       run a script of the book
+  fastw2v COMMAND --help                          all options of a command
+
 exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 stopped by Ctrl-C, 141 output closed
 The name - of a file is standard input or output; a file of that name is ./-.
 environment: FASTW2V_NUM_THREADS threads to use (else OMP_NUM_THREADS, else all CPUs)
@@ -37,8 +45,12 @@ environment: FASTW2V_NUM_THREADS threads to use (else OMP_NUM_THREADS, else all 
 
 def main(argv: Sequence[str]) -> int:
     """Run a command other than `run`, which `fastw2v.cli` starts; return the exit code."""
+    parser = _parser()
+    if not argv:
+        parser.print_help()
+        return _flushed(OK)
     try:
-        args = _parser().parse_args(argv)
+        args = parser.parse_args(argv)
     except SystemExit as stop:  # --help, --version, wrong usage
         return _flushed(cast(int, stop.code))
     for stream in (sys.stdout, sys.stderr):
@@ -61,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="fastw2v",
         description="Word vectors and small recurrent models on the CPU, for readers of "
         "Deep Learning from Scratch 2.",
@@ -71,11 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     train.add_parser(commands)
+    cluster.add_parser(commands)
     word2vec.add_parser(commands)
     vectors.add_parsers(commands)
+    maps.add_parsers(commands)
     language_model.add_parsers(commands)
     translate.add_parsers(commands)
-    add_run_parser(commands)
+    run.add_parser(commands)
     info = commands.add_parser(
         "info",
         help="show how this fastw2v was built and where it runs, or what a file of vectors holds",
@@ -117,8 +131,10 @@ def _info(args: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     **train.COMMANDS,
+    **cluster.COMMANDS,
     **word2vec.COMMANDS,
     **vectors.COMMANDS,
+    **maps.COMMANDS,
     **language_model.COMMANDS,
     **translate.COMMANDS,
     "info": _info,

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from fastw2v.datasets import Splitter, Words
 
 
+_BEGINNING = 1 << 20  # characters of a text that are looked at
+
+
 def add_files(parser: argparse.ArgumentParser) -> None:
     """Add the names of text files, and --encoding."""
     parser.add_argument(
@@ -58,6 +61,14 @@ def add_options(
         "normal form of Unicode (default: nfc, and none for blanks)",
         choices=("nfc", "nfkc", "none"),
     )
+    if not asked:
+        add(
+            "--tokenizer",
+            "cut a text without blanks between words first: janome, fugashi, sudachi, with forms "
+            "as in fugashi:base or sudachi:C:normalized, or module:function; --normalize is then "
+            "nfkc unless given (pip install 'fastw2v[ja]')",
+            metavar="NAME",
+        )
     add("--case", "(default: lower for words, else keep)", choices=("lower", "keep"))
     add("--lang", "the language whose small letter of I is a dotless i", choices=("tr", "az"))
     add("--elisions", "split l'homme into l' and homme", action="store_true")
@@ -70,6 +81,8 @@ def splitter(args: argparse.Namespace, remembered: Splitter | None = None) -> Sp
 
     names = ("split", "normalize", "case", "lang", "elisions", "keep_hyphens")
     chosen = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if getattr(args, "tokenizer", None) is not None:
+        chosen.setdefault("normalize", "nfkc")
     return remembered if remembered is not None and not chosen else Splitter(**chosen)
 
 
@@ -82,12 +95,53 @@ def read(args: argparse.Namespace, files: list[str]) -> Iterable[str]:
     if files:
         pieces = datasets.read_text(files, args.encoding)
         say(f"fastw2v: reading {counted(len(files), 'file')}", unless=args.quiet)
-        return _with_bar(pieces) if shows_progress(args) else pieces
+        return _segmented(args, _with_bar(pieces) if shows_progress(args) else pieces)
     say(
         "fastw2v: no FILE given, collecting the English documentation inside this Python",
         unless=args.quiet,
     )
-    return [datasets.builtin_text()]
+    return _segmented(args, [datasets.builtin_text()])
+
+
+def _segmented(args: argparse.Namespace, pieces: Iterable[str]) -> Iterable[str]:
+    """Return the text as the tokenizer cuts it that --tokenizer names."""
+    if args.tokenizer is None:
+        return pieces if args.split == "characters" else _watched(pieces)
+    from fastw2v._core.threads import get_num_threads
+    from fastw2v.datasets.segmentation import segment
+
+    normalize = args.normalize or "nfkc"
+    try:
+        return segment(pieces, args.tokenizer, normalize=normalize, processes=get_num_threads())
+    except ModuleNotFoundError as error:
+        raise ValueError(str(error)) from error
+
+
+def _watched(pieces: Iterable[str]) -> Iterator[str]:
+    """Yield pieces of text; point at --tokenizer if their beginning is not cut into words."""
+    from fastw2v.datasets.segmentation import is_unsegmented
+
+    beginning: list[str] | None = []
+    size = 0
+    for piece in pieces:
+        if beginning is not None:
+            beginning.append(piece[:_BEGINNING])
+            size += len(piece)
+            if size >= _BEGINNING:
+                _warn(is_unsegmented("".join(beginning)))
+                beginning = None
+        yield piece
+    if beginning is not None:
+        _warn(is_unsegmented("".join(beginning)))
+
+
+def _warn(unsegmented: bool) -> None:
+    if unsegmented:
+        say(
+            "fastw2v: warning: words of a script without blanks have more than 8 characters on "
+            "average, so they are phrases; cut the text into words with --tokenizer (for Japanese: "
+            "--tokenizer fugashi, pip install 'fastw2v[ja]'), or pass --split characters"
+        )
 
 
 def shows_progress(args: argparse.Namespace) -> bool:

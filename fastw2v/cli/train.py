@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.cli import splitting, word2vec
+from fastw2v.cli import cluster, splitting, word2vec
 from fastw2v.cli.console import (
     COUNT,
     INTERRUPTED,
@@ -109,6 +109,7 @@ def add_parser(commands: Any) -> None:
     )
     add_unwritable(train)
     splitting.add_options(train)
+    cluster.add_options(train)
     train.set_defaults(reads=("files",), writes=("output",))
     train.add_argument("--quiet", action="store_true", help="print only errors on stderr")
     train.add_argument("--json", action="store_true", help="print one JSON object")
@@ -117,6 +118,9 @@ def add_parser(commands: Any) -> None:
 def _train(args: argparse.Namespace) -> int:
     from fastw2v.keyed_vectors import files
 
+    cluster.check_options(args)
+    if args.scheduler is not None:
+        return cluster.train(args, DEFAULT_OUTPUT)
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
     kind = files.output_format(output)  # before a minute of work, not after it
     tokens = splitting.splitter(args).words(splitting.read(args, args.files))

@@ -1,9 +1,8 @@
-"""The commands that use word vectors: `similar`, `analogy`, `evaluate`, `convert` and `map`."""
+"""The commands that use word vectors: `similar`, `analogy`, `evaluate` and `convert`."""
 
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,28 +11,25 @@ from fastw2v.cli.console import (
     COUNT,
     OK,
     add_unwritable,
-    output_path,
     print_json,
     shown,
 )
+from fastw2v.cli.usage import similar_words
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from fastw2v.keyed_vectors import KeyedVectors
 
 DTYPES = ("float32", "float64", "float16", "int8")
-DEFAULT_PICTURE = "map.png"
 
 
 def add_parsers(commands: Any) -> None:
-    """Add the five commands to the subparsers of the command line."""
+    """Add the four commands to the subparsers of the command line."""
     similar = commands.add_parser(
         "similar",
         help="print the words nearest to given words",
         description="Print the words whose vectors have the greatest cosine to each WORD's.",
     )
-    _add_vectors_argument(similar)
+    add_vectors_argument(similar)
     similar.add_argument("words", nargs="+", metavar="WORD")
     _add_answer_options(similar)
     splitting.add_options(similar, asked=True)
@@ -43,7 +39,7 @@ def add_parsers(commands: Any) -> None:
         help="complete the analogy: A is to B as C is to ...",
         description="Print the words nearest to B - A + C (unit vectors, cosines).",
     )
-    _add_vectors_argument(analogy)
+    add_vectors_argument(analogy)
     for name in "ABC":
         analogy.add_argument(name.lower(), metavar=name)
     _add_answer_options(analogy)
@@ -55,7 +51,7 @@ def add_parsers(commands: Any) -> None:
         description="FILE holds word pairs (word, word, number between tabs) or analogies (lines "
         "of four words in sections `: name`).",
     )
-    _add_vectors_argument(evaluate)
+    add_vectors_argument(evaluate)
     evaluate.add_argument("file", metavar="FILE")
     evaluate.set_defaults(reads=("vectors", "file"))
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
@@ -68,7 +64,7 @@ def add_parsers(commands: Any) -> None:
         "fastw2v, .npz numpy arrays, .safetensors, or .parquet; names of other formats are "
         "refused, any other name and - (standard output) is text.",
     )
-    _add_vectors_argument(convert)
+    add_vectors_argument(convert)
     convert.add_argument("output", metavar="OUTPUT")
     add_unwritable(convert)
     convert.set_defaults(reads=("vectors",), writes=("output",))
@@ -80,27 +76,9 @@ def add_parsers(commands: Any) -> None:
         "space of float32, and are queried without being expanded",
     )
 
-    drawn = commands.add_parser(
-        "map",
-        help="draw the most frequent words in two dimensions",
-        description="Draw the first words by their two principal components into a PNG, and "
-        "write vectors and labels as TSV files for the TensorBoard projector.",
-    )
-    _add_vectors_argument(drawn)
-    drawn.add_argument(
-        "-o",
-        "--output",
-        metavar="PATH",
-        help="the picture (default: map.png, or none if --tsv is given)",
-    )
-    drawn.add_argument(
-        "-n", "--words", type=int, default=200, metavar="N", help="number of words (default: 200)"
-    )
-    drawn.set_defaults(reads=("vectors",), writes=("output",))
-    drawn.add_argument("--tsv", metavar="PREFIX", help="write PREFIX_vectors.tsv, PREFIX_words.tsv")
 
-
-def _add_vectors_argument(parser: argparse.ArgumentParser) -> None:
+def add_vectors_argument(parser: argparse.ArgumentParser) -> None:
+    """Add VECTORS, the file of word vectors that a command reads."""
     parser.add_argument(
         "vectors",
         metavar="VECTORS",
@@ -117,20 +95,22 @@ def _add_answer_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _similar(args: argparse.Namespace) -> int:
-    vectors = _load(args.vectors)
-    words = _find(vectors, args.words, args)
-    answers = {word: vectors.most_similar(word, topn=args.topn) for word in words}
+    vectors = load(args.vectors)
+    # A program looks answers up by the words that it asked for.
+    found = dict(zip(args.words, find(vectors, args.words, args), strict=True))
+    answers = {asked: vectors.most_similar(word, topn=args.topn) for asked, word in found.items()}
     if args.json:
-        print_json({word: [list(pair) for pair in nearest] for word, nearest in answers.items()})
+        print_json({asked: [list(pair) for pair in pairs] for asked, pairs in answers.items()})
     else:
-        for word, nearest in answers.items():
-            _print_answer(f"[query] {word}", nearest)
+        for asked, pairs in answers.items():
+            as_found = "" if found[asked] == asked else f" ({found[asked]})"
+            _print_answer(f"[query] {asked}{as_found}", pairs)
     return OK
 
 
 def _analogy(args: argparse.Namespace) -> int:
-    vectors = _load(args.vectors)
-    a, b, c = _find(vectors, [args.a, args.b, args.c], args)
+    vectors = load(args.vectors)
+    a, b, c = find(vectors, [args.a, args.b, args.c], args)
     nearest = vectors.most_similar(positive=[b, c], negative=[a], topn=args.topn)
     if args.json:
         print_json({"a": a, "b": b, "c": c, "answers": [list(pair) for pair in nearest]})
@@ -139,13 +119,14 @@ def _analogy(args: argparse.Namespace) -> int:
     return OK
 
 
-def _load(name: str) -> KeyedVectors:
+def load(name: str) -> KeyedVectors:
+    """Load vectors of any format, when a command needs them."""
     from fastw2v.keyed_vectors import KeyedVectors
 
     return KeyedVectors.load(name)
 
 
-def _find(vectors: KeyedVectors, words: Sequence[str], args: argparse.Namespace) -> list[str]:
+def find(vectors: KeyedVectors, words: Sequence[str], args: argparse.Namespace) -> list[str]:
     """Return the words as the vectors spell them: as given, as a text is split, or in lower case.
 
     A word that splits into several, such as `l'homme` with --elisions, is looked up as given only.
@@ -160,9 +141,10 @@ def _find(vectors: KeyedVectors, words: Sequence[str], args: argparse.Namespace)
         found += known[:1]
         missing += [] if known else [asked]
     if missing:
+        hint = similar_words(missing[0].lower(), vectors.index_to_key)
         raise KeyError(
             f"{', '.join(map(repr, missing))} not among the {len(vectors)} words of "
-            f"{args.vectors}; use words of the text that they were trained on"
+            f"{args.vectors}{hint or '; use words of the text that they were trained on'}"
         )
     return found
 
@@ -177,7 +159,7 @@ def _print_answer(head: str, nearest: Sequence[tuple[str, float]]) -> None:
 def _evaluate(args: argparse.Namespace) -> int:
     from fastw2v._files.text import open_lines
 
-    vectors = _load(args.vectors)
+    vectors = load(args.vectors)
     with open_lines(args.file) as lines:
         analogies = next(lines, "").startswith(": ")
     found = _analogy_scores(vectors, args.file) if analogies else _pair_scores(vectors, args.file)
@@ -217,7 +199,7 @@ def _convert(args: argparse.Namespace) -> int:
             f"--dtype: expected an OUTPUT that ends in .fw2v, got {args.output}; the word2vec "
             "formats hold float32 alone"
         )
-    vectors = _load(args.vectors)
+    vectors = load(args.vectors)
     if args.limit is not None:
         words, splitter = vectors.index_to_key[: args.limit], vectors.splitter
         kept = {name: values[: args.limit] for name, values in vectors.expandos.items()}
@@ -237,7 +219,7 @@ def file_facts(name: str) -> dict[str, Any]:
 
     from fastw2v._files.kinds import first_bytes, kind_of
 
-    vectors, kind = _load(name), kind_of(first_bytes(name))
+    vectors, kind = load(name), kind_of(first_bytes(name))
     mapped = kind is not None and kind.name == "fw2v"
     table = vectors.vectors
     return {
@@ -252,74 +234,9 @@ def file_facts(name: str) -> dict[str, Any]:
     }
 
 
-def _map(args: argparse.Namespace) -> int:
-    """Draw the picture, write the TSV files, or do both."""
-    import numpy as np
-
-    from fastw2v._files.atomic import check_writable, replacing
-    from fastw2v._files.kinds import check_named
-
-    vectors = _load(args.vectors)
-    n = min(args.words, len(vectors))
-    if n < 2:
-        raise ValueError(
-            f"--words: expected 2 or more words to draw, got {n}; pass a larger number, or vectors "
-            "of more words"
-        )
-    output = args.output if args.tsv else output_path(args.output, DEFAULT_PICTURE)
-    tsv = [f"{args.tsv}_{part}.tsv" for part in ("vectors", "words")] if args.tsv else []
-    written = [*([] if output is None else [output]), *tsv]
-    for name in written:
-        check_writable(name)
-    if output is not None:
-        check_named(output, "a picture", ".png")
-    # A label is shown and not read back; it must not end its line.
-    words = [re.sub("[\t\n\r]", " ", str(word)) for word in vectors.index_to_key[:n]]
-    rows = vectors.vectors[:n].astype(np.float64)
-    picture = None if output is None else _picture(words, rows)
-    if tsv:
-        lines = ("\t".join(map(repr, row)) + "\n" for row in rows.tolist())
-        for name, content in zip(tsv, (lines, (word + "\n" for word in words)), strict=True):
-            with replacing(name) as stream:
-                stream.writelines(line.encode(errors="backslashreplace") for line in content)
-    if picture is not None and output is not None:
-        with replacing(output) as stream:
-            picture.savefig(stream, format="png", dpi=100, bbox_inches="tight")
-    print(f"wrote {' and '.join(map(shown, written))}")
-    return OK
-
-
-def _picture(words: list[str], rows: np.ndarray) -> Any:
-    """Draw the words at the first two principal components of their unit vectors."""
-    import numpy as np
-
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ValueError(
-            "map: drawing needs matplotlib; pip install 'fastw2v[plot]', or pass --tsv alone"
-        ) from error
-    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
-    left, sizes, _ = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
-    places = left[:, :2] * sizes[:2]
-    if places.shape[1] < 2:  # vectors of dimension 1
-        places = np.column_stack([places, np.zeros(len(words))])
-    figure = Figure(figsize=(12, 12))
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.scatter(places[:, 0], places[:, 1], s=4)
-    for word, (x, y) in zip(words, places.tolist(), strict=True):
-        # Dollar signs would start a formula.
-        axes.annotate(word.replace("$", r"\$"), (x, y), fontsize=8)
-    axes.set_axis_off()
-    return figure
-
-
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "similar": _similar,
     "analogy": _analogy,
     "evaluate": _evaluate,
     "convert": _convert,
-    "map": _map,
 }

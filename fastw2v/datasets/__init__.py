@@ -6,6 +6,7 @@
 | `builtin_text` | the same documentation as text |
 | `read_text` | text files in any encoding, plain or packed, in pieces |
 | `Splitter` | the rules by which text becomes words |
+| `segment` | puts blanks between the words of Japanese, Chinese or Thai text |
 | `tokenize` | text to words |
 | `tokenize_lines` | text to words, marks and ends of lines, for language models |
 | `build_corpus` | words to ids, most frequent word first |
@@ -25,6 +26,7 @@ unrelated texts (one per file) add no more noise than the text itself has.
 from fastw2v.datasets import sequence
 from fastw2v.datasets.builtin import builtin_corpus, builtin_text
 from fastw2v.datasets.pairs import kanji_numbers, kanji_numeral, read_pairs
+from fastw2v.datasets.segmentation import segment
 from fastw2v.datasets.skip_grams import (
     NumberedWords,
     Vocabulary,  # the name of NumberedWords up to version 0.1
@@ -60,6 +62,7 @@ __all__ = [
     "kanji_numeral",
     "read_pairs",
     "read_text",
+    "segment",
     "sequence",
     "skip_gram_batches",
     "subsample",

@@ -27,7 +27,9 @@ import numpy as np
 from fastw2v import config
 from fastw2v.dropin.book_names import MODELS, PACKAGES, SERVED, Book
 from fastw2v.dropin.served_module import (
+    WHAT_IS_SERVED,
     FoldersOnPath,
+    ReadersFile,
     ServedModule,
     importers,
     look_at_readers_config,
@@ -43,12 +45,14 @@ else:
 __all__ = ["install", "load_ipython_extension", "uninstall", "unload_ipython_extension"]
 
 
-def install(*, models: bool = False) -> None:
+def install(*, models: bool | None = None) -> None:
     """Serve `common.*`, `ch04.negative_sampling_layer` and `ch08.attention_layer` from fastw2v.
 
-    With `models`, serve the book's model files too (`cbow` and `ch04.cbow`, ...). A second call
-    can only add the models. A warning lists the modules of the book that are loaded already, and
-    they are set aside. Names imported from them keep their values until imported again.
+    The book's model files (`cbow` and `ch04.cbow`, ...) are served too where the reader's file has
+    the book's tokens, comments aside. models=True serves all of them, also without such a file, and
+    False none. A second call can only add models. A warning lists the modules of the book that are
+    loaded already, and they are set aside. Names imported from them keep their values until they
+    are imported again.
 
     >>> import fastw2v
     >>> fastw2v.install()
@@ -58,10 +62,14 @@ def install(*, models: bool = False) -> None:
     >>> fastw2v.uninstall()
     """
     global _installed
+    if models not in _BY_REACH:
+        raise TypeError(f"models: expected True, False or None, got {models!r}")
     first = _installed is None
     if _installed is None:
         _installed = _DropIn()
-    _installed.models |= models
+        _installed.models = models
+    elif _BY_REACH.index(models) > _BY_REACH.index(_installed.models):
+        _installed.models = models
     _installed.enter(first)
 
 
@@ -82,8 +90,9 @@ def uninstall() -> None:
 
 
 def load_ipython_extension(ipython: object) -> None:
-    """Install the drop-in for `%load_ext fastw2v`."""
+    """Install the drop-in for `%load_ext fastw2v`, and say so in a line on stderr."""
     install()
+    say(WHAT_IS_SERVED)
 
 
 def unload_ipython_extension(ipython: object) -> None:
@@ -91,11 +100,15 @@ def unload_ipython_extension(ipython: object) -> None:
     uninstall()
 
 
+# What `models` may be, from the least that is served to the most.
+_BY_REACH = (False, None, True)
+
+
 class _DropIn:
     """The first finder on sys.meta_path, with the modules that `uninstall` restores."""
 
     def __init__(self) -> None:
-        self.models = False
+        self.models: bool | None = None
         self.last_resort = _LastResort()
         self.aside: dict[str, types.ModuleType] = {}
 
@@ -108,6 +121,8 @@ class _DropIn:
     ) -> ModuleSpec | None:
         if fullname in self.served:
             return _served_spec(fullname, self.served[fullname])
+        if fullname in MODELS and self.models is None and _is_the_books(fullname):
+            return _served_spec(fullname, MODELS[fullname])
         if fullname in ("rnnlm_gen", "ch07.rnnlm_gen"):
             return _spec_of_rnnlm_gen(fullname)
         if fullname in PACKAGES:
@@ -215,6 +230,21 @@ def _served_spec(fullname: str, book: Book) -> ModuleSpec:
     spec = ModuleSpec(fullname, _Loader(book), origin=home.origin if home else None)
     spec.has_location = True
     return spec
+
+
+def _is_the_books(fullname: str) -> bool:
+    """Tell whether the reader has a model's file as the book has it, and we have that model."""
+    if not _exists(MODELS[fullname].home):
+        return False
+    try:
+        file = ReadersFile.find(fullname)
+    except SyntaxError:  # which the import of the reader's file raises
+        return False
+    if file is None:
+        return False
+    from fastw2v.dropin.unchanged import is_unchanged  # imports what other scripts do without
+
+    return is_unchanged(file.source, file.tree, fullname)
 
 
 def _spec_of_rnnlm_gen(fullname: str) -> ModuleSpec | None:

@@ -1,8 +1,7 @@
-"""The command `run`: a script runs as with `python SCRIPT`, on fastw2v's layers."""
+"""A script or notebook run as with `python SCRIPT`, on fastw2v's layers."""
 
 from __future__ import annotations
 
-import argparse
 import builtins
 import io
 import os
@@ -12,48 +11,27 @@ from collections.abc import Sequence
 from importlib.machinery import SourceFileLoader
 
 from fastw2v.dropin import finder, spawned
-from fastw2v.dropin.served_module import say
+from fastw2v.dropin.served_module import WHAT_IS_SERVED, say
 
 # Tracebacks of the script omit frames of these modules, and the frames of _IMPORT that lead there.
 _MACHINERY = {
     *("fastw2v.dropin.run_script", "fastw2v.dropin.served_module", "fastw2v.dropin.spawned"),
+    *("fastw2v.dropin.notebook", "fastw2v.dropin.compare"),
     *("fastw2v.config", "fastw2v.dropin", "fastw2v.dropin.finder"),
 }
 _IMPORT = {"importlib._bootstrap", "importlib._bootstrap_external"}
 
 
-def add_run_parser(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
-) -> argparse.ArgumentParser:
-    """Add `run [--models] SCRIPT [ARGS...]`; the script gets all arguments after SCRIPT."""
-    parser = subparsers.add_parser(
-        "run",
-        help="run a script of the book on fastw2v's layers",
-        description="Run SCRIPT as `python SCRIPT` would, with the book's common.*, "
-        "ch04.negative_sampling_layer and ch08.attention_layer served by fastw2v.",
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--models",
-        action="store_true",
-        help="serve the book's model files (cbow, ch04.cbow, ...) too",
-    )
-    parser.add_argument(
-        "script", metavar="SCRIPT", help="the script to run; - reads it from standard input"
-    )
-    parser.add_argument(
-        "args", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the script"
-    )
-    return parser
+class EndOfRunError(BaseException):
+    """Passes through `run` without a message, as SystemExit does."""
 
 
-def run_command(args: argparse.Namespace) -> int:
-    """Run the script that the command line names."""
-    return run(args.script, args.args, models=args.models)
-
-
-def run(script: str, args: Sequence[str] = (), models: bool = False) -> int:
+def run(
+    script: str, args: Sequence[str] = (), models: bool | None = None, serve: bool = True
+) -> int:
     """Run `script` as the main program of this process, and return its exit status.
+
+    serve=False serves nothing, so that the script runs on its own modules.
 
     The script takes over the process (sys.argv, sys.path[0], `__main__`, the drop-in), and nothing
     is restored afterwards, because its threads and atexit calls may still need it. SystemExit
@@ -71,6 +49,15 @@ def run(script: str, args: Sequence[str] = (), models: bool = False) -> int:
     except OSError as error:
         say(f"run: can't open file {script!r}: {error.strerror} (in folder {os.getcwd()})")
         return 2
+    is_notebook = path.endswith(".ipynb") and not from_stdin
+    if is_notebook:
+        from fastw2v.dropin import notebook
+
+        try:
+            cells = notebook.code_cells(source, script)
+        except ValueError as error:
+            say(f"run: {error}")
+            return 2
 
     folder = os.getcwd() if from_stdin else os.path.dirname(os.path.realpath(path))
     if not getattr(sys.flags, "safe_path", False):  # as `python -P SCRIPT` does
@@ -87,18 +74,29 @@ def run(script: str, args: Sequence[str] = (), models: bool = False) -> int:
         __package__=None,
         __spec__=None,
     )
-    if not from_stdin:
+    if not (from_stdin or is_notebook):
         vars(main).update(__file__=path, __loader__=SourceFileLoader("__main__", path))
     sys.modules["__main__"] = main
-    finder.install(models=models)
-    spawned.follow(models)
+    if serve:
+        say(WHAT_IS_SERVED)
+        finder.install(models=models)
+    if serve and not is_notebook:  # whose functions cannot be sent to a process, as in Jupyter
+        spawned.follow(models)
     try:
-        exec(compile(source, path, "exec", dont_inherit=True), vars(main))
-    except SystemExit:
+        if is_notebook:
+            notebook.execute(cells, vars(main))
+        else:
+            exec(compile(source, path, "exec", dont_inherit=True), vars(main))
+    except (SystemExit, EndOfRunError):
         raise
     except BaseException as error:
         _without_our_frames(error)
-        sys.excepthook(type(error), error, error.__traceback__)
+        if is_notebook and sys.excepthook is sys.__excepthook__:
+            import traceback
+
+            traceback.print_exception(error)  # which shows lines of cells; the hook reads files
+        else:
+            sys.excepthook(type(error), error, error.__traceback__)
         if isinstance(error, KeyboardInterrupt):
             # The traceback has been shown. Raising again ends the interpreter with the signal.
             sys.excepthook = lambda *shown: None

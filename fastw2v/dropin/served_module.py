@@ -27,9 +27,23 @@ _SWITCH = "common.config"
 importers: set[str] = set()
 
 
+WHAT_IS_SERVED = (
+    "common.*, negative_sampling_layer, attention_layer and unchanged model files run compiled"
+)
+
+_quiet = False
+
+
+def be_quiet(quiet: bool = True) -> None:
+    """Decide whether `say` prints."""
+    global _quiet
+    _quiet = quiet
+
+
 def say(message: str) -> None:
     """Print a line on stderr, marked as ours."""
-    print(f"fastw2v: {message}", file=sys.stderr, flush=True)
+    if not _quiet:
+        print(f"fastw2v: {message}", file=sys.stderr, flush=True)
 
 
 class FoldersOnPath(Sequence[str]):
@@ -257,7 +271,9 @@ class ServedModule(types.ModuleType):
 
     def _asked(self, frame: types.FrameType) -> None:
         if frame.f_code.co_name == "<module>":
-            importers.add(frame.f_globals.get("__name__", ""))
+            name = frame.f_globals.get("__name__", "")
+            if name.partition(".")[0] != "fastw2v":  # a doctest runs in the names of its module
+                importers.add(name)
         if self.__name__ != _SWITCH:  # the module in which the switch can be reset
             config.check()
 

@@ -19,7 +19,7 @@ _SPAWN = "multiprocessing.spawn"
 _VARIABLE = "FASTW2V_MAIN"  # tells a child the script, and whether to serve the models
 
 
-def follow(models: bool) -> None:
+def follow(models: bool | None) -> None:
     """Install the drop-in in all children of this process, and in theirs."""
     if _SPAWN in sys.modules:
         _change(sys.modules[_SPAWN], models)
@@ -40,7 +40,7 @@ def become_script(module: dict[str, object]) -> None:
     module.update(names)
 
 
-def _change(spawn: types.ModuleType, models: bool) -> None:
+def _change(spawn: types.ModuleType, models: bool | None) -> None:
     import json
 
     original = spawn.get_preparation_data
@@ -59,7 +59,7 @@ def _change(spawn: types.ModuleType, models: bool) -> None:
 class _AtImport(finder.Loader):
     """The finder and loader that changes multiprocessing.spawn when it is imported."""
 
-    def __init__(self, models: bool) -> None:
+    def __init__(self, models: bool | None) -> None:
         self.models = models
 
     def find_spec(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gensim.models import KeyedVectors as GensimKeyedVectors  # type: ignore
     from typing_extensions import Self
 
+    from fastw2v._explorer.page import Explorer
     from fastw2v.datasets import Splitter
 
 
@@ -346,6 +347,36 @@ class KeyedVectors(Searches, Documents, GensimNames):
         return evaluation.word_analogies(
             self, analogies, restrict_vocab, case_insensitive, dummy4unknown, similarity_function
         )
+
+    def explore(
+        self,
+        words: Iterable[Key] | None = None,
+        top: int | None = None,
+        *,
+        layout: str = "auto",
+        seed: int = 0,
+        title: str | None = None,
+    ) -> Explorer:
+        """Make a page with a map of words, their neighbours, analogies and axes.
+
+        A notebook shows the page inline, and its `save(file)` writes it: one HTML file that needs
+        no network. It holds the vectors of its words in float16, and finds neighbours among these
+        words alone.
+
+        words: the words to show, or None for the first rows, of which files of word2vec hold the
+        most frequent words. top: how many first rows to show, by default 2000, or none beside
+        `words`. layout: "tsne", "umap" or "pca"; "auto" is t-SNE where scikit-learn is installed,
+        else principal components. The same seed gives the same map. title: the heading.
+
+        Needs bokeh: pip install 'fastw2v[explore]'. Raises KeyError for a word without vector, and
+        ValueError for fewer than two words, NaN, or a library that is not installed.
+
+        >>> vectors = KeyedVectors.from_words(["sun", "moon", "dog"], [[1, 0], [0.9, 0.1], [0, 1]])
+        >>> vectors.explore(layout="pca").save("page.html")  # doctest: +SKIP
+        """
+        from fastw2v._explorer.page import explore
+
+        return explore(self, words, top, layout, seed, title)
 
     # Files and gensim -----------------------------------------------------------------------------
 

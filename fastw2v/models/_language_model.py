@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastw2v._checks.ids import as_ids_over_time, as_targets_over_time
 from fastw2v._core.fast_path import is_defined_in, is_patched, is_unmodified, method_is_from
+from fastw2v._core.scratch import Scratch
+from fastw2v._losses.output_pass import output_pass, pays
 from fastw2v.base_model import BaseModel
 from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeSoftmaxWithLoss
 
@@ -36,6 +38,7 @@ class LanguageModel(BaseModel):
 
     _memory = None  # the last scores, if no caller has them
     _out = None  # the same array, for the one call of predict that may overwrite it
+    _blocks = None  # memory for the scores of a block of rows, see `_fit_step`
 
     def predict(self, xs: ArrayLike) -> NDArray[np.floating[Any]]:
         """Return the scores (N, T, V) of the word after each id of xs (N, T)."""
@@ -62,6 +65,55 @@ class LanguageModel(BaseModel):
             loss = loss_of(self.loss_layer, score, ts, ours)
         self._memory = score if ours else None
         return loss
+
+    def _fit_step(self, xs, ts, *, last):
+        """Run forward and backward without storing the scores; return the loss.
+
+        It is for a trainer that runs no other code between two steps: the loss layer keeps nothing
+        of this step, unless it is the `last` one of a fit. None, and nothing has changed, if the
+        layers or their sizes call for forward and backward.
+        """
+        affine, loss_layer = self.layers[-1], self.loss_layer
+        if not self._ends_are_ours() or is_patched(loss_layer):
+            return None
+        V = affine.params[0].shape[1]
+        xs = as_ids_over_time("xs", xs, len(self.layers[0].W))
+        ids = as_targets_over_time("ts", ts, (*xs.shape, V), loss_layer.ignore_label)
+        if not pays(xs.size, affine.params, affine.grads):
+            return None
+        with states_kept(self.layers):
+            hs: Any = xs
+            for layer in self.layers[:-1]:
+                hs = layer.forward(hs)
+            loss, dout = self._output_step(hs, xs.shape, ids, ts, last)
+        for layer in reversed(self.layers[:-1]):
+            dout = layer.backward(dout)
+        return loss
+
+    def _output_step(self, hs, shape, ids, ts, last):
+        """Return the loss of the last layer and the gradient of its input hs (N, T, D)."""
+        affine, loss_layer = self.layers[-1], self.loss_layer
+        W, b = affine.params
+        fits = (
+            type(hs) is np.ndarray
+            and hs.dtype == W.dtype
+            and hs.shape == (*shape, len(W))
+            and hs.flags.carray
+        )
+        if not fits:
+            loss = loss_of(loss_layer, affine.forward(hs), ts, True)
+            return loss, affine.backward(loss_layer.backward())
+        self._memory = None
+        if self._blocks is None:
+            self._blocks = Scratch()
+        rows = hs.reshape(-1, len(W))
+        loss, dx = output_pass(rows, affine.params, affine.grads, ids, self._blocks)
+        affine.x = hs
+        if last or loss != loss:
+            loss_layer.forward_later(hs, W.copy(), b.reshape(-1).copy(), ts)
+        else:
+            loss_layer.forward_later()
+        return loss, dx.reshape(hs.shape)
 
     def _fitting_memory(self, shape):
         """Return the memory of the previous step's scores if the next ones fit into it."""
@@ -94,6 +146,7 @@ class LanguageModel(BaseModel):
     def __getstate__(self):
         state = super().__getstate__()
         state.pop("_memory", None)  # the loss layer keeps the scores for backward
+        state.pop("_blocks", None)
         return state
 
     def row_tables(self) -> list[NDArray[Any]]:

@@ -79,6 +79,11 @@ class BetterRnnlm(LanguageModel):
         """Return the mean loss of ids xs (N, T) and the ids ts (N, T) that follow them."""
         return self._loss(ts, xs, train_flg)
 
+    def _fit_step(self, xs, ts, *, last):
+        for layer in self.drop_layers:
+            layer.train_flg = True  # as forward does
+        return super()._fit_step(xs, ts, last=last)
+
     def reset_state(self) -> None:
         """Reset all states; the next forward starts at zero."""
         for layer in self.lstm_layers:

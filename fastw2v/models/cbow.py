@@ -12,12 +12,12 @@ from fastw2v._checks.arrays import check_forward_ran, check_shape, has_plain_row
 from fastw2v._checks.ids import as_contexts_and_target, as_ids, check_row_per_word
 from fastw2v._checks.numbers import as_int
 from fastw2v._core import threads
-from fastw2v._core.fast_path import is_patched, is_unmodified
+from fastw2v._core.fast_path import are_all, is_patched, is_unmodified
 from fastw2v._core.rollback import unchanged_on_error
 from fastw2v._kernels import _embedding, specialise
 from fastw2v._rows.deferred import UpToDate, apply_pending
 from fastw2v._rows.row_grad import RowGrad, RowGradHolder
-from fastw2v._rows.writes import check_all_writable, clear, write_rows
+from fastw2v._rows.writes import check_all_writable, clear_all, write_rows
 from fastw2v.layers import Embedding
 from fastw2v.negative_sampling_layer import NegativeSamplingLoss, UnigramSampler
 
@@ -141,8 +141,7 @@ class CBOW(RowGradHolder):
         dh = loss.backward_unpromoted(dout) if ours else loss.backward(dout)
         dh *= W.dtype.type(1 / self._n_contexts)
         write_rows(self.grads[0], contexts.reshape(-1), len(W), dh)
-        for other in self.grads[1 : self._n_contexts]:
-            clear(other)
+        clear_all(self.grads[1 : self._n_contexts])
 
     def row_tables(self) -> list[NDArray[Any]]:
         """Return the tables whose updates may be deferred: a step reads only rows of them."""
@@ -162,7 +161,7 @@ class CBOW(RowGradHolder):
         return (
             is_unmodified(self, CBOW)
             and has_plain_rows(W)
-            and all(param is W for param in self.params[:C])
+            and are_all(self.params[:C], W)
             and (self._in_layers is None or self._layers_are_ours(W))
         )
 

@@ -5,6 +5,9 @@
             c = f * c_prev + g * i;   h = o * tanh(c)
     GRU     z, r = sigmoid(x Wx + h_prev Wh + b), their columns;   columns z | r | h~
             h~ = tanh(x Wxh + (r * h_prev) Whh + bh);   h = (1 - z) * h_prev + z * h~
+    GRU with reset_after
+            z, r = sigmoid(x Wx + bx + h_prev Wh + bh), their columns
+            h~ = tanh(x Wxh + bxh + r * (h_prev Whh + bhh));   b holds the rows bx and bh
 
 after Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000), and Cho et al.
 (2014). Sequences and their gradients are float32 unless `dtype` is float64; states and gradients of
@@ -13,9 +16,12 @@ the weights have the dtype to which numpy promotes the inputs.
 Options beyond the book, all by keyword:
     lengths (N,)            row n has only its first lengths[n] steps; the steps beyond are not
                             read, hs is 0 there, and they have no gradient
+    mask (N, T)             a row skips the steps where mask is 0: its states stay, hs repeats the
+                            row's last result (0 before the first one), and they have no gradient
     go_backwards            each row is read from its last step to its first, and the results come
                             in that order
     dh, dc                  gradients that arrive at the last state of each row
+    b of two rows           RNN and LSTM add them up, as torch does with b_ih and b_hh
     recurrent_activation    the function that replaces the sigmoid of the gates
     train=False             nothing is kept for backward
 """
@@ -30,6 +36,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from fastw2v._checks.arrays import as_numbers, check_shape
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._checks.sequences import (
+    as_mask,
     as_recurrent_sizes,
     as_row_lengths,
     as_sequence,
@@ -41,7 +48,7 @@ from fastw2v._checks.sequences import (
 
 from .functions import sigmoid
 
-__all__ = ["GRU", "LSTM", "RNN", "TimeBiLSTM", "TimeGRU", "TimeLSTM", "TimeRNN"]
+__all__ = ["GRU", "LSTM", "RNN", "TimeGRU", "TimeLSTM", "TimeRNN", "flip", "steps_of"]
 
 Array = NDArray[Any]
 
@@ -72,7 +79,7 @@ class RNN:
 
     def forward(self, x: Array, h_prev: Array) -> Array:
         Wx, Wh, b = self.params
-        h = np.tanh(np.dot(x, Wx) + np.dot(h_prev, Wh) + b)
+        h = np.tanh(np.dot(x, Wx) + np.dot(h_prev, Wh) + one_bias(b))
         self.cache = (x, h_prev, h)
         # A copy, so that a caller who scales the result does not change the input of backward.
         return h.copy()
@@ -99,7 +106,7 @@ class LSTM:
     def forward(self, x: Array, h_prev: Array, c_prev: Array) -> tuple[Array, Array]:
         Wx, Wh, b = self.params
         gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
-        f, g, i, o = np.split(np.dot(x, Wx) + np.dot(h_prev, Wh) + b, 4, axis=1)
+        f, g, i, o = np.split(np.dot(x, Wx) + np.dot(h_prev, Wh) + one_bias(b), 4, axis=1)
         f, g, i, o = gate(f), np.tanh(g), gate(i), gate(o)
         c = f * c_prev + g * i
         h = o * np.tanh(c)
@@ -121,19 +128,29 @@ class LSTM:
 class GRU:
     """One step of a GRU; Wx (D, 3H), Wh (H, 3H), b (3H,) hold the columns of z | r | h~.
 
-    The reset gate is applied to h_prev *before* the product with Whh, not to the product.
+    The reset gate is applied to h_prev before the product with Whh, or, with `reset_after`, to the
+    product; b is then (2, 3H).
     """
 
     def __init__(
-        self, Wx: Array, Wh: Array, b: Array, *, recurrent_activation: str = "sigmoid"
+        self,
+        Wx: Array,
+        Wh: Array,
+        b: Array,
+        *,
+        recurrent_activation: str = "sigmoid",
+        reset_after: bool = False,
     ) -> None:
         self.params = [Wx, Wh, b]
         self.grads = [np.zeros_like(W) for W in self.params]
         self.cache: Any = None
         self.recurrent_activation = recurrent_activation
+        self.reset_after = reset_after
         self.dWx, self.dWh, self.db = None, None, None
 
     def forward(self, x: Array, h_prev: Array) -> Array:
+        if self.reset_after:
+            return self._forward_after(x, h_prev)
         Wx, Wh, b = self.params
         H = Wh.shape[0]
         gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
@@ -143,7 +160,20 @@ class GRU:
         self.cache = (x, h_prev, z, r, h_hat)
         return (1 - z) * h_prev + z * h_hat
 
+    def _forward_after(self, x: Array, h_prev: Array) -> Array:
+        Wx, Wh, (bx, bh) = self.params
+        H = Wh.shape[0]
+        gate, _ = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        from_x, from_h = np.dot(x, Wx) + bx, np.dot(h_prev, Wh) + bh
+        zr = gate(from_x[:, : 2 * H] + from_h[:, : 2 * H])
+        z, r, inner = zr[:, :H], zr[:, H:], from_h[:, 2 * H :]
+        h_hat = np.tanh(from_x[:, 2 * H :] + r * inner)
+        self.cache = (x, h_prev, z, r, h_hat, inner)
+        return (1 - z) * h_prev + z * h_hat
+
     def backward(self, dh_next: Array) -> tuple[Array, Array]:
+        if self.reset_after:
+            return self._backward_after(dh_next)
         Wx, Wh, _ = self.params
         H = Wh.shape[0]
         _, slope = RECURRENT_ACTIVATIONS[self.recurrent_activation]
@@ -167,6 +197,26 @@ class GRU:
             grad[...] = value
         return np.dot(da, Wx.T), dh_prev
 
+    def _backward_after(self, dh_next: Array) -> tuple[Array, Array]:
+        Wx, Wh, _ = self.params
+        _, slope = RECURRENT_ACTIVATIONS[self.recurrent_activation]
+        x, h_prev, z, r, h_hat, inner = self.cache
+        # forward: h = (1 - z) * h_prev + z * h_hat;   h_hat = tanh(from_x + r * inner)
+        da_hat = dh_next * z * (1 - h_hat**2)
+        da_z = dh_next * (h_hat - h_prev) * slope(z)
+        da_r = da_hat * inner * slope(r)
+        from_x, from_h = (np.hstack([da_z, da_r, last]) for last in (da_hat, da_hat * r))
+        self.dWx, self.dWh = np.dot(x.T, from_x), np.dot(h_prev.T, from_h)
+        self.db = np.stack([from_x.sum(axis=0), from_h.sum(axis=0)])
+        for grad, value in zip(self.grads, (self.dWx, self.dWh, self.db), strict=True):
+            grad[...] = value
+        return np.dot(from_x, Wx.T), dh_next * (1 - z) + np.dot(from_h, Wh.T)
+
+
+def one_bias(b: Array) -> Array:
+    """Return b, or the sum of its two rows."""
+    return b.sum(axis=0) if len(b) == 2 and b.ndim == 2 else b
+
 
 def write_gradients(grads: list[Array], x: Array, h_prev: Array, da: Array) -> None:
     """Write the gradients of Wx, Wh and b from that of a = x Wx + h_prev Wh + b."""
@@ -189,6 +239,16 @@ def reverse(xs: Array, there: Array | None = None) -> Array:
     return np.take_along_axis(xs, source[:, :, None], axis=1)
 
 
+def flip(xs: Array, there: Array | None, masked: bool) -> Array:
+    """Return xs in the opposite order: all its steps with a mask, else those that a row has."""
+    return xs[:, ::-1] if masked else reverse(xs, there)
+
+
+def steps_of(lengths: Array | None, mask: Array | None, T: int) -> Array | None:
+    """Return which rows have which steps (N, T), None if they have all."""
+    return mask if lengths is None else np.arange(T) < lengths[:, None]
+
+
 def choose(here: Array | None, one: Array, other: Array) -> Array:
     """Return rows of `one` where a row has this step, else of `other`; None: all have it."""
     return one if here is None else np.where(here, one, other)
@@ -203,7 +263,9 @@ class OverTime:
 
     _cell: Any
     _n_gates: int
+    _n_biases: tuple[int, ...] = (1, 2)
     _states: tuple[str, ...] = ("h",)
+    zero_output_for_mask = False
 
     def __init__(
         self,
@@ -215,7 +277,7 @@ class OverTime:
         go_backwards: bool,
         options: dict[str, Any],
     ) -> None:
-        as_recurrent_sizes(Wx, Wh, b, self._n_gates)
+        as_recurrent_sizes(Wx, Wh, b, self._n_gates, self._n_biases)
         self.params = [Wx, Wh, b]
         self.grads = [np.zeros_like(W) for W in self.params]
         self.layers = None
@@ -228,21 +290,31 @@ class OverTime:
             setattr(self, name, None)
             setattr(self, "d" + name, None)
 
-    def forward(self, xs: Array, *, lengths: ArrayLike | None = None, train: bool = True) -> Array:
+    def forward(
+        self,
+        xs: Array,
+        *,
+        lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        train: bool = True,
+    ) -> Array:
         Wx, Wh, b = self.params
-        D, H = as_recurrent_sizes(Wx, Wh, b, self._n_gates)
+        D, H = as_recurrent_sizes(Wx, Wh, b, self._n_gates, self._n_biases)
         xs = as_sequence("xs", xs, Wx)
         N, T, _ = xs.shape
+        mask = as_mask("mask", mask, N, T, lengths)
         lengths = as_row_lengths("lengths", lengths, N, T)
         states = [self._start(name, N) for name in self._states]
-        there = None if lengths is None else np.arange(T) < lengths[:, None]
+        there, masked = steps_of(lengths, mask, T), mask is not None
 
         if self.dtype == np.float64:
             xs = xs.astype(np.float64)
         if there is not None:
             xs = np.where(there[:, :, None], xs, 0)
         if self.go_backwards:
-            xs = reverse(xs, there)
+            xs = flip(xs, there, masked)
+            there = there[:, ::-1] if masked else there
+        repeat = masked and not self.zero_output_for_mask
         hs = np.empty((N, T, H), self.dtype)
         layers = []
         for t in range(T):
@@ -251,13 +323,14 @@ class OverTime:
             new = layer.forward(xs[:, t], *states)
             new = new if isinstance(new, tuple) else (new,)
             states = [choose(here, *pair) for pair in zip(new, states, strict=True)]
-            hs[:, t] = choose(here, states[0], 0)
+            hs[:, t] = choose(here, states[0], hs[:, t - 1] if repeat and t else 0)
             layers.append(layer)
 
         for name, state in zip(self._states, states, strict=True):
             setattr(self, name, state)
         self.layers = layers if train else None
         self._there, self._shape = there, (N, T, D, H)
+        self._masked, self._repeat = masked, repeat
         return hs
 
     def _start(self, name: str, N: int) -> Array:
@@ -280,10 +353,13 @@ class OverTime:
             dstates.append(np.zeros((N, H), self.dtype) if given is None else given.copy())
 
         dxs = np.empty((N, T, D), self.dtype)
-        sums = [0, 0, 0]
+        sums, repeated = [0, 0, 0], 0
         for t in reversed(range(T)):
             here = None if self._there is None else self._there[:, t, None]
-            into = [dstates[0] + dhs[:, t], *dstates[1:]]
+            # A result that is repeated has the gradients of its repetitions too.
+            d = dhs[:, t] + repeated
+            repeated = choose(here, 0, d) if self._repeat else 0
+            into = [dstates[0] + d, *dstates[1:]]
             dx, *before = layers[t].backward(*(choose(here, d, 0) for d in into))
             dstates = [choose(here, *pair) for pair in zip(before, dstates, strict=True)]
             dxs[:, t] = dx
@@ -292,7 +368,7 @@ class OverTime:
             grad[...] = value
         for name, d in zip(self._states, dstates, strict=True):
             setattr(self, "d" + name, d)
-        return reverse(dxs, self._there) if self.go_backwards else dxs
+        return flip(dxs, self._there, self._masked) if self.go_backwards else dxs
 
 
 class TimeRNN(OverTime):
@@ -350,6 +426,31 @@ class TimeGRU(Gated):
 
     _cell, _n_gates = GRU, 3
 
+    def __init__(
+        self,
+        Wx: Array,
+        Wh: Array,
+        b: Array,
+        stateful: bool = False,
+        *,
+        dtype: DTypeLike | None = None,
+        go_backwards: bool = False,
+        recurrent_activation: str = "sigmoid",
+        reset_after: bool = False,
+    ) -> None:
+        self._n_biases = (2,) if reset_after else (1,)
+        super().__init__(
+            *(Wx, Wh, b, stateful),
+            dtype=dtype,
+            go_backwards=go_backwards,
+            recurrent_activation=recurrent_activation,
+        )
+        self._options = self._options | {"reset_after": reset_after}
+
+    @property
+    def reset_after(self) -> bool:
+        return self._options["reset_after"]
+
     def backward(self, dhs: Array, *, dh: ArrayLike | None = None) -> Array:
         return self._backward(dhs, dh=dh)
 
@@ -375,87 +476,3 @@ class TimeLSTM(Gated):
 
     def reset_state(self) -> None:
         self.h, self.c = None, None
-
-
-class TimeBiLSTM:
-    """Two TimeLSTM, one of which reads the input reversed: hs (N, T, 2H), forward's half first.
-
-    States and the gradients of states are pairs, of forward_lstm and of backward_lstm.
-    """
-
-    def __init__(
-        self,
-        Wx1: Array,
-        Wh1: Array,
-        b1: Array,
-        Wx2: Array,
-        Wh2: Array,
-        b2: Array,
-        stateful: bool = False,
-        *,
-        dtype: DTypeLike | None = None,
-        recurrent_activation: str = "sigmoid",
-    ) -> None:
-        options = {"dtype": dtype, "recurrent_activation": recurrent_activation}
-        self.forward_lstm = TimeLSTM(Wx1, Wh1, b1, stateful, **options)
-        self.backward_lstm = TimeLSTM(Wx2, Wh2, b2, stateful, **options)
-        self.params = self.forward_lstm.params + self.backward_lstm.params
-        self.grads = self.forward_lstm.grads + self.backward_lstm.grads
-
-    def forward(self, xs: Array, *, lengths: ArrayLike | None = None, train: bool = True) -> Array:
-        xs = as_sequence("xs", xs, self.forward_lstm.params[0])
-        N, T, _ = xs.shape
-        lengths = as_row_lengths("lengths", lengths, N, T)
-        for lstm in (self.forward_lstm, self.backward_lstm):  # before one of them changes
-            for name in lstm._states:
-                lstm._start(name, N)
-        there = None if lengths is None else np.arange(T) < lengths[:, None]
-        options = {"lengths": lengths, "train": train}
-        first = self.forward_lstm.forward(xs, **options)
-        second = self.backward_lstm.forward(reverse(xs, there), **options)
-        self._there = there
-        return np.concatenate([first, reverse(second, there)], axis=2)
-
-    def backward(
-        self,
-        dhs: Array,
-        *,
-        dh: tuple[Array | None, Array | None] | None = None,
-        dc: tuple[Array | None, Array | None] | None = None,
-    ) -> Array:
-        check_trained_forward(self, self.forward_lstm.layers)
-        dhs = as_numbers("dhs", dhs)
-        N, T, _, H = self.forward_lstm._shape
-        check_shape("dhs", dhs, (N, T, 2 * H), "N, T and 2 * H of forward's result")
-        dh, dc = ((None, None) if pair is None else pair for pair in (dh, dc))
-        first = self.forward_lstm.backward(dhs[:, :, :H], dh=dh[0], dc=dc[0])
-        second = reverse(dhs[:, :, H:], self._there)
-        second = self.backward_lstm.backward(second, dh=dh[1], dc=dc[1])
-        return first + reverse(second, self._there)
-
-    def set_state(
-        self,
-        h: tuple[Array | None, Array | None] | None,
-        c: tuple[Array | None, Array | None] | None = None,
-    ) -> None:
-        for k, lstm in enumerate((self.forward_lstm, self.backward_lstm)):
-            lstm.set_state(None if h is None else h[k], None if c is None else c[k])
-
-    def reset_state(self) -> None:
-        self.set_state(None)
-
-    @property
-    def h(self) -> tuple[Array | None, Array | None]:
-        return self.forward_lstm.h, self.backward_lstm.h
-
-    @property
-    def c(self) -> tuple[Array | None, Array | None]:
-        return self.forward_lstm.c, self.backward_lstm.c
-
-    @property
-    def dh(self) -> tuple[Array | None, Array | None]:
-        return self.forward_lstm.dh, self.backward_lstm.dh
-
-    @property
-    def dc(self) -> tuple[Array | None, Array | None]:
-        return self.forward_lstm.dc, self.backward_lstm.dc

@@ -13,7 +13,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastw2v._checks.sequences import as_sequence_dtype
 
-from ._recurrent import GRU, LSTM, RNN, TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
+from ._containers import TimeBidirectional, TimeBiLSTM, TimeStack
+from ._recurrent import GRU, LSTM, RNN, TimeGRU, TimeLSTM, TimeRNN
 from .layers import Affine, Embedding, SigmoidWithLoss, SoftmaxWithLoss
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Simple_TimeSoftmaxWithLoss",
     "TimeAffine",
     "TimeBiLSTM",
+    "TimeBidirectional",
     "TimeDropout",
     "TimeEmbedding",
     "TimeGRU",
@@ -31,6 +33,7 @@ __all__ = [
     "TimeRNN",
     "TimeSigmoidWithLoss",
     "TimeSoftmaxWithLoss",
+    "TimeStack",
 ]
 
 Array = NDArray[Any]

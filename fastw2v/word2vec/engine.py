@@ -60,6 +60,7 @@ __all__ = [
     "alias_table",
     "batch_size",
     "block_size",
+    "blocks_at_once",
     "check_ways",
     "epoch_key",
     "huffman",
@@ -69,6 +70,7 @@ __all__ = [
     "planned_block_size",
     "run",
     "shortened",
+    "train_blocks",
 ]
 
 SLICE_SECONDS = 0.1
@@ -120,3 +122,39 @@ def run(
         stop = after_epoch()
         if stop or (not schedule.done and after_slice()):
             return
+
+
+def train_blocks(
+    weights: Weights,
+    ids: np.ndarray,
+    first: int,
+    last: int,
+    block: int,
+    key: int,
+    alpha: float,
+    slope: float,
+    n_parts: int,
+    at_once: int,
+    *,
+    loss_every: int = LOSS_SAMPLE,
+    stop: Callable[[], bool] = lambda: False,
+) -> Sums:
+    """Train blocks [first, last) of whole ids, at_once of them at a time; return their sums.
+
+    alpha is the learning rate at position 0 of the ids and slope its change for each position.
+    Ctrl-C is noticed and stop is asked between two calls of the kernel; True raises
+    KeyboardInterrupt.
+    """
+    sums = Sums()
+    for begin in range(first, last, at_once):
+        if stop():
+            raise KeyboardInterrupt
+        end = min(last, begin + at_once)
+        stats = weights.train(ids, begin, end, block, key, alpha, slope, loss_every, n_parts)
+        sums.add(stats)
+    return sums
+
+
+def blocks_at_once(n: int, reach: int, negative: int, block: int) -> int:
+    """Return the number of blocks that a call of the kernel trains in a fraction of a second."""
+    return 4 * max(1, block_size(n, reach, negative) // block)

@@ -278,7 +278,7 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
 
         epochs, start_alpha and end_alpha default to the settings of the model. The text is counted
         while it is encoded; a warning says if total_examples or total_words is another number.
-        report_delay is the number of seconds between two lines of the log. word_count and
+        report_delay is the number of seconds between two lines of the log; word_count and
         queue_factor have no effect.
 
         progress    True shows a bar on stderr

@@ -140,9 +140,9 @@ class Preparation(Settings):
         """
         check_settings(self)
         with claimed(self, "scan_vocab"):
-            report = logs.Reading(progress_per)
-            text = count_text(corpus_iterable, corpus_file, **self._reading(), report=report)
-            self._raw = counts = text.counts
+            reading = {**self._reading(), "report": logs.Reading(progress_per)}
+            counts = count_text(corpus_iterable, corpus_file, **reading, only_count=True).counts
+            self._raw = counts
             return counts.n_words, counts.n_sentences
 
     def prepare_vocab(
@@ -350,6 +350,7 @@ class Preparation(Settings):
 
     def _set_vocabulary(self, counts: WordCounts, update: bool, trim_rule: TrimRule | None) -> None:
         vocabulary, least = self._chosen(counts, update, trim_rule)
+        logs.vocabulary_chosen(self, counts, vocabulary)
         if len(vocabulary) < 2:
             raise NoVocabulary(
                 f"sentences: expected a vocabulary of two words or more, got {len(vocabulary)} "

@@ -34,6 +34,7 @@ from fastw2v._checks.arrays import check_writable
 from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._files import fw2v
 from fastw2v.word2vec import engine
+from fastw2v.word2vec.changes import merge_tables
 from fastw2v.word2vec.consistency import check_model, claimed
 from fastw2v.word2vec.corpus import (
     EncodedCorpus,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
 
 _MOST_AT_ONCE = 1 << 20  # ids that are searched at a time
-_BLOCK = 1 << 18  # numbers of the tables that are merged at a time
 
 
 def count_words(
@@ -240,22 +240,17 @@ def train_ids(
     reach = widest_reach(model.window, text)
     block = block_size(model, n, reach)
     n_blocks = -(-n // block)
-    # Ctrl-C is noticed between two calls.
-    at_once = 4 * max(1, engine.block_size(n, reach, model.negative) // block)
-    sums, n_parts = engine.Sums(), claim_threads(model)
+    at_once = engine.blocks_at_once(n, reach, model.negative, block)
+    n_parts = claim_threads(model)
     with claimed(model, "train_ids"), Loan(model) as weights:
         if touched is not None:
             weights.touched_in, weights.touched_out = counts[:2]
             if model.hs:
                 weights.touched_nodes = counts[2]
-        for first_block in range(0, n_blocks, at_once):
-            last_block = min(n_blocks, first_block + at_once)
-            sums.add(
-                weights.train(
-                    *(shard, first_block, last_block, block, key, first, (last - first) / n),
-                    *(engine.LOSS_SAMPLE, n_parts),
-                )
-            )
+        slope = (last - first) / n
+        sums = engine.train_blocks(
+            *(weights, shard, 0, n_blocks, block, key, first, slope, n_parts, at_once)
+        )
     return TrainedIds(sums.mean_loss, stop)
 
 
@@ -315,21 +310,28 @@ def _before(name: str, table: np.ndarray, before: Sequence[Any], i: int) -> np.n
 
 
 def merge_deltas(
-    model: Word2Vec, before: Sequence[np.ndarray | None], deltas: Sequence[WeightDelta]
+    model: Word2Vec,
+    before: Sequence[np.ndarray | None],
+    deltas: Sequence[WeightDelta],
+    alpha: float | None = None,
 ) -> None:
     """Set a model to `before` plus the merged changes of several trainings that started there.
 
-    A row takes the sum of its changes d, times min(1, sum |d|^2 / |sum d|^2), the gradient
-    diversity of Yin et al. (2018): changes in different directions add up, equal ones are averaged,
-    and the only change of a row is taken whole. No row moves further than the square root of
-    sum |d|^2, so nothing diverges.
+    A row takes the sum of its changes d times a share, the larger one of two: the gradient
+    diversity sum |d|^2 / |sum d|^2 of Yin et al. (2018), by which changes in different directions
+    add up and equal ones are averaged; and a share that falls from 1 to 1 / n with the number of
+    updates and the learning rate, by which a row that n trainings have moved only a little takes
+    the sum. The only change of a row is taken whole.
+
+    alpha is the learning rate of these trainings; None: that of the model. Short trainings between
+    two merges keep the quality of one training, from 40 of them on.
 
     Raises ValueError, with the model unchanged, if the deltas do not fit it or are not finite.
 
     >>> from fastw2v import Word2Vec
     >>> model = Word2Vec([["a", "b"]] * 9, vector_size=4, min_count=1, workers=1)
     >>> before = model.wv.vectors.copy(), model.syn1neg.copy()
-    >>> none, counts = np.zeros((2, 4), np.float32), np.ones(2, np.uint32)
+    >>> none, counts = np.zeros((2, 4), np.float32), np.array([500, 500], np.uint32)
     >>> one = np.array([[1, 0, 0, 0], [1, 0, 0, 0]], np.float32)
     >>> other = np.array([[0, 1, 0, 0], [1, 0, 0, 0]], np.float32)
     >>> merge_deltas(model, before, [WeightDelta(d, none, counts, counts) for d in (one, other)])
@@ -342,6 +344,7 @@ def merge_deltas(
     check_model(model)
     merged = []
     names = ("inputs", "outputs", "nodes")
+    rate = float(model.alpha) if alpha is None else as_rate("alpha", alpha)
     for i, ((name, table), part) in enumerate(zip(_tables(model), names, strict=True)):
         if table is None:
             continue
@@ -360,27 +363,25 @@ def merge_deltas(
                     f"deltas[{k}].{part}: expected finite numbers, row {row} holds others; train "
                     "that shard again with a smaller alpha"
                 )
-        merged.append((table, _before(name, table, before, i) + _merged(changes)))
+        updates = [_updates(f"deltas[{k}]", delta, part) for k, delta in enumerate(deltas)]
+        merged.append(
+            (table, _before(name, table, before, i) + merge_tables(changes, updates, rate))
+        )
     for table, content in merged:
         table[:] = content
 
 
-def _merged(changes: list[Any]) -> np.ndarray:
-    """Return the merged changes (V, D) float32, block by block: they are added in double."""
-    V, D = changes[0].shape
-    merged = np.empty((V, D), np.float32)
-    rows = max(1, _BLOCK // D)
-    for begin in range(0, V, rows):
-        block = slice(begin, begin + rows)
-        total, squares = np.zeros(merged[block].shape), np.zeros(len(merged[block]))
-        for change in changes:
-            part = change[block].astype(np.float64)
-            total += part
-            squares += np.einsum("vd,vd->v", part, part)
-        length = np.einsum("vd,vd->v", total, total)
-        share = np.minimum(1, squares / np.where(length > 0, length, 1))
-        merged[block] = share[:, None] * total
-    return merged
+def _updates(name: str, delta: WeightDelta, part: str) -> np.ndarray:
+    """Return the number of updates of each row of a table as float64."""
+    counts, table = getattr(delta, f"touched_{part}"), getattr(delta, part)
+    if not isinstance(counts, np.ndarray) or counts.shape != table.shape[:1]:
+        got = "none" if counts is None else f"shape {np.shape(counts)}"
+        raise ValueError(
+            f"{name}.touched_{part}: expected shape {table.shape[:1]}, got {got}; take the counts "
+            "that train_ids has added up"
+        )
+    found: np.ndarray = counts.astype(np.float64)
+    return found
 
 
 def _check_touch_counts(name: str, counts: object, V: int) -> None:

@@ -6,9 +6,11 @@ of equal count are ordered by their first appearance.
 
 from __future__ import annotations
 
+import io
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,11 +71,16 @@ class NumberedText:
 
 
 class TextFiles(NamedTuple):
-    """Names of text files in reading order; with `lines`, each line is a sentence."""
+    """Names of text files in reading order; with `lines`, each line is a sentence.
+
+    open(name) is a context with the unpacked bytes of a text, from its start unless `later`.
+    """
 
     paths: tuple[str, ...]
     lines: bool
     unicode_errors: str
+    open: Callable[[str], AbstractContextManager[io.BufferedIOBase]] = open_utf8
+    later: bool = False  # the bytes come from inside a file, so they begin with no mark
 
 
 def as_text_files(
@@ -92,17 +99,19 @@ def as_text_files(
     return TextFiles(paths, lines, unicode_errors)
 
 
-def _pieces(path: str, zeros: ZeroBytes | None = None) -> Iterator[tuple[int, bytes]]:
+def _pieces(
+    files: TextFiles, path: str, zeros: ZeroBytes | None = None
+) -> Iterator[tuple[int, bytes]]:
     """Yield (byte in the file, piece). Pieces end behind white space, or with the file.
 
     zeros: counts the zero bytes of the file, which are part of words.
     """
     at = 0
     held: list[bytes] = []  # text behind the last blank so far
-    with open_utf8(path) as stream:
+    with files.open(path) as stream:
         while True:
             data = stream.read(_PIECE)
-            if at == 0 and not held and data.startswith(_MARK):
+            if at == 0 and not held and data.startswith(_MARK) and not files.later:
                 at, data = len(_MARK), data[len(_MARK) :]
             if zeros is not None:
                 zeros.look_at(data, at + sum(map(len, held)))
@@ -200,7 +209,7 @@ class FileText(NumberedText):
             self.starts.append(base)
             end, last = base, b"\n"
             zeros = ZeroBytes(path)
-            for at, piece in _pieces(path, zeros):
+            for at, piece in _pieces(self.files, path, zeros):
                 yield base + at, piece
                 end, last = base + at + len(piece), piece[-1:]
             zeros.warn()

@@ -5,6 +5,7 @@ test_cli_training.py really trains.
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import types
@@ -18,7 +19,7 @@ from fastw2v import _kernels, datasets
 from fastw2v._kernels import _cpu
 from fastw2v.cli import app as cli
 from fastw2v.cli import main, splitting, train
-from fastw2v.dropin import run_script
+from fastw2v.cli import run as run_module
 from fastw2v.keyed_vectors import KeyedVectors
 
 TEXT = "the cat sat on the mat and the dog sat on the cat . " * 20
@@ -120,11 +121,24 @@ def test_version_and_help(capsys):
     assert "exit codes: 0 done, 1 the job failed, 2 wrong usage" in capsys.readouterr().out
 
 
+def test_the_command_alone_prints_help_with_examples(capsys):
+    assert cli.main([]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and "fastw2v similar vectors.bin month string" in out
+    for command in re.findall(r"^  fastw2v ([a-z][a-z0-9-]*) ", out, re.MULTILINE):
+        assert command in {*cli.COMMANDS, "run"}
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "required: COMMAND"),
-        (["tain"], "invalid choice: 'tain'"),
+        (["tain"], "did you mean train?"),
+        (["xplore", "v.txt"], "did you mean explore?"),
+        (["similar", "v.txt", "a", "--tpon", "3"], "--tpon 3; did you mean --topn?"),
+        (["train", "--widow=3"], "--widow=3; did you mean --window?"),
+        (["word2vec", "-train", "t", "-output", "o", "-sise", "9"], "did you mean -size?"),
+        (["map", "v.txt", "--layout", "tsen"], "did you mean tsne?"),
+        (["similar", "v.txt", "a", "--zzz"], "unrecognized arguments: --zzz"),
         (["train", "--dim", "0"], "--dim: expected a whole number of 1 or more, got '0'"),
         (["train", "--dim", "1.5"], "--dim: expected a whole number of 1 or more, got '1.5'"),
         (["train", "--window", "-1"], "--window: expected a whole number of 1 or more, got '-1'"),
@@ -462,10 +476,21 @@ def test_similar_prints_as_the_book_does(vectors, capsys):
     assert cli.main(["similar", vectors, "East", "north", "-n", "2"]) == 0
     out, err = capsys.readouterr()
     assert out == (
-        "\n[query] east\n near: 0.9939\n north: 0.0000\n"
+        "\n[query] East (east)\n near: 0.9939\n north: 0.0000\n"
         "\n[query] north\n near: 0.1104\n east: 0.0000\n"
     )
     assert err == ""
+
+
+def test_answers_are_under_the_words_as_asked(vectors, capsys):
+    assert cli.main(["similar", vectors, "East", "NORTH", "-n", "1", "--json"]) == 0
+    assert [*json.loads(capsys.readouterr().out)] == ["East", "NORTH"]
+
+
+def test_a_missing_word_brings_similar_ones(vectors, capsys):
+    for asked, hint in (("nort", "north"), ("Eaast", "east"), ("nearr", "near")):
+        message = fails(capsys, "similar", vectors, asked)
+        assert message.endswith(f"words of {vectors}; did you mean {hint}?")
 
 
 def test_similar_splits_a_word_as_the_text_was_split(tmp_path, capsys):
@@ -484,7 +509,8 @@ def test_similar_splits_a_word_as_the_text_was_split(tmp_path, capsys):
         ("well\u2010known", "--keep-hyphens", "well-known"),
     ]:
         assert cli.main(["similar", name, asked, "-n", "1", *options.split()]) == 0
-        assert capsys.readouterr().out.startswith(f"\n[query] {found}\n")
+        head = asked if asked == found else f"{asked} ({found})"
+        assert capsys.readouterr().out.startswith(f"\n[query] {head}\n")
         assert cli.main(["analogy", name, asked, "tag", "c++", *options.split(), "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["a"] == found
     message = fails(capsys, "similar", name, "ISI")
@@ -503,7 +529,7 @@ def test_a_fw2v_file_remembers_how_its_text_was_split(folder, training, capsys):
     for name in ("v.fw2v", "few.fw2v"):
         assert KeyedVectors.load(name).splitter == expected
         assert cli.main(["similar", name, "ISI", "-n", "1"]) == 0
-        assert capsys.readouterr().out.startswith("\n[query] ısı\n")
+        assert capsys.readouterr().out.startswith("\n[query] ISI (ısı)\n")
     assert "'ISI' not among" in fails(capsys, "similar", "v.fw2v", "ISI", "--case", "keep")
     assert cli.main(["convert", "v.fw2v", "v.txt"]) == 0
     assert KeyedVectors.load("v.txt").splitter is None
@@ -572,7 +598,7 @@ def test_run_is_left_to_the_runner(capsys, monkeypatch):
         print("ran", args.script)
         return 7
 
-    monkeypatch.setattr(run_script, "run_command", run_command)
+    monkeypatch.setattr(run_module, "run_command", run_command)
     assert main(["run", "x.py"]) == 7
     assert capsys.readouterr().out == "ran x.py\n"
     with pytest.raises(KeyboardInterrupt):  # the interpreter ends as after `python stop.py`

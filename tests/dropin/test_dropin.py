@@ -5,85 +5,21 @@ import importlib.util
 import inspect
 import json
 import multiprocessing
-import os
 import signal
-import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
+from book_folder import Book, fastw2v_run, python, without_first_line
 from own_model import OwnCBOW
 from places import DATA
 
-import fastw2v
 from fastw2v import config
 from fastw2v.dropin import book_names
+from fastw2v.dropin.served_module import WHAT_IS_SERVED
 
 # Module of the book -> what it defines, and what its star import leaks beside that.
 NAMES = json.loads((DATA / "book_names.json").read_text("utf-8"))
-
-LAUNCHER = """
-import argparse, sys
-from fastw2v.dropin import run_script
-parser = argparse.ArgumentParser()
-run_script.add_run_parser(parser.add_subparsers())
-sys.exit(run_script.run_command(parser.parse_args()))
-"""
-
-
-def has(module):
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def environment():
-    home = str(Path(fastw2v.__file__).parents[1])
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-    return os.environ | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "agg"}
-
-
-def python(*args, cwd):
-    return subprocess.run(
-        [sys.executable, *map(str, args)],
-        cwd=cwd,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-    )
-
-
-def fastw2v_run(*args, cwd):
-    """Run `python -m fastw2v run ARGS`, or its parser alone if there is no command line."""
-    launch = ("-m", "fastw2v") if has("fastw2v.__main__") else ("-c", LAUNCHER)
-    return python(*launch, "run", *args, cwd=cwd)
-
-
-class Book:
-    """A reader's folder, in which `write` puts files and `run` starts one from its own folder."""
-
-    def __init__(self, root):
-        self.root = root
-
-    def write(self, name, text):
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text), encoding="utf-8")
-        return path
-
-    def run(self, name, *args, models=False):
-        path = self.root / name
-        flags = ["--models"] if models else []
-        return fastw2v_run(*flags, path.name, *args, cwd=path.parent)
-
-    def lines(self, name, *args, models=False):
-        """Return the output of a script, which must succeed and print nothing on stderr."""
-        done = self.run(name, *args, models=models)
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout.splitlines()
 
 
 @pytest.fixture
@@ -108,15 +44,12 @@ class TestTables:
 
 
 class TestServedModules:
-    @pytest.mark.parametrize(
-        "name",
-        [name for name, book in book_names.SERVED.items() if not book.home or has(book.home)],
-    )
+    @pytest.mark.parametrize("name", book_names.SERVED)
     def test_star_import_gives_the_books_names_without_the_books_folders(self, book, name):
         book.write("script.py", f"from {name} import *\nprint(*sorted(globals()))")
         printed = book.lines("script.py")[0].split()
         expected = {*book_names.SERVED[name].defines, *book_names.SERVED[name].leaks}
-        if not has("matplotlib"):
+        if importlib.util.find_spec("matplotlib") is None:
             expected -= {"plt"}
         assert {n for n in printed if not n.startswith("__")} == expected
 
@@ -173,27 +106,21 @@ class TestServedModules:
         assert book.lines("script.py")[0].startswith("False <class")
 
     @pytest.mark.parametrize(
-        "statement, module, cure",
+        "statement",
         [
-            ("from common.time_layers import *", "time_layers", "plain `python`"),
-            ("from common.time_layers import TimeLSTM", "time_layers", "plain `python`"),
-            ("import ch08.attention_layer", "attention_layer", "plain `python`"),
-            ("from attention_layer import TimeAttention", "attention_layer", "plain `python`"),
-            ("from rnnlm import Rnnlm", "models.rnnlm", "--models"),
-            ("from ch07.seq2seq import Seq2seq", "models.seq2seq", "--models"),
+            "from common.time_layers import *",
+            "from common.time_layers import TimeLSTM",
+            "import ch08.attention_layer",
+            "from attention_layer import TimeAttention",
+            "from rnnlm import Rnnlm",
+            "from ch07.seq2seq import Seq2seq",
         ],
     )
-    def test_a_module_that_this_version_lacks(self, book, statement, module, cure):
+    def test_each_way_to_import_is_served(self, book, statement):
         book.write("common/time_layers.py", "class TimeLSTM: ...")
-        book.write("script.py", statement)
+        book.write("script.py", f"{statement}\nimport sys\nprint('fastw2v.layers' in sys.modules)")
         done = book.run("script.py", models=True)
-        if has(f"fastw2v.{module}"):
-            assert done.returncode == 0
-        else:
-            assert done.returncode == 1
-            last = done.stderr.splitlines()[-1]
-            assert last.startswith("ImportError: ")
-            assert f"fastw2v.{module}" in last and cure in last
+        assert (done.returncode, done.stdout) == (0, "True\n")
 
     def test_a_module_of_ours_is_served_from_the_day_it_exists(self, book):
         book.write(
@@ -988,7 +915,7 @@ class TestAsPythonWould:
 
     def test_started_from_another_folder(self, book):
         path = book.write("ch04/script.py", "import sys\nprint(sys.path[0], sys.argv[0])")
-        done = fastw2v_run("ch04/script.py", cwd=book.root)
+        done = without_first_line(fastw2v_run("ch04/script.py", cwd=book.root))
         assert done.stdout == f"{path.parent} ch04/script.py\n"
         assert len(done.stderr.splitlines()) == 1
         assert done.stderr.endswith(f"cd {path.parent}\n")
@@ -1079,8 +1006,10 @@ class TestInstall:
 
         def lines(text):
             prelude = "import sys, warnings\nfrom fastw2v.dropin import *\n"
-            done = python("-c", prelude + textwrap.dedent(text), cwd=book.root)
-            assert (done.returncode, done.stderr) == (0, "")
+            text = textwrap.dedent(text)
+            done = python("-c", prelude + text, cwd=book.root)
+            said = f"fastw2v: {WHAT_IS_SERVED}\n" * text.count("\nload_ipython_extension(")
+            assert (done.returncode, done.stderr) == (0, said)
             return done.stdout.splitlines()
 
         return lines
@@ -1189,13 +1118,14 @@ def test_importing_the_package_does_not_import_the_drop_in(tmp_path):
 
 
 def test_parser_leaves_the_scripts_arguments_alone():
-    from fastw2v.dropin import run_script
+    from fastw2v.cli import run
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--version", action="store_true")
-    run_script.add_run_parser(parser.add_subparsers())
+    run.add_parser(parser.add_subparsers())
     args = parser.parse_args(["run", "--models", "a.py", "--version", "--", "--models", "-x"])
     assert (args.models, args.script, args.version) == (True, "a.py", False)
     assert args.args == ["--version", "--", "--models", "-x"]
     args = parser.parse_args(["run", "a.py", "--models"])
-    assert (args.models, args.args) == (False, ["--models"])
+    assert (args.models, args.args) == (None, ["--models"])
+    assert parser.parse_args(["run", "--no-models", "a.py"]).models is False

@@ -86,6 +86,33 @@ def test_overwrite_rows_over_many_calls(dtype, index_dtype, rng):
             np.testing.assert_array_equal(mark, (3 - stamp) * np.isin(np.arange(V), idx))
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+def test_pack_rows_over_many_calls(dtype, index_dtype, rng, scaled):
+    """Numbers left in `slot` and in the lists by earlier calls, of longer lists too, do no harm."""
+    V, D, most = 200, 35, 60
+    run = kernel("pack_rows", dtype, index_dtype)
+    slot = {n_parts: rng.integers(-3, most + 3, V).astype(np.int32) for n_parts in N_PARTS}
+    for C in (1, 3):
+        for _ in range(15):
+            N = rng.integers(0, most // C)
+            idx = rng.integers(0, V, N * C).astype(index_dtype)
+            x = rng.standard_normal((N, D)).astype(dtype)
+            x[::3] *= 0.0  # zeros of both signs
+            coef = rng.standard_normal(N * C).astype(dtype) if scaled else None
+            expected = np.zeros((V, D), dtype)
+            dense = kernel("scatter_add", dtype, index_dtype)
+            dense(expected, idx, x, coef, 1)
+            for n_parts in N_PARTS:
+                rows = rng.integers(0, V, most)
+                values = np.full((most, D), np.nan, dtype)
+                scratch = np.empty(most, np.int32), np.empty(most, np.uint8)
+                n = run(slot[n_parts], rows, values, *scratch, idx, x, coef, n_parts)
+                firsts = list(dict.fromkeys(idx.tolist()))
+                assert rows[:n].tolist() == firsts
+                assert_same_bits(values[:n], expected[firsts])
+                assert np.isnan(values[n:]).all()
+
+
 def test_overwrite_rows_reports_a_full_list(dtype, index_dtype, rng):
     dW = np.zeros((40, 3), dtype)
     mark, rows = np.zeros(40, np.uint8), np.empty(5, np.int64)

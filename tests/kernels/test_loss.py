@@ -47,6 +47,7 @@ def test_cross_entropy(rng, dtype, index_dtype, size):
     dx_exact = 0.3 * (e / e.sum(axis=1, keepdims=True) - onehot) * counts[:, None]
     forward = specialise(_loss.cross_entropy_forward)[dtype, index_dtype]
     backward = specialise(_loss.cross_entropy_backward)[dtype, index_dtype]
+    step = specialise(_loss.cross_entropy_step)[dtype, index_dtype]
     rtol = 1e-6 if dtype == np.float32 else 1e-13
     seen = set()
     for n_parts in N_PARTS:
@@ -65,6 +66,13 @@ def test_cross_entropy(rng, dtype, index_dtype, size):
             in_place = (kept if keep else x).copy()
             backward(in_place, tops, sums, in_place, t, keep, 0.3, n_parts)
             assert_same_bits(in_place, dx)
+            if keep:  # both directions at once, in rows with a gap between them
+                wide_rows, again = np.full((N, V + 3), np.nan, dtype), np.full(N, np.nan)
+                wide_rows[:, :V] = x
+                step(wide_rows[:, :V], again, t, 0.3, n_parts)
+                assert_same_bits(wide_rows[:, :V].copy(), dx)
+                assert_same_bits(again, losses)
+                assert np.isnan(wide_rows[:, V:]).all()
             seen.add((loss, losses.tobytes(), sums[counts].tobytes(), dx.tobytes()))
     assert len(seen) == 1
 
@@ -83,6 +91,11 @@ def test_cross_entropy_of_undefined_and_infinite_scores(dtype):
         backward(dx, tops, sums, x, ids, False, 1.0, 1)
         np.testing.assert_array_equal(dx[0], [1 - (t == 0), -float(t == 1), 0])
         assert np.isnan(dx[1:]).any(axis=1).all()
+        again = np.empty(5)
+        specialise(_loss.cross_entropy_step)[dtype, np.dtype(np.int64)](
+            x.copy(), again, ids, 1.0, 1
+        )
+        np.testing.assert_array_equal(again, losses)
 
 
 @pytest.mark.parametrize("N", [1, 83, 1001])
@@ -94,16 +107,20 @@ def test_sigmoid_with_loss(rng, dtype, index_dtype, N):
     right = np.where(t == 1, probabilities, 1 - probabilities)
     exact = -np.log(right.astype(np.float64) + 1e-7)
     forward = specialise(_loss.sigmoid_with_loss_forward)[dtype, index_dtype]
-    backward = specialise(_loss.sigmoid_with_loss_backward)[dtype, index_dtype]
+    backward = specialise(_loss.sigmoid_with_loss_backward)[dtype, dtype, index_dtype]
+    widened = specialise(_loss.sigmoid_with_loss_backward)[np.dtype("d"), dtype, index_dtype]
     means = set()
     for n_parts in N_PARTS:
-        y, dx, losses = np.full_like(x, np.nan), np.full_like(x, np.nan), np.full(N, np.nan)
+        y, dx, losses = np.full_like(x, np.nan), np.full_like(x, np.nan), np.full(-(-N // 32), 0.5)
         means.add(forward(y, losses, x, t, n_parts))
         assert_same_bits(y, probabilities)
         sums = np.add.reduceat(exact, np.arange(0, N, 32))  # 32 labels share a logarithm
-        np.testing.assert_allclose(losses[: len(sums)], sums, rtol=1e-12)
+        np.testing.assert_allclose(losses, sums, rtol=1e-12)
         backward(dx, y, t, 0.3, n_parts)
         assert_same_bits(dx, (probabilities - t.astype(dtype)) * dtype.type(0.3))
+        wide = np.full(N, np.nan)
+        widened(wide, y, t, 0.3, n_parts)
+        assert_same_bits(wide, (probabilities.astype("d") - t) * 0.3)
     assert len(means) == 1
     np.testing.assert_allclose(means.pop(), exact.mean(), rtol=1e-13)
 

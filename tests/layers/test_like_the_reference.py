@@ -33,7 +33,7 @@ NOT_COMPARED = {
     "embed_dot_layers": "share one gradient, of which the sum is compared",
 }
 # The steps of a layer over time are made of what its one call keeps, in the dtype of the call.
-OF_STEPS = re.compile(r"layer(\.(forward|backward)_lstm)?\.layers")
+OF_STEPS = re.compile(r"layer(\.(forward|backward)_layer)?\.layers")
 CACHES = ("Embedding", "EmbeddingDot", "RNN", "LSTM", "GRU", "WeightSum", "AttentionWeight")
 
 

@@ -137,7 +137,7 @@ def public_layers():
 
 
 def test_every_public_layer_is_in_the_table():
-    assert set(public_layers()) == set(LAYERS)
+    assert set(public_layers()) == {name.split()[0] for name in LAYERS}
 
 
 def test_samples_match_the_table():

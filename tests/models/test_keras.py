@@ -12,7 +12,15 @@ from fastw2v import models, time_layers
 from fastw2v.keras import count_params, from_keras, summary, to_keras
 from fastw2v.layers import Affine, Embedding, MatMul, Sigmoid
 from fastw2v.negative_sampling_layer import EmbeddingDot
-from fastw2v.time_layers import TimeBiLSTM, TimeEmbedding, TimeGRU, TimeLSTM, TimeRNN
+from fastw2v.time_layers import (
+    TimeBidirectional,
+    TimeBiLSTM,
+    TimeEmbedding,
+    TimeGRU,
+    TimeLSTM,
+    TimeRNN,
+    TimeStack,
+)
 
 N, T, D, H = 4, 6, 3, 5
 RNG = np.random.default_rng(0)  # of the cases, which are made before any test
@@ -110,6 +118,92 @@ def test_bidirectional_follows_the_equations(gate, bias, rng):
         np.testing.assert_allclose(mine, theirs, rtol=1e-11, atol=1e-13)
     for mine, theirs in zip(to_keras(layer), [*complete[0], *complete[1]], strict=True):
         assert_same_bits(mine, theirs)
+
+
+def keras_gru_after(x, weights, gate):
+    kernel, recurrent, (b, rb) = weights
+    h, outputs = np.zeros((len(x), H)), []
+    for t in range(x.shape[1]):
+        xz, xr, xh = np.split(x[:, t] @ kernel + b, 3, axis=1)
+        hz, hr, hh = np.split(h @ recurrent + rb, 3, axis=1)
+        z, r = gate(xz + hz), gate(xr + hr)
+        h = z * h + (1 - z) * np.tanh(xh + r * hh)
+        outputs.append(h)
+    return np.stack(outputs, axis=1), (h,)
+
+
+def two_biases(n, rng):
+    return [*weights_of(n, rng, False), rng.standard_normal((2, n * H))]
+
+
+@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("given", [None, True])
+def test_a_gru_that_resets_after_the_product(rng, gate, given):
+    weights = two_biases(3, rng)
+    layer = from_keras(
+        "GRU", weights, reset_after=given, recurrent_activation=gate, dtype=np.float64
+    )
+    assert type(layer) is TimeGRU and layer.reset_after
+    x = rng.standard_normal((N, T, D))
+    expected, _ = keras_gru_after(x, weights, GATES[gate])
+    np.testing.assert_allclose(layer.forward(x), expected, rtol=1e-11, atol=1e-13)
+    for back, theirs in zip(to_keras(layer), weights, strict=True):
+        assert_same_bits(back, theirs)
+
+
+def test_without_a_bias_the_argument_says_where_a_gru_resets(rng):
+    weights = weights_of(3, rng, False)
+    assert not from_keras("GRU", weights).reset_after
+    layer = from_keras("GRU", weights, reset_after=True)
+    assert layer.reset_after and layer.params[2].shape == (2, 3 * H)
+
+
+@pytest.mark.parametrize(("kind", "n"), [("LSTM", 4), ("GRU", 3)])
+def test_the_flat_bias_of_a_cudnn_layer(rng, kind, n):
+    """cuDNN's matrices have a row per unit, which Keras's arrays hold in their own shapes."""
+    weights = two_biases(n, rng)
+    flat = [weights[2].reshape(-1)]
+    for array in weights[1::-1]:
+        blocks = np.split(array, n, axis=1)
+        blocks = [np.ravel(block.T).reshape(block.shape) for block in blocks]
+        flat.insert(0, np.concatenate(blocks, axis=1))
+    x = rng.standard_normal((N, T, D))
+    expected = from_keras(kind, weights, dtype=np.float64)
+    for name in (kind, f"CuDNN{kind}"):
+        layer = from_keras(name, flat, dtype=np.float64)
+        np.testing.assert_allclose(layer.forward(x), expected.forward(x), rtol=1e-12)
+        for mine, theirs in zip(layer.params, expected.params, strict=True):
+            assert_same_bits(mine, theirs)
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM"])
+def test_two_biases_become_their_sum_in_keras(rng, kind):
+    n, equations, _ = CELLS[kind]
+    weights = two_biases(n, rng)
+    layer = from_keras(kind, weights, dtype=np.float64)
+    assert layer.params[2].shape == (2, n * H)
+    one = to_keras(layer)
+    np.testing.assert_allclose(one[2], weights[2].sum(axis=0), rtol=1e-12)
+    x = rng.standard_normal((N, T, D))
+    expected, _ = equations(x, one, GATES["sigmoid"])
+    np.testing.assert_allclose(layer.forward(x), expected, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kinds", [("GRU", "GRU"), ("SimpleRNN", "LSTM"), ("LSTM", "GRU")])
+def test_any_cells_side_by_side(rng, kinds, bias):
+    halves = [weights_of(CELLS[kind][0], rng, bias) for kind in kinds]
+    layer = from_keras("Bidirectional", [*halves[0], *halves[1]], dtype=np.float64)
+    assert type(layer) is TimeBidirectional
+    x = rng.standard_normal((N, T, D))
+    parts = [
+        from_keras(kind, half, dtype=np.float64) for kind, half in zip(kinds, halves, strict=True)
+    ]
+    expected = [parts[0].forward(x), parts[1].forward(x[:, ::-1])[:, ::-1]]
+    assert_same_bits(layer.forward(x), np.concatenate(expected, axis=2))
+    if bias:
+        for mine, theirs in zip(to_keras(layer), [*halves[0], *halves[1]], strict=True):
+            assert_same_bits(mine, theirs)
 
 
 def test_embedding_and_dense_are_copied_both_ways(rng):
@@ -236,8 +330,35 @@ def test_settings_are_read_from_a_keras_layer(live, rng, version, gate):
 
 
 TANH = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+
+
+def test_a_list_of_layers_becomes_a_stack(monkeypatch, rng):
+    below, above = weights_of(4, rng), [rng.standard_normal(s) for s in ((H, 6), (2, 6), (2, 6))]
+    more = TANH | {"return_sequences": True, "zero_output_for_mask": True}
+    _, first = keras_layer("LSTM", below, **more)
+    _, second = keras_layer("GRU", above, **TANH, reset_after=True)
+    stack = from_keras([first, second], dtype=np.float64)
+    assert type(stack) is TimeStack and [type(one) for one in stack.layers] == [TimeLSTM, TimeGRU]
+    assert stack.layers[0].zero_output_for_mask and not stack.layers[1].zero_output_for_mask
+    for mine, theirs in zip(to_keras(stack), below + above, strict=True):
+        assert_same_bits(mine, theirs)
+    _, first = keras_layer("LSTM", below, **TANH, return_sequences=False)
+    _, dense = keras_layer("Dense", [above[0]])
+    for layers, words in (
+        ([first, second], r"layer\[0\]: expected return_sequences=True below another layer"),
+        ([second, dense], r"layer\[1\]: expected recurrent layers, got Dense"),
+        ([], "layer: expected a list of recurrent layers, got an empty one"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            from_keras(layers)
+    with pytest.raises(TypeError, match="layer: expected a Keras layer or a name, .* got int"):
+        from_keras([3])
+    with pytest.raises(ValueError, match="stateful: expected False for a list of layers"):
+        from_keras([second], stateful=True)
+
+
 REFUSED = [
-    ("GRU", weights_of(3, RNG), TANH | {"reset_after": True}, "reset_after: expected False"),
+    ("GRU", weights_of(3, RNG), TANH | {"reset_after": True}, "reset_after: expected False, as we"),
     ("LSTM", weights_of(4, RNG), TANH | {"activation": "relu"}, "activation='tanh', got 're"),
     ("LSTM", weights_of(4, RNG), TANH | {"recurrent_activation": "relu"}, "recurrent_act"),
     ("Dense", [np.ones((2, 2))], {"activation": "softmax"}, "put the activation behind it"),
@@ -248,40 +369,34 @@ REFUSED = [
         {"merge_mode": "sum", "layer": {"class_name": "LSTM", "config": TANH}},
         "merge_mode='concat', got 'sum'",
     ),
-    ("Embedding", [np.ones((2, 2))], {"mask_zero": True}, "mask_zero=False, got True; 0 is an id"),
+    ("Embedding", [np.ones((2, 2))], {"mask_zero": True}, "mask_zero=False, .* mask=ids != 0"),
     ("LSTM", weights_of(4, RNG), TANH | {"time_major": True}, "time_major=False, got True"),
     (
         "Bidirectional",
         weights_of(4, RNG) * 2,
         {"layer": {"class_name": "LSTM", "config": TANH | {"go_backwards": True}}},
-        "first half reads forwards, got one with go_backwards=True",
+        "first half reads forwards, and .* got one with go_backwards=True",
     ),
     (
         "Bidirectional",
         weights_of(4, RNG) * 2,
         {
             "layer": {"class_name": "LSTM", "config": TANH},
-            "backward_layer": {
-                "class_name": "LSTM",
-                "config": TANH | {"recurrent_activation": "hard_sigmoid", "go_backwards": True},
-            },
+            "backward_layer": {"class_name": "LSTM", "config": TANH},
         },
-        "backward_layer with the settings of the forward layer",
-    ),
-    (
-        "Bidirectional",
-        weights_of(4, RNG) * 2,
-        {
-            "layer": {"class_name": "LSTM", "config": TANH},
-            "backward_layer": {"class_name": "GRU", "config": TANH},
-        },
-        "backward_layer with the settings of the forward layer, got GRU",
+        "and the second backwards, got one with go_backwards=False",
     ),
     (
         "Bidirectional",
         weights_of(3, RNG) * 2,
-        {"merge_mode": "concat", "layer": {"class_name": "GRU", "config": TANH}},
-        "Bidirectional of LSTM, got one of GRU; convert the halves",
+        {"merge_mode": "concat", "layer": {"class_name": "ConvLSTM1D", "config": TANH}},
+        "Bidirectional of recurrent layers, got one of ConvLSTM1D",
+    ),
+    (
+        "RNN",
+        weights_of(4, RNG),
+        {"cell": {"class_name": "MyCell", "config": {}}},
+        "RNN of SimpleRNNCell, LSTMCell or GRUCell, got MyCell",
     ),
 ]
 
@@ -343,19 +458,21 @@ CASES = [
         r"weights: kernel: expected shape \(3, 20\) .*got \(3, 19\)",
     ),
     (
-        lambda: from_keras("LSTM", [*FINE[:2], np.ones(40)]),
+        lambda: from_keras("LSTM", [*FINE[:2], np.ones(41)]),
         ValueError,
         r"weights: bias: expected shape \(20,\)",
     ),
     (
-        lambda: from_keras("GRU", [*weights_of(3, RNG, False), np.ones((2, 15))]),
+        lambda: from_keras(
+            "GRU", [*weights_of(3, RNG, False), np.ones((2, 15))], reset_after=False
+        ),
         ValueError,
-        "reset_after: expected False, got True: that GRU applies r after the product",
+        r"reset_after: expected True, as weights have a bias of shape \(2, 15\), got False",
     ),
     (
         lambda: from_keras("GRU", weights_of(3, RNG), reset_after=True),
         ValueError,
-        r"build and train the Keras layer with GRU\(..., reset_after=False\)",
+        r"reset_after: expected False, as weights have a bias of shape \(15,\), got True",
     ),
     (
         lambda: from_keras("LSTM", FINE, recurrent_activation="hard_sigmoid"),
@@ -364,9 +481,9 @@ CASES = [
     ),
     (lambda: from_keras("Bidirectional", FINE), ValueError, "weights: expected 6 arrays, or 4"),
     (
-        lambda: from_keras("Bidirectional", weights_of(1, RNG) * 2),
+        lambda: from_keras("Bidirectional", weights_of(2, RNG) * 2),
         ValueError,
-        r"expected those of LSTM cells, .* got \(5, 5\)",
+        r"\(H, 4 \* H\) of LSTM as the second array of each half, got \(5, 10\)",
     ),
     (
         lambda: from_keras("Bidirectional", FINE * 2, go_backwards=True),

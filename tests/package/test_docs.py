@@ -6,11 +6,12 @@ import importlib.util
 import inspect
 import pkgutil
 import re
+import shutil
 
 import numpy as np
 import pytest
 from fresh_interpreter import run
-from places import ROOT
+from places import DATA, ROOT
 
 import fastw2v
 from fastw2v import _kernels
@@ -111,7 +112,7 @@ def test_public_names_exist_and_are_documented(name):
 
 def in_a_room(name):
     """Tell whether users import a module's names from its package, as in fastw2v.word2vec."""
-    return re.match(r"fastw2v\.(cli|dropin|keyed_vectors|word2vec)\.", name) is not None
+    return re.match(r"fastw2v\.(cli|distributed|dropin|keyed_vectors|word2vec)\.", name) is not None
 
 
 # The reference is read beside the module that it is the twin of, whose examples hold for it too.
@@ -135,17 +136,82 @@ def test_public_classes_and_functions_have_an_example(name):
     assert missing == []
 
 
-def readme_blocks():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(r"^```python\n(.*?)^```$", text, flags=re.M | re.S)
+PAGES = ["README.md", *sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/**/*.md"))]
 
 
-def test_python_of_the_readme_runs(quiet_place):
+def blocks_of(page, language):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.M | re.S)
+
+
+def test_pages_with_examples_are_found():
+    assert {"README.md", "docs/book.md", "docs/ja/book.md"} <= set(PAGES)
+    assert len(blocks_of("README.md", "python")) >= 8
+
+
+NEEDS = {"docs/scikit-learn.md": ("sklearn",)}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page, "python")])
+def test_python_of_a_page_runs(page, quiet_place):
     # One after the other in one namespace, as a reader would paste them.
+    for module in NEEDS.get(page, ()):
+        pytest.importorskip(module)
+    for path in (DATA / "gensim").glob("4.4.0-apart.model*"):  # for gensim-files.md
+        shutil.copy(path, path.name.replace("4.4.0-apart", "their"))
     namespace = {"__name__": "__main__"}
-    for number, block in enumerate(readme_blocks()):
-        exec(compile(block, f"README.md, block {number}", "exec"), namespace)
-    assert "__name__" in namespace
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE, verbose=False)
+    for number, block in enumerate(blocks_of(page, "python")):
+        name = f"{page}, block {number}"
+        if block.startswith(">>>"):
+            test = doctest.DocTestParser().get_doctest(block, namespace, name, page, 0)
+            runner.run(test, clear_globs=False)
+            namespace.update(test.globs)
+        else:
+            exec(compile(block, name, "exec"), namespace)
+    assert runner.summarize(verbose=False).failed == 0
+
+
+def site_pages():
+    """Return the module docs/site_pages.py, which needs no Sphinx until it is set up."""
+    spec = importlib.util.spec_from_file_location("site_pages", ROOT / "docs" / "site_pages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_api_reference_has_every_public_module():
+    site = site_pages()
+    listed = {name for _, modules in site.PAGES.values() for name in modules}
+    public = {
+        n for n in MODULES if not re.search(r"\._|^fastw2v\.reference", n) and not in_a_room(n)
+    }
+    # The names of a module inside datasets or models are those of its package.
+    inside = {n for n in public if n.startswith(("fastw2v.datasets.", "fastw2v.models."))}
+    assert public - inside - site.NOT_LISTED <= listed
+    assert [n for n in listed if n not in MODULES] == []
+    assert doctest.testmod(site).failed == 0
+
+
+TRANSLATED = [("docs/book.md", "docs/ja/book.md")]
+
+
+@pytest.mark.parametrize(("english", "japanese"), TRANSLATED)
+def test_a_translation_has_the_same_parts(english, japanese):
+    shapes = []
+    for page in (english, japanese):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        outside = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+        shapes.append(
+            {
+                "headings": [len(marks) for marks in re.findall(r"^(#+) ", outside, flags=re.M)],
+                "code": re.findall(r"^```.*?^```$", text, flags=re.M | re.S),
+                "rows of tables": len(re.findall(r"^\|", outside, flags=re.M)),
+                "questions": len(re.findall(r"^\*\*", outside, flags=re.M)),
+            }
+        )
+    assert shapes[0] == shapes[1]
+    assert shapes[0]["headings"] and shapes[0]["code"]
 
 
 def kernel_nouns():
@@ -184,8 +250,12 @@ def test_version_stands_in_the_changelog():
     assert f"## [{release}]" in text
 
 
-def test_pictures_and_files_of_the_readme_are_there():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "docs/changelog.md"])
+def test_pictures_and_files_of_a_page_are_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
     named = re.findall(r'src="([^"]+)"', text) + re.findall(r"\]\((?!http)([^)#]+)\)", text)
-    assert len(named) >= 8
-    assert [name for name in named if not (ROOT / name).is_file()] == []
+    # The pages of the API reference are written by the build.
+    written = [name for name in named if not name.startswith("api/")]
+    assert [name for name in written if not ((ROOT / page).parent / name).is_file()] == []
+    assert page != "README.md" or len(named) >= 8

@@ -243,9 +243,11 @@ def mask_zero(tmp_path):
 def zero_output(tmp_path):
     for given in (True, False):
         layer = from_keras(keras("LSTM", LSTM, zero_output_for_mask=given))
-        hs = layer.forward(np.ones((1, 3, 2)), lengths=[2])
-        assert hs[0, :2].all() and not hs[0, 2].any()
-        np.testing.assert_allclose(layer.h[0], hs[0, 1], rtol=1e-6)
+        for rows in ({"lengths": [2]}, {"mask": [[1, 1, 0]]}):
+            hs = layer.forward(np.ones((1, 3, 2)), **rows)
+            last = 0 if given or "lengths" in rows else hs[0, 1]
+            assert hs[0, :2].all() and (hs[0, 2] == last).all()
+            np.testing.assert_allclose(layer.h[0], hs[0, 1], rtol=1e-6)
 
 
 @row("`return_sequences`, `return_state`")
@@ -262,24 +264,34 @@ def no_difference(tmp_path):
         np.testing.assert_array_equal(layer.forward(xs), expected)
 
 
-@row("`reset_after=True`, `time_major=True`, an activation other than tanh")
-def no_counterpart(tmp_path):
+@row("`GRU(reset_after=True)`, the default of Keras")
+def reset_after(tmp_path):
     gru = [W[..., :9] for W in LSTM]
+    assert not from_keras(keras("GRU", gru, reset_after=False)).reset_after
     refuse(ValueError, "reset_after", from_keras, keras("GRU", gru, reset_after=True))
+    gru[2] = np.stack([gru[2], gru[2]])
+    assert from_keras(keras("GRU", gru, reset_after=True)).reset_after
+
+
+@row("`time_major=True`, an activation other than tanh")
+def no_counterpart(tmp_path):
     refuse(ValueError, "time_major", from_keras, keras("LSTM", LSTM, time_major=True))
     refuse(ValueError, "activation", from_keras, keras("LSTM", LSTM, activation="relu"))
 
 
-@row("`Bidirectional` with another `merge_mode`, other cells, or halves of different settings")
+@row("`Bidirectional` of any cells and settings, with concatenation")
+@row("`Bidirectional` with another `merge_mode`")
 def halves(tmp_path):
     inner = {"class_name": "LSTM", "config": keras("LSTM", LSTM).config}
-    other = {"class_name": "LSTM", "config": inner["config"] | {"stateful": True}}
-    for words, differences in (
-        ("merge_mode", {"merge_mode": "ave", "layer": inner}),
-        ("one of GRU", {"layer": inner | {"class_name": "GRU"}}),
-        ("backward_layer", {"layer": inner, "backward_layer": other}),
-    ):
-        refuse(ValueError, words, from_keras, keras("Bidirectional", LSTM * 2, **differences))
+    backwards = {"stateful": True, "go_backwards": True}
+    other = {"class_name": "GRU", "config": inner["config"] | backwards}
+    gru = [W[..., :9] for W in LSTM]
+    both = from_keras(keras("Bidirectional", LSTM + gru, layer=inner, backward_layer=other))
+    assert both.backward_layer.stateful and not both.forward_layer.stateful
+    refuse(
+        *(ValueError, "merge_mode", from_keras),
+        keras("Bidirectional", LSTM * 2, merge_mode="ave", layer=inner),
+    )
 
 
 @row(

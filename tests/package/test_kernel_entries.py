@@ -9,11 +9,12 @@ ELSEWHERE = ("_vocabulary.", "_word2vec.", "_gemm.only_registers")
 # (entry, argument): arrays that may have more room than the call needs.
 ROOMY = {
     *(("_embedding.overwrite_rows", k) for k in (2, 3, 4)),
+    *(("_embedding.pack_rows", k) for k in (1, 2, 3, 4)),
     ("_negative_sampling.forward", 3),
     ("_optimizer.sum_squares", 0),
     *(("_optimizer.skip_steps", k) for k in (5, 6)),
     *(("_optimizer.take_steps", k) for k in (5, 6)),
-    ("_optimizer.update_rows", 6),
+    ("_optimizer.update_rows", 7),
     ("_corpus.cooccurrence", 1),
     ("_corpus.cooccurrence", 3),
 }
@@ -22,12 +23,14 @@ FREE = {
     *(("_embedding.gather_mean", 2, 1), ("_embedding.unlisted_rows_are_zero", 0, 1)),
     *(
         ("_gemm.column_sums", 1, 0),
+        ("_loss.cross_entropy_step", 0, 1),
         ("_ranking.rank_compressed", 4, 0),
         ("_ranking.row_norms", 1, 1),
         ("_ranking.rank", 4, 0),
     ),
     *(("_sampler.draw", 0, 0), ("_sampler.draw", 1, 0), ("_sampler.draw_distinct", 0, 1)),
     *(("_optimizer.sum_squares", 1, axis) for axis in (0, 1)),
+    *((f"_optimizer.{name}_steps", 7, 0) for name in ("skip", "take")),
     *(("_optimizer.scale", 0, axis) for axis in (0, 1)),
 }
 # (entry, argument): tables whose rows are chosen by ids, which callers have checked.

@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from fastw2v._kernels import _optimizer
+from fastw2v._kernels import _loss, _optimizer
 
 N, D, V, K = 70, 55, 40, 3
 
@@ -48,9 +48,10 @@ def over_time(noun, outputs, inputs, *options):
         return [real(N, 3, width * D) if width else real(N, D) for width in widths]
 
     def arguments(n):
-        Wh = real(D, {"_rnn": 1, "_gru": 3, "_lstm": 4}[noun] * D)
+        Wh = real(D, {"_rnn": 1, "_gru": 3, "_gru_after": 3, "_lstm": 4}[noun] * D)
         size = importlib.import_module(f"fastw2v._kernels.{noun}").scratch_size(Wh, N)
-        return (*arrays(outputs), real(size), *arrays(inputs), Wh, None, *options, n)
+        bias = (real(D),) if noun == "_gru_after" and not inputs else ()
+        return (*arrays(outputs), real(size), *arrays(inputs), Wh, *bias, None, *options, n)
 
     return arguments
 
@@ -136,6 +137,10 @@ CALLS = {
         None,
         n,
     ),
+    "_embedding.pack_rows": lambda n: (
+        *(np.zeros(V, np.int32), np.zeros(N, np.int64), real(N, D), np.zeros(N, np.int32)),
+        *(np.zeros(N, np.uint8), ids(N), real(N, D), None, n),
+    ),
     "_embedding.add_rows": lambda n: (real(V, D), real(V, D), np.arange(V), V, n),
     "_embedding.unlisted_rows_are_zero": lambda n: (real(V, D), np.zeros(V, np.uint8), n),
     "_embedding_dot.forward": lambda n: (real(N), real(N, D), real(N, D), real(V, D), ids(N), n),
@@ -146,6 +151,8 @@ CALLS = {
     "_gemm.only_registers": lambda n: (real(n), 10_000, n),
     "_gru.forward": over_time("_gru", (1, 3, 1, 1, 0), (), 0, False),
     "_gru.backward": over_time("_gru", (3, 0), (1, 3, 1), 0, True),
+    "_gru_after.forward": over_time("_gru_after", (1, 3, 1, 1, 0), (), 0, False),
+    "_gru_after.backward": over_time("_gru_after", (4, 0), (1, 3, 1, 1), 0, True),
     "_lstm.forward": over_time("_lstm", (1, 4, 1, 1, 0, 0), (), 0, False),
     "_lstm.backward": over_time("_lstm", (4, 0, 0), (1, 4, 1, 0), 0, True),
     "_rnn.forward": over_time("_rnn", (1, 1, 1, 0), (), False),
@@ -156,9 +163,12 @@ CALLS = {
     "_loss.cross_entropy_backward": lambda n: (
         *(real(N, V), real(N), doubles(N) + 1, real(N, V), ids(N), False, 1.0, n),
     ),
+    "_loss.cross_entropy_step": lambda n: (real(N, V), doubles(N), ids(N), 1.0, n),
     "_loss.softmax_with_loss_forward": lambda n: (real(N, V), doubles(N), real(N, V), ids(N), n),
     "_loss.softmax_with_loss_backward": lambda n: (real(N, V), real(N, V), ids(N), 1.0, n),
-    "_loss.sigmoid_with_loss_forward": lambda n: (real(N), doubles(N), real(N), ids(N) % 2, n),
+    "_loss.sigmoid_with_loss_forward": lambda n: (
+        *(real(N), doubles(-(-N // _loss.LOSSES)), real(N), ids(N) % 2, n),
+    ),
     "_loss.sigmoid_with_loss_backward": lambda n: (real(N), real(N), ids(N) % 2, 1.0, n),
     "_negative_sampling.forward": lambda n: (
         real(K, N),
@@ -188,16 +198,21 @@ CALLS = {
     "_optimizer.adam": steps(2, 0.1, 0.1, 0.001, 1e-7),
     "_optimizer.skip_steps": lambda n: (
         *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
-        *(np.arange(V), np.zeros(V, np.int64), V, np.ones((8, _optimizer.N_SUMS))),
+        *(
+            *(np.zeros(V, np.int64) for _ in range(2)),
+            np.arange(V),
+            np.ones((8, _optimizer.N_SUMS)),
+        ),
         *(np.full((9, 3), 0.5), np.full(2, 1e-7), 8, n),
     ),
     "_optimizer.take_steps": lambda n: (
         *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
-        *(np.arange(V), np.zeros(V, np.int64), V, np.full(8, 0.1), 0.1, 0.001, 1e-7, 8, n),
+        *(*(np.zeros(V, np.int64) for _ in range(2)), np.arange(V), np.full(8, 0.1)),
+        *(0.1, 0.001, 1e-7, 8, n),
     ),
     "_optimizer.update_rows": lambda n: (
-        *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(4)), False),
-        *(np.arange(V), V, 0.1, 0.1, 0.001, 1e-7, n),
+        *(_optimizer.RULES["adam"], *(real(V, D) for _ in range(3)), np.zeros(V, np.int64)),
+        *(real(V, D), False, np.arange(V), V, 0.1, 0.1, 0.001, 1e-7, 0, n),
     ),
     "_optimizer.sum_squares": lambda n: (doubles(8), real(256 * V, D)[: 2**16 // D], None, n),
     "_optimizer.scale": lambda n: (real(V, D), None, 0.5, n),

@@ -23,12 +23,15 @@ KINDS = list(RECURRENT_ACTIVATIONS)
 LAYERS = {
     "_rnn": ("TimeRNN", 1, ["h"], ["before"], ["gates"]),
     "_gru": ("TimeGRU", 3, ["h"], ["before", "reset"], ["gates", "before"]),
+    "_gru_after": ("TimeGRU", 3, ["h"], ["before", "inner"], ["gates", "before", "inner"]),
     "_lstm": ("TimeLSTM", 4, ["h", "c"], ["cs", "before"], ["gates", "cs", "c0"]),
 }
+# The gates in the cache of a cell of the reference.
+CACHED = {"_rnn": [2], "_gru": [2, 3, 4], "_gru_after": [2, 3, 4], "_lstm": [4, 5, 3, 6]}
 
 # Of the widest tile, 10 rows by 32 columns of float32, at least two and an edge; of a smaller one
-# more. Runs of units are cut at 64.
-SIZES = [(23, 4, 69), (1, 3, 1), (5, 2, 16), (2, 1, 131), (12, 7, 33)]
+# more. Runs of units are cut at 64. The weights of the last size are too many to stay in a cache.
+SIZES = [(23, 4, 69), (1, 3, 1), (5, 2, 16), (2, 1, 131), (12, 7, 33), (26, 3, 225)]
 
 
 class Call:
@@ -46,7 +49,8 @@ class Call:
         self.Wh = (draw(H, n_gates * H) / np.sqrt(H)).astype(dtype)
         self.starts, self.arriving = ([draw(N, H) for _ in self.states] for _ in "12")
         self.dhs = draw(N, T, H)
-        for array in (self.Wh, self.dhs, *self.starts, *self.arriving, self.lengths):
+        self.bias = draw(H) if noun == "_gru_after" else None  # of h_prev Whh
+        for array in (self.bias, self.Wh, self.dhs, *self.starts, *self.arriving, self.lengths):
             if array is not None:
                 array.setflags(write=False)
 
@@ -56,7 +60,8 @@ class Call:
         N, T, H = self.shape
         size = specialise(module.scratch_size)[self.dtype](self.Wh, N)
         options = () if self.noun == "_rnn" else (self.kind,)
-        rest = (self.Wh, self.lengths, *options, by_units, n_parts)
+        rest = (self.lengths, *options, by_units, n_parts)
+        weights = (self.Wh,) if self.bias is None else (self.Wh, self.bias)
 
         def new(*shape):
             return np.full(shape, np.nan, self.dtype)
@@ -70,16 +75,16 @@ class Call:
         found = {"hs": new(N, T, H), "gates": self.a.copy()}
         found |= {name: new(N, T, H) if keep else None for name in self.keeps}
         found |= {name: start.copy() for name, start in zip(self.states, self.starts, strict=True)}
-        specialise(module.forward)[self.dtype](*found.values(), scratch(), *rest)
+        specialise(module.forward)[self.dtype](*found.values(), scratch(), *weights, *rest)
         assert (self._guarded[size:] == 7).all()
         if keep:
             given = found | {"c0": self.starts[-1]}
-            back = {"da": new(*self.a.shape)}
+            back = {"da": new(N, T, self.a.shape[2] + (0 if self.bias is None else H))}
             back |= {f"d{n}": d.copy() for n, d in zip(self.states, self.arriving, strict=True)}
             inputs = [given[name] for name in self.needs]
             before = [array.copy() for array in inputs]
             run = specialise(module.backward)[self.dtype]
-            run(*back.values(), scratch(), self.dhs, *inputs, *rest)
+            run(*back.values(), scratch(), self.dhs, *inputs, self.Wh, *rest)
             assert (self._guarded[size:] == 7).all()
             for array, copy in zip(inputs, before, strict=True):
                 assert_same_bits(array, copy)
@@ -89,18 +94,25 @@ class Call:
     def expected(self):
         """The same from the plain layer in float64."""
         options = {} if self.noun == "_rnn" else {"recurrent_activation": KINDS[self.kind]}
-        width = self.a.shape[2]
+        width, b = self.a.shape[2], np.zeros(self.a.shape[2])
+        if self.bias is not None:
+            options["reset_after"] = True
+            b = np.stack([b, np.append(b[: -len(self.bias)], self.bias)])
         layer = getattr(time_layers, self.layer)(
-            np.eye(width), self.Wh.astype("d"), np.zeros(width), True, dtype=np.float64, **options
+            np.eye(width), self.Wh.astype("d"), b, True, dtype=np.float64, **options
         )
         layer.set_state(*(start.astype("d") for start in self.starts))
         hs = layer.forward(self.a, lengths=self.lengths)
         arriving = {f"d{n}": d for n, d in zip(self.states, self.arriving, strict=True)}
         da = layer.backward(self.dhs, **arriving)
-        order = {"_rnn": [2], "_gru": [2, 3, 4], "_lstm": [4, 5, 3, 6]}[self.noun]
-        gates = [np.hstack([cell.cache[k] for k in order]) for cell in layer.layers]
+        gates = [np.hstack([cell.cache[k] for k in CACHED[self.noun]]) for cell in layer.layers]
         before = [cell.cache[1] for cell in layer.layers]
-        found = {"hs": hs, "gates": np.stack(gates, 1), "before": np.stack(before, 1), "da": da}
+        found = {"hs": hs, "gates": np.stack(gates, 1), "before": np.stack(before, 1)}
+        if self.bias is not None:  # da of inner is that of h~ times r
+            r = np.stack([cell.cache[3] for cell in layer.layers], 1)
+            found["inner"] = np.stack([cell.cache[5] for cell in layer.layers], 1)
+            da = np.concatenate([da, da[:, :, -len(self.bias) :] * r], axis=2)
+        found["da"] = da
         for name in self.states:
             found |= {name: getattr(layer, name), f"d{name}": getattr(layer, f"d{name}")}
         return found
@@ -112,7 +124,8 @@ class Call:
 
     def assert_right(self, found):
         exact, there = self.expected(), self.there()
-        for name in ("hs", "gates", "before", *self.states):
+        inner = [] if self.bias is None else ["inner"]
+        for name in ("hs", "gates", "before", *inner, *self.states):
             self._assert_close(name, found[name], exact[name], there)
         for name in ("hs", "da"):
             assert not found[name][~there].any()

@@ -77,22 +77,39 @@ def _fixed_negatives(layer):
     layer.sampler.get_negative_sample = lambda target: (target[:, None] + 1 + np.arange(n)) % V
 
 
-def _cell(name, gates, *states):
+def _cell(name, gates, *states, biases=(), **options):
     return Layer(
         lambda book, weights, dtype: getattr(book.time_layers, name)(
-            weights(D, gates * H), weights(H, gates * H), weights(gates * H)
+            weights(D, gates * H), weights(H, gates * H), weights(*biases, gates * H), **options
         ),
         floats(x=(N, D), **dict.fromkeys(states, (N, H))),
     )
 
 
-def _over_time(name, gates, n=1):
-    return Layer(
-        lambda book, weights, dtype: getattr(book.time_layers, name)(
-            *(weights(D, gates * H), weights(H, gates * H), weights(gates * H)) * n, dtype=dtype
-        ),
-        floats(xs=(N, T, D)),
-    )
+def _over_time(name, gates, n=1, biases=(), **options):
+    def make(book, weights, dtype):
+        shapes = ((D, gates * H), (H, gates * H), (*biases, gates * H)) * n
+        given = [weights(*shape) for shape in shapes]
+        return getattr(book.time_layers, name)(*given, dtype=dtype, **options)
+
+    return Layer(make, floats(xs=(N, T, D)))
+
+
+def _stacked(make_layers, container):
+    """Return the recipe of a container of layers that `make_layers(one)` returns.
+
+    one(name, D, H, n_gates) makes a layer; `container` takes the time_layers and the list.
+    """
+
+    def make(book, weights, dtype):
+        def one(name, D, H, n, **options):
+            biases = (2,) if options else ()
+            given = weights(D, n * H), weights(H, n * H), weights(*biases, n * H)
+            return getattr(book.time_layers, name)(*given, dtype=dtype, **options)
+
+        return container(book.time_layers, make_layers(one))
+
+    return Layer(make, floats(xs=(N, T, D)))
 
 
 def _sampled(name):
@@ -204,10 +221,28 @@ LAYERS: dict[str, Layer] = {
     "time_layers.RNN": _cell("RNN", 1, "h_prev"),
     "time_layers.LSTM": _cell("LSTM", 4, "h_prev", "c_prev"),
     "time_layers.GRU": _cell("GRU", 3, "h_prev"),
+    "time_layers.RNN with two biases": _cell("RNN", 1, "h_prev", biases=(2,)),
+    "time_layers.LSTM with two biases": _cell("LSTM", 4, "h_prev", "c_prev", biases=(2,)),
+    "time_layers.GRU with reset_after": _cell(
+        "GRU", 3, "h_prev", biases=(2,), reset_after=True
+    ),
     "time_layers.TimeRNN": _over_time("TimeRNN", 1),
     "time_layers.TimeLSTM": _over_time("TimeLSTM", 4),
     "time_layers.TimeGRU": _over_time("TimeGRU", 3),
+    "time_layers.TimeRNN with two biases": _over_time("TimeRNN", 1, biases=(2,)),
+    "time_layers.TimeLSTM with two biases": _over_time("TimeLSTM", 4, biases=(2,)),
+    "time_layers.TimeGRU with reset_after": _over_time(
+        "TimeGRU", 3, biases=(2,), reset_after=True
+    ),
     "time_layers.TimeBiLSTM": _over_time("TimeBiLSTM", 4, n=2),
+    "time_layers.TimeBidirectional": _stacked(
+        lambda one: (one("TimeGRU", D, H, 3, reset_after=True), one("TimeLSTM", D, 2, 4)),
+        lambda layers, pair: layers.TimeBidirectional(*pair),
+    ),
+    "time_layers.TimeStack": _stacked(
+        lambda one: [one("TimeLSTM", D, H, 4), one("TimeRNN", H, 3, 1), one("TimeGRU", 3, H, 3)],
+        lambda layers, stack: layers.TimeStack(stack),
+    ),
     "time_layers.TimeEmbedding": _plain(
         *("time_layers", "TimeEmbedding", only_ids(xs=ids(N, T)), (V, D)),
         ids={"xs": (V, BACK)},

@@ -8,6 +8,7 @@ import pytest
 from conftest import assert_same_bits
 
 from fastw2v import RowGrad
+from fastw2v._kernels import _embedding
 from fastw2v._rows import writes
 from fastw2v._rows.row_grad import is_tracked
 from fastw2v.layers import Embedding
@@ -378,3 +379,31 @@ def test_two_threads_on_one_layer_do_not_crash():
     layer.forward([7])
     layer.backward(np.ones((1, 8)))
     assert np.flatnonzero(layer.grads[0][:, 0]).tolist() == [7]
+
+
+def test_try_merge_leaves_what_has_to_be_added_up(rng):
+    """It answers only where the general path would keep the same arrays and add up nothing."""
+    W, b = rng.standard_normal((6, 3)), rng.standard_normal(3)
+    layers = [Embedding(W) for _ in range(3)]
+    grads = [layer.grads[0] for layer in layers]
+    params, all_grads = [W, b, W, W], [grads[0], np.ones(3), *grads[1:]]
+    try_merge = _embedding.try_merge
+    assert try_merge(params, all_grads, RowGrad) == [0, 1]
+    layers[0].forward([1])
+    layers[0].backward(np.ones((1, 3)))  # the first gradient may hold anything
+    assert try_merge(params, all_grads, RowGrad) == [0, 1]
+    layers[2].forward([2])
+    layers[2].backward(np.ones((1, 3)))
+    assert try_merge(params, all_grads, RowGrad) is None
+    assert not _embedding.are_untouched(grads, RowGrad)
+    writes.clear_all(grads)
+    assert _embedding.are_untouched(grads, RowGrad) and not np.any(grads)
+    assert try_merge(params, all_grads, RowGrad) == [0, 1]
+    grads[1][4] = 1  # an observed write
+    assert try_merge(params, all_grads, RowGrad) is None
+    plain = [np.zeros((6, 3)) for _ in range(4)]
+    assert try_merge([W, W], plain[:2], RowGrad) is None
+    assert try_merge([W, W.T.copy()], [plain[0], plain[1].T], RowGrad) is None
+    assert try_merge([W, W.astype(int)], plain[:2], RowGrad) is None
+    assert try_merge((W,), plain[:1], RowGrad) is None
+    assert try_merge([W], plain[:2], RowGrad) is None

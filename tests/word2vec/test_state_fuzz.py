@@ -24,7 +24,7 @@ ALIKE = {
     *("cosine_similarities", "load", "load_word2vec_format", "from_gensim", "to_gensim"),
     *("resume", "vectors", "build_vocab_from_freq", "layer1_size", "words_closer_than"),
     *("null_word", "effective_min_count", "min_alpha_yet_reached"),
-    *("log_accuracy", "log_evaluate_word_pairs", "wmdistance", "build_index"),
+    *("log_accuracy", "log_evaluate_word_pairs", "wmdistance", "build_index", "explore"),
 }
 
 

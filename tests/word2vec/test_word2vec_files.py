@@ -252,7 +252,7 @@ def test_merged_changes_add_up_where_they_differ(rng, n):
     for change in changes[1:]:
         change[:5] = 0  # rows of one training
         change[5:9] = changes[0][5:9]  # equal changes
-    counts = np.ones(30, np.uint32)
+    counts = np.full(30, 10**6, np.uint32)  # so many updates that each training has converged
     deltas = [word2vec.WeightDelta(change, change, counts, counts) for change in changes]
     word2vec.merge_deltas(model, before, deltas)
     moved = model.wv.vectors - before[0]
@@ -262,6 +262,30 @@ def test_merged_changes_add_up_where_they_differ(rng, n):
     np.testing.assert_allclose(moved, total * np.minimum(1, diversity)[:, None], atol=1e-5)
     word2vec.merge_deltas(model, before, deltas[::-1])
     np.testing.assert_allclose(model.wv.vectors - before[0], moved, atol=1e-6)
+
+
+def test_equal_changes_of_few_updates_add_up(rng):
+    model = Word2Vec(**FAST)
+    model.build_vocab(planted(rng, 90))
+    before = model.wv.vectors.copy(), model.syn1neg.copy()
+    change = rng.normal(size=(30, 20)).astype(np.float32)
+    shares = []
+    for n_updates in (0, 1, 10, 100, 10_000):
+        counts = np.full(30, n_updates, np.uint32)
+        deltas = [word2vec.WeightDelta(change, change, counts, counts)] * 4
+        word2vec.merge_deltas(model, before, deltas, alpha=0.05)
+        share = (model.wv.vectors - before[0]) / (4 * change)
+        np.testing.assert_allclose(share, share[0, 0], rtol=1e-3)
+        shares.append(float(share[0, 0]))
+    assert shares == sorted(shares, reverse=True)
+    np.testing.assert_allclose([shares[0], shares[-1]], [1, 1 / 4], rtol=1e-3)
+    x = 3 * 0.05 * 4 * 10
+    np.testing.assert_allclose(shares[2], (1 - np.exp(-x)) / 4 / (1 - np.exp(-x / 4)), rtol=1e-3)
+    with pytest.raises(ValueError, match=r"alpha: expected"):
+        word2vec.merge_deltas(model, before, deltas, alpha=-1)
+    bare = word2vec.WeightDelta(change, change, counts[:3], counts)
+    with pytest.raises(ValueError, match=r"deltas.1..touched_inputs: expected shape .30,., got"):
+        word2vec.merge_deltas(model, before, [deltas[0], bare])
 
 
 def test_merging_neither_diverges_for_frequent_rows_nor_stalls_for_rare_ones(rng):

@@ -1,0 +1,42 @@
+"""The settings of Sphinx: python -m sphinx -W -b html docs build/docs."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import fastw2v
+
+project = "fastw2v"
+author = "The fastw2v developers"
+project_copyright = "The fastw2v developers"
+version = release = fastw2v.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinxarg.ext",
+    "sphinx_copybutton",
+    "sphinx-mathjax-offline",
+    "site_pages",  # beside this file: the API reference, docstrings, links to the repository
+]
+exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtext"}
+
+myst_enable_extensions = ["dollarmath", "deflist", "html_image"]
+myst_heading_anchors = 3
+# Notebooks are executed by tests/package/test_notebooks.py, which compares what they print.
+nb_execution_mode = "off"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+default_role = "code"
+add_module_names = False
+
+html_theme = "furo"
+html_title = "fastw2v"
+html_static_path = ["_static"]
+html_css_files = ["fonts.css"]
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+language = "en"

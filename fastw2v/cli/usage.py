@@ -1,0 +1,51 @@
+"""The parser of the command line, whose errors name the nearest command, option or word."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+# Words of a vocabulary that are compared with a missing word; comparing a million takes seconds.
+_MOST_COMPARED = 50_000
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors name the command, option or choice that was probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage, the message and the nearest choice, and end with exit code 2."""
+        wrong = re.search(r"invalid choice: '(.+?)' \(choose from (.+)\)$", message)
+        if wrong is not None:
+            message += _hint(wrong[1], re.findall(r"[\w-]+", wrong[2]))
+        super().error(message)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Refuse an unknown option where it stands, for then its command is known."""
+        found, rest = super().parse_known_args(args, namespace)
+        unknown = next((word for word in rest if re.match("--?[A-Za-z]", word)), None)
+        if unknown is not None:
+            options = re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", self.format_help())
+            name = unknown.partition("=")[0]
+            self.error(f"unrecognized arguments: {' '.join(rest)}{_hint(name, options)}")
+        return found, rest
+
+
+def _hint(wrong: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(wrong, list(dict.fromkeys(known)), 1, 0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def similar_words(word: str, words: Sequence[Any]) -> str:
+    """Return a hint that names up to three words spelled like a missing one, or nothing.
+
+    >>> similar_words("recieve", ["the", "receive", "receiver", "dog"])
+    '; did you mean receive, receiver?'
+    """
+    # A word of another length cannot be near enough.
+    length = len(word)
+    near = [w for w in words[:_MOST_COMPARED] if 2 * abs(len(str(w)) - length) <= length]
+    close = difflib.get_close_matches(word, list(map(str, near)), 3, 0.75)
+    return f"; did you mean {', '.join(close)}?" if close else ""

@@ -1,0 +1,207 @@
+"""Real processes: a LocalCluster, and a scheduler and workers that the test starts.
+
+Workers kill themselves at named points, so that no test depends on time.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from cluster_texts import SETTINGS, crc, sentences, write
+from places import ROOT
+
+distributed = pytest.importorskip("distributed")
+
+from fastw2v import KeyedVectors  # noqa: E402
+from fastw2v.cli import main  # noqa: E402
+from fastw2v.distributed import SerialEngine, dask_engine, resume, train  # noqa: E402
+from fastw2v.distributed.places import Here  # noqa: E402
+
+# Sockets and loops of Dask are closed by its own threads, after the test that used them.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+ROUNDS, SHARDS = 6, 4
+# Machines of tests may be so busy that a connection takes long.
+PATIENT = {"distributed.comm.timeouts.connect": "180s", "distributed.comm.timeouts.tcp": "300s"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patient():
+    import dask
+
+    with dask.config.set(PATIENT):
+        yield
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("text") / "text.txt", sentences(600))
+
+
+@pytest.fixture(scope="module")
+def expected(text):
+    return crc(run(text, SerialEngine(1)))
+
+
+def run(text, client, **more):
+    return train(text, client=client, shards=SHARDS, rounds=ROUNDS, **SETTINGS | more)
+
+
+class DieAt(distributed.WorkerPlugin):
+    """Workers that kill themselves when the first of them reaches a point in a round."""
+
+    name = "die-at"
+
+    def __init__(self, folder, *points):
+        self.folder, self.points = str(folder), points
+
+    def setup(self, worker):
+        place: Here = dask_engine.here_of(worker)
+        place.hook = self
+
+    def __call__(self, point, round, index):
+        if (point, round) in self.points:
+            with contextlib.suppress(FileExistsError):  # another worker has died here
+                open(os.path.join(self.folder, f"{point}-{round}"), "x").close()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def cluster(n, *plugins):
+    with (
+        distributed.LocalCluster(
+            n_workers=n, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as local,
+        distributed.Client(local) as client,
+    ):
+        for plugin in plugins:
+            client.register_plugin(plugin)
+        yield client
+
+
+def died(folder):
+    return sorted(name for name in os.listdir(folder) if name.endswith(tuple("0123456789")))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+@pytest.mark.parametrize(
+    "points",
+    [
+        (("train-begin", 1), ("train-end", 3)),
+        (("train", 2), ("merge", 4)),
+        (("encode", -1), ("merge-end", 2)),
+    ],
+    ids=["begin-end", "train-merge", "encode-merged"],
+)
+def test_workers_that_are_killed_change_no_bit(text, expected, tmp_path, points):
+    with cluster(3, DieAt(tmp_path, *points)) as client:
+        assert crc(run(text, client)) == expected
+    assert died(tmp_path) == sorted(f"{point}-{round}" for point, round in points)
+
+
+def command(address, text, folder):
+    """Run `fastw2v train --scheduler`, and continue the run from its folder."""
+    out, run = str(folder / "vectors.fw2v"), str(folder / "run")
+    flags = "--dim 12 --epochs 2 --min-count 2 --subsample 0.01 --shards 3 --quiet".split()
+    new = ["train", text, "--scheduler", address, "--run", run, *flags, "-o", out]
+    assert main(new) == 0
+    vectors = KeyedVectors.load(out)
+    settings = SETTINGS | {"seed": 0}
+    same = train(text, client=SerialEngine(), shards=3, **settings)
+    assert (vectors.vectors == same.wv.vectors).all()
+    os.unlink(out)
+    assert main(["train", "--scheduler", address, "--resume", run, "--quiet", "-o", out]) == 0
+    assert (KeyedVectors.load(out).vectors == same.wv.vectors).all()
+    assert main(new) == 1  # the folder holds a run
+
+
+def test_a_cluster_has_the_bits_of_one_process(text, expected, tmp_path):
+    with cluster(2) as client:
+        told = []
+        assert crc(run(text, client, on_round=told.append)) == expected
+        assert len(told) == ROUNDS
+        # Nothing of the run is left in the cluster.
+        assert not client.run(lambda dask_worker: dask_engine.here_of(dask_worker).replicas and 1)[
+            next(iter(client.scheduler_info(n_workers=-1)["workers"]))
+        ]
+        bag = pytest.importorskip("dask.bag")
+        with open(text, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        collection = bag.from_sequence(lines, npartitions=8)
+        model = train(collection, client=client, rounds=ROUNDS, **SETTINGS)
+        same = train(collection, client=SerialEngine(2), rounds=ROUNDS, **SETTINGS)
+        assert crc(model) == crc(same)
+        with pytest.raises(FileNotFoundError, match="no such file; each worker reads"):
+            run("/missing.txt", client)
+        command(client.scheduler.address, text, tmp_path)
+        # A worker that joins gets shards, and the first one may leave.
+        client.cluster.scale(3)
+        client.wait_for_workers(3)
+        first = next(iter(client.scheduler_info(n_workers=-1)["workers"]))
+
+        def on_round(info):
+            if info.round == 2:
+                client.retire_workers([first])
+
+        assert crc(run(text, client, on_round=on_round)) == expected
+
+
+def test_the_example_runs(text):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "cluster.py"), "--quick", text],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert " words, loss " in done.stdout
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]],
+        env=os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "180s"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_a_scheduler_that_is_lost_and_a_run_that_is_resumed(text, expected, tmp_path):
+    """The scheduler and its workers are processes that the test has started."""
+    folder, processes = tmp_path / "run", []
+
+    def begin(number):
+        file = str(tmp_path / f"scheduler-{number}.json")
+        quiet = ["--no-dashboard", "--scheduler-file", file, "--host", "127.0.0.1"]
+        scheduler = start("dask_scheduler", "--port", "0", *quiet)
+        workers = [start("dask_worker", *quiet, "--no-nanny", "--nthreads", "1") for _ in range(2)]
+        processes.extend([scheduler, *workers])
+        client = distributed.Client(scheduler_file=file, timeout=60)
+        client.wait_for_workers(2, timeout=60)
+        return client, scheduler
+
+    try:
+        client, scheduler = begin(1)
+
+        def lose(info):
+            if info.round == 3:
+                scheduler.kill()
+                scheduler.wait()
+
+        with pytest.raises((OSError, RuntimeError)):
+            run(text, client, run=folder, every=0, on_round=lose)
+        with contextlib.suppress(Exception):
+            client.close(timeout=5)
+        client, _ = begin(2)
+        with client:
+            assert crc(resume(folder, client=client)) == expected
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()

@@ -136,7 +136,7 @@ def test_public_classes_and_functions_have_an_example(name):
     assert missing == []
 
 
-PAGES = ["README.md", *sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/**/*.md"))]
+PAGES = ["README.md", "README.ja.md", *sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/**/*.md"))]
 
 
 def blocks_of(page, language):
@@ -193,7 +193,7 @@ def test_the_api_reference_has_every_public_module():
     assert doctest.testmod(site).failed == 0
 
 
-TRANSLATED = [("docs/book.md", "docs/ja/book.md")]
+TRANSLATED = [("README.md", "README.ja.md"), ("docs/book.md", "docs/ja/book.md")]
 
 
 @pytest.mark.parametrize(("english", "japanese"), TRANSLATED)

@@ -73,7 +73,7 @@ def measure():
     print(f"merging 8 pieces in bfloat16: {merge_rate() / 1e9:.2f} GB/s of pieces")
     print(f"finding changed rows: {changed_rate() / 1e9:.2f} GB/s of tables")
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         a, b = client.scheduler_info(n_workers=-1)["workers"]

@@ -30,7 +30,7 @@ def main():
             files = [str(Path(folder) / "text.txt")]
             Path(files[0]).write_text("\n".join(lines), encoding="utf-8")
         with (
-            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
             Client(cluster) as client,
         ):
             model = train(

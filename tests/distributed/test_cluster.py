@@ -76,7 +76,7 @@ class DieAt(distributed.WorkerPlugin):
 def cluster(n, *plugins):
     with (
         distributed.LocalCluster(
-            n_workers=n, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=n, threads_per_worker=1, dashboard_address=":0", silence_logs=50
         ) as local,
         distributed.Client(local) as client,
     ):
@@ -178,7 +178,7 @@ def test_a_scheduler_that_is_lost_and_a_run_that_is_resumed(text, expected, tmp_
 
     def begin(number):
         file = str(tmp_path / f"scheduler-{number}.json")
-        quiet = ["--no-dashboard", "--scheduler-file", file, "--host", "127.0.0.1"]
+        quiet = ["--dashboard-address", ":0", "--scheduler-file", file, "--host", "127.0.0.1"]
         scheduler = start("dask_scheduler", "--port", "0", *quiet)
         workers = [start("dask_worker", *quiet, "--no-nanny", "--nthreads", "1") for _ in range(2)]
         processes.extend([scheduler, *workers])

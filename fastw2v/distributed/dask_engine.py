@@ -99,10 +99,11 @@ class DaskEngine:
             distributed.wait(list(refs), timeout=timeout, return_when="FIRST_COMPLETED")
         done = [ref for ref in refs if ref.status == "finished"]
         failed = [(ref, self._error(ref)) for ref in refs if ref.status == "error"]
-        lost = [ref for ref in refs if ref.status in ("cancelled", "lost")]
-        if lost:
+        # A "lost" result is made again; a "cancelled" one is not.
+        gone = [ref for ref in refs if ref.status == "cancelled"]
+        if gone:
             raise ClusterLost(
-                f"{lost[0].key}: the scheduler has lost this task, perhaps because it was started "
+                f"{gone[0].key}: the scheduler has lost this task, perhaps because it was started "
                 "anew; resume the run with fastw2v.distributed.resume"
             )
         return done, failed

@@ -179,7 +179,7 @@ def test_a_scheduler_that_is_lost_and_a_run_that_is_resumed(text, expected, tmp_
 
     def begin(number):
         file = str(tmp_path / f"scheduler-{number}.json")
-        quiet = ["--no-dashboard", "--scheduler-file", file, "--host", "127.0.0.1"]
+        quiet = ["--dashboard-address", ":0", "--scheduler-file", file, "--host", "127.0.0.1"]
         scheduler = start("dask_scheduler", "--port", "0", *quiet)
         workers = [start("dask_worker", *quiet, "--no-nanny", "--nthreads", "1") for _ in range(2)]
         processes.extend([scheduler, *workers])

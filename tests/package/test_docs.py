@@ -136,7 +136,11 @@ def test_public_classes_and_functions_have_an_example(name):
     assert missing == []
 
 
-PAGES = ["README.md", "README.ja.md", *sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/**/*.md"))]
+PAGES = [
+    "README.md",
+    "README.ja.md",
+    *sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/**/*.md")),
+]
 
 
 def blocks_of(page, language):

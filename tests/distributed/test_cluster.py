@@ -16,10 +16,11 @@ from places import ROOT
 # Not "distributed" alone: the folder of these tests has that name.
 distributed = pytest.importorskip("dask.distributed")
 
+from killed_workers import DieAt  # noqa: E402
+
 from fastw2v import KeyedVectors  # noqa: E402
 from fastw2v.cli import main  # noqa: E402
 from fastw2v.distributed import SerialEngine, dask_engine, resume, train  # noqa: E402
-from fastw2v.distributed.places import Here  # noqa: E402
 
 # Sockets and loops of Dask are closed by its own threads, after the test that used them.
 pytestmark = [
@@ -52,25 +53,6 @@ def expected(text):
 
 def run(text, client, **more):
     return train(text, client=client, shards=SHARDS, rounds=ROUNDS, **SETTINGS | more)
-
-
-class DieAt(distributed.WorkerPlugin):
-    """Workers that kill themselves when the first of them reaches a point in a round."""
-
-    name = "die-at"
-
-    def __init__(self, folder, *points):
-        self.folder, self.points = str(folder), points
-
-    def setup(self, worker):
-        place: Here = dask_engine.here_of(worker)
-        place.hook = self
-
-    def __call__(self, point, round, index):
-        if (point, round) in self.points:
-            with contextlib.suppress(FileExistsError):  # another worker has died here
-                open(os.path.join(self.folder, f"{point}-{round}"), "x").close()
-                os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from cluster_texts import SETTINGS, crc, sentences, write
-from places import ROOT
+from places import DATA, ROOT
 
 # Not "distributed" alone: the folder of these tests has that name.
 distributed = pytest.importorskip("dask.distributed")
@@ -150,6 +150,7 @@ def start(*arguments):
     return subprocess.Popen(
         [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]],
         env=os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "180s"},
+        cwd=DATA,  # not the source folder, whose package has no kernels
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

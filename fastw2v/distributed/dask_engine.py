@@ -6,7 +6,7 @@ import contextlib
 import operator
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fastw2v.distributed.errors import ClusterLost, WorkersDied
@@ -74,18 +74,21 @@ class DaskEngine:
         import dask
 
         wish = {"workers": list(where), "allow_other_workers": True} if where else {}
-        with dask.config.set({_LARGE_GRAPH: "1 GB"}):  # the words of a vocabulary are large
+        # The words of a vocabulary are large.
+        with self._connected(), dask.config.set({_LARGE_GRAPH: "1 GB"}):
             return self.client.submit(run_task, f, *args, key=key, pure=False, **wish)
 
     def split(self, ref: Any, n: int) -> list[Any]:
         submit = self.client.submit
-        return [
-            submit(operator.getitem, ref, i, key=f"{ref.key}-part-{i}", pure=False)
-            for i in range(n)
-        ]
+        with self._connected():
+            return [
+                submit(operator.getitem, ref, i, key=f"{ref.key}-part-{i}", pure=False)
+                for i in range(n)
+            ]
 
     def lazy(self, content: Any) -> Any:
-        return self.client.compute(content)
+        with self._connected():
+            return self.client.compute(content)
 
     def wait(
         self, refs: Sequence[Any], timeout: float
@@ -108,11 +111,21 @@ class DaskEngine:
             )
         return done, failed
 
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Raise ClusterLost where a call fails because the client has been closed."""
+        try:
+            yield
+        except Exception:
+            if self.client.status in ("closing", "closed"):
+                self._check_connection()
+            raise
+
     def _check_connection(self) -> None:
         now = time.monotonic()
         if self.client.status == "running":
             self.seen = now
-        elif self.client.status == "closed" or now - self.seen > _LOST_AFTER:
+        elif self.client.status in ("closing", "closed") or now - self.seen > _LOST_AFTER:
             raise ClusterLost(
                 f"the connection to the scheduler is {self.client.status}; start a cluster and "
                 "resume the run with fastw2v.distributed.resume"
@@ -128,7 +141,8 @@ class DaskEngine:
 
     def gather(self, refs: Sequence[Any], timeout: float = 900.0) -> list[Any]:
         # Unlike Client.gather, this ends if a value was lost and no worker makes it again.
-        return [ref.result(timeout=timeout) for ref in refs]
+        with self._connected():
+            return [ref.result(timeout=timeout) for ref in refs]
 
     def release(self, refs: Sequence[Any]) -> None:
         for ref in refs:
@@ -138,8 +152,9 @@ class DaskEngine:
         self.client.cancel([ref for ref in refs if ref.status == "pending"], force=True)
 
     def ask(self, f: Callable[..., Any], *args: Any) -> dict[str, Any]:
-        answers: dict[str, Any] = self.client.run(answer, f, args, on_error="ignore")
-        return answers
+        with self._connected():
+            answers: dict[str, Any] = self.client.run(answer, f, args, on_error="ignore")
+            return answers
 
     def whereabouts(self, refs: Sequence[Any]) -> str:
         wanted = {ref.key for ref in refs}

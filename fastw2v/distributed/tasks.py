@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastw2v.distributed.engine import Engine, Ref
+from fastw2v.distributed.errors import ClusterLost
 
 _POLL = 0.5  # seconds between two looks at the clock
 
@@ -92,6 +93,8 @@ class Tasks:
         """Return results that are there. Raises TasksFailed if one was lost and made in vain."""
         try:
             return self.engine.gather(refs, self.stall)
+        except ClusterLost:
+            raise
         except Exception as error:
             raise TasksFailed([(ref, error) for ref in refs]) from error
 

@@ -21,6 +21,7 @@ from killed_workers import DieAt  # noqa: E402
 from fastw2v import KeyedVectors  # noqa: E402
 from fastw2v.cli import main  # noqa: E402
 from fastw2v.distributed import SerialEngine, dask_engine, resume, train  # noqa: E402
+from fastw2v.distributed.errors import ClusterLost  # noqa: E402
 
 # Sockets and loops of Dask are closed by its own threads, after the test that used them.
 pytestmark = [
@@ -178,7 +179,7 @@ def test_a_scheduler_that_is_lost_and_a_run_that_is_resumed(text, expected, tmp_
                 scheduler.kill()
                 scheduler.wait()
 
-        with pytest.raises((OSError, RuntimeError)):
+        with pytest.raises(ClusterLost, match="resume the run"):
             run(text, client, run=folder, every=0, on_round=lose)
         with contextlib.suppress(Exception):
             client.close(timeout=5)

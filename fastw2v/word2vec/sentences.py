@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._core import threads
 from fastw2v._files.text import open_utf8
-from fastw2v.datasets.splitter import JoinedWords
 from fastw2v.word2vec.texts import (
     FileText,
     Report,
@@ -20,6 +19,9 @@ from fastw2v.word2vec.texts import (
     as_text_files,
     report_nothing,
 )
+
+if TYPE_CHECKING:
+    from fastw2v.datasets.splitter import JoinedWords
 
 
 class LineSentence:

@@ -11,7 +11,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,9 +20,11 @@ from fastw2v._checks.sequences import check_iterable
 from fastw2v._files.numbered import Found, WordTables
 from fastw2v._files.text import ZeroBytes, check_readable, open_utf8
 from fastw2v._kernels import _vocabulary
-from fastw2v.datasets.splitter import JoinedWords
 from fastw2v.word2vec.corpus import END, EncodedCorpus, IdWriter, Key, as_ids_of_words
 from fastw2v.word2vec.vocabulary import WordCounts
+
+if TYPE_CHECKING:
+    from fastw2v.datasets.splitter import JoinedWords
 
 _PIECE = 1 << 22  # bytes of a file, or numbers, that are handled at a time
 _BATCH = 1 << 16  # words of Python sentences that are numbered at a time

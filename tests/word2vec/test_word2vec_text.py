@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import assert_same_bits
 from corpora import SENTENCES, TEXT
+from fresh_interpreter import run
 
 from fastw2v import word2vec
 from fastw2v.word2vec import (
@@ -429,3 +430,11 @@ def test_words_of_a_splitter_are_one_sentence(n_parts):
     assert encoded.ids.tolist() == [*built.corpus.tolist(), -1]
     assert (encoded.n_raw_words, encoded.n_sentences) == (45_002, 1)
     assert list(RunningWords(Splitter().words("a b"))) == [["a", "b"]]
+
+
+def test_importing_word2vec_loads_no_text_of_its_own_and_no_extra():
+    done = run("import sys; from fastw2v import Word2Vec; print(*sys.modules)")
+    loaded = set(done.stdout.split())
+    assert "fastw2v.word2vec.texts" in loaded, done.stderr
+    extras = {"bokeh", "dask", "matplotlib", "pandas", "pyarrow", "sklearn", "torch"}
+    assert loaded & {"fastw2v.datasets", "fastw2v.distributed", "asyncio", *extras} == set()

@@ -1,0 +1,35 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+END: int
+N_NODES: int
+N_LIVE: int
+BEFORE: int
+STATES: int
+NOTHING: int
+
+def count(
+    word_counts: NDArray[Any],
+    slots: NDArray[Any],
+    nodes: NDArray[Any],
+    counts: NDArray[Any],
+    state: NDArray[Any],
+    ids: NDArray[Any],
+    connectors: NDArray[Any],
+    most_live: int,
+) -> int: ...
+def place(slots: NDArray[Any], nodes: NDArray[Any]) -> None: ...
+
+class Finder:
+    def __init__(
+        self,
+        rows: dict[str, int],
+        connectors: NDArray[Any],
+        nodes: NDArray[Any],
+        slots: NDArray[Any],
+        names: list[str | None],
+        scores: list[float],
+    ) -> None: ...
+    def join(self, sentence: list[str]) -> list[str]: ...
+    def analyze(self, sentence: list[str]) -> list[tuple[str, float | None]]: ...

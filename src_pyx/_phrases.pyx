@@ -13,8 +13,6 @@ word. slots is a hash table of nodes with open addressing: numbers of nodes, or 
 
 The caller makes room: `count` returns when it has no node left.
 """
-from cpython.dict cimport PyDict_GetItemWithError
-from cpython.long cimport PyLong_AsLong
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_Check
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -22,6 +20,8 @@ from libc.string cimport memset
 
 from common_checks cimport check_fit
 from common_memory cimport prefetch
+from common_strings cimport (AT_ONCE, MISSING, add_string, close_strings, hashes, number_of,
+                             open_strings, spot_of, strings_t)
 
 cpdef enum:
     END = -1                # between two sentences
@@ -148,25 +148,37 @@ def place(int32_t[::1] slots,               # OUT (a power of two, more than N,)
 cdef class Finder:
     """Joins phrases in sentences.
 
-    Finder(rows, connectors, nodes, names, scores): rows {word: id} has the words of all phrases,
-    connectors (V,) tells which of them are connectors, nodes (N, 2) has the phrases and their
-    beginnings, names[n] is the joined phrase of node n, or None for a beginning, and scores[n] its
-    score.
+    Finder(rows, connectors, nodes, slots, names, scores): rows {word: id} has the words of all
+    phrases, connectors (V,) tells which of them are connectors, nodes (N, 2) has the phrases and
+    their beginnings, slots finds them, names[n] is the joined phrase of node n, or None for a
+    beginning, and scores[n] its score.
     """
-    cdef dict rows
+    cdef dict rows          # owns the words of `table`
+    cdef strings_t table
     cdef list names, scores
     cdef const uint8_t[::1] connectors
     cdef const int32_t[:, ::1] nodes
     cdef const int32_t[::1] slots
 
-    def __init__(self, dict rows, const uint8_t[::1] connectors, const int32_t[:, ::1] nodes,
-                 const int32_t[::1] slots, list names, list scores):
+    def __cinit__(self, dict rows, const uint8_t[::1] connectors, const int32_t[:, ::1] nodes,
+                  const int32_t[::1] slots, list names, list scores):
         cdef int64_t N = nodes.shape[0], mask = slots.shape[0] - 1
+        cdef Py_hash_t h
+        cdef PyObject* word
         check_fit("Finder", nodes.shape[1] == 2 and slots.shape[0] > N and
                   slots.shape[0] & mask == 0 and len(names) == len(scores) == N and
                   len(rows) == connectors.shape[0])
-        self.rows, self.names, self.scores = rows, names, scores
+        self.rows, self.names, self.scores = dict(rows), names, scores
         self.connectors, self.nodes, self.slots = connectors, nodes, slots
+        if not open_strings(&self.table, len(rows)):
+            raise MemoryError("Finder: no memory for a hash table")
+        for key, row in self.rows.items():
+            word, h = <PyObject*> key, hash(key)
+            if not add_string(&self.table, spot_of(&self.table, word, h), word, h, row):
+                raise MemoryError("Finder: no memory for a hash table")
+
+    def __dealloc__(self):
+        close_strings(&self.table)
 
     def join(self, list sentence):
         """Return the words of a sentence, phrases joined; every word must be a str."""
@@ -179,25 +191,24 @@ cdef class Finder:
     cdef list walk(self, list sentence, bint scored):
         cdef list found = []
         cdef Py_ssize_t i, held = 0, n = len(sentence)     # words from `held` on are not yet given
-        cdef int64_t before = _NOTHING, node, slot, mask = self.slots.shape[0] - 1
-        cdef int32_t row
+        cdef int64_t before = _NOTHING, row, node, slot, mask = self.slots.shape[0] - 1
+        cdef Py_hash_t known[AT_ONCE]
+        cdef int k = 0, many = 0
         cdef object word, name
-        cdef PyObject* at
         cdef const int32_t* runs = &self.nodes[0, 0] if self.nodes.shape[0] else NULL
         for i in range(n):
-            word = sentence[i]
-            if not PyUnicode_Check(word):
-                raise TypeError(
-                    f"sentence: expected words of type str, got {type(word).__name__} {word!r} at "
-                    f"place {i}; convert it with str()"
-                )
-            at = PyDict_GetItemWithError(self.rows, word)
-            if at == NULL:          # of no phrase
+            if k == many:
+                k, many = 0, hashes(known, &self.table, sentence, i, <int> min(n - i, AT_ONCE))
+                if many == 0:
+                    many = 1
+                    known[0] = hash_of_text(sentence[i], i)
+            row = number_of(&self.table, <PyObject*> sentence[i], known[k])
+            k += 1
+            if row == MISSING:          # of no phrase
                 before = _NOTHING
                 continue
-            row = <int32_t> PyLong_AsLong(<object> at)
             if before != _NOTHING:
-                node = find(&self.slots[0], mask, runs, <int32_t> before, row, &slot)
+                node = find(&self.slots[0], mask, runs, <int32_t> before, <int32_t> row, &slot)
                 if self.connectors[row]:
                     before = ~node if node != FREE else _NOTHING
                     continue
@@ -211,8 +222,20 @@ cdef class Finder:
                         continue
             if not self.connectors[row]:
                 before = row
+        if held == 0 and not scored:
+            return sentence[:]
         give(found, sentence, held, n, scored)
         return found
+
+
+cdef Py_hash_t hash_of_text(object word, Py_ssize_t place) except? -1:
+    """Return the hash of a word of a class derived from str; TypeError for other things."""
+    if not PyUnicode_Check(word):
+        raise TypeError(
+            f"sentence: expected words of type str, got {type(word).__name__} {word!r} at place "
+            f"{place}; convert it with str()"
+        )
+    return str.__hash__(word)
 
 
 cdef inline Py_ssize_t length(const int32_t* nodes, int64_t node) noexcept nogil:

@@ -22,14 +22,14 @@ def count(
 def place(slots: NDArray[Any], nodes: NDArray[Any]) -> None: ...
 
 class Finder:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         rows: dict[str, int],
         connectors: NDArray[Any],
         nodes: NDArray[Any],
         slots: NDArray[Any],
         names: list[str | None],
         scores: list[float],
-    ) -> None: ...
+    ) -> Finder: ...
     def join(self, sentence: list[str]) -> list[str]: ...
     def analyze(self, sentence: list[str]) -> list[tuple[str, float | None]]: ...

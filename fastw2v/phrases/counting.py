@@ -17,6 +17,7 @@ from fastw2v.phrases.scoring import RunTotals
 from fastw2v.word2vec.sentences import count_text
 
 FIRST_NODES = 1 << 10
+MOST_FIRST_NODES = 1 << 20  # which take 24 MB
 MOST_NODES = 1 << 30
 Tokens = tuple[str, ...]
 
@@ -80,14 +81,16 @@ class RunCounts:
         below min_reduce, which begins with 1, are dropped, and min_reduce grows by one.
         """
         text = count_text(sentences, corpus_file)
-        for word in text.counts.words:
-            if not isinstance(word, str):
-                raise TypeError(
-                    f"sentences: expected words of type str, got {type(word).__name__} {word!r}; "
-                    "convert them with str()"
-                )
-        new = [word for word in text.counts.words if word not in self.rows]
-        rows = self.rows | {word: row for row, word in enumerate(new, len(self.words))}
+        words = text.counts.words
+        if not set(map(type, words)) <= {str}:
+            other = next(word for word in words if not isinstance(word, str))
+            raise TypeError(
+                f"sentences: expected words of type str, got {type(other).__name__} {other!r}; "
+                "convert them with str()"
+            )
+        new = [word for word in words if word not in self.rows] if self.rows else words
+        more = dict(zip(new, range(len(self.words), len(self.words) + len(new)), strict=True))
+        rows = self.rows | more if self.rows else more
         ids = text.encode(rows).ids
         self.words, self.rows = self.words + new, rows
         self.word_counts = np.concatenate([self.word_counts, np.zeros(len(new), np.int64)])
@@ -98,6 +101,8 @@ class RunCounts:
     def _count(self, ids: np.ndarray, connectors: Iterable[str], most: int) -> None:
         chosen = self._are_connectors(connectors)
         self.min_reduce = 1
+        if not len(self.nodes):
+            self._set_nodes(self.nodes, self.counts, min(len(ids) // 4, MOST_FIRST_NODES))
         at = 0
         while True:
             at += _phrases.count(
@@ -118,10 +123,10 @@ class RunCounts:
         chosen[[self.rows[word] for word in connectors if word in self.rows]] = 1
         return chosen
 
-    def _set_nodes(self, nodes: np.ndarray, counts: np.ndarray) -> None:
-        """Take on nodes with their counts, and make room for as many again."""
+    def _set_nodes(self, nodes: np.ndarray, counts: np.ndarray, more: int = 0) -> None:
+        """Take on nodes with their counts, and make room for as many again, or for `more`."""
         n = len(nodes)
-        room = max(FIRST_NODES, 1 << (2 * n - 1).bit_length())
+        room = max(FIRST_NODES, 1 << (n + max(n, more) - 1).bit_length())
         self._nodes, self._counts = np.zeros((room, 2), np.int32), np.zeros(room, np.int64)
         self._nodes[:n], self._counts[:n] = nodes, counts
         self._slots = np.empty(2 * room, np.int32)

@@ -20,6 +20,10 @@ class JoinedSentences:
     """The sentences of an iterable, phrases joined; a new pass begins with each iteration.
 
     `Word2Vec` takes it as sentences. It has a length if the sentences have one.
+
+    >>> from fastw2v.phrases import Phrases
+    >>> list(JoinedSentences(Phrases(), [["new", "york"]]))  # as Phrases()[[["new", "york"]]]
+    [['new', 'york']]
     """
 
     def __init__(self, phrases: SentenceJoiner, sentences: Iterable[Any]) -> None:

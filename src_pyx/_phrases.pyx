@@ -180,6 +180,9 @@ cdef class Finder:
     def __dealloc__(self):
         close_strings(&self.table)
 
+    def __reduce__(self):
+        raise TypeError("Finder: cannot be pickled; pickle what it was made of")
+
     def join(self, list sentence):
         """Return the words of a sentence, phrases joined; every word must be a str."""
         return self.walk(sentence, False)

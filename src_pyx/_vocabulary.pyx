@@ -372,6 +372,9 @@ cdef class Numbers:
     def __dealloc__(self):
         close_strings(&self.table)
 
+    def __reduce__(self):
+        raise TypeError("Numbers: cannot be pickled; pickle its words")
+
     def add(self,
             int32_t[::1] numbers,           # OUT (at least len(batch),)
             list batch):

@@ -1,6 +1,7 @@
-from typing import Any
+from typing import Any, NoReturn
 
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 END: int
 N_NODES: int
@@ -21,6 +22,7 @@ def count(
 ) -> int: ...
 def place(slots: NDArray[Any], nodes: NDArray[Any]) -> None: ...
 
+@disjoint_base
 class Finder:
     def __new__(
         cls,
@@ -31,5 +33,6 @@ class Finder:
         names: list[str | None],
         scores: list[float],
     ) -> Finder: ...
+    def __reduce__(self) -> NoReturn: ...
     def join(self, sentence: list[str]) -> list[str]: ...
     def analyze(self, sentence: list[str]) -> list[tuple[str, float | None]]: ...

@@ -1,6 +1,7 @@
-from typing import Any
+from typing import Any, NoReturn
 
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 END: int
 NEVER: int
@@ -28,7 +29,9 @@ def read(
 ) -> None: ...
 def renumber(text: NDArray[Any], ids: NDArray[Any], ended: bool) -> int: ...
 
+@disjoint_base
 class Numbers:
     @property
     def words(self) -> list[str]: ...
+    def __reduce__(self) -> NoReturn: ...
     def add(self, numbers: NDArray[Any], batch: list[Any]) -> int: ...

@@ -370,7 +370,7 @@ class _Numbering:
         self._of_text = _vocabulary.Numbers()
         self._of_any: defaultdict[Any, int] | None = None
 
-    def words(self) -> list[Key]:
+    def words(self) -> list[Any]:
         """Return the words, all str or all int."""
         if self._of_any is None:
             return self._of_text.words

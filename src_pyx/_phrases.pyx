@@ -197,7 +197,7 @@ cdef class Finder:
         cdef int64_t before = _NOTHING, row, node, slot, mask = self.slots.shape[0] - 1
         cdef Py_hash_t known[AT_ONCE]
         cdef int k = 0, many = 0
-        cdef object word, name
+        cdef object name
         cdef const int32_t* runs = &self.nodes[0, 0] if self.nodes.shape[0] else NULL
         for i in range(n):
             if k == many:

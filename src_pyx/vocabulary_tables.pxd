@@ -76,7 +76,7 @@ cdef inline int64_t find(const table_t* t, const uint8_t* word, int64_t length, 
 
 
 cdef inline bint append(table_t* t, const uint8_t* word, int64_t length, uint64_t h, int64_t slot,
-                 int64_t first) noexcept nogil:
+                        int64_t first) noexcept nogil:
     """Add a word with count 0; return False without memory or beyond 2^31 words."""
     cdef void* block
     cdef word_t* w

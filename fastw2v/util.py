@@ -42,7 +42,7 @@ __all__ = [
 
 _CALL_NS = 200_000_000  # serial nanoseconds of a kernel call, whose end Ctrl-C waits for
 _FEW_NUMBERS = 50_000  # of a table for which `most_similar` need not search in a kernel
-_SPARE = 8  # rows beyond those printed that a search of `most_similar` asks for
+_SPARE = 4  # rows beyond those printed that a search of `most_similar` asks for
 _ROWS_AT_ONCE = 4096  # rows of a table in one step, which bounds temporary memory
 
 
@@ -215,7 +215,7 @@ def _long_integers(x: ArrayLike) -> NDArray[Any]:
 
 def _unit(x: NDArray[Any], eps: float) -> NDArray[Any]:
     """Return x / (|x| + eps) along the last axis, in numpy's arithmetic for the dtype of x."""
-    return x / (np.sqrt(np.sum(x**2, axis=-1, keepdims=x.ndim > 1)) + eps)
+    return x / (np.sqrt(np.add.reduce(np.square(x), axis=-1, keepdims=x.ndim > 1)) + eps)
 
 
 def most_similar(
@@ -245,9 +245,11 @@ def most_similar(
         return
     apply_all_pending(word_matrix)
     table = _as_word_rows("word_matrix", word_matrix, len(id_to_word))
-    as_ids("word_to_id", word_to_id[query], len(table))
+    at = word_to_id[query]
+    if type(at) is not int or not 0 <= at < len(table):
+        as_ids("word_to_id", at, len(table))
     print(f"\n[query] {query}")
-    wanted = _unit(_long_integers(table[word_to_id[query]]), 1e-8)
+    wanted = _unit(_long_integers(table[at]), 1e-8)
     best = _surely_best(table[: len(id_to_word)], wanted, max(top, 1))
     if best is not None:
         others = [(i, score) for i, score in best if id_to_word[i] != query]
@@ -282,16 +284,18 @@ def _surely_best(
         return None
     none = np.empty((1, 0), np.int64)
     W = as_search_table("word_matrix", table)
-    ids, cosines = best_rows(W, wanted[None].astype(np.float64), top + _SPARE, none)
+    ids, cosines = best_rows(W, wanted[None], top + _SPARE, none, units=True)
     if ids[0, -1] < 0:
         return None
-    scores = np.vecdot(_unit(table[ids[0]], 1e-8), wanted).astype(np.float64)
-    order = (-scores).argsort()
+    scores = np.vecdot(_unit(table[ids[0]], 1e-8), wanted)
     reach = max(float(cosines[0, -1]), 0.0) + 4 * (D + 8) * float(np.finfo(table.dtype).eps)
-    certain = scores[order] > reach
-    certain[:-1] &= np.diff(scores[order]) < 0
-    n = int(np.argmin(certain)) if not certain.all() else len(certain)
-    return list(zip(ids[0, order[:n]].tolist(), scores[order[:n]].tolist(), strict=True))
+    best = sorted(zip(scores.tolist(), ids[0].tolist(), strict=True), reverse=True)
+    certain = []
+    for (score, i), (following, _) in zip(best, [*best[1:], (reach, -1)], strict=True):
+        if not (score > reach and score > following):
+            break
+        certain.append((i, score))
+    return certain
 
 
 def analogy(

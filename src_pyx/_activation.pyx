@@ -17,23 +17,33 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from common_checks cimport check_fit, has_shape2
 from common_math cimport dot, exp_run, sigmoid_run, softmax_row, tanh_run
+from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 from common_rng cimport draw, row_stream
 from common_types cimport real_t
 
 cdef enum:
     HALF = 16               # draws for a block of twice as many elements
+    STRETCH = 128           # elements of relu between two rounds of prefetches
+    AHEAD = 4096            # bytes between what relu reads and what it fetches from memory
 
 
 cdef void relu_range(real_t* out, const real_t* x, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, end
     cdef real_t zero = 0
     # Stores of whole cache lines: arrays of numpy do not begin at one.
     while lo < hi and <size_t> (out + lo) % 64 != 0:
         out[lo] = zero if x[lo] <= zero else x[lo]
         lo += 1
-    for i in range(lo, hi):
-        out[i] = zero if x[i] <= zero else x[i]
+    while lo < hi:
+        end = lo + STRETCH if lo + STRETCH < hi else hi
+        i = lo
+        while i < end:
+            prefetch(<const char*> (x + i) + AHEAD)
+            i += 64 // <Py_ssize_t> sizeof(real_t)
+        for i in range(lo, end):
+            out[i] = zero if x[i] <= zero else x[i]
+        lo = end
 
 
 cdef void softmax_range(real_t* out, const real_t* x, Py_ssize_t V,

@@ -16,21 +16,24 @@ scores are then computed in double, in one order on every level. So levels diffe
 than m - k rows are as near to the last place as a float32 sum is exact. A scale per row does not
 change a cosine, so none is read.
 
+    only_read          read a table and compute nothing: no search can be faster
+
 Every part finds the best among its own rows, then the parts' lists are merged. The order has no
 ties, so the result does not depend on the cut. Callers have checked shapes; excluded ids
 may be any number, and those outside the table exclude nothing. Only lack of memory raises here.
 """
 from cython.parallel cimport prange
 from libc.math cimport INFINITY, fabs, sqrt
-from libc.stdint cimport INT64_MAX, int8_t, int64_t, uint16_t
+from libc.stdint cimport INT64_MAX, int8_t, int64_t, uint16_t, uint32_t
 
 from common_checks cimport check_fit, has_shape2, plain_rows
 from common_gemm cimport aligned_alloc, aligned_free, pack, packed_size, use_tiles
 from common_heap cimport better, clear_heap, sink, sort_heap
+from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
 from common_types cimport real_t
 
-from ranking_rows cimport LANES, ROWS, clear_worst, few_rows, many_rows, one_query
+from ranking_rows cimport AHEAD, LANES, ROWS, clear_worst, few_rows, many_rows, one_query
 
 cdef extern from "half_simd.h" nogil:
     void fw_floats_of_halves(float* out, const uint16_t* x, Py_ssize_t n) noexcept
@@ -180,6 +183,21 @@ cdef inline void merge(real_t* scores, int64_t* ids, const real_t* part_scores,
             sink(scores, ids, k, part_scores[i], part_ids[i])
 
 
+cdef uint32_t sum_range(const uint32_t* x, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef uint32_t total = 0
+    cdef Py_ssize_t i, end, step = AHEAD // <Py_ssize_t> sizeof(uint32_t)
+    while lo < hi:
+        end = lo + step if lo + step < hi else hi
+        i = lo
+        while i < end:
+            prefetch(x + i + step)
+            i += LANES
+        for i in range(lo, end):
+            total += x[i]
+        lo = end
+    return total
+
+
 def row_norms(double[::1] out,              # OUT (V,)
               const real_t[:, :] W,         # IN  (V, D) rows contiguous
               Py_ssize_t n_parts):
@@ -308,6 +326,19 @@ def rank_compressed(int64_t[:, ::1] ids,            # OUT (Q, k)
                          part_begin(p, n_parts, Q), part_begin(p + 1, n_parts, Q))
         aligned_free(packed)
         aligned_free(scratch)
+
+
+def only_read(uint32_t[::1] out,                # OUT (n_parts,) sums without carry
+              const uint32_t[::1] x,            # IN  (n,) the bits of a table
+              Py_ssize_t n_parts):
+    """Read memory once: no search of a table that the caches do not hold is faster."""
+    cdef Py_ssize_t n = x.shape[0], p
+    check_fit("only_read", out.shape[0] == n_parts)
+    if n == 0:
+        return
+    with nogil:
+        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+            out[p] = sum_range(&x[0], part_begin(p, n_parts, n), part_begin(p + 1, n_parts, n))
 
 
 use_pool()

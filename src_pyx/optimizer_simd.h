@@ -16,6 +16,7 @@
 #include <immintrin.h>
 
 #define FW_ADAM_SIMD 1
+#define FW_ADAM_AHEAD 512 /* numbers between the gradient in use and what is fetched from memory */
 
 /* a / s as IEEE division rounds it, in the lanes that count. */
 static inline __m512 fw_quotient_16(__m512 a, __m512 s, __mmask16 lanes) {
@@ -74,10 +75,15 @@ static void fw_adam_run(float *w, float *m, float *v, const float *g, ptrdiff_t 
         fw_adam_once(w, m, v, g, (__mmask16)((1u << head) - 1), lr16, c116, c216, eps16);
         i = head;
     }
-    if (g)
+    if (g) {
+        /* Read once and soon written anew: it should not push the other three out of the cache. */
+        for (; i + 16 + FW_ADAM_AHEAD <= n; i += 16) {
+            _mm_prefetch((const char *)(g + i + FW_ADAM_AHEAD), _MM_HINT_NTA);
+            fw_adam_once(w + i, m + i, v + i, g + i, 0xffff, lr16, c116, c216, eps16);
+        }
         for (; i + 16 <= n; i += 16)
             fw_adam_once(w + i, m + i, v + i, g + i, 0xffff, lr16, c116, c216, eps16);
-    else
+    } else
         for (; i + 16 <= n; i += 16)
             fw_adam_once(w + i, m + i, v + i, (const float *)0, 0xffff, lr16, c116, c216, eps16);
     if (i < n)

@@ -18,6 +18,7 @@ cdef extern from "ranking_simd.h" nogil:
     unsigned fw_reaching_float(const float* products, float scale, const float* worst) noexcept
     unsigned fw_reaching_double(const double* products, double scale,
                                 const double* worst) noexcept
+    bint fw_far_below(float product, float squares, float worst) noexcept
     bint fw_all_far_below(const float* products, const float* squares, float worst) noexcept
     void fw_rank_four_half(float* products, float* squares, const uint16_t* rows, Py_ssize_t ld,
                            const float* query, Py_ssize_t D) noexcept
@@ -110,6 +111,8 @@ cdef inline void one_query(float* scores, int64_t* ids, Py_ssize_t k, const row_
                 rank_four(last, last + 4, W + (v + r) * ld, 0, query, D)
                 products[r], squares[r] = last[0], last[4]
         for r in range(some):
+            if fw_far_below(products[r], squares[r], scores[0]):
+                continue
             if row_t is float:
                 scale = reciprocal_length(W + (v + r) * ld, D, squares[r])
             else:               # squares of such numbers leave no range, but zero has no root

@@ -28,17 +28,19 @@ static inline fw_float_vector fw_bytes_load(const int8_t *p) {
 #define FW_BYTES_LOAD(p) fw_bytes_load(p)
 #endif
 
-/* Whether all of four rows are surely not among the best so far, of which `worst` is the last one:
-   product / sqrt(squares) is below it. Their lengths need not be computed then. Comparisons are
-   nearly always true, which a CPU foresees; one with the sign of a product alone would cost more
-   than the product. */
-static inline int fw_all_far_below(const float *products, const float *squares, float worst) {
+/* Whether a row is surely not among the best so far, of which `worst` is the last one: product /
+   sqrt(squares) is below it. Its length need not be computed then. */
+static inline int fw_far_below(float product, float squares, float worst) {
     const float most = worst > 0 ? 0.9999f * worst * worst : -1.0f;
+    return product * fabsf(product) < most * squares && squares > 1e-30f && squares < 1e30f;
+}
+
+/* The same of four rows. Comparisons are nearly always true, which a CPU foresees; one with the sign
+   of a product alone would cost more than the product. */
+static inline int fw_all_far_below(const float *products, const float *squares, float worst) {
     int r;
-    for (r = 0; r < 4; r++) {
-        const float s = squares[r];
-        if (!(products[r] * fabsf(products[r]) < most * s && s > 1e-30f && s < 1e30f)) return 0;
-    }
+    for (r = 0; r < 4; r++)
+        if (!fw_far_below(products[r], squares[r], worst)) return 0;
     return 1;
 }
 

@@ -40,12 +40,18 @@ def _units(queries: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def best_rows(
-    table: NDArray[Any], queries: NDArray[np.float64], k: int, exclude: NDArray[np.int64]
+    table: NDArray[Any],
+    queries: NDArray[np.floating[Any]],
+    k: int,
+    exclude: NDArray[np.int64],
+    *,
+    units: bool = False,
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Return ids and cosines (Q, k) of the k rows nearest to each query (D,), best first.
 
     table: as `as_search_table` returns it, or float16 or int8 rows. exclude: ids (Q, E) that are
-    not listed for that query. Where no row is left, the id is -1 and the cosine -inf.
+    not listed for that query. units: whether the queries have length one already. Where no row is
+    left, the id is -1 and the cosine -inf.
     """
     Q, (V, D) = len(queries), table.shape
     dtype = np.dtype(np.float64 if table.dtype == np.float64 else np.float32)
@@ -53,7 +59,7 @@ def best_rows(
     if table.dtype == np.float16:
         table = table.view(np.uint16)
     kernel = specialise(_ranking.rank_compressed if compressed else _ranking.rank)[table.dtype]
-    units = _units(queries).astype(dtype, copy=False)
+    given = (queries if units else _units(queries)).astype(dtype, copy=False)
     ids, scores = np.empty((Q, k), np.int64), np.empty((Q, k), dtype)
     candidates = min(k + _SPARE, V) if compressed else k
     # Each call has enough queries to make up for reading the table.
@@ -64,5 +70,5 @@ def best_rows(
         n_parts = threads.parts(q * V * (5 + D // 8))
         lists = (n_parts, q, candidates)
         scratch = np.empty(lists, np.int64), np.empty(lists, dtype)
-        kernel(ids[some], scores[some], *scratch, table, units[some], exclude[some], n_parts)
+        kernel(ids[some], scores[some], *scratch, table, given[some], exclude[some], n_parts)
     return ids, scores

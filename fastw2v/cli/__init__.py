@@ -1,12 +1,11 @@
 """The command line, `fastw2v`.
 
 `run` starts a script of the book, which may take a tenth of a second in all, so it does not wait
-for the import of the other commands.
+for the import of the other commands, nor, without options, for that of argparse.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from typing import cast
@@ -30,7 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     """Run a script; its streams, exceptions and exit code are its own."""
-    from fastw2v.cli.run import add_parser, run_command
+    from fastw2v.cli.run import add_parser, run_command, run_without_options
+
+    if len(words) > 1 and (words[1] == "-" or not words[1].startswith("-")):
+        return run_without_options(words[1], words[2:])
+    import argparse
 
     parser = argparse.ArgumentParser(prog="fastw2v")
     add_parser(parser.add_subparsers(dest="command"))

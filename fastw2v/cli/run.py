@@ -5,17 +5,21 @@ Its imports are few, because a script of the book may take a tenth of a second i
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastw2v.dropin.run_script import run
 from fastw2v.dropin.served_module import be_quiet
 
-__all__ = ["add_parser", "run_command"]
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["add_parser", "run_command", "run_without_options"]
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add `run [OPTIONS] SCRIPT [ARGS...]`; the script gets all arguments after SCRIPT."""
+    import argparse
+
     parser: argparse.ArgumentParser = commands.add_parser(
         "run",
         help="run a script of the book on fastw2v's layers",
@@ -57,3 +61,9 @@ def run_command(args: argparse.Namespace) -> int:
 
         return compare(args.script, args.args, args.compare, models=args.models)
     return run(args.script, args.args, models=args.models)
+
+
+def run_without_options(script: str, args: list[str]) -> int:
+    """Run the script as `run_command` does for a command line without options."""
+    be_quiet(False)
+    return run(script, args)

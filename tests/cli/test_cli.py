@@ -592,17 +592,20 @@ def test_info_says_how_to_get_a_better_level_than_those_built(capsys, monkeypatc
 
 
 def test_run_is_left_to_the_runner(capsys, monkeypatch):
-    def run_command(args):
-        if args.script == "stop.py":
+    def run(script, args, models=None):
+        if script == "stop.py":
             raise KeyboardInterrupt
-        print("ran", args.script)
+        print("ran", script, args, models)
         return 7
 
-    monkeypatch.setattr(run_module, "run_command", run_command)
-    assert main(["run", "x.py"]) == 7
-    assert capsys.readouterr().out == "ran x.py\n"
-    with pytest.raises(KeyboardInterrupt):  # the interpreter ends as after `python stop.py`
-        main(["run", "stop.py"])
+    monkeypatch.setattr(run_module, "run", run)
+    arguments = ["--quiet", "--", "x"]
+    for options, models in (([], None), (["--models"], True)):
+        assert main(["run", *options, "x.py", *arguments]) == 7
+        assert capsys.readouterr().out == f"ran x.py {arguments} {models}\n"
+        with pytest.raises(KeyboardInterrupt):  # the interpreter ends as after `python stop.py`
+            main(["run", *options, "stop.py"])
+    assert main(["run", "-"]) == 7 and capsys.readouterr().out == "ran - [] None\n"
     assert main(["run"]) == 2 and "fastw2v run: error" in capsys.readouterr().err
 
 
@@ -616,8 +619,8 @@ def test_run_starts_without_what_no_script_needs(tmp_path):
         set(run(code).stdout.split()) for code in (start, "import sys, numpy; print(*sys.modules)")
     )
     assert {"fastw2v.trainer", "fastw2v.util"} <= loaded and "numpy" in of_numpy
-    unwanted = {"fastw2v.cli.app", "importlib.resources", "pathlib", "secrets"}
-    unwanted |= {"tempfile", "tqdm", "zipfile", "fastw2v.word2vec", "fastw2v.time_layers"}
+    unwanted = {"argparse", "fastw2v.cli.app", "importlib.resources", "pathlib", "secrets"}
+    unwanted |= {"tempfile", "shutil", "tqdm", "zipfile", "fastw2v.word2vec", "fastw2v.time_layers"}
     assert loaded & unwanted <= of_numpy
 
 

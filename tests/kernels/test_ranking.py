@@ -209,3 +209,12 @@ def test_no_compressed_rows():
     ids, scores = rank_compressed(none, query, 2, 3)
     assert ids.tolist() == [[-1, -1]]
     assert scores.tolist() == [[-np.inf, -np.inf]]
+
+
+def test_only_read_adds_all_numbers(rng):
+    for n in (0, 1, 15, 16, 2047, 2048, 10_001):
+        x = rng.integers(0, 2**32, n, dtype=np.uint32)
+        for n_parts in N_PARTS:
+            out = np.zeros(n_parts, np.uint32)
+            _ranking.only_read(out, x, n_parts)
+            assert out.sum(dtype=np.uint32) == x.sum(dtype=np.uint32)

@@ -25,6 +25,7 @@ FREE = {
         ("_gemm.column_sums", 1, 0),
         ("_loss.cross_entropy_step", 0, 1),
         ("_ranking.rank_compressed", 4, 0),
+        ("_ranking.only_read", 1, 0),
         ("_ranking.row_norms", 1, 1),
         ("_ranking.rank", 4, 0),
     ),

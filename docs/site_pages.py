@@ -31,6 +31,7 @@ PAGES = {
         "Keras, torch and scikit-learn",
         ["fastw2v.keras", "fastw2v.torch", "fastw2v.sklearn"],
     ),
+    "fonts": ("Fonts of pictures", ["fastw2v.fonts"]),
     "distributed": ("Clusters", ["fastw2v.distributed"]),
     "dropin": ("The drop-in", ["fastw2v.dropin"]),
     "reference": ("The reference", ["fastw2v.reference.layers", "fastw2v.reference.word2vec"]),

@@ -102,7 +102,8 @@ def draw_attention(path, model, data, chosen):
         model.forward(data.x_test[n : n + 1], data.t_test[n : n + 1])
         weights = np.concatenate(model.decoder.attention.attention_weights)
         weights = weights[:, ::-1]  # the model has read the question from its end
-        axis.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+        image = axis.imshow(weights, cmap="Greys", vmin=0, aspect="auto")
+        figure.colorbar(image, ax=axis, label="attention", pad=0.02)
         for ticks, ids in (
             (axis.set_xticks, data.x_test[n]),
             (axis.set_yticks, data.t_test[n, 1:]),
@@ -112,7 +113,7 @@ def draw_attention(path, model, data, chosen):
         axis.set_ylabel("answer")
         axis.set_xlabel("question")
     figure.tight_layout()
-    figures.save(figure, path)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
     return True
 

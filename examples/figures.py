@@ -5,21 +5,13 @@ import warnings
 
 import numpy as np
 
-# Fonts with kanji and kana; each system's usual ones come first.
-CJK_FONTS = (
-    *("Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "IPAexGothic", "IPAGothic"),
-    *("TakaoGothic", "VL Gothic", "Yu Gothic", "MS Gothic", "Meiryo", "Hiragino Sans"),
-    *("Hiragino Maru Gothic Pro", "Arial Unicode MS", "WenQuanYi Zen Hei", "Droid Sans Fallback"),
-)
+from fastw2v.fonts import use_fonts
 
 EXAGGERATION = 12.0  # of the attraction between neighbours, in the first steps of t-SNE
 
 
-def pyplot(texts=()):
-    """Return matplotlib.pyplot for drawing into files, or None and a hint on stderr to install it.
-
-    texts: the strings in the figure; a warning names the fonts to install if a glyph is missing.
-    """
+def pyplot(*texts):
+    """Return matplotlib.pyplot for drawing texts into files, or None and a hint on stderr."""
     try:
         import matplotlib
     except ImportError:
@@ -28,32 +20,13 @@ def pyplot(texts=()):
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
-    plt.rcParams["font.family"] = ["sans-serif"]
-    if any(ord(char) >= 0x2E80 for text in texts for char in text):
-        _use_cjk_font(plt)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        use_fonts(*texts)
+    for warning in said:
+        print(warning.message, file=sys.stderr)
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
     return plt
-
-
-def _use_cjk_font(plt):
-    from matplotlib import font_manager
-
-    there = {font.name for font in font_manager.fontManager.ttflist}
-    for name in CJK_FONTS:
-        if name in there:
-            plt.rcParams["font.family"] = [name, "sans-serif"]
-            return
-    warnings.warn(
-        "no font with kanji and kana among matplotlib's, so they are drawn as boxes; install "
-        f"one of {', '.join(CJK_FONTS[:4])}, ...",
-        stacklevel=3,
-    )
-
-
-def save(figure, path):
-    """Save a figure without matplotlib's warning for each character that the font lacks."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        figure.savefig(path, dpi=100)
 
 
 def draw_curves(path, panels, xlabel="epoch"):
@@ -65,20 +38,20 @@ def draw_curves(path, panels, xlabel="epoch"):
     for axis, (title, curves) in zip(axes[0], panels.items(), strict=True):
         for label, values in curves.items():
             axis.plot(np.arange(1, len(values) + 1), values, label=label)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.get_major_locator().set_params(integer=True)  # whole epochs
         axis.set_xlabel(xlabel)
         axis.set_title(title)
         axis.grid(alpha=0.3)
         axis.legend()
     figure.tight_layout()
-    save(figure, path)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
     return True
 
 
 def draw_map(path, points, words, title=""):
     """Draw words at their points (n, 2); return whether it was drawn."""
-    plt = pyplot(words)
+    plt = pyplot(*words)
     if plt is None:
         return False
     figure, axis = plt.subplots(figsize=(14, 14))
@@ -89,7 +62,7 @@ def draw_map(path, points, words, title=""):
     axis.set_yticks([])
     axis.set_title(title)
     figure.tight_layout()
-    save(figure, path)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
     return True
 

@@ -17,7 +17,10 @@ import fastw2v
 from fastw2v import _kernels
 from fastw2v._core import threads
 
-NEEDS = {"fastw2v.sklearn": "sklearn"}  # modules of an extra, and the library of that extra
+NEEDS = {
+    "fastw2v.sklearn": "sklearn",
+    "fastw2v.fonts": "matplotlib",
+}  # modules of an extra, and the library of that extra
 ABSENT = {name for name, library in NEEDS.items() if not importlib.util.find_spec(library)}
 MODULES = ["fastw2v"] + sorted(
     module.name

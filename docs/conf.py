@@ -26,8 +26,12 @@ source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtex
 
 myst_enable_extensions = ["dollarmath", "deflist", "html_image"]
 myst_heading_anchors = 3
-# Notebooks are executed by tests/package/test_notebooks.py, which compares what they print.
-nb_execution_mode = "off"
+# Notebooks are kept without outputs, which would drift, and executed for each site; the test
+# tests/package/test_notebooks.py runs them as well.
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"

@@ -34,7 +34,8 @@ def run(path, folder):
         [sys.executable, "-m", "fastw2v", "run", str(path)],
         cwd=folder,
         env=os.environ
-        | {"PYTHONPATH": python_path, "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "agg"},
+        | {"PYTHONPATH": python_path, "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "agg"}
+        | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
         capture_output=True,
         encoding="utf-8",
         timeout=300,

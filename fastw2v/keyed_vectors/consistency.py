@@ -36,19 +36,30 @@ def as_table(vectors: KeyedVectors) -> np.ndarray:
 
     Callers read them; those that write call `check_expanded`, as they may be compressed.
     """
+    table, D = _floats(vectors)
     V = len(as_words(vectors))
-    table = as_vectors(vectors)
-    if len(table) != V:
+    if table.shape != (V, D):
         raise ValueError(
-            f"vectors: expected shape ({V}, {vectors.vector_size}), one row of vector_size numbers "
-            f"for each word of index_to_key, got {table.shape}; {_CURE_OF_TABLE}"
+            f"vectors: expected shape ({V}, {D}), one row of vector_size numbers for each word of "
+            f"index_to_key, got {table.shape}; {_CURE_OF_TABLE}"
         )
     return table
 
 
 def as_vectors(vectors: KeyedVectors) -> np.ndarray:
     """Return the vectors (any number, D), checked against `vector_size` alone."""
-    table = vectors.vectors
+    table, D = _floats(vectors)
+    if len(table.shape) != 2 or table.shape[1] != D:
+        raise ValueError(
+            f"vectors: expected rows of vector_size={D} numbers, got shape {table.shape}; "
+            f"{_CURE_OF_TABLE}"
+        )
+    return table
+
+
+def _floats(vectors: KeyedVectors) -> tuple[np.ndarray, int]:
+    """Return the vectors, checked to be floats, and `vector_size`."""
+    table, D = vectors.vectors, vectors.vector_size
     plain = isinstance(table, np.ndarray) and table.dtype.kind == "f"
     if not plain and not isinstance(table, CompressedRows):
         got = f"dtype {table.dtype}" if isinstance(table, np.ndarray) else type(table).__name__
@@ -56,15 +67,7 @@ def as_vectors(vectors: KeyedVectors) -> np.ndarray:
             f"vectors: expected a floating-point array (V, D), got {got}; convert with "
             "np.asarray(..., np.float32)"
         )
-    D = vectors.vector_size
-    if type(D) is not int:
-        D = as_int("vector_size", D)
-    if len(table.shape) != 2 or table.shape[1] != D:
-        raise ValueError(
-            f"vectors: expected rows of vector_size={D} numbers, got shape {table.shape}; "
-            f"{_CURE_OF_TABLE}"
-        )
-    return table
+    return table, D if type(D) is int else as_int("vector_size", D)
 
 
 _CURE_OF_TABLE = (

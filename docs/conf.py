@@ -26,8 +26,12 @@ source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtex
 
 myst_enable_extensions = ["dollarmath", "deflist", "html_image"]
 myst_heading_anchors = 3
-# Notebooks are executed by tests/package/test_notebooks.py, which compares what they print.
-nb_execution_mode = "off"
+# Notebooks are kept without outputs, which would drift, and executed for each site; the test
+# tests/package/test_notebooks.py runs them as well.
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
@@ -37,7 +41,7 @@ add_module_names = False
 html_theme = "furo"
 html_title = "fastw2v"
 html_static_path = ["_static"]
-html_css_files = ["fonts.css"]
+html_css_files = ["site.css"]
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 language = "en"

@@ -1,4 +1,4 @@
-"""A Sphinx extension: the API reference, docstrings as reStructuredText, links out of the site."""
+"""A Sphinx extension: the API reference, docstrings as reStructuredText, notebooks, links."""
 
 import importlib
 import inspect
@@ -32,6 +32,7 @@ PAGES = {
         "Keras, torch and scikit-learn",
         ["fastw2v.keras", "fastw2v.torch", "fastw2v.sklearn"],
     ),
+    "fonts": ("Fonts of pictures", ["fastw2v.fonts"]),
     "distributed": ("Clusters", ["fastw2v.distributed"]),
     "dropin": ("The drop-in", ["fastw2v.dropin"]),
     "reference": (
@@ -49,6 +50,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 def setup(app):
     app.connect("builder-inited", write_reference)
+    app.connect("builder-inited", copy_notebooks)
     app.connect("autodoc-process-docstring", as_restructured_text)
     app.connect("source-read", stay_on_the_site)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -107,6 +109,21 @@ def write(path, text):
     """Write a file unless it holds this text already, so that Sphinx need not read it again."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
+
+
+# ---- notebooks
+
+
+def copy_notebooks(app):
+    """Copy examples/notebooks, which Sphinx does not look into, to notebooks/ beside the pages."""
+    folder = Path(app.srcdir) / "notebooks"
+    folder.mkdir(exist_ok=True)
+    found = {path.name: path for path in (REPOSITORY / "examples" / "notebooks").glob("*.ipynb")}
+    for page in folder.glob("*.ipynb"):
+        if page.name not in found:
+            page.unlink()  # renamed or removed meanwhile
+    for name, path in found.items():
+        write(folder / name, path.read_text(encoding="utf-8"))
 
 
 # ---- docstrings
@@ -229,7 +246,9 @@ def stay_on_the_site(app, docname, source):
         if not path.is_relative_to(REPOSITORY) or not path.exists():
             return match[0]
         name = path.relative_to(REPOSITORY).as_posix()
-        if name in HERE:
+        if path.suffix == ".ipynb":
+            target = (Path(app.srcdir) / "notebooks" / path.name).as_posix()
+        elif name in HERE:
             target = (Path(app.srcdir) / f"{HERE[name]}.md").as_posix()
         elif not path.is_relative_to(app.srcdir):
             return text if text.startswith("`") else f"{text} (`{name}`)"

@@ -21,7 +21,7 @@ from fastw2v.models import AttentionSeq2seq
 from fastw2v.optimizer import Adam
 from fastw2v.trainer import Trainer
 
-WORDVEC_SIZE, BATCH_SIZE, MAX_GRAD = 16, 128, 5.0
+WORDVEC_SIZE, MAX_GRAD = 16, 5.0
 N_SHOWN = 6
 ROWS = 500  # questions evaluated together
 
@@ -32,11 +32,11 @@ def main(argv=None):
     data = sequence.encode_pairs(sequence.date_pairs(args.pairs))
     np.random.seed(args.seed)
     model = AttentionSeq2seq(len(data.char_to_id), WORDVEC_SIZE, args.hidden_size, reverse=True)
-    trainer = Trainer(model, Adam())
+    trainer = Trainer(model, Adam(args.lr))
     losses, exact = [], []
     for epoch in range(args.epochs):
         trainer.fit(
-            *(data.x_train, data.t_train, 1, BATCH_SIZE, MAX_GRAD),
+            *(data.x_train, data.t_train, 1, args.batch_size, MAX_GRAD),
             progress=not args.json and sys.stderr.isatty(),
             eval_interval=None,
         )
@@ -102,7 +102,8 @@ def draw_attention(path, model, data, chosen):
         model.forward(data.x_test[n : n + 1], data.t_test[n : n + 1])
         weights = np.concatenate(model.decoder.attention.attention_weights)
         weights = weights[:, ::-1]  # the model has read the question from its end
-        axis.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+        image = axis.imshow(weights, cmap="Greys", vmin=0, aspect="auto")
+        figure.colorbar(image, ax=axis, label="attention", pad=0.02)
         for ticks, ids in (
             (axis.set_xticks, data.x_test[n]),
             (axis.set_yticks, data.t_test[n, 1:]),
@@ -112,7 +113,7 @@ def draw_attention(path, model, data, chosen):
         axis.set_ylabel("answer")
         axis.set_xlabel("question")
     figure.tight_layout()
-    figures.save(figure, path)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
     return True
 
@@ -124,13 +125,16 @@ def parse(argv):
     parser.add_argument("--pairs", type=int, default=50_000, help="dates to generate")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--hidden-size", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--lr", type=float, default=0.001)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="dates.png", help="the picture")
     parser.add_argument("--quick", action="store_true", help="a small run of seconds")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
     if args.quick:
-        args.pairs, args.epochs, args.hidden_size = min(args.pairs, 2000), 2, 32
+        args.pairs, args.epochs, args.hidden_size = min(args.pairs, 6000), 5, 64
+        args.batch_size, args.lr = 64, 0.01  # attention needs some 500 steps to form
     return args
 
 

@@ -101,7 +101,7 @@ def draw(path, truth, series, predicted, cell):
     axis.grid(alpha=0.3)
     axis.legend(loc="upper center", ncols=3)
     figure.tight_layout()
-    figures.save(figure, path)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
     return True
 

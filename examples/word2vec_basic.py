@@ -60,10 +60,8 @@ def main(argv=None):
     seconds = time.perf_counter() - began
 
     shown = slice(1, 1 + ON_MAP)
-    vectors = model.word_vecs[shown] / np.linalg.norm(model.word_vecs[shown], axis=1)[:, None]
-    points = figures.tsne(vectors, n_steps=100 if args.quick else 600)
-    title = f"The {len(points)} most frequent words after {args.steps:,} steps"
-    drawn = figures.draw_map(args.output, points, words[shown], title)
+    title = f"The {len(words[shown])} most frequent words after {args.steps:,} steps"
+    drawn = figures.draw_map(args.output, words[shown], model.word_vecs[shown], title)
     if args.json:
         report = {
             "words": len(vocabulary.ids),

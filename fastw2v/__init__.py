@@ -13,6 +13,7 @@
 | `text_model` | language models with their vocabulary |
 | `keras`, `torch` | weights from and to Keras and torch, a summary of a model |
 | `datasets`, `init`, `keyed_vectors` | text, initial weights, word vectors and their files |
+| `fonts` | fonts for pictures with kanji, kana and other scripts |
 | `reference` | the same in plain numpy, with which every result is compared |
 | `install`, `uninstall` | the drop-in, which serves the book's imports (`common.layers`, ...) |
 | `set_num_threads`, `get_num_threads`, `build_info` | threads, and facts about this build |
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from fastw2v import config as config
     from fastw2v import datasets as datasets
     from fastw2v import dropin as dropin
+    from fastw2v import fonts as fonts
     from fastw2v import functions as functions
     from fastw2v import init as init
     from fastw2v import keras as keras

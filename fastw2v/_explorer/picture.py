@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import colorsys
-import contextlib
 import re
 import unicodedata
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from fastw2v import fonts
 from fastw2v._explorer.layout import Places
 
 _INCHES = 12.0
 _DPI = 110
 _LONGEST_LABEL = 28  # characters
 _INK, _SOFT = "#1c1e21", "#54585f"
-# The order of preference; other fonts are asked for the characters that none of these holds.
-_FAMILIES = (
-    *("Noto Sans", "DejaVu Sans"),
-    *("Hiragino Sans", "Yu Gothic", "Meiryo", "Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic"),
-    *("IPAGothic", "TakaoGothic", "VL Gothic", "PingFang SC", "Microsoft YaHei", "Malgun Gothic"),
-    *("Noto Sans CJK SC", "Noto Sans CJK KR", "WenQuanYi Zen Hei", "Arial Unicode MS"),
-)
 
 
 class Picture(NamedTuple):
@@ -48,7 +41,10 @@ def draw(words: Sequence[str], places: Places, title: str) -> Picture:
         ) from error
     labels = [_label(word) for word in words]
     title = _label(title, 80)
-    style = {"family": _fonts({*"".join(labels), *title}), "parse_math": False}
+    families, missing = fonts.font_families({*"".join(labels), *title})
+    if missing:
+        warnings.warn(f"map: {fonts.said_of(missing)}", stacklevel=2)
+    style = {"family": families, "parse_math": False}
     points = places.points
     spans = np.maximum(np.ptp(points, axis=0), 0.2)  # a line of points still needs some height
     height = _INCHES * float(np.clip(spans[1] / spans[0], 0.5, 1.25))
@@ -77,7 +73,7 @@ def draw(words: Sequence[str], places: Places, title: str) -> Picture:
     for label, (x, y), weight in zip(labels, at, weights, strict=True):
         text = figure.text(0, 0, label, size=8.5 + 3 * weight, color=_INK, bbox=behind, **style)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of glyphs that no font has; `_fonts` warns once
+            warnings.simplefilter("ignore")  # of glyphs that no font has, named once above
             extent = text.get_window_extent(renderer)
         place = taken.place(x, y, extent.width, extent.height)
         if place is None:
@@ -145,54 +141,3 @@ class _Boxes:
         boxes = self._boxes[: self._n]
         over = (boxes[:, 0] < right) & (left < boxes[:, 2])
         return not (over & (boxes[:, 1] < top) & (bottom < boxes[:, 3])).any()
-
-
-def _fonts(characters: set[str]) -> list[str]:
-    """Return families that hold the characters, and warn of those that no installed font holds."""
-    from matplotlib import font_manager
-
-    needed = {ord(c) for c in characters if not c.isspace()}
-    chosen, needed = _families(needed, ())
-    if needed:
-        # matplotlib remembers the fonts of its first start; others may have come since.
-        known = {font.fname for font in font_manager.fontManager.ttflist}
-        for path in set(font_manager.findSystemFonts()) - known:
-            with contextlib.suppress(OSError, RuntimeError):
-                font_manager.fontManager.addfont(path)
-        more, needed = _families(needed, chosen)
-        chosen += more
-    if needed:
-        missing = "".join(map(chr, sorted(needed)[:10]))
-        warnings.warn(
-            f"map: no installed font has {len(needed)} of the characters ({missing}), which are "
-            "drawn as boxes; install a font of their script, such as Noto Sans CJK for Japanese",
-            stacklevel=4,
-        )
-    return chosen or ["DejaVu Sans"]
-
-
-def _families(needed: set[int], without: Collection[str]) -> tuple[list[str], set[int]]:
-    """Return families that hold some of the characters, and the characters that none holds."""
-    from matplotlib import font_manager
-    from matplotlib.ft2font import FT2Font
-
-    fonts = {
-        font.name: font.fname
-        for font in reversed(font_manager.fontManager.ttflist)
-        if font.style == "normal"
-        and str(font.weight) in ("400", "normal", "regular")
-        and not font.name.startswith("Last Resort")  # which draws a box for every character
-    }
-    preferred = [name for name in _FAMILIES if name in fonts]
-    chosen = []
-    for name in [*preferred, *sorted(fonts.keys() - preferred)]:
-        if not needed:
-            break
-        held: set[int] = set()
-        if name not in without:
-            with contextlib.suppress(OSError, RuntimeError):
-                held = needed & FT2Font(fonts[name]).get_charmap().keys()
-        if held:
-            chosen.append(name)
-            needed = needed - held
-    return chosen, needed

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from fastw2v.keyed_vectors import KeyedVectors
 
 DEFAULT_OUTPUT = "vectors.txt"
-# Their neighbours are shown after training. All are common in the built-in corpus.
+# Their neighbours are shown after training on the built-in corpus, in which all are common.
 _SHOWN_WORDS = ("month", "thread", "socket", "string", "list", "file", "error")
 _N_SHOWN = 7
 _BATCH_SIZE = 1000
@@ -133,7 +133,7 @@ def _train(args: argparse.Namespace) -> int:
         files.save(training.vectors, output, kind, args.unwritable)
     neighbours = {
         word: training.vectors.most_similar(word)
-        for word in _words_to_show(training.vectors)
+        for word in _words_to_show(training.vectors, () if args.files else _SHOWN_WORDS)
         if len(training.vectors) > 1
     }
     if args.json:
@@ -292,20 +292,32 @@ def _fit_batches(args: argparse.Namespace, built: Corpus) -> Trained:
     )
 
 
-def _words_to_show(vectors: KeyedVectors) -> list[str]:
-    """Return known common words, or else the most frequent words that are not function words.
+def _words_to_show(vectors: KeyedVectors, known: Sequence[str]) -> list[str]:
+    """Return the known words, and then the most frequent words that are not function words.
 
-    As an approximation for most languages, these are the longer words beyond the first fifty.
+    As an approximation for most languages, these are the longer words beyond the first fifty, or
+    in a small vocabulary those of any length.
     """
-    shown = [word for word in _SHOWN_WORDS if word in vectors]
+    shown = [word for word in known if word in vectors]
     V = len(vectors)
     for row in chain(range(50, V), range(min(50, V))):
         if len(shown) >= _N_SHOWN:
             break
         word = vectors.index_to_key[row]
-        if word not in shown and (len(word) >= 4 or row < 50):
+        if word not in shown and (row < 50 or _is_long(word)):
             shown.append(word)
     return shown
+
+
+def _is_long(word: str) -> bool:
+    """Tell whether a word is long, as nouns and verbs are, and particles and articles are not.
+
+    >>> [word for word in ("the", "month", "から", "東京", "データ", "の") if _is_long(word)]
+    ['month', '東京', 'データ']
+    """
+    if min(word) >= "\u2e80":  # kana, ideographs and Hangul; particles of Japanese are hiragana
+        return len(word) >= 2 and max(word) > "\u309f"
+    return len(word) >= 4
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"train": _train}

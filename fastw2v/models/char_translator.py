@@ -316,6 +316,7 @@ class CharTranslator(BaseModel):
                     axis.plot(
                         range(1, 1 + len(self.history[name])), self.history[name], label=label
                     )
+            axis.xaxis.get_major_locator().set_params(integer=True)  # whole epochs
             axis.set_xlabel("epoch")
             axis.set_ylabel(f"{kind} per character")
             axis.set_ylim(bottom=0)

@@ -1,9 +1,11 @@
 """`fastw2v train` from text to neighbours, with the real models."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from places import ROOT
 
 from fastw2v import cli
 from fastw2v.keyed_vectors import KeyedVectors
@@ -45,6 +47,34 @@ def test_the_same_seed_gives_the_same_file(text, tmp_path):
     assert contents[0] == contents[1] != contents[2]
 
 
+TEXTS = {
+    "English": (
+        "the river and the road and the house are old . a town near the river"
+        " has a house . they saw the road , they saw the town , and it was old .",
+        {"river", "road", "house", "town", "near", "they"},
+    ),
+    "Japanese": (
+        "犬 と 猫 が 東京 の 公園 を 走る 。 データ から 単語 を 学習 する 。 から は に 犬 の",
+        {"東京", "公園", "走る", "データ", "単語", "学習"},
+    ),
+}
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_the_words_shown_come_from_the_text(language, tmp_path, capsys, monkeypatch):
+    text, expected = TEXTS[language]
+    # Fifty more frequent words are taken for function words; "file" is rare, and not preferred.
+    common = " ".join(f"f{n}" for n in range(60))
+    (tmp_path / "text.txt").write_text(
+        f"{common} {text} " * 9 + f"{common} " * 9 + "file " * 5, "utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    argv = ["train", "text.txt", "--dim", "8", "--epochs", "1", "--subsample", "0", "--quiet"]
+    assert cli.main([*argv, "--json"]) == 0
+    shown = list(json.loads(capsys.readouterr().out)["neighbours"])
+    assert len(set(shown[:6]) & expected) >= 5 and shown[0] != "file", shown
+
+
 @pytest.mark.parametrize("seed", ["0", "1", "2"])
 def test_the_default_run_knows_what_a_month_is(tmp_path, capsys, monkeypatch, seed):
     monkeypatch.chdir(tmp_path)
@@ -52,4 +82,10 @@ def test_the_default_run_knows_what_a_month_is(tmp_path, capsys, monkeypatch, se
     result = json.loads(capsys.readouterr().out)
     nearest = {word for word, _ in result["neighbours"]["month"]}
     assert len(nearest & MONTH_WORDS) >= 3
+    assert next(iter(result["neighbours"])) == "month"
+    if seed == "0":  # the default, whose output the READMEs show; the text varies with Python
+        for page in ("README.md", "README.ja.md"):
+            text = (ROOT / page).read_text(encoding="utf-8")
+            shown = re.search(r"^month: (.*)$", text, re.M)[1].split()
+            assert len(shown) == 10 and len(nearest & set(shown)) >= 6
     assert len(result["neighbours"]["thread"]) == 10

@@ -95,17 +95,14 @@ def test_few_and_equal_words_are_drawn(words):
     assert saved(picture.draw(words, equal, ""), "png").startswith(b"\x89PNG")
 
 
-def test_fonts_are_chosen_by_the_characters(monkeypatch):
-    assert picture._fonts({*"plain"})
-    installed = " ".join(font_manager.findSystemFonts())
-    if "NotoSansCJK-Regular" in installed:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            chosen = picture._fonts({*"猫と犬 cat"})
-        assert any(name.startswith("Noto Sans CJK") for name in chosen), chosen
+def test_a_missing_font_is_named_once(monkeypatch):
     plain = [font for font in font_manager.fontManager.ttflist if font.name == "DejaVu Sans"]
     monkeypatch.setattr(font_manager.fontManager, "ttflist", plain)
     monkeypatch.setattr(font_manager, "findSystemFonts", list)
-    assert picture._fonts({"a", " "}) == ["DejaVu Sans"]
-    with pytest.warns(UserWarning, match="no installed font has 1 of the characters.*猫"):
-        assert picture._fonts({"猫", "a"}) == ["DejaVu Sans"]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert saved(drawn(["猫", "犬", "cat"]), "png").startswith(b"\x89PNG")
+    assert [str(warning.message) for warning in said if "font" in str(warning.message)] == [
+        "map: no installed font has 2 of the characters (犬猫), which are drawn as boxes; install "
+        "a font of their script, such as Noto Sans CJK for Japanese"
+    ]

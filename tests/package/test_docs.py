@@ -17,7 +17,10 @@ import fastw2v
 from fastw2v import _kernels
 from fastw2v._core import threads
 
-NEEDS = {"fastw2v.sklearn": "sklearn"}  # modules of an extra, and the library of that extra
+NEEDS = {
+    "fastw2v.sklearn": "sklearn",
+    "fastw2v.fonts": "matplotlib",
+}  # modules of an extra, and the library of that extra
 ABSENT = {name for name, library in NEEDS.items() if not importlib.util.find_spec(library)}
 MODULES = ["fastw2v"] + sorted(
     module.name
@@ -151,6 +154,38 @@ def blocks_of(page, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.M | re.S)
 
 
+def blocks_with_outputs(page):
+    """Return [a block of Python, what the page shows below it, or None]."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    pattern = r"^```python\n(.*?)^```$(?:\n\n^```\n(.*?)^```$)?"
+    return [(m[1], m[2]) for m in re.finditer(pattern, text, flags=re.M | re.S)]
+
+
+def assert_shown(block, printed, shown):
+    """Assert that a block printed what its page shows.
+
+    Python's documentation, as a text to train on, differs from version to version. Most of the
+    shown neighbours must be found with all of them.
+    """
+    if "builtin_text" in block:
+        printed, shown = ast.literal_eval(printed), ast.literal_eval(shown)
+        assert len(printed) == len(shown)
+        assert 2 * len(set(printed) & set(shown)) > len(shown), (printed, shown)
+    else:
+        assert printed == shown
+
+
+def test_shown_outputs_are_found_and_compared():
+    for page in ("README.md", "README.ja.md"):
+        found = [shown for _, shown in blocks_with_outputs(page) if shown is not None]
+        assert len(found) >= 2, page
+    assert_shown("print(1)", "1\n", "1\n")
+    assert_shown("builtin_text()", "['a', 'b', 'x']\n", "['b', 'a', 'c']\n")
+    for block, printed in (("print(1)", "2\n"), ("builtin_text()", "['x', 'y', '1']\n")):
+        with pytest.raises(AssertionError):
+            assert_shown(block, printed, "['1', '2', '3']\n")
+
+
 def test_pages_with_examples_are_found():
     assert {"README.md", "docs/book.md", "docs/ja/book.md"} <= set(PAGES)
     assert len(blocks_of("README.md", "python")) >= 8
@@ -160,7 +195,7 @@ NEEDS = {"docs/scikit-learn.md": ("sklearn",)}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page, "python")])
-def test_python_of_a_page_runs(page, quiet_place):
+def test_python_of_a_page_runs(page, quiet_place, capsys):
     # One after the other in one namespace, as a reader would paste them.
     for module in NEEDS.get(page, ()):
         pytest.importorskip(module)
@@ -168,14 +203,17 @@ def test_python_of_a_page_runs(page, quiet_place):
         shutil.copy(path, path.name.replace("4.4.0-apart", "their"))
     namespace = {"__name__": "__main__"}
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE, verbose=False)
-    for number, block in enumerate(blocks_of(page, "python")):
+    for number, (block, shown) in enumerate(blocks_with_outputs(page)):
         name = f"{page}, block {number}"
+        capsys.readouterr()
         if block.startswith(">>>"):
             test = doctest.DocTestParser().get_doctest(block, namespace, name, page, 0)
             runner.run(test, clear_globs=False)
             namespace.update(test.globs)
         else:
             exec(compile(block, name, "exec"), namespace)
+        if shown is not None:
+            assert_shown(block, capsys.readouterr().out, shown)
     assert runner.summarize(verbose=False).failed == 0
 
 

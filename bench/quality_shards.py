@@ -60,7 +60,7 @@ def trained(text, settings, shards, rounds, wire):
     replica = Replica(job)
     for round in range(job.n_rounds):
         pieces = [replica.train(k, text, 1)[0] for k, text in enumerate(texts)]
-        replica.bring_to(round + 1, [merged(wire, job.rate(round), pieces)])
+        replica.bring_to(round + 1, [merged(job.rate(round), pieces)])
     model, tables = job.model(), iter(replica.before)
     model.wv.vectors = next(tables)
     if model.negative:

@@ -185,7 +185,7 @@ class Coordinator:
                 merges = {
                     p: self.tasks.submit(
                         f"merge-{round}-{p}",
-                        *(steps.merge_part, job.run, job.wire, rate, round, p),
+                        *(steps.merge_part, job.run, rate, round, p),
                         *(slices[k][p] for k in range(job.shards)),
                     )
                     for p in range(parts)

@@ -49,6 +49,11 @@ def count_part(part: Part, number: int, reading: Reading, n: int, *content: Any)
     return [*split(counts, number, n), facts]
 
 
+def count_frequent(min_count: int, *pieces: ClassCounts) -> int:
+    """Return how many words of a part occur min_count times in it: the vocabulary has them all."""
+    return sum(int(np.count_nonzero(piece.counts >= min_count)) for piece in pieces)
+
+
 def combine_class(
     min_count: int, most: int | None, *pieces: ClassCounts
 ) -> tuple[ClassCounts, int]:

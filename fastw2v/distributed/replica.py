@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastw2v._core import threads
-from fastw2v.distributed.errors import DamagedPiece, NeedsState
+from fastw2v.distributed.errors import DamagedPiece, NeedsState, Stopped
 from fastw2v.distributed.job import Job
 from fastw2v.distributed.pieces import MERGED, Piece, part_of
 from fastw2v.distributed.places import here
@@ -151,6 +151,11 @@ class Replica:
         except FloatingPointError as error:
             self._restore()
             raise FloatingPointError(f"shard {shard}, round {self.version}: {error}") from error
+        except KeyboardInterrupt as error:
+            self._restore()
+            if self.stopped:  # KeyboardInterrupt in a task ends the process of a Dask worker
+                raise Stopped(f"shard {shard}, round {self.version}: the run ends") from error
+            raise
         except BaseException:
             self._restore()
             raise

@@ -31,6 +31,7 @@ SOURCES = Path("src_pyx")
 # The kernels, one noun each, and whether they gain from wider vectors ("levels") or move text and
 # counts ("baseline").
 KERNELS = {
+    "_changes": "levels",
     "_cpu": "fixed",
     "_embedding": "levels",
     "_embedding_dot": "levels",

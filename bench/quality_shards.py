@@ -3,10 +3,12 @@
     python bench/quality_shards.py --out ROWS [FILE ...]   trains what ROWS does not hold yet
     python bench/quality_shards.py --out ROWS --table      prints the table of its rows
     --curvature inf                                        merges by gradient diversity alone
+    --in-order                                             leaves the sentences in their order
     --shards 1,2,4,8,16 --seeds 5 --epochs 5 --size 64 --only cbow,skip-gram,hs --wire bfloat16
 
 The text is that of the files, one sentence per line, and of gensim's wheel (lee, the shortened
-Wikipedia dump). Its sentences are dealt out in runs, as parts of files are. One replica trains all
+Wikipedia dump). Each seed shuffles its sentences: in one order, all seeds of one worker share the
+luck of what is trained last. They are dealt out in runs, as parts of files are. One replica trains all
 shards in turn, so that the numbers are those of a cluster bit for bit. Each row of ROWS is a JSON
 object; the table gives the loss on held-out sentences (subsampled as in training), WordSim-353 and
 SimLex-999, mean and standard error over the seeds, and the difference from one shard with its
@@ -60,7 +62,7 @@ def trained(text, settings, shards, rounds, wire):
     replica = Replica(job)
     for round in range(job.n_rounds):
         pieces = [replica.train(k, text, 1)[0] for k, text in enumerate(texts)]
-        replica.bring_to(round + 1, [merged(wire, job.rate(round), pieces)])
+        replica.bring_to(round + 1, [merged(job.rate(round), pieces)])
     model, tables = job.model(), iter(replica.before)
     model.wv.vectors = next(tables)
     if model.negative:
@@ -92,6 +94,8 @@ def measure(options):
     held_out = thinned(held_out, text, common)
     print(f"{sum(map(len, text)):,} words, {len(text):,} sentences, {common}", flush=True)
     for seed in range(1, options.seeds + 1):
+        order = np.random.default_rng(seed).permutation(len(text))
+        shuffled = text if options.in_order else [text[i] for i in order]
         for method in options.only.split(","):
             for shards in map(int, options.shards.split(",")):
                 label = [method, shards, seed, options.epochs, options.size, options.wire]
@@ -100,7 +104,7 @@ def measure(options):
                 began = time.process_time()
                 settings = common | METHODS[method] | {"seed": seed}
                 rounds = options.rounds or default_rounds(shards)
-                model = trained(text, settings, shards, rounds, options.wire)
+                model = trained(shuffled, settings, shards, rounds, options.wire)
                 row = {
                     "label": label,
                     "loss": model.held_out_loss(held_out),
@@ -151,6 +155,7 @@ def main():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", default="cbow,skip-gram,hs")
     parser.add_argument("--wire", default="bfloat16")
+    parser.add_argument("--in-order", action="store_true")
     parser.add_argument("--curvature", type=float, default=changes.CURVATURE)
     options = parser.parse_args()
     changes.CURVATURE = options.curvature

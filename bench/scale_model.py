@@ -13,7 +13,8 @@ import time
 import numpy as np
 
 from fastw2v.distributed import plan
-from fastw2v.distributed.pieces import Piece, merged, on_wire
+from fastw2v.distributed.pieces import Piece, merged
+from fastw2v.reference.changes import as_bfloat16
 from fastw2v.word2vec.changes import Rows, changed_ids
 
 CASES = [(10**5, 100), (10**5, 300), (10**6, 100), (10**6, 300), (10**7, 100), (10**7, 300)]
@@ -40,12 +41,12 @@ def merge_rate(V=50_000, D=100, shards=8):
     pieces = [
         Piece(
             *("r", 0, k, 0, 1),
-            [on_wire(Rows(ids, rng.normal(size=(V, D)).astype("f"), np.ones(V, "u4")), "bfloat16")],
+            [Rows(ids, as_bfloat16(rng.normal(size=(V, D)).astype("f")), np.ones(V, "u4"))],
         ).sealed()
         for k in range(shards)
     ]
     began = time.perf_counter()
-    merged("bfloat16", 0.025, pieces)
+    merged(0.025, pieces)
     seconds = time.perf_counter() - began
     return shards * V * D * 2 / seconds
 

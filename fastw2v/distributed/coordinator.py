@@ -113,7 +113,11 @@ class Coordinator:
         except KeyboardInterrupt:
             self._cancel()
             self.engine.ask(steps.stop, self.job.run)
-            self.warn(f"stopped by Ctrl-C after round {self.round} of {self.job.n_rounds}")
+            saved = self.checkpoints
+            self.warn(
+                f"stopped by Ctrl-C after round {self.round} of {self.job.n_rounds}"
+                + (f"; resume continues from round {saved.round}" if saved is not None else "")
+            )
             return self._weights()
 
     def _weights(self) -> State:
@@ -185,7 +189,7 @@ class Coordinator:
                 merges = {
                     p: self.tasks.submit(
                         f"merge-{round}-{p}",
-                        *(steps.merge_part, job.run, job.wire, rate, round, p),
+                        *(steps.merge_part, job.run, rate, round, p),
                         *(slices[k][p] for k in range(job.shards)),
                     )
                     for p in range(parts)

@@ -41,5 +41,9 @@ class ClusterLost(RuntimeError):
     """A scheduler that no longer answers, or has forgotten the tasks of this run."""
 
 
+class Stopped(Exception):
+    """A training that ended in the middle of a round, as its run was given up."""
+
+
 class CorpusChanged(ValueError):
     """A text that is not the one that was counted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,14 @@ def scaled_alpha(alpha: float, shards: int) -> float:
     return alpha * shards**0.25 if shards > 1 else alpha
 
 
-def replica_bytes(V: int, D: int) -> int:
-    """Return the bytes of a worker for two tables: with a copy, changes, and merged changes."""
-    return 28 * V * D
+def replica_bytes(V: int, D: int, tables: int = 2) -> int:
+    """Return the bytes of a worker for its tables: with a copy, changes, and merged changes."""
+    return 14 * tables * V * D
+
+
+def n_tables(settings: Mapping[str, Any]) -> int:
+    """Return the number of tables of a model: inputs, outputs of negatives, nodes of the tree."""
+    return 1 + bool(settings["negative"]) + bool(settings["hs"])
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,9 @@ class Job:
 
     @property
     def replica_bytes(self) -> int:
-        """Bytes that a worker needs for weights and changes: 28 V D."""
-        return replica_bytes(len(self.vocabulary), self.settings["vector_size"])
+        """Bytes that a worker needs for weights and changes: 14 V D for each table."""
+        V, D = len(self.vocabulary), self.settings["vector_size"]
+        return replica_bytes(V, D, n_tables(self.settings))
 
     def rate(self, round: int) -> float:
         """Return the learning rate in the middle of a round."""

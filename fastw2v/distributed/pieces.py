@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fastw2v.distributed.errors import DamagedPiece
-from fastw2v.word2vec.changes import Rows, as_bfloat16, merge_rows
+from fastw2v.word2vec.changes import Rows, merge_rows
 
 MERGED = -1  # in place of a shard
 
@@ -67,12 +67,6 @@ class Piece:
         return 200 + sum(array.nbytes for rows in self.tables for array in rows)
 
 
-def on_wire(rows: Rows, wire: str) -> Rows:
-    """Return rows with the numbers that are sent."""
-    numbers = np.ascontiguousarray(rows.numbers, np.float32)
-    return rows._replace(numbers=as_bfloat16(numbers) if wire == "bfloat16" else numbers)
-
-
 def part_of(rows: Rows, part: int, parts: int) -> Rows:
     """Return the rows of a table that belong to a part."""
     if parts == 1:
@@ -81,7 +75,7 @@ def part_of(rows: Rows, part: int, parts: int) -> Rows:
     return Rows(rows.ids[mine], rows.numbers[mine], rows.updates[mine])
 
 
-def merged(wire: str, rate: float, pieces: Sequence[Piece]) -> Piece:
+def merged(rate: float, pieces: Sequence[Piece], n_parts: int = 1) -> Piece:
     """Return the merged piece of the same part of all shards, in the order of the shards.
 
     rate: the learning rate of the round.
@@ -92,13 +86,13 @@ def merged(wire: str, rate: float, pieces: Sequence[Piece]) -> Piece:
     else:
         tables = []
         for rows in zip(*(piece.tables for piece in pieces), strict=True):
-            found = merge_rows(rows, rate)
-            if not np.isfinite(found.numbers).all():
+            found, spoilt = merge_rows(rows, rate, n_parts)
+            if spoilt:
                 raise FloatingPointError(
                     f"round {first.round}: merged changes are not finite: training diverged; train "
                     "with a smaller alpha"
                 )
-            tables.append(on_wire(found, wire))
+            tables.append(found)
     sums = tuple(map(sum, zip(*(piece.sums for piece in pieces), strict=True)))
     return Piece(
         *(first.run, first.round, MERGED, first.part, first.parts, tables, first.whole),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastw2v._core import threads
 from fastw2v.distributed import steps
 from fastw2v.distributed.counting import PartCounts, vocabulary_of
 from fastw2v.distributed.engine import Ref
-from fastw2v.distributed.job import replica_bytes
+from fastw2v.distributed.job import n_tables, replica_bytes
 from fastw2v.distributed.parts import Reading
 from fastw2v.distributed.places import Place
 from fastw2v.distributed.sources import Source
@@ -21,10 +22,13 @@ _MOST_CLASSES = 64
 
 
 def count(
-    tasks: Tasks, source: Source, reading: Reading, shell: Word2Vec, n_workers: int
+    tasks: Tasks, source: Source, reading: Reading, shell: Word2Vec, places: Sequence[Place]
 ) -> tuple[Vocabulary, list[PartCounts]]:
-    """Count the words of all parts; return the vocabulary and the numbers of the parts."""
-    n = min(_MOST_CLASSES, _CLASSES_PER_WORKER * n_workers, 4 * len(source.parts))
+    """Count the words of all parts; return the vocabulary and the numbers of the parts.
+
+    Raises MemoryError as soon as the first part has more words than a worker has room for.
+    """
+    n = min(_MOST_CLASSES, _CLASSES_PER_WORKER * len(places), 4 * len(source.parts))
     counted = []
     for i, part in enumerate(source.parts):
         content = [tasks.engine.lazy(one) for one in source.content(i)]
@@ -33,6 +37,11 @@ def count(
         tasks.drop([ref])
     limits = [most for most in (shell.max_vocab_size, shell.max_final_vocab) if most is not None]
     most = min(limits, default=None)
+    if any(place.memory for place in places):
+        enough = tasks.submit("enough", steps.count_frequent, shell.min_count, *counted[0][:n])
+        found_so_far = tasks.values([enough], "counting words")[0]
+        known = found_so_far if most is None else min(found_so_far, most)
+        check_memory(places, known, vars(shell), "at least ")
     classes = [
         tasks.submit(
             *(f"words-{c}", steps.combine_class, shell.min_count, most),
@@ -122,13 +131,16 @@ def check_places(places: Sequence[Place], same_bits: bool) -> None:
         )
 
 
-def check_memory(places: Sequence[Place], V: int, D: int) -> None:
+def check_memory(
+    places: Sequence[Place], V: int, settings: Mapping[str, Any], bound: str = ""
+) -> None:
     """Raise MemoryError if a worker's limit is below what its replica takes."""
-    need = replica_bytes(V, D)
+    D = settings["vector_size"]
+    need = replica_bytes(V, D, n_tables(settings))
     for place in places:
         if 0 < place.memory < need:
             raise MemoryError(
-                f"worker {place.address}: expected {need / 1e9:.3g} GB for {V:,} words of "
+                f"worker {place.address}: expected {need / 1e9:.3g} GB for {bound}{V:,} words of "
                 f"{D} dimensions, got a limit of {place.memory / 1e9:.3g} GB; raise memory_limit "
                 "of the worker, or lower vector_size, or raise min_count"
             )

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from fastw2v._core import threads
-from fastw2v.distributed.errors import DamagedPiece, NeedsState
+from fastw2v.distributed.errors import DamagedPiece, NeedsState, Stopped
 from fastw2v.distributed.job import Job
-from fastw2v.distributed.pieces import MERGED, Piece, on_wire, part_of
+from fastw2v.distributed.pieces import MERGED, Piece, part_of
 from fastw2v.distributed.places import here
 from fastw2v.word2vec import engine
-from fastw2v.word2vec.changes import Rows, as_float32, changed_ids
+from fastw2v.word2vec.changes import Rows, add_changes, changed_ids, take_changes
 from fastw2v.word2vec.corpus import EncodedCorpus, widest_reach
 from fastw2v.word2vec.weights import padded_weights
 
@@ -107,14 +107,11 @@ class Replica:
                 raise DamagedPiece(MERGED, self.version, "parts or tables are missing")
         version, self.version = self.version, -1
         for piece in pieces:
-            for table, before, (ids, numbers, _) in zip(
-                self.tables, self.before, piece.tables, strict=True
-            ):
+            for table, before, rows in zip(self.tables, self.before, piece.tables, strict=True):
                 if piece.whole:
-                    before[ids] = numbers
+                    table[rows.ids] = before[rows.ids] = rows.numbers
                 else:
-                    before[ids] += as_float32(numbers)
-                table[ids] = before[ids]
+                    add_changes(table, before, rows, self._threads())
         self.history.append(pieces[0].sums)
         self.version = version + 1
 
@@ -144,7 +141,7 @@ class Replica:
             sums = engine.train_blocks(
                 *(weights, ids, n_blocks * number // job.rounds),
                 *(n_blocks * (number + 1) // job.rounds, block, job.key(shard, epoch)),
-                *(job.alpha + slope * epoch * n, slope, threads.claim(self._threads())),
+                *(job.alpha + slope * epoch * n, slope, self._threads()),
                 engine.blocks_at_once(n, reach, weights.negative, block),
                 loss_every=1 if self.shell.compute_loss else engine.LOSS_SAMPLE,
                 stop=lambda: self.stopped,
@@ -154,6 +151,11 @@ class Replica:
         except FloatingPointError as error:
             self._restore()
             raise FloatingPointError(f"shard {shard}, round {self.version}: {error}") from error
+        except KeyboardInterrupt as error:
+            self._restore()
+            if self.stopped:  # KeyboardInterrupt in a task ends the process of a Dask worker
+                raise Stopped(f"shard {shard}, round {self.version}: the run ends") from error
+            raise
         except BaseException:
             self._restore()
             raise
@@ -169,18 +171,19 @@ class Replica:
         ]
 
     def _threads(self) -> int:
-        return self.shell.workers or here().threads or threads.get_num_threads()
+        n = self.shell.workers or here().threads or threads.get_num_threads()
+        return threads.claim(n)
 
     def _changes(self, i: int) -> Rows:
         """Return the changes of a table, which is reset."""
         table, before = self.tables[i], self.before[i]
-        ids = changed_ids(table, before)
-        old, new = before[ids], table[ids]
-        table[ids] = old
+        ids = changed_ids(table, before, self._threads())
         updates = self.updates[i][ids]
         if self.job.whole_rows:
+            new = table[ids]
+            table[ids] = before[ids]
             return Rows(ids, new, updates)
-        return on_wire(Rows(ids, new - old, updates), self.job.wire)
+        return Rows(ids, take_changes(table, before, ids, self.job.wire, self._threads()), updates)
 
     def _restore(self) -> None:
         self.weights.merge_stripes()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastw2v._checks.numbers import check_one_of
+from fastw2v._core import threads
 from fastw2v.distributed import run_folder
 from fastw2v.distributed.counting import ClassCounts, PartCounts, combine, split
 from fastw2v.distributed.errors import CorpusChanged
@@ -46,6 +47,11 @@ def count_part(part: Part, number: int, reading: Reading, n: int, *content: Any)
     counts = text_of(part, reading, *content).counts
     facts = PartCounts(counts.n_words, len(counts.words), counts.n_sentences)
     return [*split(counts, number, n), facts]
+
+
+def count_frequent(min_count: int, *pieces: ClassCounts) -> int:
+    """Return how many words of a part occur min_count times in it: the vocabulary has them all."""
+    return sum(int(np.count_nonzero(piece.counts >= min_count)) for piece in pieces)
 
 
 def combine_class(
@@ -104,13 +110,13 @@ def train_shard(
     return [*changed, Trained(here().address, time.perf_counter() - began, words)]
 
 
-def merge_part(run: str, wire: str, rate: float, round: int, part: int, *pieces: Piece) -> Piece:
+def merge_part(run: str, rate: float, round: int, part: int, *pieces: Piece) -> Piece:
     """Merge a part of the changes of all shards; rate: the learning rate of the round."""
     reached("merge-begin", round, part)
     for shard, piece in enumerate(pieces):
         piece.check(run, round, shard, part)
     reached("merge", round, part)
-    found = merged(wire, rate, pieces)
+    found = merged(rate, pieces, threads.claim(here().threads or threads.get_num_threads()))
     reached("merge-end", round, part)
     return found
 

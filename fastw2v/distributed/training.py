@@ -99,6 +99,7 @@ def train(
     reading = Reading(
         *(not shell.running_text, shell.unicode_errors, column), dict(storage_options or {})
     )
+    chosen = {name: getattr(shell, name) for name in SETTINGS}
     every = as_not_negative("every", every)
     given = None if rounds is None else as_int("rounds", rounds)
     tasks = Tasks(as_engine(client), os.urandom(4).hex(), _as_stall(stall), time.monotonic)
@@ -111,13 +112,13 @@ def train(
     if folder is not None:
         folder.check_new()
     with _ended(tasks):
-        vocabulary, counted = preparing.count(tasks, source, reading, shell, len(places))
-        preparing.check_memory(places, len(vocabulary), shell.vector_size)
+        vocabulary, counted = preparing.count(tasks, source, reading, shell, places)
+        preparing.check_memory(places, len(vocabulary), chosen)
         _warn_of_size(shell, len(vocabulary), vocabulary.n_words, places)
         wanted = default_rounds(n_shards) if given is None else given
         job = Job(
             run=tasks.run,
-            settings={name: getattr(shell, name) for name in SETTINGS},
+            settings=chosen,
             vocabulary=vocabulary,
             shards=n_shards,
             epochs=shell.epochs,
@@ -189,7 +190,7 @@ def resume(
             f"worker {places[0].address}: expected instruction-set level {job.isa}, as of the run, "
             f"got {places[0].isa}; set FASTW2V_ISA={job.isa} on all workers"
         )
-    preparing.check_memory(places, len(job.vocabulary), job.settings["vector_size"])
+    preparing.check_memory(places, len(job.vocabulary), job.settings)
     own = {name: facts[name] for name in facts if name not in ("round", "rows")}
     saved = Checkpoints(folder, own, every, entries=facts["rows"], round=int(facts["round"]))
     with _ended(tasks):

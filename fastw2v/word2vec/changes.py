@@ -10,27 +10,31 @@ change is the sum s of all d times a share, the larger one of two:
   factor towards an optimum, n trainings with c updates each by the second. So equal changes of a
   row that is still far from its optimum are added up.
 
-A row that one training changed takes its change as it is.
+A row that one training changed takes its change as it is. `fastw2v.reference.changes` states the
+rule in numpy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+
+from fastw2v._kernels import _changes
 
 _NO_UPDATES = np.zeros(0, np.uint32)
 CURVATURE = (
     3.0  # of a row's loss: 0.3 diverged, with 1 to 10 the loss differs by 1 % (bench/QUALITY.md)
 )
-_BLOCK = 1 << 18  # numbers of a table that are handled at a time
+WIRES = {"bfloat16": np.uint16, "float32": np.float32}  # the dtypes of numbers that are sent
 
 
 class Rows(NamedTuple):
     """Some rows of a table: their ids (n,) int32, ascending, and numbers (n, D).
 
-    updates (n,) uint32 counts the updates of each row; merged rows have none.
+    Numbers are float32, or bfloat16 in uint16. updates (n,) uint32 counts the updates of each row;
+    merged rows have none.
 
     >>> Rows(np.array([2], np.int32), np.ones((1, 4), np.float32), np.array([7])).numbers.shape
     (1, 4)
@@ -41,107 +45,70 @@ class Rows(NamedTuple):
     updates: np.ndarray = _NO_UPDATES
 
 
-def changed_ids(now: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Return the ids (n,) int32 of the rows that differ between two tables (V, D)."""
-    V, D = now.shape
-    rows = max(1, _BLOCK // max(1, D))
-    differ = np.empty(V, bool)
-    for begin in range(0, V, rows):
-        block = slice(begin, begin + rows)
-        np.not_equal(now[block], before[block]).any(axis=1, out=differ[block])
-    return np.flatnonzero(differ).astype(np.int32)
+def changed_ids(now: np.ndarray, before: np.ndarray, n_parts: int = 1) -> np.ndarray:
+    """Return the ids (n,) int32 of the rows that differ between two float32 tables (V, D)."""
+    flags = np.empty(len(now), np.uint8)
+    _changes.mark_changed(flags, now, before, n_parts)
+    return np.flatnonzero(flags).astype(np.int32)
 
 
-def as_bfloat16(numbers: np.ndarray) -> np.ndarray:
-    """Return float32 numbers as bfloat16 in uint16: the upper half, rounded to nearest even.
+def take_changes(
+    now: np.ndarray, before: np.ndarray, ids: np.ndarray, wire: str, n_parts: int = 1
+) -> np.ndarray:
+    """Return the changes (n, D) of rows as they are sent, and reset these rows of `now`.
 
-    >>> as_float32(as_bfloat16(np.array([1.0, 1.00390625, 1.01171875], np.float32))).tolist()
-    [1.0, 1.0, 1.015625]
+    >>> now, before = np.ones((3, 2), np.float32), np.zeros((3, 2), np.float32)
+    >>> take_changes(now, before, np.array([1], np.int32), "float32"), now[1]
+    (array([[1., 1.]], dtype=float32), array([0., 0.], dtype=float32))
     """
-    bits = np.ascontiguousarray(numbers, np.float32).view(np.uint32)
-    rounded = bits + (((bits >> np.uint32(16)) & np.uint32(1)) + np.uint32(0x7FFF))
-    return (rounded >> np.uint32(16)).astype(np.uint16)
-
-
-def as_float32(numbers: np.ndarray) -> np.ndarray:
-    """Return bfloat16 numbers in uint16 as float32, and float32 numbers as they are."""
-    if numbers.dtype == np.uint16:
-        return (numbers.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    numbers = np.empty((len(ids), now.shape[1]), WIRES[wire])
+    _changes.take_changes(numbers, now, before, ids, n_parts)
     return numbers
 
 
-def merge_tables(
-    changes: Sequence[np.ndarray], updates: Sequence[np.ndarray] | None = None, rate: float = 0.0
-) -> np.ndarray:
-    """Return the merged changes (V, D) float32 of whole tables of changes (V, D).
-
-    updates (V,) of each, and rate: the learning rate; without updates diversity alone decides.
-    """
-    V, D = changes[0].shape
-    merged = np.empty((V, D), np.float32)
-    rows = max(1, _BLOCK // max(1, D))
-    for begin in range(0, V, rows):
-        block = slice(begin, begin + rows)
-        sums = _Sums(len(merged[block]), D)
-        for k, change in enumerate(changes):
-            counts = None if updates is None else updates[k][block]
-            sums.add(slice(None), change[block], counts)
-        merged[block] = sums.scaled(rate)
-    return merged
+def add_changes(now: np.ndarray, before: np.ndarray, rows: Rows, n_parts: int = 1) -> None:
+    """Add changes to the rows of `before`, and copy these rows to `now`."""
+    _changes.add_changes(now, before, rows.ids, rows.numbers, n_parts)
 
 
-def merge_rows(changes: Sequence[Rows], rate: float = 0.0) -> Rows:
+def merge_rows(changes: Sequence[Rows], rate: float = 0.0, n_parts: int = 1) -> tuple[Rows, int]:
     """Return the merged changes of the rows that any of several trainings changed.
 
-    The numbers of changes may be bfloat16 or float32, those of the result are float32.
+    rate is the learning rate; where a training has no counts of updates, diversity alone decides.
+    The second result is the number of rows that are not finite.
     """
-    ids = np.unique(np.concatenate([change.ids for change in changes]))
-    D = changes[0].numbers.shape[1]
-    merged = np.empty((len(ids), D), np.float32)
-    rows = max(1, _BLOCK // max(1, D))
-    for begin in range(0, len(ids), rows):
-        here = ids[begin : begin + rows]
-        sums = _Sums(len(here), D)
-        for change in changes:
-            first, last = np.searchsorted(change.ids, [here[0], here[-1] + 1])
-            at = np.searchsorted(here, change.ids[first:last])
-            counts = change.updates[first:last] if len(change.updates) else None
-            sums.add(at, as_float32(change.numbers[first:last]), counts)
-        merged[begin : begin + rows] = sums.scaled(rate)
-    return Rows(ids, merged)
+    ids = _union([change.ids for change in changes])
+    numbers = changes[0].numbers
+    merged = np.empty((len(ids), numbers.shape[1]), numbers.dtype)
+    counted = all(len(change.updates) == len(change.ids) for change in changes)
+    spoilt = _changes.merge_rows(
+        *(merged, ids, [change.ids for change in changes], [change.numbers for change in changes]),
+        *([change.updates for change in changes] if counted else [], CURVATURE * rate, n_parts),
+    )
+    return Rows(ids, merged), spoilt
 
 
-class _Sums:
-    """Sums over trainings for some rows, in double."""
+def _union(lists: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the ids of several ascending lists, each once and in order."""
+    there = np.zeros(max((int(ids[-1]) + 1 for ids in lists if len(ids)), default=0), bool)
+    for ids in lists:
+        there[ids] = True
+    return np.flatnonzero(there).astype(np.int32)
 
-    def __init__(self, n: int, D: int) -> None:
-        self.total, self.squares = np.zeros((n, D)), np.zeros(n)
-        self.updates, self.n_changed = np.zeros(n), np.zeros(n)
-        self.counted = True
 
-    def add(self, at: Any, numbers: np.ndarray, updates: np.ndarray | None) -> None:
-        """Add the changes of some rows, each of which is there once."""
-        part = numbers.astype(np.float64)
-        squares = np.einsum("vd,vd->v", part, part)
-        self.total[at] += part
-        self.squares[at] += squares
-        self.n_changed[at] += squares > 0
-        if updates is None:
-            self.counted = False
-        else:
-            self.updates[at] += np.where(squares > 0, updates, 0)
+def merge_tables(
+    changes: Sequence[np.ndarray], updates: Sequence[np.ndarray], rate: float, n_parts: int = 1
+) -> tuple[np.ndarray, int]:
+    """Return the merged changes (V, D) float32 of whole tables of changes (V, D).
 
-    def scaled(self, rate: float) -> np.ndarray:
-        """Return the merged changes."""
-        length = np.einsum("vd,vd->v", self.total, self.total)
-        share = np.minimum(1, self.squares / np.where(length > 0, length, 1))
-        if self.counted:
-            share = np.maximum(share, self._far_from_optimum(rate))
-        found: np.ndarray = share[:, None] * self.total
-        return found
-
-    def _far_from_optimum(self, rate: float) -> np.ndarray:
-        n = np.maximum(self.n_changed, 1)
-        x = np.clip(CURVATURE * rate * self.updates, 1e-9, 1e9)
-        found: np.ndarray = np.expm1(-x) / (n * np.expm1(-x / n))
-        return np.where(n == 1, 1.0, found)
+    updates (V,) of each, and rate: the learning rate. The second result is the number of rows that
+    are not finite.
+    """
+    ids = np.arange(len(changes[0]), dtype=np.int32)
+    most = np.iinfo(np.uint32).max
+    rows = [
+        Rows(ids, np.ascontiguousarray(change, np.float32), np.clip(n, 0, most).astype(np.uint32))
+        for change, n in zip(changes, updates, strict=True)
+    ]
+    merged, spoilt = merge_rows(rows, rate, n_parts)
+    return merged.numbers, spoilt

@@ -345,6 +345,7 @@ def merge_deltas(
     merged = []
     names = ("inputs", "outputs", "nodes")
     rate = float(model.alpha) if alpha is None else as_rate("alpha", alpha)
+    n_parts = claim_threads(model)
     for i, ((name, table), part) in enumerate(zip(_tables(model), names, strict=True)):
         if table is None:
             continue
@@ -364,9 +365,13 @@ def merge_deltas(
                     "that shard again with a smaller alpha"
                 )
         updates = [_updates(f"deltas[{k}]", delta, part) for k, delta in enumerate(deltas)]
-        merged.append(
-            (table, _before(name, table, before, i) + merge_tables(changes, updates, rate))
-        )
+        change, spoilt = merge_tables(changes, updates, rate, n_parts)
+        if spoilt:
+            raise ValueError(
+                f"deltas: expected changes that float32 holds, merging {part} gave {spoilt} rows "
+                "with others; train the shards again with a smaller alpha"
+            )
+        merged.append((table, _before(name, table, before, i) + change))
     for table, content in merged:
         table[:] = content
 

@@ -16,7 +16,7 @@ from places import DATA, ROOT
 # Not "distributed" alone: the folder of these tests has that name.
 distributed = pytest.importorskip("dask.distributed")
 
-from killed_workers import DieAt  # noqa: E402
+from killed_workers import DieAt, InterruptAt  # noqa: E402
 
 from fastw2v import KeyedVectors  # noqa: E402
 from fastw2v.cli import main  # noqa: E402
@@ -134,6 +134,49 @@ def test_a_cluster_has_the_bits_of_one_process(text, expected, tmp_path):
                 client.retire_workers([first])
 
         assert crc(run(text, client, on_round=on_round)) == expected
+
+
+INTERRUPTED = """
+import sys, warnings
+from distributed import Client
+from fastw2v.distributed import train
+warnings.simplefilter("always")
+text, address, folder, rounds, shards, settings = eval(sys.stdin.read())
+with Client(address) as client:
+    model = train(
+        text, client=client, run=folder, every=0, rounds=rounds, shards=shards, **settings
+    )
+    model.wv.save(folder + "/vectors.fw2v")
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows sends no SIGINT")
+def test_ctrl_c_in_the_client_stops_the_workers(text, expected, tmp_path):
+    """The client is a process of its own, and workers interrupt it in the middle of a round."""
+    folder = str(tmp_path / "run")
+    with cluster(2) as client:
+        process = subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTED],
+            cwd=DATA,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        client.register_plugin(InterruptAt(tmp_path, process.pid, "train", 3))
+        arguments = (text, client.scheduler.address, folder, ROUNDS, SHARDS, SETTINGS)
+        _, told = process.communicate(repr(arguments), timeout=300)
+        assert process.returncode == 0, told
+        (tmp_path / "over").touch()
+        assert "stopped by Ctrl-C after round 3 of 6; resume continues from round 3" in told
+        whole = run(text, SerialEngine(), on_round=lambda info: info.round == 2)
+        vectors = KeyedVectors.load(folder + "/vectors.fw2v").vectors
+        assert (vectors == whole.wv.vectors).all()
+        # No task is left, and the workers are free for the rest of the run.
+        assert not any(client.processing().values())
+        replicas = client.run(lambda dask_worker: len(dask_engine.here_of(dask_worker).replicas))
+        assert set(replicas.values()) == {0}
+        assert crc(resume(folder, client=client)) == expected
 
 
 def test_the_example_runs(text):

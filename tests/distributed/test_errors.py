@@ -62,11 +62,29 @@ def test_workers(text):
     levels = [Here(isa="v4"), Here(isa="v3")]
     with pytest.raises(RuntimeError, match=r"place-1: .*set FASTW2V_ISA=v3 on all workers"):
         train(text, client=SerialEngine(levels), **SETTINGS)
-    with pytest.raises(MemoryError, match=r"place-1: expected .*e-05 GB for 1.. words"):
-        train(text, client=SerialEngine([Here(), Here(memory=1000)]), **SETTINGS)
     # With several threads no bits are promised, so levels may differ.
     several = [Here(isa="v4", threads=2), Here(isa="v3", threads=2)]
     train(text, client=SerialEngine(several), shards=1, **SETTINGS | {"workers": None})
+
+
+@pytest.mark.parametrize(
+    ("more", "tables"),
+    [({}, 2), ({"hs": 1}, 3), ({"hs": 1, "negative": 0}, 2), ({"max_final_vocab": 50}, 2)],
+)
+def test_too_little_memory_is_noticed_while_the_first_part_is_counted(text, more, tables):
+    settings = SETTINGS | more
+    V = len(train(text, client=SerialEngine(), shards=4, **settings).wv)
+    need = 14 * tables * V * settings["vector_size"]
+    train(text, client=SerialEngine([Here(), Here(memory=need)]), shards=4, **settings)
+    # Words that only the whole text has often enough are missed by the first part.
+    engine = SerialEngine([Here(), Here(memory=need - 1)])
+    with pytest.raises(MemoryError, match=rf"place-1: expected .* GB for .*{V} words of 12"):
+        train(text, client=engine, shards=4, **settings)
+    assert not any("-encode-" in key for key in engine.log)
+    engine = SerialEngine([Here(), Here(memory=1000)])
+    with pytest.raises(MemoryError, match="place-1: expected .* GB for at least .*raise min_count"):
+        train(text, client=engine, shards=4, **settings)
+    assert not any("-count-1-" in key for key in engine.log)
 
 
 def test_run_folders(text, tmp_path):

@@ -143,6 +143,13 @@ CALLS = {
     ),
     "_embedding.add_rows": lambda n: (real(V, D), real(V, D), np.arange(V), V, n),
     "_embedding.unlisted_rows_are_zero": lambda n: (real(V, D), np.zeros(V, np.uint8), n),
+    "_changes.mark_changed": lambda n: (np.zeros(V, np.uint8), real(V, D), real(V, D), n),
+    "_changes.take_changes": lambda n: (real(V, D), real(V, D), real(V, D), ids(V), n),
+    "_changes.add_changes": lambda n: (real(V, D), real(V, D), ids(V), real(V, D), n),
+    "_changes.merge_rows": lambda n: (
+        *(real(V, D), ids(V), [ids(V)] * K, [real(V, D)] * K),
+        *([np.ones(V, np.uint32)] * K, 0.1, n),
+    ),
     "_embedding_dot.forward": lambda n: (real(N), real(N, D), real(N, D), real(V, D), ids(N), n),
     "_embedding_dot.backward": lambda n: (real(N, D), real(N), real(N, D), n),
     "_gemm.product": lambda n: (real(N, V), real(N, D), real(D, V), real(V), True, n),

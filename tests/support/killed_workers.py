@@ -1,8 +1,12 @@
-"""Workers of Dask that kill themselves; in a module that the workers can import by its name."""
+"""Workers of Dask that kill themselves or interrupt the client, at named points.
+
+The workers import this module by its name.
+"""
 
 import contextlib
 import os
 import signal
+import time
 
 from dask import distributed
 
@@ -27,3 +31,33 @@ class DieAt(distributed.WorkerPlugin):
             with contextlib.suppress(FileExistsError):  # another worker has died here
                 open(os.path.join(self.folder, f"{point}-{round}"), "x").close()
                 os.kill(os.getpid(), signal.SIGKILL)
+
+
+class InterruptAt(distributed.WorkerPlugin):
+    """Workers the first of which presses Ctrl-C in the client at a point in a round.
+
+    Tasks that reach it do not end before the client has told their workers to stop, until there is
+    a file "over".
+    """
+
+    name = "interrupt-at"
+
+    def __init__(self, folder, pid, point, round):
+        self.folder, self.pid, self.at = str(folder), pid, (point, round)
+
+    def setup(self, worker):
+        self.place = dask_engine.here_of(worker)
+        self.place.hook = self
+
+    def __call__(self, point, round, index):
+        if (point, round) != self.at or os.path.exists(os.path.join(self.folder, "over")):
+            return
+        with contextlib.suppress(FileExistsError):  # another worker has done it
+            open(os.path.join(self.folder, "interrupted"), "x").close()
+            os.kill(self.pid, signal.SIGINT)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            if all(replica.stopped for replica in self.place.replicas.values()):
+                return
+            time.sleep(0.01)
+        raise TimeoutError("the client did not stop its workers")

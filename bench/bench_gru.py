@@ -4,10 +4,10 @@ import harness
 from recurrent import row
 
 ROWS = [
-    row("GRU", 20, 35, 100, 100, goal_rival=3),
-    row("GRU", 128, 7, 16, 128, goal_rival=3),
-    row("GRU", 128, 29, 16, 256, goal_rival=2),
-    row("GRU", 20, 35, 650, 650, goal_rival=1.8),
+    row("GRU", 20, 35, 100, 100, goal_rival=3, goal_share=0.6),
+    row("GRU", 128, 7, 16, 128, goal_rival=3, goal_share=0.6),
+    row("GRU", 128, 29, 16, 256, goal_rival=2, goal_share=0.7),
+    row("GRU", 20, 35, 650, 650, goal_rival=1.8, goal_share=0.75),
 ]
 
 

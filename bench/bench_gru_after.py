@@ -4,10 +4,10 @@ import harness
 from recurrent import row
 
 ROWS = [
-    row("GRU reset_after", 20, 35, 100, 100, goal_rival=2),
-    row("GRU reset_after", 128, 7, 16, 128, goal_rival=2),
-    row("GRU reset_after", 128, 29, 16, 256, goal_rival=1.8),
-    row("GRU reset_after", 20, 35, 650, 650, goal_rival=1.6),
+    row("GRU reset_after", 20, 35, 100, 100, goal_rival=2, goal_share=0.6),
+    row("GRU reset_after", 128, 7, 16, 128, goal_rival=2, goal_share=0.6),
+    row("GRU reset_after", 128, 29, 16, 256, goal_rival=1.8, goal_share=0.7),
+    row("GRU reset_after", 20, 35, 650, 650, goal_rival=1.6, goal_share=0.75),
 ]
 
 

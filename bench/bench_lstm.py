@@ -2,7 +2,7 @@
 
 import harness
 from harness import Row
-from recurrent import Workload, generation_row, row
+from recurrent import Workload, bidirectional_row, generation_row, row
 
 
 def floor(N, T, D, H):
@@ -22,6 +22,8 @@ ROWS = [
     row("LSTM", 128, 29, 16, 256, book=37, goal_rival=1.8, goal_share=0.7),
     row("LSTM", 20, 35, 650, 650, book=340, goal_rival=1.6, goal_share=0.75),
     generation_row(650, book=0.6, goal_rival=5),
+    bidirectional_row(20, 35, 100, 100),
+    bidirectional_row(128, 29, 16, 256),
     floor(20, 35, 100, 100),
     floor(128, 7, 16, 128),
     floor(128, 29, 16, 256),

@@ -246,7 +246,7 @@ ROWS = [
         {"torch": ADDITION.torch},
         book=7.8,
         goal_book=5,
-        goal_rival=3,
+        goal_rival=2,
     ),
     Row(
         "attention_step",
@@ -257,6 +257,7 @@ ROWS = [
         {"torch": DATES.torch},
         book=87,
         goal_book=4,
+        goal_rival=1.5,
     ),
     Row(
         "greedy_answers",

@@ -30,15 +30,19 @@ class Workload:
 
     @property
     def inputs(self):
-        """Return a ring of xs (N, T, D) and dhs (N, T, H)."""
+        """Return a ring of xs (N, T, D) and dhs of the width of hs."""
         if self._inputs is None:
 
             def draw(generator):
-                sizes = ((self.N, self.T, self.D), (self.N, self.T, self.H))
-                return tuple(harness.floats(generator, size) for size in sizes)
+                shapes = ((self.N, self.T, width) for width in self.widths())
+                return tuple(harness.floats(generator, shape) for shape in shapes)
 
             self._inputs = harness.ring(draw, harness.rng(31))
         return self._inputs
+
+    def widths(self):
+        """Return the widths of xs and hs."""
+        return self.D, self.H
 
     def weights(self):
         generator, width = harness.rng(32), N_GATES[self.cell] * self.H
@@ -78,10 +82,10 @@ class Workload:
     def ours(self):
         return self.task(time_layers)
 
-    def torch(self):
+    def torch(self, kind=None, **options):
         import torch
 
-        module = getattr(torch.nn, self.name)(self.D, self.H, batch_first=True)
+        module = getattr(torch.nn, kind or self.name)(self.D, self.H, batch_first=True, **options)
         inputs = [
             (torch.from_numpy(xs).requires_grad_(True), torch.from_numpy(dhs))
             for xs, dhs in self.inputs
@@ -142,6 +146,27 @@ class Workload:
             task.prepare(0)
             task.run(0)
             task.check()
+
+
+class Bidirectional(Workload):
+    """Two LSTMs, one of which reads the sequences from their ends."""
+
+    def __init__(self, N, T, D, H):
+        super().__init__("LSTM", N, T, D, H)
+        self.name = "BiLSTM"
+
+    @property
+    def macs(self):
+        return 2 * super().macs
+
+    def widths(self):
+        return self.D, 2 * self.H
+
+    def weights(self):
+        return super().weights() * 2
+
+    def torch(self):
+        return super().torch(kind="LSTM", bidirectional=True)
 
 
 class Generation:
@@ -211,8 +236,12 @@ def generation_row(H, book, goal_rival):
     )
 
 
-def row(cell, N, T, D, H, book=None, goal_rival=None, goal_share=None):
-    workload = Workload(cell, N, T, D, H)
+def bidirectional_row(N, T, D, H):
+    return row("LSTM bidirectional", N, T, D, H, goal_rival=1, workload=Bidirectional(N, T, D, H))
+
+
+def row(cell, N, T, D, H, book=None, goal_rival=None, goal_share=None, workload=None):
+    workload = workload or Workload(cell, N, T, D, H)
     return Row(
         f"{cell.lower().replace(' ', '_')}_{N}_{T}_{D}_{H}",
         f"{cell} forward and backward, N={N} T={T} D={D} H={H}",

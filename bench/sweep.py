@@ -1,7 +1,8 @@
 """Recurrent layers of many sizes, forward and backward: ours against torch, and shares of the peak.
 
 python bench/sweep.py                      LSTM, 192 sizes, about three minutes
-python bench/sweep.py --cells LSTM,GRU,RNN --rounds 5
+python bench/sweep.py --cells "LSTM,GRU,GRU reset_after,RNN" --rounds 5
+python bench/sweep.py --cells RNN --batches 8,20
 
 Each line of the table is one (N, T), each column one (D, H): torch's time / our time, and in
 brackets our share of the multiply-adds a second that the threads do in registers.
@@ -33,7 +34,13 @@ def main():
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--cells", default="LSTM", help="of LSTM, GRU, RNN (default LSTM)")
+    parser.add_argument("--cells", default="LSTM", help="of LSTM, GRU, 'GRU reset_after', RNN")
+    parser.add_argument(
+        "--batches",
+        type=lambda text: [int(N) for N in text.split(",")],
+        default=BATCHES,
+        help="sizes N of a batch (default 1,8,20,128)",
+    )
     parser.add_argument(
         "--threads", type=environment.thread_count, default=environment.DEFAULT_THREADS
     )
@@ -48,7 +55,7 @@ def sweep(cell, options):
     print("| |" + "|".join(f" {D},{H} " for D, H in widths) + "|")
     print("|---" * (len(widths) + 1) + "|")
     slow = []
-    for N, T in itertools.product(BATCHES, STEPS):
+    for N, T in itertools.product(options.batches, STEPS):
         line = []
         for D, H in widths:
             ratio, share = measure(cell, (N, T, D, H), options)

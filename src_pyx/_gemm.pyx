@@ -18,8 +18,8 @@ from cython.parallel cimport prange
 from libc.math cimport HUGE_VAL
 from libc.stdint cimport int32_t, int64_t
 
-from common_arrays cimport (DOUBLE, FLOAT, INT32, UINT8, Array, is_small, new_array, overlap, read,
-                            read_floats, same_shape, use_arrays)
+from common_arrays cimport (DOUBLE, FLOAT, INT32, UINT8, Array, has_rows, is_small, new_array,
+                            overlap, read, read_floats, same_shape, use_arrays)
 from common_checks cimport check_fit, has_shape2, has_shape3, plain_rows
 from common_gemm cimport (FLOAT_COLUMNS, TILE_FMA, TILE_ROWS, aligned_alloc, aligned_free,
                           n_panels)
@@ -45,6 +45,10 @@ cpdef enum:
     OWN_BELOW = 1 << 17
 
 
+cdef inline double work_of(Py_ssize_t M, Py_ssize_t N, Py_ssize_t K) noexcept:
+    return <double> M * <double> N * (<double> K + 15)
+
+
 def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
             const real_t[:, :] A,       # IN  (M, K)
             const real_t[:, :] B,       # IN  (K, N)
@@ -55,8 +59,7 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
     cdef const real_t* added = NULL
     cdef const real_t* a
     cdef const real_t* b
-    cdef Py_ssize_t size = sizeof(real_t), p, tiles, panels, part_size
-    cdef real_t* scratch
+    cdef Py_ssize_t size = sizeof(real_t)
     cdef Plan plan
     check_fit("product", A.shape[0] == C.shape[0] and
               has_shape2(B.shape, A.shape[1], C.shape[1]) and
@@ -72,20 +75,36 @@ def product(real_t[:, :] C,             # OUT (M, N) rows contiguous
         a, b = &A[0, 0], &B[0, 0]
     if bias is not None:
         added = &bias[0]
-    tiles, panels = n_pieces(plan.M, TILE_ROWS), n_panels(a, plan.N)
-    part_size = make_plan(&plan, a, n_parts)
-    scratch = <real_t*> aligned_alloc(n_parts * part_size * size)
-    if scratch == NULL:
-        raise MemoryError
-    with nogil:
-        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            rectangle(&C[0, 0], a, b, added, accumulate, &plan, scratch + p * part_size,
-                      min(plan.M, TILE_ROWS * part_begin(p // plan.parts_n, plan.parts_m, tiles)),
-                      min(plan.M, TILE_ROWS * part_begin(p // plan.parts_n + 1, plan.parts_m,
-                                                         tiles)),
-                      part_begin(p % plan.parts_n, plan.parts_n, panels),
-                      part_begin(p % plan.parts_n + 1, plan.parts_n, panels))
-    aligned_free(scratch)
+    multiply_in_parts(&C[0, 0], a, b, added, accumulate, &plan, n_parts)
+
+
+cdef int multiply_in_parts(real_t* C, const real_t* A, const real_t* B, const real_t* bias,
+                           bint accumulate, Plan* plan, Py_ssize_t n_parts) except -1:
+    """Compute C = [C +] A B [+ bias], sizes and strides in the plan; M and N are not 0."""
+    cdef double room[ROOM]
+    cdef real_t* scratch = <real_t*> &room[0]
+    cdef Py_ssize_t tiles = n_pieces(plan.M, TILE_ROWS), panels = n_panels(C, plan.N)
+    cdef Py_ssize_t part_size = make_plan(plan, C, n_parts), p
+    cdef size_t n_bytes = n_parts * part_size * sizeof(real_t)
+    if n_bytes > sizeof(room):
+        scratch = <real_t*> aligned_alloc(n_bytes)
+        if scratch == NULL:
+            raise MemoryError
+    if n_parts == 1 and work_of(plan.M, plan.N, plan.K) < OWN_BELOW:    # the GIL stays
+        rectangle(C, A, B, bias, accumulate, plan, scratch, 0, plan.M, 0, panels)
+    else:
+        with nogil:
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                rectangle(C, A, B, bias, accumulate, plan, scratch + p * part_size,
+                          min(plan.M, TILE_ROWS * part_begin(p // plan.parts_n, plan.parts_m,
+                                                             tiles)),
+                          min(plan.M, TILE_ROWS * part_begin(p // plan.parts_n + 1, plan.parts_m,
+                                                             tiles)),
+                          part_begin(p % plan.parts_n, plan.parts_n, panels),
+                          part_begin(p % plan.parts_n + 1, plan.parts_n, panels))
+    if n_bytes > sizeof(room):
+        aligned_free(scratch)
+    return 0
 
 
 cdef void products_range(real_t* C, const real_t* A, const real_t* B, bint accumulate,
@@ -193,21 +212,58 @@ cdef int multiply_at_once(real_t* C, Py_ssize_t ldc, const real_t* A, Py_ssize_t
                           Py_ssize_t a_cs, const real_t* B, Py_ssize_t b_rs, Py_ssize_t b_cs,
                           const real_t* bias, Py_ssize_t M, Py_ssize_t N, Py_ssize_t K) except -1:
     """Compute C = A B [+ bias] in one part; none of M, N and K is 0."""
-    cdef double room[ROOM]
-    cdef real_t* scratch = <real_t*> &room[0]
     cdef Plan plan
-    cdef size_t n_bytes
     plan.M, plan.N, plan.K, plan.ldc = M, N, K, ldc
     plan.a_rs, plan.a_cs, plan.b_rs, plan.b_cs = a_rs, a_cs, b_rs, b_cs
-    n_bytes = make_plan(&plan, A, 1) * sizeof(real_t)
-    if n_bytes > sizeof(room):
-        scratch = <real_t*> aligned_alloc(n_bytes)
-        if scratch == NULL:
-            raise MemoryError
-    rectangle(C, A, B, bias, False, &plan, scratch, 0, M, 0, n_panels(B, N))
-    if n_bytes > sizeof(room):
-        aligned_free(scratch)
-    return 0
+    return multiply_in_parts(C, A, B, bias, False, &plan, 1)
+
+
+def try_product(a, b, out, bias, bint accumulate, Py_ssize_t n_parts):
+    """Return a b [+ bias], written into or added to `out` unless that is None, or None."""
+    cdef Array A, B, C, c
+    c.data, c.strides[0] = NULL, 1
+    if (not read_floats(a, &A) or not read_floats(b, &B) or A.type != B.type or A.ndim != 2
+            or B.ndim != 2 or A.n == 0 or B.n == 0 or A.shape[1] != B.shape[0]
+            or product_ns(A.type, A.shape[0], B.shape[1], A.shape[1]) == HUGE_VAL
+            or bias is not None and not (read(bias, &c) and c.type == A.type and c.packed
+                                         and c.ndim == 1 and c.n == B.shape[1])):
+        return None
+    cdef Py_ssize_t[2] shape = [A.shape[0], B.shape[1]]
+    if out is None:
+        out = new_array(A.type, 2, shape, &C)
+    elif not (read(out, &C) and C.type == A.type and C.writable and C.ndim == 2
+              and C.shape[0] == shape[0] and C.shape[1] == shape[1]
+              and not overlap(&C, &A) and not overlap(&C, &B)
+              and (c.data == NULL or not overlap(&C, &c))):
+        return None
+    elif not has_rows(&C):
+        turn(&A)
+        turn(&B)
+        turn(&C)
+        A, B = B, A
+        if c.data != NULL or not has_rows(&C):
+            return None
+    if C.type == FLOAT:
+        multiply[float](&C, &A, &B, <const float*> c.data, accumulate, n_parts)
+    else:
+        multiply[double](&C, &A, &B, <const double*> c.data, accumulate, n_parts)
+    return out
+
+
+cdef void turn(Array* x) noexcept:
+    x.shape[0], x.shape[1] = x.shape[1], x.shape[0]
+    x.strides[0], x.strides[1] = x.strides[1], x.strides[0]
+
+
+cdef int multiply(Array* C, const Array* A, const Array* B, const real_t* bias, bint accumulate,
+                  Py_ssize_t n_parts) except -1:
+    """Compute C = [C +] A B [+ bias] of arrays that fit."""
+    cdef Plan plan
+    plan.M, plan.N, plan.K, plan.ldc = C.shape[0], C.shape[1], A.shape[1], C.strides[0]
+    plan.a_rs, plan.a_cs = A.strides[0], A.strides[1]
+    plan.b_rs, plan.b_cs = B.strides[0], B.strides[1]
+    return multiply_in_parts(<real_t*> C.data, <const real_t*> A.data, <const real_t*> B.data, bias,
+                             accumulate, &plan, n_parts)
 
 
 cdef bint as_matrix(Array* x) noexcept:
@@ -232,7 +288,7 @@ cdef bint fits_bias(const Array* b, const Array* W) noexcept:
 
 cdef double product_ns(int type, Py_ssize_t M, Py_ssize_t N, Py_ssize_t K) noexcept:
     """Return the nanoseconds of a product, infinite if a BLAS computes it."""
-    cdef double work = <double> M * <double> N * (<double> K + 15)
+    cdef double work = work_of(M, N, K)
     if work >= OWN_BELOW and not (TILE_FMA and type == FLOAT):
         return HUGE_VAL
     return 0.02 * work

@@ -20,13 +20,13 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from common_checks cimport check_fit, has_shape2, has_shape3
-from common_gemm cimport multiply, packed_size, use_tiles
+from common_gemm cimport packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
-from common_recurrent cimport (HARD_KERAS2, HARD_KERAS3, SIGMOID, Share, block_of, copy_rows, gate,
-                               gate_slope, in_place, multiply_gates, n_blocks, n_loops,
-                               pack_gates_part, pack_part, present, pull, put, row_stride, share,
-                               take)
+from common_recurrent cimport (HARD_KERAS2, HARD_KERAS3, SIGMOID, Share, block_of, copy_rows,
+                               gate, gate_slope, in_place, multiply_gates, multiply_turned,
+                               n_blocks, n_loops, pack_gates_part, pack_part, present, pull, put,
+                               row_stride, share, step_in_place, take)
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
@@ -273,7 +273,8 @@ cdef void gates_backward(real_t* da, real_t* outer, real_t* flow, const real_t* 
 
 cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t* gates,
                          const real_t* before, real_t* flow, real_t* dreset, real_t* outer,
-                         Py_ssize_t ldo, real_t* inner, Py_ssize_t ldi, const real_t* packed,
+                         Py_ssize_t ldo, real_t* inner, Py_ssize_t ldi, const real_t* turned,
+                         const real_t* turned_candidate, Py_ssize_t step,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
                          int kind, bint by_units, Share part) noexcept nogil:
     """Run backward over a share; step t has turn 2 (T - 1 - t), da of h~, and the next, of z, r.
@@ -289,12 +290,9 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
         for k in range(part.first, part.last):
             t = T - 1 - k // 2
             if k % 2 == 1:
-                multiply(dreset + rows.lo * H + begin, H, rows.hi - rows.lo, end - begin,
-                         inner + rows.lo * ldi, ldi, 1,
-                         packed + 2 * packed_size(packed, H, H) + begin * H, H, False,
-                         <const real_t*> NULL)
+                multiply_turned(dreset, inner, ldi, turned_candidate, step, H, H, False, rows)
             elif k > 0:
-                pull(dh, flow, outer, ldo, packed, 2 * H, lengths, H, t + 1, True, rows)
+                pull(dh, flow, outer, ldo, turned, step, 2 * H, lengths, H, t + 1, True, rows)
             if t < 0:
                 break
             for n in range(rows.lo, rows.hi):
@@ -326,7 +324,10 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
     """Run all steps from the last to the first; dh becomes the gradient of the first state."""
     cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
     cdef Py_ssize_t ldo = row_stride(2 * H), ldi = row_stride(H), size = sizeof(real_t), rs, cs
+    cdef Py_ssize_t step = step_in_place(N, T, Wh)
     cdef real_t* packed
+    cdef const real_t* turned
+    cdef const real_t* turned_candidate
     cdef real_t* outer
     cdef real_t* inner
     cdef real_t* flow
@@ -339,23 +340,26 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
         return
     if lengths is not None:
         last = &lengths[0]
+    turned, turned_candidate = &Wh[0, 0], &Wh[0, 2 * H]
     packed = &scratch[0]
     outer = packed + 3 * packed_size(packed, H, H)
     inner = outer + N * ldo
     flow = inner + N * ldi
     rs, cs = Wh.strides[0] // size, Wh.strides[1] // size
     with nogil:
-        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            pack_part(packed, &Wh[0, 0], cs, rs, 2 * H, H, p, n_parts)
-            pack_part(packed + 2 * packed_size(packed, H, H), &Wh[0, 2 * H], cs, rs, H, H, p,
-                      n_parts)
+        if step == 0:
+            turned, turned_candidate = packed, packed + 2 * packed_size(packed, H, H)
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                pack_part(packed, &Wh[0, 0], cs, rs, 2 * H, H, p, n_parts)
+                pack_part(packed + 2 * packed_size(packed, H, H), &Wh[0, 2 * H], cs, rs, H, H, p,
+                          n_parts)
         # The products run over all rows; results of rows without a step are not read.
         memset(outer, 0, N * (ldo + ldi + 2 * H) * sizeof(real_t))
         for k in range(n_loops(2 * T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &gates[0, 0, 0],
                                &before[0, 0, 0], flow, flow + N * H, outer, ldo, inner, ldi,
-                               packed, last, N, T, H, kind, by_units,
+                               turned, turned_candidate, step, last, N, T, H, kind, by_units,
                                share(k, p, n_parts, 2 * T + 1, N, H, by_units, packed))
 
 

@@ -24,7 +24,7 @@ from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
 from common_recurrent cimport (SIGMOID, Share, block_of, copy_rows, gate, gate_slope, in_place,
                                multiply_gates, n_blocks, n_loops, pack_gates_part, pack_part,
-                               present, pull, put, row_stride, share, take)
+                               present, pull, put, row_stride, share, step_in_place, take)
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
@@ -316,7 +316,7 @@ cdef void cell_backward(real_t* da, real_t* da_to, real_t* dc, const real_t* dh,
 
 cdef void backward_range(real_t* da, real_t* dh, real_t* dc, const real_t* dhs,
                          const real_t* gates, const real_t* cs, const real_t* c0, real_t* flow,
-                         real_t* turn, Py_ssize_t ld, const real_t* packed,
+                         real_t* turn, Py_ssize_t ld, const real_t* turned, Py_ssize_t step,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
                          int kind, bint by_units, Share part) noexcept nogil:
     """Run backward over a share; turn k is step T - 1 - k.
@@ -334,7 +334,7 @@ cdef void backward_range(real_t* da, real_t* dh, real_t* dc, const real_t* dhs,
             t = T - 1 - k
             da_from, da_to = turn + k % 2 * N * ld, turn + (k + 1) % 2 * N * ld
             if k > 0:
-                pull(dh, flow, da_from, ld, packed, 4 * H, lengths, H, t + 1, False, rows)
+                pull(dh, flow, da_from, ld, turned, step, 4 * H, lengths, H, t + 1, False, rows)
             if t < 0:
                 break
             for n in range(rows.lo, rows.hi):
@@ -366,7 +366,9 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
     """Run all steps from the last to the first; dh and dc become those of the first state."""
     cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
     cdef Py_ssize_t ld = row_stride(4 * H), size = sizeof(real_t)
+    cdef Py_ssize_t step = step_in_place(N, T, Wh)
     cdef real_t* packed
+    cdef const real_t* turned
     cdef real_t* flow
     cdef real_t* turn
     cdef const int64_t* last = NULL
@@ -379,18 +381,21 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
         return
     if lengths is not None:
         last = &lengths[0]
+    turned = &Wh[0, 0]
     packed = &scratch[0]
     turn = packed + packed_size(packed, 4 * H, H)
     flow = turn + 2 * N * ld
     with nogil:
-        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            pack_part(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, 4 * H, H,
-                      p, n_parts)
+        if step == 0:
+            turned = packed
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                pack_part(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, 4 * H,
+                          H, p, n_parts)
         for k in range(n_loops(T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 backward_range(&da[0, 0, 0], &dh[0, 0], &dc[0, 0], &dhs[0, 0, 0],
-                               &gates[0, 0, 0], &cs[0, 0, 0], &c0[0, 0], flow, turn, ld, packed,
-                               last, N, T, H, kind, by_units,
+                               &gates[0, 0, 0], &cs[0, 0, 0], &c0[0, 0], flow, turn, ld, turned,
+                               step, last, N, T, H, kind, by_units,
                                share(k, p, n_parts, T + 1, N, H, by_units, packed))
 
 

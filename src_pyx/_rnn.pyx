@@ -19,8 +19,8 @@ from common_gemm cimport packed_size, use_tiles
 from common_math cimport LANES, MATH_SIMD, tanh_run
 from common_parallel cimport use_pool
 from common_recurrent cimport (Share, block_of, copy_rows, in_place, multiply_gates, n_blocks,
-                               n_loops, pack_gates_part, pack_part, present, pull, put, row_stride,
-                               share, take)
+                               n_loops, pack_gates_part, pack_part, present, pull, put,
+                               row_stride, share, step_in_place, take)
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
@@ -144,7 +144,8 @@ cdef void cell_backward(real_t* da, real_t* da_to, const real_t* dh, const real_
 
 
 cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t* kept,
-                         real_t* flow, real_t* turn, Py_ssize_t ld, const real_t* packed,
+                         real_t* flow, real_t* turn, Py_ssize_t ld, const real_t* turned,
+                         Py_ssize_t step,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
                          bint by_units, Share part) noexcept nogil:
     """Run backward over a share; turn k is step T - 1 - k.
@@ -162,7 +163,7 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
             t = T - 1 - k
             da_from, da_to = turn + k % 2 * N * ld, turn + (k + 1) % 2 * N * ld + begin
             if k > 0:
-                pull(dh, flow, da_from, ld, packed, H, lengths, H, t + 1, False, rows)
+                pull(dh, flow, da_from, ld, turned, step, H, lengths, H, t + 1, False, rows)
             if t < 0:
                 break
             for n in range(rows.lo, rows.hi):
@@ -187,7 +188,9 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
     """Run all steps from the last to the first; dh becomes the gradient of the first state."""
     cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
     cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
+    cdef Py_ssize_t step = step_in_place(N, T, Wh)
     cdef real_t* packed
+    cdef const real_t* turned
     cdef real_t* flow
     cdef real_t* turn
     cdef const int64_t* last = NULL
@@ -199,17 +202,20 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
         return
     if lengths is not None:
         last = &lengths[0]
+    turned = &Wh[0, 0]
     packed = &scratch[0]
     turn = packed + packed_size(packed, H, H)
     flow = turn + 2 * N * ld
     with nogil:
-        for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-            pack_part(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, H, H, p,
-                      n_parts)
+        if step == 0:
+            turned = packed
+            for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                pack_part(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, H, H,
+                          p, n_parts)
         for k in range(n_loops(T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &kept[0, 0, 0], flow, turn,
-                               ld, packed, last, N, T, H, by_units,
+                               ld, turned, step, last, N, T, H, by_units,
                                share(k, p, n_parts, T + 1, N, H, by_units, packed))
 
 

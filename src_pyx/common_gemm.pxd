@@ -11,7 +11,8 @@ matrix is the same matrix with its strides exchanged. B is packed first:
 
     tile        out (rows, n) = A (rows, K) panel, rows <= tile_rows(), n <= NR columns stored
     multiply    the same for any number of rows and panels
-    multiply_row  one row by a matrix that is not packed
+    multiply_row  one row by a matrix that is not packed, its rows contiguous
+    multiply_row_turned  the same for contiguous columns
 
 Memory of packed operands is the caller's: packed_size() elements, starting at a cache line for
 full speed (`aligned_alloc`); any address is correct.
@@ -51,6 +52,12 @@ cdef extern from "gemm_tile.h" nogil:
     void fw_row_double(double* out, Py_ssize_t n, const double* a, Py_ssize_t a_cs,
                        const double* b, Py_ssize_t ldb, Py_ssize_t K, bint accumulate,
                        const double* bias) noexcept
+    void fw_row_turned_float(float* out, Py_ssize_t n, const float* a, Py_ssize_t a_cs,
+                             const float* b, Py_ssize_t step, Py_ssize_t K, bint accumulate,
+                             const float* bias) noexcept
+    void fw_row_turned_double(double* out, Py_ssize_t n, const double* a, Py_ssize_t a_cs,
+                              const double* b, Py_ssize_t step, Py_ssize_t K, bint accumulate,
+                              const double* bias) noexcept
     void fw_pack_turned_float(float* to, const float* b, Py_ssize_t step, Py_ssize_t K,
                               Py_ssize_t n) noexcept
     void fw_pack_turned_double(double* to, const double* b, Py_ssize_t step, Py_ssize_t K,
@@ -194,6 +201,16 @@ cdef inline void multiply_row(real_t* out, Py_ssize_t N, const real_t* a, Py_ssi
         fw_row_float(out, N, a, a_cs, B, ldb, K, accumulate, bias)
     else:
         fw_row_double(out, N, a, a_cs, B, ldb, K, accumulate, bias)
+
+
+cdef inline void multiply_row_turned(real_t* out, Py_ssize_t N, const real_t* a, Py_ssize_t a_cs,
+                                     const real_t* B, Py_ssize_t step, Py_ssize_t K,
+                                     bint accumulate, const real_t* bias) noexcept nogil:
+    """Compute what `multiply_row` does, B in place, columns contiguous and `step` apart."""
+    if real_t is float:
+        fw_row_turned_float(out, N, a, a_cs, B, step, K, accumulate, bias)
+    else:
+        fw_row_turned_double(out, N, a, a_cs, B, step, K, accumulate, bias)
 
 
 cdef inline void multiply(real_t* out, Py_ssize_t ldo, Py_ssize_t M, Py_ssize_t N,

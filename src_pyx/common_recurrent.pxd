@@ -31,8 +31,8 @@ evict each other from the first level cache.
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from common_gemm cimport (multiply, multiply_row, n_panels, pack_range, packed_size,
-                          panel_columns, tile_rows)
+from common_gemm cimport (multiply, multiply_row, multiply_row_turned, n_panels, pack_range,
+                          packed_size, panel_columns, tile_rows)
 from common_math cimport LANES, sigmoid_run
 from common_parallel cimport part_begin
 from common_types cimport real_t
@@ -44,6 +44,7 @@ cdef enum Gate:
 cdef enum:
     # Bytes of the weights of a gate up to which a core reads all gates from its second level cache.
     GATE_BYTES = 3 << 16
+    IN_PLACE_READS = 2      # of the weights, up to which backward does not pack them
 
 cdef struct Share:
     Py_ssize_t first, last      # turns
@@ -179,17 +180,45 @@ cdef inline void multiply_gates(real_t* out, Py_ssize_t ldo, const real_t* h, Py
                  packed + g * packed_size(packed, H, H) + part.begin * H, H, True, none)
 
 
-cdef inline void pull(real_t* dh, real_t* flow, const real_t* da, Py_ssize_t ld,
-                      const real_t* packed, Py_ssize_t K, const int64_t* lengths, Py_ssize_t H,
-                      Py_ssize_t t, bint accumulate, Share part) noexcept nogil:
-    """Compute dh (N, H) = [flow +] da W^T of step t, where a row has that step.
+cdef inline Py_ssize_t step_in_place(Py_ssize_t N, Py_ssize_t T, const real_t[:, :] W) noexcept:
+    """Return the elements from row to row of W if backward reads W^T in place, else 0.
 
-    da (N, K) has rows ld elements apart, flow (N, H) is scratch, packed is W^T (K, H).
+    It reads W^T N * T times; to turn squares of it each time costs less than packing for few.
+    """
+    if N * T > IN_PLACE_READS or W.strides[1] != sizeof(real_t):
+        return 0
+    return W.strides[0] // <Py_ssize_t> sizeof(real_t)
+
+
+cdef inline void multiply_turned(real_t* out, const real_t* da, Py_ssize_t ld,
+                                 const real_t* turned, Py_ssize_t step, Py_ssize_t K,
+                                 Py_ssize_t H, bint accumulate, Share part) noexcept nogil:
+    """Compute out (N, H) = [out +] da (N, K) W^T, rows and units of the part.
+
+    da has rows ld elements apart. `turned` is W^T packed if `step` is 0, else W (H, K) itself, rows
+    `step` apart.
     """
     cdef Py_ssize_t n, width = part.end - part.begin
-    multiply(flow + part.lo * H + part.begin, H, part.hi - part.lo, width,
-             da + part.lo * ld, ld, 1, packed + part.begin * K, K, accumulate,
-             <const real_t*> NULL)
+    cdef const real_t* none = NULL
+    if step == 0:
+        multiply(out + part.lo * H + part.begin, H, part.hi - part.lo, width, da + part.lo * ld,
+                 ld, 1, turned + part.begin * K, K, accumulate, none)
+        return
+    for n in range(part.lo, part.hi):
+        multiply_row_turned(out + n * H + part.begin, width, da + n * ld, 1,
+                            turned + part.begin * step, step, K, accumulate, none)
+
+
+cdef inline void pull(real_t* dh, real_t* flow, const real_t* da, Py_ssize_t ld,
+                      const real_t* turned, Py_ssize_t step, Py_ssize_t K,
+                      const int64_t* lengths, Py_ssize_t H, Py_ssize_t t, bint accumulate,
+                      Share part) noexcept nogil:
+    """Compute dh (N, H) = [flow +] da W^T of step t, where a row has that step.
+
+    flow (N, H) is scratch; the others are those of `multiply_turned`.
+    """
+    cdef Py_ssize_t n, width = part.end - part.begin
+    multiply_turned(flow, da, ld, turned, step, K, H, accumulate, part)
     for n in range(part.lo, part.hi):
         if present(lengths, n, t):
             memcpy(dh + n * H + part.begin, flow + n * H + part.begin, width * sizeof(real_t))

@@ -5,8 +5,8 @@ _gemm.pyx says what decides the bits. `make_plan` derives a Plan from sizes and 
 """
 from libc.string cimport memcpy
 
-from common_gemm cimport (TILE_ROWS, multiply_row, n_panels, pack_range, panel_columns, tile,
-                          tile_in_place)
+from common_gemm cimport (TILE_ROWS, multiply_row, multiply_row_turned, n_panels, pack_range,
+                          panel_columns, tile, tile_in_place)
 from common_types cimport real_t
 
 cdef enum:
@@ -22,6 +22,7 @@ cdef struct Plan:
     Py_ssize_t mc, nc, kc                       # rows of A packed, panels and elements of K at once
     Py_ssize_t parts_m, parts_n                 # C is cut into parts_m x parts_n rectangles
     bint a_packed, b_in_place
+    bint by_rows                                # rows of C one after the other, without tiles
 
 
 cdef inline Py_ssize_t n_pieces(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
@@ -98,12 +99,22 @@ cdef inline void block(real_t* C, const real_t* A, Py_ssize_t a_rs, Py_ssize_t a
         i += TILE_ROWS
 
 
+cdef inline void one_row(real_t* C, const real_t* A, const real_t* B, const real_t* bias,
+                         bint accumulate, const Plan* plan, Py_ssize_t n,
+                         Py_ssize_t K) noexcept nogil:
+    """Multiply one row by n columns of B, where they lie; one piece of K."""
+    if plan.b_cs == 1:
+        multiply_row(C, n, A, plan.a_cs, B, plan.b_rs, K, accumulate, bias)
+    else:
+        multiply_row_turned(C, n, A, plan.a_cs, B, plan.b_cs, K, accumulate, bias)
+
+
 cdef inline void rectangle(real_t* C, const real_t* A, const real_t* B, const real_t* bias,
                            bint accumulate, const Plan* plan, real_t* scratch,
                            Py_ssize_t i_lo, Py_ssize_t i_hi,
                            Py_ssize_t j_lo, Py_ssize_t j_hi) noexcept nogil:
     """Compute rows [i_lo, i_hi) of C, panels [j_lo, j_hi)."""
-    cdef Py_ssize_t NR = panel_columns(B), i = i_lo, rows, j, last, k, K, a_step
+    cdef Py_ssize_t NR = panel_columns(B), i = i_lo, rows, row, j, last, k, K, a_step
     cdef Py_ssize_t a_rs = plan.a_rs, a_cs = plan.a_cs
     cdef real_t* packed_b = scratch + plan.mc * plan.kc
     cdef const real_t* a
@@ -121,11 +132,13 @@ cdef inline void rectangle(real_t* C, const real_t* A, const real_t* B, const re
                 pack_tiles(scratch, a, plan.a_rs, plan.a_cs, rows, K)
                 a, a_step = scratch, TILE_ROWS * K
             last_bias = bias if k + K == plan.K else NULL
-            if plan.M == 1 and plan.b_in_place:
-                multiply_row(C + j_lo * NR, min(plan.N, j_hi * NR) - j_lo * NR,
-                             A + k * plan.a_cs, plan.a_cs, B + k * plan.b_rs + j_lo * NR,
-                             plan.b_rs, K, accumulate or k > 0,
-                             last_bias + j_lo * NR if last_bias != NULL else NULL)
+            if plan.by_rows:
+                for row in range(i, i + rows):
+                    one_row(C + row * plan.ldc + j_lo * NR,
+                            A + row * plan.a_rs + k * plan.a_cs,
+                            B + k * plan.b_rs + j_lo * NR * plan.b_cs,
+                            last_bias + j_lo * NR if last_bias != NULL else NULL,
+                            accumulate or k > 0, plan, min(plan.N, j_hi * NR) - j_lo * NR, K)
                 k += K
                 if k == plan.K:
                     break
@@ -152,11 +165,14 @@ cdef inline Py_ssize_t make_plan(Plan* plan, const real_t* any_pointer,
     cdef Py_ssize_t NR = panel_columns(any_pointer), panels = n_panels(any_pointer, plan.N)
     cdef Py_ssize_t tiles = n_pieces(plan.M, TILE_ROWS)
     cut_into_parts(plan, tiles, panels, NR, n_parts)
+    # One row reads B once, and one column of A needs none of it twice: tiles gain nothing there.
+    plan.by_rows = (plan.b_cs == 1 and (plan.M == 1 or plan.K == 1)
+                    or plan.b_rs == 1 and plan.M == 1)
     plan.a_packed = plan.a_cs != 1 and plan.K > 1 and plan.M > 1
     plan.b_in_place = plan.b_cs == 1 and plan.M <= IN_PLACE_ROWS
     plan.kc = plan.K if plan.K <= K_PIECE else (even_piece(plan.K, K_PIECE) + 7) // 8 * 8
     plan.nc = 1
-    if not plan.b_in_place:
+    if not (plan.b_in_place or plan.by_rows):
         plan.nc = even_piece(n_pieces(panels, plan.parts_n), PANELS)
     plan.mc = 0
     if plan.a_packed:

@@ -31,6 +31,8 @@
                                        int, const T *); /* by the number of rows */              \
         void (*row)(T *, ptrdiff_t, const T *, ptrdiff_t, const T *, ptrdiff_t, ptrdiff_t, int,  \
                     const T *);                                                                  \
+        void (*row_turned)(T *, ptrdiff_t, const T *, ptrdiff_t, const T *, ptrdiff_t,           \
+                           ptrdiff_t, int, const T *);                                           \
         void (*pack_turned)(T *, const T *, ptrdiff_t, ptrdiff_t, ptrdiff_t);                    \
         void (*pack_rows)(T *, const T *, ptrdiff_t, ptrdiff_t, ptrdiff_t);                      \
     } fw_tiles_##T;
@@ -57,6 +59,11 @@ static inline void fw_use_tiles(const void *tiles) { fw_tiles_of_module = *(cons
     static inline void fw_row_##T(T *out, ptrdiff_t n, const T *a, ptrdiff_t a_cs, const T *b,   \
                                   ptrdiff_t ldb, ptrdiff_t K, int accumulate, const T *bias) {   \
         fw_tiles_of_module.of_##T->row(out, n, a, a_cs, b, ldb, K, accumulate, bias);            \
+    }                                                                                            \
+    static inline void fw_row_turned_##T(T *out, ptrdiff_t n, const T *a, ptrdiff_t a_cs,        \
+                                         const T *b, ptrdiff_t step, ptrdiff_t K,                \
+                                         int accumulate, const T *bias) {                        \
+        fw_tiles_of_module.of_##T->row_turned(out, n, a, a_cs, b, step, K, accumulate, bias);    \
     }                                                                                            \
     static inline void fw_pack_turned_##T(T *to, const T *b, ptrdiff_t step, ptrdiff_t K,        \
                                           ptrdiff_t n) {                                         \

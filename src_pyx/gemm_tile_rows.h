@@ -159,6 +159,61 @@ FW_FUNCTION void NAME(fw_row_here)(T *out, ptrdiff_t n, const T *a, ptrdiff_t a_
     }
 }
 
+/* The same where the columns of B are contiguous: b[j * step + k]. Squares of B are turned in
+   registers. Two vectors of columns go together, as each is one chain; the lines of the next two
+   are fetched meanwhile, as their columns are too many runs for the CPU to foresee. */
+FW_FUNCTION void NAME(fw_row_turned_here)(T *out, ptrdiff_t n, const T *a, ptrdiff_t a_cs, const T *b,
+                                          ptrdiff_t step, ptrdiff_t K, int accumulate,
+                                          const T *bias) {
+    enum { SQUARE = 16 / sizeof(T), LINE = 64 / sizeof(T), TURNS = LINE / SQUARE };
+    T columns[2 * LANES];
+    ptrdiff_t begin, k;
+    int q;
+    for (begin = 0; n >= 2 * LANES && begin < n; begin += 2 * LANES) {
+        const int whole = begin + 2 * LANES <= n, more = begin + 4 * LANES <= n;
+        const T *left = b + (whole ? begin : n - 2 * LANES) * step;
+        const T *right = left + LANES * step, *next = right + LANES * step;
+        VECTOR x = ZERO(), y = ZERO(), s[SQUARE], t[SQUARE];
+        for (k = 0; k + SQUARE <= K; k += SQUARE) {
+            if (more)
+                for (q = (int)(k / SQUARE % TURNS); q < 2 * LANES; q += TURNS)
+                    FW_PREFETCH(next + q * step + k);
+            for (q = 0; q < SQUARE; q++) {
+                s[q] = GATHER(left + q * step + k, SQUARE * step);
+                t[q] = GATHER(right + q * step + k, SQUARE * step);
+            }
+            TURN(s);
+            TURN(t);
+            for (q = 0; q < SQUARE; q++) {
+                const VECTOR each = ALL(a[(k + q) * a_cs]);
+                x = MADD(each, s[q], x);
+                y = MADD(each, t[q], y);
+            }
+        }
+        for (; k < K; k++) {
+            const VECTOR each = ALL(a[k * a_cs]);
+            for (q = 0; q < 2 * LANES; q++) columns[q] = left[q * step + k];
+            x = MADD(each, LOAD(columns), x);
+            y = MADD(each, LOAD(columns + LANES), y);
+        }
+        if (whole) {
+            NAME(fw_finish)(out + begin, x, accumulate, bias ? bias + begin : bias);
+            NAME(fw_finish)(out + begin + LANES, y, accumulate, bias ? bias + begin + LANES : bias);
+        } else {
+            STORE(columns, x);
+            STORE(columns + LANES, y);
+            NAME(fw_finish_some)(out + begin, 0, 1, n - begin, columns + begin - (n - 2 * LANES),
+                                 accumulate, bias ? bias + begin : bias);
+        }
+    }
+    if (n >= 2 * LANES) return;
+    for (q = 0; q < n; q++) {
+        columns[q] = 0;
+        for (k = 0; k < K; k++) columns[q] = ONE_MADD(a[k * a_cs], b[q * step + k], columns[q]);
+    }
+    NAME(fw_finish_some)(out, 0, 1, n, columns, accumulate, bias);
+}
+
 /* n multiply-adds of vectors that stay in registers, as many independent ones as in the tile. They
    give benches the speed that no product can exceed. */
 #define FW_ROW_REGISTERS(r)     \
@@ -234,6 +289,7 @@ static const NAME(fw_tiles) NAME(fw_tiles_here) = {
 #endif
     },
     NAME(fw_row_here),
+    NAME(fw_row_turned_here),
     NAME(fw_pack_turned_here),
     NAME(fw_pack_rows_here)};
 

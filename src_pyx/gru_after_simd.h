@@ -59,17 +59,9 @@ static inline void fw_gru_after_row_back(float *da, float *da_to, float *flow, c
 
 #else
 
-/* Never called: the plain loops run instead. */
-static void fw_gru_after_row(float *hs, float *h_to, float *a, const float *inner,
-                             const float *h_from, ptrdiff_t H, int kind, ptrdiff_t n) {
-    (void)hs; (void)h_to; (void)a; (void)inner; (void)h_from; (void)H; (void)kind; (void)n;
-}
-static void fw_gru_after_row_back(float *da, float *da_to, float *flow, const float *dh,
-                                  const float *dhs, const float *a, const float *inner,
-                                  const float *h_prev, ptrdiff_t H, int kind, ptrdiff_t n) {
-    (void)da; (void)da_to; (void)flow; (void)dh; (void)dhs; (void)a; (void)inner; (void)h_prev;
-    (void)H; (void)kind; (void)n;
-}
+/* Never reached, as in recurrent_simd.h. */
+#define fw_gru_after_row(...) ((void)0)
+#define fw_gru_after_row_back(...) ((void)0)
 
 #endif
 #endif

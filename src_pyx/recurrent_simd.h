@@ -195,38 +195,14 @@ static inline void fw_gru_row_gates_back(float *da, float *outer, float *flow, c
 
 #else
 
-/* Never called: the plain loops run instead. */
-static void fw_rnn_row_back(float *da, float *da_to, const float *dh, const float *dhs,
-                            const float *h, ptrdiff_t n) {
-    (void)da; (void)da_to; (void)dh; (void)dhs; (void)h; (void)n;
-}
-static void fw_gru_row_reset(float *inner, float *a, const float *h, ptrdiff_t H, int kind,
-                             ptrdiff_t n) {
-    (void)inner; (void)a; (void)h; (void)H; (void)kind; (void)n;
-}
-static void fw_gru_row_update(float *hs, float *h, float *a, ptrdiff_t H, ptrdiff_t n) {
-    (void)hs; (void)h; (void)a; (void)H; (void)n;
-}
-static void fw_gru_row_candidate_back(float *da, float *inner, float *dh, const float *dhs,
-                                      const float *a, ptrdiff_t H, ptrdiff_t n) {
-    (void)da; (void)inner; (void)dh; (void)dhs; (void)a; (void)H; (void)n;
-}
-static void fw_gru_row_gates_back(float *da, float *outer, float *flow, const float *dreset,
-                                  const float *dh, const float *a, const float *h_prev, ptrdiff_t H,
-                                  int kind, ptrdiff_t n) {
-    (void)da; (void)outer; (void)flow; (void)dreset; (void)dh; (void)a; (void)h_prev; (void)H;
-    (void)kind; (void)n;
-}
-static void fw_lstm_row_back(float *da, float *da_to, float *dc, const float *dh, const float *dhs,
-                             const float *a, const float *c, const float *c_prev, ptrdiff_t H,
-                             int kind, ptrdiff_t n) {
-    (void)da; (void)da_to; (void)dc; (void)dh; (void)dhs; (void)a; (void)c; (void)c_prev;
-    (void)H; (void)kind; (void)n;
-}
-static void fw_lstm_row(float *hs, float *cs, float *a, float *c, float *h, ptrdiff_t H, int kind,
-                        ptrdiff_t n) {
-    (void)hs; (void)cs; (void)a; (void)c; (void)h; (void)H; (void)kind; (void)n;
-}
+/* Never reached, as MATH_SIMD is 0: the plain loops run instead. */
+#define fw_lstm_row(hs, cs, ...) ((void)(cs))
+#define fw_lstm_row_back(...) ((void)0)
+#define fw_rnn_row_back(...) ((void)0)
+#define fw_gru_row_reset(...) ((void)0)
+#define fw_gru_row_update(...) ((void)0)
+#define fw_gru_row_candidate_back(...) ((void)0)
+#define fw_gru_row_gates_back(...) ((void)0)
 
 #endif
 #endif

@@ -26,9 +26,13 @@ class Scratch:
 
     def __init__(self) -> None:
         self._blocks: dict[str, NDArray[np.uint8]] = {}
+        self._last: dict[str, NDArray[Any]] = {}  # the arrays of the last calls, in these blocks
 
     def take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return an array of this shape, in the memory that the name had before if it is enough."""
+        last = self._last.get(name)
+        if last is not None and last.shape == shape and last.dtype == dtype:
+            return last
         dtype = np.dtype(dtype)
         n_bytes = math.prod(shape) * dtype.itemsize
         block = self._blocks.get(name)
@@ -36,7 +40,8 @@ class Scratch:
             raw = np.empty(n_bytes + _LINE, np.uint8)
             start = -raw.ctypes.data % _LINE
             block = self._blocks[name] = raw[start : start + n_bytes]
-        return block[:n_bytes].view(dtype).reshape(shape)
+        self._last[name] = last = block[:n_bytes].view(dtype).reshape(shape)
+        return last
 
     def __reduce__(self) -> tuple[type[Scratch], tuple[()]]:
         return Scratch, ()

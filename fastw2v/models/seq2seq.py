@@ -19,16 +19,24 @@ from fastw2v._checks.ids import (
     as_targets_over_time,
 )
 from fastw2v._checks.numbers import as_int, check_generator
-from fastw2v._core.fast_path import is_unmodified, method_is_from
+from fastw2v._core.fast_path import is_patched, is_unmodified, method_is_from
 from fastw2v._kernels import _embedding, specialise
 from fastw2v._rows.row_grad import RowGradHolder
 from fastw2v.base_model import BaseModel
 from fastw2v.models import _weights
 from fastw2v.models._language_model import MODELS, loss_of
-from fastw2v.time_layers import TimeAffine, TimeEmbedding, TimeLSTM, TimeSoftmaxWithLoss
+from fastw2v.time_layers import (
+    TimeAffine,
+    TimeEmbedding,
+    TimeGRU,
+    TimeLSTM,
+    TimeRNN,
+    TimeSoftmaxWithLoss,
+)
 
 __all__ = ["Decoder", "Encoder", "Seq2seq"]
 
+_CELLS = TimeRNN, TimeGRU, TimeLSTM
 _FIND_BAD_ID = specialise(_embedding.find_bad_id)
 
 
@@ -339,8 +347,11 @@ class Seq2seq(BaseModel):
 
 
 def states_of(lstm: Any, xs: NDArray[Any], train: bool) -> NDArray[np.floating[Any]]:
-    """Return lstm.forward(xs); with train=False, a layer of ours keeps nothing for backward."""
-    if train or not is_unmodified(lstm, TimeLSTM):
+    """Return lstm.forward(xs); with train=False, a layer of ours keeps nothing for backward.
+
+    A subclass may have put another recurrent layer in the place of the LSTM.
+    """
+    if train or type(lstm) not in _CELLS or is_patched(lstm):
         return lstm.forward(xs)
     return lstm.forward(xs, train=False)
 

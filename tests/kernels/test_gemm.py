@@ -19,6 +19,7 @@ SHAPES = [
     (33, 400, 80),
     (125, 3, 300),
     (1, 403, 1100),  # one row: stretches of columns, and K that is no multiple of four
+    (50, 1, 70),  # a product of a column and a row
 ]
 MANY_TILES = (131, 801, 302)  # in all dimensions: whole tiles, blocks and pieces, and an edge
 

@@ -157,16 +157,52 @@ def test_float32_is_bit_identical_for_any_number_of_threads(rng, all_parts):
 
 
 def test_the_packages_kernel_is_used_where_it_is_fused(rng, monkeypatch):
-    calls = []
-    for dtype in map(np.dtype, ("f4", "f8")):
-        monkeypatch.setitem(_products._RUN, dtype, lambda *arguments: calls.append(arguments))
+    numpys = []
+    monkeypatch.setattr(_products, "_numpys", lambda *given: numpys.append(given))
+    for dtype in ("f4", "f8"):
         product(np.ones((2, 2), dtype), np.ones((2, 2), dtype))
-    assert len(calls) == 2  # small ones
+    assert not numpys  # small ones
     n = 47
     assert n * n * (n + 15) > _gemm.OWN_BELOW > (n - 1) ** 2 * (n + 14)
     for dtype in ("f4", "f8"):
         product(np.ones((n, n), dtype), np.ones((n, n), dtype))
-    assert len(calls) == (3 if _gemm.fused() else 2)
+    assert len(numpys) == (1 if _gemm.fused() else 2)
+
+
+def layouts(rng, shape, dtype):
+    """Yield the same matrix in several layouts, some of which a small call does not know."""
+    x = rng.standard_normal(shape).astype(dtype)
+    yield x
+    yield np.asfortranarray(x)
+    yield np.repeat(x, 2, axis=1)[:, ::2]
+    yield x[::-1].copy()[::-1]
+    off = np.zeros(x.nbytes + 1, np.uint8)[1:].view(dtype).reshape(shape)
+    off[...] = x
+    yield off
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 9, 40), (7, 1, 33), (12, 30, 5), (0, 3, 2)])
+def test_products_of_one_compiled_call_have_the_bits_of_the_general_path(
+    rng, monkeypatch, shape, dtype
+):
+    M, K, N = shape
+    bias, start = rng.standard_normal(N).astype(dtype), rng.standard_normal((M, N)).astype(dtype)
+    for a in layouts(rng, (M, K), dtype):
+        for b in layouts(rng, (K, N), dtype):
+            for out in (None, *layouts(rng, (M, N), dtype)):
+                for added in (None, bias):
+                    for accumulate in (False, True) if out is not None else (False,):
+                        found = []
+                        for at_once in (_products._AT_ONCE, lambda *given: None):
+                            monkeypatch.setattr(_products, "_AT_ONCE", at_once)
+                            if out is not None:
+                                out[...] = start
+                            result = product(a, b, out, accumulate=accumulate, bias=added)
+                            assert out is None or result is out
+                            found.append(result.copy())
+                        monkeypatch.undo()
+                        assert_same_bits(found[0], found[1])
 
 
 @pytest.mark.parametrize("kind", ["f4", "f8", "f2", "i4", "u1"])
@@ -210,7 +246,7 @@ def test_batched_products_are_bit_identical_for_any_number_of_threads(rng, all_p
     np.testing.assert_allclose(results[0], a.astype("f8") @ b, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("limit", ["_LONGEST_NS", "_LARGEST"])
+@pytest.mark.parametrize("limit", ["_LONGEST_NS", "_MANY"])
 def test_a_long_product_is_made_of_several_calls(limit, rng, monkeypatch):
     """Between two calls Ctrl-C gets its turn; the results are bit-identical."""
     a, b = rng.standard_normal((331, 40), "f"), rng.standard_normal((40, 57), "f")

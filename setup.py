@@ -47,6 +47,7 @@ KERNELS = {
     "_corpus": "baseline",
     "_ranking": "levels",
     "_splitter": "baseline",
+    "_subwords": "levels",
     "_vectors": "baseline",
     "_vocabulary": "baseline",
     "_word2vec": "levels",

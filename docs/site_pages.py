@@ -25,6 +25,7 @@ PAGES = {
     "text": ("Text and language", ["fastw2v.datasets", "fastw2v.datasets.sequence"]),
     "language_models": ("Language models with their words", ["fastw2v.text_model"]),
     "word2vec": ("Word2Vec", ["fastw2v.word2vec"]),
+    "fasttext": ("Words with n-grams", ["fastw2v.fasttext"]),
     "keyed_vectors": ("Word vectors", ["fastw2v.keyed_vectors"]),
     "util": ("The book's helpers", ["fastw2v.util"]),
     "frameworks": (

@@ -7,6 +7,7 @@
 | `candidate_sampling` | NCE and sampled softmax |
 | `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
 | `Word2Vec`, `KeyedVectors` | word vectors for whole corpora, with gensim's interface |
+| `FastTextKeyedVectors` | vectors of any word, composed of its n-grams |
 | `word2vec` | the steps of `Word2Vec`, for corpora in several parts |
 | `models` | the book's models, NCESkipGram, SequenceRegressor, CharTranslator |
 | `text_model` | language models with their vocabulary |
@@ -30,6 +31,7 @@ from fastw2v._rows.row_grad import RowGrad
 from fastw2v._version import __version__
 
 __all__ = [
+    "FastTextKeyedVectors",
     "KeyedVectors",
     "RowGrad",
     "Word2Vec",
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from fastw2v import config as config
     from fastw2v import datasets as datasets
     from fastw2v import dropin as dropin
+    from fastw2v import fasttext as fasttext
     from fastw2v import functions as functions
     from fastw2v import init as init
     from fastw2v import keras as keras
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
     from fastw2v import util as util
     from fastw2v import word2vec as word2vec
     from fastw2v.dropin import install, load_ipython_extension, uninstall, unload_ipython_extension
+    from fastw2v.fasttext import FastTextKeyedVectors
     from fastw2v.keyed_vectors import KeyedVectors
     from fastw2v.word2vec import Word2Vec
 
@@ -86,6 +90,10 @@ def __getattr__(name: str) -> Any:
         from fastw2v.word2vec import Word2Vec
 
         return Word2Vec
+    if name == "FastTextKeyedVectors":
+        from fastw2v.fasttext import FastTextKeyedVectors
+
+        return FastTextKeyedVectors
     if name == "KeyedVectors":
         from fastw2v.keyed_vectors import KeyedVectors
 

@@ -15,7 +15,17 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from fastw2v.cli import cluster, language_model, maps, run, train, translate, vectors, word2vec
+from fastw2v.cli import (
+    cluster,
+    fasttext,
+    language_model,
+    maps,
+    run,
+    train,
+    translate,
+    vectors,
+    word2vec,
+)
 from fastw2v.cli.console import (
     BROKEN_PIPE,
     FAILED,
@@ -86,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     cluster.add_parser(commands)
     word2vec.add_parser(commands)
     vectors.add_parsers(commands)
+    fasttext.add_parser(commands)
     maps.add_parsers(commands)
     language_model.add_parsers(commands)
     translate.add_parsers(commands)
@@ -134,6 +145,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     **cluster.COMMANDS,
     **word2vec.COMMANDS,
     **vectors.COMMANDS,
+    **fasttext.COMMANDS,
     **maps.COMMANDS,
     **language_model.COMMANDS,
     **translate.COMMANDS,

@@ -49,6 +49,7 @@ KERNELS = {
     "_phrases": "baseline",
     "_ranking": "levels",
     "_splitter": "baseline",
+    "_subwords": "levels",
     "_vectors": "baseline",
     "_vocabulary": "baseline",
     "_word2vec": "levels",

@@ -26,6 +26,7 @@ PAGES = {
     "language_models": ("Language models with their words", ["fastw2v.text_model"]),
     "word2vec": ("Word2Vec", ["fastw2v.word2vec"]),
     "phrases": ("Phrases", ["fastw2v.phrases"]),
+    "fasttext": ("Words with n-grams", ["fastw2v.fasttext"]),
     "keyed_vectors": ("Word vectors", ["fastw2v.keyed_vectors"]),
     "util": ("The book's helpers", ["fastw2v.util"]),
     "frameworks": (

@@ -8,6 +8,7 @@
 | `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
 | `Word2Vec`, `KeyedVectors` | word vectors for whole corpora, with gensim's interface |
 | `Phrases`, `FrozenPhrases` | words that belong together, with gensim's interface |
+| `FastTextKeyedVectors` | vectors of any word, composed of its n-grams |
 | `word2vec` | the steps of `Word2Vec`, for corpora in several parts |
 | `models` | the book's models, NCESkipGram, SequenceRegressor, CharTranslator |
 | `text_model` | language models with their vocabulary |
@@ -32,6 +33,7 @@ from fastw2v._rows.row_grad import RowGrad
 from fastw2v._version import __version__
 
 __all__ = [
+    "FastTextKeyedVectors",
     "FrozenPhrases",
     "KeyedVectors",
     "Phrases",
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from fastw2v import config as config
     from fastw2v import datasets as datasets
     from fastw2v import dropin as dropin
+    from fastw2v import fasttext as fasttext
     from fastw2v import fonts as fonts
     from fastw2v import functions as functions
     from fastw2v import init as init
@@ -74,6 +77,7 @@ if TYPE_CHECKING:
     from fastw2v import util as util
     from fastw2v import word2vec as word2vec
     from fastw2v.dropin import install, load_ipython_extension, uninstall, unload_ipython_extension
+    from fastw2v.fasttext import FastTextKeyedVectors
     from fastw2v.keyed_vectors import KeyedVectors
     from fastw2v.phrases import FrozenPhrases, Phrases
     from fastw2v.word2vec import Word2Vec
@@ -81,6 +85,7 @@ if TYPE_CHECKING:
 forward_old_names()
 
 _CLASSES = {
+    "FastTextKeyedVectors": "fasttext",
     "FrozenPhrases": "phrases",
     "KeyedVectors": "keyed_vectors",
     "Phrases": "phrases",

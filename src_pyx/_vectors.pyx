@@ -1,6 +1,7 @@
 """Rows of word2vec's binary format: a word, a blank, D little-endian float32.
 
     split_rows      cuts a piece of a file into words and numbers, row after row
+    split_entries   cuts the dictionary of fastText's models into words, counts and kinds
 Some programs write line feeds between rows; those before a word are skipped, each also with a
 carriage return before it. Nothing here raises: the caller checks the counts that are returned.
 """
@@ -67,3 +68,35 @@ def split_rows(float[:, ::1] table,         # OUT (R, D)
             at = start + n + 1 + D * 4
             row += 1
     return row, at, n_spoilt
+
+
+def split_entries(uint8_t[::1] text,        # OUT (>= bytes of the words) the words, a 0 after each
+                  int64_t[::1] counts,      # OUT (R,)
+                  uint8_t[::1] kinds,       # OUT (R,)
+                  const uint8_t[::1] data):    # IN  (N,) the entries: word, 0, int64, one byte
+    """Split entries; return (entries read, bytes of their words in `text`, bytes used).
+
+    It stops before an incomplete entry, and where `text` is full.
+    """
+    cdef int64_t N = data.shape[0], at = 0, n, n_text = 0, room = text.shape[0]
+    cdef Py_ssize_t R = min(counts.shape[0], kinds.shape[0]), row = 0
+    cdef const uint8_t* begin
+    cdef const uint8_t* end
+    if N == 0 or R == 0 or room == 0:
+        return 0, 0, 0
+    with nogil:
+        while row < R and N - at > 9:
+            begin = &data[0] + at
+            end = <const uint8_t*> memchr(begin, 0, N - at - 9)
+            if end == NULL:
+                break
+            n = end - begin + 1
+            if n > room - n_text:
+                break
+            memcpy(&text[0] + n_text, begin, n)
+            memcpy(&counts[row], end + 1, 8)
+            kinds[row] = end[9]
+            n_text += n
+            at += n + 9
+            row += 1
+    return row, n_text, at

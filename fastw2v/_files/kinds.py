@@ -88,7 +88,7 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
         Kind(
             "fasttext",
             "a model of fastText (.bin)",
-            "give the .vec file beside it, or write one with fastText's print-word-vectors",
+            "open it with FastTextKeyedVectors.load, or give the .vec file beside it",
         ),
     ),
     (_begins(b"\x89HDF\r\n"), Kind("hdf5", "an HDF5 file", _ELSEWHERE)),

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from fastw2v.cli import (
     cluster,
+    fasttext,
     language_model,
     maps,
     phrases,
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     cluster.add_parser(commands)
     word2vec.add_parser(commands)
     vectors.add_parsers(commands)
+    fasttext.add_parser(commands)
     maps.add_parsers(commands)
     phrases.add_parser(commands)
     language_model.add_parsers(commands)
@@ -145,6 +147,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     **cluster.COMMANDS,
     **word2vec.COMMANDS,
     **vectors.COMMANDS,
+    **fasttext.COMMANDS,
     **maps.COMMANDS,
     **phrases.COMMANDS,
     **language_model.COMMANDS,

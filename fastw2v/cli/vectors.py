@@ -82,7 +82,8 @@ def add_vectors_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "vectors",
         metavar="VECTORS",
-        help="file of word2vec, gensim, fw2v, .npz or cbow_params.pkl; - is standard input",
+        help="file of word2vec, fastText (.bin), gensim, fw2v, .npz or cbow_params.pkl; - is "
+        "standard input",
     )
     parser.set_defaults(reads=("vectors",))
 
@@ -120,10 +121,12 @@ def _analogy(args: argparse.Namespace) -> int:
 
 
 def load(name: str) -> KeyedVectors:
-    """Load vectors of any format, when a command needs them."""
+    """Load vectors of any format, when a command needs them; those with n-grams keep them."""
+    from fastw2v.fasttext import FastTextKeyedVectors
+    from fastw2v.fasttext.files import holds_ngrams
     from fastw2v.keyed_vectors import KeyedVectors
 
-    return KeyedVectors.load(name)
+    return (FastTextKeyedVectors if holds_ngrams(name) else KeyedVectors).load(name)
 
 
 def find(vectors: KeyedVectors, words: Sequence[str], args: argparse.Namespace) -> list[str]:
@@ -206,8 +209,12 @@ def _convert(args: argparse.Namespace) -> int:
         vectors = KeyedVectors.from_words(words, vectors.vectors[: len(words)])
         vectors.expandos.update(kept)
         vectors.splitter = splitter
+    if type(vectors) is not KeyedVectors and (args.dtype is not None or kind != "fw2v"):
+        vectors = vectors.astype("float32")  # other formats have no place for n-grams
     if args.dtype is not None:
         vectors.save(args.output, dtype=args.dtype)
+    elif kind == "fw2v":
+        vectors.save(args.output)
     else:
         files.save(vectors, args.output, kind, args.unwritable)
     return OK

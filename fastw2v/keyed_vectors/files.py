@@ -49,11 +49,17 @@ OWN = (
     LOCK_FACTORS,
 )
 _FACTORS = "lock factors"  # the array of a file
+WITH_NGRAMS = "FastTextKeyedVectors"  # the kind of a file that has n-grams beside words and vectors
 
 
 def extra_attributes(vectors: KeyedVectors) -> dict[str, Any]:
     """Return the attributes that a user or a subclass has set on word vectors."""
-    return extras_of(vectors, OWN)
+    return extras_of(vectors, _own(vectors))
+
+
+def _own(vectors: KeyedVectors) -> tuple[str, ...]:
+    """Return the attributes of the class of word vectors; those of a user are further ones."""
+    return *OWN, *vectors._OWN
 
 
 def pack(
@@ -90,7 +96,7 @@ def set_extras(name: object, vectors: KeyedVectors, content: fw2v.Content | None
     """Set the further attributes that a file holds; ValueError, with its name, for damage."""
     if content is not None:
         try:
-            unpack_extras("wv", vectors, OWN, content)
+            unpack_extras("wv", vectors, _own(vectors), content)
             warn_of_class(name, content.facts.get("class of wv"), type(vectors), "KeyedVectors")
         except ValueError as error:
             raise ValueError(f"{name}: {error}; get the file again") from error
@@ -128,6 +134,12 @@ def _set_splitter(name: object, vectors: KeyedVectors, settings: Any) -> None:
         ) from error
 
 
+def check_mmap(mmap: object) -> None:
+    """Check the argument of `load` that says how a file is mapped."""
+    if mmap not in ("c", "r", None):
+        raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
+
+
 def read(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read any file of word vectors. Its first bytes tell the kind, and the kind has one reader."""
     if gensim_pickle.holds_object(name):
@@ -141,12 +153,12 @@ def read(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTa
 def _read_fw2v(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read the vectors of a file that `KeyedVectors.save` or `Word2Vec.save` wrote."""
     content = fw2v.read(name, None, mmap)
-    if content.kind not in ("KeyedVectors", "Word2Vec"):
+    if content.kind not in ("KeyedVectors", "Word2Vec", WITH_NGRAMS):
         raise ValueError(
             f"{name}: expected KeyedVectors or Word2Vec, got a {content.kind}; load it with the "
             "class that saved it"
         )
-    return _word_table(name, content, strict)
+    return word_table(name, content, strict)
 
 
 def _read_gensim(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
@@ -165,10 +177,10 @@ def _read_npz(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> W
             if not isinstance(facts, dict):
                 raise ValueError("facts is no JSON object")
         arrays = {key: archive.array(key) for key in archive.names if key != "facts"}
-    return _word_table(name, fw2v.Content("KeyedVectors", facts, arrays), strict)
+    return word_table(name, fw2v.Content("KeyedVectors", facts, arrays), strict)
 
 
-def _word_table(name: str | os.PathLike[str], content: fw2v.Content, strict: bool) -> WordTable:
+def word_table(name: str | os.PathLike[str], content: fw2v.Content, strict: bool) -> WordTable:
     """Return the words and vectors of a file, after a look at how they fit together."""
     words = fw2v.unpack_words(name, content)
     table = _unpack_table(name, content.arrays)

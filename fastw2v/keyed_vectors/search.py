@@ -16,7 +16,7 @@ from fastw2v._checks.arrays import as_numbers, as_search_table, check_shape
 from fastw2v._checks.numbers import as_int, as_whole
 from fastw2v._core.ranking import best_rows
 from fastw2v.keyed_vectors.compressed import CompressedRows, blocks
-from fastw2v.keyed_vectors.consistency import as_table, words_of
+from fastw2v.keyed_vectors.consistency import as_table, row_of, words_of
 
 _log = logging.getLogger(__name__)
 
@@ -91,9 +91,10 @@ def mean_query(
         raise ValueError("positive: expected a word or a vector, got none; name a word")
     mean, rows = np.zeros(as_table(vectors).shape[1]), []
     for what, weight in entries:
-        if is_key(what):
-            rows.append(vectors.get_index(what))
         mean += weight * term_of(vectors, what)
+        row = row_of(vectors, what) if is_key(what) else None
+        if row is not None:
+            rows.append(row)
     return mean / len(entries), rows
 
 
@@ -128,7 +129,7 @@ def mean_vector(
     table = as_table(vectors)
     mean, total = np.zeros(table.shape[1]), 0.0
     for key, share in zip(keys, shares.tolist(), strict=True):
-        if is_key(key) and ignore_missing and not vectors.has_index_for(key):
+        if is_key(key) and ignore_missing and key not in vectors:
             continue
         wide = vector_of(vectors, key, "keys").astype(np.float64)
         mean += share * (unit(wide) if pre_normalize and is_key(key) else wide)
@@ -264,7 +265,7 @@ def most_similar_cosmul(
             "cosines does not have; pass the words alone, or call most_similar"
         )
     given = [[what for what, _ in side] for side in weighted]
-    exclude = {vectors.get_index(what) for side in given for what in side if is_key(what)}
+    exclude = {row_of(vectors, what) for side in given for what in side if is_key(what)}
     table = as_table(vectors)
     sides = [[term_of(vectors, what) for what in side] for side in given]
     if not sides[0]:
@@ -301,8 +302,11 @@ def _rows_searched(
 def closer_than(vectors: KeyedVectors, key1: Key, key2: Key) -> list[str]:
     """See `KeyedVectors.closer_than`."""
     cosines = cosines_to_rows(vectors[key1], as_table(vectors))
-    closer = cosines > cosines[vectors.get_index(key2)]
-    closer[vectors.get_index(key1)] = False
+    first, second = row_of(vectors, key1), row_of(vectors, key2)
+    # Words that are composed have no row.
+    closer = cosines > (vectors.similarity(key1, key2) if second is None else cosines[second])
+    if first is not None:
+        closer[first] = False
     return words_of(vectors, np.flatnonzero(closer).tolist())
 
 

@@ -60,6 +60,8 @@ class KeyedVectors(Searches, Documents, GensimNames):
 
     splitter: Splitter | None = None
 
+    _OWN: tuple[str, ...] = ()  # attributes of a subclass of ours, which it saves itself
+
     _in_model = False  # whether other tables of a model have rows for the same words
 
     _room: np.ndarray | None = None  # rows of which `vectors` are the first, for words to come
@@ -445,8 +447,7 @@ class KeyedVectors(Searches, Documents, GensimNames):
 
         Raises OSError if the file cannot be read, ValueError if it is of another kind or damaged.
         """
-        if mmap not in ("c", "r", None):
-            raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
+        files.check_mmap(mmap)
         found = files.read(fname, mmap, strict)
         result = cls._joined(found.rows, compressed.converted(found.table, dtype), found.attributes)
         files.set_extras(fname, result, found.content)

@@ -15,6 +15,7 @@ optimizer                 SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam
 trainer                   the two training loops, and the merging of shared weights
 util                      text to ids, counts, similarities, clipping, evaluation
 cbow, skip_gram           the two word2vec models
+subwords                  n-grams of words, and vectors composed of them
 word2vec                  word2vec over blocks of a corpus
 simple_rnnlm, rnnlm, better_rnnlm, rnnlm_gen            language models, and text from them
 seq2seq, peeky_seq2seq, attention_seq2seq               a sequence from another one

@@ -59,7 +59,7 @@ def test_the_tests_mirror_the_rooms():
     folders = {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("test_*.py"))}
     assert folders == {
         *("kernels", "layers", "models", "training", "word2vec", "keyed_vectors", "files"),
-        *("phrases", "cli", "distributed", "dropin", "explorer", "package"),
+        *("phrases", "cli", "distributed", "dropin", "explorer", "fasttext", "package"),
     }
     assert list((ROOT / "tests").glob("test_*.py")) == []
 

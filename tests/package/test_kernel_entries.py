@@ -32,6 +32,7 @@ FREE = {
     *(("_sampler.draw", 0, 0), ("_sampler.draw", 1, 0), ("_sampler.draw_distinct", 0, 1)),
     *(("_optimizer.sum_squares", 1, axis) for axis in (0, 1)),
     ("_embedding.pack_rows", 0, 0),
+    ("_subwords.draw_rows", 0, 1),
     *((f"_optimizer.{name}_steps", 7, 0) for name in ("skip", "take")),
     *(("_optimizer.scale", 0, axis) for axis in (0, 1)),
 }

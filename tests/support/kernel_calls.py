@@ -243,6 +243,12 @@ CALLS = {
         n,
     ),
     "_splitter.split": lambda n: (b"a \xc3\xa9 " * N, 5, n),
+    "_subwords.draw_rows": lambda n: (real(N, D), ids(N), 1, 0.1, n),
+    "_subwords.compose": lambda n: (
+        *(real(N, D), real(V, D).view(np.uint8), np.arange(N) % V, real(V, D).view(np.uint8)),
+        *(ids(V), ids(4 * N)),
+        *(4 * np.arange(N + 1), True, 1, 0.1, n),
+    ),
     "_vocabulary.count": lambda n: (
         *(counter(n), np.zeros(n, np.int64), np.zeros(4 * N + n, np.int32)),
         *(np.zeros((n, 2), np.int64), b"a b " * N, 0, True, n),

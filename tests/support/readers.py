@@ -41,6 +41,7 @@ from fastw2v.datasets import (
     sequence,
     tokenize,
 )
+from fastw2v.fasttext import FastTextKeyedVectors, NgramRows
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.models import CBOW, CharTranslator
 from fastw2v.optimizer import SGD, Adam
@@ -51,7 +52,7 @@ from fastw2v.util import create_contexts_target
 from fastw2v.word2vec import WeightDelta, weight_delta
 from fastw2v.word2vec.saving import read_ids
 
-BOOK, GENSIM = DATA / "book_files", DATA / "gensim"
+BOOK, GENSIM, FASTTEXT = DATA / "book_files", DATA / "gensim", DATA / "fasttext"
 ERRORS = (OSError, ValueError)  # the only errors that a reader may raise for a file
 SECONDS = 5.0  # more than any file of a few kilobytes may take
 FREE_BYTES = 16 << 20  # memory that a reader may take for a file of any size
@@ -194,6 +195,34 @@ def _containers() -> list[bytes]:
     split = _vectors()
     split.splitter = Splitter(lang="tr")
     return [*(_written(_vectors(D).save) for D in (1, 5)), _written(split.save), *compressed]
+
+
+def _subword_files() -> list[bytes]:
+    made = []
+    for used in ([], [1, 5], None):
+        table: Any = np.ones((9, 3), np.float32)
+        if used is not None:
+            table = NgramRows(9, 3, used, table[: len(used)])
+        vectors = FastTextKeyedVectors.from_parts(WORDS, _vectors(3).vectors, table, 2, 4)
+        made.append(_written(vectors.save))
+    return made
+
+
+def _load_and_compose(path: str) -> FastTextKeyedVectors:
+    vectors = FastTextKeyedVectors.load(path)
+    vectors.get_subwords("unseen")
+    if vectors.bucket:
+        vectors.most_similar("unseen")
+    if len(vectors):
+        vectors.adjust_vectors()
+    return vectors
+
+
+FASTTEXT_MODELS = ("skipgram", "cbow", "words")
+FASTTEXT_WORDS = [
+    *(b"\xba\x16\x4f\x2f", b"</s>\0", b"\xff\xff\xff\x7f", b"\xff" * 8, bytes(8), b"\0\1"),
+    *(n.to_bytes(4, "little") for n in (1, 3, 12, 50, 61)),
+]
 
 
 def _gensim_files(ending: str) -> list[bytes]:
@@ -556,6 +585,14 @@ READERS: dict[str, Reader] = {
     ),
     "sequences": Reader(_read_sequences, lambda: SUMS, TEXT_WORDS, damaged_text),
     "container": Reader(_load_and_ask, _containers, HEADER_WORDS, damaged_container),
+    "words with n-grams": Reader(
+        _load_and_compose, _subword_files, [*HEADER_WORDS, b"ngrams", b"bucket"], damaged_container
+    ),
+    "fastText model": Reader(
+        _load_and_compose,
+        lambda: [(FASTTEXT / f"{name}.bin").read_bytes() for name in FASTTEXT_MODELS],
+        FASTTEXT_WORDS,
+    ),
     "checkpoint": Reader(Word2Vec.load, _word2vec_checkpoints, HEADER_WORDS, damaged_container),
     "encoded text": Reader(
         _read_ids, lambda: [_text_beside_checkpoint()[1]], HEADER_WORDS, damaged_container

@@ -1,0 +1,158 @@
+"""The format of fastText's models (.bin, versions 11 and 12), which can be mapped.
+
+    int32        magic, version
+    int32 x 12   dim, ws, epoch, minCount, neg, wordNgrams, loss, model, bucket, minn, maxn,
+                 lrUpdateRate
+    double       t
+    int32 x 3    entries, words, labels
+    int64 x 2    words of the text, buckets that pruning has kept (-1: not pruned)
+    entries      word, 0, int64 count, int8 kind (0 word, 1 label); words come first
+    int32 x 2    for each bucket that pruning has kept
+    uint8        1 if the input rows are quantised
+    int64 x 2    input rows and columns; float32 rows of words, then of buckets
+    uint8        1 if the output rows are quantised
+    int64 x 2    output rows and columns; float32 rows
+
+All numbers are little-endian, and nothing is aligned. A file is not trusted: every size that it
+claims is checked against its own before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastw2v._files.kinds import check_readable, first_bytes, refuse_foreign
+from fastw2v._kernels import _vectors
+
+_START = struct.Struct("<2i12id3i2q")
+_SIZES = struct.Struct("<B2q")
+_ARGUMENTS = (
+    *("dim", "ws", "epoch", "minCount", "neg", "wordNgrams", "loss", "model", "bucket", "minn"),
+    *("maxn", "lrUpdateRate", "t"),
+)
+_MAGIC, _VERSIONS, _SUPERVISED = 793712314, (11, 12), 3
+_ENTRY = 10  # bytes of the shortest entry
+_PIECE = 1 << 24  # bytes of entries that are split at a time
+
+LINE_END = "</s>"  # the word that has no n-grams
+
+
+class Model(NamedTuple):
+    """An unsupervised model: its arguments, words with counts, and rows (float32, not aligned).
+
+    inputs   (words + buckets, dim)
+    outputs  (words, dim), or of another number of rows in models that labels were trained in
+    """
+
+    arguments: dict[str, Any]
+    words: list[str]
+    counts: np.ndarray
+    inputs: np.ndarray
+    outputs: np.ndarray
+
+
+class _Damage(ValueError):
+    pass
+
+
+def read(name: str | os.PathLike[str], mmap: str | None = "c") -> Model:
+    """Open a model. mmap: as in `fw2v.read`.
+
+    Bytes that are not UTF-8 become lone surrogates, as by "surrogateescape", so that they can be
+    turned back.
+
+    Raises ValueError if the file is damaged, of another kind, or a model that is supervised,
+    quantised or pruned; OSError if it cannot be read.
+    """
+    check_readable(name, "a model of fastText")
+    refuse_foreign(name, first_bytes(name), "a model of fastText (.bin)", "fasttext")
+    if mmap is None:
+        data = np.fromfile(name, np.uint8)
+    else:
+        data = np.memmap(name, np.uint8, mmap).view(np.ndarray)
+    try:
+        return _parsed(name, data)
+    except _Damage as damage:
+        raise ValueError(f"{name}: the model is damaged ({damage}); get the file again") from damage
+
+
+def _parsed(name: Any, data: np.ndarray) -> Model:
+    if len(data) < _START.size:
+        raise _Damage(f"it has {len(data)} bytes, and its header {_START.size}")
+    magic, version, *numbers = _START.unpack(data[: _START.size].tobytes())
+    if magic != _MAGIC or version not in _VERSIONS:
+        raise ValueError(
+            f"{name}: expected a model of fastText of version 11 or 12, got magic {magic} and "
+            f"version {version}; train it again with fastText 0.9.2"
+        )
+    arguments = dict(zip(_ARGUMENTS, numbers, strict=False))
+    n_entries, n_words, n_labels, _, n_pruned = numbers[len(_ARGUMENTS) :]
+    if arguments["model"] == _SUPERVISED:
+        raise ValueError(
+            f"{name}: expected word vectors, got a supervised model of fastText, whose labels are "
+            "classes; open it with fastText, or train with skipgram or cbow"
+        )
+    if arguments["model"] not in (1, 2) or arguments["loss"] not in (1, 2, 3, 4):
+        raise _Damage(f"model {arguments['model']} and loss {arguments['loss']} are unknown")
+    if min(n_words, n_labels) < 0 or n_words + n_labels != n_entries:
+        raise _Damage(f"{n_entries} entries are not {n_words} words and {n_labels} labels")
+    if arguments["dim"] < 1 or min(arguments[key] for key in ("bucket", "minn", "maxn")) < 0:
+        raise _Damage("a dimension or a size of n-grams is out of range")
+    words, counts, at = _entries(data, _START.size, n_entries, n_words)
+    if n_pruned > 0:
+        raise ValueError(
+            f"{name}: expected a model with all of its n-grams, got one that was pruned; train it "
+            "without quantize -cutoff"
+        )
+    n_rows = n_words + arguments["bucket"]
+    inputs, at = _rows(name, data, at, "input", arguments["dim"], n_rows)
+    outputs, at = _rows(name, data, at, "output", arguments["dim"], None)
+    if at != len(data):
+        raise _Damage(f"{len(data) - at} bytes follow its rows")
+    return Model(arguments, words, counts, inputs, outputs)
+
+
+def _entries(
+    data: np.ndarray, at: int, n_entries: int, n_words: int
+) -> tuple[list[str], np.ndarray, int]:
+    """Return words, their counts, and the place behind all entries."""
+    if n_entries * _ENTRY > len(data) - at:
+        raise _Damage(f"{len(data) - at} bytes cannot hold {n_entries} entries")
+    counts, kinds = np.empty(n_entries, np.int64), np.empty(n_entries, np.uint8)
+    room = np.empty(min(_PIECE, max(len(data) - at, 1)), np.uint8)
+    texts, done = [], 0
+    while done < n_entries:
+        piece = data[at : at + _PIECE]
+        n, n_text, used = _vectors.split_entries(room, counts[done:], kinds[done:], piece)
+        if not n:
+            raise _Damage(f"entry {done} has no end")
+        texts.append(room[:n_text].tobytes())
+        done, at = done + n, at + used
+    if kinds[:n_words].any() or not (kinds[n_words:] == 1).all() or (counts < 0).any():
+        raise _Damage("its words, labels or counts are out of order")
+    names = b"".join(texts).decode("utf-8", "surrogateescape").split("\0")
+    return names[:n_words], counts[:n_words], at
+
+
+def _rows(
+    name: Any, data: np.ndarray, at: int, what: str, D: int, expected: int | None
+) -> tuple[np.ndarray, int]:
+    """Return a table of rows, and the place behind it."""
+    if len(data) - at < _SIZES.size:
+        raise _Damage(f"it ends before its {what} rows")
+    quantised, rows, columns = _SIZES.unpack(data[at : at + _SIZES.size].tobytes())
+    at += _SIZES.size
+    if quantised == 1:
+        raise ValueError(
+            f"{name}: expected rows of float32, got a quantised model of fastText (.ftz); take the "
+            "model that it was made of"
+        )
+    fits = quantised == 0 and columns == D and 0 <= rows <= (len(data) - at) // (4 * D)
+    if not fits or (expected is not None and rows != expected):
+        raise _Damage(f"its {what} rows have the shape ({rows}, {columns})")
+    table = data[at : at + 4 * rows * D].reshape(rows, 4 * D).view("<f4")
+    return table, at + 4 * rows * D

@@ -1,0 +1,12 @@
+"""Word vectors that are composed of the n-grams of words, with the interface of gensim's.
+
+>>> from fastw2v.fasttext import FastTextKeyedVectors
+>>> vectors = FastTextKeyedVectors(vector_size=4, min_n=3, max_n=6, bucket=2_000_000)
+>>> "a word of no text" in vectors, vectors["unseen"].shape
+(True, (4,))
+"""
+
+from fastw2v.fasttext.rows import NgramRows
+from fastw2v.fasttext.vectors import FastTextKeyedVectors
+
+__all__ = ["FastTextKeyedVectors", "NgramRows"]

@@ -1,0 +1,111 @@
+"""Words with n-grams in files: fastw2v's own format and fastText's. No file is trusted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+import numpy as np
+
+from fastw2v._files import fasttext_bin, fw2v
+from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of
+from fastw2v.fasttext.ngrams import as_lengths
+from fastw2v.fasttext.rows import NgramRows
+from fastw2v.keyed_vectors import files
+
+if TYPE_CHECKING:
+    from fastw2v.fasttext.vectors import FastTextKeyedVectors
+
+_V = TypeVar("_V", bound="FastTextKeyedVectors")
+
+KIND = files.WITH_NGRAMS
+
+
+def holds_ngrams(fname: str | os.PathLike[str]) -> bool:
+    """Tell whether `read` opens a file, by its content."""
+    kind = kind_of(first_bytes(fname))
+    if kind is None or kind.name != "fw2v":
+        return kind is not None and kind.name == "fasttext"
+    return fw2v.read(fname, None).kind == KIND
+
+
+def write(
+    vectors: FastTextKeyedVectors,
+    fname: str | os.PathLike[str] | BinaryIO,
+    ignore: Collection[str] = (),
+) -> None:
+    """See `FastTextKeyedVectors.save`."""
+    check_fw2v(fname, "call save_word2vec_format for the vectors of the words alone")
+    facts, arrays = files.pack(vectors, ignore)
+    facts |= {name: getattr(vectors, name) for name in ("min_n", "max_n", "bucket", "line_end")}
+    table = vectors.vectors_ngrams
+    if isinstance(table, NgramRows):
+        facts["seed"] = table.seed
+        arrays |= {"ngrams": table.rows, "buckets": table.used}
+    else:
+        arrays["ngrams"] = table
+    arrays |= {"vectors": vectors.vectors, "own rows": vectors.vectors_vocab}
+    fw2v.write(fname, KIND, facts, arrays)
+
+
+def read(cls: type[_V], fname: str | os.PathLike[str], mmap: str | None, strict: bool) -> _V:
+    """See `FastTextKeyedVectors.load`."""
+    files.check_mmap(mmap)
+    kind = kind_of(first_bytes(fname))
+    if kind is not None and kind.name == "fasttext":
+        return _read_bin(cls, fname, mmap, strict)
+    content = fw2v.read(fname, KIND, mmap)
+    found = files.word_table(fname, content, strict)
+    facts, arrays = content.facts, content.arrays
+    try:
+        own, rows = arrays["own rows"], _ngrams(facts, arrays)
+        result = cls.from_parts(found.rows, own, rows, facts["min_n"], facts["max_n"])
+        result.line_end = facts["line_end"]
+        if not isinstance(result.line_end, str | None):
+            raise ValueError("the word without n-grams is no text")
+        if result.bucket != facts["bucket"] or found.table.dtype != np.float32:
+            raise ValueError("the settings of its n-grams do not fit its arrays")
+        if found.table.shape != own.shape:
+            raise ValueError("its words have other dimensions than their own rows")
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{fname}: the n-grams are damaged ({error}); get the file again"
+        ) from error
+    if strict:
+        fw2v.check_finite(fname, "own rows", own)
+        fw2v.check_finite(fname, "ngrams", arrays["ngrams"])
+    result.vectors = found.table
+    result.expandos.update(found.attributes)
+    files.set_extras(fname, result, content)
+    return result
+
+
+def _ngrams(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
+    """Return the rows of n-grams in a file."""
+    table = arrays["ngrams"]
+    if table.dtype != np.float32 or arrays["own rows"].dtype != np.float32:
+        raise ValueError("its rows are not float32")
+    if "buckets" not in arrays:
+        return table
+    if table.ndim != 2:
+        raise ValueError(f"its rows have the shape {table.shape}")
+    n = as_lengths(1, 1, facts["bucket"])[2]
+    return NgramRows(n, table.shape[1], arrays["buckets"], table, facts["seed"])
+
+
+def _read_bin(cls: type[_V], fname: str | os.PathLike[str], mmap: str | None, strict: bool) -> _V:
+    """Read the words and rows of a model of fastText."""
+    model = fasttext_bin.read(fname, mmap)
+    V, arguments = len(model.words), model.arguments
+    if strict:
+        fw2v.check_finite(fname, "input", model.inputs)
+    try:
+        result = cls.from_parts(
+            *(model.words, model.inputs[:V], model.inputs[V:]), arguments["minn"], arguments["maxn"]
+        )
+    except ValueError as error:
+        raise ValueError(f"{fname}: the model is damaged ({error}); get the file again") from error
+    result.line_end = fasttext_bin.LINE_END
+    result.expandos["count"] = model.counts
+    return result

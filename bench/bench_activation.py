@@ -65,6 +65,7 @@ def row(name, shape):
         workload.verify,
         workload.reference,
         {f"torch, {name}": workload.torch},
+        goal_rival=1,
     )
 
 

@@ -359,6 +359,7 @@ def rows():
             },
             book=134,
             goal_book=100,
+            goal_rival=3,
             off_column="two thirds of it are ten times the reference's sampler, " + OFF_COLUMN,
         ),
         Row(

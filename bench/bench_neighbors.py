@@ -148,6 +148,7 @@ def rows():
             similar.verify,
             similar.reference,
             {"gensim, KeyedVectors.most_similar": similar.gensim},
+            goal_rival=1,
         ),
         Row(
             "nearest",
@@ -159,6 +160,7 @@ def rows():
                 "numpy, product and argpartition": nearest.numpy,
                 "torch, product and topk": nearest.torch,
             },
+            goal_rival=1,
         ),
     ]
 

@@ -147,7 +147,7 @@ class Clip:
 
 def rows():
     found = []
-    goals = {"adam": {"goal_rival": 1}}
+    goals = {key: {"goal_rival": 1} for key in ("adam", "sgd", "adagrad")}
     for name in ("Adam", "SGD", "Momentum", "Nesterov", "AdaGrad", "RMSprop"):
         rule, key = Rule(name), name.lower()
         build = getattr(rule, f"torch_{key}", None)
@@ -171,6 +171,7 @@ def rows():
             clip.verify,
             clip.reference,
             {"torch, clip_grad_norm_": clip.torch},
+            goal_rival=1,
         )
     )
     return found

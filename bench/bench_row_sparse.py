@@ -72,9 +72,9 @@ class Ours:
         fewest = deferral._FEWEST
         deferral._FEWEST = 1 << 60 if every_row else fewest
         try:
-            run = trainer.Trainer(self.model, self.optimizer)
+            self.trainer = trainer.Trainer(self.model, self.optimizer)
             # `fit` does this around its steps; the bench asks for them one by one.
-            self.fit = FitLoop(run, None, None, 0, 1, False)
+            self.fit = FitLoop(self.trainer, None, None, 0, 1, False)
             self.fit.__enter__()
         finally:
             deferral._FEWEST = fewest
@@ -100,6 +100,9 @@ class Ours:
 
     def check(self):
         self.close()
+        self.check_tables()
+
+    def check_tables(self):
         for W in (self.model.params[0], self.model.params[-1]):
             assert np.isfinite(W[::97]).all() and W[0].any(), "a table is not what training leaves"
 
@@ -184,8 +187,42 @@ def verify():
         np.testing.assert_allclose(a, b, 1e-3, 1e-5, err_msg="deferred rows differ")
 
 
+def small_vocabulary():
+    """Prepare the step of V=10,000, with which the growth is compared."""
+    return task("ours", 10_000, False)
+
+
+def flush():
+    """Prepare the end of a fit at V=1,000,000, which applies the updates of both tables."""
+    workload = Ours(1_000_000)
+
+    def prepare(i):
+        if i:
+            workload.fit = FitLoop(workload.trainer, None, None, 0, 1, False)
+            workload.fit.__enter__()
+        workload.step(*workload.words.batches(STEPS))
+
+    return Task(lambda i: workload.close(), workload.check_tables, prepare)
+
+
 def rows():
-    found = []
+    found = [
+        Row(
+            "row_sparse_growth",
+            f"CBOW step, V=1,000,000 against V=10,000, H={H} w={WINDOW} batch {N} K={K}, Adam",
+            lambda: task("ours", 1_000_000, False),
+            verify,
+            rivals={"fastw2v, V=10,000": small_vocabulary},
+            goal_rival=1 / 2.5,
+        ),
+        Row(
+            "row_sparse_flush",
+            f"deferred updates of both tables applied, V=1,000,000 H={H}",
+            flush,
+            verify,
+            goal_ms=300,
+        ),
+    ]
     for V, uniform, goals in (
         (10_000, False, {"dense": 1, "torch": 3.5}),
         (200_000, False, {"dense": 10}),

@@ -6,6 +6,8 @@ by one.
 """
 
 import functools
+import types
+from pathlib import Path
 
 import numpy as np
 
@@ -132,8 +134,8 @@ class Workload:
     def questions(self):
         return self.data.x_train[:N_QUESTIONS], int(self.data.t_train[0, 0])
 
-    def one_by_one(self):
-        model = self.model(self.make_oracle)
+    def one_by_one(self, make=None):
+        model = self.model(make or self.make_oracle)
         xs, start = self.questions()
         n_ids = self.data.t_train.shape[1] - 1
 
@@ -143,6 +145,10 @@ class Workload:
                 model.generate(xs[k : k + 1], start, n_ids)
 
         return Task(run, lambda: None, steps=N_ONE_BY_ONE)
+
+    def own_one_by_one(self):
+        """Prepare the answers of a model file that a reader has written, on our layers."""
+        return self.one_by_one(reader_s_own().Seq2seq)
 
     def together(self):
         model = self.model(self.make_ours)
@@ -174,6 +180,13 @@ class Workload:
 
         return Task(run, lambda: None, steps=N_QUESTIONS)
 
+    def verify_own_answers(self):
+        oracle, own = self.model(self.make_oracle), self.model(reader_s_own().Seq2seq)
+        xs, start = self.questions()
+        for k in range(20):
+            asked = xs[k : k + 1], start, self.data.t_train.shape[1] - 1
+            assert oracle.generate(*asked) == own.generate(*asked)
+
     def verify_answers(self):
         oracle, ours = self.model(self.make_oracle), self.model(self.make_ours)
         for param, mine in zip(oracle.params, ours.params, strict=True):
@@ -185,6 +198,14 @@ class Workload:
         expected = [oracle.generate(xs[k : k + 1], start, n_ids) for k in range(len(xs))]
         assert np.array_equal(ours.generate_batch(xs, start, n_ids), expected)
         assert len(set(map(tuple, expected))) > 5
+
+
+def reader_s_own():
+    """Return the reference's model file as a reader of the book has it, its layers ours."""
+    text = Path(oracle_seq2seq.__file__).read_text(encoding="utf-8")
+    module = types.ModuleType("own_seq2seq")
+    exec(text.replace("from .time_layers", "from fastw2v.time_layers"), module.__dict__)
+    return module
 
 
 def assert_learned(loss, V):
@@ -267,6 +288,14 @@ ROWS = [
         ADDITION.one_by_one,
         {"torch, 1000 together": ADDITION.torch_together},
         goal_book=50,
+    ),
+    Row(
+        "own_answers",
+        f"a reader's own Seq2seq, an addition question answered, D={D} H=128",
+        ADDITION.own_one_by_one,
+        ADDITION.verify_own_answers,
+        ADDITION.one_by_one,
+        goal_book=4,
     ),
 ]
 

@@ -37,6 +37,7 @@ class Task:
     check: Callable[[], None]  # after the last timed call; raises AssertionError
     prepare: Callable[[int], object] | None = None  # before each call, not timed
     steps: int = 1  # steps in a call; times are per step
+    returns_seconds: bool = False  # whether `run` measures itself, in CPU time of other processes
 
 
 @dataclass
@@ -55,7 +56,9 @@ class Row:
     goal_share: float | None = None
     book: float | None = None
     goal_book: float | None = None
-    goal_rival: float | None = None
+    goal_rival: float | None = None  # below 1: the rival is a yardstick, such as one dot of numpy
+    goal_ms: float | None = None  # milliseconds at most
+    goal_added_ms: float | None = None  # milliseconds at most beyond the reference
     # Reason why the reference may differ from the book's column; printed beyond 20 %.
     off_column: str = ""
 
@@ -116,8 +119,8 @@ def _one_call(task, i, clock):
     if task.prepare is not None:
         task.prepare(i)
     begin = clock()
-    task.run(i)
-    return clock() - begin
+    result = task.run(i)
+    return result if task.returns_seconds else clock() - begin
 
 
 def measure(row, threads, blocks, seconds):

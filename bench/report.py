@@ -173,6 +173,10 @@ class Result:
             goals.append(f"{row.goal_rival:g}x {self.rival_name()}")
         if row.goal_share is not None:
             goals.append(f"{row.goal_share:.2f} of the peak")
+        if row.goal_ms is not None:
+            goals.append(f"{row.goal_ms:g} ms")
+        if row.goal_added_ms is not None:
+            goals.append(f"reference + {row.goal_added_ms:g} ms")
         return ", ".join(goals)
 
     def rival_name(self):
@@ -182,10 +186,16 @@ class Result:
     def met(self):
         """Return 'yes', 'no' or the reason why it is undecided, from the medians."""
         row, words = self.row, []
+        ours = 1000 * self.median[self.ours]
+        most = None
+        if row.goal_added_ms is not None:
+            most = 1000 * self.median["reference"] + row.goal_added_ms
         for goal, ratio, who in (
             (row.goal_book, self.against_book(self.median), "book"),
             (row.goal_rival, self.against_rival(self.median), self.rival_name()),
             (row.goal_share, self.share(self.ours), "peak"),
+            (None if row.goal_ms is None else 1, (row.goal_ms or 0) / ours, "time"),
+            (None if most is None else 1, (most or 0) / ours, "reference and more"),
         ):
             if goal is None:
                 continue
@@ -214,6 +224,8 @@ class Result:
     def winners(self):
         """Return the contenders that are faster than ours by the median or by the minimum."""
         found = []
+        if self.row.goal_rival is not None and self.row.goal_rival < 1:
+            return found  # a yardstick, which no work can beat
         for name in self.rivals:
             by = [
                 f"{times[self.ours] / times[name]:.2f}x by the {what}"

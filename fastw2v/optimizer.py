@@ -67,7 +67,7 @@ from fastw2v._rows.deferred import TABLES, apply_all_pending
 from fastw2v._rows.pending import Pending
 from fastw2v._rows.row_grad import shares_memory
 from fastw2v._training.clipping import clip_by_norm as clip_by_norm
-from fastw2v._training.dense_pass import dtype_of, update_whole
+from fastw2v._training.dense_pass import dtype_of, update_whole, zeros_beside
 
 __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"]
 
@@ -178,7 +178,7 @@ class _Optimizer:
         for name in self._states:
             arrays = getattr(self, name)
             if type(arrays) is not list:
-                made = [np.zeros_like(w, dtype_of(w), subok=False) for w in params]
+                made = [zeros_beside(w) for w in params]
                 arrays = made if arrays is None else list(arrays)
                 setattr(self, name, arrays)
             for i, w in enumerate(params):

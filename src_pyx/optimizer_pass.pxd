@@ -10,18 +10,20 @@ from common_types cimport real_t
 from optimizer_rules cimport Rule, run
 
 cdef enum:
-    VECTOR = 16     # elements of a vector; cuts between runs fall on whole ones where they may
+    VECTOR = 16     # elements of one or two cache lines; runs are cut between them where they may
 
 
 cdef inline void sweep(Rule rule, real_t* w, Py_ssize_t ld, real_t* a, real_t* b, const real_t* g,
                        Py_ssize_t ld_g, const uint8_t* mark, Py_ssize_t C, const real_t* s,
                        Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     """Step elements [lo, hi) of R * C, in runs that have a gradient throughout or nowhere."""
-    cdef Py_ssize_t r, end, n
+    cdef Py_ssize_t r, end, n, begin
     cdef bint flat = ld == C and ld_g == C, touched
     if flat and mark == NULL:
         run(rule, w + lo, a + lo, b + lo, g + lo, hi - lo, s)
         return
+    # Vectors are cut where w, and so its states, reach a new cache line.
+    begin = -<Py_ssize_t> (<size_t> w % 64 // sizeof(real_t))
     while lo < hi:
         r = lo // C
         touched = mark == NULL or mark[r] != 0
@@ -31,12 +33,12 @@ cdef inline void sweep(Rule rule, real_t* w, Py_ssize_t ld, real_t* a, real_t* b
                 end += C
             # It is cheaper to read a few zeros of the next row's gradient than to cut a vector.
             if touched:
-                end = (end + VECTOR - 1) // VECTOR * VECTOR
+                end = begin + (end - begin + VECTOR - 1) // VECTOR * VECTOR
             elif end < hi:
-                end = end // VECTOR * VECTOR
+                end = begin + (end - begin) // VECTOR * VECTOR
                 if end <= lo:
                     touched = True
-                    end = lo + VECTOR - lo % VECTOR
+                    end = lo + VECTOR - (lo - begin) % VECTOR
         n = (end if end < hi else hi) - lo
         run(rule, w + r * (ld - C) + lo, a + lo, b + lo,
             g + r * (ld_g - C) + lo if touched else <const real_t*> NULL, n, s)

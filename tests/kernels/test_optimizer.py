@@ -104,6 +104,32 @@ def test_marked_rows_give_the_bits_of_the_dense_pass(rule, dtype, rng, shape, pa
             assert_same_bits(state, expected)
 
 
+@pytest.mark.parametrize("C", [1, 3, 35])
+def test_marked_rows_have_the_same_bits_wherever_memory_begins(rule, dtype, rng, C):
+    """Runs of rows are cut where w reaches a new cache line."""
+    function, n_states, scalars = rule
+    R, line = 40, 64 // np.dtype(dtype).itemsize
+    mark = rng.integers(0, 2, R).astype(np.uint8)
+    given = [rng.random((R, C)).astype(dtype) for _ in range(n_states + 2)]
+    given[-1][mark == 0] = 0
+    found = []
+    for shifts in ((0, 0), (1, 1), (line - 1, 3), (line // 2, line - 2), (3, line // 2)):
+        arrays = []
+        for k in range(len(given)):
+            block = np.zeros(R * C + 2 * line, dtype)
+            skip = (-block.ctypes.data) % 64 // block.itemsize + shifts[k % 2]
+            arrays.append(block[skip : skip + R * C].reshape(R, C))
+        for n_parts in N_PARTS:
+            for mine, array in zip(arrays, given, strict=True):
+                mine[...] = array
+            w, *states, g = arrays
+            run(function, dtype, w, states, g, mark, scalars, n_parts)
+            found.append([w.copy(), *(state.copy() for state in states)])
+    for other in found[1:]:
+        for mine, first in zip(other, found[0], strict=True):
+            assert_same_bits(mine, first)
+
+
 def test_adam_passes_special_values_as_numpy_does(dtype):
     tiny, big = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
     special = [0.0, -0.0, tiny, -tiny, 1e-38, big, -big, np.inf, -np.inf, np.nan, 1.0]

@@ -140,37 +140,49 @@ RESTS = [
 def test_one_rest_is_at_least_as_exact_as_the_dense_pass(dtype, kind, options, scale):
     """Rests of all lengths, with rates that change a thousandfold in them, from any weight."""
     for k in (1, 2, 6, 114):
-        rng = np.random.default_rng(k)
-        rates = {
-            "constant": np.full(k, 0.001),
-            "up": np.where(np.arange(k) < k // 2, 0.001, 1.0),
-            "down": np.where(np.arange(k) < k // 2, 1.0, 0.001),
-            "random": 10.0 ** rng.uniform(-3, 0, k) * (rng.random(k) > 0.2),
-        }
-        W = (scale * rng.standard_normal((2, 1500))).astype(dtype)
-        g = 10.0 ** rng.uniform(-9, 0, W.shape)
-        made = [g * rng.standard_normal(W.shape), g * g * rng.uniform(0.5, 2, W.shape)]
-        for name, steps in rates.items():
-            if kind is not Adam and name != "constant":
-                continue  # whose steps without gradient do not depend on the rate
-            runs = []
-            for sparse in (True, False):
-                run = Run(kind, dtype, W, row_sparse=sparse, **options)
-                run.optimizer.iter = 1000
-                for state, array in zip(run.optimizer._states, made, strict=False):
-                    setattr(run.optimizer, state, [array.astype(dtype)])
-                for rate in steps:
-                    run.step(rate, [0], np.zeros((1, 1500), dtype), None)
-                runs.append(run.end()[1])
-            oracle = exact_optimizer(kind, EXACT[dtype], **options)
-            oracle.iter = 1000
-            exact = W[1:].astype(EXACT[dtype])
+        check_rest(dtype, kind, options, scale, k)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(("kind", "options"), [RESTS[1], (Nesterov, {"momentum": 0.9999})])
+def test_a_rest_of_thousands_of_steps_is_at_least_as_exact(dtype, kind, options):
+    check_rest(dtype, kind, options, 0.001, 2000)
+
+
+def check_rest(dtype, kind, options, scale, k):
+    """Compare a row that rests for k steps with the dense pass and with exact arithmetic."""
+    rng = np.random.default_rng(k)
+    rates = {
+        "constant": np.full(k, 0.001),
+        "up": np.where(np.arange(k) < k // 2, 0.001, 1.0),
+        "down": np.where(np.arange(k) < k // 2, 1.0, 0.001),
+        "zero": np.where(np.arange(k) % 3, 0.0, 0.01),
+        "random": 10.0 ** rng.uniform(-3, 0, k) * (rng.random(k) > 0.2),
+    }
+    W = (scale * rng.standard_normal((2, 1500))).astype(dtype)
+    g = 10.0 ** rng.uniform(-9, 0, W.shape)
+    made = [g * rng.standard_normal(W.shape), g * g * rng.uniform(0.5, 2, W.shape)]
+    for name, steps in rates.items():
+        if kind is not Adam and name != "constant":
+            continue  # whose steps without gradient do not depend on the rate
+        runs = []
+        for sparse in (True, False):
+            run = Run(kind, dtype, W, row_sparse=sparse, **options)
+            run.optimizer.iter = 1000
             for state, array in zip(run.optimizer._states, made, strict=False):
-                setattr(oracle, state, [array[1:].astype(dtype).astype(exact.dtype)])
+                setattr(run.optimizer, state, [array.astype(dtype)])
             for rate in steps:
-                oracle.lr = exact.dtype.type(rate)
-                oracle.update([exact], [np.zeros_like(exact)])
-            assert_near(*runs, exact[0], np.maximum(np.abs(W[1]), np.abs(exact[0])))
+                run.step(rate, [0], np.zeros((1, 1500), dtype), None)
+            runs.append(run.end()[1])
+        oracle = exact_optimizer(kind, EXACT[dtype], **options)
+        oracle.iter = 1000
+        exact = W[1:].astype(EXACT[dtype])
+        for state, array in zip(run.optimizer._states, made, strict=False):
+            setattr(oracle, state, [array[1:].astype(dtype).astype(exact.dtype)])
+        for rate in steps:
+            oracle.lr = exact.dtype.type(rate)
+            oracle.update([exact], [np.zeros_like(exact)])
+        assert_near(*runs, exact[0], np.maximum(np.abs(W[1]), np.abs(exact[0])))
 
 
 @pytest.mark.parametrize("kind", [Adam, Momentum, Nesterov, RMSprop])

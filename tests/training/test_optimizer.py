@@ -9,6 +9,7 @@ import pytest
 from conftest import N_PARTS, assert_same_bits
 
 from fastw2v import RowGrad, optimizer
+from fastw2v._training.dense_pass import zeros_beside
 from fastw2v.layers import Embedding
 from fastw2v.models import CBOW
 from fastw2v.reference import optimizer as reference
@@ -349,3 +350,24 @@ def test_remove_duplicate_names_what_it_cannot_merge():
         with pytest.raises(error, match=words):
             remove_duplicate(params, grads)
     assert (W == 1).all()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("shape", [(), (0, 3), (5,), (3, 7), (2, 3, 5)], ids=str)
+def test_states_begin_where_their_weights_do_in_a_cache_line(shape, dtype):
+    n = int(np.prod(shape))
+    for skip in range(17):
+        w = np.ones(n + 17, dtype)[skip : skip + n].reshape(shape)
+        state = zeros_beside(w)
+        assert (state.shape, state.dtype, state.flags.carray) == (w.shape, w.dtype, True)
+        assert not state.any() and not np.shares_memory(state, w)
+        assert n == 0 or (state.ctypes.data - w.ctypes.data) % 64 == 0
+
+
+def test_states_have_the_order_and_the_dtype_of_the_step():
+    turned = zeros_beside(np.asfortranarray(np.ones((3, 4), "f4")))
+    assert turned.flags.f_contiguous and turned.shape == (3, 4) and turned.dtype == np.float32
+    assert zeros_beside(np.ones((3, 4), "f4")[:, ::2]).shape == (3, 2)
+    twin = copy.deepcopy(zeros_beside(np.ones((3, 4))))
+    assert twin.shape == (3, 4) and not twin.any()
+    assert len(pickle.dumps(zeros_beside(np.ones(1000)))) < 8300

@@ -11,7 +11,7 @@ cdef enum:
     TOGETHER = 4        # centres of CBOW that share their negatives
     LINE = 16           # floats of a cache line; a row is a whole number of lines
     N_STATS = 4         # numbers kept per block: loss, pairs in it, all pairs, centres
-    SPAN = 64           # most centres of CBOW whose contexts stand still, without batches
+    SPAN = 32           # most centres of CBOW whose contexts stand still, without batches
     WIDE = 1024         # with a larger window, the longest sentence limits the memory of a part
 
 # The model that is trained: bits of `mode`.

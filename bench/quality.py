@@ -12,7 +12,7 @@
     python bench/quality.py --small             small vocabularies instead of a text: planted ones
                                                 of 300, 3,000 and 30,000 words, and the lee corpus
                                                 of gensim's wheel repeated to 2 million words;
-                                                --small lee: the latter alone
+                                                --small lee, --small 300: one of them alone
 
 Columns: mean over seeds and standard deviation of Spearman's coefficient with WordSim-353 and
 SimLex-999 (files of gensim's wheel), mean negative-sampling loss on held-out sentences (subsampled
@@ -49,6 +49,12 @@ CONTENDERS = [
     ("cbow-low", "CBOW 0.025", {"alpha": 0.025}, {"alpha": 0.025}),
     ("cbow", "CBOW 0.05 (our default)", {"alpha": 0.05}, {"alpha": 0.05}),
     (
+        "defaults",
+        "CBOW 0.05 (our default)",
+        {"alpha": 0.05},
+        {"alpha": 0.025},
+    ),
+    (
         "cbow-shared",
         "CBOW 0.05, negatives shared",
         {"alpha": 0.05, "shared_negatives": True},
@@ -81,7 +87,14 @@ CONTENDERS = [
     ),
 ]
 MEASURES = ("WordSim-353", "SimLex-999", "held-out loss", "planted", "overlap", "seconds")
-SMALL = ("planted 300", "planted 3,000", "planted 30,000", "rank in lee")
+# name of a small vocabulary: (title, share of strays); so many that some neighbours are found and
+# some are not.
+SMALL = {
+    "300": ("planted 300", 0.88),
+    "3000": ("planted 3,000", 0.7),
+    "30000": ("planted 30,000", 0.2),
+    "lee": ("rank in lee", None),
+}
 FREQUENT = 1000  # words whose neighbours are compared from seed to seed
 
 
@@ -262,19 +275,20 @@ class Keep:
 
 
 def measure_small(train, settings, seeds, keep, names):
-    """Return numbers for each seed, (seeds, numbers): those of SMALL, or the last one alone."""
-    text = lee()
+    """Return a number for each seed and small vocabulary, (seeds, names)."""
 
     def measured(seed):
         row = []
-        # So many strays that some neighbours are found and some are not.
-        for V, stray in ((300, 0.88), (3_000, 0.7), (30_000, 0.2)) if len(names) > 1 else ():
-            sentences, topics, size = planted(seed, 40_000, V // 10, 10, stray)
-            mine = settings | {"epochs": 4, "min_count": 1, "vector_size": 50}
-            row.append(recovered(trained(train, mine, sentences, seed)[0].wv, topics, size))
-        mine = settings | {"vector_size": 16, "min_count": 330, "epochs": 5}
-        vectors = trained(train, mine, text, seed)[0].wv
-        row.append(1 + len(vectors.closer_than("israeli", "palestinian")))
+        for name in names:
+            if name == "lee":
+                mine = settings | {"vector_size": 16, "min_count": 330, "epochs": 5}
+                vectors = trained(train, mine, lee(), seed)[0].wv
+                row.append(1 + len(vectors.closer_than("israeli", "palestinian")))
+            else:
+                sentences, topics, size = planted(seed, 40_000, int(name) // 10, 10, SMALL[name][1])
+                mine = settings | {"epochs": 4, "min_count": 1, "vector_size": 50}
+                vectors = trained(train, mine, sentences, seed)[0].wv
+                row.append(recovered(vectors, topics, size))
         return row
 
     return np.array([keep.call(measured, train, settings, seed) for seed in seeds])
@@ -292,7 +306,7 @@ def main():
     parser.add_argument("--sets", type=Path, help="a folder of .tsv pairs and .txt analogies")
     parser.add_argument("--keep", type=Path, help="a file of results, one for each text")
     parser.add_argument(
-        "--small", nargs="?", const="all", choices=("all", "lee"), help="judge small vocabularies"
+        "--small", nargs="?", const="all", choices=("all", *SMALL), help="judge small vocabularies"
     )
     options = parser.parse_args()
     common = {
@@ -306,11 +320,12 @@ def main():
     }
     seeds, keep = range(1, options.seeds + 1), Keep(options.keep)
     if options.small:
-        names = SMALL if options.small == "all" else SMALL[-1:]
+        small = list(SMALL) if options.small == "all" else [options.small]
+        names = [SMALL[name][0] for name in small]
         print(f"{options.seeds} seeds, {options.threads} threads\n")
 
         def numbers_of(train, settings):
-            return measure_small(train, common | settings, seeds, keep, names)
+            return measure_small(train, common | settings, seeds, keep, small)
 
     else:
         files = options.sets.iterdir() if options.sets else ()

@@ -19,8 +19,8 @@ of word2vec.c. Drawn words that are the target are left out. A word drawn twice 
 does a repeated context of skip-gram. Skip-gram draws K words for all pairs of a centre, or for each
 pair (FRESH_NEGATIVES). CBOW draws K words for each centre, or for TOGETHER centres, which lie far
 apart in a span or a batch (SHARED_NEGATIVES): the h of all of them are computed first and, if
-K <= FEW and all rows differ, so are the z. Context words before and after the block are those that
-their own block would see, so every word is a centre once, with its whole window.
+K <= FEW and at most two rows are the same, so are the z. Context words before and after the block
+are those that their own block would see, so every word is a centre once, with its whole window.
 
 The means of CBOW come from running sums over a span of up to SPAN centres, in which the rows of
 contexts stand still: h_i = (S[right] - S[left] - x[t]) / M with S[p] = x[0] + ... + x[p - 1]. The

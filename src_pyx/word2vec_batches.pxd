@@ -22,8 +22,8 @@ from word2vec_steps cimport (
     scores_of_four, set_steps, sum_windows, turn_labels, update,
 )
 from word2vec_windows cimport (
-    begin_batch, collect_centre, collect_means, few_repeats, keep_words, set_most_repeats,
-    spread_groups,
+    begin_batch, collect_centres, collect_means, few_repeats, keep_words, set_most_repeats,
+    put_in_order,
 )
 
 cdef enum:
@@ -110,15 +110,15 @@ cdef inline void collect(const job_t* job, scratch_t* s, batch_t* batch, bint le
         batch.stats = (job.stats + (s.block - job.first_block) * N_STATS if leads
                        else s.unused_stats)
         while takes_more(job, s, batch):
-            if not collect_centre(job, s, batch, batch.stats):
+            if not collect_centres(job, s, batch, 1, batch.stats):
                 batch.stats[3] += <double> s.walk.centres
                 s.in_block = False
                 s.block += 1
                 break
+    if s.unlisted:
+        collect_means(job, s, batch, batch.stats)
+    put_in_order(job, batch, batch.stats)
     if not job.mode & SKIP_GRAM:
-        if s.unlisted:
-            collect_means(job, s, batch, batch.stats)
-        spread_groups(job, s, batch, batch.stats)
         keep_words(&batch.windows)
 
 
@@ -132,14 +132,14 @@ cdef inline int64_t place_scores(batch_t* batch, scratch_t* s) noexcept nogil:
     batch.usual = True
     batch.with_loss = False
     while k < batch.n:
-        c = batch.centres + k
+        c = batch.order[k]
         step = TOGETHER if c.four else 1
         if not (c.usual or c.four):
             batch.usual = False
         for i in range(k, k + step):
-            s.works[i].c = batch.centres + i
+            s.works[i].c = batch.order[i]
             s.works[i].g, s.works[i].z = s.numbers + n, s.numbers + s.n_numbers + n
-            if batch.centres[i].with_loss:
+            if batch.order[i].with_loss:
                 batch.with_loss = True
         n += 8 * TOGETHER if c.four else (c.inputs * c.J + 7) // 8 * 8
         k += step
@@ -204,11 +204,11 @@ cdef inline void add_losses(const job_t* job, scratch_t* s, const batch_t* batch
     """Add the losses of a batch to its stats."""
     cdef int64_t k = 0
     while k < batch.n:
-        if batch.centres[k].four:
+        if batch.order[k].four:
             batch.stats[0] += loss_of_four(job, s.works + k, &batch.stats[1])
             k += TOGETHER
             continue
-        if batch.centres[k].with_loss:
+        if batch.order[k].with_loss:
             batch.stats[0] += loss_of(s.works + k, &batch.stats[1])
         k += 1
 
@@ -217,7 +217,7 @@ cdef inline void turn_batch(scratch_t* s, const batch_t* batch) noexcept nogil:
     """Call `turn_labels` for all centres of a batch."""
     cdef int64_t k = 0
     while k < batch.n:
-        if batch.centres[k].four:
+        if batch.order[k].four:
             multiply_eights(s.works[k].g, s.usual_sign, 8 * TOGETHER)
             k += TOGETHER
             continue
@@ -255,7 +255,7 @@ cdef inline void finish_scores(const job_t* job, scratch_t* s, const batch_t* ba
         multiply(g, s.usual_step[1], n)
         turn_batch(s, batch)
         for i in range(batch.n):
-            if not batch.centres[i].four:
+            if not batch.order[i].four:
                 count_pairs(s.works + i)
 
 
@@ -293,7 +293,7 @@ cdef inline void learn_batch(const job_t* job, scratch_t* s, const batch_t* batc
         work = s.works + k
         step = TOGETHER if work.c.four else 1
         for i in range(k, min(k + step, following.n) if job.far else k):
-            prefetch_centre(job, following.centres + i, &following.windows)
+            prefetch_centre(job, following.order[i], &following.windows)
         k += step
         if work.c.four:
             point_four(job, s, work, &four)

@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 
 from common_math cimport sigmoid_run
 from word2vec_centres cimport (
-    W_OUT, begin_block, centre_t, draw_words, list_for_all, list_for_one, next_centre, walk_t,
+    W_OUT, begin_block, centre_t, draw_words, list_for_all, list_for_one, next_centres, walk_t,
 )
 from word2vec_job cimport (
     END, N_STATS, SKIP_GRAM, TOGETHER, adds_windows_up, alpha_of, draws_for_pairs, job_t,
@@ -112,7 +112,7 @@ cdef inline void prefetch_group(const job_t* job, const scratch_t* s, const batc
     cdef int64_t i, j, at = s.walk.i + job.room + k
     cdef const centre_t* c
     for i in range(k, min(k + n, batch.n)):
-        c = batch.centres + i
+        c = batch.order[i]
         for j in range(c.J):
             if c.tables[j] == W_OUT:
                 prefetch_row(output_row(job, s, c.rows[j]), job.width)
@@ -131,7 +131,7 @@ cdef inline void learn_span(const job_t* job, scratch_t* s, batch_t* batch, floa
     cdef bint still = adds_windows_up(job, batch.n)
     point_words(job, s, &batch.windows)
     for i in range(batch.n):
-        s.works[i].c = batch.centres + i
+        s.works[i].c = batch.order[i]
     if still:
         find_means(job, s, batch)
         begin_changes(job, s, batch)
@@ -142,7 +142,7 @@ cdef inline void learn_span(const job_t* job, scratch_t* s, batch_t* batch, floa
         if not still:
             for i in range(k, k + n):
                 find_mean(job, s, s.works + i)
-        if batch.centres[k].four:
+        if batch.order[k].four:
             learn_means(job, s, s.works + k, still, alpha, stats)
         else:
             for i in range(k, k + n):
@@ -171,7 +171,7 @@ cdef inline void learn_block(const job_t* job, scratch_t* s, int32_t* lock,
             s.since += s.batches.n
             learn_span(job, s, s.batches, alpha, stats)
             continue
-        if not next_centre(job, &s.walk, s.centres):
+        if not next_centres(job, &s.walk, s.centres, 1):
             break
         s.since += 1
         if job.far:

@@ -51,6 +51,7 @@ cdef struct walk_t:
     int32_t* words              # the block's words after subsampling, with its surroundings
     int32_t* negatives
     uint64_t* cells
+    int32_t* sides              # (last - first,) how far the window of each word may reach
     int64_t lo                  # the block's first position
     int64_t n, first, last      # n words; those of the block are [first, last)
     int64_t i                   # the next word
@@ -60,7 +61,7 @@ cdef struct walk_t:
     int64_t group, member       # those of the next centre, where TOGETHER share negatives
     int64_t until_loss          # words before the next one whose loss is computed
     int64_t centres
-    uint64_t window_stream, negative_stream, drawn
+    uint64_t negative_stream, drawn
 
 
 # ---- the words of a block
@@ -168,22 +169,29 @@ cdef inline int32_t* copy_ids(job_t* job, int64_t last) noexcept nogil:
 
 cdef inline void draw_words(const job_t* job, walk_t* w, uint64_t k, int64_t n) noexcept nogil:
     """Draw n words from draw k on into w.negatives."""
+    cdef uint64_t stream = w.negative_stream, V = job.V
+    cdef uint64_t* cells = w.cells
+    cdef const uint32_t* alias = job.alias
     cdef int64_t i
     for i in range(n):
-        w.cells[i] = cell_of(bits_of(w.negative_stream, k + <uint64_t> i), job.V)
+        cells[i] = cell_of(bits_of(stream, k + <uint64_t> i), V)
     if job.far:
         for i in range(n):
-            prefetch(job.alias + 2 * (w.cells[i] >> 32))
+            prefetch(alias + 2 * (cells[i] >> 32))
     for i in range(n):
-        w.negatives[i] = <int32_t> id_of(job.alias, w.cells[i])
+        w.negatives[i] = <int32_t> id_of(alias, cells[i])
 
 
-cdef inline int64_t reach(const job_t* job, uint64_t stream, int64_t i) noexcept nogil:
-    """Return the number of words on each side of centre i."""
-    cdef int64_t side = job.window
-    if job.mode & SHRINK:
-        side = 1 + <int64_t> (((bits_of(stream, <uint64_t> i) >> 32) * <uint64_t> side) >> 32)
-    return min(side, job.room)      # sentences may have become longer than `room`
+cdef inline void draw_sides(const job_t* job, walk_t* w, uint64_t stream) noexcept nogil:
+    """Draw the number of words on each side of all centres of a block."""
+    cdef uint64_t window = <uint64_t> job.window, room = <uint64_t> job.room, side
+    cdef int32_t* sides = w.sides
+    cdef int64_t i, n = w.last - w.first
+    for i in range(n):
+        side = window
+        if job.mode & SHRINK:
+            side = 1 + (((bits_of(stream, <uint64_t> i) >> 32) * window) >> 32)
+        sides[i] = <int32_t> min(side, room)    # sentences may have become longer than `room`
 
 
 # ---- the outputs of a centre
@@ -310,19 +318,24 @@ cdef inline void list_for_one(const job_t* job, centre_t* pair, const centre_t* 
     list_outputs(job, pair, negatives, 1)
 
 
-cdef inline bint all_different(const centre_t* centres, int64_t K) noexcept nogil:
-    """Tell whether TOGETHER targets and their K <= FEW negatives are different words."""
-    cdef int32_t words[4 + 5]           # TOGETHER + FEW
-    cdef int64_t i, j
-    cdef int same = 0
+cdef inline int count_equal(centre_t** four, int64_t K) noexcept nogil:
+    """Return the number of equal pairs of words among TOGETHER targets and K <= FEW negatives.
+
+    The loops have constant bounds, for vector registers; room behind the words is no word.
+    """
+    cdef int32_t words[24]
+    cdef int64_t i, k
+    cdef int32_t pairs = 0
+    for i in range(24):
+        words[i] = -2 - <int32_t> i
     for i in range(TOGETHER):
-        words[i] = centres[i].target
+        words[i] = four[i].target
     for i in range(K):
-        words[TOGETHER + i] = centres.negatives[i]
-    for i in range(1, TOGETHER + K):
-        for j in range(i):
-            same |= words[i] == words[j]
-    return not same
+        words[TOGETHER + i] = four[0].negatives[i]
+    for k in range(1, 9):               # TOGETHER + FEW
+        for i in range(16):
+            pairs += words[i] == words[i + k]
+    return pairs
 
 
 cdef inline bint may_be_four(const job_t* job, int64_t n) noexcept nogil:
@@ -330,30 +343,37 @@ cdef inline bint may_be_four(const job_t* job, int64_t n) noexcept nogil:
     return n == TOGETHER and 0 < job.K <= FEW and job.ways == NULL
 
 
-cdef inline bint list_for_four(const job_t* job, centre_t* centres) noexcept nogil:
-    """List the outputs of TOGETHER centres that share negatives, if all their rows differ.
+cdef inline bint list_for_four(const job_t* job, centre_t** four) noexcept nogil:
+    """List the outputs of TOGETHER centres that share negatives, if at most two rows are the same.
 
     It returns whether they do. The first one gets all negatives, the others get their targets only.
     """
-    cdef int64_t k
+    cdef int64_t k, j
+    cdef int pairs = count_equal(four, job.K)
+    cdef centre_t* first = four[0]
     cdef centre_t* c
-    if not all_different(centres, job.K):
+    if pairs > 1:
         return False
     for k in range(TOGETHER):
-        c = centres + k
+        c = four[k]
         if job.touched_in != NULL:
-            c.J = list_sampled(job, c, 0, centres.negatives)
+            c.J = list_sampled(job, c, 0, first.negatives)
             touch(job, c)
         c.J = c.inputs = 1
         c.pairs = job.K + 1
         c.four = True
+        c.repeated = pairs > 0
         c.usual = False
         c.rows[0] = c.target
         c.tables[0] = W_OUT
     for k in range(job.K):
-        centres.rows[1 + k] = centres.negatives[k]
-        centres.tables[1 + k] = W_OUT
-    centres.J = 1 + job.K
+        first.rows[1 + k] = first.negatives[k]
+        first.tables[1 + k] = W_OUT
+    first.J = 1 + job.K
+    if pairs:
+        for k in range(TOGETHER):
+            for j in range(job.K):
+                four[k].pairs -= first.negatives[j] == four[k].target
     return True
 
 
@@ -372,7 +392,7 @@ cdef inline void begin_block(const job_t* job, walk_t* w, int64_t b) noexcept no
     if job.loss_every:
         w.until_loss = (job.loss_every - w.lo % job.loss_every) % job.loss_every
     w.drawn = 0
-    w.window_stream = row_stream(job.key, 1 + 2 * <uint64_t> b)
+    draw_sides(job, w, row_stream(job.key, 1 + 2 * <uint64_t> b))
     w.negative_stream = row_stream(job.key, 2 + 2 * <uint64_t> b)
 
 
@@ -389,53 +409,61 @@ cdef inline bint lists_contexts(const job_t* job) noexcept nogil:
     return job.mode & SKIP_GRAM or job.touched_in != NULL
 
 
-cdef inline bint next_centre(const job_t* job, walk_t* w, centre_t* c) noexcept nogil:
-    """List target and window of the next centre that has contexts; return whether there was one.
+cdef inline int64_t next_centres(const job_t* job, walk_t* w, centre_t* centres,
+                                 int64_t most) noexcept nogil:
+    """List targets and windows of up to `most` next centres with contexts; return their number.
 
-    It also gets its K negatives, unless each pair draws its own.
+    Each also gets its K negatives, unless each pair draws its own. The next draw ends the life of
+    negatives, so `most` is 1, or TOGETHER where these are shared.
     """
-    cdef int64_t i, j, m, side, left, right
-    cdef bint shared = shares_negatives(job), fresh = draws_for_pairs(job)
-    while w.i < w.last:
-        i = w.i
-        w.i += 1
-        c.with_loss = w.until_loss == 0
-        w.until_loss = job.loss_every - 1 if w.until_loss == 0 else w.until_loss - 1
-        c.target = w.words[i]
+    cdef int64_t found = 0, i = w.i, sentence = w.sentence, end = w.sentence_end
+    cdef int64_t until = w.until_loss, last = w.last, first = w.first, seen = w.seen, n_centres = 0
+    cdef int64_t j, m, left, right
+    cdef bint shared = shares_negatives(job), listed = lists_contexts(job)
+    cdef bint own = job.K > 0 and not shared and not draws_for_pairs(job)
+    cdef const int32_t* words = w.words
+    cdef centre_t* c
+    while found < most and i < last:
+        c = centres + found
+        c.with_loss = until == 0
+        until = job.loss_every - 1 if until == 0 else until - 1
+        c.target = words[i]
         if c.target == END:
-            w.sentence = i + 1
+            i += 1
+            sentence = i
             continue
-        if w.sentence_end <= i:
-            w.sentence_end = i + 1
-            while w.sentence_end < w.n and w.words[w.sentence_end] != END:
-                w.sentence_end += 1
-        if i >= w.drawn_to and job.K and not fresh and not shared:
+        if end <= i:
+            end = i + 1
+            while end < w.n and words[end] != END:
+                end += 1
+        if own and i >= w.drawn_to:
             # Each position has its draws, used or not: a draw's place in the stream is fixed.
-            draw_chunk(job, w, i, w.last - i)
-        w.centres += 1
-        side = reach(job, w.window_stream, i - w.first)
-        left = i - side if i - side > w.sentence else w.sentence
-        right = i + side + 1 if i + side + 1 < w.sentence_end else w.sentence_end
+            draw_chunk(job, w, i, last - i)
+        n_centres += 1
+        left = max(i - w.sides[i - first], sentence)
+        right = min(i + w.sides[i - first] + 1, end)
+        i += 1
         c.M = right - left - 1
-        if c.M <= 0:
+        if c.M == 0:
             continue
+        c.negatives = w.negatives + (i - 1 - w.chunk) * job.K
         if shared:
             if w.group >= w.drawn_to:
-                draw_chunk(job, w, w.group, (w.last - i + TOGETHER - 1) // TOGETHER)
+                draw_chunk(job, w, w.group, (last - i + TOGETHER) // TOGETHER)
             c.negatives = w.negatives + (w.group - w.chunk) * job.K
             w.member += 1
             if w.member == TOGETHER:
                 w.member = 0
                 w.group += 1
-        else:
-            c.negatives = w.negatives + (i - w.chunk) * job.K
-        c.at, c.left, c.right = i, left, right
-        c.n_new = right - max(w.seen, left)
-        w.seen = max(w.seen, right)
-        if lists_contexts(job):
+        c.at, c.left, c.right = i - 1, left, right
+        c.n_new = right - max(seen, left)
+        seen = max(seen, right)
+        if listed:
             m = 0
             for j in range(left, right):
-                c.around[m] = w.words[j]
-                m += j != i         # the next word overwrites the centre
-        return True
-    return False
+                c.around[m] = words[j]
+                m += j != i - 1         # the next word overwrites the centre
+        found += 1
+    w.i, w.sentence, w.sentence_end, w.until_loss, w.seen = i, sentence, end, until, seen
+    w.centres += n_centres
+    return found

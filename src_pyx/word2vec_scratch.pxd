@@ -44,6 +44,7 @@ cdef struct windows_t:
 cdef struct batch_t:
     centre_t* centres           # (n,) CBOW: at, left, right count from the first word of `windows`
     int64_t n
+    centre_t** order            # (n,) the centres in the order in which they are learned
     windows_t windows
     int64_t n_groups            # groups of TOGETHER centres that have no outputs yet
     int32_t* negatives          # (n_works / TOGETHER, FEW) their negatives
@@ -67,7 +68,6 @@ cdef struct scratch_t:
     batch_t batches[2]          # the first one is used by CBOW, and both if batch > 0
     int32_t most_repeats        # see `few_repeats`
     int64_t unlisted            # centres of CBOW that are in no group and have no outputs yet
-    centre_t* spare             # (n_works,) room for putting centres in another order
     # The words of a batch's windows; used by CBOW.
     float** x                   # (n_words,) their rows; `blank` at the end of a sentence
     float** own                 # (n_words,) the e of the centre that each of them is, or NULL
@@ -80,6 +80,7 @@ cdef struct scratch_t:
     float* scales               # (n,) 1 / M
     float* sums_of_words        # (n_words + 1, VECTORS * LANES) a few columns of sums of their rows
     float* blank                # (ld,) zeros
+    float* twin                 # (2, ld) a copy of a row that a group has twice, and its old values
     # Used if batch > 0.
     bint in_block               # whether `walk` is inside `block`, or before it
     int64_t block, end_block
@@ -132,14 +133,14 @@ cdef inline bint make_windows(scratch_t* s, const job_t* job, int64_t n) noexcep
     s.x = <float**> malloc(P * sizeof(void*))
     s.own = <float**> malloc(P * sizeof(void*))
     s.covers = <int32_t*> malloc(P * sizeof(int32_t))
-    s.turns = <int32_t*> malloc(P * sizeof(int32_t))
-    s.e = <float**> malloc(2 * n * sizeof(void*))
-    s.sign = <float*> malloc(2 * n * sizeof(float))
     s.h = <float**> malloc(n * sizeof(void*))
     s.bounds = <int32_t*> malloc(3 * n * sizeof(int32_t))
     s.scales = <float*> malloc(n * sizeof(float))
     if s.h == NULL or s.bounds == NULL or s.scales == NULL:
         return False
+    s.turns = <int32_t*> malloc(P * sizeof(int32_t))
+    s.e = <float**> malloc(2 * n * sizeof(void*))
+    s.sign = <float*> malloc(2 * n * sizeof(float))
     if (s.x == NULL or s.own == NULL or s.covers == NULL or s.turns == NULL or s.e == NULL
             or s.sign == NULL):
         return False
@@ -148,7 +149,8 @@ cdef inline bint make_windows(scratch_t* s, const job_t* job, int64_t n) noexcep
         if s.batches[k].windows.kept == NULL:
             return False
     s.blank = <float*> aligned_alloc(job.ld * sizeof(float))
-    if s.blank == NULL:
+    s.twin = <float*> aligned_alloc(2 * job.ld * sizeof(float))
+    if s.blank == NULL or s.twin == NULL:
         return False
     memset(s.blank, 0, job.ld * sizeof(float))
     if adds_windows_up(job, n):
@@ -165,7 +167,8 @@ cdef inline bint make_walk(walk_t* w, const job_t* job) noexcept nogil:
     w.words = <int32_t*> malloc((job.block + M + 2) * sizeof(int32_t))
     w.negatives = <int32_t*> malloc((drawn + 1) * sizeof(int32_t))
     w.cells = <uint64_t*> malloc((drawn + 1) * sizeof(uint64_t))
-    return w.words != NULL and w.negatives != NULL and w.cells != NULL
+    w.sides = <int32_t*> malloc(job.block * sizeof(int32_t))
+    return w.words != NULL and w.negatives != NULL and w.cells != NULL and w.sides != NULL
 
 
 cdef inline bint make_scratch(scratch_t* s, const job_t* job, int64_t n_works) noexcept nogil:
@@ -184,15 +187,15 @@ cdef inline bint make_scratch(scratch_t* s, const job_t* job, int64_t n_works) n
         s.batches[k].centres = <centre_t*> calloc(n_works, sizeof(centre_t))
         if not make_centres(s.batches[k].centres, job, n_works, max_inputs(job)):
             return False
+        s.batches[k].order = <centre_t**> malloc(n_works * sizeof(void*))
         s.batches[k].negatives = <int32_t*> malloc((n_works // TOGETHER + 1) * FEW
                                                    * sizeof(int32_t))
-        if s.batches[k].negatives == NULL:
+        if s.batches[k].order == NULL or s.batches[k].negatives == NULL:
             return False
-    s.spare = <centre_t*> malloc(n_works * sizeof(centre_t))
     s.n_numbers = n_works * each
     s.numbers = <float*> aligned_alloc(2 * s.n_numbers * sizeof(float))
     s.sums = <float*> aligned_alloc(M * LANES * sizeof(float))
-    if s.spare == NULL or s.numbers == NULL or s.sums == NULL:
+    if s.numbers == NULL or s.sums == NULL:
         return False
     memset(s.numbers, 0, 2 * s.n_numbers * sizeof(float))
     for k in range(n_works):
@@ -221,14 +224,15 @@ cdef inline void free_scratch(scratch_t* s) noexcept nogil:
     free(s.walk.words)
     free(s.walk.negatives)
     free(s.walk.cells)
+    free(s.walk.sides)
     free_centres(s.centres, TOGETHER)
     for k in range(2):
         if s.batches[k].centres != NULL:
             free_centres(s.batches[k].centres, s.n_works)
         free(s.batches[k].centres)
         free(s.batches[k].windows.kept)
+        free(s.batches[k].order)
         free(s.batches[k].negatives)
-    free(s.spare)
     free(s.x)
     free(s.own)
     free(s.covers)
@@ -240,6 +244,7 @@ cdef inline void free_scratch(scratch_t* s) noexcept nogil:
     free(s.scales)
     aligned_free(s.sums_of_words)
     aligned_free(s.blank)
+    aligned_free(s.twin)
     for k in range(s.n_works):
         free(s.works[k].x)
         aligned_free(s.works[k].h)

@@ -200,7 +200,7 @@ cdef inline bint sum_windows(const job_t* job, scratch_t* s, const batch_t* batc
     cdef int64_t k
     cdef const centre_t* c
     for k in range(batch.n):
-        c = batch.centres + k
+        c = batch.order[k]
         s.h[k] = s.works[k].h + job.column
         s.bounds[3 * k], s.bounds[3 * k + 1], s.bounds[3 * k + 2] = c.left, c.at, c.right
         s.scales[k] = scale_of(job, c)
@@ -280,8 +280,9 @@ cdef inline void learn_mean(const job_t* job, scratch_t* s, const work_t* work,
 cdef struct four_t:
     float* h[4]
     float* e[4]
-    float* t[4]
-    float* y[5]                 # FEW
+    float* rows[4 + 5]          # of TOGETHER targets and up to FEW negatives
+    float** t
+    float** y
     float share[4]
 
 
@@ -289,6 +290,7 @@ cdef inline void point_four(const job_t* job, const scratch_t* s, const work_t* 
                             four_t* four) noexcept nogil:
     """Point to the rows of TOGETHER centres and of their negatives."""
     cdef int64_t k
+    four.t, four.y = four.rows, four.rows + TOGETHER
     for k in range(TOGETHER):
         four.h[k], four.e[k] = works[k].h + job.column, works[k].e + job.column
         four.t[k] = output_row(job, s, works[k].c.target)
@@ -313,10 +315,31 @@ cdef inline double loss_of_four(const job_t* job, const work_t* works,
     cdef double total = 0
     for k in range(TOGETHER):
         if works[k].c.with_loss:
-            pairs[0] += <double> (job.K + 1)
-            for j in range(8 * k, 8 * k + job.K + 1):
-                total += loss_of_pair(works.g[j], works.z[j])
+            pairs[0] += <double> works[k].c.pairs
+            for j in range(job.K + 1):
+                if j == 0 or works.c.rows[j] != works[k].c.target:
+                    total += loss_of_pair(works.g[8 * k + j], works.z[8 * k + j])
     return total
+
+
+cdef inline void leave_targets_out(const job_t* job, const work_t* works) noexcept nogil:
+    """Set the coefficients of negatives that are the target to 0."""
+    cdef int64_t k, j
+    for k in range(TOGETHER):
+        for j in range(1, job.K + 1):
+            if works.c.rows[j] == works[k].c.target:
+                works.g[8 * k + j] = 0
+
+
+cdef inline float** find_twin(const job_t* job, four_t* four, float** first) noexcept nogil:
+    """Return the second pointer to a row that occurs twice in a group; `first` becomes the row."""
+    cdef int64_t i, j
+    for i in range(1, TOGETHER + job.K):
+        for j in range(i):
+            if four.rows[i] == four.rows[j]:
+                first[0] = four.rows[j]
+                return four.rows + i
+    return NULL
 
 
 cdef inline void learn_four(const job_t* job, scratch_t* s, const work_t* works, four_t* four,
@@ -324,10 +347,22 @@ cdef inline void learn_four(const job_t* job, scratch_t* s, const work_t* works,
     """Change the rows of TOGETHER centres.
 
     Where a row is not finite, nor is a coefficient. Such a change must stay within its window, so
-    it is not added to others.
+    it is not added to others. A row that occurs twice gets the sum of both changes.
     """
     cdef int64_t k
+    cdef float* row = NULL
+    cdef float** twin = NULL
     later = later and all_finite(works.g, 8 * TOGETHER)
+    if works.c.repeated:
+        leave_targets_out(job, works)
+        twin = find_twin(job, four, &row)
+    if twin != NULL:
+        memcpy(s.twin, row, job.width * sizeof(float))
+        memcpy(s.twin + job.ld, row, job.width * sizeof(float))
+        twin[0] = s.twin
     update_four(four.e, four.h, four.t, four.y, job.K, works.g, four.share, job.width)
+    if twin != NULL:
+        for k in range(job.width):
+            row[k] += s.twin[k] - s.twin[job.ld + k]
     for k in range(TOGETHER):
         change_window(job, s, works + k, later)

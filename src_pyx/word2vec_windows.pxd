@@ -8,7 +8,7 @@ from libc.string cimport memcpy, memset
 
 from word2vec_centres cimport (
     FEW, centre_t, draw_words, list_for_all, list_for_four, list_for_mean, list_for_one,
-    may_be_four, next_centre, walk_t,
+    may_be_four, next_centres, walk_t,
 )
 from word2vec_job cimport (
     END, EXACT_GRADIENT, MEAN, SKIP_GRAM, SPAN, TOGETHER, draws_for_pairs, job_t,
@@ -36,7 +36,11 @@ cdef inline void add_window(const job_t* job, const walk_t* w, batch_t* batch,
     """
     cdef windows_t* windows = &batch.windows
     if batch.n == 1:
-        windows.first = windows.counted = max(c.at - job.room, w.sentence)
+        windows.first = c.at
+        while (windows.first > max(c.at - job.room, <int64_t> 0)
+               and w.words[windows.first - 1] != END):
+            windows.first -= 1
+        windows.counted = windows.first
         windows.words = w.words + windows.first
         windows.n_words = 0
     c.at -= windows.first
@@ -112,50 +116,54 @@ cdef inline void collect_means(const job_t* job, scratch_t* s, batch_t* batch,
     s.unlisted = 0
 
 
-cdef inline void spread_groups(const job_t* job, scratch_t* s, batch_t* batch,
-                               double* stats) noexcept nogil:
-    """Form the groups of TOGETHER centres of a whole batch, and list their outputs.
+cdef inline void put_in_order(const job_t* job, batch_t* batch, double* stats) noexcept nogil:
+    """Order the centres of a whole batch by groups of TOGETHER, and list the outputs of these.
 
     A group takes centres far apart. Neighbours have similar means, so together they would push
     their negatives into one direction.
     """
-    cdef int64_t G = batch.n_groups, g, k
-    cdef centre_t* centres
-    if G > 1:
-        memcpy(s.spare, batch.centres, G * TOGETHER * sizeof(centre_t))
-        for g in range(G):
-            for k in range(TOGETHER):
-                batch.centres[g * TOGETHER + k] = s.spare[k * G + g]
+    cdef int64_t G = batch.n_groups, g, k, pairs = 0
+    cdef centre_t** four
     for g in range(G):
-        centres = batch.centres + g * TOGETHER
+        four = batch.order + g * TOGETHER
         for k in range(TOGETHER):
-            centres[k].negatives = batch.negatives + g * FEW
-        if not list_for_four(job, centres):
+            four[k] = batch.centres + k * G + g
+            four[k].negatives = batch.negatives + g * FEW
+        if not list_for_four(job, four):
             for k in range(TOGETHER):
-                list_for_mean(job, centres + k)
+                list_for_mean(job, four[k])
         for k in range(TOGETHER):
-            stats[2] += <double> centres[k].pairs
+            pairs += four[k].pairs
+    stats[2] += <double> pairs
+    for k in range(G * TOGETHER, batch.n):
+        batch.order[k] = batch.centres + k
     batch.n_groups = 0
 
 
-cdef inline bint collect_centre(const job_t* job, scratch_t* s, batch_t* batch,
-                                double* stats) noexcept nogil:
-    """Add the next centre of the block to the batch; return whether there was one."""
+cdef inline bint collect_centres(const job_t* job, scratch_t* s, batch_t* batch, int64_t most,
+                                 double* stats) noexcept nogil:
+    """Add up to `most` next centres of the block to the batch; return whether there was one.
+
+    `most` is 1, or TOGETHER where these share negatives and are at hand.
+    """
     cdef centre_t* c = &s.centres[0] if draws_for_pairs(job) else batch.centres + batch.n
-    if not next_centre(job, &s.walk, c):
+    cdef int64_t found = next_centres(job, &s.walk, c, most), k
+    if found == 0:
         if s.unlisted:
             collect_means(job, s, batch, stats)
         return False
     if draws_for_pairs(job):
         collect_pairs(job, s, batch, stats)
         return True
-    batch.n += 1
     if job.mode & SKIP_GRAM:
+        batch.n += 1
         list_for_all(job, c)
         stats[2] += <double> c.pairs
         return True
-    add_window(job, &s.walk, batch, c)
-    s.unlisted += 1
+    for k in range(found):
+        batch.n += 1
+        add_window(job, &s.walk, batch, c + k)
+    s.unlisted += found
     if s.unlisted == (TOGETHER if shares_negatives(job) else 1):
         collect_means(job, s, batch, stats)
     return True
@@ -181,6 +189,6 @@ cdef inline void collect_span(const job_t* job, scratch_t* s, batch_t* batch,
     while (batch.n == 0 or batch.n % TOGETHER
            or batch.n < SPAN and not batch.one_by_one
            and few_repeats(job, s, &batch.windows, min(w.i + TOGETHER + job.room, w.n))):
-        if not collect_centre(job, s, batch, stats):
+        if not collect_centres(job, s, batch, TOGETHER if shares_negatives(job) else 1, stats):
             break
-    spread_groups(job, s, batch, stats)
+    put_in_order(job, batch, stats)

@@ -9,18 +9,23 @@
 #ifndef FASTW2V_WORD2VEC_WINDOWS_SIMD_H
 #define FASTW2V_WORD2VEC_WINDOWS_SIMD_H
 
+#include <string.h>
+
 #include "word2vec_simd.h"
 
-/* Whether all floats of n are finite: a product with 0 is 0, or NaN. */
+/* Whether all floats of n are finite, n a multiple of 16: the exponents of others are all ones. */
 FW_INLINE int fw_all_finite(const float *row, ptrdiff_t n) {
-    fw_float_vector sum = FW_FLOAT_ZERO();
-    float lanes[FW_FLOAT_LANES], total = 0;
+    uint32_t most = 0, bits[16];
     ptrdiff_t d;
-    for (d = 0; d < n; d += FW_FLOAT_LANES)
-        sum = FW_FLOAT_MADD(FW_FLOAT_LOAD(row + d), FW_FLOAT_ZERO(), sum);
-    FW_FLOAT_STORE(lanes, sum);
-    for (d = 0; d < FW_FLOAT_LANES; d++) total += lanes[d];
-    return total == 0;
+    int i;
+    for (d = 0; d < n; d += 16) {
+        memcpy(bits, row + d, sizeof bits);
+        for (i = 0; i < 16; i++) {
+            const uint32_t size = bits[i] << 1;
+            most = most > size ? most : size;
+        }
+    }
+    return most < 0xFF000000u;
 }
 
 /* A few vectors of columns at a time, so that their sums stay in the nearest cache. */

@@ -238,14 +238,14 @@ def spread(span: list[Centre], corpus: Corpus) -> list[Centre]:
 
 
 def at_once(group: Sequence[tuple[list[int], list[Output]]], corpus: Corpus) -> bool:
-    """Tell whether the centres of a group are learned from the same rows."""
+    """Tell whether the centres of a group are learned from the same rows.
+
+    At most one of their targets and negatives occurs twice.
+    """
     if len(group) < TOGETHER or not 0 < corpus.negative <= FEW or len(corpus.ways.begins):
         return False
-    targets = [outputs[0][1] for _, outputs in group]
-    # A negative that is a target, or is drawn twice, is missing in the list of some centre.
-    whole = all(len(outputs) == corpus.negative + 1 for _, outputs in group)
-    drawn = {row for _, outputs in group for _, row, _, _ in outputs[1:]}
-    return whole and len(set(targets) | drawn) == TOGETHER + corpus.negative
+    rows = [row for _, outputs in group for _, row, _, _ in outputs]
+    return len(set(rows)) >= TOGETHER + corpus.negative - 1
 
 
 def train(

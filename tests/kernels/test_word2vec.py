@@ -516,6 +516,47 @@ def test_stripes_are_copied_there_and_back(rng):
         assert_same_bits(weights.outputs, before[1])
 
 
+@pytest.mark.parametrize("K", [1, 3, 5])
+@pytest.mark.parametrize("batch", [0, 16])
+def test_four_centres_are_learned_at_once_though_they_have_a_row_twice(rng, K, batch):
+    V = 70
+    ids = rng.integers(0, V, 600).astype(np.int32)
+    weights = make(rng, 35, MEAN | SHRINK | SHARED)
+    weights.inputs, weights.outputs = (
+        engine.padded(rng.normal(0, 0.1, (V, 35)).astype(np.float32)) for _ in range(2)
+    )
+    weights.alias = engine.alias_table(np.ones(V), 1.0)
+    weights.window, weights.negative, weights.batch = 3, K, batch
+    weights.touched_in = weights.touched_out = np.empty(0, np.uint32)
+    _, text = twin(weights, ids, 600)
+    kinds = dict.fromkeys(["targets", "negatives", "target and negative"], 0)
+    for span, few in text.spans(7, 0, 20):
+        order = oracle.spread(span, text) if few else []
+        for begin in range(0, len(order), 4):
+            group = [centre[1:3] for centre in order[begin : begin + 4]]
+            targets = [outputs[0][1] for _, outputs in group]
+            given = order[begin][3]
+            if oracle.at_once(group, text) and len({*targets, *given}) == 3 + K:
+                kinds["targets"] += len(set(targets)) < 4
+                kinds["negatives"] += len(set(given)) < K
+                kinds["target and negative"] += bool(set(targets) & set(given))
+    if K == 1:
+        del kinds["negatives"]
+    assert all(kinds.values())
+    if not batch:
+        assert_like_twin(weights, ids, 600)
+        return
+    results = []
+    for n_parts in (1, 2):
+        other = copy.deepcopy(weights)
+        other.train(ids, 0, 1, 600, 7, 0.05, 0.0, 1, n_parts)
+        other.merge_stripes()
+        results.append(other)
+    assert_same_bits(results[0].inputs, results[1].inputs)
+    assert_same_bits(results[0].outputs, results[1].outputs)
+    assert np.isfinite(results[0].outputs).all()
+
+
 def test_four_centres_of_cbow_share_their_negatives(rng):
     # As all words differ, most groups are learned at once, with negatives for four words.
     V = 5000

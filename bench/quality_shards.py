@@ -8,11 +8,11 @@
 
 The text is that of the files, one sentence per line, and of gensim's wheel (lee, the shortened
 Wikipedia dump). Each seed shuffles its sentences: in one order, all seeds of one worker share the
-luck of what is trained last. They are dealt out in runs, as parts of files are. One replica trains all
-shards in turn, so that the numbers are those of a cluster bit for bit. Each row of ROWS is a JSON
-object; the table gives the loss on held-out sentences (subsampled as in training), WordSim-353 and
-SimLex-999, mean and standard error over the seeds, and the difference from one shard with its
-standard error.
+luck of what is trained last. They are dealt out in runs, as parts of files are. One replica trains
+all shards in turn, so that the numbers are those of a cluster bit for bit. Each row of ROWS is a
+JSON object; the table gives the loss on held-out sentences (subsampled as in training),
+WordSim-353 and SimLex-999, mean and standard error over the seeds, and the difference from one
+shard with its standard error.
 """
 
 import argparse

@@ -1,18 +1,22 @@
 """The cost model of `fastw2v.distributed`: its constants measured here, and its table.
 
 python bench/scale_model.py                 the table for 1 to 64 machines (a model)
-python bench/scale_model.py --measure       measures what two cores allow: seconds of a task with
-                                            a scheduler and two workers, bytes a second between
-                                            two workers, bytes a second of merging
+python bench/scale_model.py --measure       measures what two cores allow: bytes a second of merging
+                                            and between two workers, seconds of a round with two
+                                            worker processes, and with 64 workers in one process
 """
 
 import argparse
 import operator
+import statistics
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
-from fastw2v.distributed import plan
+from fastw2v import Word2Vec
+from fastw2v.distributed import cost, plan, train
 from fastw2v.distributed.pieces import Piece, merged
 from fastw2v.reference.changes import as_bfloat16
 from fastw2v.word2vec.changes import Rows, changed_ids
@@ -45,10 +49,10 @@ def merge_rate(V=50_000, D=100, shards=8):
         ).sealed()
         for k in range(shards)
     ]
+    merged(0.025, pieces)
     began = time.perf_counter()
     merged(0.025, pieces)
-    seconds = time.perf_counter() - began
-    return shards * V * D * 2 / seconds
+    return shards * V * D * 2 / (time.perf_counter() - began)
 
 
 def changed_rate(V=200_000, D=100):
@@ -68,44 +72,99 @@ def block(n):
     return np.zeros(n, np.uint8)
 
 
-def measure():
-    from distributed import Client, LocalCluster, wait
+def overhead(shards, parts):
+    """Return the seconds of the model for a round of empty tasks."""
+    n = 2 * shards + shards * parts + parts
+    return cost.FIXED_SECONDS + cost.TASK_SECONDS * n
 
+
+def empty_rounds(client, shapes, where):
+    """Time the tasks of a round, with nothing in them."""
+    wait = distributed.wait
+    wait(client.map(nothing, range(64), pure=False))
+    for shards, parts in shapes:
+        seconds = []
+        for _ in range(5):
+            began = time.perf_counter()
+            trains = [client.submit(list, range(parts + 1), pure=False) for _ in range(shards)]
+            slices = [
+                [client.submit(operator.getitem, one, i, pure=False) for i in range(parts + 1)]
+                for one in trains
+            ]
+            merges = [
+                client.submit(nothing, *(one[p] for one in slices), pure=False)
+                for p in range(parts)
+            ]
+            wait(merges)
+            seconds.append(time.perf_counter() - began)
+        found = statistics.median(seconds)
+        model = overhead(shards, parts)
+        print(
+            f"{where}, a round of empty tasks, S={shards}, P={parts}: {found:.3f} s, "
+            f"model {model:.3f} s ({model / found - 1:+.0%})",
+            flush=True,
+        )
+
+
+def whole_rounds(client, cases):
+    """Time rounds of `train` in which every shard changes all rows, with hardly any training."""
+    settings = {"sample": 0, "min_count": 1, "window": 1, "negative": 1, "workers": 1, "epochs": 8}
+    for shards, V, D in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            line = "".join(f"{i} {i + 1}\n" for i in range(0, V, 2))
+            files = [Path(folder) / f"{k}.txt" for k in range(shards)]
+            for file in files:
+                file.write_text(line)
+            common = settings | {"vector_size": D}
+            one = Word2Vec(**common | {"epochs": 1})
+            one.build_vocab(corpus_file=str(files[0]))
+            began = time.perf_counter()
+            one.train(corpus_file=str(files[0]), epochs=1, total_examples=one.corpus_count)
+            rate = V / (time.perf_counter() - began)
+            told = []
+            train(
+                *([str(file) for file in files],),
+                **(common | {"client": client, "shards": shards, "rounds": 8}),
+                on_round=lambda info, told=told: told.append(info.seconds),
+            )
+        found = statistics.median(told[2:])
+        model = cost.round_seconds(2 * V, D, shards, V, rate, 10)
+        print(
+            f"two workers, a round of train, S={shards}, V={V:,}, d={D}: {found:.3f} s, of which "
+            f"{V / rate:.3f} s are training; model {model:.3f} s ({model / found - 1:+.0%})",
+            flush=True,
+        )
+
+
+def measure():
     print(f"merging 8 pieces in bfloat16: {merge_rate() / 1e9:.2f} GB/s of pieces")
     print(f"finding changed rows: {changed_rate() / 1e9:.2f} GB/s of tables")
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
-        Client(cluster) as client,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
     ):
         a, b = client.scheduler_info(n_workers=-1)["workers"]
-        wait(client.submit(nothing, pure=False))
-        for shards, parts in ((4, 2), (8, 8), (16, 16)):
-            seconds = []
-            for _ in range(3):
-                began = time.perf_counter()
-                trains = [client.submit(list, range(parts + 1), pure=False) for _ in range(shards)]
-                slices = [
-                    [client.submit(operator.getitem, one, i, pure=False) for i in range(parts + 1)]
-                    for one in trains
-                ]
-                merges = [
-                    client.submit(nothing, *(one[p] for one in slices), pure=False)
-                    for p in range(parts)
-                ]
-                wait(merges)
-                seconds.append(time.perf_counter() - began)
-            n = shards * (parts + 2) + parts
-            best = sorted(seconds)[1]
-            print(
-                f"a round of {n} empty tasks (S={shards}, P={parts}): {best:.3f} s, "
-                f"{1000 * best / n:.2f} ms a task"
-            )
+        empty_rounds(client, ((2, 2), (4, 2), (8, 8), (16, 16)), "two workers")
+        whole_rounds(client, ((2, 2_000, 100), (2, 50_000, 100), (2, 50_000, 300)))
         n = 1 << 28
         there = client.submit(block, n, workers=[a], pure=False)
-        wait(there)
+        distributed.wait(there)
         began = time.perf_counter()
-        wait(client.submit(len, there, workers=[b], pure=False))
+        distributed.wait(client.submit(len, there, workers=[b], pure=False))
         print(f"between two workers: {n / (time.perf_counter() - began) / 1e9:.2f} GB/s")
+    with (
+        distributed.LocalCluster(
+            n_workers=64,
+            threads_per_worker=1,
+            processes=False,
+            dashboard_address=":0",
+            silence_logs=50,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        empty_rounds(client, ((16, 16), (64, 16)), "64 workers in one process")
 
 
 def main():
@@ -113,6 +172,9 @@ def main():
     parser.add_argument("--measure", action="store_true")
     options = parser.parse_args()
     if options.measure:
+        global distributed
+        import distributed
+
         measure()
         return
     table(1e10, 5)

@@ -13,8 +13,8 @@ from fastw2v.distributed.job import default_rounds, replica_bytes
 # Words a second of one machine with 16 cores, skip-gram; CBOW trains twice as many. Extrapolated
 # from two cores.
 RATES = ((100, 16e6), (200, 9e6), (300, 5.7e6))
-FIXED_SECONDS = 0.05  # of a round
-TASK_SECONDS = 0.001
+FIXED_SECONDS = 0.03  # of a round; this and the next as measured with client, scheduler and two
+TASK_SECONDS = 0.0007  # workers on two cores (bench/SCALE.md)
 MEMORY_BANDWIDTH = 1e10  # bytes a second
 _DASK_BANDWIDTH = 0.45e9  # bytes a second of one Dask process, whatever the network
 _MOST_PARTS = 16

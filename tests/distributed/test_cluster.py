@@ -4,6 +4,7 @@ Workers kill themselves at named points, so that no test depends on time.
 """
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -134,6 +135,29 @@ def test_a_cluster_has_the_bits_of_one_process(text, expected, tmp_path):
                 client.retire_workers([first])
 
         assert crc(run(text, client, on_round=on_round)) == expected
+
+
+def test_messages_between_workers_that_are_lost(text, expected, monkeypatch):
+    """One of five transfers of results fails; the workers are threads of this process."""
+    import distributed.worker as module
+
+    transfer, n, lost = module.get_data_from_worker, itertools.count(1), []
+
+    async def losing(*args, **kwargs):
+        if next(n) % 5 == 0:
+            lost.append(1)
+            raise OSError("lost by the test")
+        return await transfer(*args, **kwargs)
+
+    monkeypatch.setattr(module, "get_data_from_worker", losing)
+    with (
+        distributed.LocalCluster(
+            n_workers=3, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as local,
+        distributed.Client(local) as client,
+    ):
+        assert crc(run(text, client)) == expected
+    assert len(lost) > 5
 
 
 INTERRUPTED = """

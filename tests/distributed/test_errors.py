@@ -111,6 +111,17 @@ def test_run_folders(text, tmp_path):
     assert "key" not in json.dumps(manifest["reading"])
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "vocabulary.fw2v", "1/rows-0.fw2v"])
+def test_files_of_another_run_are_refused(tmp_path, name):
+    for seed in (1, 2):
+        text = write(tmp_path / f"{seed}.txt", sentences(300, seed))
+        settings = SETTINGS | {"run": tmp_path / str(seed), "every": 0, "seed": seed}
+        train(text, client=SerialEngine(), on_round=lambda info: True, **settings)
+    (tmp_path / "1" / name).replace(tmp_path / "2" / name)
+    with pytest.raises(ValueError, match="restore|another run"):
+        resume(tmp_path / "2", client=SerialEngine())
+
+
 def test_resume_notices_another_text(tmp_path):
     text = write(tmp_path / "text.txt", sentences(300))
     run = tmp_path / "run"

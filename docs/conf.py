@@ -30,7 +30,7 @@ myst_heading_anchors = 3
 # tests/package/test_notebooks.py runs them as well.
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # a machine may be busy
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"

@@ -44,7 +44,7 @@ def draw(words: Sequence[str], places: Places, title: str) -> Picture:
     families, missing = fonts.font_families({*"".join(labels), *title})
     if missing:
         warnings.warn(f"map: {fonts.said_of(missing)}", stacklevel=2)
-    style = {"family": families, "parse_math": False}
+    style: dict[str, Any] = {"family": families, "parse_math": False}
     points = places.points
     spans = np.maximum(np.ptp(points, axis=0), 0.2)  # a line of points still needs some height
     height = _INCHES * float(np.clip(spans[1] / spans[0], 0.5, 1.25))

@@ -19,6 +19,7 @@ import numpy as np
 from fastw2v._checks.numbers import as_number, check_one_of
 from fastw2v.datasets.splitter import Splitter
 from fastw2v.keyed_vectors import KeyedVectors
+from fastw2v.keyed_vectors.consistency import check_all
 from fastw2v.word2vec import Word2Vec
 
 try:
@@ -290,6 +291,7 @@ def _as_vectors(vectors: Any) -> KeyedVectors:
             f"vectors: expected KeyedVectors, a Word2Vec model, the name of a file or None, got "
             f"{type(vectors).__name__}; pass one of these"
         )
+    check_all(found)
     return found
 
 

@@ -24,6 +24,7 @@ from fastw2v._explorer import DEFAULT_TOP
 from fastw2v._explorer.layout import check_layout, place
 from fastw2v._files.atomic import replacing
 from fastw2v._files.kinds import check_suffix
+from fastw2v.keyed_vectors.consistency import check_all
 
 if TYPE_CHECKING:
     from fastw2v.keyed_vectors import KeyedVectors
@@ -104,6 +105,7 @@ def explore(
 ) -> Explorer:
     """Make the page, as `KeyedVectors.explore` describes it."""
     check_layout(layout)
+    check_all(vectors)
     words = words if words is None or isinstance(words, str | bytes) else list(words)
     seed = as_int("seed", seed, 0, 2**32 - 1)
     description = _plot()

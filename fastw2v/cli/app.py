@@ -16,7 +16,17 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
-from fastw2v.cli import cluster, language_model, maps, run, train, translate, vectors, word2vec
+from fastw2v.cli import (
+    cluster,
+    language_model,
+    maps,
+    phrases,
+    run,
+    train,
+    translate,
+    vectors,
+    word2vec,
+)
 from fastw2v.cli.console import (
     BROKEN_PIPE,
     FAILED,
@@ -131,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     word2vec.add_parser(commands)
     vectors.add_parsers(commands)
     maps.add_parsers(commands)
+    phrases.add_parser(commands)
     language_model.add_parsers(commands)
     translate.add_parsers(commands)
     info = commands.add_parser(
@@ -190,6 +201,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {
     **word2vec.COMMANDS,
     **vectors.COMMANDS,
     **maps.COMMANDS,
+    **phrases.COMMANDS,
     **language_model.COMMANDS,
     **translate.COMMANDS,
     "info": _info,

@@ -16,6 +16,9 @@ from fastw2v._checks.numbers import as_whole
 from fastw2v.keyed_vectors.compressed import check_expanded
 from fastw2v.keyed_vectors.consistency import (
     as_table,
+    as_vectors,
+    as_words,
+    attributes_of,
     check_all,
     check_attribute,
     check_attributes,
@@ -99,23 +102,16 @@ def _appended(vectors: KeyedVectors, table: np.ndarray, rows: np.ndarray) -> np.
 
 def resize(vectors: KeyedVectors, seed: int) -> None:
     """See `KeyedVectors.resize_vectors`."""
-    words, D = vectors.index_to_key, vectors.vector_size
-    old = vectors.vectors
+    words, old = as_words(vectors), as_vectors(vectors)
     check_expanded("resize_vectors", old)
-    V, n_old = len(words), min(len(words), len(old))
-    if old.ndim != 2 or old.shape[1] != D:
-        raise ValueError(
-            f"vectors: expected rows of vector_size={D} numbers, got shape {old.shape}; change "
-            "them together"
-        )
+    V, D, n_old = len(words), old.shape[1], min(len(words), len(old))
     table = np.zeros((V, D), old.dtype)
     rows = as_rows_of_words("index_to_key", words, table)
     table[:n_old] = old[:n_old]
     draws = np.random.default_rng([as_whole("seed", seed), n_old]).random((V - n_old, D))
     table[n_old:] = (2 * draws - 1) / D
-    attributes = {name: values[:V] for name, values in vectors.expandos.items()}
-    vectors.vectors, vectors.key_to_index = table, rows
-    vectors.expandos = lengthened(attributes, V)
+    attributes = _brought_to(V, vectors)
+    vectors.vectors, vectors.key_to_index, vectors.expandos = table, rows, attributes
     lengthen_factors(vectors, n_old)
 
 
@@ -129,7 +125,7 @@ def allocate_attributes(
             f"attrs, types: expected as many dtypes as names, got {names!r} and {types!r}; pass "
             "both, or none of them"
         )
-    attributes = lengthened({name: v[:V] for name, v in vectors.expandos.items()}, V)
+    attributes = _brought_to(V, vectors)
     for name, given in zip(names or (), types or (), strict=True):
         dtype = np.dtype(np.int64 if given is int else object if given is str else given)
         there = attributes.get(name)
@@ -147,7 +143,7 @@ def lengthen_factors(vectors: KeyedVectors, n_old: int) -> None:
     """Give words behind the first n_old the lock factor 1, if each word has a factor."""
     factors = vars(vectors).get(LOCK_FACTORS)
     V = len(vectors.index_to_key)
-    if factors is not None and len(factors) == n_old and n_old not in (1, V):
+    if factors is not None and factors.shape == (n_old,) and n_old not in (1, V):
         more = np.ones(V, np.float32)
         more[: min(V, n_old)] = factors[:V]
         vectors.vectors_lockf = more
@@ -217,7 +213,7 @@ def sort_by_count(vectors: KeyedVectors) -> None:
 
 def attribute(vectors: KeyedVectors, name: str) -> np.ndarray:
     """Return an attribute (V,); KeyError names those that there are."""
-    if name not in vectors.expandos:
+    if name not in attributes_of(vectors):
         raise KeyError(
             f"{name!r}: no such attribute of words; there are: {names_of(vectors.expandos)}; set "
             "it with set_vecattr"
@@ -243,7 +239,7 @@ def _as_wide_enough(vectors: KeyedVectors, name: str, new: np.ndarray) -> np.nda
 
     TypeError where no dtype holds both.
     """
-    if name not in vectors.expandos:
+    if name not in attributes_of(vectors):
         return np.zeros(len(vectors), new.dtype)
     there = attribute(vectors, name)
     if _holds(there.dtype, new):
@@ -265,6 +261,11 @@ def lengthened(attributes: Mapping[str, np.ndarray], V: int) -> dict[str, np.nda
         more[name] = np.zeros(V, values.dtype)
         more[name][: len(values)] = values
     return more
+
+
+def _brought_to(V: int, vectors: KeyedVectors) -> dict[str, np.ndarray]:
+    """Return the attributes with V values each, cut or `lengthened`."""
+    return lengthened({name: v[:V] for name, v in attributes_of(vectors).items()}, V)
 
 
 def names_of(attributes: Mapping[str, np.ndarray]) -> str:

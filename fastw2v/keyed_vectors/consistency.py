@@ -21,12 +21,45 @@ if TYPE_CHECKING:
     from fastw2v.keyed_vectors.vectors import KeyedVectors
 
 
+def as_words(vectors: KeyedVectors) -> list[Any]:
+    """Return `index_to_key`, checked to be a list."""
+    words: Any = vectors.index_to_key
+    if not isinstance(words, list):
+        raise TypeError(
+            f"index_to_key: expected a list of words, got {type(words).__name__}; pass list(words)"
+        )
+    return words
+
+
 def as_table(vectors: KeyedVectors) -> np.ndarray:
     """Return the vectors (V, D), checked against the number of words and `vector_size`.
 
     Callers read them; those that write call `check_expanded`, as they may be compressed.
     """
-    table, V = vectors.vectors, len(_words(vectors))
+    table, D = _floats(vectors)
+    V = len(as_words(vectors))
+    if table.shape != (V, D):
+        raise ValueError(
+            f"vectors: expected shape ({V}, {D}), one row of vector_size numbers for each word of "
+            f"index_to_key, got {table.shape}; {_CURE_OF_TABLE}"
+        )
+    return table
+
+
+def as_vectors(vectors: KeyedVectors) -> np.ndarray:
+    """Return the vectors (any number, D), checked against `vector_size` alone."""
+    table, D = _floats(vectors)
+    if len(table.shape) != 2 or table.shape[1] != D:
+        raise ValueError(
+            f"vectors: expected rows of vector_size={D} numbers, got shape {table.shape}; "
+            f"{_CURE_OF_TABLE}"
+        )
+    return table
+
+
+def _floats(vectors: KeyedVectors) -> tuple[np.ndarray, int]:
+    """Return the vectors, checked to be floats, and `vector_size`."""
+    table, D = vectors.vectors, vectors.vector_size
     plain = isinstance(table, np.ndarray) and table.dtype.kind == "f"
     if not plain and not isinstance(table, CompressedRows):
         got = f"dtype {table.dtype}" if isinstance(table, np.ndarray) else type(table).__name__
@@ -34,16 +67,13 @@ def as_table(vectors: KeyedVectors) -> np.ndarray:
             f"vectors: expected a floating-point array (V, D), got {got}; convert with "
             "np.asarray(..., np.float32)"
         )
-    D = vectors.vector_size
-    if type(D) is not int:
-        D = as_int("vector_size", D)
-    if table.shape != (V, D):
-        raise ValueError(
-            f"vectors: expected shape ({V}, {D}), one row of vector_size numbers for each word of "
-            f"index_to_key, got {table.shape}; change words, vectors and vector_size together, or "
-            "make new ones with KeyedVectors.from_words(words, vectors)"
-        )
-    return table
+    return table, D if type(D) is int else as_int("vector_size", D)
+
+
+_CURE_OF_TABLE = (
+    "change words, vectors and vector_size together, or make new ones with "
+    "KeyedVectors.from_words(words, vectors)"
+)
 
 
 def row_of(vectors: KeyedVectors, key: Any) -> int | None:
@@ -51,7 +81,7 @@ def row_of(vectors: KeyedVectors, key: Any) -> int | None:
 
     Raises ValueError if the map leads to a row that is not there or is another word's.
     """
-    rows, words = _rows(vectors), _words(vectors)
+    rows, words = _rows(vectors), as_words(vectors)
     try:
         row = rows.get(key)
     except TypeError:  # no word is a list
@@ -75,7 +105,7 @@ _CURE = "restore it with {word: row for row, word in enumerate(index_to_key)}"
 
 def words_of(vectors: KeyedVectors, rows: list[int]) -> list[Any]:
     """Return the words of rows that exist. Raises ValueError if the map has other rows for them."""
-    words, places = _words(vectors), _rows(vectors)
+    words, places = as_words(vectors), _rows(vectors)
     found = [words[row] for row in rows]
     try:
         if list(map(places.get, found)) == rows:
@@ -88,7 +118,7 @@ def words_of(vectors: KeyedVectors, rows: list[int]) -> list[Any]:
 
 def check_map(vectors: KeyedVectors) -> None:
     """Check that `key_to_index` leads each word of `index_to_key` to its row, and no others."""
-    rows, words = _rows(vectors), _words(vectors)
+    rows, words = _rows(vectors), as_words(vectors)
     V = len(words)
     try:
         if not all(issubclass(kind, _WHOLE) for kind in set(map(type, rows.values()))):
@@ -127,26 +157,37 @@ def check_map(vectors: KeyedVectors) -> None:
 
 def check_attributes(vectors: KeyedVectors) -> None:
     """Check that `expandos` has an array (V,) for each attribute."""
-    attributes = vectors.expandos
+    for name, values in attributes_of(vectors).items():
+        check_attribute(vectors, name, values)
+
+
+def attributes_of(vectors: KeyedVectors) -> dict[str, np.ndarray]:
+    """Return `expandos`, checked to hold arrays of one dimension, however long, under names."""
+    attributes: Any = vectors.expandos
     if not isinstance(attributes, dict):
         raise TypeError(
             f"expandos: expected a dict of arrays (V,), got {type(attributes).__name__}; pass {{}}"
         )
     for name, values in attributes.items():
-        check_attribute(vectors, name, values)
+        if not isinstance(name, str):
+            raise TypeError(f"expandos: expected names of type str, got {name!r}; convert it")
+        if not isinstance(values, np.ndarray) or values.ndim != 1:
+            raise _misfit(vectors, name, values)
+    return attributes
 
 
-def check_attribute(vectors: KeyedVectors, name: Any, values: Any) -> None:
-    """Check that an attribute is an array (V,) under a str."""
-    V = len(_words(vectors))
-    if not isinstance(name, str):
-        raise TypeError(f"expandos: expected names of type str, got {name!r}; convert it")
-    if not isinstance(values, np.ndarray) or values.shape != (V,):
-        got = f"shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-        raise ValueError(
-            f"expandos[{name!r}]: expected an array ({V},), one value per word, got {got}; replace "
-            "it by such an array, or remove it"
-        )
+def check_attribute(vectors: KeyedVectors, name: str, values: Any) -> None:
+    """Check that an attribute is an array (V,)."""
+    if not isinstance(values, np.ndarray) or values.shape != (len(as_words(vectors)),):
+        raise _misfit(vectors, name, values)
+
+
+def _misfit(vectors: KeyedVectors, name: str, values: Any) -> ValueError:
+    got = f"shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+    return ValueError(
+        f"expandos[{name!r}]: expected an array ({len(as_words(vectors))},), one value per word, "
+        f"got {got}; replace it by such an array, or remove it"
+    )
 
 
 def check_all(vectors: KeyedVectors) -> None:
@@ -154,15 +195,6 @@ def check_all(vectors: KeyedVectors) -> None:
     as_table(vectors)
     check_map(vectors)
     check_attributes(vectors)
-
-
-def _words(vectors: KeyedVectors) -> list[Any]:
-    words: Any = vectors.index_to_key
-    if not isinstance(words, list):
-        raise TypeError(
-            f"index_to_key: expected a list of words, got {type(words).__name__}; pass list(words)"
-        )
-    return words
 
 
 def _rows(vectors: KeyedVectors) -> dict[Any, int]:

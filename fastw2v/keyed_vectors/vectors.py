@@ -22,7 +22,7 @@ from fastw2v._core.html import as_html_table
 from fastw2v._rows.deferred import UpToDate
 from fastw2v.keyed_vectors import changes, compressed, evaluation, files, gensim, search
 from fastw2v.keyed_vectors.compressed import CompressedRows
-from fastw2v.keyed_vectors.consistency import as_table, check_all, row_of
+from fastw2v.keyed_vectors.consistency import as_table, as_words, check_all, row_of
 from fastw2v.keyed_vectors.documents import Documents
 from fastw2v.keyed_vectors.gensim_names import GensimNames
 from fastw2v.keyed_vectors.locking import LockFactors, factors_of
@@ -112,7 +112,7 @@ class KeyedVectors(Searches, Documents, GensimNames):
     # Look-ups -------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return len(self.index_to_key)
+        return len(as_words(self))
 
     def __contains__(self, key: object) -> bool:
         """Tell whether `get_index` finds the word, or the row."""

@@ -20,7 +20,7 @@ from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.keyed_vectors.changes import as_rows_of_words, lengthen_factors, lengthened
 from fastw2v.keyed_vectors.locking import NAME as LOCK_FACTORS
 from fastw2v.word2vec import engine, logs
-from fastw2v.word2vec.consistency import check_model, claimed
+from fastw2v.word2vec.consistency import as_counts, check_model, claimed
 from fastw2v.word2vec.corpus import EncodedCorpus, Sentences, as_corpus_of
 from fastw2v.word2vec.sentences import count_text
 from fastw2v.word2vec.settings import Settings, check_settings
@@ -294,9 +294,12 @@ class Preparation(Settings):
     def cum_table(self) -> np.ndarray:
         """Cumulative shares (V,) of the draws of negatives, in units of 1 / (2**31 - 1).
 
-        It is computed from the counts of the words at each access.
+        It is computed from the counts of the words at each access, and empty without words. Raises
+        ValueError if the words and their counts do not fit together.
         """
-        powers = self.wv.expandos["count"].astype(np.float64) ** self.ns_exponent
+        check_settings(self)
+        counts = as_counts(self) if len(self.wv) else np.zeros(0)
+        powers = counts.astype(np.float64) ** self.ns_exponent
         sums = np.cumsum(powers)
         return np.rint(sums / sums[-1:] * (2**31 - 1)).astype(np.uint32)
 

@@ -63,6 +63,22 @@ def test_ten_thousand_words_of_300_numbers_are_at_most_12_megabytes(tmp_path):
     assert 8e6 < (tmp_path / "page.html").stat().st_size < 12e6
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda kv: kv.index_to_key.append("new"),
+        lambda kv: kv.key_to_index.update(a=1),
+        lambda kv: kv.expandos.update(count=np.ones(2)),
+        lambda kv: kv.expandos.update(count=[3, 2, 1]),
+    ],
+)
+def test_vectors_that_do_not_fit_their_words_are_refused(change):
+    vectors = random_vectors(["a", "b", "c"])
+    change(vectors)
+    with pytest.raises(ValueError, match=r"key_to_index|expandos|vectors: expected"):
+        vectors.explore(layout="pca")
+
+
 def test_words_and_top_choose_what_is_shown():
     vectors = random_vectors([f"w{i}" for i in range(3000)])
 

@@ -184,3 +184,36 @@ def test_evaluation_refuses_a_changed_map(kv, tmp_path):
     ):
         with pytest.raises(ValueError, match="key_to_index"):
             call()
+
+
+# What `resize_vectors` and `allocate_vecattrs` cannot bring to the number of words.
+ODD = {
+    "expandos a number": lambda kv: setattr(kv, "expandos", 2**63),
+    "expandos None": lambda kv: setattr(kv, "expandos", None),
+    "an attribute of lists": lambda kv: kv.expandos.update(count=[1] * 6),
+    "an attribute of two dimensions": lambda kv: kv.expandos.update(count=np.ones((6, 1))),
+    "an attribute of none": lambda kv: kv.expandos.update(count=np.array(1)),
+    "an attribute under a number": lambda kv: kv.expandos.update({3: np.ones(6)}),
+    "words a number": lambda kv: setattr(kv, "index_to_key", 6),
+    "words a tuple": lambda kv: setattr(kv, "index_to_key", tuple(WORDS)),
+    "a word no text": lambda kv: kv.index_to_key.append(np.zeros(3)),
+}
+ODD_TABLES = {name: TABLES[name] for name in ("wider", "flat", "lists", "integers", "None")}
+
+
+@pytest.mark.parametrize("change", (ODD | ODD_TABLES).values(), ids=ODD | ODD_TABLES)
+def test_what_cannot_be_brought_to_the_number_of_words_is_refused(kv, change):
+    change(kv)
+    before = vars(kv).copy()
+    with pytest.raises((ValueError, TypeError), match="expandos|index_to_key|vectors: expected"):
+        kv.resize_vectors()
+    assert all(vars(kv)[name] is value for name, value in before.items())
+
+
+@pytest.mark.parametrize("change", [v for k, v in ODD.items() if "no text" not in k])
+def test_attributes_that_cannot_be_lengthened_are_refused(kv, change):
+    change(kv)
+    with pytest.raises((ValueError, TypeError), match="expandos|index_to_key"):
+        kv.allocate_vecattrs(["rank"], [int])
+    with pytest.raises((ValueError, TypeError), match="expandos|index_to_key"):
+        kv.get_vecattr("moon", "count")

@@ -9,8 +9,9 @@ the end of the process is a find. Rounds run in a child process, so that a crash
     python tests/support/state_fuzz.py state_word2vec model --seconds 600 --seed 7000
     python tests/support/state_fuzz.py state_word2vec model --seed 7123 --count 1 --verbose
 
-A module of targets has a dict TARGETS {name: Target}. FASTW2V_FUZZ_SECONDS prolongs the runs of the
-tests.
+A module of targets has a dict TARGETS {name: Target}. The tests play the same rounds each time, so
+that a change of the package alone decides their result; FASTW2V_FUZZ_SECONDS gives each target this
+time for rounds beyond them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import importlib
+import logging
+import math
 import os
 import random
 import re
@@ -35,7 +38,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-SECONDS = float(os.environ.get("FASTW2V_FUZZ_SECONDS", "3"))  # of a target in the tests
+ROUNDS = 300  # of a target in the tests, the same ones each time
+SECONDS = os.environ.get("FASTW2V_FUZZ_SECONDS")  # instead of rounds, to look for new faults
 LONGEST = 30.0  # seconds that one step may take
 STEPS = 10  # most steps of a round
 # Errors that tell the user what is wrong; a target may name others.
@@ -353,21 +357,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("module", help="a module with TARGETS")
     parser.add_argument("target", nargs="*", help="names of targets; none means all")
-    parser.add_argument("--seconds", type=float, default=10.0, help="for each target")
-    parser.add_argument("--count", type=int, default=10**9, help="most rounds of each target")
+    parser.add_argument("--seconds", type=float, help="for each target (10 without --count)")
+    parser.add_argument("--count", type=int, default=sys.maxsize, help="most rounds of each target")
     parser.add_argument("--seed", type=int, default=0, help="the seed of the first round")
     parser.add_argument("--log", help="a file for the steps of the last round")
     parser.add_argument("--verbose", action="store_true", help="print the steps")
     parser.add_argument("--continue", action="store_true", help="go on after a find", dest="on")
     arguments = parser.parse_args()
+    bounded = arguments.seconds is None and arguments.count < sys.maxsize
+    seconds = math.inf if bounded else arguments.seconds or 10.0
     faulthandler.enable()
     warnings.simplefilter("ignore")  # of numpy, about numbers that overflow
+    logging.disable()
     targets = importlib.import_module(arguments.module).TARGETS
     finds = 0
     for name in arguments.target or targets:
         counts: Counter[str] = Counter()
         places_of_finds: Counter[str] = Counter()
-        end = time.monotonic() + arguments.seconds
+        end = time.monotonic() + seconds
         seed = arguments.seed
         while time.monotonic() < end and seed < arguments.seed + arguments.count:
             steps: list[str] = []
@@ -414,7 +421,7 @@ def _place_of(find: Find) -> str:
     return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "?"
 
 
-def fuzz_in_child(module: str, target: str, seconds: float = SECONDS, seed: int = 0) -> str:
+def fuzz_in_child(module: str, target: str) -> str:
     """Fuzz a target in a process of its own, and return what it printed.
 
     Raises AssertionError with the steps of the last round if there was a find or a crash.
@@ -424,12 +431,12 @@ def fuzz_in_child(module: str, target: str, seconds: float = SECONDS, seed: int 
         command = [sys.executable, __file__, module, target, "--log", str(log)]
         path = os.pathsep.join(part for part in sys.path if part)
         done = subprocess.run(
-            [*command, "--seconds", str(seconds), "--seed", str(seed)],
+            [*command, *(("--seconds", SECONDS) if SECONDS else ("--count", str(ROUNDS)))],
             env=os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=seconds + 300,
+            timeout=float(SECONDS or 0) + 300,
         )
         if done.returncode:
             steps = log.read_text() if log.exists() else ""

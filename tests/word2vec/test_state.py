@@ -100,6 +100,35 @@ def test_a_map_that_does_not_fit_is_refused(change, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+COUNTS = {
+    "a word appended": lambda m: m.wv.index_to_key.append("new"),
+    "a word removed": lambda m: m.wv.index_to_key.pop(),
+    "too few": lambda m: m.wv.expandos.update(count=np.ones(3)),
+    "of two dimensions": lambda m: m.wv.expandos.update(count=np.ones((len(m.wv), 1))),
+    "none": lambda m: m.wv.expandos.pop("count"),
+    "a list": lambda m: m.wv.expandos.update(count=[1] * len(m.wv)),
+    "texts": lambda m: m.wv.expandos.update(count=m.wv.expandos["count"].astype(str)),
+    "NaN": lambda m: m.wv.expandos.update(count=np.full(len(m.wv), np.nan)),
+    "negative": lambda m: m.wv.expandos["count"].__setitem__(0, -1),
+    "all 0": lambda m: m.wv.expandos["count"].fill(0),
+    "0 under a negative power": lambda m: (
+        m.wv.expandos["count"].__setitem__(0, 0),
+        setattr(m, "ns_exponent", -1.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("change", COUNTS.values(), ids=COUNTS)
+def test_shares_of_counts_that_do_not_fit_are_refused(change):
+    model = trained()
+    change(model)
+    refuses(model, "count|ns_exponent", lambda m: m.cum_table)
+
+
+def test_a_model_without_words_has_no_shares():
+    assert len(Word2Vec().cum_table) == 0
+
+
 def test_a_map_in_another_order_or_of_numpys_numbers_is_the_same_map():
     model, other = trained(), trained()
     rows = reversed(other.wv.key_to_index.items())

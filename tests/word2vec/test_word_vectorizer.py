@@ -57,6 +57,22 @@ def test_sif_weights_words_by_their_share(counts):
     np.testing.assert_allclose(found, [expected], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda kv: kv.index_to_key.append("new"),
+        lambda kv: kv.key_to_index.update(sun=2),
+        lambda kv: kv.expandos.update(count=np.ones(2)),
+        lambda kv: setattr(kv, "vectors", TABLE[:2]),
+    ],
+)
+def test_vectors_that_do_not_fit_their_words_are_refused(change):
+    vectors = pretrained()
+    change(vectors)
+    with pytest.raises(ValueError, match=r"key_to_index|expandos|vectors: expected"):
+        WordVectorizer(vectors, weighting="sif").fit(TEXTS)
+
+
 def test_the_common_component_is_removed():
     rng = np.random.default_rng(0)
     common, words = rng.standard_normal(5), [f"w{k}" for k in range(40)]

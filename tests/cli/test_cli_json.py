@@ -37,6 +37,7 @@ CALLS = [
     "train text.txt --dim 4 --epochs 1 --quiet --held-out text.txt --checkpoint c.fw2v",
     "word2vec -train text.txt -output w.bin -size 4 -iter 1 -save-vocab counts -debug 0",
     "plan --vocabulary 1e6 --dim 300 --words 1e10 --machines 4",
+    "phrases text.txt --threshold 0.1 --quiet -o joined.txt",
     "similar v.fw2v East west -n 2",
     "analogy v.fw2v east north west",
     "evaluate v.fw2v judged.csv",
@@ -78,7 +79,7 @@ def test_the_schema_knows_every_command_and_is_printed(capsys):
         report(json.dumps(wrong))
 
 
-NEED_NOTHING = {"train", "lm-train", "translate-train", "info", "run"}
+NEED_NOTHING = {"train", "phrases", "lm-train", "translate-train", "info", "run"}
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS - NEED_NOTHING))

@@ -88,7 +88,8 @@ def _run(args: argparse.Namespace) -> int:
     try:
         with _warnings_to(warned), standard_streams(args), threads(getattr(args, "threads", None)):
             report = COMMANDS[args.command](args)
-            return _printed(args, report, warned)
+            # A command with an output of its own returns its exit code.
+            return report if isinstance(report, int) else _printed(args, report, warned)
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
@@ -97,7 +98,7 @@ def _run(args: argparse.Namespace) -> int:
     except (OSError, ValueError, KeyError, ImportError, FloatingPointError, MemoryError) as error:
         code, kind, message = FAILED, type(error).__name__, shown(_one_line(error))
         say(f"fastw2v: error: {message}")
-    if args.json:
+    if getattr(args, "json", False):
         print_json(as_object(args.command, code, error=(kind, message), warnings=warned))
     return code
 
@@ -151,7 +152,9 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("file", nargs="?", metavar="FILE", help="word vectors in any format")
     info.set_defaults(reads=("file",))
     for command in commands.choices.values():
-        command.add_argument("--json", action="store_true", help="print one JSON object")
+        # A command with verbs speaks as the program whose verbs they are.
+        if command._subparsers is None:
+            command.add_argument("--json", action="store_true", help="print one JSON object")
     run.add_parser(commands)
     return parser
 
@@ -195,7 +198,7 @@ def _info(args: argparse.Namespace) -> Report:
     return Report(facts, lines)
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {
+COMMANDS: dict[str, Callable[[argparse.Namespace], Report | int]] = {
     **train.COMMANDS,
     **cluster.COMMANDS,
     **word2vec.COMMANDS,

@@ -14,7 +14,8 @@ from fastw2v.cli import main
 from fastw2v.cli.report import SCHEMA_FILE, as_object
 from fastw2v.keyed_vectors import KeyedVectors
 
-COMMANDS = {*cli.COMMANDS, "run"}
+OWN_OUTPUT = {"fasttext"}  # in the form of the program whose verbs it has
+COMMANDS = {*cli.COMMANDS, "run"} - OWN_OUTPUT
 TEXT = "the cat sat on the mat and the dog sat on the cat . " * 40
 
 
@@ -203,5 +204,5 @@ def test_help_shows_every_default(capsys):
                 assert "(default: " in shown or name == "run", (name, action.option_strings)
             if action.dest == "threads":
                 threads.add((action.default, formatter._expand_help(action).partition("(")[2]))
-        assert "--json" in text
+        assert ("--json" in text) != (name in OWN_OUTPUT)
     assert len(threads) == 1 and next(iter(threads))[0] is None

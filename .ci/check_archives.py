@@ -29,6 +29,7 @@ for path in sys.argv[1:]:
         wanted += ["setup.py", "LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
         wanted += ["fastw2v/py.typed", "fastw2v/_kernels/_embedding.pyi"]
         wanted += ["fastw2v/_explorer/page/page.html", "fastw2v/_explorer/page/map.js"]
+        wanted += ["fastw2v/cli/report.schema.json"]
         wanted += ["tests/conftest.py", "tests/data/layers.npz"]
         check(path, names, wanted, (".c", ".so", ".pyd", ".pyc", ".o"))
     elif path.endswith(".whl"):
@@ -38,6 +39,7 @@ for path in sys.argv[1:]:
         wanted = ["fastw2v/_kernels/_cpu.", "fastw2v/_kernels/baseline/_embedding."]
         wanted += ["fastw2v/py.typed", "fastw2v/_kernels/_embedding.pyi", "fastw2v/layers.py"]
         wanted += ["fastw2v/_explorer/page/page.html", "fastw2v/_explorer/page/map.js"]
+        wanted += ["fastw2v/cli/report.schema.json"]
         wanted += ["fastw2v/models/cbow.py", "fastw2v/word2vec/model.py"]
         check(path, names, wanted, (".c", ".h", ".pyx", ".pxd", ".o"))
         outside = [name for name in names if not name.startswith(("fastw2v/", "fastw2v-"))]

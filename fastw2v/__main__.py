@@ -1,5 +1,7 @@
 """The command `fastw2v` as `python -m fastw2v`."""
 
+# PYTHON_ARGCOMPLETE_OK: argcomplete looks for this mark
+
 import sys
 
 from fastw2v.cli import main

@@ -170,6 +170,7 @@ class Trainer(_Saved):
         with FitLoop(self, max_grad, eval_interval, n_steps, batch_size, progress) as loop:
             loop.resume_from(saves.start)
             for epoch in range(epochs, max_epoch):
+                loop.begin_epoch(self.current_epoch)
                 if first == 0:
                     order = order[np.random.permutation(len(samples))]
                 for k in range(first, max_iters):
@@ -222,6 +223,7 @@ class Trainer(_Saved):
         total, count = 0.0, 0
         settings = max_grad, eval_interval, steps, 1, progress, "step", watched
         with FitLoop(self, *settings, may_end=True) as loop:
+            loop.begin_epoch(self.current_epoch)
             for k, (x, t) in zip(range(steps), batches, strict=False):
                 average = loop.step(k, x, t)
                 total, count = total + loop.last_loss, count + 1
@@ -322,9 +324,11 @@ class RnnlmTrainer(_Saved):
             self.time_idx = 0
         self.ppl_list = [*(self.ppl_list or ())] if saves.start else []
         n_steps = max(0, max_epoch - epochs) * max_iters - first
-        with FitLoop(self, max_grad, eval_interval, n_steps, words, progress) as loop:
+        settings = max_grad, eval_interval, n_steps, words, progress
+        with FitLoop(self, *settings, measure="perplexity") as loop:
             loop.resume_from(saves.start)
             for epoch in range(epochs, max_epoch):
+                loop.begin_epoch(self.current_epoch)
                 for k in range(first, max_iters):
                     batch = self.get_batch(ids, following, batch_size, time_size)
                     average = loop.step(k, *batch)

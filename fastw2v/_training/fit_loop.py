@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import sys
+import math
 import time
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from fastw2v._core.interrupts import Interrupts
+from fastw2v._core.progress import open_bar
 from fastw2v._rows.row_grad import adopt_again, is_tracked, verify_list
 from fastw2v._training.clipping import clip_by_norm
 from fastw2v._training.deferral import deferred_updates
@@ -24,7 +25,7 @@ class FitLoop:
 
     n_steps, rows: the steps of the fit and the samples of one step, for the bar. watched: whether
     other code runs between the steps, which may look at weights. may_end: whether there may be
-    fewer steps.
+    fewer steps. measure: "loss", or "perplexity" for the bar to show its exponential.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class FitLoop:
         unit: str = "word",
         watched: bool = False,
         may_end: bool = False,
+        measure: str = "loss",
     ) -> None:
         self.model, self.optimizer = trainer.model, trainer.optimizer
         adopt_again(getattr(self.model, "grads", None))  # a user's own model may come from a pickle
@@ -56,11 +58,10 @@ class FitLoop:
         self.last_step = n_steps - 1
         self.bar: Any = None
         if progress:
-            from tqdm import tqdm
-
             # A sample of word2vec is a word and so is one of a language model.
             unit = getattr(self.model, "_unit", unit)
-            self.bar = tqdm(total=n_steps * rows, unit=unit, unit_scale=True, file=sys.stderr)
+            self.bar = open_bar(total=n_steps * rows, unit=unit, unit_scale=True)
+        self.measure = measure
         self.rows = rows
         self.watched = watched
 
@@ -76,6 +77,16 @@ class FitLoop:
 
     def __exit__(self, *exception: Any) -> Any:
         return self.stack.__exit__(*exception)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Name an epoch, counted from 0, on the bar as `line` does."""
+        if self.bar is not None:
+            self.bar.set_description_str(f"epoch {epoch + 1}", refresh=False)
+
+    def _show_measure(self, loss: float) -> None:
+        perplexity = self.measure == "perplexity"
+        value = f"{math.exp(min(loss, 700)):.2f}" if perplexity else f"{loss:.4f}"
+        self.bar.set_postfix_str(f"{self.measure} {value}", refresh=False)
 
     def resume_from(self, position: Mapping[str, Any]) -> None:
         """Take over the sum of losses since the last line of an interrupted fit."""
@@ -108,7 +119,7 @@ class FitLoop:
         if self.bar is not None:
             self.bar.update(self.rows)
             if due or self.n_steps == 1:
-                self.bar.set_postfix(loss=f"{self.total / self.count:.4f}", refresh=False)
+                self._show_measure(self.total / self.count)
         if not due:
             return None
         average = self.total / self.count

@@ -4,8 +4,11 @@
 for the import of the other commands, nor, without options, for that of argparse.
 """
 
+# PYTHON_ARGCOMPLETE_OK: argcomplete looks for this mark
+
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import cast
@@ -20,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     1
     """
     words = sys.argv[1:] if argv is None else list(argv)
-    if words[:1] == ["run"]:
+    if words[:1] == ["run"] and "_ARGCOMPLETE" not in os.environ:
         return _run(words)
     from fastw2v.cli import app
 

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from fastw2v.cli.console import COUNT, OK, RATE, output_path, print_json, say, shown, told_already
+from fastw2v.cli.console import COUNT, RATE, say, shown, told_already
+from fastw2v.cli.engine import check_held_out, closing_lines, encoded, held_out_loss
+from fastw2v.cli.report import Report
 
 _ONE_PROCESS = ("split", "normalize", "case", "lang", "elisions", "keep_hyphens", "batch_size")
 
@@ -24,13 +26,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--rounds", type=COUNT, metavar="N", help="merges of the shards (default: 40 or more)")
     add("--column", metavar="NAME", help="the column with the text, in Parquet files")
     add("--run", metavar="DIR", help="folder for checkpoints, which client and workers see")
-    add("--resume", metavar="DIR", help="continue the run of this folder instead of a new one")
 
 
 def check_options(args: argparse.Namespace) -> None:
     """Raise ValueError for options of a cluster without one, or that a cluster does not have."""
+    from fastw2v._files.kinds import check_readable
+
     if args.scheduler is None:
-        for name in ("shards", "rounds", "column", "run", "resume"):
+        for name in ("shards", "rounds", "column", "run"):
             if getattr(args, name) is not None:
                 raise ValueError(f"--{name}: expected --scheduler ADDRESS beside it; add it")
         return
@@ -42,43 +45,58 @@ def check_options(args: argparse.Namespace) -> None:
             f"--{odd[0].replace('_', '-')}: a cluster reads UTF-8 text with one sentence a line "
             "and words between blanks; leave the option out and prepare the text so"
         )
+    if args.held_out is not None:
+        check_readable(args.held_out)
+    if args.checkpoint is not None:
+        raise ValueError("--checkpoint: a cluster saves to a folder; name it with --run DIR")
+    if args.resume is not None and args.given:
+        raise ValueError(
+            f"--{args.given[0].replace('_', '-')}: expected no setting with --resume, whose run "
+            "has its own; leave it out"
+        )
     if args.resume is None and (not args.files or "-" in args.files):
         raise ValueError("FILE: expected files that all workers see; name them, or --resume DIR")
     if args.resume is not None and (args.files or args.run):
         raise ValueError("--resume: expected neither FILE nor --run, which the run knows already")
 
 
-def train(args: argparse.Namespace, default_output: str) -> int:
+def train(args: argparse.Namespace, output: str, kind: str) -> Report:
     """Train on a cluster and save the vectors."""
     from fastw2v.keyed_vectors import files
 
-    output = output_path(args.output, default_output, quiet=args.quiet)
-    kind = files.output_format(output)
     started = time.perf_counter()
     try:
         model = _model(args)
     except (ImportError, RuntimeError) as error:  # Dask is missing, or the cluster is of no use
         raise ValueError(str(error)) from error
+    seconds = time.perf_counter() - started
     with told_already():
         files.save(model.wv, output, kind, args.unwritable)
+        if args.save_model is not None:
+            model.save(args.save_model)
     losses = [loss for loss in model.epoch_losses if loss == loss]
-    facts = {
+    held_out, problem = None, None
+    if args.held_out is not None:
+        try:  # the vectors are saved, whatever the text is like
+            text = encoded(model, corpus_file=args.held_out)
+            held_out = held_out_loss(model, check_held_out(text, args.held_out))
+        except ValueError as error:
+            problem = str(error)
+    results = {
         "output": shown(output),
         "format": kind,
+        "checkpoint": args.resume or args.run,
+        "model_file": args.save_model,
+        "resumed": args.resume is not None,
         "words": model.corpus_total_words,
         "vocabulary": len(model.wv),
         "loss": losses[-1] if losses else None,
-        "seconds": round(time.perf_counter() - started, 3),
+        "held_out": held_out,
+        "seconds": round(seconds, 3),
     }
-    if args.json:
-        print_json(facts)
-    else:
-        say(f"fastw2v: trained in {facts['seconds']:.1f} s", unless=args.quiet)
-        print(
-            f"saved {len(model.wv)} vectors of dimension {model.vector_size} in {shown(output)} "
-            f"({'word2vec ' if kind in ('text', 'binary') else ''}{kind} format)"
-        )
-    return OK
+    say(f"fastw2v: trained in {seconds:.1f} s", unless=args.quiet)
+    lines = closing_lines(model.wv, output, kind, held_out, args.save_model)
+    return Report(results, lines, failed=problem)
 
 
 def _model(args: argparse.Namespace) -> Any:
@@ -87,7 +105,11 @@ def _model(args: argparse.Namespace) -> Any:
 
     engine = as_engine(args.scheduler)
     with engine.client:
-        common = {"client": engine, "progress": not args.quiet and not args.json}
+        common = {
+            "client": engine,
+            "every": args.every,
+            "progress": not args.quiet and not args.json,
+        }
         if args.resume is not None:
             return distributed.resume(args.resume, **common)
         return distributed.train(
@@ -106,6 +128,7 @@ def _model(args: argparse.Namespace) -> Any:
             alpha=args.lr,
             sg=int(args.model == "skip-gram"),
             seed=args.seed,
+            deterministic=args.deterministic,
             workers=args.threads,
         )
 
@@ -131,7 +154,6 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--gbit", type=RATE, default=10.0, metavar="X", help="Gbit/s of the net")
     parser.add_argument("--epochs", type=COUNT, default=5, metavar="N", help="passes")
     parser.add_argument("--model", choices=("cbow", "skip-gram"), default="cbow", help="model")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _large(text: str) -> int:
@@ -147,7 +169,7 @@ def _large(text: str) -> int:
     return int(number)
 
 
-def _plan(args: argparse.Namespace) -> int:
+def _plan(args: argparse.Namespace) -> Report:
     from fastw2v.distributed import plan
 
     found = plan(
@@ -155,15 +177,16 @@ def _plan(args: argparse.Namespace) -> int:
         epochs=args.epochs,
         sg=int(args.model == "skip-gram"),
     )
-    if args.json:
-        print_json(found._asdict())
-        return OK
-    for machines, rate in found.table:
-        print(f"{machines:4d} machines: {rate / 1e6:8.1f} million words/s")
-    print(f"best: {found.best_machines} machines")
-    print(f"memory of a worker: {found.bytes_per_worker / 1e9:.2f} GB beside the text's ids")
-    print(f"sent by a worker in a round: at most {found.bytes_per_round / 1e9:.2f} GB")
-    return OK
+    lines = [
+        *(
+            f"{machines:4d} machines: {rate / 1e6:8.1f} million words/s"
+            for machines, rate in found.table
+        ),
+        f"best: {found.best_machines} machines",
+        f"memory of a worker: {found.bytes_per_worker / 1e9:.2f} GB beside the text's ids",
+        f"sent by a worker in a round: at most {found.bytes_per_round / 1e9:.2f} GB",
+    ]
+    return Report(found._asdict(), lines)
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"plan": _plan}
+COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {"plan": _plan}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -37,6 +36,7 @@ def number(
 COUNT = number(int, "a whole number of 1 or more", lambda n: 1 <= n < 2**31)
 SEED = number(int, "a whole number from 0 to 4294967295", lambda n: 0 <= n < 2**32)
 RATE = number(float, "a number above 0", lambda x: 0 < x < float("inf"))
+THREADS = number(int, "a whole number from 1 to 1024", lambda n: 1 <= n <= 1024)
 SHARE = number(float, "a number from 0 to 1", lambda x: 0 <= x <= 1)
 
 
@@ -60,12 +60,6 @@ def is_terminal(stream: TextIO) -> bool:
         return False
 
 
-def print_json(content: object) -> None:
-    """Print JSON, escaped where the output is not UTF-8."""
-    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(content, ensure_ascii=not unicode, indent=2, default=str))
-
-
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed numpy's global stream, from which training draws, and restore it afterwards."""
@@ -77,6 +71,34 @@ def seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         np.random.set_state(state)
+
+
+def add_threads(parser: argparse.ArgumentParser, flag: str = "--threads", more: str = "") -> None:
+    """Add --threads, which has one default in all commands; `threads` applies it."""
+    parser.add_argument(
+        flag,
+        type=THREADS,
+        metavar="N",
+        dest="threads",
+        help=f"threads to use{more} (default: FASTW2V_NUM_THREADS, else all CPUs that the process "
+        "may use)",
+    )
+
+
+@contextlib.contextmanager
+def threads(n: int | None) -> Iterator[None]:
+    """Let kernels use n threads, and the number of before afterwards; None changes nothing."""
+    if n is None:
+        yield
+        return
+    from fastw2v._core.threads import get_num_threads, set_num_threads
+
+    before = get_num_threads()
+    set_num_threads(n)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
 
 
 # ---- standard input and output in the place of files

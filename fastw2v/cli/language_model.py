@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING, Any
 from fastw2v.cli import splitting
 from fastw2v.cli.console import (
     COUNT,
-    INTERRUPTED,
-    OK,
     RATE,
     SEED,
     SHARE,
     add_output,
+    add_threads,
     counted,
     is_terminal,
     output_path,
-    print_json,
     say,
     seeded,
     shown,
 )
+from fastw2v.cli.report import Report
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,14 +48,14 @@ def add_parsers(commands: Any) -> None:
         "--start", default="", metavar="WORDS", help='words to continue, e.g. "the end of"'
     )
     generate.add_argument(
-        "-n", "--words", type=COUNT, default=100, metavar="N", help="words (default: 100)"
+        "-n", "--words", type=COUNT, default=100, metavar="N", help="words to generate"
     )
     generate.add_argument(
         "--temperature",
         type=RATE,
         default=1.0,
         metavar="X",
-        help="below 1 likely words become likelier (default: 1.0)",
+        help="below 1 likely words become likelier",
     )
     generate.add_argument(
         "--skip",
@@ -68,7 +67,6 @@ def add_parsers(commands: Any) -> None:
     generate.add_argument(
         "--seed", type=SEED, default=0, metavar="N", help="the same seed gives the same text"
     )
-    generate.add_argument("--json", action="store_true", help="print one JSON object")
     generate.set_defaults(reads=("model",))
 
 
@@ -81,13 +79,9 @@ def _add_train_parser(commands: Any) -> None:
     )
     splitting.add_files(train)
 
-    def add(*flags: str, help: str, **rest: Any) -> None:
-        train.add_argument(*flags, help=f"{help} (default: %(default)s)", **rest)
-
-    train.add_argument(
-        "--valid", metavar="FILE", help="validation text (default: the last tenth of the text)"
-    )
-    train.add_argument("--test", metavar="FILE", help="text to evaluate at the end")
+    add = train.add_argument
+    add("--valid", metavar="FILE", help="validation text (default: the last tenth of the text)")
+    add("--test", metavar="FILE", help="text to evaluate at the end")
     add("--model", choices=("rnnlm", "better"), default="better", help="model to train")
     add("--size", type=COUNT, default=200, metavar="N", help="dimension of word vectors and states")
     add("--dropout", type=SHARE, default=0.5, metavar="X", help="for --model better")
@@ -111,14 +105,14 @@ def _add_train_parser(commands: Any) -> None:
     add("--min-count", type=COUNT, default=2, metavar="N", help="rarer words are <unk>")
     add("--max-words", type=COUNT, default=10_000, metavar="N", help="size of the vocabulary")
     add("--seed", type=SEED, default=0, metavar="N", help="the same seed gives the same model")
+    add_threads(train)
     add_output(train, DEFAULT_OUTPUT)
     splitting.add_options(train, "words and punctuation marks")
     train.set_defaults(reads=("files", "valid", "test"), writes=("output",))
     train.add_argument("--quiet", action="store_true", help="print only errors on stderr")
-    train.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def _train(args: argparse.Namespace) -> int:
+def _train(args: argparse.Namespace) -> Report:
     from fastw2v._files.atomic import check_writable
     from fastw2v._files.kinds import check_named
     from fastw2v.text_model import TextModel, train, vocabulary
@@ -171,9 +165,8 @@ def _train(args: argparse.Namespace) -> int:
         seconds = time.perf_counter() - started
         text_model.save(output)
         sample = text_model.write(_SHOWN)
-    report: dict[str, Any] = {
+    results: dict[str, Any] = {
         "output": shown(os.path.abspath(output)),
-        "interrupted": interrupted,
         "words": len(ids),
         "dropped_characters": dropped,
         "vocabulary": len(words),
@@ -183,18 +176,15 @@ def _train(args: argparse.Namespace) -> int:
         "seconds": round(seconds, 3),
         "sample": sample,
     }
-    if args.json:
-        print_json(report)
-    else:
-        for name in ("valid", "test"):
-            if report[name]:
-                print(
-                    f"{name} perplexity {report[name]['perplexity']:.2f} "
-                    f"(by word counts alone {report[name]['unigram']:.2f})"
-                )
-        print(f"\n{sample}\n")
-        print(f"saved the model with {len(words)} words in {shown(output)}")
-    return INTERRUPTED if interrupted else OK
+    lines = [
+        f"{name} perplexity {results[name]['perplexity']:.2f} "
+        f"(by word counts alone {results[name]['unigram']:.2f})"
+        for name in ("valid", "test")
+        if results[name]
+    ]
+    lines.append(f"\n{sample}\n")
+    lines.append(f"saved the model with {len(words)} words in {shown(output)}")
+    return Report(results, lines, interrupted)
 
 
 def _tokens(args: argparse.Namespace, files: list[str]) -> tuple[list[str], int]:
@@ -215,7 +205,7 @@ def _evaluated(text_model: TextModel, train_ids: np.ndarray, tokens: list[str]) 
     }
 
 
-def _generate(args: argparse.Namespace) -> int:
+def _generate(args: argparse.Namespace) -> Report:
     from fastw2v.text_model import TextModel
 
     text_model = TextModel.load(args.model)
@@ -223,14 +213,10 @@ def _generate(args: argparse.Namespace) -> int:
         text = text_model.write(
             args.words, args.start, temperature=args.temperature, skip=args.skip
         )
-    if args.json:
-        print_json({"start": args.start, "seed": args.seed, "text": text})
-    else:
-        print(text)
-    return OK
+    return Report({"start": args.start, "seed": args.seed, "text": text}, [text])
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "lm-train": _train,
     "generate": _generate,
 }

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastw2v._explorer import DEFAULT_TOP, LAYOUTS
 from fastw2v.cli import splitting
-from fastw2v.cli.console import COUNT, OK, SEED, counted, output_path, say, shown
+from fastw2v.cli.console import COUNT, SEED, counted, output_path, say, shown
+from fastw2v.cli.report import Report
 from fastw2v.cli.vectors import add_vectors_argument, find, load
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def _add_map_options(parser: argparse.ArgumentParser, top: int) -> None:
         help="show the first N words, in files of word2vec the most frequent ones (default: "
         f"{top}, or none beside --words)",
     )
-    parser.add_argument("--words", nargs="+", metavar="WORD", help="show these words")
+    parser.add_argument(
+        "--words", nargs="+", metavar="WORD", help="show these words (default: the first)"
+    )
     parser.add_argument(
         "--layout",
         choices=LAYOUTS,
@@ -82,7 +85,7 @@ def _add_map_options(parser: argparse.ArgumentParser, top: int) -> None:
     splitting.add_options(parser, asked=True)
 
 
-def _explore(args: argparse.Namespace) -> int:
+def _explore(args: argparse.Namespace) -> Report:
     from fastw2v._explorer import layout, page
     from fastw2v._files.atomic import check_writable
 
@@ -97,14 +100,22 @@ def _explore(args: argparse.Namespace) -> int:
     say(f"fastw2v: placing {n:,} words, which may take minutes", unless=n <= SOON_PLACED)
     made = page.explore(vectors, words, top, args.layout, args.seed, _title(args))
     made.save(output)
-    print(
-        f"wrote {shown(output)}: {counted(len(made.words), 'word')} placed by {made.layout}, "
-        f"{os.path.getsize(output) / 1e6:.1f} MB"
+    results = {
+        "output": shown(output),
+        "bytes": os.path.getsize(output),
+        "words": len(made.words),
+        "layout": made.layout,
+    }
+    return Report(
+        results,
+        [
+            f"wrote {shown(output)}: {counted(len(made.words), 'word')} placed by {made.layout}, "
+            f"{results['bytes'] / 1e6:.1f} MB"
+        ],
     )
-    return OK
 
 
-def _map(args: argparse.Namespace) -> int:
+def _map(args: argparse.Namespace) -> Report:
     """Draw the picture, write the TSV files, or do both."""
     from fastw2v._explorer import layout, page
     from fastw2v._files.atomic import check_writable, replacing
@@ -137,8 +148,13 @@ def _map(args: argparse.Namespace) -> int:
                 f"fastw2v: {counted(drawn.left_out, 'label')} left out where they would overlap; "
                 "fastw2v explore makes a page to zoom into"
             )
-    print(f"wrote {' and '.join(map(shown, written))}")
-    return OK
+    results = {
+        "output": None if output is None else shown(output),
+        "tsv": list(map(shown, tsv)),
+        "words": len(labels),
+        "labels_left_out": 0 if output is None else drawn.left_out,
+    }
+    return Report(results, [f"wrote {' and '.join(map(shown, written))}"])
 
 
 def _words(vectors: KeyedVectors, args: argparse.Namespace) -> tuple[list[str] | None, int | None]:
@@ -172,4 +188,4 @@ def _write_tsv(names: Sequence[str], labels: Sequence[str], rows: Any) -> None:
             stream.writelines(line.encode(errors="backslashreplace") for line in content)
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"explore": _explore, "map": _map}
+COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {"explore": _explore, "map": _map}

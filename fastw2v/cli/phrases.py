@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fastw2v.cli import splitting
-from fastw2v.cli.console import COUNT, OK, counted, number, print_json, say, shown
+from fastw2v.cli.console import COUNT, counted, number, say, shown
+from fastw2v.cli.report import Report
 
 if TYPE_CHECKING:
     from fastw2v.datasets import Splitter
-    from fastw2v.phrases import Phrases
 
 _SCORE = number(float, "a number", lambda x: x == x)
 
@@ -27,9 +27,7 @@ def add_parser(commands: Any) -> None:
     )
     splitting.add_files(parser)
 
-    def add(*flags: str, help: str, **rest: Any) -> None:
-        parser.add_argument(*flags, help=f"{help} (default: %(default)s)", **rest)
-
+    add = parser.add_argument
     parser.add_argument("-o", "--output", metavar="FILE", help="write the text, a line per line")
     add("--min-count", type=COUNT, default=5, metavar="N", help="phrases occur at least N times")
     parser.add_argument(
@@ -60,10 +58,9 @@ def add_parser(commands: Any) -> None:
     splitting.add_options(parser)
     parser.set_defaults(reads=("files",), writes=("output", "save"))
     parser.add_argument("--quiet", action="store_true", help="print only errors on stderr")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def _phrases(args: argparse.Namespace) -> int:
+def _phrases(args: argparse.Namespace) -> Report:
     from fastw2v._files.atomic import check_writable, replacing
     from fastw2v.phrases import Phrases
 
@@ -96,24 +93,15 @@ def _phrases(args: argparse.Namespace) -> int:
         with replacing(args.output) as stream:
             for sentence in text:
                 stream.write((" ".join(sentence) + "\n").encode("utf-8", "surrogatepass"))
-    _report(args, phrases, found, best)
-    return OK
-
-
-def _report(
-    args: argparse.Namespace,
-    phrases: Phrases,
-    found: dict[str, float],
-    best: list[tuple[str, float]],
-) -> None:
-    if args.json:
-        facts = {"phrases": len(found), "words": phrases.corpus_word_count, "output": args.output}
-        print_json(facts | {"best": [{"phrase": name, "score": score} for name, score in best]})
-        return
-    for name, score in best:
-        print(f"{score:10.3f}  {shown(name)}")
     wrote = "" if args.output is None else f", wrote {shown(args.output)}"
     say(f"fastw2v: found {counted(len(found), 'phrase')}{wrote}", unless=args.quiet)
+    results = {
+        "phrases": len(found),
+        "words": phrases.corpus_word_count,
+        "output": None if args.output is None else shown(args.output),
+        "best": [{"phrase": name, "score": score} for name, score in best],
+    }
+    return Report(results, [f"{score:10.3f}  {shown(name)}" for name, score in best])
 
 
 def _connectors(given: str | None) -> Iterable[str]:
@@ -146,4 +134,4 @@ def _lines(pieces: Iterable[str]) -> Iterator[str]:
         yield rest
 
 
-COMMANDS = {"phrases": _phrases}
+COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {"phrases": _phrases}

@@ -5,6 +5,7 @@ Its imports are few, because a script of the book may take a tenth of a second i
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from fastw2v.dropin.run_script import run
@@ -31,15 +32,21 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--models",
         action=argparse.BooleanOptionalAction,
-        help="serve all or none of the book's model files (cbow, ch04.cbow, ...); without either "
-        "those that are as in the book, comments aside",
+        help="serve all or none of the book's model files (cbow, ch04.cbow, ...) (default: those "
+        "that are as in the book, comments aside)",
     )
     parser.add_argument(
         "--compare",
         metavar="N",
         type=int,
         help="run N iterations with the reader's own numpy layers and N with fastw2v, and print ms "
-        "a step, the ratio and the largest difference of the loss",
+        "a step, the ratio and the largest difference of the loss (default: only run)",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object with the figures of --compare; the output of a script that "
+        "only runs is its own",
     )
     parser.add_argument("--quiet", action="store_true", help="do not say what is served")
     parser.add_argument(
@@ -57,9 +64,10 @@ def run_command(args: argparse.Namespace) -> int:
     """Run or compare the script that the command line names."""
     be_quiet(args.quiet)
     if args.compare is not None:
-        from fastw2v.dropin.compare import compare
-
-        return compare(args.script, args.args, args.compare, models=args.models)
+        return _compare(args)
+    if args.json:
+        print("fastw2v run: error: --json: expected --compare N beside it; add it", file=sys.stderr)
+        return 2
     return run(args.script, args.args, models=args.models)
 
 
@@ -67,3 +75,20 @@ def run_without_options(script: str, args: list[str]) -> int:
     """Run the script as `run_command` does for a command line without options."""
     be_quiet(False)
     return run(script, args)
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from fastw2v.cli.report import as_object, print_json
+    from fastw2v.dropin.compare import ComparisonError, compare, report
+
+    found, error, code = None, None, 0
+    try:
+        found = compare(args.script, args.args, args.compare, models=args.models)
+    except ComparisonError as failure:
+        print(f"fastw2v: {failure}", file=sys.stderr)
+        error, code = ("ComparisonError", str(failure)), failure.code
+    if args.json:
+        print_json(as_object("run", code, found, error))
+    elif found is not None:
+        print(*report(found), sep="\n")
+    return code

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fastw2v.datasets import Splitter, Words
 
 
+NAMES = ("split", "normalize", "case", "lang", "elisions", "keep_hyphens")  # of the settings
 _BEGINNING = 1 << 20  # characters of a text that are looked at
 
 
@@ -29,7 +30,7 @@ def add_files(parser: argparse.ArgumentParser) -> None:
         "--encoding",
         default="utf-8",
         metavar="NAME",
-        help="encoding of the files, any codec of Python, such as cp932 or euc_jp (default: utf-8)",
+        help="encoding of the files, any codec of Python, such as cp932 or euc_jp",
     )
 
 
@@ -66,11 +67,15 @@ def add_options(
             "--tokenizer",
             "cut a text without blanks between words first: janome, fugashi, sudachi, with forms "
             "as in fugashi:base or sudachi:C:normalized, or module:function; --normalize is then "
-            "nfkc unless given (pip install 'fastw2v[ja]')",
+            "nfkc unless given (pip install 'fastw2v[ja]') (default: none)",
             metavar="NAME",
         )
     add("--case", "(default: lower for words, else keep)", choices=("lower", "keep"))
-    add("--lang", "the language whose small letter of I is a dotless i", choices=("tr", "az"))
+    add(
+        "--lang",
+        "the language whose small letter of I is a dotless i (default: none)",
+        choices=("tr", "az"),
+    )
     add("--elisions", "split l'homme into l' and homme", action="store_true")
     add("--keep-hyphens", "keep well-known as one word", action="store_true")
 
@@ -79,8 +84,7 @@ def splitter(args: argparse.Namespace, remembered: Splitter | None = None) -> Sp
     """Return the splitter that the options of a command choose, or else the one of a file."""
     from fastw2v.datasets import Splitter
 
-    names = ("split", "normalize", "case", "lang", "elisions", "keep_hyphens")
-    chosen = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    chosen = {name: getattr(args, name) for name in NAMES if getattr(args, name) is not None}
     if getattr(args, "tokenizer", None) is not None:
         chosen.setdefault("normalize", "nfkc")
     return remembered if remembered is not None and not chosen else Splitter(**chosen)
@@ -151,9 +155,9 @@ def shows_progress(args: argparse.Namespace) -> bool:
 
 def _with_bar(pieces: Iterable[str]) -> Iterator[str]:
     """Yield pieces, with a bar on stderr that counts their characters."""
-    from tqdm import tqdm
+    from fastw2v._core.progress import open_bar
 
-    with tqdm(unit=" characters", unit_scale=True, dynamic_ncols=True, leave=False) as bar:
+    with open_bar(desc="reading", unit=" characters", unit_scale=True, leave=False) as bar:
         for piece in pieces:
             yield piece
             bar.update(len(piece))

@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
-import math
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.cli import cluster, splitting, word2vec
+from fastw2v.cli import cluster, engine, layers, splitting
 from fastw2v.cli.console import (
     COUNT,
-    INTERRUPTED,
-    OK,
     RATE,
     SEED,
     SHARE,
     add_output,
+    add_threads,
     add_unwritable,
-    counted,
     output_path,
-    print_json,
-    say,
-    seeded,
     shown,
     told_already,
 )
-from fastw2v.cli.word2vec import Trained
+from fastw2v.cli.engine import SETTINGS, Trained, closing_lines
+from fastw2v.cli.report import Report
 
 if TYPE_CHECKING:
-    from fastw2v.datasets import Corpus
-    from fastw2v.datasets.splitter import JoinedWords
+    from fastw2v.datasets import Words
     from fastw2v.keyed_vectors import KeyedVectors
 
 DEFAULT_OUTPUT = "vectors.txt"
 # Their neighbours are shown after training on the built-in corpus, in which all are common.
 _SHOWN_WORDS = ("month", "thread", "socket", "string", "list", "file", "error")
 _N_SHOWN = 7
-_BATCH_SIZE = 1000
-_EPOCH_STEPS = 200  # a shorter text gets smaller batches, because few steps train little
-_LEAST_BATCH = 50
 
 
 def add_parser(commands: Any) -> None:
@@ -57,49 +45,23 @@ def add_parser(commands: Any) -> None:
     )
     splitting.add_files(train)
 
-    def add(*flags: str, help: str, **rest: Any) -> None:
-        train.add_argument(*flags, help=f"{help} (default: %(default)s)", **rest)
-
+    add = train.add_argument
     add(
         "--engine",
         choices=("word2vec", "layers"),
         default="word2vec",
         help="the trainer for whole corpora, or the book's layers, batch by batch, with Adam",
     )
-    add("--model", choices=("cbow", "skip-gram"), default="cbow", help="model to train")
-    add("--dim", type=COUNT, default=100, metavar="N", help="dimension of the vectors")
-    add("--window", type=COUNT, default=5, metavar="N", help="words of context on each side")
-    add("--negative", type=COUNT, default=5, metavar="N", help="noise words per word")
-    add("--epochs", type=COUNT, default=20, metavar="N", help="passes over the text")
-    train.add_argument(
+    _add_settings(train)
+    add(
         "--batch-size",
         type=COUNT,
         metavar="N",
-        help=f"words per step of the layers (default: {_BATCH_SIZE}, fewer for a short text)",
+        help=f"words per step of the layers (default: {layers.DEFAULT_BATCH}, fewer for a short "
+        "text)",
     )
-    train.add_argument(
-        "--lr",
-        type=RATE,
-        metavar="X",
-        help="learning rate (default: 0.05 for CBOW and 0.025 for skip-gram, falling linearly; "
-        "0.001 for the layers)",
-    )
-    add(
-        "--threads",
-        type=COUNT,
-        default=1,
-        metavar="N",
-        help="threads of the engine word2vec; with more than one, runs are faster and differ",
-    )
-    add("--min-count", type=COUNT, default=5, metavar="N", help="drop words that occur less often")
-    add(
-        "--subsample",
-        type=SHARE,
-        default=0.001,
-        metavar="X",
-        help="subsample words whose share of the text is above about X; 0 keeps all",
-    )
-    add("--seed", type=SEED, default=0, metavar="N", help="the same seed gives the same vectors")
+    add_threads(train, more="; with more than one, runs of --engine word2vec differ")
+    _add_files(train)
     add_output(
         train,
         DEFAULT_OUTPUT,
@@ -110,185 +72,191 @@ def add_parser(commands: Any) -> None:
     add_unwritable(train)
     splitting.add_options(train)
     cluster.add_options(train)
-    train.set_defaults(reads=("files",), writes=("output",))
+    train.set_defaults(reads=("files", "held_out"), writes=("output",))
     train.add_argument("--quiet", action="store_true", help="print only errors on stderr")
-    train.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def _train(args: argparse.Namespace) -> int:
+def _add_settings(train: argparse.ArgumentParser) -> None:
+    """Add the options of SETTINGS. They are None where not given, for a checkpoint has its own."""
+
+    def add(flag: str, help: str, **rest: Any) -> None:
+        default = SETTINGS[flag[2:].replace("-", "_")][1]
+        train.add_argument(flag, help=f"{help} (default: {default})", **rest)
+
+    add("--model", choices=("cbow", "skip-gram"), help="model to train")
+    add("--dim", type=COUNT, metavar="N", help="dimension of the vectors")
+    add("--window", type=COUNT, metavar="N", help="words of context on each side")
+    add("--negative", type=COUNT, metavar="N", help="noise words per word")
+    add("--epochs", type=COUNT, metavar="N", help="passes over the text")
+    train.add_argument(
+        "--lr",
+        type=RATE,
+        metavar="X",
+        help="learning rate (default: 0.05 for CBOW and 0.025 for skip-gram, falling linearly; "
+        "0.001 for the layers)",
+    )
+    add("--min-count", type=COUNT, metavar="N", help="drop words that occur less often")
+    add(
+        "--subsample",
+        type=SHARE,
+        metavar="X",
+        help="subsample words whose share of the text is above about X; 0 keeps all",
+    )
+    add(
+        "--seed",
+        type=SEED,
+        metavar="N",
+        help="the same seed gives the same vectors with --deterministic or --threads 1",
+    )
+    train.add_argument(
+        "--deterministic",
+        action="store_true",
+        default=None,
+        help="the same vectors for any number of threads; takes up to 1.2 times as long",
+    )
+
+
+def _add_files(train: argparse.ArgumentParser) -> None:
+    """Add the options for files beside the text and the vectors."""
+    add = train.add_argument
+    add("--held-out", metavar="FILE", help="text to compute the loss on at the end")
+    add(
+        "--save-model",
+        metavar="PATH",
+        help="save the whole model too, .fw2v, for Word2Vec.load and further training",
+    )
+    add(
+        "--checkpoint",
+        metavar="PATH",
+        help="save the training to this file, .fw2v, every --every seconds and on Ctrl-C; the "
+        "text goes to PATH.ids",
+    )
+    add(
+        "--every",
+        type=RATE,
+        default=600.0,
+        metavar="SECONDS",
+        help="time between two checkpoints",
+    )
+    add(
+        "--resume",
+        metavar="PATH",
+        help="continue the training of a checkpoint to its end, with its settings and its text; "
+        "on a cluster the folder of --run",
+    )
+
+
+def _train(args: argparse.Namespace) -> Report:
     from fastw2v.keyed_vectors import files
 
+    args.given = [name for name in (*SETTINGS, *splitting.NAMES) if getattr(args, name) is not None]
     cluster.check_options(args)
-    if args.scheduler is not None:
-        return cluster.train(args, DEFAULT_OUTPUT)
+    _check_options(args)
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
     kind = files.output_format(output)  # before a minute of work, not after it
-    tokens = splitting.splitter(args).words(splitting.read(args, args.files))
-    fit = _fit_with_word2vec if args.engine == "word2vec" else _fit_with_layers
-    n_words, training = fit(
+    if args.scheduler is not None:
+        _fill(args)
+        return cluster.train(args, output, kind)
+    tokens = None
+    if args.resume is None or args.files:
+        tokens = splitting.splitter(args).words(splitting.read(args, args.files))
+    if args.resume is None:
+        _fill(args)
+    fit = engine.fit if args.engine == "word2vec" else layers.fit
+    trained = fit(
         args, tokens, lambda words: files.check_words(words, output, kind, args.unwritable)
     )
-    training.vectors.splitter = splitting.splitter(args)
+    if trained.vectors.splitter is None:
+        trained.vectors.splitter = splitting.splitter(args)
     with told_already():
-        files.save(training.vectors, output, kind, args.unwritable)
-    neighbours = {
-        word: training.vectors.most_similar(word)
-        for word in _words_to_show(training.vectors, () if args.files else _SHOWN_WORDS)
-        if len(training.vectors) > 1
-    }
-    if args.json:
-        print_json(
-            {
-                "output": shown(os.path.abspath(output)),
-                "format": kind,
-                "interrupted": training.interrupted,
-                "words": n_words,
-                "dropped_characters": tokens.dropped,
-                "trained_words": training.n_words,
-                "vocabulary": len(training.vectors),
-                "loss": training.loss,
-                "seconds": round(training.seconds, 3),
-                "settings": {
-                    name: getattr(args, name)
-                    for name in (
-                        *("files", "engine", "model", "dim", "window", "negative"),
-                        *("epochs", "lr", "min_count", "subsample", "seed", "threads"),
-                    )
-                }
-                | splitting.splitter(args).settings()
-                | {"encoding": args.encoding, "batch_size": training.batch_size},
-                "neighbours": {
-                    word: [[other, round(cosine, 6)] for other, cosine in nearest]
-                    for word, nearest in neighbours.items()
-                },
-            }
-        )
-    else:
-        for word, nearest in neighbours.items():
-            print(f"{word}: {' '.join(other for other, _ in nearest)}")
-        print(
-            f"saved {len(training.vectors)} vectors of dimension {args.dim} in {shown(output)} "
-            f"({'word2vec ' if kind in ('text', 'binary') else ''}{kind} format)"
-        )
-    return INTERRUPTED if training.interrupted else OK
+        files.save(trained.vectors, output, kind, args.unwritable)
+        if args.save_model is not None:
+            trained.model.save(args.save_model)
+    return _report(args, trained, tokens, output, kind)
 
 
-Check = Callable[[Sequence[str]], None]
+def _fill(args: argparse.Namespace) -> None:
+    """Give the settings that the command line leaves out their defaults."""
+    for name, (_, default) in SETTINGS.items():
+        if getattr(args, name) is None:
+            setattr(args, name, default)
 
 
-def _fit_with_word2vec(
-    args: argparse.Namespace, tokens: JoinedWords, check_words: Check
-) -> tuple[int, Trained]:
-    """Train with the engine for whole corpora; return the words of the text as well."""
-    import numpy as np
+def _check_options(args: argparse.Namespace) -> None:
+    """Raise ValueError, before any work, for options that do not fit together or cannot be met."""
+    from fastw2v._files.atomic import check_writable
+    from fastw2v._files.kinds import check_fw2v
+    from fastw2v.word2vec.saving import check_checkpoint
 
-    model = word2vec.counted_model(args, tokens)
-    splitting.say_dropped(args, tokens)
-    check_words(model.wv.index_to_key)
-    n_words = int(model.wv.expandos["count"].sum())
-    say(
-        f"fastw2v: {args.model} on {n_words:,} words, {len(model.wv):,} different: "
-        f"{counted(args.epochs, 'epoch')}",
-        unless=args.quiet,
-    )
-    training = word2vec.fit(model, splitting.shows_progress(args))
-    if training.interrupted:
-        say("fastw2v: stopped; saving the vectors learned so far")
-    else:
-        rate = n_words * args.epochs / max(training.seconds, 1e-9)
-        say(
-            f"fastw2v: trained in {training.seconds:.1f} s, {rate:,.0f} words/s",
-            unless=args.quiet,
-        )
-    if not np.isfinite(training.vectors.vectors).all():
-        raise word2vec._not_finite("--lr")
-    return n_words, training
-
-
-def _fit_with_layers(
-    args: argparse.Namespace, tokens: JoinedWords, check_words: Check
-) -> tuple[int, Trained]:
-    """Train with the book's layers, batch by batch; return the words of the text as well."""
-    from fastw2v.datasets import build_corpus
-
-    built = build_corpus(tokens, args.min_count)
-    splitting.say_dropped(args, tokens)
-    if len(built.counts) <= args.negative:
-        raise ValueError(
-            f"--negative: expected fewer than the {len(built.counts)} words that occur "
-            f"{args.min_count} times or more, got {args.negative}; lower --negative or "
-            "--min-count, or give more text"
-        )
-    check_words(list(built.word_to_id))
-    with seeded(args.seed):
-        return len(built.corpus), _fit_batches(args, built)
-
-
-def _fit_batches(args: argparse.Namespace, built: Corpus) -> Trained:
-    import numpy as np
-
-    from fastw2v.datasets import subsample
-    from fastw2v.keyed_vectors import KeyedVectors
-    from fastw2v.models import CBOW, SkipGram
-    from fastw2v.optimizer import Adam
-    from fastw2v.trainer import Trainer
-    from fastw2v.util import create_contexts_target
-
-    corpus = subsample(built.corpus, built.counts, args.subsample)
-    n_targets = len(corpus) - 2 * args.window
-    if n_targets < 1:
-        raise ValueError(
-            f"--window: {len(corpus)} words of text have no word with {args.window} others on "
-            "each side; lower --window or --min-count, set --subsample 0, or give more text"
-        )
-    contexts, target = create_contexts_target(corpus, window_size=args.window)
-    model_class = CBOW if args.model == "cbow" else SkipGram
-    # Noise words follow the counts of the whole text: subsampling may have removed a rare word.
-    model = model_class(
-        len(built.counts), args.dim, args.window, built.corpus, sample_size=args.negative
-    )
-    trainer = Trainer(model, Adam(0.001 if args.lr is None else args.lr))
-    batch_size = args.batch_size or max(_LEAST_BATCH, min(_BATCH_SIZE, n_targets // _EPOCH_STEPS))
-    batch_size = min(batch_size, n_targets)
-    n_steps = n_targets // batch_size  # Trainer drops the last, partial batch
-    say(
-        f"fastw2v: {args.model} on {len(built.corpus):,} words ({len(corpus):,} sampled), "
-        f"{len(built.counts):,} different: {counted(args.epochs, 'epoch')} of "
-        f"{counted(n_steps, 'step')}",
-        unless=args.quiet,
-    )
-    progress = splitting.shows_progress(args)
-    started = time.perf_counter()
-    interrupted = False
-    try:
-        # `fit` records the loss with each line it prints. The lines themselves are not a result.
-        with contextlib.redirect_stdout(io.StringIO()):
-            trainer.fit(
-                contexts,
-                target,
-                max_epoch=args.epochs,
-                batch_size=batch_size,
-                eval_interval=max(1, n_steps // 10),
-                progress=progress,
+    if args.engine == "layers":
+        for name in ("checkpoint", "resume", "held_out", "save_model", "deterministic"):
+            if getattr(args, name) is not None:
+                raise ValueError(
+                    f"--{name.replace('_', '-')}: expected --engine word2vec, got layers; leave "
+                    "one of them out"
+                )
+    if args.save_model is not None:
+        check_fw2v(args.save_model, "end it in .fw2v; -o saves vectors in other formats")
+        check_writable(args.save_model)
+    if args.scheduler is not None:
+        return
+    if args.resume is not None:
+        if args.checkpoint not in (None, args.resume):
+            raise ValueError(
+                f"--checkpoint: expected the file of --resume, {args.resume}, which the training "
+                f"goes on saving to, got {args.checkpoint}; leave --checkpoint out"
             )
-    except KeyboardInterrupt:
-        interrupted = True
-        say("fastw2v: stopped; saving the vectors learned so far")
-    seconds = time.perf_counter() - started
-    if not interrupted:
-        rate = len(corpus) * args.epochs / max(seconds, 1e-9)
-        say(f"fastw2v: trained in {seconds:.1f} s, {rate:,.0f} words/s", unless=args.quiet)
-    if not np.isfinite(model.word_vecs).all():
-        raise word2vec._not_finite("--lr")
-    words = [built.id_to_word[row] for row in range(len(built.counts))]
-    losses = trainer.loss_list
-    return Trained(
-        KeyedVectors.from_words(words, model.word_vecs),
-        float(losses[-1]) if losses and math.isfinite(losses[-1]) else None,
-        seconds,
-        len(corpus),
-        batch_size,
-        interrupted,
+        if os.path.isdir(args.resume):
+            raise ValueError(
+                f"--resume: expected the file of --checkpoint, got the folder {args.resume}; name "
+                "a file in it, or the cluster that trained there: --scheduler ADDRESS"
+            )
+        args.checkpoint = args.resume
+    check_checkpoint(args.checkpoint, args.every)
+
+
+def _report(
+    args: argparse.Namespace, trained: Trained, tokens: Words | None, output: str, kind: str
+) -> Report:
+    from fastw2v import get_num_threads
+
+    vectors, held_out = trained.vectors, trained.held_out
+    assert vectors.splitter is not None
+    neighbours = {
+        word: vectors.most_similar(word)
+        for word in _words_to_show(vectors, () if args.files else _SHOWN_WORDS)
+        if len(vectors) > 1
+    }
+    results = {
+        "output": shown(os.path.abspath(output)),
+        "format": kind,
+        "checkpoint": args.checkpoint,
+        "model_file": args.save_model,
+        "resumed": args.resume is not None,
+        "words": trained.n_text,
+        "dropped_characters": None if tokens is None else tokens.dropped,
+        "trained_words": trained.n_words,
+        "vocabulary": len(vectors),
+        "loss": trained.loss,
+        "held_out": held_out,
+        "seconds": round(trained.seconds, 3),
+        "settings": {name: getattr(args, name) for name in ("files", "engine", *SETTINGS)}
+        | vectors.splitter.settings()
+        | {
+            "threads": args.threads or get_num_threads(),
+            "encoding": args.encoding,
+            "batch_size": trained.batch_size,
+        },
+        "neighbours": {
+            word: [[other, round(float(cosine), 6)] for other, cosine in nearest]
+            for word, nearest in neighbours.items()
+        },
+    }
+    lines = [f"{word}: {' '.join(w for w, _ in nearest)}" for word, nearest in neighbours.items()]
+    return Report(
+        results,
+        [*lines, *closing_lines(vectors, output, kind, held_out, args.save_model)],
+        trained.interrupted,
     )
 
 
@@ -320,4 +288,4 @@ def _is_long(word: str) -> bool:
     return len(word) >= 4
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"train": _train}
+COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {"train": _train}

@@ -6,25 +6,24 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastw2v.cli.console import (
     COUNT,
-    INTERRUPTED,
-    OK,
     RATE,
     SEED,
     SHARE,
     add_output,
+    add_threads,
     counted,
     is_terminal,
     output_path,
-    print_json,
     say,
     seeded,
     shown,
 )
+from fastw2v.cli.report import Report
 
 if TYPE_CHECKING:
     from fastw2v.models import CharTranslator
@@ -47,33 +46,35 @@ def add_parsers(commands: Any) -> None:
         "file", nargs="?", metavar="FILE", help="pairs, plain or packed; - is standard input"
     )
     add = train.add_argument
-    add("--max-pairs", type=COUNT, metavar="N", help="use only the first N pairs")
+    add(
+        "--max-pairs", type=COUNT, metavar="N",
+        help="use only the first N pairs (default: all; numbers 20000)",
+    )  # fmt: skip
     add("--units", type=COUNT, metavar="N", help="width of an LSTM (default: 256; numbers 128)")
     add("--epochs", type=COUNT, metavar="N", help="passes (default: 50; numbers 15)")
     add(
-        "--batch-size", type=COUNT, default=64, metavar="N",
-        help="pairs per step (default: %(default)s)",
+        "--batch-size", type=COUNT, default=64, metavar="N", help="pairs per step"
     )  # fmt: skip
     add(
         "--embed",
         type=COUNT,
         metavar="N",
-        help="dimension of learned vectors, which replace one-hot rows",
+        help="dimension of learned vectors, which replace one-hot rows (default: one-hot rows)",
     )
     add("--bidirectional", action="store_true", help="read the source in both directions")
     add("--reverse", action="store_true", help="read the source backwards")
     add("--attention", action="store_true", help="use attention over the source")
-    add("--optimizer", choices=("rmsprop", "adam"), default="rmsprop", help="(default: rmsprop)")
-    add("--lr", type=RATE, default=0.001, metavar="X", help="(default: %(default)s)")
+    add("--optimizer", choices=("rmsprop", "adam"), default="rmsprop", help="optimizer")
+    add("--lr", type=RATE, default=0.001, metavar="X", help="learning rate")
     add(
         "--validation", type=SHARE, default=0.2, metavar="X",
-        help="share of the pairs, from the end, held out of training (default: %(default)s)",
+        help="share of the pairs, from the end, held out of training",
     )  # fmt: skip
     add("--seed", type=SEED, default=0, metavar="N", help="the same seed gives the same model")
+    add_threads(train)
     add_output(train, DEFAULT_OUTPUT)
     add("--plot", metavar="PNG", help="draw loss and accuracy of each epoch")
     add("--quiet", action="store_true", help="print only errors on stderr")
-    add("--json", action="store_true", help="print one JSON object")
     train.set_defaults(reads=("file",), writes=("output", "plot"))
 
     ask = commands.add_parser(
@@ -86,13 +87,12 @@ def add_parsers(commands: Any) -> None:
     ask.add_argument("texts", nargs="+", metavar="TEXT")
     ask.add_argument(
         "--beam", type=COUNT, default=1, metavar="N",
-        help="hypotheses kept at each step (default: 1, a greedy search)",
+        help="hypotheses kept at each step; 1 is a greedy search",
     )  # fmt: skip
-    ask.add_argument("--json", action="store_true", help="print one JSON object")
     ask.set_defaults(reads=("model",))
 
 
-def _train(args: argparse.Namespace) -> int:
+def _train(args: argparse.Namespace) -> Report:
     from fastw2v import datasets
     from fastw2v._files.atomic import check_writable
     from fastw2v._files.kinds import check_named
@@ -154,35 +154,31 @@ def _train(args: argparse.Namespace) -> int:
     held_out = pairs[len(pairs) - n_held_out :]
     exact = model.exact(held_out) if held_out and not interrupted else None
     samples = _samples(model, held_out or pairs)
-    if args.json:
-        print_json(
-            {
-                "output": shown(os.path.abspath(output)),
-                "interrupted": interrupted,
-                "pairs": len(pairs),
-                "watched": n_held_out,
-                "exact": exact,
-                "history": model.history,
-                "seconds": round(seconds, 3),
-                "settings": {
-                    name: getattr(args, name)
-                    for name in (
-                        *("file", "max_pairs", "units", "epochs", "batch_size", "embed", "lr"),
-                        *("bidirectional", "reverse", "attention", "optimizer", "seed"),
-                    )
-                },
-                "samples": samples,
-            }
-        )
-    else:
-        for sample in samples:
-            print(f"Input sentence: {sample['source']}")
-            print(f"Decoded sentence: {sample['decoded']}")
-            print(f"label sentence: {sample['label']}\n-")
-        if exact is not None:
-            print(f"{exact:.1%} of {len(held_out):,} held-out pairs are translated exactly")
-        print(f"saved in {shown(output)}")
-    return INTERRUPTED if interrupted else OK
+    results = {
+        "output": shown(os.path.abspath(output)),
+        "pairs": len(pairs),
+        "held_out": n_held_out,
+        "exact": exact,
+        "history": model.history,
+        "seconds": round(seconds, 3),
+        "settings": {
+            name: getattr(args, name)
+            for name in (
+                *("file", "max_pairs", "units", "epochs", "batch_size", "embed", "lr"),
+                *("bidirectional", "reverse", "attention", "optimizer", "seed"),
+            )
+        },
+        "samples": samples,
+    }
+    lines = [
+        f"Input sentence: {sample['source']}\nDecoded sentence: {sample['decoded']}\n"
+        f"label sentence: {sample['label']}\n-"
+        for sample in samples
+    ]
+    if exact is not None:
+        lines.append(f"{exact:.1%} of {len(held_out):,} held-out pairs are translated exactly")
+    lines.append(f"saved in {shown(output)}")
+    return Report(results, lines, interrupted)
 
 
 def _samples(model: CharTranslator, pairs: list[tuple[str, str]]) -> list[dict[str, str]]:
@@ -195,36 +191,81 @@ def _samples(model: CharTranslator, pairs: list[tuple[str, str]]) -> list[dict[s
     ]
 
 
-def _translate(args: argparse.Namespace) -> int:
+class _Text(NamedTuple):
+    """A text to translate, or the reason why it is none, with its place for messages."""
+
+    place: str
+    text: str
+    problem: str | None = None
+
+
+def _texts(given: Sequence[str]) -> Iterator[_Text]:
+    """Yield the texts of the command line and, in the place of `-`, those of standard input."""
+    for k, text in enumerate(given, 1):
+        if text != "-":
+            yield _Text("TEXT" if len(given) == 1 else f"TEXT {k}", text)
+            continue
+        for number, line in enumerate(_lines(), 1):
+            place = f"line {number}"
+            try:
+                text = line.decode().removeprefix("\ufeff").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                text = line.decode(errors="backslashreplace").rstrip("\r\n")
+                wrong = error.object[error.start]
+                yield _Text(place, text, f"{place}: byte 0x{wrong:02x} is not UTF-8")
+                continue
+            if text.strip():
+                yield _Text(place, text)
+
+
+def _lines() -> Iterable[bytes]:
+    """Return the lines of standard input."""
+    binary = getattr(sys.stdin, "buffer", None)
+    return binary if binary is not None else (line.encode() for line in sys.stdin)
+
+
+def _translate(args: argparse.Namespace) -> Report:
+    """Translate all texts that the model can read; the others cost their lines alone."""
     from fastw2v.models import CharTranslator
 
     if shown(args.model) != args.model and "-" in args.texts:
         raise ValueError("-: expected standard input for MODEL or TEXT, got it for both; name one")
     model = CharTranslator.load(args.model)
-    texts: list[str] = []
-    for text in args.texts:
-        if text == "-":
-            lines = (line.removeprefix("\ufeff").rstrip("\r\n") for line in sys.stdin)
-            texts += [line for line in lines if line.strip()]
-        else:
-            texts.append(text)
+    texts = list(_texts(args.texts))
     if not texts:
         raise ValueError("TEXT: expected lines on the standard input, got none")
-    found = model.decode(texts, args.beam)
-    if args.json:
-        print_json(
-            [
-                {"source": text, "translation": one.text, "log_probability": one.score}
-                for text, one in zip(texts, found, strict=True)
-            ]
-        )
-    else:
-        for one in found:
-            print(one.text)
-    return OK
+    for k, text in enumerate(texts):
+        if text.problem is None:
+            try:
+                model.check_source(text.text, text.place)
+            except ValueError as error:
+                texts[k] = text._replace(problem=str(error))
+    if len(texts) == 1 and texts[0].problem is not None:
+        raise ValueError(texts[0].problem)
+    for text in texts:
+        say(f"fastw2v: {text.problem}", unless=text.problem is None)
+    readable = [text.text for text in texts if text.problem is None]
+    found = iter(model.decode(readable, args.beam) if readable else ())
+    answers = [None if text.problem is not None else next(found) for text in texts]
+    translations = [
+        {
+            "source": text.text,
+            "translation": None if one is None else one.text,
+            "log_probability": None if one is None else one.score,
+            "problem": text.problem,
+        }
+        for text, one in zip(texts, answers, strict=True)
+    ]
+    n_failed = len(texts) - len(readable)
+    return Report(
+        {"translations": translations},
+        # An empty line keeps the lines of the output beside those of the input.
+        ["" if one is None else one.text for one in answers],
+        failed=f"{n_failed} of {counted(len(texts), 'text')} not translated" if n_failed else None,
+    )
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "translate-train": _train,
     "translate": _translate,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -12,15 +13,45 @@ from typing import Any, NoReturn
 _MOST_COMPARED = 50_000
 
 
+class UsageError(SystemExit):
+    """The end of the program with exit code 2, and the reason."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(2)
+        self.message = message
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Help that shows the default of every option with a value."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help or ""
+        takes_value = bool(action.option_strings) and action.nargs != 0
+        if not takes_value or action.required or "(default: " in text:
+            return text
+        return f"{text} (default: {'none' if action.default is None else '%(default)s'})".lstrip()
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        # Descriptions are one paragraph; the list of examples has lines of its own.
+        if "\n" in text:
+            return super()._fill_text(text, width, indent)
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors name the command, option or choice that was probably meant."""
+    """A parser whose help shows defaults, and whose errors name the choice probably meant."""
+
+    def __init__(self, *args: Any, **rest: Any) -> None:
+        super().__init__(*args, **{"formatter_class": Help, **rest})
 
     def error(self, message: str) -> NoReturn:
         """Print usage, the message and the nearest choice, and end with exit code 2."""
         wrong = re.search(r"invalid choice: '(.+?)' \(choose from (.+)\)$", message)
         if wrong is not None:
             message += _hint(wrong[1], re.findall(r"[\w-]+", wrong[2]))
-        super().error(message)
+        self.print_usage(sys.stderr)
+        print(f"{self.prog}: error: {message}", file=sys.stderr)
+        raise UsageError(message)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Refuse an unknown option where it stands, for then its command is known."""

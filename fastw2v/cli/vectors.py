@@ -7,13 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastw2v.cli import splitting
-from fastw2v.cli.console import (
-    COUNT,
-    OK,
-    add_unwritable,
-    print_json,
-    shown,
-)
+from fastw2v.cli.console import COUNT, add_unwritable, shown
+from fastw2v.cli.report import Report
 from fastw2v.cli.usage import similar_words
 
 if TYPE_CHECKING:
@@ -48,13 +43,27 @@ def add_parsers(commands: Any) -> None:
     evaluate = commands.add_parser(
         "evaluate",
         help="compare vectors with human judgements or analogies",
-        description="FILE holds word pairs (word, word, number between tabs) or analogies (lines "
-        "of four words in sections `: name`).",
+        description="FILE holds word pairs (lines of word, word, number, as in tables and CSV "
+        "files) or analogies (lines of four words in sections `: name`).",
     )
     add_vectors_argument(evaluate)
     evaluate.add_argument("file", metavar="FILE")
     evaluate.set_defaults(reads=("vectors", "file"))
-    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+    evaluate.add_argument(
+        "--delimiter",
+        type=_delimiter,
+        metavar="X",
+        help="between the fields of word pairs: tab, comma, semicolon, blank or one character "
+        "(default: found out)",
+    )
+    evaluate.add_argument(
+        "--decimal",
+        choices=(".", ","),
+        help="decimal sign of the judgements (default: found out for each number)",
+    )
+    evaluate.add_argument(
+        "--encoding", default="utf-8", metavar="NAME", help="encoding of FILE, any codec of Python"
+    )
 
     convert = commands.add_parser(
         "convert",
@@ -68,12 +77,14 @@ def add_parsers(commands: Any) -> None:
     convert.add_argument("output", metavar="OUTPUT")
     add_unwritable(convert)
     convert.set_defaults(reads=("vectors",), writes=("output",))
-    convert.add_argument("--limit", type=COUNT, metavar="N", help="write only the first N words")
+    convert.add_argument(
+        "--limit", type=COUNT, metavar="N", help="write the first N words (default: all)"
+    )
     convert.add_argument(
         "--dtype",
         choices=DTYPES,
         help="of the numbers in a .fw2v file: float16 and int8 take half and a quarter of the "
-        "space of float32, and are queried without being expanded",
+        "space of float32, and are queried without being expanded (default: that of VECTORS)",
     )
 
 
@@ -89,35 +100,27 @@ def add_vectors_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_answer_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-n", "--topn", type=COUNT, default=10, metavar="N", help="words to print (default: 10)"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("-n", "--topn", type=COUNT, default=10, metavar="N", help="words to print")
 
 
-def _similar(args: argparse.Namespace) -> int:
+def _similar(args: argparse.Namespace) -> Report:
     vectors = load(args.vectors)
     # A program looks answers up by the words that it asked for.
     found = dict(zip(args.words, find(vectors, args.words, args), strict=True))
     answers = {asked: vectors.most_similar(word, topn=args.topn) for asked, word in found.items()}
-    if args.json:
-        print_json({asked: [list(pair) for pair in pairs] for asked, pairs in answers.items()})
-    else:
-        for asked, pairs in answers.items():
-            as_found = "" if found[asked] == asked else f" ({found[asked]})"
-            _print_answer(f"[query] {asked}{as_found}", pairs)
-    return OK
+    lines: list[str] = []
+    for asked, pairs in answers.items():
+        as_found = "" if found[asked] == asked else f" ({found[asked]})"
+        lines += _answer(f"[query] {asked}{as_found}", pairs)
+    return Report(answers, lines)
 
 
-def _analogy(args: argparse.Namespace) -> int:
+def _analogy(args: argparse.Namespace) -> Report:
     vectors = load(args.vectors)
     a, b, c = find(vectors, [args.a, args.b, args.c], args)
     nearest = vectors.most_similar(positive=[b, c], negative=[a], topn=args.topn)
-    if args.json:
-        print_json({"a": a, "b": b, "c": c, "answers": [list(pair) for pair in nearest]})
-    else:
-        _print_answer(f"[analogy] {a}:{b} = {c}:?", nearest)
-    return OK
+    results = {"a": a, "b": b, "c": c, "answers": nearest}
+    return Report(results, _answer(f"[analogy] {a}:{b} = {c}:?", nearest))
 
 
 def load(name: str) -> KeyedVectors:
@@ -152,32 +155,45 @@ def find(vectors: KeyedVectors, words: Sequence[str], args: argparse.Namespace) 
     return found
 
 
-def _print_answer(head: str, nearest: Sequence[tuple[str, float]]) -> None:
-    """Print an answer in the format of the book's most_similar and analogy."""
-    print(f"\n{head}")
-    for word, cosine in nearest:
-        print(f" {word}: {cosine:.4f}")
+def _answer(head: str, nearest: Sequence[tuple[str, float]]) -> list[str]:
+    """Return the lines of an answer in the format of the book's most_similar and analogy."""
+    return [f"\n{head}", *(f" {word}: {cosine:.4f}" for word, cosine in nearest)]
 
 
-def _evaluate(args: argparse.Namespace) -> int:
+_DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "blank": " "}
+
+
+def _delimiter(text: str) -> str:
+    """Return the character that --delimiter names."""
+    sign = _DELIMITERS.get(text, "\t" if text == "\\t" else text)
+    if len(sign) != 1 or sign in '"\r\n':
+        raise argparse.ArgumentTypeError(
+            f"expected tab, comma, semicolon, blank or one character, got {text!r}"
+        )
+    return sign
+
+
+def _evaluate(args: argparse.Namespace) -> Report:
+    from fastw2v._files.encodings import is_utf8
     from fastw2v._files.text import open_lines
 
+    is_utf8(args.encoding)  # refuses other names
     vectors = load(args.vectors)
-    with open_lines(args.file) as lines:
+    with open_lines(args.file, args.encoding) as lines:
         analogies = next(lines, "").startswith(": ")
-    found = _analogy_scores(vectors, args.file) if analogies else _pair_scores(vectors, args.file)
-    if args.json:
-        print_json(found)
-        return OK
-    for section, (right, total) in found.pop("sections", {}).items():
-        print(f"{section}: {right} of {total}")
-    for name, value in found.items():
-        print(f"{name}: {value:.4f}")
-    return OK
+    if not analogies:
+        return _evaluate_pairs(vectors, args)
+    for name in ("delimiter", "decimal"):
+        if getattr(args, name) is not None:
+            raise ValueError(
+                f"--{name}: expected a file of word pairs, got analogies, whose words stand "
+                "between blanks; leave the option out"
+            )
+    return _evaluate_analogies(vectors, args)
 
 
-def _analogy_scores(vectors: KeyedVectors, file: str) -> dict[str, Any]:
-    score, sections = vectors.evaluate_word_analogies(file)
+def _evaluate_analogies(vectors: KeyedVectors, args: argparse.Namespace) -> Report:
+    score, sections = vectors.evaluate_word_analogies(args.file)
     counts = {
         section["section"]: [
             len(section["correct"]),
@@ -185,15 +201,34 @@ def _analogy_scores(vectors: KeyedVectors, file: str) -> dict[str, Any]:
         ]
         for section in sections
     }
-    return {"accuracy": score, "sections": counts}
+    lines = [f"{section}: {right} of {total}" for section, (right, total) in counts.items()]
+    return Report({"accuracy": score, "sections": counts}, [*lines, f"accuracy: {score:.4f}"])
 
 
-def _pair_scores(vectors: KeyedVectors, file: str) -> dict[str, Any]:
-    pearson, spearman, unknown = vectors.evaluate_word_pairs(file)
-    return {"pearson": pearson[0], "spearman": spearman[0], "unknown percent": unknown}
+def _evaluate_pairs(vectors: KeyedVectors, args: argparse.Namespace) -> Report:
+    from fastw2v._files import judgements
+    from fastw2v.keyed_vectors.evaluation import correlations
+
+    table = judgements.read(args.file, args.delimiter, args.decimal, args.encoding)
+    pearson, spearman, unknown = correlations(vectors, table.pairs, shown(args.file))
+    results = {
+        "pearson": pearson[0],
+        "spearman": spearman[0],
+        "pairs": len(table.pairs),
+        "unknown_percent": unknown,
+        "delimiter": table.delimiter,
+        "other_lines": table.other_lines,
+    }
+    lines = [
+        f"pearson: {pearson[0]:.4f}",
+        f"spearman: {spearman[0]:.4f}",
+        f"unknown percent: {unknown:.4f}",
+        f"pairs: {len(table.pairs)}, and {table.other_lines} other lines",
+    ]
+    return Report(results, lines)
 
 
-def _convert(args: argparse.Namespace) -> int:
+def _convert(args: argparse.Namespace) -> Report:
     from fastw2v.keyed_vectors import KeyedVectors, files
 
     kind = files.output_format(args.output)
@@ -217,7 +252,13 @@ def _convert(args: argparse.Namespace) -> int:
         vectors.save(args.output)
     else:
         files.save(vectors, args.output, kind, args.unwritable)
-    return OK
+    results = {
+        "output": shown(args.output),
+        "format": kind,
+        "words": len(vectors),
+        "dimension": vectors.vector_size,
+    }
+    return Report(results)
 
 
 def file_facts(name: str) -> dict[str, Any]:
@@ -241,7 +282,7 @@ def file_facts(name: str) -> dict[str, Any]:
     }
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "similar": _similar,
     "analogy": _analogy,
     "evaluate": _evaluate,

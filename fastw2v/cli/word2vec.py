@@ -1,74 +1,15 @@
-"""The command `word2vec`, which takes the flags of word2vec.c, and the training of `train`."""
+"""The command `word2vec`, which takes the flags of word2vec.c."""
 
 from __future__ import annotations
 
 import argparse
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-from fastw2v.cli.console import INTERRUPTED, OK, add_unwritable, say, told_already
-
-if TYPE_CHECKING:
-    from fastw2v.datasets.splitter import JoinedWords
-    from fastw2v.keyed_vectors import KeyedVectors
-    from fastw2v.word2vec import Word2Vec
-
-
-class Trained(NamedTuple):
-    """Vectors and figures that a training of the command line ends with."""
-
-    vectors: KeyedVectors
-    loss: float | None
-    seconds: float
-    n_words: int  # after subsampling
-    batch_size: int | None
-    interrupted: bool
-
-
-def counted_model(args: argparse.Namespace, words: JoinedWords) -> Word2Vec:
-    """Return a model with the settings of `fastw2v train` that has counted and encoded a text."""
-    from fastw2v.word2vec import Word2Vec
-    from fastw2v.word2vec.sentences import RunningWords
-
-    model = Word2Vec(
-        vector_size=args.dim,
-        window=args.window,
-        negative=args.negative,
-        epochs=args.epochs,
-        min_count=args.min_count,
-        sample=args.subsample,
-        alpha=args.lr,
-        sg=int(args.model == "skip-gram"),
-        seed=args.seed,
-        workers=args.threads,
-    )
-    model.build_vocab(RunningWords(words))
-    return model
-
-
-def fit(model: Word2Vec, progress: bool) -> Trained:
-    """Train a model on the text that it has encoded."""
-    started, interrupted = time.perf_counter(), False
-    try:
-        model.train(progress=progress)
-    except KeyboardInterrupt:
-        interrupted = True
-    except FloatingPointError as error:
-        raise _not_finite("--lr") from error
-    losses = [loss for loss in model.epoch_losses if loss == loss]
-    kept = round(model.words_trained / max(model.progress * model.epochs, 1e-9))
-    seconds = time.perf_counter() - started
-    return Trained(model.wv, losses[-1] if losses else None, seconds, kept, None, interrupted)
-
-
-def _not_finite(flag: str) -> FloatingPointError:
-    return FloatingPointError(
-        f"training diverged, some vectors are not finite; nothing saved, lower {flag}"
-    )
-
-
-# ---- fastw2v word2vec: the flags of word2vec.c
+from fastw2v.cli.console import add_threads, add_unwritable, say, shown, told_already
+from fastw2v.cli.engine import check_finite, not_finite
+from fastw2v.cli.report import Report
 
 
 def add_parser(commands: Any) -> None:
@@ -81,13 +22,9 @@ def add_parser(commands: Any) -> None:
     )
 
     def add(flag: str, kind: Any, default: Any, help: str) -> None:
+        dest = flag.replace("-", "_")
         parser.add_argument(
-            f"-{flag}",
-            type=kind,
-            default=default,
-            metavar="X",
-            dest=flag.replace("-", "_"),
-            help=f"{help} (default: %(default)s)",
+            f"-{flag}", type=kind, default=default, metavar="X", dest=dest, help=help
         )
 
     parser.add_argument("-train", required=True, metavar="FILE", help="text, plain or packed")
@@ -97,7 +34,7 @@ def add_parser(commands: Any) -> None:
     add("sample", float, 1e-3, "subsample words with a larger share of the text")
     add("hs", int, 0, "1: hierarchical softmax")
     add("negative", int, 5, "negative samples, 0 for none")
-    add("threads", int, 12, "threads")
+    add_threads(parser, "-threads")
     add("iter", int, 5, "epochs")
     add("min-count", int, 5, "drop rarer words")
     parser.add_argument(
@@ -117,14 +54,17 @@ def add_parser(commands: Any) -> None:
     add("cbow", int, 1, "1 CBOW, 0 skip-gram")
     add("classes", int, 0, "0, because clusters of words are not supported")
     parser.add_argument("-save-vocab", dest="save_vocab", metavar="FILE", help="save `word count`")
-    parser.add_argument("-read-vocab", dest="read_vocab", metavar="FILE", help="use these words")
+    parser.add_argument(
+        "-read-vocab",
+        dest="read_vocab",
+        metavar="FILE",
+        help="use these words (default: those of the text)",
+    )
     add_unwritable(parser, "-unwritable")
     parser.set_defaults(reads=("train", "read_vocab"), writes=("output", "save_vocab"))
 
 
-def _train(args: argparse.Namespace) -> int:
-    import numpy as np
-
+def _train(args: argparse.Namespace) -> Report:
     from fastw2v._files import word2vec_writer
     from fastw2v.keyed_vectors import files
     from fastw2v.word2vec import Word2Vec
@@ -164,18 +104,17 @@ def _train(args: argparse.Namespace) -> int:
         files.check_words(words, args.output, kind, args.unwritable)
     if args.save_vocab is not None:
         files.check_words(words, args.save_vocab, "text", args.unwritable)
-    interrupted = False
+    interrupted, started = False, time.perf_counter()
     if kind is not None:
         try:
             given = {} if args.read_vocab is None else {"corpus_file": args.train}
             model.train(progress=args.debug > 0, **given)
         except FloatingPointError as error:
-            raise _not_finite("-alpha") from error
+            raise not_finite("-alpha") from error
         except KeyboardInterrupt:
             interrupted = True
             say("fastw2v: stopped; saving the vectors learned so far")
-        if not np.isfinite(model.wv.vectors).all():
-            raise _not_finite("-alpha")
+        check_finite(model.wv, "-alpha")
         with told_already():
             files.save(model.wv, args.output, kind, args.unwritable)
     if args.save_vocab is not None:
@@ -184,7 +123,17 @@ def _train(args: argparse.Namespace) -> int:
             word2vec_writer.write_counts(
                 args.save_vocab, words, counted, unwritable=args.unwritable
             )
-    return INTERRUPTED if interrupted else OK
+    losses = [loss for loss in model.epoch_losses if loss == loss]
+    results = {
+        "output": None if args.output is None else shown(args.output),
+        "format": kind,
+        "vocabulary_file": None if args.save_vocab is None else shown(args.save_vocab),
+        "words": model.corpus_total_words,
+        "vocabulary": len(words),
+        "loss": losses[-1] if losses else None,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    return Report(results, interrupted=interrupted)
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"word2vec": _train}
+COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {"word2vec": _train}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fastw2v._checks.numbers import as_int, as_not_negative, as_number
+from fastw2v._core.progress import open_bar
 from fastw2v._version import __version__
 from fastw2v.distributed import cost, preparing, steps
 from fastw2v.distributed.coordinator import Checkpoints, Coordinator, RoundInfo
@@ -306,9 +307,7 @@ def _ended(tasks: Tasks) -> Iterator[None]:
 def _bar(progress: bool, job: Job, on_round: OnRound | None) -> Iterator[OnRound]:
     bar = None
     if progress:
-        from tqdm import tqdm
-
-        bar = tqdm(total=job.n_rounds, unit="round", dynamic_ncols=True)
+        bar = open_bar(total=job.n_rounds, unit="round")
 
     def told(info: RoundInfo) -> bool:
         if bar is not None:

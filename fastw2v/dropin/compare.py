@@ -26,9 +26,9 @@ from typing import Any
 
 from fastw2v.dropin import finder
 from fastw2v.dropin.run_script import EndOfRunError, run
-from fastw2v.dropin.served_module import be_quiet, say
+from fastw2v.dropin.served_module import be_quiet
 
-__all__ = ["compare"]
+__all__ = ["ComparisonError", "compare", "figures", "report"]
 
 _NUMPY = "numpy"  # in place of what `models` may be: the reader's own modules
 _FRAMES = 4  # between an optimizer's update and the loop that holds the loss
@@ -37,58 +37,76 @@ _FRAMES = 4  # between an optimizer's update and the loop that holds the loss
 # ---- the side that reports
 
 
-def compare(
-    script: str, args: Sequence[str], steps: int, models: bool | None = None, log: Any = print
-) -> int:
-    """Run `steps` iterations of a script both ways, print the comparison, and return 0, or 1 or 2.
+class ComparisonError(Exception):
+    """The reason why two sides were not compared, and the exit code: 1 failed, 2 wrong usage."""
 
-    1: a side failed, whose message is on stderr. 2: wrong usage.
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def compare(
+    script: str, args: Sequence[str], steps: int, models: bool | None = None
+) -> dict[str, Any]:
+    """Run `steps` iterations of a script both ways and return the figures of `figures`.
+
+    Raises ComparisonError if a side failed, whose own message is then on stderr.
     """
     if steps < 2:
-        say(f"--compare: expected at least 2 iterations, got {steps}")
-        return 2
+        raise ComparisonError(f"--compare: expected at least 2 iterations, got {steps}", 2)
     if not os.path.isfile(script):
-        say(f"run: can't open file {script!r}: --compare needs a script on disk")
-        return 2
-    sides = []
-    for name, choice in (("numpy", _NUMPY), ("fastw2v", models)):
-        side = _run_side(name, choice, script, args, steps)
-        if side is None:
-            return 1
-        sides.append(side)
-    for line in report(*sides):
-        log(line)
-    return 0
+        message = f"run: can't open file {script!r}: --compare needs a script on disk"
+        raise ComparisonError(message, 2)
+    sides = [
+        _run_side(name, choice, script, args, steps)
+        for name, choice in (("numpy", _NUMPY), ("fastw2v", models))
+    ]
+    return figures(*sides)
 
 
-def report(plain: dict[str, Any], ours: dict[str, Any]) -> list[str]:
-    """Return the lines that compare two sides, each with "times" and "losses" of its steps.
+def figures(plain: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """Compare two sides, each with "times" and "losses" of its steps, and "samples".
 
     >>> plain = {"times": [0.0, 0.03, 0.06], "losses": [2.0, 1.5, 1.0], "samples": False}
     >>> ours = {"times": [0.0, 0.01, 0.02], "losses": [2.0, 1.5, 1.001], "samples": False}
-    >>> print(*report(plain, ours), sep="\\n")
+    >>> print(*report(figures(plain, ours)), sep="\\n")
     numpy        30.00 ms a step
     fastw2v      10.00 ms a step, 3.0 times as fast (medians of 2 steps)
     largest difference of the loss in 3 steps: 0.001, mean loss 1.5 and 1.5003
     """
     n = min(len(plain["times"]), len(ours["times"]))
-    each = [_median_step(side["times"][:n]) for side in (plain, ours)]
-    lines = [
-        f"numpy   {1e3 * each[0]:10.2f} ms a step",
-        f"fastw2v {1e3 * each[1]:10.2f} ms a step, {each[0] / each[1]:.1f} times as fast "
-        f"(medians of {n - 1} steps)",
-    ]
+    each = [1e3 * _median_step(side["times"][:n]) for side in (plain, ours)]
     losses = [side["losses"][:n] for side in (plain, ours)]
     pairs = [(a, b) for a, b in zip(*losses, strict=True) if a is not None and b is not None]
-    if not pairs:
+    means = [statistics.fmean(side) for side in zip(*pairs, strict=True)] if pairs else [None] * 2
+    return {
+        "steps": n - 1,
+        "numpy_ms": each[0],
+        "fastw2v_ms": each[1],
+        "ratio": each[0] / each[1],
+        "losses_compared": len(pairs),
+        "largest_difference": max((abs(a - b) for a, b in pairs), default=None),
+        "numpy_loss": means[0],
+        "fastw2v_loss": means[1],
+        "other_samples": bool(ours["samples"]),
+    }
+
+
+def report(found: dict[str, Any]) -> list[str]:
+    """Return the lines that show the figures."""
+    lines = [
+        f"numpy   {found['numpy_ms']:10.2f} ms a step",
+        f"fastw2v {found['fastw2v_ms']:10.2f} ms a step, {found['ratio']:.1f} times as fast "
+        f"(medians of {found['steps']} steps)",
+    ]
+    if not found["losses_compared"]:
         return [*lines, "losses were not compared: the loop that trains has no variable loss"]
-    largest = max(abs(a - b) for a, b in pairs)
-    means = [statistics.fmean(side) for side in zip(*pairs, strict=True)]
     lines.append(
-        f"largest difference of the loss in {len(pairs)} steps: {largest:.2g}, "
-        f"mean loss {means[0]:.5g} and {means[1]:.5g}"
+        f"largest difference of the loss in {found['losses_compared']} steps: "
+        f"{found['largest_difference']:.2g}, "
+        f"mean loss {found['numpy_loss']:.5g} and {found['fastw2v_loss']:.5g}"
     )
-    if ours["samples"]:
+    if found["other_samples"]:
         lines.append("negative samples follow the same distribution but are other draws")
     return lines
 
@@ -99,8 +117,8 @@ def _median_step(times: list[float]) -> float:
 
 def _run_side(
     name: str, choice: object, script: str, args: Sequence[str], steps: int
-) -> dict[str, Any] | None:
-    """Run one side in a process; return its report, or None after a message on stderr."""
+) -> dict[str, Any]:
+    """Run one side in a process and return its report."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "report.json")
         command = [sys.executable, "-m", "fastw2v.dropin.compare", path, str(steps)]
@@ -113,23 +131,24 @@ def _run_side(
             stderr=subprocess.PIPE,
             cwd=os.path.dirname(os.path.abspath(script)),
         )
-        message = done.stderr.decode(errors="backslashreplace")
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                side: dict[str, Any] = json.load(file)
-            if len(side["times"]) >= 2:
-                return side
-            say(
-                f"--compare: the side of {name} ended after {len(side['times'])} calls of an "
-                "optimizer of common.optimizer; 2 or more can be compared"
-            )
-        else:
-            sys.stderr.write(message)
+        if not os.path.exists(path):
+            sys.stderr.write(done.stderr.decode(errors="backslashreplace"))
             cure = (
-                "--compare needs the book's folder common, with numpy layers, on the script's path"
+                "; --compare needs the book's folder common, with numpy layers, on the script's "
+                "path"
             )
-            say(f"--compare: the side of {name} failed" + (f"; {cure}" if name == "numpy" else ""))
-    return None
+            raise ComparisonError(
+                f"--compare: the side of {name} failed{cure if name == 'numpy' else ''}", 1
+            )
+        with open(path, encoding="utf-8") as file:
+            side: dict[str, Any] = json.load(file)
+    if len(side["times"]) < 2:
+        raise ComparisonError(
+            f"--compare: the side of {name} ended after {len(side['times'])} calls of an "
+            "optimizer of common.optimizer; 2 or more can be compared",
+            1,
+        )
+    return side
 
 
 def _with_this_package() -> str:

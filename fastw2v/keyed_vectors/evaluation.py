@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 import numpy as np
 
 from fastw2v._checks.numbers import check_one_of
+from fastw2v._files import judgements
 from fastw2v._files.text import open_lines
 from fastw2v.keyed_vectors.consistency import as_table, check_map, words_of
 from fastw2v.keyed_vectors.search import ranked, unit_rows
@@ -61,39 +62,49 @@ def _known(vectors: KeyedVectors, limit: int | None, upper: bool) -> dict[Any, i
 def word_pairs(
     vectors: KeyedVectors,
     pairs: str | os.PathLike[str],
-    delimiter: str,
+    delimiter: str | None,
     encoding: str,
     restrict_vocab: int | None,
     case_insensitive: bool,
     dummy4unknown: bool,
 ) -> tuple[Correlation, Correlation, float]:
     """See `KeyedVectors.evaluate_word_pairs`."""
+    if delimiter is None:
+        table = judgements.read(pairs, encoding=encoding)
+    else:  # as gensim reads it
+        table = judgements.read(pairs, delimiter, ".", encoding, quoted=False)
+    return correlations(
+        vectors, table.pairs, pairs, restrict_vocab, case_insensitive, dummy4unknown
+    )
+
+
+def correlations(
+    vectors: KeyedVectors,
+    pairs: Sequence[tuple[str, str, float]],
+    name: object,
+    restrict_vocab: int | None = 300000,
+    case_insensitive: bool = True,
+    dummy4unknown: bool = False,
+) -> tuple[Correlation, Correlation, float]:
+    """Compare cosines with the judgements of pairs; name: where these are from, for messages."""
     known = _known(vectors, restrict_vocab, case_insensitive)
     judged: list[float] = []
     rows: list[tuple[int, int]] = []  # (-1, -1) for a pair with an unknown word
     unknown = 0
-    with open_lines(pairs, encoding) as lines:
-        for line in lines:
-            fields = [field.strip(_ENDS) for field in line.split(delimiter)]
-            if line.startswith("#") or len(fields) != 3:
+    for *words, judgement in pairs:
+        a, b = (word.upper() if case_insensitive else word for word in words)
+        found = (known.get(a, -1), known.get(b, -1))
+        if min(found) < 0:
+            unknown += 1
+            if not dummy4unknown:
                 continue
-            try:
-                judgement = float(fields[2])
-            except ValueError:
-                continue
-            a, b = (word.upper() if case_insensitive else word for word in fields[:2])
-            found = (known.get(a, -1), known.get(b, -1))
-            if min(found) < 0:
-                unknown += 1
-                if not dummy4unknown:
-                    continue
-                found = (-1, -1)
-            judged.append(judgement)
-            rows.append(found)
+            found = (-1, -1)
+        judged.append(judgement)
+        rows.append(found)
     if not judged:
         raise ValueError(
-            f"{pairs}: expected lines `word, word, number` between {delimiter!r} with words that "
-            "are there, got none; check the delimiter and the words"
+            f"{name}: expected pairs of words that are there, got {unknown} pairs with an unknown "
+            "word; check that the words are of the language and the case of the vectors"
         )
     table = as_table(vectors)
     unit = {
@@ -109,7 +120,7 @@ def word_pairs(
         Correlation(*_correlation(_ranks(human), _ranks(cosines))),
         100.0 * unknown / total,
     )
-    log_pairs(*answer, pairs)
+    log_pairs(*answer, name)
     return answer
 
 

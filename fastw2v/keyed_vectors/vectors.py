@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastw2v._checks.errors import NoWords
 from fastw2v._checks.numbers import as_int, as_whole
+from fastw2v._core.html import as_html_table
 from fastw2v._rows.deferred import UpToDate
 from fastw2v.keyed_vectors import changes, compressed, evaluation, files, gensim, search
 from fastw2v.keyed_vectors.compressed import CompressedRows
@@ -121,6 +122,11 @@ class KeyedVectors(Searches, Documents, GensimNames):
 
     def __repr__(self) -> str:
         return f"<KeyedVectors: {len(self)} words, {self.vector_size} numbers each>"
+
+    def _repr_html_(self) -> str:
+        facts = {"words": f"{len(self):,}", "dimension": self.vector_size}
+        facts["first words"] = ", ".join(map(str, self.index_to_key[:10]))
+        return as_html_table(type(self).__name__, facts)
 
     def __str__(self) -> str:
         return f"{type(self).__name__}<vector_size={self.vector_size}, {len(self)} keys>"
@@ -309,7 +315,7 @@ class KeyedVectors(Searches, Documents, GensimNames):
     def evaluate_word_pairs(
         self,
         pairs: str | os.PathLike[str],
-        delimiter: str = "\t",
+        delimiter: str | None = "\t",
         encoding: str = "utf8",
         restrict_vocab: int | None = 300000,
         case_insensitive: bool = True,
@@ -318,8 +324,9 @@ class KeyedVectors(Searches, Documents, GensimNames):
         """Compare cosines with human judgements: (Pearson, Spearman, percent of unknown pairs).
 
         pairs: a file of lines `word, word, number`, such as WordSim-353 or SimLex-999; lines that
-        begin with # or do not fit are skipped. Each coefficient comes with its two-sided p-value,
-        as a pair with the names `statistic` and `pvalue`.
+        begin with # or do not fit are skipped. delimiter: None finds out tabs, semicolons, commas
+        or blanks, quotation marks and decimal commas. Each coefficient comes with its two-sided
+        p-value, as a pair with the names `statistic` and `pvalue`.
         Pairs with an unknown word are left out, or get the cosine 0 with dummy4unknown.
 
         Raises ValueError if no pair is left.

@@ -18,6 +18,7 @@ from fastw2v import config
 from fastw2v._checks.ids import as_ids
 from fastw2v._checks.numbers import as_below_one, as_int, check_generator
 from fastw2v._checks.sequences import as_sequence_dtype, check_text, check_trained_forward
+from fastw2v._core.progress import open_bar
 from fastw2v._files import npz
 from fastw2v._files.atomic import replacing
 from fastw2v._rows.deferred import apply_all_pending
@@ -252,10 +253,8 @@ class CharTranslator(BaseModel):
         batch_size = min(as_int("batch_size", batch_size), n)
         trainer = Trainer(self, RMSprop(0.001, 0.9) if optimizer is None else optimizer)
         best, kept = np.inf, None
-        from tqdm import tqdm
-
         try:
-            with tqdm(total=epochs, unit="epoch", disable=not progress, file=sys.stderr) as bar:
+            with open_bar(total=epochs, unit="epoch", disable=not progress) as bar:
                 for _ in range(epochs):
                     numbers = self._epoch(trainer, x[:n], t[:n], batch_size, max_grad)
                     if n_watched:
@@ -372,6 +371,10 @@ class CharTranslator(BaseModel):
             for ids, score in found
         ]
         return written[0] if isinstance(text, str) else written
+
+    def check_source(self, text: str, name: str = "text") -> None:
+        """Raise ValueError, which begins with the name, for a text that cannot be translated."""
+        as_char_ids(name, [text], self._source_ids, self.max_source_length)
 
     def score(self, source: str, target: str) -> float:
         """Return the log-probability of a target, with its end, given a source.

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from fastw2v._checks.errors import NoVocabulary
 from fastw2v._checks.keywords import check_keywords
 from fastw2v._core.class_methods import on_class_only
+from fastw2v._core.html import as_html_table
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.word2vec import engine, saving
 from fastw2v.word2vec.callbacks import CallbackAny2Vec, Callbacks
@@ -282,9 +283,9 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
         queue_factor have no effect.
 
         progress    True shows a bar on stderr
-        checkpoint  name of a file that receives the model every `every` seconds, at the end and,
-                    for a new text, at the start; `resume` continues from it. The encoded text goes
-                    to a second file, whose name ends in .ids
+        checkpoint  name of a file that receives the model every `every` seconds, at the end, on
+                    Ctrl-C and, for a new text, at the start; `resume` continues from it. The
+                    encoded text goes to a second file, whose name ends in .ids
         interval    number of words of the text between two calls of the callbacks' `on_interval`.
                     It is rounded to blocks of the text (8192 words, fewer in a short text), and
                     each epoch counts anew
@@ -423,6 +424,21 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
 
     def __repr__(self) -> str:
         return f"Word2Vec<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
+
+    def _repr_html_(self) -> str:
+        kind = "skip-gram" if self.sg else "CBOW"
+        output = [f"{self.negative} negative samples"] if self.negative else []
+        output += ["hierarchical softmax"] if self.hs else []
+        facts: dict[str, object] = {
+            "model": f"{kind}, {' and '.join(output) or 'no output layer'}, window {self.window}",
+            "words": f"{len(self.wv):,}",
+            "dimension": self.vector_size,
+            "epochs of the last training": self.epochs_done,
+        }
+        losses = self.epoch_losses
+        if losses and losses[-1] == losses[-1]:
+            facts["loss"] = f"{losses[-1]:.4f}"
+        return as_html_table(type(self).__name__, facts)
 
     # ---- files
 

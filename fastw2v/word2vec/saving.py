@@ -255,5 +255,15 @@ def read_ids(
         ) from error
 
 
+def is_text_of(model: Word2Vec, corpus: EncodedCorpus) -> bool:
+    """Tell whether a text is the one that the training of a checkpoint reads."""
+    schedule = model._schedule
+    return (
+        schedule is not None
+        and schedule.n == len(corpus.ids)
+        and schedule.ids_crc == _crc(corpus.ids)
+    )
+
+
 def _crc(ids: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(ids).data)

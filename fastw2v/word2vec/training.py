@@ -9,6 +9,7 @@ import numpy as np
 
 from fastw2v._checks.numbers import as_int
 from fastw2v._core.interrupts import Interrupts
+from fastw2v._core.progress import open_bar
 from fastw2v.word2vec import engine
 from fastw2v.word2vec.callbacks import Callbacks
 from fastw2v.word2vec.corpus import EncodedCorpus
@@ -75,6 +76,10 @@ class Training:
                 if self.checkpoint is not None:
                     self.checkpoint.save()
                 self.callbacks.call("on_train_end")
+        except KeyboardInterrupt:
+            if self.checkpoint is not None:
+                self.checkpoint.save()
+            raise
         finally:
             if self.bar is not None:
                 self.bar.close()
@@ -119,21 +124,24 @@ class Training:
 
     def _open_bar(self) -> None:
         if self.show_bar:
-            from tqdm import tqdm
-
-            self.bar = tqdm(
+            self.bar = open_bar(
                 total=self.n_raw_words,
                 initial=self._raw_words_done(),
                 unit="word",
                 unit_scale=True,
-                dynamic_ncols=True,
             )
+            self._name_epoch()
 
     def _move_bar(self, loss: float) -> None:
         if self.bar is not None:
             self.bar.update(self._raw_words_done() - self.bar.n)
+            self._name_epoch()
             if not np.isnan(loss):
                 self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+
+    def _name_epoch(self) -> None:
+        done, total = len(self.schedule.losses), self.schedule.epochs
+        self.bar.set_description_str(f"epoch {min(done + 1, total)}/{total}", refresh=False)
 
 
 def warn_of_totals(

@@ -3,7 +3,6 @@ test_cli_training.py really trains.
 """
 
 import gzip
-import json
 import os
 import re
 import subprocess
@@ -12,13 +11,14 @@ import types
 
 import numpy as np
 import pytest
+from cli_report import report, results
 from fresh_interpreter import run
 
 import fastw2v
 from fastw2v import _kernels, datasets
 from fastw2v._kernels import _cpu
 from fastw2v.cli import app as cli
-from fastw2v.cli import main, splitting, train
+from fastw2v.cli import layers, main, splitting
 from fastw2v.cli import run as run_module
 from fastw2v.keyed_vectors import KeyedVectors
 
@@ -245,10 +245,10 @@ def test_train_quiet_and_json(folder, training, capsys):
     assert cli.main([*argv, "-o", "v.bin"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    result = json.loads(out)
+    result = results(out)
     assert type(training.model).__name__ == "SkipGram"
     assert result["output"] == str(folder / "v.bin")
-    assert (result["format"], result["interrupted"], result["loss"]) == ("binary", False, 2.5)
+    assert (result["format"], result["resumed"], result["loss"]) == ("binary", False, 2.5)
     assert (result["words"], result["vocabulary"]) == (N_WORDS, 7)
     assert result["dropped_characters"] == DROPPED
     assert result["settings"]["split"] == "words" and result["settings"]["normalize"] == "nfc"
@@ -356,7 +356,7 @@ def test_the_seed_rules_and_the_global_stream_is_put_back(folder, training):
 
 def test_batches_of_short_and_long_texts(folder, training):
     assert cli.main(["train", *LAYERS, "text.txt", "--subsample", "0"]) == 0
-    assert training.fit["batch_size"] == train._LEAST_BATCH
+    assert training.fit["batch_size"] == layers._LEAST_BATCH
     (folder / "text.txt").write_text(TEXT * 500, encoding="utf-8")
     assert cli.main(["train", *LAYERS, "text.txt", "--subsample", "0"]) == 0
     assert training.fit["batch_size"] == (N_WORDS * 500 - 10) // 200
@@ -380,7 +380,7 @@ def test_ctrl_c_saves_what_was_learned(folder, training, capsys):
     training.during_fit = during_fit
     assert cli.main(["train", *LAYERS, "text.txt", "--json"]) == 130
     out, err = capsys.readouterr()
-    assert json.loads(out)["interrupted"] is True
+    assert report(out)["exit_code"] == 130
     assert "fastw2v: stopped; saving the vectors learned so far" in err
     assert np.all(KeyedVectors.load("vectors.txt").vectors == 7)
 
@@ -466,7 +466,7 @@ def test_an_output_that_is_named_may_be_in_a_clone(folder, clone, training, caps
 def test_quiet_says_nothing_about_the_place(folder, clone, training, capsys):
     assert cli.main(["train", *LAYERS, str(folder / "text.txt"), "--quiet", "--json"]) == 0
     out, err = capsys.readouterr()
-    assert err == "" and json.loads(out)["output"] == str(folder / "vectors.txt")
+    assert err == "" and results(out)["output"] == str(folder / "vectors.txt")
 
 
 # --- similar, analogy, info, run -----------------------------------------------------------------
@@ -484,7 +484,7 @@ def test_similar_prints_as_the_book_does(vectors, capsys):
 
 def test_answers_are_under_the_words_as_asked(vectors, capsys):
     assert cli.main(["similar", vectors, "East", "NORTH", "-n", "1", "--json"]) == 0
-    assert [*json.loads(capsys.readouterr().out)] == ["East", "NORTH"]
+    assert [*results(capsys.readouterr().out)] == ["East", "NORTH"]
 
 
 def test_a_missing_word_brings_similar_ones(vectors, capsys):
@@ -512,7 +512,7 @@ def test_similar_splits_a_word_as_the_text_was_split(tmp_path, capsys):
         head = asked if asked == found else f"{asked} ({found})"
         assert capsys.readouterr().out.startswith(f"\n[query] {head}\n")
         assert cli.main(["analogy", name, asked, "tag", "c++", *options.split(), "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["a"] == found
+        assert results(capsys.readouterr().out)["a"] == found
     message = fails(capsys, "similar", name, "ISI")
     assert "'ISI' not among the 8 words" in message
 
@@ -521,10 +521,10 @@ def test_a_fw2v_file_remembers_how_its_text_was_split(folder, training, capsys):
     (folder / "tr.txt").write_text("ISI ılık İyi ışık-ışın ısı. " * 60, encoding="utf-8")
     argv = ["train", *LAYERS, "tr.txt", "--lang", "tr", "--keep-hyphens", "--negative", "1"]
     assert cli.main([*argv, "-o", "v.fw2v", "--json"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert report["format"] == "fw2v"
+    found = results(capsys.readouterr().out)
+    assert found["format"] == "fw2v"
     expected = datasets.Splitter(lang="tr", keep_hyphens=True)
-    assert {name: report["settings"][name] for name in expected.settings()} == expected.settings()
+    assert {name: found["settings"][name] for name in expected.settings()} == expected.settings()
     assert cli.main(["convert", "v.fw2v", "few.fw2v", "--limit", "2"]) == 0
     for name in ("v.fw2v", "few.fw2v"):
         assert KeyedVectors.load(name).splitter == expected
@@ -547,7 +547,7 @@ def test_unknown_settings_of_a_splitter_are_refused(tmp_path):
 
 def test_similar_json(vectors, capsys):
     assert cli.main(["similar", vectors, "east", "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = results(capsys.readouterr().out)
     assert [word for word, _ in answer["east"]] == ["near", "north", "west"]
     assert answer["east"][2][1] == pytest.approx(-1)
 
@@ -556,7 +556,7 @@ def test_analogy(vectors, capsys):
     assert cli.main(["analogy", vectors, "west", "north", "east", "-n", "1"]) == 0
     assert capsys.readouterr().out == "\n[analogy] west:north = east:?\n near: 0.9383\n"
     assert cli.main(["analogy", vectors, "west", "north", "east", "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = results(capsys.readouterr().out)
     assert (answer["a"], answer["b"], answer["c"]) == ("west", "north", "east")
     assert answer["answers"][0][0] == "near"
 
@@ -576,7 +576,7 @@ def test_info(capsys, monkeypatch):
     assert cli.main(["info"]) == 0
     assert capsys.readouterr().out == "version: 1.2\nlevels: baseline, v3\nopenmp: True\n"
     assert cli.main(["info", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == facts
+    assert results(capsys.readouterr().out) == facts
 
 
 def test_info_says_how_to_get_a_better_level_than_those_built(capsys, monkeypatch):
@@ -658,7 +658,7 @@ def test_words_that_the_terminal_cannot_show(folder):
     assert (process.returncode, out.split()[2]) == (0, b"\\u65e5:")
     with program("similar", "v.txt", "a", "--json", env={"PYTHONIOENCODING": "ascii"}) as process:
         out, _ = process.communicate()
-    assert json.loads(out) == {"a": [["日", 0.0]]}
+    assert results(out) == {"a": [["日", 0.0]]}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGPIPE's worth of errors")

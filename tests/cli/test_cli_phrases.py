@@ -1,8 +1,7 @@
 """The command `fastw2v phrases`."""
 
-import json
-
 import pytest
+from cli_report import results
 from phrase_texts import CONNECTORS, planted
 
 from fastw2v import cli
@@ -42,7 +41,7 @@ def test_a_second_pass_joins_phrases(text, tmp_path, capsys):
     lines = out.read_text(encoding="utf-8").split("\n")
     assert [line.split() for line in lines] == [*second[first[TEXT]], []]
     assert any(word.count("+") == 2 for line in lines for word in line.split())
-    printed = json.loads(capsys.readouterr().out)
+    printed = results(capsys.readouterr().out)
     assert printed["phrases"] == len(first.export_phrases() | second.export_phrases())
     assert printed["words"] == second.corpus_word_count and len(printed["best"]) == 20
 

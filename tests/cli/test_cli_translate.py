@@ -1,10 +1,10 @@
 """`fastw2v translate-train` and `fastw2v translate`, from files to files, in this process."""
 
 import io
-import json
 
 import numpy as np
 import pytest
+from cli_report import report, results
 
 from fastw2v import cli
 from fastw2v.datasets import kanji_numbers
@@ -64,14 +64,14 @@ def test_all_options_reach_the_model(run, folder):
         "--bidirectional", "--reverse", "--optimizer", "adam", "--lr", "0.01", "--validation",
         "0.5", "--quiet", "--json", "--plot", "history.png", "-o", "m.npz",
     )  # fmt: skip
-    report = json.loads(out)
+    found = results(out)
     assert code == 0 and err == ""
-    assert report["pairs"] == 20 and report["watched"] == 10 and not report["interrupted"]
-    assert {name: len(values) for name, values in report["history"].items()} == dict.fromkeys(
+    assert found["pairs"] == 20 and found["held_out"] == 10
+    assert {name: len(values) for name, values in found["history"].items()} == dict.fromkeys(
         ("loss", "accuracy", "val_loss", "val_accuracy"), 2
     )
-    assert report["settings"]["optimizer"] == "adam" and report["settings"]["units"] == 12
-    assert [sample["label"] for sample in report["samples"]] == [t for _, t in PAIRS[10:15]]
+    assert found["settings"]["optimizer"] == "adam" and found["settings"]["units"] == 12
+    assert [sample["label"] for sample in found["samples"]] == [t for _, t in PAIRS[10:15]]
     model = CharTranslator.load("m.npz")
     assert (model.embed_size, model.hidden_size, model.bidirectional) == (5, 12, True)
     assert model.attention and model.reverse
@@ -97,9 +97,41 @@ def test_translate(run):
     assert code == 0
     assert out.splitlines() == [model.translate(text, 4) for text in ("42", "17", "3")]
     _, out, _ = run("translate", "m.npz", "42", "--json")
-    (found,) = json.loads(out)
+    (found,) = results(out)["translations"]
     assert found["source"] == "42" and found["translation"] == model.translate("42")
     assert found["log_probability"] == pytest.approx(model.decode("42").score)
+
+
+def test_a_line_that_cannot_be_translated_costs_itself_alone(folder, capsys, monkeypatch):
+    model = CharTranslator.from_pairs(PAIRS, 12, rng=np.random.default_rng(0))
+    model.save("m.npz")
+    lines = b"\xef\xbb\xbf42\n4x\n\n123\n\xe9\n17\r\n"
+    reader = io.TextIOWrapper(io.BytesIO(lines), "utf-8")
+    monkeypatch.setattr("sys.stdin", reader)
+    assert cli.main(["translate", "m.npz", "-", "7", "--json"]) == 1
+    out, err = capsys.readouterr()
+    found = report(out)
+    assert found["error"]["message"] == "3 of 6 texts not translated"
+    answers = found["results"]["translations"]
+    assert [one["source"] for one in answers] == ["42", "4x", "123", "\\xe9", "17", "7"]
+    for one in answers:
+        assert (one["problem"] is None) == (one["translation"] is not None)
+    assert [one["translation"] for one in answers if not one["problem"]] == [
+        model.translate(text) for text in ("42", "17", "7")
+    ]
+    assert err.splitlines() == [
+        "fastw2v: line 2: character 'x' in '4x' is not among the 10 of this model's alphabet; "
+        "leave it out, or train with texts that have it",
+        "fastw2v: line 4: expected at most 2 characters, the limit of this model, got 3; shorten "
+        "it, or train a model with longer texts",
+        "fastw2v: line 5: byte 0xe9 is not UTF-8",
+        "fastw2v: error: 3 of 6 texts not translated",
+    ]
+    # Its line of the output is empty, so that the others stay beside their sources.
+    assert cli.main(["translate", "m.npz", "42", "x", "7"]) == 1
+    out, err = capsys.readouterr()
+    assert out == f"{model.translate('42')}\n\n{model.translate('7')}\n"
+    assert err.startswith("fastw2v: TEXT 2: character 'x'")
 
 
 def test_ctrl_c_saves_what_was_learned(run, monkeypatch):
@@ -112,8 +144,8 @@ def test_ctrl_c_saves_what_was_learned(run, monkeypatch):
     monkeypatch.setattr(CharTranslator, "fit", stopped)
     code, out, err = run("translate-train", "pairs.txt", *SMALL, "--json")
     assert code == 130 and "stopped; saving the model as trained so far" in err
-    report = json.loads(out)
-    assert report["interrupted"] and report["exact"] is None and len(report["history"]["loss"]) == 1
+    found = results(out)
+    assert found["exact"] is None and len(found["history"]["loss"]) == 1
     assert CharTranslator.load("translator.npz").hidden_size == 12
 
 
@@ -130,8 +162,8 @@ def test_ctrl_c_saves_what_was_learned(run, monkeypatch):
         (("translate", "none.npz", "a"), "No file: none.npz"),
         (("translate", "pairs.txt", "a"), "pairs.txt: expected a file that CharTranslator.save wr"),
         (("translate", "m.npz", "4x"), "character 'x' in '4x' is not among the 10"),
-        (("translate", "m.npz", "123"), "text: expected at most 2 characters"),
-        (("translate", "m.npz", ""), "text: expected a text, got an empty one"),
+        (("translate", "m.npz", "123"), "TEXT: expected at most 2 characters"),
+        (("translate", "m.npz", ""), "TEXT: expected a text, got an empty one"),
         (("translate", "m.npz", "-"), "TEXT: expected lines on the standard input, got none"),
     ],
 )

@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from cli_report import report, results
 from whole_models import weights_of
 
 from fastw2v import cli, datasets, text_model
@@ -390,22 +391,22 @@ def test_lm_train_and_generate(folder, capsys, kind):
     assert first.out.startswith("the cat") and first.err == ""
     argv = ["generate", "language_model.npz", "-n", "60", "--start", "the cat", "--json"]
     assert cli.main(argv) == 0
-    assert json.loads(capsys.readouterr().out)["text"] == first.out.removesuffix("\n")
+    assert results(capsys.readouterr().out)["text"] == first.out.removesuffix("\n")
     assert cli.main([*argv, "--seed", "5"]) == 0
-    assert json.loads(capsys.readouterr().out)["text"] != first.out.removesuffix("\n")
+    assert results(capsys.readouterr().out)["text"] != first.out.removesuffix("\n")
 
 
 def test_lm_train_prints_json_or_nothing(folder, capsys):
     argv = ["lm-train", "text.txt", "--valid", "test.txt", "-o", "a.npz", *QUICK]
     assert cli.main([*argv, "--json", "--quiet"]) == 0
     out, err = capsys.readouterr()
-    report = json.loads(out)
+    found = results(out)
     assert err == ""
-    assert report["words"] == len(TOKENS) and report["vocabulary"] == 17
-    assert [epoch["number"] for epoch in report["epochs"]] == [1, 2, 3]
-    assert report["valid"]["perplexity"] < report["valid"]["unigram"]
-    assert report["dropped_characters"] == 0
-    assert report["test"] is None and not report["interrupted"]
+    assert found["words"] == len(TOKENS) and found["vocabulary"] == 17
+    assert [epoch["number"] for epoch in found["epochs"]] == [1, 2, 3]
+    assert found["valid"]["perplexity"] < found["valid"]["unigram"]
+    assert found["dropped_characters"] == 0
+    assert found["test"] is None
     assert TextModel.load("a.npz").perplexity(TextModel.load("a.npz").ids(TOKENS)) < 10
 
 
@@ -433,7 +434,7 @@ def test_lm_train_ctrl_c_saves(folder, capsys, monkeypatch):
     monkeypatch.setattr(text_model, "train", interrupted)
     assert cli.main(["lm-train", "text.txt", *QUICK, "--json"]) == 130
     out, err = capsys.readouterr()
-    assert json.loads(out)["interrupted"] and "stopped; saving the model as trained so far" in err
+    assert report(out)["exit_code"] == 130 and "stopped; saving the model as trained so far" in err
     assert len(TextModel.load("language_model.npz").words) == 17
 
 

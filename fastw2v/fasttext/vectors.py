@@ -362,6 +362,25 @@ class FastTextKeyedVectors(KeyedVectors):
         self._check_parts()
         files.write(self, fname, list(ignore))
 
+    def save_fasttext_format(self, fname: str | os.PathLike[str]) -> None:
+        """Write a model (.bin) that fastText 0.9.2, gensim and `load` open.
+
+        It answers for any word as these vectors do. The whole table of n-grams is written, and
+        output rows of 0, because vectors have none: no training can continue from it. Words without a
+        "count" get the count 1.
+
+        Raises ValueError for the name of another format, for words with "\\0" and for counts that
+        are no whole numbers.
+
+        >>> vectors = FastTextKeyedVectors.from_parts(["sun"], [[1, 2]], np.ones((9, 2)))
+        >>> vectors.save_fasttext_format("model.bin")
+        >>> FastTextKeyedVectors.load("model.bin")["sunny"]
+        array([1., 1.], dtype=float32)
+        """
+        check_all(self)
+        self._check_parts()
+        files.write_bin(self, fname)
+
     @classmethod
     def load(
         cls,

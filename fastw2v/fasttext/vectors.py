@@ -365,9 +365,9 @@ class FastTextKeyedVectors(KeyedVectors):
     def save_fasttext_format(self, fname: str | os.PathLike[str]) -> None:
         """Write a model (.bin) that fastText 0.9.2, gensim and `load` open.
 
-        It answers for any word as these vectors do. The whole table of n-grams is written, and
-        output rows of 0, because vectors have none: no training can continue from it. Words without a
-        "count" get the count 1.
+        It answers for any word as these vectors do, but that `</s>` has no n-grams there. The whole
+        table of n-grams is written, and output rows of 0, because vectors have none: no training
+        can continue from it. Words without a "count" get the count 1.
 
         Raises ValueError for the name of another format, for words with "\\0" and for counts that
         are no whole numbers.

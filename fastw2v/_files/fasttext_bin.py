@@ -64,7 +64,7 @@ class _Damage(ValueError):
     pass
 
 
-def read(name: str | os.PathLike[str], mmap: str | None = "c") -> Model:
+def read(name: str | os.PathLike[str], mmap: Any = "c") -> Model:
     """Open a model. mmap: as in `fw2v.read`.
 
     Bytes that are not UTF-8 become lone surrogates, as by "surrogateescape", so that they can be

@@ -24,7 +24,15 @@ KIND = files.WITH_NGRAMS
 
 _ROWS = 1 << 16  # of n-grams, drawn and written at a time
 # The defaults of skipgram, which vectors do not tell; gensim drops words below minCount.
-_USUAL = {"ws": 5, "epoch": 5, "minCount": 0, "neg": 5, "wordNgrams": 1, "loss": 2, "model": 2}
+_USUAL: dict[str, Any] = {
+    "ws": 5,
+    "epoch": 5,
+    "minCount": 0,
+    "neg": 5,
+    "wordNgrams": 1,
+    "loss": 2,
+    "model": 2,
+}
 _USUAL |= {"minn": 0, "maxn": 0, "lrUpdateRate": 100, "t": 1e-4}
 
 
@@ -117,7 +125,7 @@ def _read_bin(cls: type[_V], fname: str | os.PathLike[str], mmap: str | None, st
     return result
 
 
-def write_bin(vectors: FastTextKeyedVectors, fname: str | os.PathLike[str] | BinaryIO) -> None:
+def write_bin(vectors: FastTextKeyedVectors, fname: str | os.PathLike[str]) -> None:
     """See `FastTextKeyedVectors.save_fasttext_format`."""
     check_suffix(fname, "a model of fastText", ".bin")
     words = [encoded(word)[0] for word in vectors.index_to_key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -337,7 +337,7 @@ class FastTextKeyedVectors(KeyedVectors):
         fname: str | os.PathLike[str] | BinaryIO,
         separately: object = None,
         sep_limit: object = None,
-        ignore: Collection[str] = (),
+        ignore: Iterable[str] = (),
         pickle_protocol: object = None,
         dtype: DTypeLike | None = None,
     ) -> None:

@@ -21,15 +21,19 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from fastw2v._files.atomic import replacing
+from fastw2v._files.fw2v import write_array
 from fastw2v._files.kinds import check_readable, first_bytes, refuse_foreign
 from fastw2v._kernels import _vectors
 
 _START = struct.Struct("<2i12id3i2q")
 _SIZES = struct.Struct("<B2q")
+_COUNT = struct.Struct("<qB")
 _ARGUMENTS = (
     *("dim", "ws", "epoch", "minCount", "neg", "wordNgrams", "loss", "model", "bucket", "minn"),
     *("maxn", "lrUpdateRate", "t"),
@@ -37,6 +41,7 @@ _ARGUMENTS = (
 _MAGIC, _VERSIONS, _SUPERVISED = 793712314, (11, 12), 3
 _ENTRY = 10  # bytes of the shortest entry
 _PIECE = 1 << 24  # bytes of entries that are split at a time
+_WORDS = 1 << 16  # written at a time
 
 LINE_END = "</s>"  # the word that has no n-grams
 
@@ -59,7 +64,7 @@ class _Damage(ValueError):
     pass
 
 
-def read(name: str | os.PathLike[str], mmap: str | None = "c") -> Model:
+def read(name: str | os.PathLike[str], mmap: Any = "c") -> Model:
     """Open a model. mmap: as in `fw2v.read`.
 
     Bytes that are not UTF-8 become lone surrogates, as by "surrogateescape", so that they can be
@@ -156,3 +161,32 @@ def _rows(
         raise _Damage(f"its {what} rows have the shape ({rows}, {columns})")
     table = data[at : at + 4 * rows * D].reshape(rows, 4 * D).view("<f4")
     return table, at + 4 * rows * D
+
+
+def write(
+    name: str | os.PathLike[str] | BinaryIO,
+    arguments: Mapping[str, Any],
+    words: Sequence[bytes],
+    counts: np.ndarray,
+    inputs: Iterable[np.ndarray],
+    outputs: np.ndarray,
+) -> None:
+    """Write a model of version 12, which appears under its name when it is complete.
+
+    words must hold no zero byte. inputs: blocks of rows that make up (words + buckets, dim).
+    """
+    V, dim = len(words), arguments["dim"]
+    settings = [arguments[key] for key in _ARGUMENTS]
+    sizes = V, V, 0, int(counts.sum()), -1
+    with replacing(name) as stream:
+        stream.write(_START.pack(_MAGIC, _VERSIONS[-1], *settings, *sizes))
+        for begin in range(0, V, _WORDS):
+            entries = zip(
+                words[begin : begin + _WORDS], counts[begin : begin + _WORDS].tolist(), strict=True
+            )
+            stream.write(b"".join(word + b"\0" + _COUNT.pack(n, 0) for word, n in entries))
+        stream.write(_SIZES.pack(0, V + arguments["bucket"], dim))
+        for rows in inputs:
+            write_array(stream, rows, "<f4")
+        stream.write(_SIZES.pack(0, len(outputs), dim))
+        write_array(stream, outputs, "<f4")

@@ -86,9 +86,9 @@ def _nearest(vectors: FastTextKeyedVectors, args: argparse.Namespace) -> None:
 
 
 def _analogies(vectors: FastTextKeyedVectors, args: argparse.Namespace) -> None:
-    for words in _words("Query triplet (A - B + C)?", 3):
-        if _has_all(vectors, words):
-            _print_answers(vectors.get_analogies(*words, k=args.k))
+    for a, b, c in _words("Query triplet (A - B + C)?", 3):
+        if _has_all(vectors, [a, b, c]):
+            _print_answers(vectors.get_analogies(a, b, c, args.k))
 
 
 def _has_all(vectors: FastTextKeyedVectors, words: list[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import numpy as np
 
 from fastw2v._files import fasttext_bin, fw2v
-from fastw2v._files.kinds import check_fw2v, first_bytes, kind_of
-from fastw2v.fasttext.ngrams import as_lengths
+from fastw2v._files.kinds import check_fw2v, check_suffix, first_bytes, kind_of
+from fastw2v.fasttext.ngrams import as_lengths, encoded
 from fastw2v.fasttext.rows import NgramRows
 from fastw2v.keyed_vectors import files
 
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
 _V = TypeVar("_V", bound="FastTextKeyedVectors")
 
 KIND = files.WITH_NGRAMS
+
+_ROWS = 1 << 16  # of n-grams, drawn and written at a time
+# The defaults of skipgram, which vectors do not tell; gensim drops words below minCount.
+_USUAL: dict[str, Any] = {
+    "ws": 5,
+    "epoch": 5,
+    "minCount": 0,
+    "neg": 5,
+    "wordNgrams": 1,
+    "loss": 2,
+    "model": 2,
+}
+_USUAL |= {"minn": 0, "maxn": 0, "lrUpdateRate": 100, "t": 1e-4}
 
 
 def holds_ngrams(fname: str | os.PathLike[str]) -> bool:
@@ -109,3 +123,28 @@ def _read_bin(cls: type[_V], fname: str | os.PathLike[str], mmap: str | None, st
     result.line_end = fasttext_bin.LINE_END
     result.expandos["count"] = model.counts
     return result
+
+
+def write_bin(vectors: FastTextKeyedVectors, fname: str | os.PathLike[str]) -> None:
+    """See `FastTextKeyedVectors.save_fasttext_format`."""
+    check_suffix(fname, "a model of fastText", ".bin")
+    words = [encoded(word)[0] for word in vectors.index_to_key]
+    for word, text in zip(vectors.index_to_key, words, strict=True):
+        if b"\0" in text:
+            raise ValueError(
+                f"{fname}: expected words without the character \\0, which ends a word in this "
+                f"format, got {word!r}; save in the fw2v format"
+            )
+    counts = vectors.expandos.get("count", np.ones(len(words), np.int64))
+    if counts.dtype.kind not in "iu" or (counts < 0).any():
+        raise ValueError(
+            f"{fname}: count: expected whole numbers of 0 or more, got dtype {counts.dtype}; set "
+            "them with set_vecattr(word, 'count', number)"
+        )
+    D, bucket = vectors.vector_size, vectors.bucket
+    arguments = _USUAL | {"dim": D, "bucket": bucket}
+    arguments |= {"minn": vectors.min_n, "maxn": vectors.max_n} if bucket else {}
+    blocks = (vectors.vectors_ngrams[i : i + _ROWS] for i in range(0, bucket, _ROWS))
+    inputs = itertools.chain([vectors.vectors_vocab], blocks)
+    outputs = np.zeros((len(words), D), np.float32)
+    fasttext_bin.write(fname, arguments, words, counts, inputs, outputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -337,7 +337,7 @@ class FastTextKeyedVectors(KeyedVectors):
         fname: str | os.PathLike[str] | BinaryIO,
         separately: object = None,
         sep_limit: object = None,
-        ignore: Collection[str] = (),
+        ignore: Iterable[str] = (),
         pickle_protocol: object = None,
         dtype: DTypeLike | None = None,
     ) -> None:
@@ -361,6 +361,25 @@ class FastTextKeyedVectors(KeyedVectors):
             )
         self._check_parts()
         files.write(self, fname, list(ignore))
+
+    def save_fasttext_format(self, fname: str | os.PathLike[str]) -> None:
+        """Write a model (.bin) that fastText 0.9.2, gensim and `load` open.
+
+        It answers for any word as these vectors do, but that `</s>` has no n-grams there. The whole
+        table of n-grams is written, and output rows of 0, because vectors have none: no training
+        can continue from it. Words without a "count" get the count 1.
+
+        Raises ValueError for the name of another format, for words with "\\0" and for counts that
+        are no whole numbers.
+
+        >>> vectors = FastTextKeyedVectors.from_parts(["sun"], [[1, 2]], np.ones((9, 2)))
+        >>> vectors.save_fasttext_format("model.bin")
+        >>> FastTextKeyedVectors.load("model.bin")["sunny"]
+        array([1., 1.], dtype=float32)
+        """
+        check_all(self)
+        self._check_parts()
+        files.write_bin(self, fname)
 
     @classmethod
     def load(

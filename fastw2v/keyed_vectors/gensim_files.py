@@ -84,7 +84,8 @@ def _check_kind(saved: Saved) -> None:
     if "FastText" in saved.kind:
         raise ValueError(
             f"{saved.file}: is a FastText model of gensim, whose vectors are made of parts of "
-            f"words; load it with gensim, then {_EXPORT}"
+            "words; load it with gensim, then FastTextKeyedVectors.from_gensim(model), or for the "
+            f"words alone {_EXPORT}"
         )
     if "Poincare" in saved.kind:
         raise ValueError(

@@ -71,7 +71,7 @@ def test_the_words_shown_come_from_the_text(language, tmp_path, capsys, monkeypa
     monkeypatch.chdir(tmp_path)
     argv = ["train", "text.txt", "--dim", "8", "--epochs", "1", "--subsample", "0", "--quiet"]
     assert cli.main([*argv, "--json"]) == 0
-    shown = list(json.loads(capsys.readouterr().out)["neighbours"])
+    shown = list(results(capsys.readouterr().out)["neighbours"])
     assert len(set(shown[:6]) & expected) >= 5 and shown[0] != "file", shown
 
 

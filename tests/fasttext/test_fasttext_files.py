@@ -11,6 +11,7 @@ from places import DATA
 from fastw2v import FastTextKeyedVectors, KeyedVectors
 from fastw2v._files import fasttext_bin
 from fastw2v.cli import main
+from fastw2v.fasttext import NgramRows
 from fastw2v.keyed_vectors.search import unit
 from fastw2v.reference import subwords as reference
 
@@ -283,3 +284,55 @@ def test_commands_compose_words_of_no_text(capsys, tmp_path):
     assert main(["similar", str(FOLDER / "words.bin"), "suns"]) != 0
     assert "'suns' not among" in capsys.readouterr().err
     assert main(["info", str(FOLDER / "skipgram.bin")]) == 0
+
+
+# ---- models written
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_that_was_read_is_written_alike(tmp_path, name):
+    vectors = FastTextKeyedVectors.load(FOLDER / f"{name}.bin")
+    vectors.save_fasttext_format(tmp_path / "m.bin")
+    before, after = fasttext_bin.read(FOLDER / f"{name}.bin"), fasttext_bin.read(tmp_path / "m.bin")
+    assert after.words == before.words
+    np.testing.assert_array_equal(after.counts, before.counts)
+    np.testing.assert_array_equal(after.inputs, before.inputs)
+    assert not after.outputs.any()
+    assert after.outputs.shape == before.outputs.shape
+    for key in ("dim", "bucket", "maxn"):
+        assert after.arguments[key] == before.arguments[key]
+    for word in ("sun", "suns", "</s>"):
+        again = FastTextKeyedVectors.load(tmp_path / "m.bin")
+        if word in vectors:
+            np.testing.assert_array_equal(again[word], vectors[word])
+
+
+def test_rows_that_were_drawn_are_written(tmp_path):
+    own = np.ones((2, 3), np.float32)
+    table = NgramRows(70_000, 3, [5, 69_999], np.ones((2, 3)), seed=4)
+    vectors = FastTextKeyedVectors.from_parts(["sun", "caf\udce9"], own, table, 2, 5)
+    vectors.save_fasttext_format(tmp_path / "m.bin")
+    again = FastTextKeyedVectors.load(tmp_path / "m.bin")
+    np.testing.assert_array_equal(again.vectors_ngrams, np.asarray(table))
+    for word in ("sun", "caf\udce9", "unseen"):
+        np.testing.assert_array_equal(again[word], vectors[word])
+    assert again.get_vecattr("sun", "count") == 1  # gensim drops words without a count
+    fasttext = pytest.importorskip("gensim.models.fasttext")
+    theirs = fasttext.load_facebook_vectors(str(tmp_path / "m.bin"))
+    np.testing.assert_allclose(theirs["unseen"], vectors["unseen"], rtol=1e-4, atol=1e-6)
+
+
+def test_what_the_format_cannot_hold_is_refused_before_a_file_is_written(tmp_path):
+    def vectors(word):
+        return FastTextKeyedVectors.from_parts([word], [[1.0]], np.ones((9, 1)))
+
+    with pytest.raises(ValueError, match="without the character"):
+        vectors("a\0b").save_fasttext_format(tmp_path / "m.bin")
+    half = vectors("a")
+    half.expandos["count"] = np.array([0.5])
+    with pytest.raises(ValueError, match="count: expected whole numbers"):
+        half.save_fasttext_format(tmp_path / "m.bin")
+    for name in ("m.vec", "m.fw2v", "m.bin.gz"):
+        with pytest.raises(ValueError, match="a model of fastText"):
+            vectors("a").save_fasttext_format(tmp_path / name)
+    assert not list(tmp_path.iterdir())

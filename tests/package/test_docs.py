@@ -115,10 +115,8 @@ def test_public_names_exist_and_are_documented(name):
 
 def in_a_room(name):
     """Tell whether users import a module's names from its package, as in fastw2v.word2vec."""
-    return (
-        re.match(r"fastw2v\.(cli|distributed|dropin|keyed_vectors|phrases|word2vec)\.", name)
-        is not None
-    )
+    rooms = "cli|distributed|dropin|fasttext|keyed_vectors|phrases|word2vec"
+    return re.match(rf"fastw2v\.({rooms})\.", name) is not None
 
 
 # The reference is read beside the module that it is the twin of, whose examples hold for it too.

@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from cli_report import results
 from places import DATA
 
 from fastw2v import FastTextKeyedVectors, KeyedVectors
@@ -269,12 +270,12 @@ def test_the_reader_tells_arguments_and_outputs():
 
 def test_commands_compose_words_of_no_text(capsys, tmp_path):
     assert main(["similar", str(FOLDER / "skipgram.bin"), "suns", "-n", "2", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)["suns"]
+    found = results(capsys.readouterr().out)["suns"]
     assert [word for word, _ in found] == [w for _, w in answers("skipgram")["near"]["suns"][:2]]
     kept = tmp_path / "v.fw2v"
     assert main(["convert", str(FOLDER / "skipgram.bin"), str(kept)]) == 0
     assert main(["similar", str(kept), "suns", "-n", "2", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["suns"] == found
+    assert results(capsys.readouterr().out)["suns"] == found
     for name in ("v.vec", "v.npz", "v.txt.gz"):
         assert main(["convert", str(kept), str(tmp_path / name)]) == 0
         plain = KeyedVectors.load(tmp_path / name)

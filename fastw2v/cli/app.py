@@ -15,7 +15,17 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from fastw2v.cli import cluster, language_model, maps, run, train, translate, vectors, word2vec
+from fastw2v.cli import (
+    cluster,
+    language_model,
+    maps,
+    phrases,
+    run,
+    train,
+    translate,
+    vectors,
+    word2vec,
+)
 from fastw2v.cli.console import (
     BROKEN_PIPE,
     FAILED,
@@ -87,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     word2vec.add_parser(commands)
     vectors.add_parsers(commands)
     maps.add_parsers(commands)
+    phrases.add_parser(commands)
     language_model.add_parsers(commands)
     translate.add_parsers(commands)
     run.add_parser(commands)
@@ -135,6 +146,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     **word2vec.COMMANDS,
     **vectors.COMMANDS,
     **maps.COMMANDS,
+    **phrases.COMMANDS,
     **language_model.COMMANDS,
     **translate.COMMANDS,
     "info": _info,

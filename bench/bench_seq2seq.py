@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 import harness
-from fastw2v import models, optimizer, trainer
+from fastw2v import models, optimizer, time_layers, trainer
 from fastw2v.datasets import sequence
 from fastw2v.reference import attention_seq2seq as oracle_attention
 from fastw2v.reference import optimizer as oracle_optimizer
 from fastw2v.reference import seq2seq as oracle_seq2seq
+from fastw2v.reference import time_layers as oracle_layers
 from fastw2v.reference import trainer as oracle_trainer
 from harness import Row, Task
 
@@ -247,6 +248,41 @@ def torch_attention(torch, V, H):
     return Net()
 
 
+def with_gru(make_model, layers):
+    """Return a function that makes a Seq2seq of GRUs, as a reader would from the book's classes."""
+
+    def make(V, D, H):
+        model = make_model(V, D, H)
+        for part, stateful in ((model.encoder, False), (model.decoder, True)):
+            Wx, Wh = ((np.random.randn(n, 3 * H) / np.sqrt(n)).astype("f") for n in (D, H))
+            part.lstm = layers.TimeGRU(Wx, Wh, np.zeros(3 * H, "f"), stateful=stateful)
+            of_part = part.embed, part.lstm, *([part.affine] if stateful else [])
+            part.params = [param for layer in of_part for param in layer.params]
+            part.grads = [grad for layer in of_part for grad in layer.grads]
+        model.params = model.encoder.params + model.decoder.params
+        model.grads = model.encoder.grads + model.decoder.grads
+        return model
+
+    return make
+
+
+def torch_gru(torch, V, H):
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.embed_answer = torch.nn.Embedding(V, D), torch.nn.Embedding(V, D)
+            self.encoder = torch.nn.GRU(D, H, batch_first=True)
+            self.decoder = torch.nn.GRU(D, H, batch_first=True)
+            self.affine = torch.nn.Linear(H, V)
+
+        def forward(self, xs, ts):
+            _, h = self.encoder(self.embed(xs))
+            hs, _ = self.decoder(self.embed_answer(ts), h)
+            return self.affine(hs)
+
+    return Net()
+
+
 ADDITION = Workload(
     sequence.addition_pairs, 128, oracle_seq2seq.Seq2seq, models.Seq2seq, torch_seq2seq
 )
@@ -256,6 +292,13 @@ DATES = Workload(
     oracle_attention.AttentionSeq2seq,
     models.AttentionSeq2seq,
     torch_attention,
+)
+ADDITION_GRU = Workload(
+    sequence.addition_pairs,
+    128,
+    with_gru(oracle_seq2seq.Seq2seq, oracle_layers),
+    with_gru(models.Seq2seq, time_layers),
+    torch_gru,
 )
 ROWS = [
     Row(
@@ -268,6 +311,14 @@ ROWS = [
         book=7.8,
         goal_book=5,
         goal_rival=2,
+    ),
+    Row(
+        "seq2seq_gru_step",
+        f"Seq2seq of GRUs, addition step, N={N} D={D} H=128, Adam, clip",
+        ADDITION_GRU.ours,
+        ADDITION_GRU.verify,
+        ADDITION_GRU.reference,
+        {"torch": ADDITION_GRU.torch},
     ),
     Row(
         "attention_step",

@@ -344,6 +344,8 @@ def _promoted(
     """Return the dtype of the states, that of a step of numpy's: sequences alone are float32."""
     inputs = [*layer.params, *([xs] if layer._input.converts else [])]
     arrays = [array for array in (*inputs, *starts) if array is not None]
+    if all(array.dtype == dtype for array in arrays):  # numpy takes longer to say so
+        return dtype
     return np.result_type(dtype, *(array.dtype for array in arrays))
 
 

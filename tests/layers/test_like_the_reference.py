@@ -1,24 +1,29 @@
 """Random calls of every layer, on the fast package and on the reference, leave the same behind.
 
-Weights, inputs and gradients have dtypes, strides and values of their own; calls come in any order.
-Results agree in dtype, shape and numbers, and so do gradients and all public attributes.
+Sizes are any; weights, inputs and gradients have dtypes, strides and values of their own; calls
+come in any order. Results agree in dtype, shape and numbers, and so do gradients and all public
+attributes.
 """
 
+import functools
 import re
+import runpy
 
 import numpy as np
 import pytest
+import table
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from implementations import COMPILED, REFERENCE
-from table import LAYERS
 
 NAMES = [
     name
-    for name, entry in LAYERS.items()
+    for name, entry in table.LAYERS.items()
     if entry.twin and not entry.whole and not name.startswith("candidate_sampling.")
 ]
 FLOATS = st.sampled_from(["f4", "f8"])
+# N, T, D, H, V, K. V is at least the number of words of the table's corpus.
+SIZES = st.tuples(*(st.integers(*ends) for ends in ((1, 12), (1, 6), (1, 20), (1, 40), (7, 20))))
 ARRANGE = {
     "plain": lambda x: x,
     "Fortran": np.asfortranarray,
@@ -37,25 +42,31 @@ OF_STEPS = re.compile(r"layer(\.(forward|backward)_layer)?\.layers")
 CACHES = ("Embedding", "EmbeddingDot", "RNN", "LSTM", "GRU", "WeightSum", "AttentionWeight")
 
 
-def draw(rng, x, form, scale):
+@functools.lru_cache(maxsize=64)
+def layers_of(sizes):
+    """Return the table of layers with these sizes."""
+    return runpy.run_path(table.__file__, init_globals={"SIZES": (*sizes, 2)})["LAYERS"]
+
+
+def draw(rng, x, form, scale, special):
     """Return an argument in this form; floats are scaled, and some of them special."""
     if x.dtype.kind == "f":
         x = (x * scale).astype(x.dtype)
         spots = rng.random(x.shape) < 0.1
-        special = np.array([0, -0.0, scale, -scale], x.dtype)
-        x = np.where(spots, rng.choice(special, x.shape), x)
+        values = np.array([0, -0.0, scale, -scale, *special], x.dtype)
+        x = np.where(spots, rng.choice(values, x.shape), x)
     return ARRANGE[form](x)
 
 
-def build(name, book, seed, weights, sequences, form):
+def build(entry, book, seed, weights, sequences, form):
     rng = np.random.default_rng(seed)
-    entry = LAYERS[name]
     layer = entry.make(
         book,
         lambda *shape: ARRANGE[form](0.5 * rng.standard_normal(shape).astype(weights)).copy("K"),
         np.dtype(sequences),
     )
-    entry.agree(layer)
+    if type(layer).__name__ != "TimeDropout":  # both draw the same mask
+        entry.agree(layer)
     return layer
 
 
@@ -103,15 +114,19 @@ def test_any_calls_leave_the_same_behind(name, data):
     scales = [1, 1e-3, 0] if name.endswith("Loss") else [1, 1e-3, 0, 20]
     scale = data.draw(st.sampled_from(scales), label="scale")
     calls = data.draw(st.lists(st.sampled_from(["forward", "backward"]), max_size=4), label="calls")
+    # Near 0 and 1 the last digit of a gate decides whether an infinite gradient becomes NaN.
+    specials = [(), (np.nan,), (np.inf, -np.inf)] if scale <= 1 else [(), (np.nan,)]
+    special = data.draw(st.sampled_from(specials), label="special")
+    entry = layers_of(data.draw(SIZES, label="sizes"))[name]
     layers = [
-        build(name, book, seed, weights, sequences, forms[0]) for book in (COMPILED, REFERENCE)
+        build(entry, book, seed, weights, sequences, forms[0]) for book in (COMPILED, REFERENCE)
     ]
     rtol = 1e-9 if {weights, inputs, sequences, dout_dtype} == {"f8"} else 3e-5 * max(1, scale)
     rng = np.random.default_rng(seed + 1)
     for call in ["forward", *calls]:
         if call == "forward":
-            drawn = LAYERS[name].inputs(rng, np.dtype(inputs))
-            arguments = {key: draw(rng, x, forms[1], scale) for key, x in drawn.items()}
+            drawn = entry.inputs(rng, np.dtype(inputs))
+            arguments = {key: draw(rng, x, forms[1], scale, special) for key, x in drawn.items()}
             results = []
             for layer in layers:
                 np.random.seed(seed)
@@ -119,8 +134,9 @@ def test_any_calls_leave_the_same_behind(name, data):
                     results.append(layer.forward(**arguments))
             out = results[0] if isinstance(results[0], tuple) else (results[0],)
         else:
-            douts = [draw(rng, rng.standard_normal(x.shape).astype(dout_dtype), forms[2], 1)
-                     for x in out if np.ndim(x)]  # fmt: skip
-            results = [layer.backward(*douts) for layer in layers]
+            drawn = [rng.standard_normal(x.shape).astype(dout_dtype) for x in out if np.ndim(x)]
+            douts = [draw(rng, x, forms[2], 1, special) for x in drawn]
+            with np.errstate(all="ignore"):
+                results = [layer.backward(*douts) for layer in layers]
         compare(call, *results, rtol)
         compare_states(*layers, rtol)

@@ -335,8 +335,8 @@ def _warn_of_size(shell: Word2Vec, V: int, n_words: int, places: list[Place]) ->
         found.best_words_per_second > 1.1 * found.words_per_second
     ):
         warnings.warn(
-            f"train: by the cost model {found.best_machines} machines train this text faster "
-            f"({found.best_words_per_second:,.0f} words/s) than {machines} "
+            f"train: by the cost model this text trains faster on {found.best_machines} of these "
+            f"machines ({found.best_words_per_second:,.0f} words/s) than on {machines} "
             f"({found.words_per_second:,.0f} words/s); see fastw2v.distributed.plan",
             RuntimeWarning,
             stacklevel=3,

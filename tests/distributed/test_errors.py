@@ -140,6 +140,14 @@ def test_plan():
             plan(**{"vocabulary": 9, "vector_size": 9, "words": 9, "machines": 9} | {name: bad})
 
 
+def test_more_machines_than_the_text_needs_are_warned_of(text):
+    engine = SerialEngine(3)
+    places = engine.places()
+    engine.places = lambda: [place._replace(host=f"10.0.0.{i}") for i, place in enumerate(places)]
+    with pytest.warns(RuntimeWarning, match="trains faster on 1 of these machines .* than on 3 "):
+        train(text, client=engine, **SETTINGS)
+
+
 def test_without_dask_the_error_has_the_command():
     code = """
 import sys

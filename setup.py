@@ -45,6 +45,7 @@ KERNELS = {
     "_lstm": "levels",
     "_rnn": "levels",
     "_corpus": "baseline",
+    "_phrases": "baseline",
     "_ranking": "levels",
     "_splitter": "baseline",
     "_subwords": "levels",

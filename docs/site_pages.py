@@ -26,6 +26,7 @@ PAGES = {
     "language_models": ("Language models with their words", ["fastw2v.text_model"]),
     "word2vec": ("Word2Vec", ["fastw2v.word2vec"]),
     "fasttext": ("Words with n-grams", ["fastw2v.fasttext"]),
+    "phrases": ("Phrases", ["fastw2v.phrases"]),
     "keyed_vectors": ("Word vectors", ["fastw2v.keyed_vectors"]),
     "util": ("The book's helpers", ["fastw2v.util"]),
     "frameworks": (
@@ -34,7 +35,10 @@ PAGES = {
     ),
     "distributed": ("Clusters", ["fastw2v.distributed"]),
     "dropin": ("The drop-in", ["fastw2v.dropin"]),
-    "reference": ("The reference", ["fastw2v.reference.layers", "fastw2v.reference.word2vec"]),
+    "reference": (
+        "The reference",
+        ["fastw2v.reference.layers", "fastw2v.reference.word2vec", "fastw2v.reference.phrases"],
+    ),
 }
 # Names beside those of the book, which a star import must not give.
 MORE_NAMES = {"fastw2v.time_layers": ("TimeBidirectional", "TimeStack")}

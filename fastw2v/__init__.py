@@ -8,6 +8,7 @@
 | `optimizer`, `trainer`, `util`, `base_model` | training, text, evaluation, saving |
 | `Word2Vec`, `KeyedVectors` | word vectors for whole corpora, with gensim's interface |
 | `FastTextKeyedVectors` | vectors of any word, composed of its n-grams |
+| `Phrases`, `FrozenPhrases` | words that belong together, with gensim's interface |
 | `word2vec` | the steps of `Word2Vec`, for corpora in several parts |
 | `models` | the book's models, NCESkipGram, SequenceRegressor, CharTranslator |
 | `text_model` | language models with their vocabulary |
@@ -32,7 +33,9 @@ from fastw2v._version import __version__
 
 __all__ = [
     "FastTextKeyedVectors",
+    "FrozenPhrases",
     "KeyedVectors",
+    "Phrases",
     "RowGrad",
     "Word2Vec",
     "__version__",
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
     from fastw2v import models as models
     from fastw2v import negative_sampling_layer as negative_sampling_layer
     from fastw2v import optimizer as optimizer
+    from fastw2v import phrases as phrases
     from fastw2v import reference as reference
     from fastw2v import text_model as text_model
     from fastw2v import time_layers as time_layers
@@ -73,10 +77,18 @@ if TYPE_CHECKING:
     from fastw2v.dropin import install, load_ipython_extension, uninstall, unload_ipython_extension
     from fastw2v.fasttext import FastTextKeyedVectors
     from fastw2v.keyed_vectors import KeyedVectors
+    from fastw2v.phrases import FrozenPhrases, Phrases
     from fastw2v.word2vec import Word2Vec
 
 forward_old_names()
 
+_CLASSES = {
+    "FastTextKeyedVectors": "fasttext",
+    "FrozenPhrases": "phrases",
+    "KeyedVectors": "keyed_vectors",
+    "Phrases": "phrases",
+    "Word2Vec": "word2vec",
+}
 _DROPIN = ("install", "uninstall", "load_ipython_extension", "unload_ipython_extension")
 
 
@@ -86,18 +98,8 @@ def __getattr__(name: str) -> Any:
         from fastw2v import dropin
 
         return getattr(dropin, name)
-    if name == "Word2Vec":
-        from fastw2v.word2vec import Word2Vec
-
-        return Word2Vec
-    if name == "FastTextKeyedVectors":
-        from fastw2v.fasttext import FastTextKeyedVectors
-
-        return FastTextKeyedVectors
-    if name == "KeyedVectors":
-        from fastw2v.keyed_vectors import KeyedVectors
-
-        return KeyedVectors
+    if name in _CLASSES:
+        return getattr(lazy_modules.submodule(__name__, _CLASSES[name]), name)
     return lazy_modules.submodule(__name__, name)
 
 

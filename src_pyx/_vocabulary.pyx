@@ -9,6 +9,7 @@ at a line feed.
     merge           adds all tables to the first; returns (words, bytes of their text)
     read            copies text, counts and first positions of the words of the first table
     renumber        replaces numbers by ids: ids[number], END where sentences end
+    Numbers         counts and numbers the words of Python sentences
 
 A piece of text ends at the text's end or after a blank byte (`after_last_blank`); it is cut into
 parts after blank bytes, so no word is ever in two parts. Tables hold the count and the first
@@ -16,25 +17,23 @@ position of each word; an order made of these does not depend on the cut.
 
 Without memory `open_counter` raises MemoryError, and `count` and `merge` return False.
 """
+from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
 
 from common_checks cimport check_fit, has_shape2
 from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
+from common_strings cimport (AT_ONCE, add_string, close_strings, hashes, named_t, open_strings,
+                             spot_of, strings_t)
+from vocabulary_tables cimport FREE, append, find, free_table, make_table, merge_tables, table_t
 
 cpdef enum:
     END = -1                # between two sentences
     NEVER = -2              # id of a word that is not in the vocabulary
-
-cdef enum:
-    FREE = -1               # empty slot
-    FIRST_SLOTS = 1 << 12
-    FIRST_BYTES = 1 << 15
-    AT_ONCE = 16            # words looked up together
 
 # Kinds of bytes: part of a word, a blank, a line feed, the first of a blank of several bytes.
 cdef enum:
@@ -43,25 +42,10 @@ cdef enum:
     LINE_END = 2
     WIDE = 3
 
-cdef struct word_t:
-    uint64_t hash
-    int64_t count
-    int64_t first           # byte of the whole text where it first occurs
-    int64_t offset          # of its bytes in `text`, which a line feed follows
-    int32_t length
-
 # A word in a text; a line feed where length is 0.
 cdef struct spot_t:
     uint64_t hash
     int64_t start, length
-
-cdef struct table_t:
-    int32_t* slots          # number of a word, or FREE; open addressing
-    int64_t n_slots         # a power of two, at least twice n_words
-    word_t* words
-    int64_t n_words, max_words
-    uint8_t* text
-    int64_t n_bytes, max_bytes
 
 cdef struct counter_t:
     table_t* tables
@@ -182,88 +166,6 @@ cdef int next_words(spot_t* spots, const table_t* t, const uint8_t* data, int64_
     return found
 
 
-# ---- hash tables
-
-cdef bint grow_slots(table_t* t) noexcept nogil:
-    cdef int64_t n_slots = 2 * t.n_slots, mask = 2 * t.n_slots - 1, slot, w
-    cdef int32_t* slots = <int32_t*> malloc(n_slots * sizeof(int32_t))
-    if slots == NULL:
-        return False
-    memset(slots, 0xFF, n_slots * sizeof(int32_t))      # all FREE
-    for w in range(t.n_words):
-        slot = <int64_t> t.words[w].hash & mask
-        while slots[slot] != FREE:
-            slot = (slot + 1) & mask
-        slots[slot] = <int32_t> w
-    free(t.slots)
-    t.slots = slots
-    t.n_slots = n_slots
-    return True
-
-
-cdef bint make_table(table_t* t) noexcept nogil:
-    t.n_slots, t.max_words, t.max_bytes = FIRST_SLOTS, FIRST_SLOTS // 2, FIRST_BYTES
-    t.n_words = t.n_bytes = 0
-    t.slots = <int32_t*> malloc(t.n_slots * sizeof(int32_t))
-    t.words = <word_t*> malloc(t.max_words * sizeof(word_t))
-    t.text = <uint8_t*> malloc(t.max_bytes)
-    if t.slots == NULL or t.words == NULL or t.text == NULL:
-        return False
-    memset(t.slots, 0xFF, t.n_slots * sizeof(int32_t))
-    return True
-
-
-cdef void free_table(table_t* t) noexcept nogil:
-    free(t.slots)
-    free(t.words)
-    free(t.text)
-    t.slots, t.words, t.text = NULL, NULL, NULL
-    t.n_words = 0
-
-
-cdef inline int64_t find(const table_t* t, const uint8_t* word, int64_t length, uint64_t h,
-                         int64_t* slot) noexcept nogil:
-    """Return the number of a word, or FREE; `slot` is its place, filled or not."""
-    cdef int64_t mask = t.n_slots - 1, at = <int64_t> h & mask
-    cdef const word_t* w
-    while t.slots[at] != FREE:
-        w = t.words + t.slots[at]
-        if w.hash == h and w.length == length and not memcmp(t.text + w.offset, word, length):
-            break
-        at = (at + 1) & mask
-    slot[0] = at
-    return t.slots[at]
-
-
-cdef bint append(table_t* t, const uint8_t* word, int64_t length, uint64_t h, int64_t slot,
-                 int64_t first) noexcept nogil:
-    """Add a word with count 0; return False without memory or beyond 2^31 words."""
-    cdef void* block
-    cdef word_t* w
-    if t.n_words == t.max_words:
-        if t.n_words >= 0x3FFFFFFF:
-            return False
-        block = realloc(t.words, 2 * t.max_words * sizeof(word_t))
-        if block == NULL:
-            return False
-        t.words = <word_t*> block
-        t.max_words *= 2
-    if t.n_bytes + length + 1 > t.max_bytes:
-        block = realloc(t.text, 2 * t.max_bytes + length)
-        if block == NULL:
-            return False
-        t.text = <uint8_t*> block
-        t.max_bytes = 2 * t.max_bytes + length
-    w = t.words + t.n_words
-    w.hash, w.count, w.first, w.offset, w.length = h, 0, first, t.n_bytes, <int32_t> length
-    memcpy(t.text + t.n_bytes, word, length)
-    t.text[t.n_bytes + length] = 10
-    t.n_bytes += length + 1
-    t.slots[slot] = <int32_t> t.n_words
-    t.n_words += 1
-    return 2 * t.n_words <= t.n_slots or grow_slots(t)
-
-
 cdef bint count_range(table_t* t, int64_t* lines, int32_t* out, int64_t* filled,
                       const uint8_t* data, int64_t lo, int64_t hi, int64_t base,
                       bint ends) noexcept nogil:
@@ -294,25 +196,6 @@ cdef bint count_range(table_t* t, int64_t* lines, int32_t* out, int64_t* filled,
             n += 1
         found = next_words(spots, t, data, &i, hi)
     filled[0] = n
-    return True
-
-
-cdef bint merge_tables(table_t* into, const table_t* other, int32_t* numbers) noexcept nogil:
-    """Add the words of a table to another; numbers[v] is the number there of its word v."""
-    cdef int64_t v, w, slot
-    cdef const word_t* word
-    for v in range(other.n_words):
-        word = other.words + v
-        w = find(into, other.text + word.offset, word.length, word.hash, &slot)
-        if w == FREE:
-            w = into.n_words
-            if not append(into, other.text + word.offset, word.length, word.hash, slot,
-                          word.first):
-                return False
-        numbers[v] = <int32_t> w
-        into.words[w].count += word.count
-        if word.first < into.words[w].first:
-            into.words[w].first = word.first
     return True
 
 
@@ -474,3 +357,49 @@ def renumber(int32_t[::1] text,             # INOUT (N,) numbers of words, and E
 
 set_kinds()
 use_pool()
+
+
+cdef class Numbers:
+    """Numbers of words that are str, in the order of their first appearance; `words` lists them."""
+    cdef readonly list words
+    cdef strings_t table
+
+    def __cinit__(self):
+        self.words = []
+        if not open_strings(&self.table, 0):
+            raise MemoryError("Numbers: no memory for a hash table")
+
+    def __dealloc__(self):
+        close_strings(&self.table)
+
+    def __reduce__(self):
+        raise TypeError("Numbers: cannot be pickled; pickle its words")
+
+    def add(self,
+            int32_t[::1] numbers,           # OUT (at least len(batch),)
+            list batch):
+        """Write the numbers of words, up to the first that is no plain str; return how many."""
+        cdef Py_ssize_t i = 0, n = len(batch)
+        cdef Py_hash_t found[AT_ONCE]
+        cdef int k, known = AT_ONCE
+        cdef named_t* spot
+        cdef PyObject* word
+        check_fit("Numbers.add", numbers.shape[0] >= n)
+        while i < n:
+            known = <int> min(n - i, AT_ONCE)
+            k = hashes(found, &self.table, batch, i, known)
+            n = n if k == known else i + k
+            for k in range(<int> min(n - i, AT_ONCE)):
+                word = <PyObject*> batch[i + k]
+                spot = spot_of(&self.table, word, found[k])
+                if spot.word == NULL:
+                    if len(self.words) == 0x7FFFFFFF:
+                        raise MemoryError("Numbers: expected fewer than 2**31 different words")
+                    self.words.append(batch[i + k])
+                    numbers[i + k] = <int32_t> (len(self.words) - 1)
+                    if not add_string(&self.table, spot, word, found[k], len(self.words) - 1):
+                        raise MemoryError("Numbers: no memory for a larger hash table")
+                else:
+                    numbers[i + k] = <int32_t> spot.number
+            i += AT_ONCE
+        return n

@@ -1,6 +1,7 @@
-from typing import Any
+from typing import Any, NoReturn
 
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 END: int
 NEVER: int
@@ -27,3 +28,10 @@ def read(
     offsets: NDArray[Any],
 ) -> None: ...
 def renumber(text: NDArray[Any], ids: NDArray[Any], ended: bool) -> int: ...
+
+@disjoint_base
+class Numbers:
+    @property
+    def words(self) -> list[str]: ...
+    def __reduce__(self) -> NoReturn: ...
+    def add(self, numbers: NDArray[Any], batch: list[Any]) -> int: ...

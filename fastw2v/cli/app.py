@@ -20,6 +20,7 @@ from fastw2v.cli import (
     fasttext,
     language_model,
     maps,
+    phrases,
     run,
     train,
     translate,
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     vectors.add_parsers(commands)
     fasttext.add_parser(commands)
     maps.add_parsers(commands)
+    phrases.add_parser(commands)
     language_model.add_parsers(commands)
     translate.add_parsers(commands)
     run.add_parser(commands)
@@ -147,6 +149,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     **vectors.COMMANDS,
     **fasttext.COMMANDS,
     **maps.COMMANDS,
+    **phrases.COMMANDS,
     **language_model.COMMANDS,
     **translate.COMMANDS,
     "info": _info,

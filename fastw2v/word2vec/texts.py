@@ -343,6 +343,8 @@ def as_sentences(sentences: Any) -> Iterable[Any]:
 
 def as_words(sentence: Any, number: int) -> Iterable[Any]:
     """Return the words of a sentence, which are not checked; number is its place in the text."""
+    if type(sentence) is list:
+        return sentence
     if not isinstance(sentence, list | np.ndarray) and hasattr(sentence, "as_py"):
         sentence = sentence.as_py()  # an element of a column of Arrow
     if isinstance(sentence, np.ndarray) and sentence.dtype.kind in _WORDS and sentence.ndim == 1:
@@ -358,12 +360,58 @@ def as_words(sentence: Any, number: int) -> Iterable[Any]:
     return words
 
 
+class _Numbering:
+    """Numbers of words in the order of their first appearance.
+
+    Compiled code numbers plain str; a dict takes over at the first word of another type.
+    """
+
+    def __init__(self) -> None:
+        self._of_text = _vocabulary.Numbers()
+        self._of_any: defaultdict[Any, int] | None = None
+
+    def words(self) -> list[Any]:
+        """Return the words, all str or all int."""
+        if self._of_any is None:
+            return self._of_text.words
+        words = [_as_key(word) for word in self._of_any]
+        if len({type(word) for word in words}) > 1:
+            raise TypeError(
+                "sentences: expected words that are all str or all int, got both; convert the "
+                "numbers with str()"
+            )
+        return words
+
+    def __len__(self) -> int:
+        return len(self._of_text.words if self._of_any is None else self._of_any)
+
+    def numbers_of(self, batch: list[Any]) -> np.ndarray:
+        """Return the numbers (n,) int32 of n words."""
+        ids = np.empty(len(batch), np.int32)
+        n = self._of_text.add(ids, batch) if self._of_any is None else 0
+        if n == len(batch):
+            return ids
+        if self._of_any is None:
+            words = self._of_text.words
+            self._of_any = defaultdict(None, zip(words, range(len(words)), strict=True))
+            self._of_any.default_factory = self._of_any.__len__
+        try:
+            ids[n:] = np.fromiter(
+                map(self._of_any.__getitem__, batch[n:]), np.int32, len(batch) - n
+            )
+        except TypeError as error:
+            raise TypeError(
+                f"sentences: expected words (str or int), got an unhashable item ({error}); "
+                "pass lists of str"
+            ) from None
+        return ids
+
+
 def _number_words(
     sentences: Iterable[Any], writer: IdWriter, report: Report
 ) -> tuple[WordCounts, int]:
     """Write the ids of sentences; return the counts of the words, and the length of the text."""
-    first_ids: defaultdict[Any, int] = defaultdict()
-    first_ids.default_factory = first_ids.__len__
+    numbering = _Numbering()
     counts = np.zeros(0, np.int64)
     batch: list[Any] = []
     ends: list[int] = []
@@ -371,20 +419,14 @@ def _number_words(
 
     def flush() -> None:
         nonlocal counts
-        try:
-            ids = np.fromiter(map(first_ids.__getitem__, batch), np.int32, len(batch))
-        except TypeError as error:
-            raise TypeError(
-                f"sentences: expected words (str or int), got an unhashable item ({error}); "
-                "pass lists of str"
-            ) from None
-        if len(counts) < len(first_ids):
-            counts = np.concatenate([counts, np.zeros(len(first_ids) - len(counts), np.int64)])
+        ids = numbering.numbers_of(batch)
+        if len(counts) < len(numbering):
+            counts = np.concatenate([counts, np.zeros(len(numbering) - len(counts), np.int64)])
         counts += np.bincount(ids, minlength=len(counts))
         writer.append(np.insert(ids, ends, END))
         batch.clear()
         ends.clear()
-        report(n_sentences, n_raw, len(first_ids))
+        report(n_sentences, n_raw, len(numbering))
 
     for sentence in sentences:
         batch.extend(as_words(sentence, n_sentences))
@@ -395,13 +437,7 @@ def _number_words(
             flush()
     n_raw += len(batch)
     flush()
-    words = [_as_key(word) for word in first_ids]
-    if len({type(word) for word in words}) > 1:
-        raise TypeError(
-            "sentences: expected words that are all str or all int, got both; convert the "
-            "numbers with str()"
-        )
-    return WordCounts(words, counts, n_sentences), n_raw
+    return WordCounts(numbering.words(), counts, n_sentences), n_raw
 
 
 def _raise_no_sentence(number: int, sentence: Any) -> None:

@@ -1,5 +1,6 @@
 """Words counted and encoded in bytes, against str.split."""
 
+import copy
 from collections import Counter
 
 import numpy as np
@@ -141,3 +142,42 @@ def test_arrays_that_do_not_fit_are_refused(wrong):
         _vocabulary.count(counter, lines, out, places, b"a b ", 0, True, n)
     with pytest.raises(ValueError, match="merge: expected arrays that fit"):
         _vocabulary.merge(counter, np.zeros(1, np.int32))
+
+
+WORDS = st.one_of(st.sampled_from("a b c d e f g".split()), st.text(max_size=3))
+
+
+@given(st.lists(st.lists(WORDS, max_size=40), max_size=4))
+def test_words_of_python_are_numbered_in_the_order_of_their_first_appearance(batches):
+    numbering, numbers = _vocabulary.Numbers(), {}
+    for batch in batches:
+        out = np.empty(len(batch) + 1, np.int32)
+        copies = [word[:1] + word[1:] for word in batch]  # equal, and not the same objects
+        assert numbering.add(out, copies) == len(batch)
+        assert out[:-1].tolist() == [numbers.setdefault(word, len(numbers)) for word in batch]
+    assert numbering.words == list(numbers)
+
+
+def test_many_words_fill_a_larger_table():
+    words = [f"word {i}" for i in range(5000)]
+    numbering, out = _vocabulary.Numbers(), np.empty(5000, np.int32)
+    for _ in range(2):
+        assert numbering.add(out, words) == 5000 and (out == np.arange(5000)).all()
+    assert numbering.words == words
+
+
+@pytest.mark.parametrize("other", [5, None, b"a", np.str_("a"), []])
+def test_numbering_stops_before_what_is_no_plain_text(other):
+    for n in (0, 1, 15, 16, 17, 40):
+        words = [f"w{i}" for i in range(n)]
+        numbering, out = _vocabulary.Numbers(), np.full(n + 3, -7, np.int32)
+        assert numbering.add(out, [*words, other, "behind"]) == n
+        assert out.tolist() == [*range(n), -7, -7, -7] and numbering.words == words
+
+
+def test_numbers_refuse_less_room_and_copies():
+    numbering = _vocabulary.Numbers()
+    with pytest.raises(ValueError, match="Numbers.add: expected arrays that fit"):
+        numbering.add(np.empty(1, np.int32), ["a", "b"])
+    with pytest.raises(TypeError, match="Numbers: cannot be pickled"):
+        copy.copy(numbering)

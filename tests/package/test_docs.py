@@ -112,7 +112,7 @@ def test_public_names_exist_and_are_documented(name):
 
 def in_a_room(name):
     """Tell whether users import a module's names from its package, as in fastw2v.word2vec."""
-    rooms = "cli|distributed|dropin|fasttext|keyed_vectors|word2vec"
+    rooms = "cli|distributed|dropin|fasttext|keyed_vectors|phrases|word2vec"
     return re.match(rf"fastw2v\.({rooms})\.", name) is not None
 
 

@@ -45,6 +45,7 @@ from fastw2v.fasttext import FastTextKeyedVectors, NgramRows
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.models import CBOW, CharTranslator
 from fastw2v.optimizer import SGD, Adam
+from fastw2v.phrases import FrozenPhrases, Phrases
 from fastw2v.text_model import TextModel
 from fastw2v.trainer import Trainer
 from fastw2v.util import create_contexts_target
@@ -477,6 +478,24 @@ GENSIM_WORDS = [
     *(b"\x81", b"\x92", b"\x8f", b"\x90", b"\x91", b"I99999999999\n", b"}b", b")\x81}", b"\x93)R"),
 ]
 
+
+def _phrases(frozen: bool = False) -> list[bytes]:
+    text = [WORDS, WORDS[2:], ["a", *WORDS[:3]]] * 3
+    phrases = Phrases(text, min_count=1, threshold=0.1, connector_words=["of"])
+    return [_written((each.freeze() if frozen else each).save) for each in (phrases, Phrases())]
+
+
+def _load_phrases(path: str) -> None:
+    phrases = Phrases.load(path)
+    phrases.add_vocab([WORDS])
+    list(phrases[[WORDS, WORDS[1:]]])
+
+
+def _load_frozen(path: str) -> None:
+    phrases = FrozenPhrases.load(path)
+    list(phrases[[WORDS, WORDS[1:]]])
+
+
 READERS: dict[str, Reader] = {
     "word2vec text": Reader(
         lambda path: KeyedVectors.load_word2vec_format(path, binary=False),
@@ -579,6 +598,8 @@ READERS: dict[str, Reader] = {
         _read_ids, lambda: [_text_beside_checkpoint()[1]], HEADER_WORDS, damaged_container
     ),
     "weight delta": Reader(WeightDelta.load, _deltas, HEADER_WORDS, damaged_container),
+    "phrase counts": Reader(_load_phrases, _phrases, HEADER_WORDS, damaged_container),
+    "phrases": Reader(_load_frozen, lambda: _phrases(True), HEADER_WORDS, damaged_container),
     "training": Reader(_resume, _trainings, TRAINING_WORDS, damaged_archive),
 }
 SUFFIX = {"parameters npz": ".npz"}  # of the file, where the reader looks at it

@@ -45,6 +45,9 @@ HIGHEST_RATE = 1e20  # beyond, float32 may overflow where single steps do not
 # rounding of 1 - beta.
 _REACH = {np.dtype(np.float32): 0.05 + 1e-12, np.dtype(np.float64): 0.01 + 1e-12}
 
+# Below this beta1 a rate that rises from 0 leaves larger errors, which less of the reach avoids.
+_FAST_FADING, _SHARE_OF_REACH = 0.6, 0.6
+
 # Elements of a row share the errors of these numbers, so the numbers have more digits than a float.
 _DIGITS = Context(prec=40, traps=[])
 
@@ -81,7 +84,8 @@ class IdleSteps:
     def can_skip(self, dtype: np.dtype[Any]) -> bool:
         """Return whether rows of a dtype can skip steps; otherwise they take them one by one."""
         if self.rule == "adam":
-            return self.rho <= _REACH[dtype]
+            share = _SHARE_OF_REACH if self.settings[0] < _FAST_FADING else 1
+            return self.rho <= share * _REACH[dtype]
         if self.rule == "rmsprop":
             return 0 <= self.settings[0] <= 1
         return abs(self.settings[0]) < 1

@@ -103,8 +103,8 @@ def correlations(
         rows.append(found)
     if not judged:
         raise ValueError(
-            f"{name}: expected pairs of words that are there, got {unknown} pairs with an unknown "
-            "word; check that the words are of the language and the case of the vectors"
+            f"{name}: expected pairs of words that are there, got none among {unknown}; check that "
+            "the words are of the language and the case of the vectors"
         )
     table = as_table(vectors)
     unit = {

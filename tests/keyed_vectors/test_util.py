@@ -371,7 +371,7 @@ def test_most_similar_searches_where_the_answer_is_certain(rng):
     M = np.tile(M, (20, 1)) + 0.01 * rng.standard_normal((6000, 10)).astype("f")
     found = util._surely_best(M, util._unit(M[3], 1e-8), 5)
     scores = [util.cos_similarity(M[i], M[3]) for i, _ in found]
-    assert found[0][0] == 3 and len(found) > 5
+    assert found[0][0] == 3 and len(found) >= 5
     assert scores == sorted(scores, reverse=True) == [score for _, score in found]
 
 

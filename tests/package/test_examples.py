@@ -96,7 +96,8 @@ def test_japanese_goes_from_raw_text_to_neighbours(source, tmp_path):
     report = json.loads(done.stdout)
     words = set(report["nearest"]) | {w for near in report["nearest"].values() for w, _ in near}
     if source == "a file":
-        assert {"吾輩", "名前", "東京", "公園", "ハンカク"} <= words
+        # janome knows no ハンカク, and makes two words of it in full width.
+        assert {"吾輩", "名前", "東京", "公園", "ハン", "カク"} <= words
     else:
         assert report["characters"] > 10_000 and {"単語", "学習", "重み"} <= set(report["nearest"])
     assert all(len(near) == 5 for near in report["nearest"].values())

@@ -203,7 +203,7 @@ def test_progress_shows_a_bar_on_stderr_instead_of_lines(data, capsys):
     trainer.fit(*data, max_epoch=2, batch_size=32, progress=True)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "640" in err and "loss=" in err and "word/s" in err
+    assert "epoch 2: 100%" in err and "640" in err and "loss " in err and "word/s" in err
     assert len(trainer.loss_list) == 2
     with pytest.raises(TypeError):
         trainer.fit(*data, 1, 32, None, 20, True)

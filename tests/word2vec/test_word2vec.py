@@ -470,7 +470,7 @@ def test_the_bar_shows_words_per_second_and_loss(rng, capsys):
     model = Word2Vec(planted(rng, 2000), **FAST, epochs=3, progress=True)
     shown = capsys.readouterr().err
     assert "word/s" in shown
-    assert shown.splitlines()[-1].startswith("100%")
+    assert shown.splitlines()[-1].startswith("epoch 3/3: 100%")
     assert f"loss {model.epoch_losses[-1]:.4f}" in shown
     assert model.epochs_done == 3
 

@@ -232,7 +232,8 @@ CALLS = {
         *(np.zeros((9, K), np.int64), real(9, K), np.zeros((n, 9, K), np.int64), real(n, 9, K)),
         *(np.ones((V, D), np.int8), real(9, D), np.zeros((9, 0), np.int64), n),
     ),
-    "_gemm.try_product": lambda n: (real(N, 300), real(300, D), real(N, D), None, False, n),
+    # Small enough to be computed at every level, and not left to a BLAS.
+    "_gemm.try_product": lambda n: (real(N, 10), real(10, D), real(N, D), None, False, n),
     "_ranking.only_read": lambda n: (np.zeros(n, np.uint32), np.arange(N, dtype=np.uint32), n),
     "_sampler.draw": lambda n: (ids(N), table(), 1, n),
     "_sampler.draw_distinct": lambda n: (

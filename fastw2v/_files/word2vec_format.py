@@ -124,7 +124,7 @@ class _Reader:
         else:
             dim = self._dim_of_rows()
         if binary is None:
-            binary = header and not self._looks_like_text(dim)
+            binary = header and not self._looks_like_text(declared, dim)
         if binary and declared is None:
             raise ValueError("binary: a binary file without a header cannot be read; use text")
         self.table = _Table(dim, self.dtype, self._most_rows(dim, declared, binary))
@@ -208,7 +208,7 @@ class _Reader:
             )
         return dim
 
-    def _looks_like_text(self, dim: int) -> bool:
+    def _looks_like_text(self, declared: int | None, dim: int) -> bool:
         """Tell whether a row of text follows the header; the row may be cut off or damaged."""
         source = self.source
         begin = self._newlines()
@@ -224,7 +224,10 @@ class _Reader:
             text, _ = codecs.utf_8_decode(row[:4096], "strict", False)
         except UnicodeDecodeError:
             return False
-        return text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
+        if not text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
+            return False
+        # The numbers of a very small table may be characters.
+        return not (source.ended and _is_binary(row, declared, dim))
 
     # ---- rows of text
 
@@ -521,6 +524,19 @@ class _Table:
             return self.whole
         # A view of a part would keep the memory of all rows that the header promised.
         return self.whole[: self.n_whole].copy()
+
+
+def _is_binary(data: bytes, declared: int | None, dim: int) -> bool:
+    """Tell whether all of the data is exactly the declared number of binary rows."""
+    n = at = 0
+    while at < len(data):
+        blank = data.find(b" ", at)
+        if blank < 0:
+            return False
+        at = blank + 1 + 4 * dim
+        at += data[at : at + 1] == b"\n"
+        n += 1
+    return n == declared and at == len(data)
 
 
 def _parse_numbers(fields: Sequence[bytes]) -> list[float] | None:

@@ -64,6 +64,12 @@ def test_own_formats_hold_every_word_and_number(tmp_path_factory, made_of, name)
 @given(word_tables(), st.sampled_from(WORD2VEC), st.sampled_from([None, True, False]))
 @example((["at 3", "3"], np.array([[1.5], [2]], "<f4")), "v.txt", None)
 @example((["\u241b20;", "\u241b241b;20;", "\u241b;", ""], np.zeros((4, 2), "<f8")), "v.bin", None)
+@example(([""], np.frombuffer("¿M[".encode(), "<f4").reshape(1, 1)), "v.txt", True)
+@example(
+    (["a", "b"], np.frombuffer("¿M[wörterzeichen".encode()[:16], "<f4").reshape(2, 2)),
+    "v.bin",
+    None,
+)
 def test_word2vec_formats_hold_every_word_escaped(tmp_path_factory, made_of, name, binary):
     words, table = made_of
     path = tmp_path_factory.mktemp("escaped") / name

@@ -27,7 +27,6 @@ import numpy as np
 from fastw2v import config
 from fastw2v.dropin.book_names import MODELS, PACKAGES, SERVED, Book
 from fastw2v.dropin.served_module import (
-    WHAT_IS_SERVED,
     FoldersOnPath,
     ReadersFile,
     ServedModule,
@@ -35,6 +34,7 @@ from fastw2v.dropin.served_module import (
     look_at_readers_config,
     say,
     seen_configs,
+    what_is_served,
 )
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def uninstall() -> None:
 def load_ipython_extension(ipython: object) -> None:
     """Install the drop-in for `%load_ext fastw2v`, and say so in a line on stderr."""
     install()
-    say(WHAT_IS_SERVED)
+    say(what_is_served())
 
 
 def unload_ipython_extension(ipython: object) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.machinery import SourceFileLoader
 
 from fastw2v.dropin import finder, spawned
-from fastw2v.dropin.served_module import WHAT_IS_SERVED, say
+from fastw2v.dropin.served_module import say, what_is_served
 
 # Tracebacks of the script omit frames of these modules, and the frames of _IMPORT that lead there.
 _MACHINERY = {
@@ -78,7 +78,7 @@ def run(
         vars(main).update(__file__=path, __loader__=SourceFileLoader("__main__", path))
     sys.modules["__main__"] = main
     if serve:
-        say(WHAT_IS_SERVED)
+        say(what_is_served(models))
         finder.install(models=models)
     if serve and not is_notebook:  # whose functions cannot be sent to a process, as in Jupyter
         spawned.follow(models)

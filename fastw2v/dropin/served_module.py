@@ -27,9 +27,17 @@ _SWITCH = "common.config"
 importers: set[str] = set()
 
 
-WHAT_IS_SERVED = (
-    "common.*, negative_sampling_layer, attention_layer and unchanged model files run compiled"
-)
+def what_is_served(models: bool | None = None) -> str:
+    """Return a line that says it; models: as for `finder.install`.
+
+    >>> what_is_served(False)
+    'common.*, negative_sampling_layer and attention_layer run compiled'
+    """
+    if models is False:
+        return "common.*, negative_sampling_layer and attention_layer run compiled"
+    kind = "the book's" if models else "unchanged"
+    return f"common.*, negative_sampling_layer, attention_layer and {kind} model files run compiled"
+
 
 _quiet = False
 

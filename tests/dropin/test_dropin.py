@@ -16,7 +16,7 @@ from places import DATA
 
 from fastw2v import config
 from fastw2v.dropin import book_names
-from fastw2v.dropin.served_module import WHAT_IS_SERVED
+from fastw2v.dropin.served_module import what_is_served
 
 # Module of the book -> what it defines, and what its star import leaks beside that.
 NAMES = json.loads((DATA / "book_names.json").read_text("utf-8"))
@@ -1008,7 +1008,7 @@ class TestInstall:
             prelude = "import sys, warnings\nfrom fastw2v.dropin import *\n"
             text = textwrap.dedent(text)
             done = python("-c", prelude + text, cwd=book.root)
-            said = f"fastw2v: {WHAT_IS_SERVED}\n" * text.count("\nload_ipython_extension(")
+            said = f"fastw2v: {what_is_served()}\n" * text.count("\nload_ipython_extension(")
             assert (done.returncode, done.stderr) == (0, said)
             return done.stdout.splitlines()
 

@@ -7,9 +7,9 @@ import pytest
 from book_folder import Book, fastw2v_run
 
 from fastw2v.dropin import notebook
-from fastw2v.dropin.served_module import WHAT_IS_SERVED
+from fastw2v.dropin.served_module import what_is_served
 
-LINE = f"fastw2v: {WHAT_IS_SERVED}\n"
+LINE = f"fastw2v: {what_is_served()}\n"
 
 
 @pytest.fixture

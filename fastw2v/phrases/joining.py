@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from itertools import chain
 from typing import Any
@@ -43,7 +44,7 @@ class JoinedSentences:
         return len(self.sentences)
 
 
-class SentenceJoiner:
+class SentenceJoiner(ABC):
     """Base of `Phrases` and `FrozenPhrases`.
 
     The public attributes are settings, which may be changed between calls. A subclass returns all
@@ -118,13 +119,13 @@ class SentenceJoiner:
 
     # ---- the settings, and what follows from them
 
+    @abstractmethod
     def _settings(self) -> tuple[Any, ...]:
         """Return all that decides which runs are phrases, and how they are joined."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _scored(self) -> dict[Tokens, float]:
         """Return {words: score} of the phrases."""
-        raise NotImplementedError
 
     def _passing(self) -> dict[Tokens, float]:
         """Return {words: score}, which is kept until a setting changes."""

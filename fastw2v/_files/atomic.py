@@ -22,7 +22,12 @@ def is_stream(name: object) -> TypeGuard[BinaryIO]:
 
 
 def check_writable(name: str | os.PathLike[str]) -> None:
-    """Raise OSError if `replacing(name)` would fail; for jobs that save only at their end."""
+    """Raise OSError if `replacing(name)` would fail; for jobs that save only at their end.
+
+    Raises ValueError for a name without characters.
+    """
+    if not os.fspath(name):
+        raise ValueError("fname: expected the name of a file, got ''; give it a name")
     folder = os.path.dirname(os.path.realpath(name))
     if os.path.isdir(name):
         raise IsADirectoryError(f"{name}: is a folder; give the name of a file")

@@ -36,9 +36,9 @@ def _run(words: list[str]) -> int:
 
     if len(words) > 1 and (words[1] == "-" or not words[1].startswith("-")):
         return run_without_options(words[1], words[2:])
-    import argparse
+    from fastw2v.cli.usage import Parser
 
-    parser = argparse.ArgumentParser(prog="fastw2v")
+    parser = Parser(prog="fastw2v")
     add_parser(parser.add_subparsers(dest="command"))
     try:
         args = parser.parse_args(words)

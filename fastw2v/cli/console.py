@@ -148,8 +148,12 @@ _FOLDERS: list[str] = []  # also of commands that have ended, whose errors are s
 
 
 def _dashes(args: argparse.Namespace, name: str) -> list[str]:
-    value = getattr(args, name)
-    return [v for v in (value if isinstance(value, list) else [value]) if v == "-"]
+    return [value for value in _listed(getattr(args, name)) if value == "-"]
+
+
+def _listed(value: str | list[str] | None) -> list[str]:
+    """Return the values of an argument that may be one, several or none."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _copy_to(stdout: TextIO, path: str) -> None:
@@ -198,6 +202,37 @@ def told_already() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def check_outputs(args: argparse.Namespace, *paths: str | None) -> None:
+    """Raise, before any work, if a command could not write its files or would replace its input.
+
+    paths: the files to write; None for one that was not asked for. args.reads names the arguments
+    that hold files to read.
+
+    Raises ValueError if one file is named twice, OSError if a file cannot be written.
+    """
+    from fastw2v._files.atomic import check_writable
+
+    others = [value for name in args.reads for value in _listed(getattr(args, name))]
+    for path in paths:
+        if path is None:
+            continue
+        check_writable(path)
+        for other in others:
+            if _same_file(path, other):
+                raise ValueError(
+                    f"{shown(path)}: expected different files to read and to write, got this one "
+                    "for both, which would be replaced; give the output another name"
+                )
+        others.append(path)
+
+
+def _same_file(one: str, other: str) -> bool:
+    """Tell whether two names are those of one file; devices and pipes are none."""
+    if not os.path.isfile(one) or not os.path.isfile(other):
+        return os.path.realpath(one) == os.path.realpath(other) and not os.path.exists(one)
+    return os.path.samefile(one, other)
 
 
 def output_path(given: str | None, default: str, *, quiet: bool = False) -> str:

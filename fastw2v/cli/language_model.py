@@ -17,6 +17,7 @@ from fastw2v.cli.console import (
     SHARE,
     add_output,
     add_threads,
+    check_outputs,
     counted,
     is_terminal,
     output_path,
@@ -113,13 +114,12 @@ def _add_train_parser(commands: Any) -> None:
 
 
 def _train(args: argparse.Namespace) -> Report:
-    from fastw2v._files.atomic import check_writable
     from fastw2v._files.kinds import check_named
     from fastw2v.text_model import TextModel, train, vocabulary
 
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
     check_named(output, "a language model", ".npz")  # before minutes of work, not after them
-    check_writable(output)
+    check_outputs(args, output)
     tokens, dropped = _tokens(args, args.files)
     valid = _tokens(args, [args.valid])[0] if args.valid else None
     test = _tokens(args, [args.test])[0] if args.test else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastw2v._explorer import DEFAULT_TOP, LAYOUTS
 from fastw2v.cli import splitting
-from fastw2v.cli.console import COUNT, SEED, counted, output_path, say, shown
+from fastw2v.cli.console import COUNT, SEED, check_outputs, counted, output_path, say, shown
 from fastw2v.cli.report import Report
 from fastw2v.cli.vectors import add_vectors_argument, find, load
 
@@ -87,13 +87,12 @@ def _add_map_options(parser: argparse.ArgumentParser, top: int) -> None:
 
 def _explore(args: argparse.Namespace) -> Report:
     from fastw2v._explorer import layout, page
-    from fastw2v._files.atomic import check_writable
 
     output = output_path(args.output, DEFAULT_PAGE)
     page.check_page_name(output)
     page.check_libraries()
     layout.check_layout(args.layout)
-    check_writable(output)
+    check_outputs(args, output)
     vectors = load(args.vectors)
     words, top = _words(vectors, args)
     n = len(page.chosen_rows(vectors, words, top))
@@ -118,7 +117,7 @@ def _explore(args: argparse.Namespace) -> Report:
 def _map(args: argparse.Namespace) -> Report:
     """Draw the picture, write the TSV files, or do both."""
     from fastw2v._explorer import layout, page
-    from fastw2v._files.atomic import check_writable, replacing
+    from fastw2v._files.atomic import replacing
     from fastw2v._files.kinds import check_suffix
 
     output = args.output if args.tsv else output_path(args.output, DEFAULT_PICTURE)
@@ -127,8 +126,7 @@ def _map(args: argparse.Namespace) -> Report:
         check_suffix(output, "a picture", ".png", ".svg")
         layout.check_layout(args.layout)
     written = [*([] if output is None else [output]), *tsv]
-    for name in written:
-        check_writable(name)
+    check_outputs(args, *written)
     vectors = load(args.vectors)
     words, top = _words(vectors, args)
     rows = page.chosen_rows(vectors, words, top)

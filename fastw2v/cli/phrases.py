@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fastw2v.cli import splitting
-from fastw2v.cli.console import COUNT, counted, number, say, shown
+from fastw2v.cli.console import COUNT, check_outputs, counted, number, say, shown
 from fastw2v.cli.report import Report
 
 if TYPE_CHECKING:
@@ -61,12 +61,10 @@ def add_parser(commands: Any) -> None:
 
 
 def _phrases(args: argparse.Namespace) -> Report:
-    from fastw2v._files.atomic import check_writable, replacing
+    from fastw2v._files.atomic import replacing
     from fastw2v.phrases import Phrases
 
-    for path in (args.output, args.save):
-        if path is not None:
-            check_writable(path)
+    check_outputs(args, args.output, args.save)
     if any(c.isspace() for c in args.delimiter) and args.output is not None:
         raise ValueError(
             f"--delimiter: expected no white space, which stands between words, got "

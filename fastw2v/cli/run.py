@@ -54,9 +54,10 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         metavar="SCRIPT",
         help="the script or notebook (.ipynb) to run; - reads a script from standard input",
     )
-    parser.add_argument(
+    rest = parser.add_argument(
         "args", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the script"
     )
+    rest.required = False  # Python before 3.13 names it among the missing ones
     return parser
 
 

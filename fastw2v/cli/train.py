@@ -17,6 +17,7 @@ from fastw2v.cli.console import (
     add_output,
     add_threads,
     add_unwritable,
+    check_outputs,
     output_path,
     shown,
     told_already,
@@ -154,6 +155,7 @@ def _train(args: argparse.Namespace) -> Report:
     _check_options(args)
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
     kind = files.output_format(output)  # before a minute of work, not after it
+    check_outputs(args, output, args.save_model, args.checkpoint)
     if args.scheduler is not None:
         _fill(args)
         return cluster.train(args, output, kind)
@@ -184,7 +186,6 @@ def _fill(args: argparse.Namespace) -> None:
 
 def _check_options(args: argparse.Namespace) -> None:
     """Raise ValueError, before any work, for options that do not fit together or cannot be met."""
-    from fastw2v._files.atomic import check_writable
     from fastw2v._files.kinds import check_fw2v
     from fastw2v.word2vec.saving import check_checkpoint
 
@@ -197,7 +198,6 @@ def _check_options(args: argparse.Namespace) -> None:
                 )
     if args.save_model is not None:
         check_fw2v(args.save_model, "end it in .fw2v; -o saves vectors in other formats")
-        check_writable(args.save_model)
     if args.scheduler is not None:
         return
     if args.resume is not None:

@@ -16,6 +16,7 @@ from fastw2v.cli.console import (
     SHARE,
     add_output,
     add_threads,
+    check_outputs,
     counted,
     is_terminal,
     output_path,
@@ -94,7 +95,6 @@ def add_parsers(commands: Any) -> None:
 
 def _train(args: argparse.Namespace) -> Report:
     from fastw2v import datasets
-    from fastw2v._files.atomic import check_writable
     from fastw2v._files.kinds import check_named
     from fastw2v.models import CharTranslator
     from fastw2v.optimizer import Adam, RMSprop
@@ -102,10 +102,9 @@ def _train(args: argparse.Namespace) -> Report:
     output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
     # Before the work, not after it.
     check_named(output, "a translator", ".npz")
-    check_writable(output)
     if args.plot is not None:
         check_named(args.plot, "a picture", ".png")
-        check_writable(args.plot)
+    check_outputs(args, output, args.plot)
     of_numbers = args.file is None
     for name, defaults in _DEFAULTS.items():
         if getattr(args, name) is None:

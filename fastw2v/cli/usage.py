@@ -11,6 +11,22 @@ from typing import Any, NoReturn
 
 # Words of a vocabulary that are compared with a missing word; comparing a million takes seconds.
 _MOST_COMPARED = 50_000
+# Names that gensim, word2vec.c, fastText and Keras give to options, and ours.
+_ELSEWHERE = {
+    "alpha": "--lr",
+    "cbow": "--model",
+    "iter": "--epochs",
+    "learning-rate": "--lr",
+    "neg": "--negative",
+    "out": "--output",
+    "sample": "--subsample",
+    "sg": "--model",
+    "size": "--dim",
+    "topn": "--top",
+    "vector-size": "--dim",
+    "workers": "--threads",
+    "ws": "--window",
+}
 
 
 class UsageError(SystemExit):
@@ -43,29 +59,45 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **rest: Any) -> None:
         super().__init__(*args, **{"formatter_class": Help, **rest})
+        self._words: Sequence[str] = ()
 
     def error(self, message: str) -> NoReturn:
         """Print usage, the message and the nearest choice, and end with exit code 2."""
         wrong = re.search(r"invalid choice: '(.+?)' \(choose from (.+)\)$", message)
         if wrong is not None:
             message += _hint(wrong[1], re.findall(r"[\w-]+", wrong[2]))
+        if message.startswith("the following arguments are required"):
+            # A misspelled option is the likely reason why one is missing.
+            message = self._unknown(self._words) or message
         self.print_usage(sys.stderr)
         print(f"{self.prog}: error: {message}", file=sys.stderr)
         raise UsageError(message)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Refuse an unknown option where it stands, for then its command is known."""
+        self._words = sys.argv[1:] if args is None else args
         found, rest = super().parse_known_args(args, namespace)
-        unknown = next((word for word in rest if re.match("--?[A-Za-z]", word)), None)
-        if unknown is not None:
-            options = re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", self.format_help())
-            name = unknown.partition("=")[0]
-            self.error(f"unrecognized arguments: {' '.join(rest)}{_hint(name, options)}")
+        message = self._unknown(rest)
+        if message is not None:
+            self.error(message)
         return found, rest
+
+    def _unknown(self, words: Sequence[str]) -> str | None:
+        """Return the message for the first word that is an option but none of this command."""
+        for word in words:
+            name = word.partition("=")[0]
+            if re.match("--?[A-Za-z]", word) and not self._get_option_tuples(name):
+                if name in self._option_string_actions:
+                    continue
+                options = [flag for flag in self._option_string_actions if flag != "-h"]
+                return f"unrecognized arguments: {word}{_hint(name, options)}"
+        return None
 
 
 def _hint(wrong: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(wrong, list(dict.fromkeys(known)), 1, 0.6)
+    names = list(dict.fromkeys(known))
+    ours = _ELSEWHERE.get(wrong.lstrip("-").replace("_", "-"))
+    near = [ours] if ours in names else difflib.get_close_matches(wrong, names, 1, 0.6)
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastw2v.cli import splitting
-from fastw2v.cli.console import COUNT, add_unwritable, shown
+from fastw2v.cli.console import COUNT, add_unwritable, check_outputs, shown
 from fastw2v.cli.report import Report
 from fastw2v.cli.usage import similar_words
 
@@ -232,6 +232,7 @@ def _convert(args: argparse.Namespace) -> Report:
     from fastw2v.keyed_vectors import KeyedVectors, files
 
     kind = files.output_format(args.output)
+    check_outputs(args, args.output)
     if args.dtype is not None and kind != "fw2v":
         raise ValueError(
             f"--dtype: expected an OUTPUT that ends in .fw2v, got {args.output}; the word2vec "

@@ -7,7 +7,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from fastw2v.cli.console import add_threads, add_unwritable, say, shown, told_already
+from fastw2v.cli.console import (
+    add_threads,
+    add_unwritable,
+    check_outputs,
+    say,
+    shown,
+    told_already,
+)
 from fastw2v.cli.engine import check_finite, not_finite
 from fastw2v.cli.report import Report
 
@@ -78,6 +85,7 @@ def _train(args: argparse.Namespace) -> Report:
     kind = None if args.output is None else files.output_format(args.output, binary)
     if args.save_vocab is not None:
         files.output_format(args.save_vocab, False)
+    check_outputs(args, args.output, args.save_vocab)
     if args.output is None and args.save_vocab is None:
         raise ValueError("-output: expected the name of a file; add -output vectors.txt")
     model = Word2Vec(

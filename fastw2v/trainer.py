@@ -111,6 +111,7 @@ class Trainer(_Saved):
     _counters = ("loss_list", "eval_interval", "current_epoch")
 
     def __init__(self, model: Any, optimizer: Any) -> None:
+        _check_objects(model, optimizer)
         self.model = model
         self.optimizer = optimizer
         self.loss_list: list[float] = []
@@ -255,6 +256,7 @@ class RnnlmTrainer(_Saved):
     _counters = ("time_idx", "ppl_list", "eval_interval", "current_epoch")
 
     def __init__(self, model: Any, optimizer: Any) -> None:
+        _check_objects(model, optimizer)
         self.model = model
         self.optimizer = optimizer
         self.time_idx: int | None = None
@@ -347,6 +349,16 @@ class RnnlmTrainer(_Saved):
     def plot(self, ylim: tuple[float, float] | None = None) -> None:
         """Draw `ppl_list`; ylim (low, high). A message on stderr says if matplotlib is missing."""
         _plot(self.ppl_list, "perplexity", self.eval_interval, ylim)
+
+
+def _check_objects(model: Any, optimizer: Any) -> None:
+    """Raise TypeError for a class in the place of its object."""
+    for name, thing in (("model", model), ("optimizer", optimizer)):
+        if isinstance(thing, type):
+            raise TypeError(
+                f"{name}: expected an object of {thing.__name__}, got the class itself; call it: "
+                f"{thing.__name__}(...)"
+            )
 
 
 def _check_run(trainer: _Saved, max_grad: Any, eval_interval: Any) -> None:

@@ -12,6 +12,7 @@ from fastw2v._checks.arrays import as_array, as_numbers, check_shape
 from fastw2v._kernels import _embedding, specialise
 
 _IDS = (np.dtype(np.int32), np.dtype(np.int64))
+_NO_NUMBERS = "look words up first: word_to_id[word], or model.wv.key_to_index[word]"
 _FIND_BAD_ID = specialise(_embedding.find_bad_id)
 _WRAP_IDS = specialise(_embedding.wrap_ids)
 
@@ -80,9 +81,8 @@ def as_native_ids(
     if ids.size == 0 and not isinstance(idx, np.ndarray):
         return np.empty(ids.shape, np.int64)  # numpy makes float64 of an empty list
     if ids.dtype.kind not in "iu":
-        raise TypeError(
-            f"{name}: expected integer ids, got dtype {ids.dtype}; convert with .astype(np.int64)"
-        )
+        cure = "convert with .astype(np.int64)" if ids.dtype.kind in "fb" else _NO_NUMBERS
+        raise TypeError(f"{name}: expected integer ids, got dtype {ids.dtype}; {cure}")
     if ids.dtype == np.uint64 and ids.size and ids.max() >= V:
         # The cast below would make negative ids of these.
         _raise_bad_id(name, ids, int(np.argmax(ids.reshape(-1) >= V)), V, wrap, rows)

@@ -199,7 +199,9 @@ def unpack_words(name: Any, content: Content) -> list[Any]:
 
 def _numbers(content: Content, key: str, kind: str) -> np.ndarray:
     """Return an array (N,) of the content that holds integers of one kind, "i" or "u"."""
-    array = content.arrays[key]
+    array = content.arrays.get(key)
+    if array is None:
+        raise ValueError(f"there is no array {key!r}")
     if array.ndim != 1 or array.dtype.kind != kind:
         raise ValueError(f"{key} has shape {array.shape} and dtype {array.dtype}")
     return array

@@ -63,7 +63,8 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
         Kind(
             "gensim",
             "a pickle that was saved by gensim",
-            "open it with Word2Vec.load, or its vectors with KeyedVectors.load",
+            "open a model with Word2Vec.load and vectors with KeyedVectors.load; other objects of "
+            "gensim are not read",
         ),
     ),
     (
@@ -237,16 +238,15 @@ def word2vec_named(name: Path, binary: bool | None) -> tuple[bool, str | None]:
 
 
 def check_fw2v(name: Path | BinaryIO, cure: str) -> None:
-    """Raise ValueError if a name says a word2vec text, an archive or packed data.
+    """Raise ValueError if a name says another format, an archive or packed data.
 
-    An open binary file is accepted.
-
-    Other names may be those of an fw2v file: scripts for gensim save models as .model or .bin.
+    An open binary file is accepted. So are names of no format, .bin and those of pickles: scripts
+    for gensim save models as .model, .bin or .pkl.
     """
     if is_stream(name):
         return
     ending = os.path.splitext(os.fspath(name).lower())[1]
-    if ending in PACKINGS or (ending in _FORMATS and ending not in (".bin", ".fw2v")):
+    if ending in {*PACKINGS, *_FORMATS, *_OTHERS} - {".bin", ".fw2v", ".pkl", ".pickle"}:
         raise ValueError(
             f"{name}: expected a name for a file in fastw2v's own format, got one that ends in "
             f"{ending}; {cure}"

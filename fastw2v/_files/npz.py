@@ -134,7 +134,7 @@ class Archive:
     def json(self, name: str) -> Any:
         """Read the value that `write` was given in its `texts`."""
         with self.damage_reported():
-            if self._zip.getinfo(f"{name}.npy").file_size > _MAX_JSON_BYTES:
+            if math.prod(self.header(name).shape) > _MAX_JSON_BYTES:
                 raise ValueError(f"{name}.npy is too large")
             raw = self.array(name).astype(np.uint8, copy=False).tobytes()
             return json.loads(raw.decode("utf-8", "surrogatepass"))
@@ -142,6 +142,8 @@ class Archive:
     def _open(self, name: str) -> IO[bytes]:
         from zipfile import ZIP_DEFLATED, ZIP_STORED
 
+        if name not in self.names:
+            raise ValueError(f"it has no array {name}")
         info = self._zip.getinfo(f"{name}.npy")
         assert self._zip.fp is not None
         size = os.fstat(self._zip.fp.fileno()).st_size

@@ -123,6 +123,10 @@ class _Reader:
             source.take(len(first))
         else:
             dim = self._dim_of_rows()
+            if match is not None and int(match[2][-6:]) == dim > 1:
+                self._fail("byte 0: got a header line, expected rows alone", "leave no_header out")
+        if binary and header and self._is_text(declared, dim):
+            self._fail("expected word2vec binary, got text", "leave binary=True out")
         if binary is None:
             binary = header and not self._looks_like_text(declared, dim)
         if binary and declared is None:
@@ -228,6 +232,13 @@ class _Reader:
             return False
         # The numbers of a very small table may be characters.
         return not (source.ended and _is_binary(row, declared, dim))
+
+    def _is_text(self, declared: int | None, dim: int) -> bool:
+        """Tell whether what follows the header looks like text and cannot be rows of binary."""
+        if not self._looks_like_text(declared, dim):
+            return False
+        row = self.source.data[self.source.at + self._newlines() :]
+        return not (self.source.ended and _is_binary(row, declared, dim))
 
     # ---- rows of text
 

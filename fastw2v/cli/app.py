@@ -64,6 +64,8 @@ def main(argv: Sequence[str]) -> int:
     if not argv:
         parser.print_help()
         return _flushed(OK)
+    if argv[0] == "help":
+        argv = [*argv[1:2], "--help"]
     for stream in (sys.stdout, sys.stderr):
         # A word that the terminal's encoding lacks must not end the program.
         if hasattr(stream, "reconfigure"):
@@ -134,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Word vectors and small recurrent models on the CPU, for readers of "
         "Deep Learning from Scratch 2.",
         epilog=_EPILOG,
+        allow_abbrev=False,  # of --json, which commands have, for --json-schema
     )
     parser.add_argument("--version", action=_Version)
     parser.add_argument("--json-schema", action=_Schema)

@@ -124,6 +124,11 @@ def _train(args: argparse.Namespace) -> Report:
     valid = _tokens(args, [args.valid])[0] if args.valid else None
     test = _tokens(args, [args.test])[0] if args.test else None
     if valid is None:
+        if len(tokens) < 4:
+            raise ValueError(
+                f"{' '.join(args.files)}: expected a text of four words or more, of which the last "
+                f"two validate, got {len(tokens)}; give a longer text"
+            )
         cut = len(tokens) - max(len(tokens) // 10, 2)
         tokens, valid = tokens[:cut], tokens[cut:]
     with seeded(args.seed):

@@ -77,20 +77,23 @@ class Parser(argparse.ArgumentParser):
         """Refuse an unknown option where it stands, for then its command is known."""
         self._words = sys.argv[1:] if args is None else args
         found, rest = super().parse_known_args(args, namespace)
-        message = self._unknown(rest)
+        message = self._unknown(rest, " ".join(rest))
         if message is not None:
             self.error(message)
         return found, rest
 
-    def _unknown(self, words: Sequence[str]) -> str | None:
-        """Return the message for the first word that is an option but none of this command."""
+    def _unknown(self, words: Sequence[str], named: str | None = None) -> str | None:
+        """Return the message for the first word that is an option but none of this command.
+
+        named: the words that the message names, if not this one alone.
+        """
         for word in words:
             name = word.partition("=")[0]
             if re.match("--?[A-Za-z]", word) and not self._get_option_tuples(name):
                 if name in self._option_string_actions:
                     continue
                 options = [flag for flag in self._option_string_actions if flag != "-h"]
-                return f"unrecognized arguments: {word}{_hint(name, options)}"
+                return f"unrecognized arguments: {named or word}{_hint(name, options)}"
         return None
 
 

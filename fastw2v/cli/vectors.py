@@ -74,7 +74,9 @@ def add_parsers(commands: Any) -> None:
         "refused, any other name and - (standard output) is text.",
     )
     add_vectors_argument(convert)
-    convert.add_argument("output", metavar="OUTPUT")
+    target = convert.add_mutually_exclusive_group(required=True)
+    target.add_argument("output", metavar="OUTPUT", nargs="?", help="the file to write")
+    target.add_argument("-o", "--output", metavar="OUTPUT", help="the same", dest="output")
     add_unwritable(convert)
     convert.set_defaults(reads=("vectors",), writes=("output",))
     convert.add_argument(
@@ -147,9 +149,10 @@ def find(vectors: KeyedVectors, words: Sequence[str], args: argparse.Namespace) 
         found += known[:1]
         missing += [] if known else [asked]
     if missing:
+        verb = "is" if len(missing) == 1 else "are"
         hint = similar_words(missing[0].lower(), vectors.index_to_key)
         raise KeyError(
-            f"{', '.join(map(repr, missing))} not among the {len(vectors)} words of "
+            f"{', '.join(map(repr, missing))} {verb} not among the {len(vectors)} words of "
             f"{args.vectors}{hint or '; use words of the text that they were trained on'}"
         )
     return found

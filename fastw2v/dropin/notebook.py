@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import linecache
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -16,6 +17,9 @@ from typing import Any, NamedTuple
 from fastw2v.dropin.served_module import say
 
 __all__ = ["Cell", "code_cells", "execute"]
+
+# Lines of magics and shell commands, and questions: ?name, name?, name??.
+_FOR_IPYTHON = re.compile(r"[%!?]|[\w.]+\?{1,2}$")
 
 # Cell magics whose cell is plain Python; the cells of others are for another interpreter.
 _PYTHON_CELLS = {"%%time", "%%timeit", "%%capture"}
@@ -77,7 +81,7 @@ def _lines_of_python(cell: Cell) -> Iterator[str]:
     depth_of_text = _lines_inside_strings(cell.source)
     for number, line in enumerate(lines, 1):
         bare = line.strip()
-        if number not in depth_of_text and bare.startswith(("%", "!", "?")):
+        if number not in depth_of_text and _FOR_IPYTHON.match(bare):
             if bare not in ("%matplotlib inline", "%load_ext fastw2v"):
                 say(f"{cell.name} line {number} left out: {bare}")
             indent = line[: len(line) - len(line.lstrip())]

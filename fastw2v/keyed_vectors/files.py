@@ -173,7 +173,9 @@ def _read_npz(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> W
     """Read an archive that `KeyedVectors.save` wrote, which cannot be mapped."""
     with npz.Archive(name, _NPZ, "save it again, or unpack the file of vectors in it") as archive:
         with archive.damage_reported():
-            facts = archive.json("facts")
+            # Archives of other programs may have no facts.
+            alone = {*archive.names} == {"vectors", "words", "word_ends"}
+            facts = {"words": "str"} if alone else archive.json("facts")
             if not isinstance(facts, dict):
                 raise ValueError("facts is no JSON object")
         arrays = {key: archive.array(key) for key in archive.names if key != "facts"}

@@ -1,5 +1,8 @@
 """Models of the book, one file each under the book's names, and further models."""
 
+from typing import NoReturn
+
+from fastw2v._core.class_methods import refuse_name
 from fastw2v.models.attention_seq2seq import AttentionDecoder, AttentionEncoder, AttentionSeq2seq
 from fastw2v.models.better_rnnlm import BetterRnnlm
 from fastw2v.models.cbow import CBOW
@@ -39,3 +42,20 @@ __all__ = [
     "SkipGram",
     "TwoLayerNet",
 ]
+
+# What a script finds in gensim.models.
+_ELSEWHERE = {
+    name: f"look in {home}"
+    for home, names in {
+        "fastw2v": ("FastText", "KeyedVectors", "Phrases", "Word2Vec"),
+        "fastw2v.word2vec": ("callbacks", "word2vec"),
+        "fastw2v.keyed_vectors": ("keyedvectors",),
+        "fastw2v.phrases": ("Phraser", "phrases"),
+        "fastw2v.fasttext": ("fasttext",),
+    }.items()
+    for name in names
+}
+
+
+def __getattr__(name: str) -> NoReturn:
+    refuse_name(__name__, name, _ELSEWHERE)

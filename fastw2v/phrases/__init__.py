@@ -17,10 +17,13 @@ from fastw2v.phrases.phrases import Phrases
 from fastw2v.phrases.scoring import npmi_scorer, original_scorer
 from fastw2v.phrases.settings import ENGLISH_CONNECTOR_WORDS
 
+Phraser = FrozenPhrases  # the name in gensim 3, which gensim 4 keeps
+
 __all__ = [
     "ENGLISH_CONNECTOR_WORDS",
     "FrozenPhrases",
     "JoinedSentences",
+    "Phraser",
     "Phrases",
     "npmi_scorer",
     "original_scorer",

@@ -27,9 +27,18 @@ from fastw2v.word2vec.shards import (
     train_ids,
     weight_delta,
 )
-from fastw2v.word2vec.vocabulary import Vocabulary, WordCounts
+from fastw2v.word2vec.vocabulary import (
+    RULE_DEFAULT,
+    RULE_DISCARD,
+    RULE_KEEP,
+    Vocabulary,
+    WordCounts,
+)
 
 __all__ = [
+    "RULE_DEFAULT",
+    "RULE_DISCARD",
+    "RULE_KEEP",
     "BrownCorpus",
     "CallbackAny2Vec",
     "EncodedCorpus",

@@ -68,9 +68,14 @@ def vocabulary_chosen(model: Preparation, counts: WordCounts, vocabulary: Vocabu
     V, D = len(vocabulary), model.vector_size
     tables = 1 + bool(model.negative) + bool(model.hs)
     LOGGER.info(
-        "weights of %d words and %d dimensions take %d MB, and %d MB while training begins",
-        *(V, D, tables * V * D * 4 >> 20, tables * V * (D + padded_width(D)) * 4 >> 20),
+        "weights of %d words and %d dimensions take %s, and %s while training begins",
+        *(V, D, _size(tables * V * D * 4), _size(tables * V * (D + padded_width(D)) * 4)),
     )
+
+
+def _size(n_bytes: int) -> str:
+    """Return a number of bytes in MB, or in KB if it is small."""
+    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e7 else f"{n_bytes / 1e3:.0f} KB"
 
 
 class TrainingLog:

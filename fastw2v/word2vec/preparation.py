@@ -353,7 +353,6 @@ class Preparation(Settings):
 
     def _set_vocabulary(self, counts: WordCounts, update: bool, trim_rule: TrimRule | None) -> None:
         vocabulary, least = self._chosen(counts, update, trim_rule)
-        logs.vocabulary_chosen(self, counts, vocabulary)
         if len(vocabulary) < 2:
             raise NoVocabulary(
                 f"sentences: expected a vocabulary of two words or more, got {len(vocabulary)} "

@@ -173,7 +173,7 @@ def check_checkpoint(path: object, every: object) -> None:
         raise TypeError(
             f"checkpoint: expected the name of a file, got {type(path).__name__}; pass a str"
         )
-    check_fw2v(path, _OWN_NAME)
+    check_fw2v(path, "end it in .fw2v")
     check_writable(path)
     check_writable(ids_path(path))
 

@@ -138,6 +138,10 @@ def test_the_command_alone_prints_help_with_examples(capsys):
         (["train", "--widow=3"], "--widow=3; did you mean --window?"),
         (["word2vec", "-train", "t", "-output", "o", "-sise", "9"], "did you mean -size?"),
         (["map", "v.txt", "--layout", "tsen"], "did you mean tsne?"),
+        (["word2vec", "-trian", "t"], "unrecognized arguments: -trian; did you mean -train?"),
+        (["train", "--alpha", "0.1"], "--alpha; did you mean --lr?"),
+        (["train", "--vector_size=9"], "did you mean --dim?"),
+        (["train", "t.txt", "--workers", "2"], "did you mean --threads?"),
         (["similar", "v.txt", "a", "--zzz"], "unrecognized arguments: --zzz"),
         (["train", "--dim", "0"], "--dim: expected a whole number of 1 or more, got '0'"),
         (["train", "--dim", "1.5"], "--dim: expected a whole number of 1 or more, got '1.5'"),
@@ -514,7 +518,7 @@ def test_similar_splits_a_word_as_the_text_was_split(tmp_path, capsys):
         assert cli.main(["analogy", name, asked, "tag", "c++", *options.split(), "--json"]) == 0
         assert results(capsys.readouterr().out)["a"] == found
     message = fails(capsys, "similar", name, "ISI")
-    assert "'ISI' not among the 8 words" in message
+    assert "'ISI' is not among the 8 words" in message
 
 
 def test_a_fw2v_file_remembers_how_its_text_was_split(folder, training, capsys):
@@ -530,7 +534,7 @@ def test_a_fw2v_file_remembers_how_its_text_was_split(folder, training, capsys):
         assert KeyedVectors.load(name).splitter == expected
         assert cli.main(["similar", name, "ISI", "-n", "1"]) == 0
         assert capsys.readouterr().out.startswith("\n[query] ISI (ısı)\n")
-    assert "'ISI' not among" in fails(capsys, "similar", "v.fw2v", "ISI", "--case", "keep")
+    assert "'ISI' is not among" in fails(capsys, "similar", "v.fw2v", "ISI", "--case", "keep")
     assert cli.main(["convert", "v.fw2v", "v.txt"]) == 0
     assert KeyedVectors.load("v.txt").splitter is None
     assert cli.main(["similar", "v.txt", "ISI", "--lang", "tr"]) == 0
@@ -563,8 +567,10 @@ def test_analogy(vectors, capsys):
 
 def test_unknown_words_and_files(vectors, folder, capsys):
     message = fails(capsys, "similar", vectors, "east", "up", "Down")
-    assert message.startswith("'up', 'Down' not among the 4 words of v.txt; use words of the text")
-    assert "'up' not among" in fails(capsys, "analogy", vectors, "east", "up", "north")
+    assert message.startswith(
+        "'up', 'Down' are not among the 4 words of v.txt; use words of the text"
+    )
+    assert "'up' is not among" in fails(capsys, "analogy", vectors, "east", "up", "north")
     assert "none.bin" in fails(capsys, "similar", "none.bin", "east")
     (folder / "cut.bin").write_bytes(b"5 300\nword 1234")
     assert "cut.bin: byte 0: the header says 5 rows" in fails(capsys, "similar", "cut.bin", "a")

@@ -273,3 +273,52 @@ def test_limits_keep_the_counts_of_words(run, tmp_path):
     vectors.save(tmp_path / "v.fw2v")
     assert run("convert", "v.fw2v", "o.npz", "--limit", "2")[0] == 0
     assert KeyedVectors.load("o.npz").expandos["count"].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "train x.txt -o x.txt",
+        "train y.txt x.txt -o ./x.txt --quiet",
+        "train x.txt --held-out y.txt -o y.txt",
+        "train x.txt -o o.txt --save-model o.fw2v --checkpoint o.fw2v",
+        "word2vec -train x.txt -output x.txt",
+        "word2vec -train x.txt -output o.txt -save-vocab o.txt",
+        "phrases x.txt -o x.txt",
+        "convert v.txt v.txt",
+        "map v.txt --tsv ./v",
+        "lm-train model.npz -o model.npz",
+        "translate-train pairs.npz -o pairs.npz",
+    ],
+)
+def test_a_file_that_is_read_is_not_written(run, vectors, tmp_path, argv):
+    for name in ("x.txt", "y.txt", "model.npz", "pairs.npz", "v_words.tsv"):
+        (tmp_path / name).write_bytes(TEXT)
+    if "map" in argv:
+        (tmp_path / "v_vectors.tsv").symlink_to(tmp_path / "v.txt")
+    before = {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)}
+    code, out, err = run(*argv.split())
+    assert (code, out) == (1, b"")
+    assert "expected different files to read and to write" in err[-1]
+    assert before == {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)}
+
+
+def test_the_default_output_does_not_replace_the_text(run, tmp_path):
+    (tmp_path / "vectors.txt").write_bytes(TEXT)
+    code, _, err = run("train", "vectors.txt")
+    assert code == 1 and "vectors.txt: expected different files" in err[-1]
+    assert (tmp_path / "vectors.txt").read_bytes() == TEXT
+
+
+@pytest.mark.parametrize("command", ["train x.txt -o", "phrases x.txt -o", "lm-train x.txt -o"])
+def test_a_name_without_characters_is_refused_before_the_work(run, tmp_path, command):
+    (tmp_path / "x.txt").write_bytes(TEXT)
+    code, _, err = run(*command.split(), "")
+    assert code == 1 and "expected the name of a file, got ''" in err[-1]
+    assert os.listdir(tmp_path) == ["x.txt"]
+
+
+def test_outputs_may_share_a_device(run, tmp_path):
+    (tmp_path / "x.txt").write_bytes(TEXT)
+    argv = ["word2vec", "-train", "x.txt", "-output", os.devnull, "-save-vocab", os.devnull]
+    assert run(*argv, "-debug", "0")[0] == 0

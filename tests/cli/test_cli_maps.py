@@ -68,7 +68,7 @@ def test_explore_refuses_before_the_work(capsys, monkeypatch):
         capsys, "explore", "none.fw2v", "-o", "p.png"
     )
     assert "there is no folder" in fails(capsys, "explore", "none.fw2v", "-o", "no/p.html")
-    assert "'nothing' not among the 33 words" in fails(
+    assert "'nothing' is not among the 33 words" in fails(
         capsys, "explore", "v.fw2v", "--words", "nothing", "word1"
     )
     assert "show the first words by --top 20" in fails(capsys, "explore", "v.fw2v", "--words", "20")

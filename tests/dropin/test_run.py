@@ -59,14 +59,16 @@ class TestNotebooks:
 
     def test_magics_are_left_out_and_named(self, book):
         text = (
-            "%matplotlib inline\n!pip install x\nif True:\n    %time\ns = '''\n%d\n'''\n(7\n % 4)"
+            "%matplotlib inline\n!pip install x\nstr.join?\n"
+            "if True:\n    %time\ns = '''\n%d\n'''\n(7\n % 4)"
         )
         book.write("x.ipynb", a_notebook(text, "%%bash\nexit 1", "%%time\nprint(s.strip())"))
         done = fastw2v_run("x.ipynb", cwd=book.root)
         assert (done.returncode, done.stdout) == (0, "3\n%d\n")
         assert done.stderr == (
             f"{LINE}fastw2v: x.ipynb, cell 1 line 2 left out: !pip install x\n"
-            "fastw2v: x.ipynb, cell 1 line 4 left out: %time\n"
+            "fastw2v: x.ipynb, cell 1 line 3 left out: str.join?\n"
+            "fastw2v: x.ipynb, cell 1 line 5 left out: %time\n"
             "fastw2v: x.ipynb, cell 2 left out: %%bash\n"
             "fastw2v: x.ipynb, cell 3 line 1 left out: %%time\n"
         )

@@ -484,6 +484,11 @@ def test_a_kind_that_was_asked_for_is_enforced(tmp_path):
         KeyedVectors.load_word2vec_format(path, no_header=False)
     with pytest.raises(ValueError, match="binary: a binary file without a header cannot be read"):
         KeyedVectors.load_word2vec_format(path, binary=True, no_header=True)
+    path = write(tmp_path / "v", b"2 3\na 1 2 3\nb 4 5 6\n")
+    with pytest.raises(ValueError, match="expected word2vec binary, got text; leave binary=True"):
+        KeyedVectors.load_word2vec_format(path, binary=True)
+    with pytest.raises(ValueError, match="got a header line, expected rows alone; leave no_header"):
+        KeyedVectors.load_word2vec_format(path, no_header=True)
     # A float32 of four digits: bytes that are text as well.
     path = write(tmp_path / "v", b"1 1\na 1234")
     assert KeyedVectors.load_word2vec_format(path)["a"] == 1234

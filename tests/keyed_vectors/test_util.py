@@ -162,7 +162,8 @@ def test_an_unsigned_id_beyond_63_bits_is_named():
 def test_a_corpus_without_integer_ids_is_refused(make):
     for bad in ([0.0, 1.0], [True, False], ["a"], [None]):
         with pytest.raises(
-            TypeError, match=r"corpus: expected integer ids, got dtype .*; convert with"
+            TypeError,
+            match=r"corpus: expected integer ids, got dtype .*; (convert with|look words up)",
         ):
             make(np.array(bad))
     with pytest.raises(ValueError, match=r"corpus: expected 1 axis, got shape \(2, 2\)"):

@@ -233,7 +233,12 @@ BAD = {
     "floats": (FIVE * 1.0, TARGET[:5], TypeError, "contexts: expected integer ids, got dtype"),
     "float target": (FIVE[:1], [0.5], TypeError, "target: expected integer ids, got dtype float64"),
     "nothing": (None, TARGET[:5], TypeError, "contexts: expected integer ids, got dtype object"),
-    "text": (FIVE[:1], "a", TypeError, "target: expected integer ids, got dtype <U1; convert"),
+    "text": (
+        FIVE[:1],
+        "a",
+        TypeError,
+        "target: expected integer ids, got dtype <U1; look words up",
+    ),
 }
 
 ALL_WAYS = [CBOW, SkipGram, type("SubCBOW", (CBOW,), {}), type("SubSkipGram", (SkipGram,), {})]

@@ -3,6 +3,7 @@
 docs/coming-from-gensim.md lists both kinds.
 """
 
+import importlib
 import inspect
 import json
 import re
@@ -101,3 +102,13 @@ def test_the_names_are_those_of_gensim():
     for kind, thing in (("Word2Vec", theirs), ("KeyedVectors", theirs.wv)):
         found = {name for name in {*dir(type(thing)), *vars(thing)} if not name.startswith("_")}
         assert sorted(found) == NAMES[kind]
+
+
+@pytest.mark.parametrize("name", ["Word2Vec", "KeyedVectors", "FastText", "callbacks", "phrases"])
+def test_names_of_gensim_models_lead_to_their_homes(name):
+    with pytest.raises(
+        ImportError, match=rf"fastw2v.models.{name}: not supported; look in fastw2v"
+    ):
+        exec(f"from fastw2v.models import {name}")
+    with pytest.raises(AttributeError, match="module 'fastw2v.models' has no attribute 'nothing'"):
+        importlib.import_module("fastw2v.models").nothing  # noqa: B018

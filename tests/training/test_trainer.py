@@ -365,3 +365,11 @@ def test_the_handler_comes_back_when_fit_cannot_begin(data):
     with pytest.raises((ValueError, IndexError)):
         Trainer(model, Adam()).fit(data[0].reshape(-1, 2) % 5, data[1][:160] % 5)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("trainer", [Trainer, RnnlmTrainer])
+def test_a_class_in_the_place_of_its_object_is_refused(trainer):
+    with pytest.raises(TypeError, match=r"optimizer: expected an object of SGD, .* SGD\(...\)"):
+        trainer(object(), SGD)
+    with pytest.raises(TypeError, match="model: expected an object of Affine"):
+        trainer(Affine, SGD())

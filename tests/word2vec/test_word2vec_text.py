@@ -389,6 +389,7 @@ def test_the_log_tells_what_was_read_kept_and_trained(caplog, tmp_path, kind):
         lambda: Word2Vec(**text, vector_size=8, min_count=2, workers=1, epochs=2, sample=1e-2),
     )
     assert told[0] == "reading a text and counting its words"
+    assert len(set(told[:5])) == 5
     told = "\n".join(told)
     assert "read 1200 words in 300 sentences, 309 of them different" in told
     assert "effective min_count=2 keeps 9 of them (2.9%)" in told

@@ -54,7 +54,7 @@ from word2vec_centres cimport copy_ids
 from word2vec_job cimport (
     END, EXACT_GRADIENT as _EXACT_GRADIENT, FRESH_NEGATIVES as _FRESH_NEGATIVES, LINE as _LINE,
     MEAN as _MEAN, N_STATS as _N_STATS, SHARED_NEGATIVES as _SHARED_NEGATIVES, SHRINK as _SHRINK,
-    SKIP_GRAM as _SKIP_GRAM, SPAN, TOGETHER, WIDE, draws_for_pairs, job_t,
+    SKIP_GRAM as _SKIP_GRAM, SPAN, TOGETHER as _TOGETHER, WIDE, draws_for_pairs, job_t,
 )
 from word2vec_scratch cimport free_scratch, make_scratch, scratch_t
 from word2vec_team cimport pauses_t, seat_t, team_part, team_t
@@ -66,7 +66,7 @@ cdef enum:
 # Bits of a plan's `mode`, and the other numbers that callers share.
 SKIP_GRAM, MEAN, EXACT_GRADIENT, SHRINK = _SKIP_GRAM, _MEAN, _EXACT_GRADIENT, _SHRINK
 FRESH_NEGATIVES, SHARED_NEGATIVES = _FRESH_NEGATIVES, _SHARED_NEGATIVES
-LINE, N_STATS, NEAR = _LINE, _N_STATS, _NEAR
+LINE, N_STATS, NEAR, TOGETHER = _LINE, _N_STATS, _NEAR, _TOGETHER
 
 cdef pauses_t pauses    # of the last call
 
@@ -243,7 +243,7 @@ cdef int train_freely(job_t* job, int64_t last) except -1:
     cdef bint made = s != NULL
     cdef int32_t lock = 0
     for p in range(n_parts):
-        made = made and make_scratch(s + p, job, TOGETHER if job.mode & SKIP_GRAM else SPAN)
+        made = made and make_scratch(s + p, job, _TOGETHER if job.mode & SKIP_GRAM else SPAN)
     if made:
         with nogil:
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
@@ -270,7 +270,7 @@ cdef int train_in_stripes(job_t* job, int64_t last, Py_ssize_t n_rows, Py_ssize_
     if n_members > 1:
         ids = copy_ids(job, last)
         made = made and ids != NULL
-    n_works += 2 * job.room if draws_for_pairs(job) else TOGETHER
+    n_works += 2 * job.room if draws_for_pairs(job) else _TOGETHER
     memset(&team, 0, sizeof(team_t))
     team.pauses = &pauses
     team.seats = <seat_t*> aligned_alloc(STRIPES * sizeof(seat_t))

@@ -267,6 +267,11 @@ cdef inline void prefetch_centre(const job_t* job, const centre_t* c,
         prefetch_row(job.W_in + <Py_ssize_t> (
             c.around[i] if job.mode & SKIP_GRAM else windows.words[c.right - c.M + i]) * job.ld,
             job.width)
+    if c.four:
+        prefetch_row(job.W_out + <Py_ssize_t> c.target * job.ld, job.width)
+        for i in range(c.J - 1):
+            prefetch_row(job.W_out + <Py_ssize_t> c.negatives[i] * job.ld, job.width)
+        return
     for i in range(c.J):
         if c.tables[i] == W_OUT:
             prefetch_row(job.W_out + <Py_ssize_t> c.rows[i] * job.ld, job.width)

@@ -77,47 +77,58 @@ cdef inline bint has_loss(const work_t* works) noexcept nogil:
             or works[3].c.with_loss)
 
 
-cdef inline void learn_means(const job_t* job, scratch_t* s, work_t* works, bint later,
-                             float alpha, double* stats) noexcept nogil:
-    """Learn a centre of CBOW, or TOGETHER at once, whose means have been computed."""
-    cdef four_t four
-    if works.c.four:
-        point_four(job, s, works, &four)
-        if ERRORS and not has_loss(works):
-            errors_of_four(works.g, four.h, four.t, four.y, job.K, s.usual_sign,
-                           s.usual_step, job.width)
-        else:
-            scores_of_four(works.g, four.h, four.t, four.y, job.K, 0, job.width)
-            multiply_eights(works.g, s.usual_sign, TOGETHER * 8)
-            memcpy(works.z, works.g, TOGETHER * 8 * sizeof(float))
-            sigmoid_run(works.g, works.g, TOGETHER * 8)
-            stats[0] += loss_of_four(job, works, &stats[1])
-            multiply_eights(works.g, s.usual_step, TOGETHER * 8)
-        if alpha != 0:
-            learn_four(job, s, works, &four, later)
+cdef inline void score_four(const job_t* job, scratch_t* s, work_t* works, four_t* four,
+                            double* stats) noexcept nogil:
+    """Compute the coefficients of TOGETHER centres of CBOW whose means have been computed."""
+    point_four(job, s, works, four)
+    if ERRORS and not has_loss(works):
+        errors_of_four(works.g, four.h, four.t, four.y, job.K, s.usual_sign, s.usual_step,
+                       job.width)
         return
-    point_outputs(job, s, works)
-    if ERRORS and works.c.usual and not works.c.with_loss:
-        errors(works.g, works.h, works.y, works.c.J, s.usual_sign, s.usual_step, job.width)
+    scores_of_four(works.g, four.h, four.t, four.y, job.K, 0, job.width)
+    multiply_eights(works.g, s.usual_sign, TOGETHER * 8)
+    memcpy(works.z, works.g, TOGETHER * 8 * sizeof(float))
+    sigmoid_run(works.g, works.g, TOGETHER * 8)
+    stats[0] += loss_of_four(job, works, &stats[1])
+    multiply_eights(works.g, s.usual_step, TOGETHER * 8)
+
+
+cdef inline void learn_one(const job_t* job, scratch_t* s, work_t* work, bint later, float alpha,
+                           double* stats) noexcept nogil:
+    """Learn a centre of CBOW whose mean has been computed."""
+    point_outputs(job, s, work)
+    if ERRORS and work.c.usual and not work.c.with_loss:
+        errors(work.g, work.h, work.y, work.c.J, s.usual_sign, s.usual_step, job.width)
     else:
-        scores_of(works.g, works.h, works.y, works.c.J, 0, job.width)
-        coefficients(s, works, stats)
+        scores_of(work.g, work.h, work.y, work.c.J, 0, job.width)
+        coefficients(s, work, stats)
     if alpha != 0:
-        learn_mean(job, s, works, later)
+        learn_mean(job, s, work, later)
 
 
-cdef inline void prefetch_group(const job_t* job, const scratch_t* s, const batch_t* batch,
-                                int64_t k, int64_t n) noexcept nogil:
-    """Prefetch the outputs of centres [k, k + n) and the words behind the windows, n at a time."""
-    cdef int64_t i, j, at = s.walk.i + job.room + k
+cdef inline void prefetch_outputs(const job_t* job, const scratch_t* s, const batch_t* batch,
+                                  int64_t k, int64_t n) noexcept nogil:
+    """Prefetch the outputs of centres [k, k + n) of a span."""
+    cdef int64_t i, j
     cdef const centre_t* c
     for i in range(k, min(k + n, batch.n)):
         c = batch.order[i]
+        if c.four:
+            prefetch_row(output_row(job, s, c.target), job.width)
+            for j in range(c.J - 1):
+                prefetch_row(output_row(job, s, c.negatives[j]), job.width)
+            continue
         for j in range(c.J):
             if c.tables[j] == W_OUT:
                 prefetch_row(output_row(job, s, c.rows[j]), job.width)
             else:
                 prefetch_row(job.W_nodes + <Py_ssize_t> c.rows[j] * job.ld, job.width)
+
+
+cdef inline void prefetch_contexts(const job_t* job, const scratch_t* s, int64_t k,
+                                   int64_t n) noexcept nogil:
+    """Prefetch words [k, k + n) of those that the windows of the next span add."""
+    cdef int64_t i, at = s.walk.i + job.room + k
     for i in range(at, min(at + n, s.walk.n)):
         if s.walk.words[i] >= 128:
             prefetch_row(input_row(job, s, s.walk.words[i]), job.width)
@@ -129,6 +140,9 @@ cdef inline void learn_span(const job_t* job, scratch_t* s, batch_t* batch, floa
     cdef int64_t k = 0, i, n
     cdef int64_t together = TOGETHER if shares_negatives(job) and not batch.one_by_one else 1
     cdef bint still = adds_windows_up(job, batch.n)
+    cdef four_t four
+    if job.far:
+        prefetch_outputs(job, s, batch, 0, 2 * together)
     point_words(job, s, &batch.windows)
     for i in range(batch.n):
         s.works[i].c = batch.order[i]
@@ -138,15 +152,20 @@ cdef inline void learn_span(const job_t* job, scratch_t* s, batch_t* batch, floa
     while k < batch.n:
         n = min(together, batch.n - k)
         if job.far:
-            prefetch_group(job, s, batch, k + together, together)
+            prefetch_outputs(job, s, batch, k + 2 * together, together)
         if not still:
             for i in range(k, k + n):
                 find_mean(job, s, s.works + i)
         if batch.order[k].four:
-            learn_means(job, s, s.works + k, still, alpha, stats)
-        else:
+            score_four(job, s, s.works + k, &four, stats)
+        # Here the CPU need not wait for the prefetches above to end.
+        if job.far:
+            prefetch_contexts(job, s, k, together)
+        if not batch.order[k].four:
             for i in range(k, k + n):
-                learn_means(job, s, s.works + i, still, alpha, stats)
+                learn_one(job, s, s.works + i, still, alpha, stats)
+        elif alpha != 0:
+            learn_four(job, s, s.works + k, &four, still)
         k += n
     if still:
         end_changes(job, s, batch)

@@ -22,6 +22,7 @@ cdef extern from "threads.h" nogil:
 cdef enum:
     CHUNK = 256         # centres whose negatives are drawn at once
     FEW = 5             # negatives up to which TOGETHER centres are learned at once
+    GROUPS = 8          # groups of TOGETHER centres whose words are compared at once
     W_OUT = 1           # tables of outputs
     W_NODES = 2
 
@@ -318,24 +319,18 @@ cdef inline void list_for_one(const job_t* job, centre_t* pair, const centre_t* 
     list_outputs(job, pair, negatives, 1)
 
 
-cdef inline int count_equal(centre_t** four, int64_t K) noexcept nogil:
-    """Return the number of equal pairs of words among TOGETHER targets and K <= FEW negatives.
+cdef inline void count_equal(int32_t* pairs, const int32_t* words) noexcept nogil:
+    """Count the equal pairs of words in each of GROUPS columns of words (TOGETHER + FEW, GROUPS).
 
-    The loops have constant bounds, for vector registers; room behind the words is no word.
+    All bounds are constants, for vector registers.
     """
-    cdef int32_t words[24]
-    cdef int64_t i, k
-    cdef int32_t pairs = 0
-    for i in range(24):
-        words[i] = -2 - <int32_t> i
-    for i in range(TOGETHER):
-        words[i] = four[i].target
-    for i in range(K):
-        words[TOGETHER + i] = four[0].negatives[i]
-    for k in range(1, 9):               # TOGETHER + FEW
-        for i in range(16):
-            pairs += words[i] == words[i + k]
-    return pairs
+    cdef int64_t i, j, g
+    for g in range(GROUPS):
+        pairs[g] = 0
+    for i in range(1, 9):               # TOGETHER + FEW
+        for j in range(i):
+            for g in range(8):          # GROUPS
+                pairs[g] += words[8 * i + g] == words[8 * j + g]
 
 
 cdef inline bint may_be_four(const job_t* job, int64_t n) noexcept nogil:
@@ -343,13 +338,13 @@ cdef inline bint may_be_four(const job_t* job, int64_t n) noexcept nogil:
     return n == TOGETHER and 0 < job.K <= FEW and job.ways == NULL
 
 
-cdef inline bint list_for_four(const job_t* job, centre_t** four) noexcept nogil:
-    """List the outputs of TOGETHER centres that share negatives, if at most two rows are the same.
+cdef inline bint list_for_four(const job_t* job, centre_t** four, int32_t pairs) noexcept nogil:
+    """Prepare TOGETHER centres that share negatives for learning at once; return whether they can.
 
-    It returns whether they do. The first one gets all negatives, the others get their targets only.
+    They can if `pairs`, the number of pairs of equal rows among their outputs, is 0 or 1. Their
+    outputs are their targets and the negatives of the first one; `rows` and `tables` list none.
     """
     cdef int64_t k, j
-    cdef int pairs = count_equal(four, job.K)
     cdef centre_t* first = four[0]
     cdef centre_t* c
     if pairs > 1:
@@ -364,11 +359,6 @@ cdef inline bint list_for_four(const job_t* job, centre_t** four) noexcept nogil
         c.four = True
         c.repeated = pairs > 0
         c.usual = False
-        c.rows[0] = c.target
-        c.tables[0] = W_OUT
-    for k in range(job.K):
-        first.rows[1 + k] = first.negatives[k]
-        first.tables[1 + k] = W_OUT
     first.J = 1 + job.K
     if pairs:
         for k in range(TOGETHER):
@@ -418,43 +408,49 @@ cdef inline int64_t next_centres(const job_t* job, walk_t* w, centre_t* centres,
     """
     cdef int64_t found = 0, i = w.i, sentence = w.sentence, end = w.sentence_end
     cdef int64_t until = w.until_loss, last = w.last, first = w.first, seen = w.seen, n_centres = 0
-    cdef int64_t j, m, left, right
+    cdef int64_t j, m, left, right, side, loss_every = job.loss_every, n = w.n, K = job.K
+    cdef int64_t group = w.group, member = w.member
     cdef bint shared = shares_negatives(job), listed = lists_contexts(job)
-    cdef bint own = job.K > 0 and not shared and not draws_for_pairs(job)
+    cdef bint own = K > 0 and not shared and not draws_for_pairs(job)
     cdef const int32_t* words = w.words
-    cdef centre_t* c
+    cdef const int32_t* sides = w.sides
+    cdef const int32_t* negatives = w.negatives + (group - w.chunk) * K
+    cdef centre_t* c = centres
+    cdef int32_t target
     while found < most and i < last:
-        c = centres + found
         c.with_loss = until == 0
-        until = job.loss_every - 1 if until == 0 else until - 1
-        c.target = words[i]
-        if c.target == END:
+        until = loss_every - 1 if until == 0 else until - 1
+        target = words[i]
+        if target == END:
             i += 1
             sentence = i
             continue
         if end <= i:
             end = i + 1
-            while end < w.n and words[end] != END:
+            while end < n and words[end] != END:
                 end += 1
         if own and i >= w.drawn_to:
             # Each position has its draws, used or not: a draw's place in the stream is fixed.
             draw_chunk(job, w, i, last - i)
         n_centres += 1
-        left = max(i - w.sides[i - first], sentence)
-        right = min(i + w.sides[i - first] + 1, end)
+        side = sides[i - first]
+        left = max(i - side, sentence)
+        right = min(i + side + 1, end)
         i += 1
-        c.M = right - left - 1
-        if c.M == 0:
+        if right - left == 1:
             continue
-        c.negatives = w.negatives + (i - 1 - w.chunk) * job.K
         if shared:
-            if w.group >= w.drawn_to:
-                draw_chunk(job, w, w.group, (last - i + TOGETHER) // TOGETHER)
-            c.negatives = w.negatives + (w.group - w.chunk) * job.K
-            w.member += 1
-            if w.member == TOGETHER:
-                w.member = 0
-                w.group += 1
+            if member == 0:
+                if group >= w.drawn_to:
+                    draw_chunk(job, w, group, (last - i + TOGETHER) // TOGETHER)
+                negatives = w.negatives + (group - w.chunk) * K
+            member += 1
+            if member == TOGETHER:
+                member = 0
+                group += 1
+        else:
+            negatives = w.negatives + (i - 1 - w.chunk) * K
+        c.target, c.M, c.negatives = target, right - left - 1, negatives
         c.at, c.left, c.right = i - 1, left, right
         c.n_new = right - max(seen, left)
         seen = max(seen, right)
@@ -464,6 +460,8 @@ cdef inline int64_t next_centres(const job_t* job, walk_t* w, centre_t* centres,
                 c.around[m] = words[j]
                 m += j != i - 1         # the next word overwrites the centre
         found += 1
+        c += 1
     w.i, w.sentence, w.sentence_end, w.until_loss, w.seen = i, sentence, end, until, seen
+    w.group, w.member = group, member
     w.centres += n_centres
     return found

@@ -2,7 +2,7 @@
 
 M contexts and J outputs of a centre; n_works centres are learned at once. See _word2vec.pyx.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
@@ -37,8 +37,9 @@ cdef struct windows_t:
     int32_t* kept               # their copy, for batches: the walk may be in another block
     int64_t first               # the word of the walk that they begin with
     int64_t counted             # the words of the walk before this one are counted
-    uint8_t times[BUCKETS]      # how often words of each bucket occur, from the first one on
-    uint8_t near[BUCKETS]       # how often in the last two windows
+    # 256 times how often words of each bucket occur from the first one on, plus how often in the
+    # last two windows.
+    uint16_t counts[BUCKETS]
 
 # Centres of one block that are scored, or whose contexts stand still, before one is learned.
 cdef struct batch_t:

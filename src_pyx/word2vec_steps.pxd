@@ -241,17 +241,17 @@ cdef inline void end_changes(const job_t* job, scratch_t* s, const batch_t* batc
     their words, by counting.
     """
     cdef int64_t P = batch.windows.n_words, k, p
-    cdef int32_t turns = 0, covers = 0, change
+    cdef int32_t turns = 0, covers = 0, change, left, right
     cdef float one = 1
-    cdef const centre_t* c
+    cdef float* e
     memset(s.turns, 0, (P + 1) * sizeof(int32_t))
     for k in range(batch.n):
-        c = batch.centres + k
-        if s.own[c.at] != NULL:
-            s.turns[c.left] += 1
-            s.turns[c.right] += 1
-            s.covers[c.left] += 1
-            s.covers[c.right] -= 1
+        if s.own[s.bounds[3 * k + 1]] != NULL:
+            left, right = s.bounds[3 * k], s.bounds[3 * k + 2]
+            s.turns[left] += 1
+            s.turns[right] += 1
+            s.covers[left] += 1
+            s.covers[right] -= 1
     for p in range(P + 1):
         change = s.turns[p]
         s.turns[p] = turns          # from now on where the turns before word p begin
@@ -259,12 +259,13 @@ cdef inline void end_changes(const job_t* job, scratch_t* s, const batch_t* batc
         covers += s.covers[p]
         s.covers[p] = covers
     for k in range(batch.n):
-        c = batch.centres + k
-        if s.own[c.at] != NULL:
-            s.e[s.turns[c.left]], s.sign[s.turns[c.left]] = s.own[c.at], one
-            s.turns[c.left] += 1
-            s.e[s.turns[c.right]], s.sign[s.turns[c.right]] = s.own[c.at], -one
-            s.turns[c.right] += 1
+        e = s.own[s.bounds[3 * k + 1]]
+        if e != NULL:
+            left, right = s.turns[s.bounds[3 * k]], s.turns[s.bounds[3 * k + 2]]
+            s.e[left], s.sign[left] = e, one
+            s.turns[s.bounds[3 * k]] += 1
+            s.e[right], s.sign[right] = e, -one
+            s.turns[s.bounds[3 * k + 2]] += 1
     close_windows(s.x, P, s.turns, s.e, s.sign, s.own, s.covers, job.width)
 
 
@@ -296,7 +297,7 @@ cdef inline void point_four(const job_t* job, const scratch_t* s, const work_t* 
         four.t[k] = output_row(job, s, works[k].c.target)
         four.share[k] = share_of(job, works[k].c)
     for k in range(job.K):
-        four.y[k] = output_row(job, s, works.c.rows[1 + k])
+        four.y[k] = output_row(job, s, works.c.negatives[k])
 
 
 cdef inline void multiply_eights(float* g, const float* factors, int64_t n) noexcept nogil:
@@ -317,7 +318,7 @@ cdef inline double loss_of_four(const job_t* job, const work_t* works,
         if works[k].c.with_loss:
             pairs[0] += <double> works[k].c.pairs
             for j in range(job.K + 1):
-                if j == 0 or works.c.rows[j] != works[k].c.target:
+                if j == 0 or works.c.negatives[j - 1] != works[k].c.target:
                     total += loss_of_pair(works.g[8 * k + j], works.z[8 * k + j])
     return total
 
@@ -326,9 +327,9 @@ cdef inline void leave_targets_out(const job_t* job, const work_t* works) noexce
     """Set the coefficients of negatives that are the target to 0."""
     cdef int64_t k, j
     for k in range(TOGETHER):
-        for j in range(1, job.K + 1):
-            if works.c.rows[j] == works[k].c.target:
-                works.g[8 * k + j] = 0
+        for j in range(job.K):
+            if works.c.negatives[j] == works[k].c.target:
+                works.g[8 * k + 1 + j] = 0
 
 
 cdef inline float** find_twin(const job_t* job, four_t* four, float** first) noexcept nogil:

@@ -3,12 +3,12 @@
 The words of all windows stand side by side, so that running sums over them yield every mean of CBOW
 and every change of a context: word2vec_windows_simd.h. Formulas: _word2vec.pyx.
 """
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from word2vec_centres cimport (
-    FEW, centre_t, draw_words, list_for_all, list_for_four, list_for_mean, list_for_one,
-    may_be_four, next_centres, walk_t,
+    FEW, GROUPS, centre_t, count_equal, draw_words, list_for_all, list_for_four, list_for_mean,
+    list_for_one, may_be_four, next_centres, walk_t,
 )
 from word2vec_job cimport (
     END, EXACT_GRADIENT, MEAN, SKIP_GRAM, SPAN, TOGETHER, draws_for_pairs, job_t,
@@ -66,20 +66,19 @@ cdef inline bint few_repeats(const job_t* job, const scratch_t* s, windows_t* wi
     cdef const walk_t* w = &s.walk
     cdef int64_t old
     cdef int32_t id
+    cdef uint16_t* count
     if windows.counted == windows.first:
-        memset(windows.times, 0, sizeof(windows.times))
-        memset(windows.near, 0, sizeof(windows.near))
+        memset(windows.counts, 0, sizeof(windows.counts))
     while windows.counted < end:
         old = windows.counted - 2 * job.room
         if old >= windows.first and w.words[old] != END:
-            windows.near[w.words[old] % BUCKETS] -= 1
+            windows.counts[<uint32_t> w.words[old] % BUCKETS] -= 1
         id = w.words[windows.counted]
         windows.counted += 1
         if id != END:
-            id = id % BUCKETS
-            windows.near[id] += 1
-            windows.times[id] += 1
-            if <int32_t> windows.near[id] * <int32_t> windows.times[id] > s.most_repeats:
+            count = windows.counts + <uint32_t> id % BUCKETS
+            count[0] += 257
+            if <int32_t> (count[0] & 255) * <int32_t> (count[0] >> 8) > s.most_repeats:
                 return False
     return True
 
@@ -107,13 +106,30 @@ cdef inline void collect_means(const job_t* job, scratch_t* s, batch_t* batch,
         batch.one_by_one = not (job.mode & MEAN and few_repeats(
             job, s, &batch.windows, batch.windows.first + batch.windows.n_words))
     if shares_negatives(job) and not batch.one_by_one and may_be_four(job, s.unlisted):
-        memcpy(batch.negatives + batch.n_groups * FEW, centres.negatives, job.K * sizeof(int32_t))
+        for k in range(job.K):
+            batch.negatives[batch.n_groups * FEW + k] = centres.negatives[k]
         batch.n_groups += 1
     else:
         for k in range(s.unlisted):
             list_for_mean(job, centres + k)
             stats[2] += <double> centres[k].pairs
     s.unlisted = 0
+
+
+cdef inline void compare_words(const job_t* job, const batch_t* batch, int64_t g,
+                               int32_t* pairs) noexcept nogil:
+    """Count the equal pairs of words in each of up to GROUPS groups from group g on."""
+    cdef int32_t words[72]              # (TOGETHER + FEW, GROUPS)
+    cdef int64_t G = batch.n_groups, i, k
+    cdef int64_t n = min(G - g, <int64_t> GROUPS)
+    for i in range(72):
+        words[i] = -2 - <int32_t> i     # no words
+    for i in range(n):
+        for k in range(TOGETHER):
+            words[GROUPS * k + i] = batch.centres[k * G + g + i].target
+        for k in range(job.K):
+            words[GROUPS * (TOGETHER + k) + i] = batch.negatives[(g + i) * FEW + k]
+    count_equal(pairs, words)
 
 
 cdef inline void put_in_order(const job_t* job, batch_t* batch, double* stats) noexcept nogil:
@@ -123,13 +139,16 @@ cdef inline void put_in_order(const job_t* job, batch_t* batch, double* stats) n
     their negatives into one direction.
     """
     cdef int64_t G = batch.n_groups, g, k, pairs = 0
+    cdef int32_t equal[GROUPS]
     cdef centre_t** four
     for g in range(G):
+        if g % GROUPS == 0:
+            compare_words(job, batch, g, equal)
         four = batch.order + g * TOGETHER
         for k in range(TOGETHER):
             four[k] = batch.centres + k * G + g
             four[k].negatives = batch.negatives + g * FEW
-        if not list_for_four(job, four):
+        if not list_for_four(job, four, equal[g % GROUPS]):
             for k in range(TOGETHER):
                 list_for_mean(job, four[k])
         for k in range(TOGETHER):

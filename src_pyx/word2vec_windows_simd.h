@@ -13,19 +13,27 @@
 
 #include "word2vec_simd.h"
 
-/* Whether all floats of n are finite, n a multiple of 16: the exponents of others are all ones. */
+/* Whether a lane is not a number. */
+#if FW_FLOAT_LANES == 16
+#define FW_HAS_NAN(v) (_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q) != 0)
+#elif FW_FMA
+#define FW_HAS_NAN(v) (_mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q)) != 0)
+#else
+#define FW_HAS_NAN(v) fw_has_nan(&(v))
+FW_INLINE int fw_has_nan(const fw_float_vector *v) {
+    int i, found = 0;
+    for (i = 0; i < FW_FLOAT_LANES; i++) found |= v->lane[i] != v->lane[i];
+    return found;
+}
+#endif
+
+/* Whether all floats of n are finite, n a multiple of 16: 0 times others is not a number. */
 FW_INLINE int fw_all_finite(const float *row, ptrdiff_t n) {
-    uint32_t most = 0, bits[16];
+    const fw_float_vector zero = FW_FLOAT_ZERO();
+    fw_float_vector sum = zero;
     ptrdiff_t d;
-    int i;
-    for (d = 0; d < n; d += 16) {
-        memcpy(bits, row + d, sizeof bits);
-        for (i = 0; i < 16; i++) {
-            const uint32_t size = bits[i] << 1;
-            most = most > size ? most : size;
-        }
-    }
-    return most < 0xFF000000u;
+    for (d = 0; d < n; d += FW_FLOAT_LANES) sum = FW_FLOAT_MADD(zero, FW_FLOAT_LOAD(row + d), sum);
+    return !FW_HAS_NAN(sum);
 }
 
 /* A few vectors of columns at a time, so that their sums stay in the nearest cache. */

@@ -12,6 +12,7 @@ SHARED_NEGATIVES: int
 LINE: int
 N_STATS: int
 NEAR: int
+TOGETHER: int
 
 @disjoint_base
 class Plan:

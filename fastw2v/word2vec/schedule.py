@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastw2v._kernels._word2vec import SHARED_NEGATIVES, SKIP_GRAM, TOGETHER
 from fastw2v.word2vec.tables import keep_thresholds
 
 BLOCK = 8192  # positions; a short corpus has shorter blocks, or it would be one
@@ -16,7 +17,10 @@ LONG_WORK = 10_000  # contexts and outputs of a position beyond which blocks are
 BLOCKS = 64
 PLANNED_BLOCK = 256  # positions of a block where threads go through the same centres
 PLANNED_CONTEXTS = 1 << 15  # most contexts of all centres in a planned block
-BATCH = 16  # most centres that are scored before the first of them is learned
+# Most centres that are scored before the first of them is learned. Those of CBOW make a span of
+# windows; the rows of those of skip-gram, which are more, have to fit into a cache.
+BATCH = 32
+BATCH_OF_PAIRS = 4
 BATCH_CHANGES = 8  # changes of one word between its score and its last change
 LOSS_SAMPLE = 64  # centres from one loss to the next, unless all losses are asked for
 # Losses of blocks are added as whole multiples of 1 / FRACTION, in any order the same.
@@ -47,15 +51,21 @@ def planned_block_size(n: int, window: int) -> int:
     return min(block_size(n), max(1, min(PLANNED_BLOCK, PLANNED_CONTEXTS // window)))
 
 
-def batch_size(counts: np.ndarray, sample: float, window: int, negative: int) -> int:
+def batch_size(counts: np.ndarray, sample: float, window: int, negative: int, mode: int) -> int:
     """Return the centres of a batch in which the most frequent word is changed BATCH_CHANGES times.
 
     More changes of a row would be steps from weights that are out of date.
     """
     left = counts * keep_thresholds(counts, sample)[0]
-    # A word is changed as a context, of which a centre has window + 1 on average, or as an output.
-    most = float(left.max() / left.sum()) * (window + 1 + negative + 1)
-    return int(np.clip(BATCH_CHANGES / most, 1, BATCH))
+    share = float(left.max() / left.sum())
+    if mode & SKIP_GRAM:
+        # A word is changed as a context, of which a centre has window + 1 on average, or as an
+        # output.
+        changes = share * (window + 1 + negative + 1)
+        return int(np.clip(BATCH_CHANGES / changes, 1, BATCH_OF_PAIRS))
+    # As a context of CBOW, the kernel counts the changes itself.
+    changes = share * (1 + negative / (TOGETHER if mode & SHARED_NEGATIVES else 1))
+    return int(np.clip(BATCH_CHANGES / changes, 1, BATCH))
 
 
 def epoch_key(seed: int, call: int, epoch: int) -> int:

@@ -128,7 +128,8 @@ def padded_weights(model: Word2Vec) -> engine.Weights:
     factors = factors_of(model.wv, len(model.wv))
     weights.locked = np.empty(0, np.float32) if factors is None else factors
     if model.deterministic:
-        weights.batch = engine.batch_size(counts, model.sample, model.window, model.negative)
+        sizes = model.window, model.negative, weights.mode
+        weights.batch = engine.batch_size(counts, model.sample, *sizes)
     return weights
 
 

@@ -239,7 +239,7 @@ def test_a_batch_has_its_scores_before_its_changes(rng, mode):
 def test_two_words_that_change_all_the_time_do_not_diverge(mode):
     """Batches of the size that `Word2Vec` uses grow hardly more than single centres."""
     largest = []
-    for batch in (0, engine.batch_size(np.ones(2), 0, 5, 5)):
+    for batch in (0, engine.batch_size(np.ones(2), 0, 5, 5, mode)):
         weights = engine.Weights(engine.padded(np.full((2, 4), 0.5, np.float32)))
         weights.outputs = engine.padded(np.zeros((2, 4), np.float32))
         weights.alias = engine.alias_table(np.ones(2), 1.0)
@@ -271,7 +271,7 @@ def test_contexts_stand_still_only_while_that_is_safe(text, V, softmax):
     for mode, window, alpha in itertools.product(modes, (5, 10), (0.05, 0.2)):
         losses = []
         # Freely, deterministically, and one by one.
-        for batch in (0, engine.batch_size(counts, 0, window, 5), 1):
+        for batch in (0, engine.batch_size(counts, 0, window, 5, mode), 1):
             first = np.random.default_rng(1).uniform(-0.03, 0.03, (V, 16)).astype(np.float32)
             weights = engine.Weights(engine.padded(first))
             if softmax == "sampled":

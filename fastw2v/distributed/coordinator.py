@@ -29,8 +29,8 @@ _MOST_REPAIRS = 50  # of a round, without a task that succeeded
 class RoundInfo(NamedTuple):
     """A round that has ended, for `on_round`.
 
-    >>> RoundInfo(0, 40, 0.41, 1000, 0.5, 0.4, 0.1, 3).loss
-    0.41
+    >>> RoundInfo(0, 40, 0.41, 1000, 0.5, 0.3, 0.1, 0.1, 3).words_per_second
+    2000.0
     """
 
     round: int  # that has ended, from 0
@@ -39,8 +39,14 @@ class RoundInfo(NamedTuple):
     words: int  # after subsampling
     seconds: float
     train_seconds: float  # of the slowest shard
-    other_seconds: float  # transport, merging and waiting
+    merge_seconds: float  # of a part of the changes; the parts are merged at the same time
+    other_seconds: float  # transport, the scheduler, and waiting
     slowest_shard: int
+
+    @property
+    def words_per_second(self) -> float:
+        """Words per second of all workers together."""
+        return self.words / max(self.seconds, 1e-9)
 
 
 class Rewound(Exception):
@@ -197,7 +203,7 @@ class Coordinator:
                 reports = [slices[k][parts] for k in range(job.shards)]
                 sums = self.tasks.submit(f"sums-{round}", steps.sums_of, merges[0])
                 self.tasks.finish([*merges.values(), sums, *reports], f"round {round}")
-                counted, *trained = self.tasks.gather([sums, *reports])
+                (counted, merging), *trained = self.tasks.gather([sums, *reports])
                 break
             except TasksFailed as failed:
                 for k in self._spoiled(failed, trains):
@@ -212,12 +218,17 @@ class Coordinator:
         self.history.append(counted)
         for k, report in enumerate(trained):
             self.homes[k] = report.address
-        stop = self._report(round, trained, counted, self.clock() - began)
+        stop = self._report(round, trained, counted, self.clock() - began, merging)
         self._save_if_due(stop)
         return stop
 
     def _report(
-        self, round: int, trained: list[steps.Trained], counted: Any, seconds: float
+        self,
+        round: int,
+        trained: list[steps.Trained],
+        counted: Any,
+        seconds: float,
+        merging: float,
     ) -> bool:
         if self.on_round is None:
             return False
@@ -226,8 +237,8 @@ class Coordinator:
         spent = trained[slowest].seconds
         mean = loss / FRACTION / pairs_in_it if pairs_in_it else float("nan")
         info = RoundInfo(
-            *(round, self.job.n_rounds, mean, words, seconds, spent),
-            *(max(0.0, seconds - spent), slowest),
+            *(round, self.job.n_rounds, mean, words, seconds, spent, merging),
+            *(max(0.0, seconds - spent - merging), slowest),
         )
         return bool(self.on_round(info))
 

@@ -106,7 +106,7 @@ def _row_groups(file: FileInfo, parquet: Any, reading: Reading) -> int:
 
 
 def _of_collection(corpus: Any, shards: int) -> Source:
-    if getattr(corpus, "ndim", 1) != 1:
+    if getattr(corpus, "ndim", 1) != 1 or hasattr(corpus, "chunks"):
         raise TypeError(
             f"corpus: expected a dask bag or Series, got a {type(corpus).__name__}; select the "
             "column that holds the text"

@@ -26,9 +26,12 @@ _heres: weakref.WeakKeyDictionary[Any, Here] = weakref.WeakKeyDictionary()
 
 
 def usable_memory(manager: Any) -> int:
-    """Return the bytes up to which Dask lets a worker begin tasks, 0 for no limit."""
-    limit = manager.memory_limit or 0
-    return int(limit * (getattr(manager, "memory_pause_fraction", None) or 1))
+    """Return the bytes up to which Dask lets a worker begin tasks, without limit the machine's."""
+    if not manager.memory_limit:
+        from distributed.system import MEMORY_LIMIT
+
+        return int(MEMORY_LIMIT)
+    return int(manager.memory_limit * (getattr(manager, "memory_pause_fraction", None) or 1))
 
 
 def here_of(worker: Any) -> Here:

@@ -155,8 +155,8 @@ def check_memory(
         if 0 < place.memory < need:
             raise MemoryError(
                 f"worker {place.address}: expected {need / 1e9:.3g} GB for {bound}{V:,} words of "
-                f"{D} dimensions, got {place.memory / 1e9:.3g} GB up to which Dask lets it work; "
-                "raise memory_limit of the worker, or lower vector_size, or raise min_count"
+                f"{D} dimensions, got {place.memory / 1e9:.3g} GB that it may take; use a larger "
+                "machine, raise the worker's memory_limit, lower vector_size, or raise min_count"
             )
 
 

@@ -452,7 +452,8 @@ class Coordinator:
 
     def _save_if_due(self, stop: bool) -> None:
         saved = self.checkpoints
-        if saved is None or self.clock() - saved.saved < saved.every:
+        ends = stop or self.round == self.job.n_rounds
+        if saved is None or not (ends or self.clock() - saved.saved >= saved.every):
             return
         round, parts = self.round, self._n_parts()
         addresses = self.engine.addresses()

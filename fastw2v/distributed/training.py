@@ -75,7 +75,7 @@ def train(
     wire            "bfloat16" or "float32": the numbers that workers send
     scale_alpha     True multiplies the learning rate by shards ** 0.25
     run, every      folder that workers and client see, and the seconds between two checkpoints in
-                    it, from which `resume` continues
+                    it, from which `resume` continues; the end of a run is saved in any case
     progress        True shows a bar on stderr
     on_round        function of a `RoundInfo` after each round; True ends the training
     stall           seconds without any finished task after which TimeoutError is raised

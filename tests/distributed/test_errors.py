@@ -36,6 +36,7 @@ def text(tmp_path_factory):
         ({"min_count": 10**6}, ValueError, "min_count: expected two words or more"),
         ({"column": "text"}, ValueError, "column: expected Parquet files, got .*text.txt"),
         ({"shards": 10**6}, ValueError, "shards: expected at most"),
+        ({"shards": 3000}, ValueError, "shards: expected at most .*short texts are not divided"),
     ],
 )
 def test_arguments(text, more, error, message):

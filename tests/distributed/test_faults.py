@@ -249,6 +249,16 @@ def test_a_run_is_resumed_with_the_same_bits(text, expected, tmp_path):
         assert crc(model) == expected and len(model.epoch_losses) == 2
 
 
+def test_the_end_of_a_run_is_saved_in_any_case(text, expected, tmp_path):
+    run(text, SerialEngine(2), run=tmp_path / "run", on_round=lambda info: info.round == 2)
+    told = []
+    model = resume(tmp_path / "run", client=SerialEngine(2), on_round=told.append)
+    assert crc(model) == expected and told[0].round == 3
+    engine = SerialEngine(1)
+    assert crc(resume(tmp_path / "run", client=engine)) == expected
+    assert not any("-train-" in key for key in engine.log)
+
+
 @pytest.mark.parametrize("victim", ["save-4-0", "save-4-1"])
 def test_a_run_killed_in_a_checkpoint_leaves_the_one_before(text, expected, tmp_path, victim):
     def die(task, engine):

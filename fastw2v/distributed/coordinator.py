@@ -86,12 +86,10 @@ class Coordinator:
         checkpoints: Checkpoints | None = None,
         on_round: Callable[[RoundInfo], Any] | None = None,
         warn: Callable[[str], None] = lambda message: None,
-        parts: int | None = None,
     ) -> None:
         self.tasks, self.engine, self.clock = tasks, tasks.engine, tasks.clock
         self.job, self.job_ref, self.shards = job, job_ref, list(shards)
         self.checkpoints, self.on_round, self.warn = checkpoints, on_round, warn
-        self.given_parts = parts
         self.round = 0
         self.merged: list[Ref] = []  # of the round before
         self.state: Ref | None = None  # weights at the start of this round, where it was made
@@ -253,8 +251,6 @@ class Coordinator:
         return bool(self.on_round(info))
 
     def _n_parts(self) -> int:
-        if self.given_parts is not None:
-            return self.given_parts
         n_bytes = 2 * len(self.job.vocabulary) * self.job.settings["vector_size"] * 4
         by_size = -(-n_bytes // _PART_BYTES)
         return max(1, min(_MOST_PARTS, max(by_size, len(self.engine.addresses()))))

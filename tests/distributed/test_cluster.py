@@ -31,8 +31,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 ROUNDS, SHARDS = 6, 4
-# Machines of tests may be so busy that a connection takes long.
-PATIENT = {"distributed.comm.timeouts.connect": "180s", "distributed.comm.timeouts.tcp": "300s"}
+# Machines of tests may be so busy that a connection takes long, and may sleep for minutes.
+PATIENT = {
+    "distributed.comm.timeouts.connect": "180s",
+    "distributed.comm.timeouts.tcp": "300s",
+    "distributed.scheduler.worker-ttl": "1 hour",
+}
 
 
 @pytest.fixture(autouse=True, scope="module")

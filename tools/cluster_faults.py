@@ -28,10 +28,12 @@ def main():
     parser.add_argument("--workers", type=numbers, default=[2, 3])
     parser.add_argument("--kills", type=numbers, default=[1, 2])
     options = parser.parse_args()
+    import dask
     import test_cluster as cases
 
     bad = 0
-    with tempfile.TemporaryDirectory() as folder:
+    warnings.simplefilter("ignore")
+    with dask.config.set(cases.PATIENT), tempfile.TemporaryDirectory() as folder:
         text = cases.write(Path(folder) / "text.txt", cases.sentences(600))
         expected = cases.crc(cases.run(text, cases.SerialEngine(1)))
         for point in POINTS:
@@ -44,12 +46,11 @@ def main():
                         label = f"{point}, round {round}, {workers} workers, {kills} kills"
                         with tempfile.TemporaryDirectory() as marks:
                             plugin = cases.DieAt(marks, *points)
-                            with warnings.catch_warnings(), cases.cluster(workers, plugin) as c:
-                                warnings.simplefilter("ignore")
-                                try:
-                                    same = cases.crc(cases.run(text, c)) == expected
-                                except Exception as error:
-                                    same, label = False, f"{label}: {error!r}"
+                            try:
+                                with cases.cluster(workers, plugin) as client:
+                                    same = cases.crc(cases.run(text, client)) == expected
+                            except Exception as error:
+                                same, label = False, f"{label}: {error!r}"
                             died = len(cases.died(marks))
                         told = "same bits" if same else "OTHER BITS"
                         if died != kills:  # a point that no worker has reached tests nothing

@@ -101,7 +101,7 @@ def train(args: argparse.Namespace, output: str, kind: str) -> Report:
 
 def _model(args: argparse.Namespace) -> Any:
     from fastw2v import distributed
-    from fastw2v.distributed.training import as_engine
+    from fastw2v.distributed.engine import as_engine
 
     engine = as_engine(args.scheduler)
     with engine.client:

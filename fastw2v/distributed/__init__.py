@@ -12,6 +12,10 @@ continues a run from its folder, and `plan` estimates speed and memory. `SerialE
 tasks in this process.
 
 Dask is the extra `fastw2v[dask]`; this package can be imported without it.
+
+To read the code, begin with `training.train`: it lists the text (`sources`, `parts`), has words
+counted and shards encoded (`preparing`, `counting`), and lets a `Coordinator` run the rounds. What
+workers do is in `steps`, on the `Replica` of their process. `engine` lists what both need of Dask.
 """
 
 from fastw2v.distributed.coordinator import RoundInfo

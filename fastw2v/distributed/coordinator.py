@@ -7,7 +7,7 @@ from the newest weights that any replica, or else the run's folder, still holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -29,8 +29,8 @@ _MOST_REPAIRS = 50  # of a round, without a task that succeeded
 class RoundInfo(NamedTuple):
     """A round that has ended, for `on_round`.
 
-    >>> RoundInfo(0, 40, 0.41, 1000, 0.5, 0.4, 0.1, 3).loss
-    0.41
+    >>> RoundInfo(0, 40, 0.41, 1000, 0.5, 0.3, 0.1, 0.1, 3).words_per_second
+    2000.0
     """
 
     round: int  # that has ended, from 0
@@ -39,8 +39,14 @@ class RoundInfo(NamedTuple):
     words: int  # after subsampling
     seconds: float
     train_seconds: float  # of the slowest shard
-    other_seconds: float  # transport, merging and waiting
+    merge_seconds: float  # of a part of the changes; the parts are merged at the same time
+    other_seconds: float  # transport, the scheduler, and waiting
     slowest_shard: int
+
+    @property
+    def words_per_second(self) -> float:
+        """Words per second of all workers together."""
+        return self.words / max(self.seconds, 1e-9)
 
 
 class Rewound(Exception):
@@ -57,6 +63,10 @@ class Checkpoints:
     saved: float = 0.0
     round: int = 0
     entries: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _flat(lists: Iterable[list[Ref]]) -> list[Ref]:
+    return [ref for refs in lists for ref in refs]
 
 
 class Coordinator:
@@ -76,12 +86,10 @@ class Coordinator:
         checkpoints: Checkpoints | None = None,
         on_round: Callable[[RoundInfo], Any] | None = None,
         warn: Callable[[str], None] = lambda message: None,
-        parts: int | None = None,
     ) -> None:
         self.tasks, self.engine, self.clock = tasks, tasks.engine, tasks.clock
         self.job, self.job_ref, self.shards = job, job_ref, list(shards)
         self.checkpoints, self.on_round, self.warn = checkpoints, on_round, warn
-        self.given_parts = parts
         self.round = 0
         self.merged: list[Ref] = []  # of the round before
         self.state: Ref | None = None  # weights at the start of this round, where it was made
@@ -103,11 +111,7 @@ class Coordinator:
             if start is not None:
                 self.history = self._history_of(start)
             while self.round < self.job.n_rounds:
-                try:
-                    stop = self._train_round()
-                except Rewound:
-                    continue
-                if stop:
+                if self._train_round():
                     break
             return self._weights()
         except KeyboardInterrupt:
@@ -121,15 +125,16 @@ class Coordinator:
             return self._weights()
 
     def _weights(self) -> State:
+        target = self.round
         while True:
             try:
                 state: State = self._settled_values({0: self._snapshot_task()})[0]
                 self.history = state.history
                 return state
             except Rewound:
-                if self.round < self.job.n_rounds:
-                    # The weights of the last whole round were lost: train it again.
-                    self._retrain()
+                # The weights of the last whole round were lost: train it again.
+                while self.round < target:
+                    self._train_round()
 
     def _cancel(self) -> None:
         """Give up all tasks but those that made the job and the shards."""
@@ -141,14 +146,6 @@ class Coordinator:
         ref = self.tasks.submit("history", steps.history_of, state)
         found: list[tuple[int, int, int, int]] = self.tasks.values([ref], "weights")[0]
         return found
-
-    def _retrain(self) -> None:
-        target = self.job.n_rounds
-        while self.round < target:
-            try:
-                self._train_round()
-            except Rewound:
-                continue
 
     def _snapshot_task(self) -> Callable[[Ref | None], Ref]:
         def submit(state: Ref | None) -> Ref:
@@ -166,6 +163,17 @@ class Coordinator:
     # ---- a round
 
     def _train_round(self) -> bool:
+        """Train the current round, or move to another; tell whether the user ends the run."""
+        try:
+            return self._whole_round()
+        except Rewound:
+            # Dask would make lost results again, in vain, as long as they have refs.
+            kept = [self.job_ref, *self.shards, *self.merged, self.state]
+            ids = {id(ref) for ref in kept}
+            self.tasks.drop([ref for key, ref in self.tasks.live.items() if key not in ids])
+            return False
+
+    def _whole_round(self) -> bool:
         began = self.clock()
         round, job = self.round, self.job
         parts = self._n_parts()
@@ -179,45 +187,56 @@ class Coordinator:
                 where=self._home(shard),
             )
 
-        trains: dict[Any, Ref] = {}
+        trains = {shard: task(shard)(self.state) for shard in range(job.shards)}
         while True:
-            missing = {k: task(k) for k in range(job.shards) if k not in trains}
-            trains |= self._settled(missing)
-            slices = {k: self.tasks.split(trains[k], parts + 1) for k in trains}
+            # They are submitted before the trains end, which saves a trip to the scheduler.
+            slices, merges, sums = self._submit_merges(trains, parts)
+            reports = [slices[k][parts] for k in range(job.shards)]
             try:
-                rate = job.rate(round)
-                merges = {
-                    p: self.tasks.submit(
-                        f"merge-{round}-{p}",
-                        *(steps.merge_part, job.run, rate, round, p),
-                        *(slices[k][p] for k in range(job.shards)),
-                    )
-                    for p in range(parts)
-                }
-                reports = [slices[k][parts] for k in range(job.shards)]
-                sums = self.tasks.submit(f"sums-{round}", steps.sums_of, merges[0])
-                self.tasks.finish([*merges.values(), sums, *reports], f"round {round}")
-                counted, *trained = self.tasks.gather([sums, *reports])
+                self.tasks.finish(list(trains.values()), f"round {round}")
+                self.tasks.finish([*merges, sums, *reports], f"round {round}")
+                (counted, merging), *trained = self.tasks.gather([sums, *reports])
                 break
             except TasksFailed as failed:
+                self.tasks.drop([*merges, sums, *_flat(slices.values())])
                 for k in self._spoiled(failed, trains):
-                    self.tasks.drop([trains.pop(k)])
-        self.tasks.drop(
-            [*trains.values(), sums, *(ref for refs in slices.values() for ref in refs)]
-        )
+                    self.tasks.drop([trains[k]])
+                    trains[k] = task(k)(self.state)
+        self.tasks.drop([*trains.values(), sums, *_flat(slices.values())])
         self.tasks.drop([*self.merged, *([self.state] if self.state is not None else [])])
-        self.merged = [merges[p] for p in range(parts)]
+        self.merged = merges
         self.holders = {report.address for report in trained}
         self.state, self.round, self.repairs = None, round + 1, 0
         self.history.append(counted)
         for k, report in enumerate(trained):
             self.homes[k] = report.address
-        stop = self._report(round, trained, counted, self.clock() - began)
+        stop = self._report(round, trained, counted, self.clock() - began, merging)
         self._save_if_due(stop)
         return stop
 
+    def _submit_merges(
+        self, trains: dict[int, Ref], parts: int
+    ) -> tuple[dict[int, list[Ref]], list[Ref], Ref]:
+        """Return the items of each train, the merged parts, and the sums of the round."""
+        round, job = self.round, self.job
+        slices = {k: self.tasks.split(trains[k], parts + 1) for k in trains}
+        merges = [
+            self.tasks.submit(
+                f"merge-{round}-{part}",
+                *(steps.merge_part, job.run, job.rate(round), round, part),
+                *(slices[k][part] for k in range(job.shards)),
+            )
+            for part in range(parts)
+        ]
+        return slices, merges, self.tasks.submit(f"sums-{round}", steps.sums_of, merges[0])
+
     def _report(
-        self, round: int, trained: list[steps.Trained], counted: Any, seconds: float
+        self,
+        round: int,
+        trained: list[steps.Trained],
+        counted: Any,
+        seconds: float,
+        merging: float,
     ) -> bool:
         if self.on_round is None:
             return False
@@ -226,14 +245,12 @@ class Coordinator:
         spent = trained[slowest].seconds
         mean = loss / FRACTION / pairs_in_it if pairs_in_it else float("nan")
         info = RoundInfo(
-            *(round, self.job.n_rounds, mean, words, seconds, spent),
-            *(max(0.0, seconds - spent), slowest),
+            *(round, self.job.n_rounds, mean, words, seconds, spent, merging),
+            *(max(0.0, seconds - spent - merging), slowest),
         )
         return bool(self.on_round(info))
 
     def _n_parts(self) -> int:
-        if self.given_parts is not None:
-            return self.given_parts
         n_bytes = 2 * len(self.job.vocabulary) * self.job.settings["vector_size"] * 4
         by_size = -(-n_bytes // _PART_BYTES)
         return max(1, min(_MOST_PARTS, max(by_size, len(self.engine.addresses()))))
@@ -298,16 +315,19 @@ class Coordinator:
                 self.tasks.drop([ref])
                 made[k] = tasks[k](state)
 
-    def _spoiled(self, failed: TasksFailed, trains: dict[Any, Ref]) -> list[int]:
-        """Return the shards to train again after a merge has failed."""
-        shards = set()
-        for error in failed.errors:
-            if isinstance(error, DamagedPiece) and error.shard != MERGED:
-                self._count_repair(error)
-                shards.add(error.shard)
-        if not shards:
-            self._repaired(failed.errors)
+    def _spoiled(self, failed: TasksFailed, trains: dict[int, Ref]) -> list[int]:
+        """Return the shards to train again after tasks of a round have failed."""
+        bad = {id(ref) for ref, _ in failed.failures}
+        shards = {k for k in trains if id(trains[k]) in bad}
+        if not shards:  # a merge has failed
+            for error in failed.errors:
+                if isinstance(error, DamagedPiece) and error.shard != MERGED:
+                    self._count_repair(error)
+                    shards.add(error.shard)
+            if shards:
+                return sorted(shards)
             shards = set(trains)
+        self._repaired(failed.errors)
         return sorted(shards)
 
     def _count_repair(self, error: BaseException) -> None:
@@ -428,7 +448,8 @@ class Coordinator:
 
     def _save_if_due(self, stop: bool) -> None:
         saved = self.checkpoints
-        if saved is None or self.clock() - saved.saved < saved.every:
+        ends = stop or self.round == self.job.n_rounds
+        if saved is None or not (ends or self.clock() - saved.saved >= saved.every):
             return
         round, parts = self.round, self._n_parts()
         addresses = self.engine.addresses()
@@ -441,7 +462,15 @@ class Coordinator:
                 where=addresses[part % len(addresses) :][:1] if addresses else (),
             )
 
-        entries = self._settled_values({p: task(p) for p in range(parts)})
-        saved.folder.write_manifest(saved.facts | {"round": round, "rows": entries})
+        try:
+            entries = self._settled_values({p: task(p) for p in range(parts)})
+            saved.folder.write_manifest(saved.facts | {"round": round, "rows": entries})
+        except OSError as error:  # the disk may be full, or away for a while
+            self.warn(
+                f"the checkpoint of round {round} could not be written ({error}); the run goes on, "
+                f"and resume would continue from round {saved.round}"
+            )
+            saved.saved = self.clock()
+            return
         saved.folder.remove_round([e for e in saved.entries if e not in entries])
         saved.entries, saved.round, saved.saved = entries, round, self.clock()

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import operator
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from fastw2v._version import __version__
 from fastw2v.distributed.errors import ClusterLost, WorkersDied
-from fastw2v.distributed.places import Here, Place, entered
+from fastw2v.distributed.places import Here, Place, entered, here
 
 _LOST_AFTER = 30.0  # seconds without a connection to the scheduler
+_SILENT_AFTER = 120.0  # seconds without an answer over a connection that is there
+_WAITS = 100
+_RESUME = (
+    "start a cluster, and resume the run with fastw2v.distributed.resume if it has a folder (run=)"
+)
 _LARGE_GRAPH = "distributed.admin.large-graph-warning-threshold"
 
 _heres: weakref.WeakKeyDictionary[Any, Here] = weakref.WeakKeyDictionary()
+
+
+def usable_memory(manager: Any) -> int:
+    """Return the bytes up to which Dask lets a worker begin tasks, without limit the machine's."""
+    if not manager.memory_limit:
+        from distributed.system import MEMORY_LIMIT
+
+        return int(MEMORY_LIMIT)
+    return int(manager.memory_limit * (getattr(manager, "memory_pause_fraction", None) or 1))
 
 
 def here_of(worker: Any) -> Here:
@@ -26,7 +42,7 @@ def here_of(worker: Any) -> Here:
             address=worker.address,
             folder=worker.local_directory,
             threads=worker.state.nthreads,
-            memory=int(worker.memory_manager.memory_limit or 0),
+            memory=usable_memory(worker.memory_manager),
         )
     return found
 
@@ -45,11 +61,9 @@ def answer(f: Callable[..., Any], args: tuple[Any, ...], dask_worker: Any = None
         return f(*args)
 
 
-def facts() -> Place:
-    """Return the facts of the worker that is asked."""
-    from fastw2v.distributed.places import here
-
-    return here().facts()
+def facts() -> dict[str, Any]:
+    """Return the facts of the worker that is asked; other versions may have other ones."""
+    return here().facts()._asdict()
 
 
 class DaskEngine:
@@ -63,12 +77,22 @@ class DaskEngine:
     def places(self) -> list[Place]:
         addresses = self.addresses()
         if any(address not in self.known for address in addresses):
-            self.known = {address: Place(*found) for address, found in self.ask(facts).items()}
+            self.known = {}
+            for address, found in self._run(facts, on_error="return").items():
+                if isinstance(found, OSError):  # the worker has gone
+                    continue
+                if isinstance(found, Exception):
+                    raise RuntimeError(
+                        f"worker {address}: expected fastw2v {__version__}, got {found}; install "
+                        "the same version on all workers"
+                    )
+                self.known[address] = Place(*(found.get(name, "") for name in Place._fields))
         return [self.known[address] for address in addresses if address in self.known]
 
     def addresses(self) -> list[str]:
         # A client without a scheduler has no workers either.
-        return list(self.client.scheduler_info(n_workers=-1).get("workers", {}))
+        facts = self._answered(lambda: self.client.scheduler_info(n_workers=-1))
+        return list(facts.get("workers", {}))
 
     def submit(self, f: Callable[..., Any], *args: Any, key: str, where: Sequence[str] = ()) -> Any:
         import dask
@@ -107,7 +131,7 @@ class DaskEngine:
         if gone:
             raise ClusterLost(
                 f"{gone[0].key}: the scheduler has lost this task, perhaps because it was started "
-                "anew; resume the run with fastw2v.distributed.resume"
+                f"anew; {_RESUME}"
             )
         return done, failed
 
@@ -121,15 +145,44 @@ class DaskEngine:
                 self._check_connection()
             raise
 
+    def _answered(self, call: Callable[[], Any]) -> Any:
+        """Return what a call of the client returns, which waits for an answer without end.
+
+        Raises ClusterLost if there is none: a scheduler that hangs keeps its connections.
+        """
+        answers: list[Any] = []
+        errors: list[BaseException] = []
+        over = threading.Event()
+
+        def run() -> None:
+            try:
+                answers.append(call())
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                over.set()
+
+        threading.Thread(target=run, name="fastw2v-answer", daemon=True).start()
+        # Short waits: a machine that sleeps meanwhile has not waited for the scheduler.
+        for _ in range(_WAITS):
+            if over.wait(_SILENT_AFTER / _WAITS):
+                break
+            self._check_connection()
+        else:
+            raise ClusterLost(
+                f"the scheduler has not answered for {_SILENT_AFTER:g} seconds; {_RESUME}"
+            )
+        with self._connected():
+            if errors:
+                raise errors[0]
+        return answers[0]
+
     def _check_connection(self) -> None:
         now = time.monotonic()
         if self.client.status == "running":
             self.seen = now
         elif self.client.status in ("closing", "closed") or now - self.seen > _LOST_AFTER:
-            raise ClusterLost(
-                f"the connection to the scheduler is {self.client.status}; start a cluster and "
-                "resume the run with fastw2v.distributed.resume"
-            )
+            raise ClusterLost(f"the connection to the scheduler is {self.client.status}; {_RESUME}")
 
     def _error(self, ref: Any) -> BaseException:
         from distributed.scheduler import KilledWorker
@@ -149,17 +202,22 @@ class DaskEngine:
             ref.release()
 
     def cancel(self, refs: Sequence[Any]) -> None:
-        self.client.cancel([ref for ref in refs if ref.status == "pending"], force=True)
+        pending = [ref for ref in refs if ref.status == "pending"]
+        self._answered(lambda: self.client.cancel(pending, force=True))
 
     def ask(self, f: Callable[..., Any], *args: Any) -> dict[str, Any]:
-        with self._connected():
-            answers: dict[str, Any] = self.client.run(answer, f, args, on_error="ignore")
-            return answers
+        return self._run(f, *args, on_error="ignore")
+
+    def _run(self, f: Callable[..., Any], *args: Any, on_error: str) -> dict[str, Any]:
+        answers: dict[str, Any] = self._answered(
+            lambda: self.client.run(answer, f, args, on_error=on_error)
+        )
+        return answers
 
     def whereabouts(self, refs: Sequence[Any]) -> str:
         wanted = {ref.key for ref in refs}
         found = []
-        for address, keys in self.client.processing().items():
+        for address, keys in self._answered(self.client.processing).items():
             found += [f"{key} on {address}" for key in keys if key in wanted]
         if not self.addresses():
             found.append("any worker: the cluster has none")

@@ -1,11 +1,14 @@
-"""The methods of an engine, which runs the tasks of the coordinator."""
+"""The methods of an engine, which runs the tasks of the coordinator, and the engine of a client."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from fastw2v.distributed.parts import INSTALL
 from fastw2v.distributed.places import Place
+
+_CONNECT = 30  # seconds
 
 Ref = Any  # the result of a task, which need not be there yet
 
@@ -51,3 +54,48 @@ class Engine(Protocol):
 
     def whereabouts(self, refs: Sequence[Ref]) -> str:
         """Describe what these tasks are waiting for, for the message of a stall."""
+
+
+def as_engine(client: Any) -> Engine:
+    """Return the engine of a client, an address, or the current client."""
+    if hasattr(client, "submit") and hasattr(client, "whereabouts"):
+        return client  # type: ignore[no-any-return]
+    try:
+        import distributed
+    except ImportError as error:
+        raise ImportError(
+            f"fastw2v.distributed needs Dask, which is not installed; {INSTALL}"
+        ) from error
+    from fastw2v.distributed.dask_engine import DaskEngine
+
+    if client is None:
+        try:
+            client = distributed.get_client()
+        except ValueError as error:
+            raise ValueError(
+                "client: expected a Client, got none, and there is no current one; pass "
+                "client=Client('tcp://scheduler:8786')"
+            ) from error
+    elif isinstance(client, str):
+        try:
+            client = distributed.Client(client, timeout=_CONNECT)
+        except ValueError as error:
+            raise ValueError(
+                f"client: expected an address such as tcp://scheduler:8786, got {client!r}: {error}"
+            ) from error
+        except OSError as error:
+            raise OSError(
+                f"client: no scheduler answers at {client} ({error}); start one, or check the "
+                "address"
+            ) from error
+    if not isinstance(client, distributed.Client) or client.asynchronous:
+        kind = type(client).__name__
+        raise TypeError(
+            f"client: expected a distributed.Client, not asynchronous, or the address of a "
+            f"scheduler, got {kind}; pass Client('tcp://scheduler:8786')"
+        )
+    if client.status in ("closing", "closed"):
+        raise RuntimeError(
+            "client: expected an open Client, got one that is closed; make a new one"
+        )
+    return DaskEngine(client)

@@ -14,6 +14,7 @@ from fastw2v._core import threads
 from fastw2v._files.packing import unpacked
 from fastw2v._files.text import check_text
 from fastw2v.distributed.errors import CorpusChanged
+from fastw2v.distributed.places import here
 from fastw2v.word2vec.texts import FileText, SentenceText, Text, TextFiles
 
 INSTALL = "pip install 'fastw2v[dask]'"
@@ -70,7 +71,10 @@ def _filesystem(path: str, options: dict[str, Any]) -> tuple[Any, str]:
         import fsspec
     except ImportError as error:
         raise ImportError(f"{path}: fsspec is needed for this path; {INSTALL}") from error
-    return fsspec.core.url_to_fs(path, **options)
+    try:
+        return fsspec.core.url_to_fs(path, **options)
+    except (ImportError, ValueError) as error:  # another package is missing, or the name is odd
+        raise type(error)(f"{path}: fsspec cannot use this path: {error}") from error
 
 
 def is_local(path: str) -> bool:
@@ -129,7 +133,8 @@ def check_same(file: FileInfo, options: dict[str, Any]) -> None:
     if now != file:
         raise CorpusChanged(
             f"{file.path}: the file has changed since the run began ({file.size} bytes then, "
-            f"{now.size} now); restore it, or start a new run"
+            f"{now.size} now; {file.stamp or 'no time'}, {now.stamp or 'no time'}), or is another "
+            f"one on worker {here().address}; restore it, or start a new run"
         )
 
 

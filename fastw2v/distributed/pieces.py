@@ -35,6 +35,7 @@ class Piece:
     whole: bool = False
     sums: tuple[int, int, int, int] = (0, 0, 0, 0)
     crc: int = field(default=0)
+    seconds: float = 0.0  # that a merged piece took; not part of its checksum
 
     def sealed(self) -> Piece:
         """Set the checksum and return the piece."""

@@ -19,7 +19,8 @@ from fastw2v._version import __version__
 
 
 class Place(NamedTuple):
-    """A worker process as the coordinator sees it. memory is its limit in bytes, 0 for none.
+    """A worker process as the coordinator sees it. memory is the bytes that it may take, 0
+    for no limit.
 
     >>> Place("tcp://10.0.0.7:4001", "10.0.0.7", 16, 1 << 36, "0.2", "v4").threads
     16

@@ -8,10 +8,11 @@ from typing import Any
 from fastw2v._core import threads
 from fastw2v.distributed import steps
 from fastw2v.distributed.counting import PartCounts, vocabulary_of
-from fastw2v.distributed.engine import Ref
+from fastw2v.distributed.engine import Engine, Ref
 from fastw2v.distributed.job import n_tables, replica_bytes
 from fastw2v.distributed.parts import Reading
 from fastw2v.distributed.places import Place
+from fastw2v.distributed.run_folder import RunFolder
 from fastw2v.distributed.sources import Source
 from fastw2v.distributed.tasks import Tasks
 from fastw2v.word2vec import Word2Vec
@@ -131,6 +132,19 @@ def check_places(places: Sequence[Place], same_bits: bool) -> None:
         )
 
 
+def check_folder(engine: Engine, folder: RunFolder) -> None:
+    """Raise OSError if client and workers cannot all use the folder of a new run."""
+    folder.check_new()
+    with folder.marked() as mark:
+        answers = engine.ask(steps.problem_with_folder, folder, mark)
+    for address, problem in answers.items():
+        if problem:
+            raise OSError(
+                f"run: expected a folder that all workers can use, but {folder.path} {problem} on "
+                f"worker {address}; name one on a shared disk or behind fsspec"
+            )
+
+
 def check_memory(
     places: Sequence[Place], V: int, settings: Mapping[str, Any], bound: str = ""
 ) -> None:
@@ -141,8 +155,8 @@ def check_memory(
         if 0 < place.memory < need:
             raise MemoryError(
                 f"worker {place.address}: expected {need / 1e9:.3g} GB for {bound}{V:,} words of "
-                f"{D} dimensions, got a limit of {place.memory / 1e9:.3g} GB; raise memory_limit "
-                "of the worker, or lower vector_size, or raise min_count"
+                f"{D} dimensions, got {place.memory / 1e9:.3g} GB that it may take; use a larger "
+                "machine, raise the worker's memory_limit, lower vector_size, or raise min_count"
             )
 
 

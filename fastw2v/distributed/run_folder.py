@@ -10,10 +10,12 @@ killed at any point leaves the manifest of a whole round.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +74,15 @@ class RunFolder:
         data: bytes = system.cat_file(inner)
         return data
 
+    def _remove(self, name: str) -> None:
+        path = self._name(name)
+        with contextlib.suppress(OSError):
+            if is_local(self.path):
+                os.unlink(path)
+            else:
+                system, inner = _filesystem(path, self.options)
+                system.rm_file(inner)
+
     def _put_arrays(
         self, name: str, kind: str, facts: dict[str, Any], arrays: dict[str, np.ndarray]
     ) -> dict[str, Any]:
@@ -106,14 +117,41 @@ class RunFolder:
     # ---- a new run
 
     def check_new(self) -> None:
-        """Raise FileExistsError if the folder holds a run, OSError if it cannot be written."""
+        """Raise FileExistsError if the folder holds a run."""
         if self.exists(MANIFEST):
             facts = self.read_manifest()
             raise FileExistsError(
                 f"run: {self.path} holds run {facts['run']}, round {facts['round']} of "
                 f"{facts['n_rounds']}; {_NEW_RUN}"
             )
-        self._put("writable", b"")
+
+    @contextlib.contextmanager
+    def marked(self) -> Iterator[str]:
+        """Keep a file in the folder, for workers to look for. Raises OSError if that fails."""
+        mark = f"mark-{os.urandom(4).hex()}"
+        try:
+            self._put(mark, b"")
+        except OSError as error:
+            raise OSError(
+                f"run: {self.path} cannot be written ({error}); name another folder, which client "
+                "and workers can write"
+            ) from error
+        try:
+            yield mark
+        finally:
+            self._remove(mark)
+
+    def problem(self, mark: str) -> str:
+        """Return what keeps this process from using the folder: it does not see or cannot write."""
+        try:
+            if not self.exists(mark):
+                return "is not the folder that the client sees"
+            own = f"{mark}-{os.urandom(4).hex()}"
+            self._put(own, b"")
+            self._remove(own)
+        except Exception as error:
+            return f"cannot be written ({error})"
+        return ""
 
     def write_vocabulary(self, vocabulary: Vocabulary) -> dict[str, Any]:
         """Write the words; return the entry of the manifest."""
@@ -183,7 +221,7 @@ class RunFolder:
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f"{self.path}: holds no run that can be resumed; check the name. A run writes its "
-                "first checkpoint `every` seconds after its start"
+                "manifest once the words are counted"
             ) from error
         except (ValueError, AttributeError) as error:
             raise ValueError(
@@ -196,15 +234,7 @@ class RunFolder:
     def remove_round(self, entries: list[dict[str, Any]]) -> None:
         """Delete the rows of an earlier checkpoint; one that is gone already is no error."""
         for entry in entries:
-            path = self._name(str(entry["name"]))
-            try:
-                if is_local(self.path):
-                    os.unlink(path)
-                else:
-                    system, inner = _filesystem(path, self.options)
-                    system.rm_file(inner)
-            except OSError:
-                continue
+            self._remove(str(entry["name"]))
         if is_local(self.path) and entries:
             try:
                 os.rmdir(os.path.dirname(self._name(str(entries[0]["name"]))))

@@ -21,6 +21,7 @@ from fastw2v.distributed.parts import (
 
 PART_BYTES = 1 << 26
 PARTS_PER_SHARD = 4  # of a short text, so that the shards are of about the same length
+_LEAST_PART_BYTES = 64
 
 
 @dataclass
@@ -67,7 +68,7 @@ def as_source(corpus: Any, reading: Reading, shards: int) -> Source:
 
 def _of_files(files: list[FileInfo], reading: Reading, shards: int) -> Source:
     total = sum(file.size for file in files)
-    step = max(1, min(PART_BYTES, -(-total // (PARTS_PER_SHARD * shards))))
+    step = min(PART_BYTES, max(_LEAST_PART_BYTES, -(-total // (PARTS_PER_SHARD * shards))))
     parts: list[Part] = []
     for file in files:
         if not file.size:
@@ -90,7 +91,7 @@ def _of_files(files: list[FileInfo], reading: Reading, shards: int) -> Source:
             parts += [
                 Part(file, begin, end) for begin, end in zip([0, *ends[:-1]], ends, strict=True)
             ]
-    _check_enough(parts, shards, "packed files and row groups are not divided")
+    _check_enough(parts, shards, "packed files, row groups and short texts are not divided")
     return Source(parts)
 
 
@@ -106,7 +107,7 @@ def _row_groups(file: FileInfo, parquet: Any, reading: Reading) -> int:
 
 
 def _of_collection(corpus: Any, shards: int) -> Source:
-    if getattr(corpus, "ndim", 1) != 1:
+    if getattr(corpus, "ndim", 1) != 1 or hasattr(corpus, "chunks"):
         raise TypeError(
             f"corpus: expected a dask bag or Series, got a {type(corpus).__name__}; select the "
             "column that holds the text"

@@ -6,6 +6,7 @@ and run it again.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -95,8 +96,6 @@ def train_shard(
     job: Job, shard: ShardFile, round: int, parts: int, state: State | None, *pieces: Piece
 ) -> list[Any]:
     """Train a round of a shard; return the parts of its changes, and a `Trained`."""
-    import time
-
     began = time.perf_counter()
     _check_worker(job)
     reached("train-begin", round, shard.shard)
@@ -112,11 +111,13 @@ def train_shard(
 
 def merge_part(run: str, rate: float, round: int, part: int, *pieces: Piece) -> Piece:
     """Merge a part of the changes of all shards; rate: the learning rate of the round."""
+    began = time.perf_counter()
     reached("merge-begin", round, part)
     for shard, piece in enumerate(pieces):
         piece.check(run, round, shard, part)
     reached("merge", round, part)
     found = merged(rate, pieces, threads.claim(here().threads or threads.get_num_threads()))
+    found.seconds = time.perf_counter() - began
     reached("merge-end", round, part)
     return found
 
@@ -126,9 +127,9 @@ def snapshot(job: Job, round: int, *pieces: Piece) -> State:
     return _brought(job, round, None, pieces, Replica.state)
 
 
-def sums_of(piece: Piece) -> tuple[int, int, int, int]:
-    """Return the sums of a round: loss, pairs in it, all pairs, words."""
-    return piece.sums
+def sums_of(piece: Piece) -> tuple[tuple[int, int, int, int], float]:
+    """Return the sums of a round (loss, pairs in it, all pairs, words), and its merge's seconds."""
+    return piece.sums, piece.seconds
 
 
 def history_of(state: State) -> list[tuple[int, int, int, int]]:
@@ -188,6 +189,11 @@ def version_of(run: str) -> int | None:
     """Return the round whose weights the replica of this process holds; None without one."""
     replica = here().replicas.get(run)
     return None if replica is None else replica.version
+
+
+def problem_with_folder(folder: run_folder.RunFolder, mark: str) -> str:
+    """Return what keeps this process from using the folder of a run, or an empty str."""
+    return folder.problem(mark)
 
 
 def stop(run: str) -> None:

@@ -10,15 +10,17 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fastw2v._checks.numbers import as_int, as_not_negative, as_number
+from fastw2v._checks.numbers import as_above_zero, as_int, as_not_negative
+from fastw2v._checks.sequences import check_text
 from fastw2v._core.progress import open_bar
 from fastw2v._version import __version__
 from fastw2v.distributed import cost, preparing, steps
 from fastw2v.distributed.coordinator import Checkpoints, Coordinator, RoundInfo
 from fastw2v.distributed.counting import PartCounts
+from fastw2v.distributed.engine import as_engine
 from fastw2v.distributed.errors import ClusterLost
 from fastw2v.distributed.job import Job, default_rounds, scaled_alpha
-from fastw2v.distributed.parts import INSTALL, FileInfo, Part, Reading, check_same
+from fastw2v.distributed.parts import FileInfo, Part, Reading, check_same
 from fastw2v.distributed.places import Place
 from fastw2v.distributed.replica import State
 from fastw2v.distributed.run_folder import RunFolder
@@ -73,7 +75,7 @@ def train(
     wire            "bfloat16" or "float32": the numbers that workers send
     scale_alpha     True multiplies the learning rate by shards ** 0.25
     run, every      folder that workers and client see, and the seconds between two checkpoints in
-                    it, from which `resume` continues
+                    it, from which `resume` continues; the end of a run is saved in any case
     progress        True shows a bar on stderr
     on_round        function of a `RoundInfo` after each round; True ends the training
     stall           seconds without any finished task after which TimeoutError is raised
@@ -97,21 +99,24 @@ def train(
     """
     shell = _shell_of(settings)
     steps.check_wire(wire)
-    reading = Reading(
-        *(not shell.running_text, shell.unicode_errors, column), dict(storage_options or {})
-    )
+    _check_on_round(on_round)
+    if column is not None:
+        check_text("column", column)
+    options = _as_options(storage_options)
+    reading = Reading(not shell.running_text, shell.unicode_errors, column, options)
+    folder = None if run is None else _as_folder(run, options)
     chosen = {name: getattr(shell, name) for name in SETTINGS}
     every = as_not_negative("every", every)
     given = None if rounds is None else as_int("rounds", rounds)
-    tasks = Tasks(as_engine(client), os.urandom(4).hex(), _as_stall(stall), time.monotonic)
+    stall = as_above_zero("stall", stall)
+    tasks = Tasks(as_engine(client), os.urandom(4).hex(), stall, time.monotonic)
     places = tasks.engine.places()
     same_bits = preparing.gives_same_bits(shell, places)
     preparing.check_places(places, same_bits)
     n_shards = len(places) if shards is None else as_int("shards", shards)
     source = as_source(corpus, reading, n_shards)
-    folder = None if run is None else RunFolder(os.fspath(run), dict(storage_options or {}))
     if folder is not None:
-        folder.check_new()
+        preparing.check_folder(tasks.engine, folder)
     with _ended(tasks):
         vocabulary, counted = preparing.count(tasks, source, reading, shell, places)
         preparing.check_memory(places, len(vocabulary), chosen)
@@ -165,16 +170,17 @@ def resume(
     >>> part.progress, bool((again.wv.vectors == whole.wv.vectors).all())
     (0.0, True)
     """
-    options = dict(storage_options or {})
-    folder = RunFolder(os.fspath(run), options)
-    every = as_not_negative("every", every)
+    options = _as_options(storage_options)
+    folder = _as_folder(run, options)
+    every, stall = as_not_negative("every", every), as_above_zero("stall", stall)
+    _check_on_round(on_round)
     facts = folder.read_manifest()
     if facts["fastw2v"] != __version__:
         raise RuntimeError(
             f"{run}: expected a run of fastw2v {__version__}, got one of {facts['fastw2v']}; "
             "resume it with that version"
         )
-    tasks = Tasks(as_engine(client), facts["run"], _as_stall(stall), time.monotonic)
+    tasks = Tasks(as_engine(client), facts["run"], stall, time.monotonic)
     places = tasks.engine.places()
     try:
         job = Job(**facts["job"], vocabulary=folder.read_vocabulary(facts["vocabulary"]))
@@ -248,42 +254,29 @@ def _shell_of(settings: dict[str, Any]) -> Word2Vec:
     return Word2Vec(**settings)
 
 
-def _as_stall(stall: object) -> float:
-    seconds = as_number("stall", stall)
-    if not seconds > 0:
-        raise ValueError(f"stall: expected seconds above 0, got {stall}; pass e.g. 900")
-    return seconds
-
-
-def as_engine(client: Any) -> Any:
-    """Return the engine of a client, an address, or the current client."""
-    if hasattr(client, "submit") and hasattr(client, "whereabouts"):
-        return client
-    try:
-        import distributed
-    except ImportError as error:
-        raise ImportError(
-            f"fastw2v.distributed needs Dask, which is not installed; {INSTALL}"
-        ) from error
-    from fastw2v.distributed.dask_engine import DaskEngine
-
-    if client is None:
-        try:
-            client = distributed.get_client()
-        except ValueError as error:
-            raise ValueError(
-                "client: expected a Client, got none, and there is no current one; pass "
-                "client=Client('tcp://scheduler:8786')"
-            ) from error
-    elif isinstance(client, str):
-        client = distributed.Client(client, timeout=30)
-    if not isinstance(client, distributed.Client) or client.asynchronous:
-        kind = type(client).__name__
+def _check_on_round(on_round: object) -> None:
+    if on_round is not None and not callable(on_round):
         raise TypeError(
-            f"client: expected a distributed.Client, not asynchronous, or the address of a "
-            f"scheduler, got {kind}; pass Client('tcp://scheduler:8786')"
+            f"on_round: expected a function of a RoundInfo, got {type(on_round).__name__}; pass "
+            "e.g. print"
         )
-    return DaskEngine(client)
+
+
+def _as_options(options: object) -> dict[str, Any]:
+    if options is not None and not isinstance(options, Mapping):
+        raise TypeError(
+            f"storage_options: expected a dict of options of fsspec, got {type(options).__name__}; "
+            "pass e.g. {'anon': True}"
+        )
+    return dict(options or {})
+
+
+def _as_folder(run: object, options: dict[str, Any]) -> RunFolder:
+    if not isinstance(run, str | os.PathLike):
+        raise TypeError(
+            f"run: expected the name of a folder, got {type(run).__name__}; pass e.g. 'runs/7'"
+        )
+    return RunFolder(os.fspath(run), options)
 
 
 @contextlib.contextmanager
@@ -312,8 +305,8 @@ def _bar(progress: bool, job: Job, on_round: OnRound | None) -> Iterator[OnRound
     def told(info: RoundInfo) -> bool:
         if bar is not None:
             bar.update(info.round + 1 - bar.n)
-            rate = info.words / max(info.seconds, 1e-9)
-            bar.set_postfix_str(f"loss {info.loss:.4f}, {rate:,.0f} words/s", refresh=False)
+            rate = f"{info.words_per_second:,.0f} words/s"
+            bar.set_postfix_str(f"loss {info.loss:.4f}, {rate}", refresh=False)
         return bool(on_round is not None and on_round(info))
 
     try:

@@ -91,6 +91,10 @@ def test_rounds_are_reported_and_can_end_the_run(text):
     assert [info.round for info in told] == list(range(6)) and told[0].n_rounds == 6
     assert told[-1].loss < told[0].loss
     assert all(info.words > 0 and info.slowest_shard in (0, 1) for info in told)
+    for info in told:
+        spent = info.train_seconds, info.merge_seconds, info.other_seconds
+        assert min(spent[:2]) > 0 <= spent[2] and sum(spent) <= info.seconds + 1e-9
+        assert info.words_per_second == info.words / info.seconds
     engine = SerialEngine(2)
     stopped = train(
         *(text,), client=engine, shards=2, rounds=6, on_round=lambda i: i.round == 2, **SETTINGS

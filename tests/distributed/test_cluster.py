@@ -19,7 +19,7 @@ distributed = pytest.importorskip("dask.distributed")
 
 from killed_workers import DieAt, InterruptAt  # noqa: E402
 
-from fastw2v import KeyedVectors  # noqa: E402
+from fastw2v import KeyedVectors, _kernels  # noqa: E402
 from fastw2v.cli import main  # noqa: E402
 from fastw2v.distributed import SerialEngine, dask_engine, resume, train  # noqa: E402
 from fastw2v.distributed.errors import ClusterLost  # noqa: E402
@@ -31,8 +31,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 ROUNDS, SHARDS = 6, 4
-# Machines of tests may be so busy that a connection takes long.
-PATIENT = {"distributed.comm.timeouts.connect": "180s", "distributed.comm.timeouts.tcp": "300s"}
+# Machines of tests may be so busy that a connection takes long, and may sleep for minutes.
+PATIENT = {
+    "distributed.comm.timeouts.connect": "180s",
+    "distributed.comm.timeouts.tcp": "300s",
+    "distributed.scheduler.worker-ttl": "1 hour",
+}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -214,32 +218,48 @@ def test_the_example_runs(text):
     assert " words, loss " in done.stdout
 
 
-def start(*arguments):
+def start(*arguments, **env):
     return subprocess.Popen(
         [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]],
-        env=os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "180s"},
+        env=os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "180s"} | env,
         cwd=DATA,  # not the source folder, whose package has no kernels
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
 
 
-def test_a_scheduler_that_is_lost_and_a_run_that_is_resumed(text, expected, tmp_path):
-    """The scheduler and its workers are processes that the test has started."""
-    folder, processes = tmp_path / "run", []
+@contextlib.contextmanager
+def started(folder):
+    """Start schedulers and workers; end them with the test."""
+    processes, number = [], itertools.count()
 
-    def begin(number):
-        file = str(tmp_path / f"scheduler-{number}.json")
+    def begin(*workers):
+        file = str(folder / f"scheduler-{next(number)}.json")
         quiet = ["--dashboard-address", ":0", "--scheduler-file", file, "--host", "127.0.0.1"]
-        scheduler = start("dask_scheduler", "--port", "0", *quiet)
-        workers = [start("dask_worker", *quiet, "--no-nanny", "--nthreads", "1") for _ in range(2)]
-        processes.extend([scheduler, *workers])
-        client = distributed.Client(scheduler_file=file, timeout=60)
-        client.wait_for_workers(2, timeout=60)
-        return client, scheduler
+        processes.append(start("dask_scheduler", "--port", "0", *quiet))
+        quiet += ["--no-nanny", "--nthreads", "1"]
+        processes.extend(start("dask_worker", *quiet, *more, **env) for more, env in workers)
+        client = distributed.Client(scheduler_file=file, timeout=180)
+        client.wait_for_workers(len(workers), timeout=180)
+        return client, processes[-1 - len(workers) :]
 
     try:
-        client, scheduler = begin(1)
+        yield begin
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+PLAIN = ((), {})
+
+
+def test_a_scheduler_that_is_lost_and_a_run_that_is_resumed(text, expected, tmp_path, monkeypatch):
+    """The scheduler and its workers are processes that the test has started."""
+    monkeypatch.setattr(dask_engine, "_LOST_AFTER", 3.0)
+    folder = tmp_path / "run"
+    with started(tmp_path) as begin:
+        client, (scheduler, *_) = begin(PLAIN, PLAIN)
 
         def lose(info):
             if info.round == 3:
@@ -250,10 +270,28 @@ def test_a_scheduler_that_is_lost_and_a_run_that_is_resumed(text, expected, tmp_
             run(text, client, run=folder, every=0, on_round=lose)
         with contextlib.suppress(Exception):
             client.close(timeout=5)
-        client, _ = begin(2)
+        client, _ = begin(PLAIN, PLAIN)
         with client:
             assert crc(resume(folder, client=client)) == expected
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+
+
+def test_workers_that_do_not_fit_are_refused(text, expected, tmp_path):
+    """One has no fastw2v, one another version, and one another level."""
+    without = (("--preload", "import sys; sys.modules['fastw2v'] = None"), {})
+    older = (("--preload", "import fastw2v._version as v; v.__version__ = '0.0.1'"), {})
+    baseline = ((), {"FASTW2V_ISA": "baseline"})
+    cases = [(without, "install the same version"), (older, "got 0.0.1; install the same version")]
+    if _kernels.LEVEL != "baseline":
+        cases.append((baseline, "set FASTW2V_ISA=baseline on all workers"))
+    with started(tmp_path) as begin:
+        client, (_, *workers) = begin(*(odd for odd, _ in cases), PLAIN)
+        with client:
+            for worker, (_, message) in zip(workers, cases, strict=False):
+                with pytest.raises(RuntimeError, match=rf"worker tcp://.*: expected .*{message}"):
+                    run(text, client)
+                n = len(client.scheduler_info(n_workers=-1)["workers"])
+                worker.kill()
+                worker.wait()
+                while len(client.scheduler_info(n_workers=-1)["workers"]) == n:
+                    pass
+            assert crc(run(text, client)) == expected

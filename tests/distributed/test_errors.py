@@ -7,7 +7,8 @@ from cluster_texts import SETTINGS, sentences, write
 from fresh_interpreter import run
 
 from fastw2v.distributed import SerialEngine, plan, resume, train
-from fastw2v.distributed.places import Here
+from fastw2v.distributed.places import Here, here
+from fastw2v.distributed.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,12 @@ def text(tmp_path_factory):
         ({"shards": 0}, ValueError, "shards: expected"),
         ({"rounds": 0}, ValueError, "rounds: expected"),
         ({"every": -1}, ValueError, "every: expected"),
-        ({"stall": 0}, ValueError, "stall: expected seconds above 0, got 0"),
+        ({"stall": 0}, ValueError, "stall: expected a number above 0, got 0"),
+        ({"stall": float("inf")}, ValueError, "stall: expected a number above 0, got inf"),
+        ({"on_round": 3}, TypeError, "on_round: expected a function of a RoundInfo, got int"),
+        ({"column": 3}, TypeError, "column: expected str, got int"),
+        ({"storage_options": 3}, TypeError, "storage_options: expected a dict .*got int"),
+        ({"run": 3}, TypeError, "run: expected the name of a folder, got int"),
         ({"vector_size": 0}, ValueError, "vector_size: expected"),
         ({"vector_sice": 5}, TypeError, "vector_sice"),
         ({"sentences": [["a"]]}, TypeError, "sentences is not an argument of distributed"),
@@ -30,6 +36,7 @@ def text(tmp_path_factory):
         ({"min_count": 10**6}, ValueError, "min_count: expected two words or more"),
         ({"column": "text"}, ValueError, "column: expected Parquet files, got .*text.txt"),
         ({"shards": 10**6}, ValueError, "shards: expected at most"),
+        ({"shards": 3000}, ValueError, "shards: expected at most .*short texts are not divided"),
     ],
 )
 def test_arguments(text, more, error, message):
@@ -85,6 +92,31 @@ def test_too_little_memory_is_noticed_while_the_first_part_is_counted(text, more
     with pytest.raises(MemoryError, match="place-1: expected .* GB for at least .*raise min_count"):
         train(text, client=engine, shards=4, **settings)
     assert not any("-count-1-" in key for key in engine.log)
+
+
+def test_a_folder_that_a_worker_cannot_use_is_refused(text, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"run: .*file cannot be written .*; name another folder"):
+        train(text, client=SerialEngine(), run=tmp_path / "file", **SETTINGS)
+    exists, put = RunFolder.exists, RunFolder._put
+
+    def unseen(folder, name):
+        return here().address == "place-0" and exists(folder, name)
+
+    def unwritable(folder, name, data):
+        if here().address == "place-1":
+            raise PermissionError("read-only")
+        put(folder, name, data)
+
+    for method, replaced, message in (
+        ("exists", unseen, "is not the folder that the client sees on worker place-1; name one on"),
+        ("_put", unwritable, r"cannot be written \(read-only\) on worker place-1; name one on a"),
+    ):
+        engine = SerialEngine(2)
+        with monkeypatch.context() as patch, pytest.raises(OSError, match=message):
+            patch.setattr(RunFolder, method, replaced)
+            train(text, client=engine, run=tmp_path / "run", **SETTINGS)
+        assert engine.log == [] and list((tmp_path / "run").iterdir()) == []
 
 
 def test_run_folders(text, tmp_path):

@@ -7,7 +7,9 @@ import pytest
 from cluster_texts import SETTINGS, crc, sentences, write
 
 from fastw2v.distributed import SerialEngine, resume, train
+from fastw2v.distributed.coordinator import Coordinator
 from fastw2v.distributed.places import Here
+from fastw2v.distributed.run_folder import RunFolder
 from fastw2v.distributed.serial import Died
 
 POINTS = ["encode", "train-begin", "train", "train-end", "merge-begin", "merge", "merge-end"]
@@ -247,6 +249,16 @@ def test_a_run_is_resumed_with_the_same_bits(text, expected, tmp_path):
         assert crc(model) == expected and len(model.epoch_losses) == 2
 
 
+def test_the_end_of_a_run_is_saved_in_any_case(text, expected, tmp_path):
+    run(text, SerialEngine(2), run=tmp_path / "run", on_round=lambda info: info.round == 2)
+    told = []
+    model = resume(tmp_path / "run", client=SerialEngine(2), on_round=told.append)
+    assert crc(model) == expected and told[0].round == 3
+    engine = SerialEngine(1)
+    assert crc(resume(tmp_path / "run", client=engine)) == expected
+    assert not any("-train-" in key for key in engine.log)
+
+
 @pytest.mark.parametrize("victim", ["save-4-0", "save-4-1"])
 def test_a_run_killed_in_a_checkpoint_leaves_the_one_before(text, expected, tmp_path, victim):
     def die(task, engine):
@@ -261,6 +273,59 @@ def test_a_run_killed_in_a_checkpoint_leaves_the_one_before(text, expected, tmp_
     told = []
     model = resume(tmp_path / "run", client=SerialEngine(2), on_round=told.append)
     assert crc(model) == expected and told[0].round == 3
+
+
+def test_a_checkpoint_that_cannot_be_written_is_no_end(text, expected, tmp_path, monkeypatch):
+    write_rows, put = RunFolder.write_rows, RunFolder._put
+    left = ["rows", "manifest"]
+
+    def rows(folder, run, round, *rest):
+        if round == 2 and "rows" in left:
+            left.remove("rows")
+            raise OSError(28, "No space left on device")
+        return write_rows(folder, run, round, *rest)
+
+    def manifest(folder, name, data):
+        if name == "manifest.json" and b'"round": 4' in data and "manifest" in left:
+            left.remove("manifest")
+            raise PermissionError("read-only")
+        put(folder, name, data)
+
+    monkeypatch.setattr(RunFolder, "write_rows", rows)
+    monkeypatch.setattr(RunFolder, "_put", manifest)
+    told = "could not be written .*; the run goes on, and resume would continue from round"
+    with (
+        pytest.warns(RuntimeWarning, match=f"round 2 {told} 1"),
+        pytest.warns(RuntimeWarning, match=f"round 4 {told} 3"),
+    ):
+        model = run(text, SerialEngine(2), run=tmp_path / "run", every=0)
+    assert crc(model) == expected and left == []
+    assert crc(resume(tmp_path / "run", client=SerialEngine(1))) == expected
+
+
+@pytest.mark.filterwarnings("ignore:train. all workers that held")
+@pytest.mark.parametrize("name", ["train-2-1", "merge-2-0", "train-3-1"])
+@pytest.mark.parametrize("loss", ["one", "all", "damage"])
+def test_results_of_failed_tasks_are_released(text, expected, name, loss, monkeypatch):
+    # Dask would make them again with each worker that it loses.
+    live, report = [], Coordinator._report
+
+    def counting(self, *rest):
+        live.append(len(self.tasks.live))
+        return report(self, *rest)
+
+    def lose(task, engine):
+        if loss == "damage":
+            flip(task.value[0] if name.startswith("train") else task.value)
+            return
+        for address in list(engine.here) if loss == "all" else [task.address]:
+            engine.kill(address)
+            engine.join()
+
+    monkeypatch.setattr(Coordinator, "_report", counting)
+    engine = SerialEngine(3, script=at("after", name, lose))
+    assert crc(run(text, engine)) == expected
+    assert len(set(live)) == 1 and len(live) >= ROUNDS
 
 
 def test_a_worker_that_joins_with_another_level_is_refused(text):

@@ -331,6 +331,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
     cdef real_t* outer
     cdef real_t* inner
     cdef real_t* flow
+    cdef real_t* dreset
     cdef const int64_t* last = NULL
     check_fit("backward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
               has_shape3(da.shape, N, T, 3 * H) and has_shape2(dh.shape, N, H) and
@@ -344,7 +345,8 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
     packed = &scratch[0]
     outer = packed + 3 * packed_size(packed, H, H)
     inner = outer + N * ldo
-    flow = inner + N * ldi
+    dreset = inner + N * ldi
+    flow = dreset + N * H if last != NULL else &dh[0, 0]
     rs, cs = Wh.strides[0] // size, Wh.strides[1] // size
     with nogil:
         if step == 0:
@@ -353,12 +355,13 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
                 pack_part(packed, &Wh[0, 0], cs, rs, 2 * H, H, p, n_parts)
                 pack_part(packed + 2 * packed_size(packed, H, H), &Wh[0, 2 * H], cs, rs, H, H, p,
                           n_parts)
-        # The products run over all rows; results of rows without a step are not read.
-        memset(outer, 0, N * (ldo + ldi + 2 * H) * sizeof(real_t))
+        if last != NULL:
+            # The products run over all rows; results of rows without a step are not read.
+            memset(outer, 0, N * (ldo + ldi + 2 * H) * sizeof(real_t))
         for k in range(n_loops(2 * T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &gates[0, 0, 0],
-                               &before[0, 0, 0], flow, flow + N * H, outer, ldo, inner, ldi,
+                               &before[0, 0, 0], flow, dreset, outer, ldo, inner, ldi,
                                turned, turned_candidate, step, last, N, T, H, kind, by_units,
                                share(k, p, n_parts, 2 * T + 1, N, H, by_units, packed))
 

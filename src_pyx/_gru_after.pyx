@@ -305,7 +305,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H) of z, r, h~ and inn
     turned = &Wh[0, 0]
     packed = &scratch[0]
     turn = packed + packed_size(packed, 3 * H, H)
-    flow = turn + 2 * N * ld
+    flow = turn + 2 * N * ld if last != NULL else &dh[0, 0]
     with nogil:
         if step == 0:
             turned = packed
@@ -313,7 +313,8 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H) of z, r, h~ and inn
                 pack_part(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, 3 * H, H,
                           p, n_parts)
         # Products add to the flow of all rows; that of rows without a step is not read.
-        memset(flow, 0, N * H * sizeof(real_t))
+        if last != NULL:
+            memset(flow, 0, N * H * sizeof(real_t))
         for k in range(n_loops(T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
                 backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &gates[0, 0, 0],

@@ -28,8 +28,8 @@ from common_recurrent cimport (SIGMOID, Share, block_of, copy_rows, gate, gate_s
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
-    void fw_lstm_row(float* hs, float* cs, float* a, float* c, float* h, Py_ssize_t H, int kind,
-                     Py_ssize_t n) noexcept
+    void fw_lstm_row(float* hs, float* cs, float* before, float* a, float* c, float* h,
+                     const float* h_from, Py_ssize_t H, int kind, Py_ssize_t n) noexcept
     void fw_lstm_row_back(float* da, float* da_to, float* dc, const float* dh, const float* dhs,
                           const float* a, const float* c, const float* c_prev, Py_ssize_t H,
                           int kind, Py_ssize_t n) noexcept
@@ -52,12 +52,12 @@ cdef void cell(real_t* hs, real_t* cs, real_t* before, real_t* gates, real_t* c,
     cdef real_t o[LANES]
     cdef real_t new[LANES]
     cdef Py_ssize_t u = begin, d, n
+    if real_t is float and MATH_SIMD:
+        fw_lstm_row(hs + u, cs + u if cs != NULL else NULL, before + u if before != NULL else NULL,
+                    gates + u, c + u, h_to + u, h_from + u, H, kind, end - u)
+        return
     if before != NULL:
         memcpy(before + begin, h_from + begin, (end - begin) * sizeof(real_t))
-    if real_t is float and MATH_SIMD:
-        fw_lstm_row(hs + u, cs + u if cs != NULL else NULL, gates + u, c + u, h_to + u, H, kind,
-                    end - u)
-        return
     while u < end:
         n = LANES if u + LANES < end else end - u
         take(f, gates + u, n)
@@ -384,7 +384,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
     turned = &Wh[0, 0]
     packed = &scratch[0]
     turn = packed + packed_size(packed, 4 * H, H)
-    flow = turn + 2 * N * ld
+    flow = turn + 2 * N * ld if last != NULL else &dh[0, 0]
     with nogil:
         if step == 0:
             turned = packed

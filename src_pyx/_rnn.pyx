@@ -24,11 +24,26 @@ from common_recurrent cimport (Share, block_of, copy_rows, in_place, multiply_ga
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
+    void fw_rnn_row(float* hs, float* before, float* a, float* h, const float* h_from,
+                    Py_ssize_t n) noexcept
     void fw_rnn_row_back(float* da, float* da_to, const float* dh, const float* dhs,
-                         const float* h, Py_ssize_t n) noexcept
+                         const float* h, Py_ssize_t H, Py_ssize_t n) noexcept
 
 
 # ---- forward
+
+cdef void cell(real_t* hs, real_t* before, real_t* kept, real_t* h_to, const real_t* h_from,
+               Py_ssize_t n) noexcept nogil:
+    """Run one row through one step, n units: kept from its pre-activation, and h."""
+    if real_t is float and MATH_SIMD:
+        fw_rnn_row(hs, before, kept, h_to, h_from, n)
+        return
+    if before != NULL:
+        memcpy(before, h_from, n * sizeof(real_t))
+    tanh_run(kept, kept, n)
+    memcpy(h_to, kept, n * sizeof(real_t))
+    memcpy(hs, kept, n * sizeof(real_t))
+
 
 cdef void forward_range(real_t* hs, real_t* kept, real_t* before, real_t* states, Py_ssize_t ld,
                         const real_t* packed, const real_t* Wh, Py_ssize_t ldw,
@@ -51,15 +66,14 @@ cdef void forward_range(real_t* hs, real_t* kept, real_t* before, real_t* states
                            by_units, rows)
             for n in range(rows.lo, rows.hi):
                 at = (n * T + t) * H + begin
+                if present(lengths, n, t):
+                    cell(hs + at, before + at if before != NULL else NULL, kept + at,
+                         h_to + n * ld, h_from + n * ld, part.end - begin)
+                    continue
                 if before != NULL:
                     memcpy(before + at, h_from + n * ld, width)
-                if present(lengths, n, t):
-                    tanh_run(kept + at, kept + at, part.end - begin)
-                    memcpy(h_to + n * ld, kept + at, width)
-                    memcpy(hs + at, kept + at, width)
-                else:
-                    memcpy(h_to + n * ld, h_from + n * ld, width)
-                    memset(hs + at, 0, width)
+                memcpy(h_to + n * ld, h_from + n * ld, width)
+                memset(hs + at, 0, width)
 
 
 cdef Py_ssize_t needed_scratch(const real_t* kind, Py_ssize_t H, Py_ssize_t N) noexcept nogil:
@@ -120,8 +134,8 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
 # ---- backward
 
 cdef void cell_backward(real_t* da, real_t* da_to, const real_t* dh, const real_t* dhs,
-                        const real_t* h, Py_ssize_t n) noexcept nogil:
-    """Run one row back through one step, n units; the gradient at h is dh + dhs."""
+                        const real_t* h, Py_ssize_t H, Py_ssize_t n) noexcept nogil:
+    """Run one row back through one step, n of H units; the gradient at h is dh + dhs."""
     cdef real_t into_h[LANES]
     cdef real_t more[LANES]
     cdef real_t y[LANES]
@@ -129,7 +143,7 @@ cdef void cell_backward(real_t* da, real_t* da_to, const real_t* dh, const real_
     cdef Py_ssize_t u = 0, d, m
     # forward: h = tanh(a)
     if real_t is float and MATH_SIMD:
-        fw_rnn_row_back(da, da_to, dh, dhs, h, n)
+        fw_rnn_row_back(da, da_to, dh, dhs, h, H, n)
         return
     while u < n:
         m = LANES if u + LANES < n else n - u
@@ -170,7 +184,7 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
                 at = (n * T + t) * H + begin
                 if present(lengths, n, t):
                     cell_backward(da + at, da_to + n * ld, dh + n * H + begin, dhs + at, kept + at,
-                                  part.end - begin)
+                                  H, part.end - begin)
                 else:
                     memset(da + at, 0, width)
                     memset(da_to + n * ld, 0, width)
@@ -205,7 +219,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
     turned = &Wh[0, 0]
     packed = &scratch[0]
     turn = packed + packed_size(packed, H, H)
-    flow = turn + 2 * N * ld
+    flow = turn + 2 * N * ld if last != NULL else &dh[0, 0]
     with nogil:
         if step == 0:
             turned = packed

@@ -157,7 +157,8 @@ cdef void cell_backward(real_t* da, real_t* da_to, const real_t* dh, const real_
         u += m
 
 
-cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t* kept,
+cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, Py_ssize_t ldd,
+                         const real_t* kept,
                          real_t* flow, real_t* turn, Py_ssize_t ld, const real_t* turned,
                          Py_ssize_t step,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
@@ -165,6 +166,7 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
     """Run backward over a share; turn k is step T - 1 - k.
 
     The last turn computes the gradient of the first state. turn (2, N, H) is scratch.
+    Rows of dhs are ldd elements apart: H, or 0 for one row that stands for all.
     """
     cdef Py_ssize_t begin = part.begin, block, k, t, n, at
     cdef size_t width = (part.end - begin) * sizeof(real_t)
@@ -183,7 +185,8 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
             for n in range(rows.lo, rows.hi):
                 at = (n * T + t) * H + begin
                 if present(lengths, n, t):
-                    cell_backward(da + at, da_to + n * ld, dh + n * H + begin, dhs + at, kept + at,
+                    cell_backward(da + at, da_to + n * ld, dh + n * H + begin,
+                                  dhs + (n * T + t) * ldd + begin, kept + at,
                                   H, part.end - begin)
                 else:
                     memset(da + at, 0, width)
@@ -193,25 +196,27 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
 def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
              real_t[:, ::1] dh,             # OUT (N, H) holds the gradient of the last h on entry
              real_t[::1] scratch,           # scratch (scratch_size(),)
-             const real_t[:, :, ::1] dhs,   # IN  (N, T, H)
+             const real_t[:, :, ::1] dhs,   # IN  (N, T, H), or None for zeros
              const real_t[:, :, ::1] kept,  # IN  (N, T, H) of forward
              const real_t[:, :] Wh,         # IN  (H, H)
              const int64_t[::1] lengths,    # IN  (N,) or None
              bint by_units,
              Py_ssize_t n_parts):
     """Run all steps from the last to the first; dh becomes the gradient of the first state."""
-    cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
+    cdef Py_ssize_t N = da.shape[0], T = da.shape[1], H = dh.shape[1], ldd = H, k, p
     cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
     cdef Py_ssize_t step = step_in_place(N, T, Wh)
     cdef real_t* packed
     cdef const real_t* turned
     cdef real_t* flow
     cdef real_t* turn
+    cdef const real_t* given
     cdef const int64_t* last = NULL
     check_fit("backward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
               has_shape3(da.shape, N, T, H) and has_shape2(dh.shape, N, H) and
               has_shape3(kept.shape, N, T, H) and has_shape2(Wh.shape, H, H) and
-              (lengths is None or lengths.shape[0] == N))
+              (lengths is None or lengths.shape[0] == N and dhs is not None) and
+              (dhs is None or has_shape3(dhs.shape, N, T, H)))
     if N == 0 or T == 0 or H == 0:
         return
     if lengths is not None:
@@ -219,7 +224,14 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
     turned = &Wh[0, 0]
     packed = &scratch[0]
     turn = packed + packed_size(packed, H, H)
-    flow = turn + 2 * N * ld if last != NULL else &dh[0, 0]
+    flow = turn + 2 * N * ld
+    if dhs is not None:
+        given = &dhs[0, 0, 0]
+    else:                       # one row of zeros for all
+        memset(flow, 0, H * sizeof(real_t))
+        given, ldd = flow, 0
+    if last == NULL:
+        flow = &dh[0, 0]
     with nogil:
         if step == 0:
             turned = packed
@@ -228,7 +240,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
                           p, n_parts)
         for k in range(n_loops(T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &kept[0, 0, 0], flow, turn,
+                backward_range(&da[0, 0, 0], &dh[0, 0], given, ldd, &kept[0, 0, 0], flow, turn,
                                ld, turned, step, last, N, T, H, by_units,
                                share(k, p, n_parts, T + 1, N, H, by_units, packed))
 

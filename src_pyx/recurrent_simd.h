@@ -167,18 +167,25 @@ static inline void fw_rnn_row_back(float *da, float *da_to, const float *dh, con
     FW_EACH_VECTOR(n, u, fw_rnn_vector_back(da + u, da_to + u, dh + u, dhs + u, h + u, H, lanes))
 }
 
-/* a: pre-activations of z and r in, z r out; inner = r * h. */
-static inline void fw_gru_vector_reset(float *inner, float *a, const float *h, ptrdiff_t H, int kind,
-                                       ptrdiff_t n) {
+/* a: pre-activations of z and r in, z r out; inner = r * h, also in reset, and h in before, unless
+   these are NULL. */
+static inline void fw_gru_vector_reset(float *inner, float *reset, float *before, float *a,
+                                       const float *h, ptrdiff_t H, int kind, ptrdiff_t n) {
     const fw_vec z = fw_gate(fw_get(a, n), kind), r = fw_gate(fw_get(a + H, n), kind);
+    const fw_vec old = fw_get(h, n), kept = fw_mul(r, old);
     fw_set(a, z, n);
     fw_set(a + H, r, n);
-    fw_set(inner, fw_mul(r, fw_get(h, n)), n);
+    fw_set(inner, kept, n);
+    if (reset) {
+        fw_set(reset, kept, n);
+        fw_set(before, old, n);
+    }
 }
 
-static inline void fw_gru_row_reset(float *inner, float *a, const float *h, ptrdiff_t H, int kind,
-                                    ptrdiff_t n) {
-    FW_EACH_VECTOR(n, u, fw_gru_vector_reset(inner + u, a + u, h + u, H, kind, lanes))
+static inline void fw_gru_row_reset(float *inner, float *reset, float *before, float *a,
+                                    const float *h, ptrdiff_t H, int kind, ptrdiff_t n) {
+    FW_EACH_VECTOR(n, u, fw_gru_vector_reset(inner + u, reset ? reset + u : reset,
+                                             reset ? before + u : reset, a + u, h + u, H, kind, lanes))
 }
 
 /* a: z, and the pre-activation of h~ in, h~ out; h from h_prev. */
@@ -245,7 +252,7 @@ static inline void fw_gru_row_gates_back(float *da, float *outer, float *flow, c
 #define fw_rnn_row(hs, before, ...) ((void)(before))
 #define fw_lstm_row_back(...) ((void)0)
 #define fw_rnn_row_back(...) ((void)0)
-#define fw_gru_row_reset(...) ((void)0)
+#define fw_gru_row_reset(inner, reset, before, ...) ((void)(reset), (void)(before))
 #define fw_gru_row_update(...) ((void)0)
 #define fw_gru_row_candidate_back(...) ((void)0)
 #define fw_gru_row_gates_back(...) ((void)0)

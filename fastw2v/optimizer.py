@@ -46,7 +46,9 @@ updates of fastw2v's models even without ``row_sparse``.
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -62,12 +64,13 @@ from fastw2v._checks.arrays import (
 )
 from fastw2v._checks.numbers import as_below_one, as_finite, as_int, as_share
 from fastw2v._checks.sequences import check_array_list, check_params_and_grads
+from fastw2v._core import threads
 from fastw2v._kernels import _optimizer
 from fastw2v._rows.deferred import TABLES, apply_all_pending
 from fastw2v._rows.pending import Pending
 from fastw2v._rows.row_grad import shares_memory
 from fastw2v._training.clipping import clip_by_norm as clip_by_norm
-from fastw2v._training.dense_pass import dtype_of, update_whole, zeros_beside
+from fastw2v._training.dense_pass import dtype_of, prepared_pass, update_whole, zeros_beside
 
 __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"]
 
@@ -84,6 +87,9 @@ class _Optimizer:
     _rule = ""  # its name in the kernels
     row_sparse: bool = False
     _pending: Pending | None = None  # deferred updates; None as long as there are none
+    # Arrays of the last step and the pass of each parameter, see `_remember`. It is None unless a
+    # fit is running in which no code but ours is called.
+    _last_step: tuple[list[Any], list[Any]] | None = None
     _deferred_in_fit: Collection[int] = ()  # ids of the arrays whose rows the present fit defers
 
     def update(self, params: Sequence[NDArray[Any]], grads: Sequence[NDArray[Any]]) -> None:
@@ -104,6 +110,8 @@ class _Optimizer:
         deferred = TABLES or self._pending or self.row_sparse or self._deferred_in_fit
         if not deferred and _TRY_STEPS(_RULES[self._rule], params, grads, states, scalars):
             self._count_step()
+            return
+        if trusted and not deferred and self._step_again(params, grads, states, scalars):
             return
         wanted = None if self.row_sparse else self._deferred_in_fit
         pending = self._pending
@@ -128,6 +136,44 @@ class _Optimizer:
                 update_whole(self._rule, w, mine, g, scalars, trusted)
         if pending is not None:
             pending.end()
+        elif trusted and self._last_step is not None:
+            self._remember(params, grads)
+
+    def _remember(self, params: Sequence[NDArray[Any]], grads: Sequence[NDArray[Any]]) -> None:
+        """Keep the arrays of a step, which have been checked, and the pass of each parameter."""
+        states = [getattr(self, name) for name in self._states]
+        passes = [
+            prepared_pass(self._rule, w, [arrays[i] for arrays in states], g)
+            for i, (w, g) in enumerate(zip(params, grads, strict=True))
+        ]
+        self._last_step = [*params, *grads, *itertools.chain(*states)], passes
+
+    def _step_again(
+        self,
+        params: Sequence[NDArray[Any]],
+        grads: Sequence[NDArray[Any]],
+        states: list[Any],
+        scalars: Sequence[float],
+    ) -> bool:
+        """Take a step if its arrays are those of the last step of this fit; return whether so.
+
+        No other code runs between two steps of a fit, so that nothing has to be checked again.
+        """
+        if self._last_step is None or any(type(arrays) is not list for arrays in states):
+            return False
+        known, passes = self._last_step
+        given = [*params, *grads, *itertools.chain(*states)]
+        if len(given) != len(known) or not all(map(operator.is_, given, known)):
+            return False
+        self._count_step()
+        for i, ready in enumerate(passes):
+            if ready is None:
+                mine = [arrays[i] for arrays in states]
+                update_whole(self._rule, params[i], mine, grads[i], scalars, True)
+            else:
+                kernel, rows, ns = ready
+                kernel(*rows, None, *scalars, threads.parts(ns))
+        return True
 
     def flush(self) -> None:
         """Apply all deferred updates: see `row_sparse`.
@@ -202,7 +248,7 @@ class _Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         self.flush()
-        left_out = ("_pending", "_deferred_in_fit")
+        left_out = ("_pending", "_deferred_in_fit", "_last_step")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
 

@@ -140,6 +140,11 @@ class TimeEmbedding(RowGradHolder):
         write_table_gradient(self.grads[0], "xs", self._xs, dout)
         self._dout, self._steps = dout, None
 
+    def _write_gradient(self, dW: NDArray[Any]) -> None:
+        """Write grads[0] = dW (V, D), computed by the layer that read the rows."""
+        write_table_gradient(self.grads[0], "dW", np.arange(len(dW)), dW)
+        self._dout, self._steps = None, None
+
     @property
     def layers(self) -> list[Embedding] | None:
         """The steps of the last forward as Embeddings with gradients of their own; None before."""

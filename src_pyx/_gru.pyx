@@ -30,8 +30,8 @@ from common_recurrent cimport (HARD_KERAS2, HARD_KERAS3, SIGMOID, Share, block_o
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
-    void fw_gru_row_reset(float* inner, float* a, const float* h, Py_ssize_t H, int kind,
-                          Py_ssize_t n) noexcept
+    void fw_gru_row_reset(float* inner, float* reset, float* before, float* a, const float* h,
+                          Py_ssize_t H, int kind, Py_ssize_t n) noexcept
     void fw_gru_row_update(float* hs, float* h, float* a, Py_ssize_t H, Py_ssize_t n) noexcept
     void fw_gru_row_candidate_back(float* da, float* inner, float* dh, const float* dhs,
                                    const float* a, Py_ssize_t H, Py_ssize_t n) noexcept
@@ -57,15 +57,19 @@ def scratch_size(const real_t[:, :] Wh, Py_ssize_t N):
 
 # ---- forward
 
-cdef void cell_reset(real_t* inner, real_t* gates, const real_t* h, Py_ssize_t H, int kind,
-                     Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """Compute z, r and r * h_prev of one row in one step, units [begin, end)."""
+cdef void cell_reset(real_t* inner, real_t* reset, real_t* before, real_t* gates, const real_t* h,
+                     Py_ssize_t H, int kind, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """Compute z, r and r * h_prev of one row in one step, units [begin, end).
+
+    r * h_prev and h_prev are also kept in `reset` and `before`, unless these are NULL.
+    """
     cdef real_t z[LANES]
     cdef real_t r[LANES]
     cdef real_t old[LANES]
     cdef Py_ssize_t u = begin, d, n
     if real_t is float and MATH_SIMD:
-        fw_gru_row_reset(inner + u, gates + u, h + u, H, kind, end - u)
+        fw_gru_row_reset(inner + u, reset + u if reset != NULL else NULL,
+                         before + u if before != NULL else NULL, gates + u, h + u, H, kind, end - u)
         return
     while u < end:
         n = LANES if u + LANES < end else end - u
@@ -80,6 +84,9 @@ cdef void cell_reset(real_t* inner, real_t* gates, const real_t* h, Py_ssize_t H
         put(gates + H + u, r, n)
         put(inner + u, old, n)
         u += n
+    if before != NULL:
+        memcpy(before + begin, h + begin, (end - begin) * sizeof(real_t))
+        memcpy(reset + begin, inner + begin, (end - begin) * sizeof(real_t))
 
 
 cdef void cell_update(real_t* hs, real_t* h, real_t* gates, Py_ssize_t H,
@@ -133,11 +140,9 @@ cdef void forward_range(real_t* hs, real_t* gates, real_t* before, real_t* reset
             for n in range(rows.lo, rows.hi):
                 at = n * T + t
                 if k % 2 == 0:
-                    cell_reset(inner + n * ld, gates + at * 3 * H, states + n * ld, H, kind,
-                               begin, end)
-                    if before != NULL:
-                        memcpy(before + at * H + begin, states + n * ld + begin, width)
-                        memcpy(reset + at * H + begin, inner + n * ld + begin, width)
+                    cell_reset(inner + n * ld, reset + at * H if reset != NULL else NULL,
+                               before + at * H if before != NULL else NULL, gates + at * 3 * H,
+                               states + n * ld, H, kind, begin, end)
                 elif present(lengths, n, t):
                     cell_update(hs + at * H, states + n * ld, gates + at * 3 * H, H, begin, end)
                 else:
@@ -271,7 +276,8 @@ cdef void gates_backward(real_t* da, real_t* outer, real_t* flow, const real_t* 
         u += n
 
 
-cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t* gates,
+cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, Py_ssize_t ldd,
+                         const real_t* gates,
                          const real_t* before, real_t* flow, real_t* dreset, real_t* outer,
                          Py_ssize_t ldo, real_t* inner, Py_ssize_t ldi, const real_t* turned,
                          const real_t* turned_candidate, Py_ssize_t step,
@@ -281,6 +287,7 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
 
     The last turn, t = -1, computes the gradient of the first state. `inner` (N, H) holds da of h~,
     `outer` (N, 2H) that of z | r: each turn multiplies one of them and writes to the other.
+    Rows of dhs are ldd elements apart: H, or 0 for one row that stands for all.
     """
     cdef Py_ssize_t begin = part.begin, end = part.end, block, k, t, n, at
     cdef size_t width = (end - begin) * sizeof(real_t)
@@ -302,7 +309,7 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
                     memset(da + at * 3 * H + H + begin, 0, width)
                     memset(da + at * 3 * H + 2 * H + begin, 0, width)
                 elif k % 2 == 0:
-                    candidate_backward(da + at * 3 * H, inner + n * ldi, dh + n * H, dhs + at * H,
+                    candidate_backward(da + at * 3 * H, inner + n * ldi, dh + n * H, dhs + at * ldd,
                                        gates + at * 3 * H, H, begin, end)
                 else:
                     gates_backward(da + at * 3 * H, outer + n * ldo, flow + n * H, dreset + n * H,
@@ -313,7 +320,7 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
 def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
              real_t[:, ::1] dh,             # OUT (N, H) holds the gradient of the last h on entry
              real_t[::1] scratch,           # scratch (scratch_size(),)
-             const real_t[:, :, ::1] dhs,   # IN  (N, T, H)
+             const real_t[:, :, ::1] dhs,   # IN  (N, T, H), or None for zeros
              const real_t[:, :, ::1] gates,   # IN (N, T, 3H) of forward
              const real_t[:, :, ::1] before,  # IN (N, T, H) of forward
              const real_t[:, :] Wh,         # IN  (H, 3H)
@@ -322,7 +329,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
              bint by_units,
              Py_ssize_t n_parts):
     """Run all steps from the last to the first; dh becomes the gradient of the first state."""
-    cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
+    cdef Py_ssize_t N = da.shape[0], T = da.shape[1], H = dh.shape[1], ldd = H, k, p
     cdef Py_ssize_t ldo = row_stride(2 * H), ldi = row_stride(H), size = sizeof(real_t), rs, cs
     cdef Py_ssize_t step = step_in_place(N, T, Wh)
     cdef real_t* packed
@@ -331,11 +338,14 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
     cdef real_t* outer
     cdef real_t* inner
     cdef real_t* flow
+    cdef real_t* dreset
+    cdef const real_t* given
     cdef const int64_t* last = NULL
     check_fit("backward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
               has_shape3(da.shape, N, T, 3 * H) and has_shape2(dh.shape, N, H) and
               has_shape3(gates.shape, N, T, 3 * H) and has_shape2(Wh.shape, H, 3 * H) and
-              (lengths is None or lengths.shape[0] == N) and has_shape3(before.shape, N, T, H))
+              (lengths is None or lengths.shape[0] == N and dhs is not None) and
+              (dhs is None or has_shape3(dhs.shape, N, T, H)) and has_shape3(before.shape, N, T, H))
     if N == 0 or T == 0 or H == 0:
         return
     if lengths is not None:
@@ -344,7 +354,15 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
     packed = &scratch[0]
     outer = packed + 3 * packed_size(packed, H, H)
     inner = outer + N * ldo
-    flow = inner + N * ldi
+    dreset = inner + N * ldi
+    flow = dreset + N * H
+    if dhs is not None:
+        given = &dhs[0, 0, 0]
+    else:                       # one row of zeros for all
+        memset(flow, 0, H * sizeof(real_t))
+        given, ldd = flow, 0
+    if last == NULL:
+        flow = &dh[0, 0]
     rs, cs = Wh.strides[0] // size, Wh.strides[1] // size
     with nogil:
         if step == 0:
@@ -353,12 +371,13 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 3H)
                 pack_part(packed, &Wh[0, 0], cs, rs, 2 * H, H, p, n_parts)
                 pack_part(packed + 2 * packed_size(packed, H, H), &Wh[0, 2 * H], cs, rs, H, H, p,
                           n_parts)
-        # The products run over all rows; results of rows without a step are not read.
-        memset(outer, 0, N * (ldo + ldi + 2 * H) * sizeof(real_t))
+        if last != NULL:
+            # The products run over all rows; results of rows without a step are not read.
+            memset(outer, 0, N * (ldo + ldi + 2 * H) * sizeof(real_t))
         for k in range(n_loops(2 * T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &gates[0, 0, 0],
-                               &before[0, 0, 0], flow, flow + N * H, outer, ldo, inner, ldi,
+                backward_range(&da[0, 0, 0], &dh[0, 0], given, ldd, &gates[0, 0, 0],
+                               &before[0, 0, 0], flow, dreset, outer, ldo, inner, ldi,
                                turned, turned_candidate, step, last, N, T, H, kind, by_units,
                                share(k, p, n_parts, 2 * T + 1, N, H, by_units, packed))
 

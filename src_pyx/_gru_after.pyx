@@ -235,7 +235,8 @@ cdef void cell_backward(real_t* da, real_t* da_to, real_t* flow, const real_t* d
         u += n
 
 
-cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t* gates,
+cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, Py_ssize_t ldd,
+                         const real_t* gates,
                          const real_t* before, const real_t* inner, real_t* flow, real_t* turn,
                          Py_ssize_t ld, const real_t* turned,
                          Py_ssize_t step, const int64_t* lengths,
@@ -244,6 +245,7 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
     """Run backward over a share; turn k is step T - 1 - k.
 
     The last turn computes the gradient of the first state. turn (2, N, 3H) is scratch.
+    Rows of dhs are ldd elements apart: H, or 0 for one row that stands for all.
     """
     cdef Py_ssize_t begin = part.begin, end = part.end, block, k, t, n, g, at
     cdef size_t width = (end - begin) * sizeof(real_t)
@@ -263,7 +265,7 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
                 at = n * T + t
                 if present(lengths, n, t):
                     cell_backward(da + at * 4 * H, da_to + n * ld, flow + n * H, dh + n * H,
-                                  dhs + at * H, gates + at * 3 * H, inner + at * H,
+                                  dhs + at * ldd, gates + at * 3 * H, inner + at * H,
                                   before + at * H, H, kind, begin, end)
                 else:
                     for g in range(4):
@@ -275,7 +277,7 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
 def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H) of z, r, h~ and inner
              real_t[:, ::1] dh,             # OUT (N, H) holds the gradient of the last h on entry
              real_t[::1] scratch,           # scratch (scratch_size(),)
-             const real_t[:, :, ::1] dhs,   # IN  (N, T, H)
+             const real_t[:, :, ::1] dhs,   # IN  (N, T, H), or None for zeros
              const real_t[:, :, ::1] gates,   # IN (N, T, 3H) of forward
              const real_t[:, :, ::1] before,  # IN (N, T, H) of forward
              const real_t[:, :, ::1] inner,   # IN (N, T, H) of forward
@@ -285,18 +287,20 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H) of z, r, h~ and inn
              bint by_units,
              Py_ssize_t n_parts):
     """Run all steps from the last to the first; dh becomes the gradient of the first state."""
-    cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
+    cdef Py_ssize_t N = da.shape[0], T = da.shape[1], H = dh.shape[1], ldd = H, k, p
     cdef Py_ssize_t ld = row_stride(3 * H), size = sizeof(real_t)
     cdef Py_ssize_t step = step_in_place(N, T, Wh)
     cdef real_t* packed
     cdef const real_t* turned
     cdef real_t* flow
     cdef real_t* turn
+    cdef const real_t* given
     cdef const int64_t* last = NULL
     check_fit("backward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
               has_shape3(da.shape, N, T, 4 * H) and has_shape2(dh.shape, N, H) and
               has_shape3(gates.shape, N, T, 3 * H) and has_shape2(Wh.shape, H, 3 * H) and
-              (lengths is None or lengths.shape[0] == N) and
+              (lengths is None or lengths.shape[0] == N and dhs is not None) and
+              (dhs is None or has_shape3(dhs.shape, N, T, H)) and
               has_shape3(before.shape, N, T, H) and has_shape3(inner.shape, N, T, H))
     if N == 0 or T == 0 or H == 0:
         return
@@ -306,6 +310,13 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H) of z, r, h~ and inn
     packed = &scratch[0]
     turn = packed + packed_size(packed, 3 * H, H)
     flow = turn + 2 * N * ld
+    if dhs is not None:
+        given = &dhs[0, 0, 0]
+    else:                       # one row of zeros for all
+        memset(flow, 0, H * sizeof(real_t))
+        given, ldd = flow, 0
+    if last == NULL:
+        flow = &dh[0, 0]
     with nogil:
         if step == 0:
             turned = packed
@@ -313,10 +324,11 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H) of z, r, h~ and inn
                 pack_part(packed, &Wh[0, 0], Wh.strides[1] // size, Wh.strides[0] // size, 3 * H, H,
                           p, n_parts)
         # Products add to the flow of all rows; that of rows without a step is not read.
-        memset(flow, 0, N * H * sizeof(real_t))
+        if last != NULL:
+            memset(flow, 0, N * H * sizeof(real_t))
         for k in range(n_loops(T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &gates[0, 0, 0],
+                backward_range(&da[0, 0, 0], &dh[0, 0], given, ldd, &gates[0, 0, 0],
                                &before[0, 0, 0], &inner[0, 0, 0], flow, turn, ld, turned, step,
                                last, N, T, H, kind, by_units,
                                share(k, p, n_parts, T + 1, N, H, by_units, packed))

@@ -28,8 +28,8 @@ from common_recurrent cimport (SIGMOID, Share, block_of, copy_rows, gate, gate_s
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
-    void fw_lstm_row(float* hs, float* cs, float* a, float* c, float* h, Py_ssize_t H, int kind,
-                     Py_ssize_t n) noexcept
+    void fw_lstm_row(float* hs, float* cs, float* before, float* a, float* c, float* h,
+                     const float* h_from, Py_ssize_t H, int kind, Py_ssize_t n) noexcept
     void fw_lstm_row_back(float* da, float* da_to, float* dc, const float* dh, const float* dhs,
                           const float* a, const float* c, const float* c_prev, Py_ssize_t H,
                           int kind, Py_ssize_t n) noexcept
@@ -52,12 +52,12 @@ cdef void cell(real_t* hs, real_t* cs, real_t* before, real_t* gates, real_t* c,
     cdef real_t o[LANES]
     cdef real_t new[LANES]
     cdef Py_ssize_t u = begin, d, n
+    if real_t is float and MATH_SIMD:
+        fw_lstm_row(hs + u, cs + u if cs != NULL else NULL, before + u if before != NULL else NULL,
+                    gates + u, c + u, h_to + u, h_from + u, H, kind, end - u)
+        return
     if before != NULL:
         memcpy(before + begin, h_from + begin, (end - begin) * sizeof(real_t))
-    if real_t is float and MATH_SIMD:
-        fw_lstm_row(hs + u, cs + u if cs != NULL else NULL, gates + u, c + u, h_to + u, H, kind,
-                    end - u)
-        return
     while u < end:
         n = LANES if u + LANES < end else end - u
         take(f, gates + u, n)
@@ -314,7 +314,7 @@ cdef void cell_backward(real_t* da, real_t* da_to, real_t* dc, const real_t* dh,
         u += n
 
 
-cdef void backward_range(real_t* da, real_t* dh, real_t* dc, const real_t* dhs,
+cdef void backward_range(real_t* da, real_t* dh, real_t* dc, const real_t* dhs, Py_ssize_t ldd,
                          const real_t* gates, const real_t* cs, const real_t* c0, real_t* flow,
                          real_t* turn, Py_ssize_t ld, const real_t* turned, Py_ssize_t step,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
@@ -322,6 +322,7 @@ cdef void backward_range(real_t* da, real_t* dh, real_t* dc, const real_t* dhs,
     """Run backward over a share; turn k is step T - 1 - k.
 
     The last turn computes the gradient of the first state. turn (2, N, 4H) is scratch.
+    Rows of dhs are ldd elements apart: H, or 0 for one row that stands for all.
     """
     cdef Py_ssize_t begin = part.begin, end = part.end, block, k, t, n, g, at
     cdef size_t width = (end - begin) * sizeof(real_t)
@@ -341,7 +342,7 @@ cdef void backward_range(real_t* da, real_t* dh, real_t* dc, const real_t* dhs,
                 at = n * T + t
                 if present(lengths, n, t):
                     cell_backward(da + at * 4 * H, da_to + n * ld, dc + n * H, dh + n * H,
-                                  dhs + at * H, gates + at * 4 * H, cs + at * H,
+                                  dhs + at * ldd, gates + at * 4 * H, cs + at * H,
                                   cs + (at - 1) * H if t > 0 else c0 + n * H, H, kind,
                                   begin, end)
                 else:
@@ -354,7 +355,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
              real_t[:, ::1] dh,             # OUT (N, H) holds the gradient of the last h on entry
              real_t[:, ::1] dc,             # OUT (N, H) the same for c
              real_t[::1] scratch,           # scratch (scratch_size(),)
-             const real_t[:, :, ::1] dhs,   # IN  (N, T, H)
+             const real_t[:, :, ::1] dhs,   # IN  (N, T, H), or None for zeros
              const real_t[:, :, ::1] gates,  # IN (N, T, 4H) of forward
              const real_t[:, :, ::1] cs,    # IN  (N, T, H) of forward
              const real_t[:, ::1] c0,       # IN  (N, H) the first c_prev
@@ -364,18 +365,20 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
              bint by_units,
              Py_ssize_t n_parts):
     """Run all steps from the last to the first; dh and dc become those of the first state."""
-    cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
+    cdef Py_ssize_t N = da.shape[0], T = da.shape[1], H = dh.shape[1], ldd = H, k, p
     cdef Py_ssize_t ld = row_stride(4 * H), size = sizeof(real_t)
     cdef Py_ssize_t step = step_in_place(N, T, Wh)
     cdef real_t* packed
     cdef const real_t* turned
     cdef real_t* flow
     cdef real_t* turn
+    cdef const real_t* given
     cdef const int64_t* last = NULL
     check_fit("backward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
               has_shape3(da.shape, N, T, 4 * H) and has_shape2(dh.shape, N, H) and
               has_shape3(gates.shape, N, T, 4 * H) and has_shape2(Wh.shape, H, 4 * H) and
-              (lengths is None or lengths.shape[0] == N) and has_shape2(dc.shape, N, H) and
+              (lengths is None or lengths.shape[0] == N and dhs is not None) and
+              (dhs is None or has_shape3(dhs.shape, N, T, H)) and has_shape2(dc.shape, N, H) and
               has_shape3(cs.shape, N, T, H) and has_shape2(c0.shape, N, H))
     if N == 0 or T == 0 or H == 0:
         return
@@ -385,6 +388,13 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
     packed = &scratch[0]
     turn = packed + packed_size(packed, 4 * H, H)
     flow = turn + 2 * N * ld
+    if dhs is not None:
+        given = &dhs[0, 0, 0]
+    else:                       # one row of zeros for all
+        memset(flow, 0, H * sizeof(real_t))
+        given, ldd = flow, 0
+    if last == NULL:
+        flow = &dh[0, 0]
     with nogil:
         if step == 0:
             turned = packed
@@ -393,7 +403,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, 4H)
                           H, p, n_parts)
         for k in range(n_loops(T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                backward_range(&da[0, 0, 0], &dh[0, 0], &dc[0, 0], &dhs[0, 0, 0],
+                backward_range(&da[0, 0, 0], &dh[0, 0], &dc[0, 0], given, ldd,
                                &gates[0, 0, 0], &cs[0, 0, 0], &c0[0, 0], flow, turn, ld, turned,
                                step, last, N, T, H, kind, by_units,
                                share(k, p, n_parts, T + 1, N, H, by_units, packed))

@@ -24,11 +24,26 @@ from common_recurrent cimport (Share, block_of, copy_rows, in_place, multiply_ga
 from common_types cimport real_t
 
 cdef extern from "recurrent_simd.h" nogil:
+    void fw_rnn_row(float* hs, float* before, float* a, float* h, const float* h_from,
+                    Py_ssize_t n) noexcept
     void fw_rnn_row_back(float* da, float* da_to, const float* dh, const float* dhs,
-                         const float* h, Py_ssize_t n) noexcept
+                         const float* h, Py_ssize_t H, Py_ssize_t n) noexcept
 
 
 # ---- forward
+
+cdef void cell(real_t* hs, real_t* before, real_t* kept, real_t* h_to, const real_t* h_from,
+               Py_ssize_t n) noexcept nogil:
+    """Run one row through one step, n units: kept from its pre-activation, and h."""
+    if real_t is float and MATH_SIMD:
+        fw_rnn_row(hs, before, kept, h_to, h_from, n)
+        return
+    if before != NULL:
+        memcpy(before, h_from, n * sizeof(real_t))
+    tanh_run(kept, kept, n)
+    memcpy(h_to, kept, n * sizeof(real_t))
+    memcpy(hs, kept, n * sizeof(real_t))
+
 
 cdef void forward_range(real_t* hs, real_t* kept, real_t* before, real_t* states, Py_ssize_t ld,
                         const real_t* packed, const real_t* Wh, Py_ssize_t ldw,
@@ -51,15 +66,14 @@ cdef void forward_range(real_t* hs, real_t* kept, real_t* before, real_t* states
                            by_units, rows)
             for n in range(rows.lo, rows.hi):
                 at = (n * T + t) * H + begin
+                if present(lengths, n, t):
+                    cell(hs + at, before + at if before != NULL else NULL, kept + at,
+                         h_to + n * ld, h_from + n * ld, part.end - begin)
+                    continue
                 if before != NULL:
                     memcpy(before + at, h_from + n * ld, width)
-                if present(lengths, n, t):
-                    tanh_run(kept + at, kept + at, part.end - begin)
-                    memcpy(h_to + n * ld, kept + at, width)
-                    memcpy(hs + at, kept + at, width)
-                else:
-                    memcpy(h_to + n * ld, h_from + n * ld, width)
-                    memset(hs + at, 0, width)
+                memcpy(h_to + n * ld, h_from + n * ld, width)
+                memset(hs + at, 0, width)
 
 
 cdef Py_ssize_t needed_scratch(const real_t* kind, Py_ssize_t H, Py_ssize_t N) noexcept nogil:
@@ -120,8 +134,8 @@ def forward(real_t[:, :, ::1] hs,           # OUT (N, T, H)
 # ---- backward
 
 cdef void cell_backward(real_t* da, real_t* da_to, const real_t* dh, const real_t* dhs,
-                        const real_t* h, Py_ssize_t n) noexcept nogil:
-    """Run one row back through one step, n units; the gradient at h is dh + dhs."""
+                        const real_t* h, Py_ssize_t H, Py_ssize_t n) noexcept nogil:
+    """Run one row back through one step, n of H units; the gradient at h is dh + dhs."""
     cdef real_t into_h[LANES]
     cdef real_t more[LANES]
     cdef real_t y[LANES]
@@ -129,7 +143,7 @@ cdef void cell_backward(real_t* da, real_t* da_to, const real_t* dh, const real_
     cdef Py_ssize_t u = 0, d, m
     # forward: h = tanh(a)
     if real_t is float and MATH_SIMD:
-        fw_rnn_row_back(da, da_to, dh, dhs, h, n)
+        fw_rnn_row_back(da, da_to, dh, dhs, h, H, n)
         return
     while u < n:
         m = LANES if u + LANES < n else n - u
@@ -143,7 +157,8 @@ cdef void cell_backward(real_t* da, real_t* da_to, const real_t* dh, const real_
         u += m
 
 
-cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t* kept,
+cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, Py_ssize_t ldd,
+                         const real_t* kept,
                          real_t* flow, real_t* turn, Py_ssize_t ld, const real_t* turned,
                          Py_ssize_t step,
                          const int64_t* lengths, Py_ssize_t N, Py_ssize_t T, Py_ssize_t H,
@@ -151,6 +166,7 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
     """Run backward over a share; turn k is step T - 1 - k.
 
     The last turn computes the gradient of the first state. turn (2, N, H) is scratch.
+    Rows of dhs are ldd elements apart: H, or 0 for one row that stands for all.
     """
     cdef Py_ssize_t begin = part.begin, block, k, t, n, at
     cdef size_t width = (part.end - begin) * sizeof(real_t)
@@ -169,8 +185,9 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
             for n in range(rows.lo, rows.hi):
                 at = (n * T + t) * H + begin
                 if present(lengths, n, t):
-                    cell_backward(da + at, da_to + n * ld, dh + n * H + begin, dhs + at, kept + at,
-                                  part.end - begin)
+                    cell_backward(da + at, da_to + n * ld, dh + n * H + begin,
+                                  dhs + (n * T + t) * ldd + begin, kept + at,
+                                  H, part.end - begin)
                 else:
                     memset(da + at, 0, width)
                     memset(da_to + n * ld, 0, width)
@@ -179,25 +196,27 @@ cdef void backward_range(real_t* da, real_t* dh, const real_t* dhs, const real_t
 def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
              real_t[:, ::1] dh,             # OUT (N, H) holds the gradient of the last h on entry
              real_t[::1] scratch,           # scratch (scratch_size(),)
-             const real_t[:, :, ::1] dhs,   # IN  (N, T, H)
+             const real_t[:, :, ::1] dhs,   # IN  (N, T, H), or None for zeros
              const real_t[:, :, ::1] kept,  # IN  (N, T, H) of forward
              const real_t[:, :] Wh,         # IN  (H, H)
              const int64_t[::1] lengths,    # IN  (N,) or None
              bint by_units,
              Py_ssize_t n_parts):
     """Run all steps from the last to the first; dh becomes the gradient of the first state."""
-    cdef Py_ssize_t N = dhs.shape[0], T = dhs.shape[1], H = dhs.shape[2], k, p
+    cdef Py_ssize_t N = da.shape[0], T = da.shape[1], H = dh.shape[1], ldd = H, k, p
     cdef Py_ssize_t ld = row_stride(H), size = sizeof(real_t)
     cdef Py_ssize_t step = step_in_place(N, T, Wh)
     cdef real_t* packed
     cdef const real_t* turned
     cdef real_t* flow
     cdef real_t* turn
+    cdef const real_t* given
     cdef const int64_t* last = NULL
     check_fit("backward", scratch.shape[0] >= needed_scratch(&scratch[0], H, N) and
               has_shape3(da.shape, N, T, H) and has_shape2(dh.shape, N, H) and
               has_shape3(kept.shape, N, T, H) and has_shape2(Wh.shape, H, H) and
-              (lengths is None or lengths.shape[0] == N))
+              (lengths is None or lengths.shape[0] == N and dhs is not None) and
+              (dhs is None or has_shape3(dhs.shape, N, T, H)))
     if N == 0 or T == 0 or H == 0:
         return
     if lengths is not None:
@@ -206,6 +225,13 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
     packed = &scratch[0]
     turn = packed + packed_size(packed, H, H)
     flow = turn + 2 * N * ld
+    if dhs is not None:
+        given = &dhs[0, 0, 0]
+    else:                       # one row of zeros for all
+        memset(flow, 0, H * sizeof(real_t))
+        given, ldd = flow, 0
+    if last == NULL:
+        flow = &dh[0, 0]
     with nogil:
         if step == 0:
             turned = packed
@@ -214,7 +240,7 @@ def backward(real_t[:, :, ::1] da,          # OUT (N, T, H)
                           p, n_parts)
         for k in range(n_loops(T + 1, by_units)):
             for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                backward_range(&da[0, 0, 0], &dh[0, 0], &dhs[0, 0, 0], &kept[0, 0, 0], flow, turn,
+                backward_range(&da[0, 0, 0], &dh[0, 0], given, ldd, &kept[0, 0, 0], flow, turn,
                                ld, turned, step, last, N, T, H, by_units,
                                share(k, p, n_parts, T + 1, N, H, by_units, packed))
 

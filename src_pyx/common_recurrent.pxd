@@ -215,10 +215,14 @@ cdef inline void pull(real_t* dh, real_t* flow, const real_t* da, Py_ssize_t ld,
                       Share part) noexcept nogil:
     """Compute dh (N, H) = [flow +] da W^T of step t, where a row has that step.
 
-    flow (N, H) is scratch; the others are those of `multiply_turned`.
+    flow (N, H) is scratch, or dh itself if every row has all steps: a copy is then saved, and with
+    it the wait until the stores of memcpy, which begin elsewhere than the vectors of the cell, have
+    reached the cache. The others are those of `multiply_turned`.
     """
     cdef Py_ssize_t n, width = part.end - part.begin
     multiply_turned(flow, da, ld, turned, step, K, H, accumulate, part)
+    if flow == dh:
+        return
     for n in range(part.lo, part.hi):
         if present(lengths, n, t):
             memcpy(dh + n * H + part.begin, flow + n * H + part.begin, width * sizeof(real_t))

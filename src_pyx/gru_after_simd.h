@@ -48,6 +48,12 @@ static inline void fw_gru_after_vector_back(float *da, float *da_to, float *flow
     fw_set(da_to + H, da_r, n);
     fw_set(da_to + 2 * H, da_inner, n);
     fw_set(flow, fw_mul(into_h, fw_sub(FW_FLOAT_ALL(1.0f), z)), n);
+    FW_PREFETCH(dhs - H);
+    FW_PREFETCH(h_prev - H);
+    FW_PREFETCH_WRITE(da - 4 * H);
+    FW_PREFETCH_WRITE(da - 3 * H);
+    FW_PREFETCH_WRITE(da - 2 * H);
+    FW_PREFETCH_WRITE(da - H);
 }
 
 static inline void fw_gru_after_row_back(float *da, float *da_to, float *flow, const float *dh,

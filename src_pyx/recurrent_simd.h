@@ -58,29 +58,61 @@ static inline fw_vec fw_through_tanh(fw_vec x, fw_vec y) {
         if (lanes) call;                                                       \
     }
 
-/* a: pre-activations in, f g i o out. cs may be NULL. */
-static inline void fw_lstm_vector(float *hs, float *cs, float *a, float *c, float *h, ptrdiff_t H,
-                                  int kind, ptrdiff_t n) {
+/* a: pre-activations in, f g i o out; c from c_prev. */
+static inline void fw_lstm_vector_gates(float *a, float *c, ptrdiff_t H, int kind, ptrdiff_t n) {
     const fw_vec f = fw_gate(fw_get(a, n), kind);
     const fw_vec g = fw_tanh_vector(fw_get(a + H, n));
     const fw_vec i = fw_gate(fw_get(a + 2 * H, n), kind);
     const fw_vec o = fw_gate(fw_get(a + 3 * H, n), kind);
-    const fw_vec now = FW_FLOAT_MADD(f, fw_get(c, n), fw_mul(g, i));
-    const fw_vec out = fw_mul(o, fw_tanh_vector(now));
     fw_set(a, f, n);
     fw_set(a + H, g, n);
     fw_set(a + 2 * H, i, n);
     fw_set(a + 3 * H, o, n);
-    fw_set(c, now, n);
-    if (cs) fw_set(cs, now, n);
+    fw_set(c, FW_FLOAT_MADD(f, fw_get(c, n), fw_mul(g, i)), n);
+}
+
+/* h from c and o; before from h_from. cs and before may be NULL. */
+static inline void fw_lstm_vector_output(float *hs, float *cs, float *before, float *h,
+                                         const float *h_from, const float *c, const float *o,
+                                         ptrdiff_t n) {
+    const fw_vec now = fw_get(c, n), out = fw_mul(fw_get(o, n), fw_tanh_vector(now));
+    if (cs) {
+        fw_set(cs, now, n);
+        fw_set(before, fw_get(h_from, n), n);
+    }
     fw_set(h, out, n);
     fw_set(hs, out, n);
 }
 
-static inline void fw_lstm_row(float *hs, float *cs, float *a, float *c, float *h, ptrdiff_t H,
-                               int kind, ptrdiff_t n) {
-    FW_EACH_VECTOR(n, u, fw_lstm_vector(hs + u, cs ? cs + u : cs, a + u, c + u, h + u, H, kind, lanes))
+/* Two loops: tanh of c waits for all that comes before it, and only work of many other units fills
+   this time. */
+static inline void fw_lstm_row(float *hs, float *cs, float *before, float *a, float *c, float *h,
+                               const float *h_from, ptrdiff_t H, int kind, ptrdiff_t n) {
+    FW_EACH_VECTOR(n, u, fw_lstm_vector_gates(a + u, c + u, H, kind, lanes))
+    FW_EACH_VECTOR(n, u, fw_lstm_vector_output(hs + u, cs ? cs + u : cs, cs ? before + u : cs, h + u,
+                                               h_from + u, c + u, a + 3 * H + u, lanes))
 }
+
+/* a: the pre-activation in, h out; before from h_from, unless it is NULL. */
+static inline void fw_rnn_vector(float *hs, float *before, float *a, float *h, const float *h_from,
+                                 ptrdiff_t n) {
+    const fw_vec out = fw_tanh_vector(fw_get(a, n));
+    if (before) fw_set(before, fw_get(h_from, n), n);
+    fw_set(a, out, n);
+    fw_set(h, out, n);
+    fw_set(hs, out, n);
+}
+
+static inline void fw_rnn_row(float *hs, float *before, float *a, float *h, const float *h_from,
+                              ptrdiff_t n) {
+    FW_EACH_VECTOR(n, u, fw_rnn_vector(hs + u, before ? before + u : before, a + u, h + u,
+                                       h_from + u, lanes))
+}
+
+/* Backward asks for memory of the step before, whose place is H or a few H earlier, while the product
+   of the next turn runs. Prefetching all that it reads has taken longer than waiting for some.
+   Measured on a Zen 5, two threads, backward of an LSTM with data from the third cache: 1.06 times as
+   fast for N T H = 128 7 128, 1.09 times for 20 35 100, no change for 128 29 256. */
 
 /* Writes da to both places; dc is the gradient of c on entry and of c_prev on return. */
 static inline void fw_lstm_vector_back(float *da, float *da_to, float *dc, const float *dh,
@@ -105,6 +137,12 @@ static inline void fw_lstm_vector_back(float *da, float *da_to, float *dc, const
     fw_set(da_to + H, da_g, n);
     fw_set(da_to + 2 * H, da_i, n);
     fw_set(da_to + 3 * H, da_o, n);
+    FW_PREFETCH(dhs - H);
+    FW_PREFETCH(c_prev - H);
+    FW_PREFETCH_WRITE(da - 4 * H);
+    FW_PREFETCH_WRITE(da - 3 * H);
+    FW_PREFETCH_WRITE(da - 2 * H);
+    FW_PREFETCH_WRITE(da - H);
 }
 
 static inline void fw_lstm_row_back(float *da, float *da_to, float *dc, const float *dh,
@@ -115,30 +153,39 @@ static inline void fw_lstm_row_back(float *da, float *da_to, float *dc, const fl
 }
 
 static inline void fw_rnn_vector_back(float *da, float *da_to, const float *dh, const float *dhs,
-                                      const float *h, ptrdiff_t n) {
+                                      const float *h, ptrdiff_t H, ptrdiff_t n) {
     const fw_vec into_h = FW_FLOAT_ADD(fw_get(dh, n), fw_get(dhs, n));
     const fw_vec da_h = fw_through_tanh(into_h, fw_get(h, n));
     fw_set(da, da_h, n);
     fw_set(da_to, da_h, n);
+    FW_PREFETCH(dhs - H);
+    FW_PREFETCH_WRITE(da - H);
 }
 
 static inline void fw_rnn_row_back(float *da, float *da_to, const float *dh, const float *dhs,
-                                   const float *h, ptrdiff_t n) {
-    FW_EACH_VECTOR(n, u, fw_rnn_vector_back(da + u, da_to + u, dh + u, dhs + u, h + u, lanes))
+                                   const float *h, ptrdiff_t H, ptrdiff_t n) {
+    FW_EACH_VECTOR(n, u, fw_rnn_vector_back(da + u, da_to + u, dh + u, dhs + u, h + u, H, lanes))
 }
 
-/* a: pre-activations of z and r in, z r out; inner = r * h. */
-static inline void fw_gru_vector_reset(float *inner, float *a, const float *h, ptrdiff_t H, int kind,
-                                       ptrdiff_t n) {
+/* a: pre-activations of z and r in, z r out; inner = r * h, also in reset, and h in before, unless
+   these are NULL. */
+static inline void fw_gru_vector_reset(float *inner, float *reset, float *before, float *a,
+                                       const float *h, ptrdiff_t H, int kind, ptrdiff_t n) {
     const fw_vec z = fw_gate(fw_get(a, n), kind), r = fw_gate(fw_get(a + H, n), kind);
+    const fw_vec old = fw_get(h, n), kept = fw_mul(r, old);
     fw_set(a, z, n);
     fw_set(a + H, r, n);
-    fw_set(inner, fw_mul(r, fw_get(h, n)), n);
+    fw_set(inner, kept, n);
+    if (reset) {
+        fw_set(reset, kept, n);
+        fw_set(before, old, n);
+    }
 }
 
-static inline void fw_gru_row_reset(float *inner, float *a, const float *h, ptrdiff_t H, int kind,
-                                    ptrdiff_t n) {
-    FW_EACH_VECTOR(n, u, fw_gru_vector_reset(inner + u, a + u, h + u, H, kind, lanes))
+static inline void fw_gru_row_reset(float *inner, float *reset, float *before, float *a,
+                                    const float *h, ptrdiff_t H, int kind, ptrdiff_t n) {
+    FW_EACH_VECTOR(n, u, fw_gru_vector_reset(inner + u, reset ? reset + u : reset,
+                                             reset ? before + u : reset, a + u, h + u, H, kind, lanes))
 }
 
 /* a: z, and the pre-activation of h~ in, h~ out; h from h_prev. */
@@ -162,6 +209,8 @@ static inline void fw_gru_vector_candidate_back(float *da, float *inner, float *
     fw_set(dh, into_h, n);
     fw_set(inner, da_h, n);
     fw_set(da + 2 * H, da_h, n);
+    FW_PREFETCH(dhs - H);
+    FW_PREFETCH_WRITE(da - H);
 }
 
 static inline void fw_gru_row_candidate_back(float *da, float *inner, float *dh, const float *dhs,
@@ -184,6 +233,9 @@ static inline void fw_gru_vector_gates_back(float *da, float *outer, float *flow
     fw_set(da, da_z, n);
     fw_set(da + H, da_r, n);
     fw_set(flow, FW_FLOAT_MADD(into_reset, r, kept), n);
+    FW_PREFETCH(h_prev - H);
+    FW_PREFETCH_WRITE(da - 3 * H);
+    FW_PREFETCH_WRITE(da - 2 * H);
 }
 
 static inline void fw_gru_row_gates_back(float *da, float *outer, float *flow, const float *dreset,
@@ -196,10 +248,11 @@ static inline void fw_gru_row_gates_back(float *da, float *outer, float *flow, c
 #else
 
 /* Never reached, as MATH_SIMD is 0: the plain loops run instead. */
-#define fw_lstm_row(hs, cs, ...) ((void)(cs))
+#define fw_lstm_row(hs, cs, before, ...) ((void)(cs), (void)(before))
+#define fw_rnn_row(hs, before, ...) ((void)(before))
 #define fw_lstm_row_back(...) ((void)0)
 #define fw_rnn_row_back(...) ((void)0)
-#define fw_gru_row_reset(...) ((void)0)
+#define fw_gru_row_reset(inner, reset, before, ...) ((void)(reset), (void)(before))
 #define fw_gru_row_update(...) ((void)0)
 #define fw_gru_row_candidate_back(...) ((void)0)
 #define fw_gru_row_gates_back(...) ((void)0)

@@ -21,7 +21,7 @@ def backward(
     da: NDArray[Any],
     dh: NDArray[Any],
     scratch: NDArray[Any],
-    dhs: NDArray[Any],
+    dhs: NDArray[Any] | None,
     gates: NDArray[Any],
     before: NDArray[Any],
     inner: NDArray[Any],

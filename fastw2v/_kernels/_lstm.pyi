@@ -25,7 +25,7 @@ def backward(
     dh: NDArray[Any],
     dc: NDArray[Any],
     scratch: NDArray[Any],
-    dhs: NDArray[Any],
+    dhs: NDArray[Any] | None,
     gates: NDArray[Any],
     cs: NDArray[Any],
     c0: NDArray[Any],

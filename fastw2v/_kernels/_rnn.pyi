@@ -18,7 +18,7 @@ def backward(
     da: NDArray[Any],
     dh: NDArray[Any],
     scratch: NDArray[Any],
-    dhs: NDArray[Any],
+    dhs: NDArray[Any] | None,
     kept: NDArray[Any],
     Wh: NDArray[Any],
     lengths: NDArray[Any] | None,

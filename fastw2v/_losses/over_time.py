@@ -19,6 +19,7 @@ __all__ = ["TimeSoftmaxWithLoss"]
 
 _CROSS_ENTROPY = specialise(_loss.cross_entropy_forward)
 _CROSS_ENTROPY_BACKWARD = specialise(_loss.cross_entropy_backward)
+_ROW_NS = 60  # serial nanoseconds per row, beside those per element; see `threads.parts`
 
 
 class TimeSoftmaxWithLoss:
@@ -70,7 +71,7 @@ class TimeSoftmaxWithLoss:
         e = self._reusable(rows) if copy else None
         losses, tops, sums = np.empty(N * T), np.empty(N * T, x.dtype), np.empty(N * T)
         run = _CROSS_ENTROPY[x.dtype, ids.dtype]
-        n_parts = threads.parts(x.size * _NS[x.dtype] * 1.3)
+        n_parts = threads.parts(x.size * _NS[x.dtype] * 1.3 + len(rows) * _ROW_NS)
         total = run(losses, tops, sums, e, rows, ids, n_parts)
         count = int(np.count_nonzero(ids >= 0))
         kept, what = (rows, "scores") if e is None else (e, "exp")
@@ -149,7 +150,7 @@ class TimeSoftmaxWithLoss:
         # forward: loss = mean of -log softmax(x)[t]
         scale = dout / max(count, 1)
         run = _CROSS_ENTROPY_BACKWARD[dx.dtype, ids.dtype]
-        n_parts = threads.parts(dx.size * _NS[dx.dtype])
+        n_parts = threads.parts(dx.size * _NS[dx.dtype] + len(dx) * _ROW_NS)
         run(dx, tops, sums, kept, ids, what == "exp", scale, n_parts)
 
     def _backward_of_cache(self, dout: NDArray[Any]) -> NDArray[Any]:

@@ -15,17 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastw2v._checks.arrays import has_plain_rows
 from fastw2v._checks.ids import as_ids_over_time
-from fastw2v._core import threads
-from fastw2v._kernels import _embedding, specialise
 from fastw2v._recurrent.cells import LSTM
 from fastw2v._recurrent.kinds import InputKind
 from fastw2v._recurrent.over_time import TimeLSTM
+from fastw2v._recurrent.table_rows import gather_rows
 from fastw2v.functions import scatter_add
 
 __all__ = ["OneHotLSTM"]
-
-_GATHER = specialise(_embedding.gather)
-_NS = 0.05  # serial nanoseconds per element copied; see `threads.parts`
 
 
 def _check_ids(name: str, xs: ArrayLike, Wx: NDArray[Any]) -> NDArray[Any]:
@@ -38,7 +34,7 @@ def _one_hot_product(
 ) -> None:
     """Write the rows Wx[ids] + bias, which are those of one-hot rows times Wx."""
     if has_plain_rows(Wx):
-        _GATHER[out.dtype, ids.dtype](out, Wx, ids, threads.parts(out.size * _NS))
+        gather_rows(out, Wx, ids)
     else:
         out[...] = Wx[ids]
     out += bias

@@ -29,6 +29,7 @@ from fastw2v._recurrent.kinds import (
 from fastw2v._recurrent.masks import apart, run_backward, run_forward
 from fastw2v._recurrent.passes import (
     ACTIVATIONS,
+    as_over_vectors,
     check_backward,
     check_forward,
     kept_arrays,
@@ -104,6 +105,7 @@ class OverTime:
 
     def _backward(self, dhs: ArrayLike, **dstates: ArrayLike | None) -> Any:
         """Return dxs, or None for input without a gradient, from those of hs and last states."""
+        as_over_vectors(self)
         return run_backward(self, *check_backward(self, dhs, dstates))
 
     def reset_state(self) -> None:
@@ -114,6 +116,7 @@ class OverTime:
     @property
     def layers(self) -> list[Any] | None:
         """The steps of the last forward as cells, RNN, GRU or LSTM; None before."""
+        as_over_vectors(self)
         kept, kind = kept_arrays(self), self._kind
         if kept is None:
             return None

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastw2v._checks.arrays import FLOATS, as_numbers, check_shape, check_writable
+from fastw2v._checks.ids import as_ids_over_time
 from fastw2v._checks.numbers import check_one_of
 from fastw2v._checks.sequences import (
     as_mask,
@@ -33,6 +34,7 @@ from fastw2v._core.products import column_sums, product
 from fastw2v._kernels import _gru, specialise
 from fastw2v._recurrent.kinds import VECTORS, write_product
 from fastw2v._recurrent.row_order import arrange, turn_round
+from fastw2v._recurrent.table_rows import gather_rows, sums_by_row
 from fastw2v._rows.deferred import apply_all_pending
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTIVATIONS",
+    "as_over_vectors",
     "check_backward",
     "check_forward",
     "kept_arrays",
@@ -70,15 +73,26 @@ _FEWEST_ROWS = 4  # fewest rows per call when a pass takes several calls
 
 
 def check_forward(
-    layer: OverTime, xs: ArrayLike, lengths: ArrayLike | None, mask: ArrayLike | None
+    layer: OverTime,
+    xs: ArrayLike,
+    lengths: ArrayLike | None,
+    mask: ArrayLike | None,
+    table: NDArray[Any] | None = None,
 ) -> tuple[
     NDArray[Any], Lengths, list[NDArray[Any] | None], tuple[int, ...], NDArray[np.bool_] | None
 ]:
-    """Return the arguments of `masks.run_forward`: all fits the layer, and nothing is changed."""
+    """Return the arguments of `masks.run_forward`: all fits the layer, and nothing is changed.
+
+    With a `table`, see `embedded`, xs are ids of its rows.
+    """
     kind = layer._kind
     Wx, Wh, b = layer.params
     _, H = as_recurrent_sizes(Wx, Wh, b, kind.n_gates, kind.n_biases)
-    xs = layer._input.check("xs", xs, Wx)
+    if table is None:
+        xs = layer._input.check("xs", xs, Wx)
+    else:
+        check_shape("table", table, (len(table), len(Wx)), "rows as wide as Wx is long")
+        xs = as_ids_over_time("xs", xs, len(table))
     N, T = xs.shape[:2]
     mask = as_mask("mask", mask, N, T, lengths)
     lengths = as_row_lengths("lengths", lengths, N, T)
@@ -141,6 +155,14 @@ def kept_arrays(layer: OverTime) -> dict[str, Any] | None:
     return found
 
 
+def as_over_vectors(layer: OverTime) -> None:
+    """Let a layer whose last forward read rows of a table keep what it keeps of vectors."""
+    kept: Any = layer._kept
+    if type(kept) is dict and "table" in kept:
+        kept["xs"] = kept.pop("table")[kept["xs"]]
+        kept["shape"] = kept["xs"].shape
+
+
 def run_forward(
     layer: OverTime,
     xs: NDArray[Any],
@@ -151,20 +173,22 @@ def run_forward(
     train: bool,
     new: bool = True,
     turned: bool = False,
+    table: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Return hs (N, T, H) in the computing dtype, from the results of `check_forward`.
 
     xs, lengths (None: all rows have T steps), first states (None: zeros), options of the kernel.
     The states of the layer are set, and the inputs of backward are kept in its scratch if `train`.
     hs is a new array if `new` and the computing dtype is the layer's, else scratch. `turned` reads
-    xs in the order opposite to `go_backwards`.
+    xs in the order opposite to `go_backwards`. With a `table` (V, D), see `embedded`, xs are the
+    ids (N, T) of its rows.
     """
     kind, scratch = layer._kind, layer._scratch
     dtype = _computing_dtype(layer)
     Wx, Wh, b, *more = _weights(layer, dtype)
     N, T = xs.shape[:2]
     H, width = Wh.shape
-    promoted = _promoted(layer, xs, starts, dtype)
+    promoted = _promoted(layer, xs if table is None else table, starts, dtype)
     if new and dtype == layer.dtype:
         hs = np.empty((N, T, H), dtype)
     else:
@@ -177,14 +201,18 @@ def run_forward(
 
     # The inputs, in the order in which they are read.
     backwards = bool(layer.go_backwards) != turned
-    wanted = dtype if layer._input.converts else xs.dtype
+    wanted = dtype if layer._input.converts and table is None else xs.dtype
     fits = xs.dtype == wanted and xs.flags.c_contiguous and xs.flags.aligned
     if lengths is not None or backwards or not fits:
         xs = arrange(scratch.take("xs", xs.shape, wanted), xs, lengths, backwards)
 
     # gates = x Wx + b of all steps. The kernel adds h_prev Wh, and leaves the gates there.
     gates = scratch.take("gates", (N, T, width), dtype)
-    layer._input.product(xs.reshape(N * T, *xs.shape[2:]), Wx, gates.reshape(N * T, width), bias=b)
+    sums = gates.reshape(N * T, width)
+    if table is None:
+        layer._input.product(xs.reshape(N * T, *xs.shape[2:]), Wx, sums, bias=b)
+    else:
+        gather_rows(sums, product(table, Wx, bias=b), xs.reshape(-1))
 
     kept: dict[str, Any] = dict.fromkeys(kind.keeps)
     if train:
@@ -206,6 +234,8 @@ def run_forward(
 
     if train:
         kept |= {"xs": xs, "gates": gates, "lengths": lengths, "options": options, "D": len(Wx)}
+        if table is not None:
+            kept["table"] = table.copy()
         layer._kept = kept | {"backwards": backwards, "shape": xs.shape, "promoted": promoted}
     for name, state in zip(kind.states, states, strict=True):
         setattr(layer, name, state.astype(promoted, copy=False))
@@ -216,9 +246,12 @@ def run_forward(
 
 
 def check_backward(
-    layer: OverTime, dhs: ArrayLike, dstates: Mapping[str, ArrayLike | None]
-) -> tuple[NDArray[Any], list[NDArray[Any]]]:
-    """Return dhs as an array, and the gradients of the last states as new arrays (N, H)."""
+    layer: OverTime, dhs: ArrayLike | None, dstates: Mapping[str, ArrayLike | None]
+) -> tuple[Any, list[NDArray[Any]]]:
+    """Return dhs as an array, and the gradients of the last states as new arrays (N, H).
+
+    dhs may be None, which is zeros, for a layer without row lengths.
+    """
     kept: Any = kept_arrays(layer)
     check_trained_forward(layer, kept)
     N, T, width = kept["gates"].shape
@@ -228,9 +261,10 @@ def check_backward(
         check_shape(name, W, (rows, width), "that of forward")
     check_biases("b", layer.params[2], width, layer._kind.n_biases)
     check_shape("xs", kept["xs"], kept["shape"], "that of forward; xs may be the caller's array")
-    dhs = as_numbers("dhs", dhs)
-    T = T if "given" not in kept else kept["given"].mask.shape[1]
-    check_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
+    if dhs is not None:
+        dhs = as_numbers("dhs", dhs)
+        T = T if "given" not in kept else kept["given"].mask.shape[1]
+        check_shape("dhs", dhs, (N, T, H), "N, T and H of forward's result")
     arriving = []
     for name, given in dstates.items():
         d = as_state_gradient(name, given, N, H)
@@ -242,23 +276,30 @@ def check_backward(
 
 
 def run_backward(
-    layer: OverTime, dhs: NDArray[Any], dstates: list[NDArray[Any]], *, turned: bool = False
+    layer: OverTime,
+    dhs: NDArray[Any] | None,
+    dstates: list[NDArray[Any]],
+    *,
+    turned: bool = False,
 ) -> NDArray[Any] | None:
     """Return dxs (N, T, D) in the order of xs, from the results of `check_backward`.
 
     The gradients of the weights are written and those of the first states set. The result is None
-    if the input has no gradient. `turned` says that dhs comes in the order opposite to that of hs.
+    if the input has no gradient, and that of the table if forward had one. `turned` says that dhs
+    comes in the order opposite to that of hs.
     """
     kind, scratch = layer._kind, layer._scratch
     kept: Any = layer._kept
     xs, gates, lengths = kept["xs"], kept["gates"], kept["lengths"]
     N, T, width = gates.shape
     dtype = gates.dtype
-    promoted = np.result_type(dhs, kept["promoted"])
-    if turned:
-        dhs = arrange(scratch.take("dhs", dhs.shape, dtype), dhs, lengths, True)
-    else:
-        dhs = _contiguous(scratch, "dhs", dhs, dtype)
+    promoted = kept["promoted"]
+    if dhs is not None:
+        promoted = np.result_type(dhs, promoted)
+        if turned:
+            dhs = arrange(scratch.take("dhs", dhs.shape, dtype), dhs, lengths, True)
+        else:
+            dhs = _contiguous(scratch, "dhs", dhs, dtype)
     Wx, Wh, *_ = _weights(layer, dtype)
 
     # forward: gates, h, c = kernel over time
@@ -266,25 +307,31 @@ def run_backward(
     da = scratch.take("da", (N, T, kind.da_blocks * H), dtype)
     run = specialise(kind.kernel.backward)[dtype]
     pieces, work, cut = _plan(scratch, kind.kernel, Wh, N, T)
-    inputs = (dhs, *(kept[name] for name in kind.needs))
+    inputs = tuple(kept[name] for name in kind.needs)
     for rows in pieces:
         outputs = (x[rows] for x in (da, *dstates))
         some = None if lengths is None else lengths[rows]
-        run(*outputs, work, *(x[rows] for x in inputs), Wh, some, *kept["options"], *cut)
+        arriving = None if dhs is None else dhs[rows]
+        run(*outputs, work, arriving, *(x[rows] for x in inputs), Wh, some, *kept["options"], *cut)
 
     # forward: a = x Wx + h_prev Wh + b
     dWx, dWh, db = layer.grads
     kept["da"] = da  # of each step, see `step_gradients`
     da = da.reshape(N * T, kind.da_blocks * H)
-    dxs = layer._input.gradients(dWx, da[:, :width], xs.reshape(N * T, *xs.shape[2:]), Wx)
     for columns, name, slopes in _products_of_states(kind, H):
         write_product(dWh[:, columns], kept[name].reshape(N * T, H).T, da[:, slopes])
+    table = kept.get("table")
+    if table is None:
+        xs = xs.reshape(N * T, *xs.shape[2:])
+    else:
+        xs, da = table, sums_by_row(da, xs.reshape(-1), len(table))
+    dxs = layer._input.gradients(dWx, da[:, :width], xs, Wx)
     _write_bias_gradient(db, kind, column_sums(da), H)
     for name, d in zip(kind.states, dstates, strict=True):
         setattr(layer, "d" + name, d.astype(promoted, copy=False))
-    if dxs is None:
-        return None
-    dxs = dxs.reshape(xs.shape)
+    if dxs is None or table is not None:
+        return dxs
+    dxs = dxs.reshape(kept["xs"].shape)
     if kept["backwards"]:
         turn_round(dxs, lengths)
     return dxs.astype(layer.dtype, copy=False)

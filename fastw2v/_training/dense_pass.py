@@ -15,7 +15,7 @@ from fastw2v._rows.idle_steps import MOVES_IDLE_ROWS
 from fastw2v._rows.row_grad import as_table, is_tracked
 from fastw2v._rows.writes import listed_gradient, touched, unpack
 
-__all__ = ["as_rows", "dtype_of", "update_whole", "zeros_beside"]
+__all__ = ["as_rows", "dtype_of", "prepared_pass", "update_whole", "zeros_beside"]
 
 _KERNELS = {rule: specialise(getattr(_optimizer, rule)) for rule in _optimizer.RULES}
 _UPDATE_ROWS = specialise(_optimizer.update_rows)
@@ -73,6 +73,22 @@ def update_whole(
             _update_copies(kernel, w, states, g, scalars)
             return
     kernel(*rows, mark, *scalars, threads.parts(w.size * _NS[rule]))
+
+
+def prepared_pass(
+    rule: str, w: NDArray[Any], states: list[NDArray[Any]], g: NDArray[Any]
+) -> tuple[Any, list[NDArray[Any]], float] | None:
+    """Return kernel, arrays and serial nanoseconds of `update_whole` for plain arrays, else None.
+
+    They hold for every step as long as the arrays are the same ones.
+    """
+    arrays = [w, *states, g]
+    if not all(type(a) is np.ndarray and a.flags.carray and a.dtype == w.dtype for a in arrays):
+        return None
+    if dtype_of(w) != w.dtype:
+        return None
+    rows = [a if a.ndim == 2 else a.reshape(1, -1) for a in arrays]
+    return _KERNELS[rule][w.dtype], rows, w.size * _NS[rule]
 
 
 def _update_listed(

@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastw2v._core.interrupts import Interrupts
@@ -18,6 +18,16 @@ from fastw2v._training.shared_weights import merge_shared
 from fastw2v._training.trust import is_own_model, is_own_optimizer
 
 __all__ = ["FitLoop"]
+
+
+@contextlib.contextmanager
+def same_arrays(optimizer: Any) -> Iterator[None]:
+    """Let an optimizer of ours skip the checks of arrays that it checked in the step before."""
+    optimizer._last_step = [], []
+    try:
+        yield
+    finally:
+        del optimizer._last_step
 
 
 class FitLoop:
@@ -53,7 +63,8 @@ class FitLoop:
         self.trusted = True
         # A model that can runs both directions at once, if no other code reads what forward left.
         self.at_once: Any = None
-        if not (self.suspicious or watched or may_end) and is_own_optimizer(self.optimizer):
+        self.alone = not (self.suspicious or watched) and is_own_optimizer(self.optimizer)
+        if self.alone and not may_end:
             self.at_once = getattr(self.model, "_fit_step", None)
         self.last_step = n_steps - 1
         self.bar: Any = None
@@ -72,6 +83,8 @@ class FitLoop:
             stack.enter_context(self.interrupts)
             if is_own_optimizer(self.optimizer) and (not self.watched or self.optimizer.row_sparse):
                 stack.enter_context(deferred_updates(self.model, self.optimizer))
+            if self.alone:
+                stack.enter_context(same_arrays(self.optimizer))
             self.stack = stack.pop_all()
         return self
 

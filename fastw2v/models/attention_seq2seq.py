@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastw2v._checks.arrays import check_forward_ran
 from fastw2v._checks.sequences import as_attended
 from fastw2v.attention_layer import TimeAttention
-from fastw2v.models.seq2seq import Decoder, Encoder, Seq2seq, states_of
+from fastw2v.models.seq2seq import Decoder, Encoder, Seq2seq, backward_over, states_over
 
 __all__ = ["AttentionDecoder", "AttentionEncoder", "AttentionSeq2seq"]
 
@@ -83,7 +83,7 @@ class AttentionDecoder(Decoder):
         denc_hs, ddec_hs = self.attention.backward(dout[:, :, :H])
         # forward: the affine layer reads [context | dec_hs], and the context is made of dec_hs
         ddec_hs = ddec_hs + dout[:, :, H:]
-        self.embed.backward(self.lstm.backward(ddec_hs))
+        backward_over(self, ddec_hs)
         denc_hs[:, -1] += self.lstm.dh
         return denc_hs
 
@@ -114,7 +114,7 @@ class AttentionDecoder(Decoder):
         super()._begin(self._enc_hs[:, -1], c)
 
     def _scores(self, xs, train):
-        dec_hs = states_of(self.lstm, self.embed.forward(xs), train)
+        dec_hs = states_over(self, xs, train)
         context = self.attention.forward(self._enc_hs, dec_hs)
         return self.affine.forward(np.concatenate((context, dec_hs), axis=2))
 

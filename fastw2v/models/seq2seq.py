@@ -21,6 +21,7 @@ from fastw2v._checks.ids import (
 from fastw2v._checks.numbers import as_int, check_generator
 from fastw2v._core.fast_path import is_patched, is_unmodified, method_is_from
 from fastw2v._kernels import _embedding, specialise
+from fastw2v._recurrent import embedded
 from fastw2v._rows.row_grad import RowGradHolder
 from fastw2v.base_model import BaseModel
 from fastw2v.models import _weights
@@ -55,6 +56,8 @@ class Encoder(RowGradHolder):
     >>> encoder.backward(np.ones((2, 5), np.float32))
     """
 
+    _in_fit = False  # whether embedding and LSTM may run as one, see `Seq2seq._fit_step`
+
     def __init__(
         self,
         vocab_size: int,
@@ -72,19 +75,21 @@ class Encoder(RowGradHolder):
 
     def forward(self, xs: ArrayLike, *, train: bool = True) -> NDArray[np.floating[Any]]:
         """Return the last h (N, H) for ids xs (N, T); train=False keeps nothing for backward."""
-        self.hs = states_of(self.lstm, self.embed.forward(xs), train)
+        self.hs = states_over(self, xs, train)
         return self.hs[:, -1]
 
     def backward(self, dh: ArrayLike, *, dc: ArrayLike | None = None) -> None:
         """Write gradients into `grads` for dh (N, H), and dc (N, H) if the decoder had c."""
         check_forward_ran(self, self.hs)
+        if self._in_fit and embedded.backward(self.embed, self.lstm, None, dh=dh, dc=dc):
+            return
         dhs = np.zeros_like(self.hs)
         dhs[:, -1] = dh
         self._backward(dhs, dc)
 
     def _backward(self, dhs, dc):
         into_c = {} if dc is None else {"dc": dc}  # a user's LSTM may not take this argument
-        self.embed.backward(self.lstm.backward(dhs, **into_c))
+        backward_over(self, dhs, **into_c)
 
     @property
     def c(self) -> NDArray[np.floating[Any]] | None:
@@ -111,6 +116,7 @@ class Decoder(RowGradHolder):
     4
     """
 
+    _in_fit = False
     _reads = 1  # vectors of H numbers in the input of the affine layer at each step
 
     def __init__(
@@ -153,7 +159,7 @@ class Decoder(RowGradHolder):
 
     def backward(self, dscore: ArrayLike) -> NDArray[np.floating[Any]]:
         """Return dh (N, H) for dscore (N, T, V); `lstm.dc` keeps the gradient of c."""
-        self.embed.backward(self.lstm.backward(self.affine.backward(dscore)))
+        backward_over(self, self.affine.backward(dscore))
         return self.lstm.dh
 
     def generate(
@@ -183,7 +189,7 @@ class Decoder(RowGradHolder):
 
     def _scores(self, xs, train):
         """Return the scores (N, T, V) of the next T steps, whose inputs are the ids xs (N, T)."""
-        return self.affine.forward(states_of(self.lstm, self.embed.forward(xs), train))
+        return self.affine.forward(states_over(self, xs, train))
 
 
 class Seq2seq(BaseModel):
@@ -240,6 +246,26 @@ class Seq2seq(BaseModel):
         self.softmax = TimeSoftmaxWithLoss()
         self.params = self.encoder.params + self.decoder.params
         self.grads = self.encoder.grads + self.decoder.grads
+
+    def _fit_step(self, xs, ts, *, last):
+        """Run forward and backward for a trainer that runs no other code between two steps.
+
+        Then embedding and LSTM run as one, which leaves no gradients of single steps behind. None,
+        and nothing has changed, at the `last` step of a fit or if the parts are not all ours.
+        """
+        parts = self.encoder, self.decoder
+        if last or not (self._ends_are_ours() and self._parts_are_ours()):
+            return None
+        try:
+            for part in parts:
+                part._in_fit = True
+            loss = self.forward(xs, ts)
+            if loss == loss:
+                self.backward()
+        finally:
+            for part in parts:
+                del part._in_fit
+        return loss
 
     def forward(self, xs: NDArray[Any], ts: NDArray[Any]) -> np.floating[Any]:
         """Return the mean loss of questions xs (N, T) and answers ts (N, T') with start marks."""
@@ -336,6 +362,14 @@ class Seq2seq(BaseModel):
             and is_unmodified(self.softmax, TimeSoftmaxWithLoss)
         )
 
+    def _parts_are_ours(self):
+        """Return whether forward and backward of the model and its parts are ours."""
+        return all(
+            method_is_from(part, name, MODELS)
+            for part in (self, self.encoder, self.decoder)
+            for name in ("forward", "backward")
+        )
+
     def _answers_together(self):
         """Return whether `generate` of model and decoder are ours, so that a batch may be used."""
         decoder = self.decoder
@@ -344,6 +378,20 @@ class Seq2seq(BaseModel):
             and isinstance(decoder, Decoder)
             and method_is_from(decoder, "generate", MODELS)
         )
+
+
+def states_over(part: Any, ids: ArrayLike, train: bool) -> NDArray[np.floating[Any]]:
+    """Return the states over time of an encoder or a decoder that reads its embedding of ids."""
+    embed, lstm = part.embed, part.lstm
+    if part._in_fit and train and embedded.pays(embed, TimeEmbedding, lstm, ids):
+        return embedded.forward(embed, lstm, ids)
+    return states_of(lstm, embed.forward(ids), train)
+
+
+def backward_over(part: Any, dhs: NDArray[Any], **dstates: ArrayLike) -> None:
+    """Write the gradients of both layers of `states_over`."""
+    if not (part._in_fit and embedded.backward(part.embed, part.lstm, dhs, **dstates)):
+        part.embed.backward(part.lstm.backward(dhs, **dstates))
 
 
 def states_of(lstm: Any, xs: NDArray[Any], train: bool) -> NDArray[np.floating[Any]]:

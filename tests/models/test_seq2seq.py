@@ -16,7 +16,7 @@ from fastw2v.optimizer import Adam
 from fastw2v.reference import attention_seq2seq, peeky_seq2seq, seq2seq
 from fastw2v.time_layers import TimeAffine, TimeLSTM, TimeSoftmaxWithLoss
 from fastw2v.trainer import Trainer, remove_duplicate
-from fastw2v.util import eval_seq2seq
+from fastw2v.util import clip_grads, eval_seq2seq
 
 V, D, H = 9, 4, 6
 N, T_IN, T_OUT = 5, 7, 4
@@ -63,6 +63,51 @@ def test_training_equals_the_references(name, reverse, max_grad, capsys):
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-4)
     for param, wanted in zip(params, expected, strict=True):
         np.testing.assert_allclose(param, wanted, rtol=1e-2, atol=1e-4)
+
+
+@every_class
+@pytest.mark.parametrize("max_grad", [None, 0.05])
+def test_a_fit_equals_a_loop_of_ones_own(name, max_grad):
+    """A fit runs embedding and LSTM as one, but for its last step."""
+    pair = [make(name), make(name)]
+    np.random.seed(4)
+    order = np.random.permutation(len(QUESTIONS))
+    np.random.seed(4)
+    fitting = Trainer(pair[0], Adam(0.01))
+    fitting.fit(QUESTIONS, ANSWERS, 1, 12, max_grad, eval_interval=None)
+    adam = Adam(0.01)
+    for k in range(5):
+        rows = order[12 * k : 12 * k + 12]
+        pair[1].forward(QUESTIONS[rows], ANSWERS[rows])
+        pair[1].backward()
+        params, grads = remove_duplicate(pair[1].params, pair[1].grads)
+        if max_grad is not None:
+            clip_grads(grads, max_grad)
+        adam.update(params, grads)
+    for mine, wanted in zip(pair[0].params, pair[1].params, strict=True):
+        np.testing.assert_allclose(mine, wanted, rtol=1e-3, atol=1e-5)
+    assert fitting.optimizer.iter == adam.iter
+    for part in ("encoder", "decoder"):
+        steps = [getattr(model, part).embed.layers for model in pair]
+        for mine, wanted in zip(*steps, strict=True):
+            np.testing.assert_array_equal(mine.idx, wanted.idx)
+            np.testing.assert_allclose(mine.grads[0], wanted.grads[0], rtol=1e-2, atol=1e-6)
+
+
+@every_class
+def test_a_fit_that_ends_early_leaves_layers_that_can_be_read(name):
+    model = make(name)
+    model.decoder.affine.params[1][...] = 1e38
+    model.decoder.affine.params[1][1] = np.nan
+    before = weights_of(model)
+    with pytest.raises(FloatingPointError, match="nan"):
+        Trainer(model, Adam()).fit(QUESTIONS, ANSWERS, 1, 12, eval_interval=None)
+    assert weights_of(model) == before
+    assert len(model.encoder.lstm.layers) == T_IN
+    x, *_ = model.encoder.lstm.layers[0].cache
+    assert x.shape == (12, D)
+    if name != "AttentionSeq2seq":
+        model.encoder.backward(np.ones((12, H), "f"))
 
 
 OPTIONS = [

@@ -1,6 +1,7 @@
 """Training of words with n-grams against the plain numpy twin, which draws the same."""
 
 import copy
+import itertools
 import pickle
 
 import numpy as np
@@ -69,7 +70,7 @@ class Model:
         ends = [0, *cuts, n]
         stats = [
             self.weights.train(ids, first, last, block, 7, alpha, step, 1, n_parts)
-            for first, last in zip(ends, ends[1:], strict=False)
+            for first, last in itertools.pairwise(ends)
         ]
         self.weights.merge_stripes()
         return np.concatenate(stats).sum(axis=0)

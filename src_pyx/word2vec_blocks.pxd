@@ -53,8 +53,11 @@ cdef inline void learn_pairs(const job_t* job, scratch_t* s, work_t* work, float
     cdef const centre_t* c = work.c
     point_contexts(job, s, work)
     point_outputs(job, s, work)
-    scores(work.g, work.x, c.M, work.y, c.J, 0, job.width)
-    coefficients(s, work, stats)
+    if ERRORS and c.usual and c.J > 4 and not c.with_loss:      # up to 4, sums have another order
+        errors(work.g, work.x[0], work.y, c.J, s.usual_sign, s.usual_step, job.width)
+    else:
+        scores(work.g, work.x, c.M, work.y, c.J, 0, job.width)
+        coefficients(s, work, stats)
     stats[2] += <double> c.pairs
     if alpha != 0:          # a held-out text is scored, not learned
         update(work.x, c.M, work.y, c.J, work.g, job.width, s.sums)

@@ -15,6 +15,20 @@ NEAR: int
 TOGETHER: int
 
 @disjoint_base
+class Subwords:
+    def __new__(
+        cls,
+        own: NDArray[Any],
+        table: NDArray[Any],
+        begins: NDArray[Any],
+        places: NDArray[Any],
+        order: NDArray[Any],
+        *,
+        round: int,
+    ) -> Subwords: ...
+    def __reduce__(self) -> Any: ...
+
+@disjoint_base
 class Plan:
     def __new__(
         cls,
@@ -39,6 +53,7 @@ class Plan:
         batch: int,
         ld: int,
         apart: bool,
+        subwords: Subwords | None = ...,
     ) -> Plan: ...
     def __reduce__(self) -> Any: ...
 

@@ -14,6 +14,7 @@ count ** 0.5, and trains on the end of each line; gensim and ours by count ** 0.
 """
 
 import argparse
+import functools
 import sys
 import tempfile
 import time
@@ -187,15 +188,9 @@ def main():
     for method in options.only.split(","):
         settings, found = common | METHODS[method], {}
         for side in options.sides.split(","):
-            numbers = [
-                keep.call(
-                    lambda seed, side=side: measure(SIDES[side], settings, text, files, seed),
-                    side,
-                    settings,
-                    seed,
-                )
-                for seed in range(1, options.seeds + 1)
-            ]
+            measured = functools.partial(measure, SIDES[side], settings, text, files)
+            seeds = range(1, options.seeds + 1)
+            numbers = [keep.call(measured, side, settings, seed) for seed in seeds]
             found[side] = np.array(numbers)
             title = f"{side}, {method} {settings['alpha']}"
             line(title, names, found[side].mean(axis=0), found[side].std(axis=0, ddof=1))

@@ -145,7 +145,7 @@ def measure(train, settings, text, files, seed):
     vectors, seconds = train(text, settings, seed)
     numbers = [spearman(vectors, file) for file in files]
     sentences, unseen = language(seed)
-    small = settings | {"min_count": 1, "vector_size": 50, "bucket": 200_000}
+    small = settings | {"min_count": 1, "vector_size": 50, "bucket": 200_000, "epochs": 8}
     numbers.append(same_stem(train(sentences, small, seed)[0], unseen))
     n_words = settings["epochs"] * sum(map(len, text))
     return [*numbers, n_words / seconds / 1000]

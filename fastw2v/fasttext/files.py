@@ -1,4 +1,4 @@
-"""Words with n-grams in files: fastw2v's own format and fastText's. No file is trusted."""
+"""Words with n-grams in files: fastw2v's format, fastText's and gensim's. No file is trusted."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
-from fastw2v._files import fasttext_bin, fw2v
+from fastw2v._files import fasttext_bin, fw2v, gensim_pickle
 from fastw2v._files.kinds import check_fw2v, check_suffix, first_bytes, kind_of
 from fastw2v.fasttext.ngrams import as_lengths, encoded
 from fastw2v.fasttext.rows import NgramRows
-from fastw2v.keyed_vectors import files
+from fastw2v.keyed_vectors import files, gensim_files
 
 if TYPE_CHECKING:
     from fastw2v.fasttext.vectors import FastTextKeyedVectors
@@ -59,6 +59,8 @@ def write(
         arrays |= {"ngrams": table.rows, "buckets": table.used}
     else:
         arrays["ngrams"] = table
+    if vectors.kept_buckets is not None:
+        arrays["kept buckets"] = vectors.kept_buckets
     arrays |= {"vectors": vectors.vectors, "own rows": vectors.vectors_vocab}
     fw2v.write(fname, KIND, facts, arrays)
 
@@ -69,12 +71,18 @@ def read(cls: type[_V], fname: str | os.PathLike[str], mmap: str | None, strict:
     kind = kind_of(first_bytes(fname))
     if kind is not None and kind.name == "fasttext":
         return _read_bin(cls, fname, mmap, strict)
+    if gensim_pickle.holds_object(fname):
+        return _read_gensim(cls, fname, mmap, strict)
     content = fw2v.read(fname, KIND, mmap)
     found = files.word_table(fname, content, strict)
     facts, arrays = content.facts, content.arrays
     try:
         own, rows = arrays["own rows"], _ngrams(facts, arrays)
-        result = cls.from_parts(found.rows, own, rows, facts["min_n"], facts["max_n"])
+        result = cls.from_parts(
+            *(found.rows, own, rows, facts["min_n"], facts["max_n"]),
+            bucket=facts["bucket"],
+            kept_buckets=arrays.get("kept buckets"),
+        )
         result.line_end = facts["line_end"]
         if not isinstance(result.line_end, str | None):
             raise ValueError("the word without n-grams is no text")
@@ -116,12 +124,52 @@ def _read_bin(cls: type[_V], fname: str | os.PathLike[str], mmap: str | None, st
         fw2v.check_finite(fname, "input", model.inputs)
     try:
         result = cls.from_parts(
-            *(model.words, model.inputs[:V], model.inputs[V:]), arguments["minn"], arguments["maxn"]
+            *(model.words, model.inputs[:V], model.inputs[V:]),
+            *(arguments["minn"], arguments["maxn"]),
+            bucket=arguments["bucket"],
+            kept_buckets=model.pruned,
         )
     except ValueError as error:
         raise ValueError(f"{fname}: the model is damaged ({error}); get the file again") from error
     result.line_end = fasttext_bin.LINE_END
     result.expandos["count"] = model.counts
+    return result
+
+
+def _read_gensim(
+    cls: type[_V], fname: str | os.PathLike[str], mmap: str | None, strict: bool
+) -> _V:
+    """Read the words and rows of what gensim's `save` wrote."""
+    saved = gensim_pickle.read(fname, mmap)
+    found = gensim_files.words_of(saved, with_ngrams=True)
+    owner = saved.part("wv") or saved
+    facts = {name: owner.get(name) for name in ("min_n", "max_n", "bucket", "compatible_hash")}
+    if facts["compatible_hash"] is not True:
+        raise ValueError(
+            f"{fname}: expected a FastText of gensim whose n-grams have fastText's buckets "
+            "(compatible_hash), got one that numbers them otherwise; train it again with gensim 4"
+        )
+    rows, table = owner.array("vectors_ngrams"), owner.array("vectors")
+
+    def joined() -> _V:
+        D = found.table.shape[1]
+        if rows is None and facts["bucket"]:
+            raise ValueError("it has no rows of n-grams")
+        ngrams = rows if facts["bucket"] else np.zeros((0, D), np.float32)
+        result = cls.from_parts(found.rows, found.table, ngrams, facts["min_n"], facts["max_n"])
+        if result.bucket not in (0, facts["bucket"]):
+            raise ValueError(f"it has {result.bucket} buckets, and rows of {facts['bucket']}")
+        if table is not None:  # composed, or changed by a user
+            if table.dtype.kind != "f" or table.shape != found.table.shape:
+                raise ValueError("its words have other dimensions than their own rows")
+            result.vectors = np.require(table, np.float32, "C")
+        return result
+
+    result: _V = gensim_files.damage_named(saved, joined)
+    if strict:
+        fw2v.check_finite(fname, "vectors_vocab", result.vectors_vocab)
+        fw2v.check_finite(fname, "vectors_ngrams", np.asarray(result.vectors_ngrams))
+    result.expandos.update(found.attributes)
     return result
 
 
@@ -144,7 +192,9 @@ def write_bin(vectors: FastTextKeyedVectors, fname: str | os.PathLike[str]) -> N
     D, bucket = vectors.vector_size, vectors.bucket
     arguments = _USUAL | {"dim": D, "bucket": bucket}
     arguments |= {"minn": vectors.min_n, "maxn": vectors.max_n} if bucket else {}
-    blocks = (vectors.vectors_ngrams[i : i + _ROWS] for i in range(0, bucket, _ROWS))
+    table = vectors.vectors_ngrams
+    blocks = (table[i : i + _ROWS] for i in range(0, len(table), _ROWS))
     inputs = itertools.chain([vectors.vectors_vocab], blocks)
     outputs = np.zeros((len(words), D), np.float32)
-    fasttext_bin.write(fname, arguments, words, counts, inputs, outputs)
+    pruned = vectors.kept_buckets if bucket else None
+    fasttext_bin.write(fname, arguments, words, counts, inputs, outputs, pruned)

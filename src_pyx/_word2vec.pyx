@@ -33,6 +33,10 @@ overshoot (`few_repeats`), and sums instead of means are learned centre by centr
       batch > 0     scores `batch` centres before it learns the first of them, in stripes of columns
                     (word2vec_batches.pxd, word2vec_team.pxd): the same bits for any number of parts
 
+    Subwords        each input is the mean of the rows of a word and its n-grams; CBOW then takes
+                    the mean (or sum) over all rows of all contexts, M of them
+                    (word2vec_subwords.pxd)
+
 word2vec_job.pxd holds the settings, word2vec_centres.pxd lists the centres, word2vec_windows.pxd
 collects many of them, word2vec_scratch.pxd allocates, word2vec_rows.pxd finds rows, and
 word2vec_steps.pxd has the arithmetic. `Plan` checks shapes and numbers. An id out of range counts
@@ -41,7 +45,7 @@ the caller had checked.
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
 from common_gemm cimport aligned_alloc, aligned_free
@@ -57,6 +61,7 @@ from word2vec_job cimport (
     SKIP_GRAM as _SKIP_GRAM, SPAN, TOGETHER, WIDE, draws_for_pairs, job_t,
 )
 from word2vec_scratch cimport free_scratch, make_scratch, scratch_t
+from word2vec_subwords cimport list_words, subwords_t, work_on_columns
 from word2vec_team cimport pauses_t, seat_t, team_part, team_t
 
 cdef enum:
@@ -107,6 +112,85 @@ cdef int check_range(str name, int64_t found, int64_t least, int64_t most) excep
     return 0
 
 
+cdef class Subwords:
+    """The rows of words and of n-grams that the inputs of a plan are composed of.
+
+    They are trained instead of the inputs. It keeps its arrays alive. Raises ValueError if their
+    lengths do not fit together, or a place is out of range.
+    """
+    cdef subwords_t it
+    cdef Py_ssize_t n_words, room, width
+    cdef float[:, ::1] own, table
+    cdef const int64_t[::1] begins
+    cdef const int32_t[::1] places
+
+    def __cinit__(self,
+                  float[:, ::1] own not None,           # OUT (V, D)
+                  float[:, ::1] table not None,         # OUT (R, D) rows of n-grams, or empty
+                  const int64_t[::1] begins not None,   # IN  (V + 1,) begins of places of each word
+                  const int32_t[::1] places not None,   # IN  (T,) rows of table, word after word
+                  *,
+                  int64_t round):                       # positions between two exchanges of changes
+        cdef Py_ssize_t V = own.shape[0], t
+        cdef int64_t least = 0, most = -1
+        cdef bint rise = True
+        check_range("round", round, 1, 1 << 31)
+        check_range("words", V, 1, 1 << 31)
+        check_length("begins", begins.shape[0], V + 1)
+        if table.shape[0]:
+            check_length("table[0]", table.shape[1], own.shape[1])
+        for t in range(V):
+            rise = rise and begins[t] <= begins[t + 1]
+        check_range("begins[0]", begins[0], 0, 0)
+        check_range("begins", rise, 1, 1)
+        check_length("places", places.shape[0], begins[V])
+        for t in range(places.shape[0]):
+            least, most = min(least, <int64_t> places[t]), max(most, <int64_t> places[t])
+        check_range("places", least, 0, 0)
+        check_range("places", most, -1, table.shape[0] - 1)
+        self.own, self.table, self.begins, self.places = own, table, begins, places
+        self.n_words = V
+        self.it.D, self.it.round = own.shape[1], round
+        self.it.own, self.it.begins = &own[0, 0], &begins[0]
+        if table.shape[0]:
+            self.it.table = &table[0, 0]
+        if places.shape[0]:
+            self.it.places = &places[0]
+        self.it.n_rows = <float*> malloc(V * sizeof(float))
+        self.it.listed = <uint8_t*> calloc(V, 1)
+        self.it.words = <int32_t*> malloc(V * sizeof(int32_t))
+        if self.it.n_rows == NULL or self.it.listed == NULL or self.it.words == NULL:
+            raise MemoryError(f"Subwords: no memory for {V} words")
+        for t in range(V):
+            self.it.n_rows[t] = <float> (1 + begins[t + 1] - begins[t])
+
+    def __dealloc__(self):
+        free(self.it.n_rows)
+        free(self.it.listed)
+        free(self.it.words)
+        aligned_free(self.it.before)
+
+    def __reduce__(self):
+        """Refuse a copy, which would share neither the arrays nor what happens to them."""
+        raise TypeError("Subwords: cannot be copied or pickled; make one of the arrays")
+
+    cdef int list_round(self, const job_t* job, int64_t last, Py_ssize_t ld) except -1:
+        """List the words of blocks up to `last`, whose ids the job has a copy of."""
+        cdef int64_t end = min(last * job.block, job.N) - job.first_id
+        # The ids end where the copy says so; words behind the last block are few.
+        while job.ids[end] != END:
+            end += 1
+        cdef int64_t n = list_words(&self.it, job.ids, end)
+        if n > self.room:
+            aligned_free(self.it.before)
+            self.room = 0
+            self.it.before = <float*> aligned_alloc(n * ld * sizeof(float))
+            if self.it.before == NULL:
+                raise MemoryError(f"train: no memory for the {n} words of a round")
+            self.room = n
+        return 0
+
+
 cdef class Plan:
     """The tables, the text and the settings of a training, for any number of calls of `train`.
 
@@ -123,6 +207,7 @@ cdef class Plan:
     cdef const uint8_t[::1] codes
     cdef const int64_t[::1] ways
     cdef const float[::1] near
+    cdef Subwords subwords
 
     def __cinit__(self,
                   float[:, ::1] inputs not None,        # OUT (V, ld) W_in
@@ -146,7 +231,8 @@ cdef class Plan:
                   int64_t block,                        # positions of a block
                   int64_t batch,                        # centres scored at once, or 0
                   Py_ssize_t ld,                        # floats of a row of the whole tables
-                  bint apart):      # with `batch`: a table is its `stripes`, one after the other
+                  bint apart,       # with `batch`: a table is its `stripes`, one after the other
+                  Subwords subwords=None):      # what inputs are composed of
         cdef Py_ssize_t V = inputs.shape[0], width = inputs.shape[1], n_touched
         cdef job_t* job = &self.job
         if V == 0 or ids.shape[0] == 0:
@@ -177,6 +263,11 @@ cdef class Plan:
             check_length("touched_nodes", touched_nodes.shape[0], nodes.shape[0])
         if not apart:
             check_length("inputs[0]", width, ld)
+        if subwords is not None:
+            check_length("subwords", subwords.n_words, V)
+            check_range("D", subwords.it.D, ld - LINE + 1, ld)
+            check_length("touched_in", n_touched, 0)
+        self.subwords = subwords
         self.inputs, self.outputs, self.nodes = inputs, outputs, nodes
         self.touched_in, self.touched_out = touched_in, touched_out
         self.touched_nodes = touched_nodes
@@ -205,6 +296,8 @@ cdef class Plan:
                 job.touched_out = &touched_out[0]
             if nodes.shape[0]:
                 job.touched_nodes = &touched_nodes[0]
+        if subwords is not None:
+            job.n_rows = subwords.it.n_rows
         job.far = inputs.size * <Py_ssize_t> sizeof(float) > 1 << 18
         job.room = window
         if window > WIDE:
@@ -301,6 +394,46 @@ cdef int train_in_stripes(job_t* job, int64_t last, Py_ssize_t n_rows, Py_ssize_
     return check_made(job, made)
 
 
+cdef int train_blocks(Plan plan, job_t* job, int64_t last) except -1:
+    """Train blocks [first_block, last)."""
+    if job.batch:
+        return train_in_stripes(job, last, plan.n_rows, plan.n_nodes, plan.apart)
+    return train_freely(job, last)
+
+
+cdef int train_rounds(Plan plan, job_t* job, int64_t last) except -1:
+    """Train blocks [first_block, last) of words with n-grams, round after round."""
+    cdef subwords_t* sub = &plan.subwords.it
+    cdef int64_t first = job.first_block, end, n_stripes = count_stripes(job.ld)
+    cdef int64_t n_blocks = max(sub.round // job.block, 1)
+    cdef Py_ssize_t p, n_parts = min(job.n_parts, job.ld // LINE)
+    cdef job_t stripes[STRIPES]
+    cdef job_t part
+    cdef int32_t* ids
+    while first < last:
+        end = min(last, (first // n_blocks + 1) * n_blocks)
+        part = job[0]
+        part.first_block = first
+        part.stats += (first - job.first_block) * _N_STATS
+        ids = copy_ids(&part, end)
+        check_made(job, ids != NULL)
+        try:
+            plan.subwords.list_round(&part, end, job.ld)
+            make_stripes(stripes, &part, plan.n_rows, plan.n_nodes, plan.apart)
+            with nogil:
+                for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                    work_on_columns(stripes, n_stripes, sub, job.ld, p, n_parts, True)
+            train_blocks(plan, &part, end)
+            if job.alpha != 0 or job.alpha_step != 0:
+                with nogil:
+                    for p in prange(n_parts, num_threads=n_parts, schedule="static"):
+                        work_on_columns(stripes, n_stripes, sub, job.ld, p, n_parts, False)
+        finally:
+            free(ids)
+        first = end
+    return 0
+
+
 def stripes(Py_ssize_t ld):
     """List the stripes of a table with rows of ld floats.
 
@@ -331,15 +464,14 @@ def train(Plan plan not None,               # OUT its tables and counts of chang
     job.n_bad = &n_bad
     job.stats, job.key, job.first_block, job.loss_every = &stats[0, 0], key, first, loss_every
     job.alpha, job.alpha_step, job.n_parts = alpha, alpha_step, n_parts
-    if job.batch:
-        train_in_stripes(&job, last, plan.n_rows, plan.n_nodes, plan.apart)
-        check_ids(n_bad, job.n_words)
-        return
-    if n_parts > 1 and plan.near.shape[0] and (alpha != 0 or alpha_step != 0):
+    if not job.batch and n_parts > 1 and plan.near.shape[0] and (alpha != 0 or alpha_step != 0):
         job.n_near = <int32_t> min(_NEAR // n_parts, plan.near.shape[0])
         job.near_share = &plan.near[0]
         job.exchange_every = max(EXCHANGE // n_parts, 1)
-    train_freely(&job, last)
+    if plan.subwords is not None:
+        train_rounds(plan, &job, last)
+    else:
+        train_blocks(plan, &job, last)
     check_ids(n_bad, job.n_words)
 
 

@@ -57,6 +57,7 @@ cdef struct job_t:
     const float* near_share     # (n_near,) the share of the text that each of them has
     int64_t exchange_every      # centres of a part between two exchanges of these rows
     Py_ssize_t n_parts
+    const float* n_rows         # (V,) rows that each input is the mean of; NULL: one each
     bint far                    # whether the tables are larger than the nearest cache
 
 

@@ -78,6 +78,8 @@ cdef struct scratch_t:
     float** h                   # (n,) means of the centres
     int32_t* bounds             # (n, 3) their windows: left, at, right
     float* scales               # (n,) 1 / M
+    float* n_rows               # (n_words,) rows that each word is the mean of; used with `n_rows`
+    float* around               # (M,) the same of the contexts of one centre
     float* sums_of_words        # (n_words + 1, VECTORS * LANES) a few columns of sums of their rows
     float* blank                # (ld,) zeros
     float* twin                 # (2, ld) a copy of a row that a group has twice, and its old values
@@ -136,6 +138,11 @@ cdef inline bint make_windows(scratch_t* s, const job_t* job, int64_t n) noexcep
     s.h = <float**> malloc(n * sizeof(void*))
     s.bounds = <int32_t*> malloc(3 * n * sizeof(int32_t))
     s.scales = <float*> malloc(n * sizeof(float))
+    if job.n_rows != NULL:
+        s.n_rows = <float*> malloc(P * sizeof(float))
+        s.around = <float*> malloc(2 * job.room * sizeof(float))
+        if s.n_rows == NULL or s.around == NULL:
+            return False
     if s.h == NULL or s.bounds == NULL or s.scales == NULL:
         return False
     s.turns = <int32_t*> malloc(P * sizeof(int32_t))
@@ -242,6 +249,8 @@ cdef inline void free_scratch(scratch_t* s) noexcept nogil:
     free(s.h)
     free(s.bounds)
     free(s.scales)
+    free(s.n_rows)
+    free(s.around)
     aligned_free(s.sums_of_words)
     aligned_free(s.blank)
     aligned_free(s.twin)

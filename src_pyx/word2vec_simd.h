@@ -7,7 +7,7 @@
    M inputs x[0..M), J outputs y[0..J), coefficients g (M, J):
      scores      s[m, j] = x[m] . y[j], of the columns [begin, end)
      update      x[m] += sum_j g[m, j] y[j],   y[j] += sum_m g[m, j] x[m],   from the old rows
-     mean        h = scale * sum_m x[m]
+     mean        h = scale * sum_m x[m], or scale * sum_m times[m] x[m] unless times is NULL
      scores_of   s[j] = h . y[j], of the columns [begin, end)
      outputs     e = scale * sum_j g[j] y[j],  y[j] += g[j] h
      add_to_all  x[m] += e
@@ -229,7 +229,8 @@ static inline void fw_w2v_update(float *const *x, ptrdiff_t M, float *const *y, 
 
 /* Whole rows in registers, at most FW_TV vectors of them at a time: TV is a constant. */
 #define FW_TV 8
-FW_INLINE void fw_mean_few(float *h, float *const *x, ptrdiff_t M, float scale, ptrdiff_t d, int TV) {
+FW_INLINE void fw_mean_few(float *h, float *const *x, const float *times, ptrdiff_t M, float scale,
+                           ptrdiff_t d, int TV) {
     const fw_float_vector each = FW_FLOAT_ALL(scale), zero = FW_FLOAT_ZERO();
     fw_float_vector s[FW_TV];
     ptrdiff_t m;
@@ -238,6 +239,13 @@ FW_INLINE void fw_mean_few(float *h, float *const *x, ptrdiff_t M, float scale, 
     for (i = 0; i < TV; i++) s[i] = zero;
     for (m = 0; m < M; m++) {
         const float *row = x[m] + d;
+        if (times) {
+            const fw_float_vector share = FW_FLOAT_ALL(times[m]);
+#pragma GCC unroll 8
+            for (i = 0; i < TV; i++)
+                s[i] = FW_FLOAT_MADD(share, FW_FLOAT_LOAD(row + i * FW_FLOAT_LANES), s[i]);
+            continue;
+        }
 #pragma GCC unroll 8
         for (i = 0; i < TV; i++) s[i] = FW_FLOAT_ADD(s[i], FW_FLOAT_LOAD(row + i * FW_FLOAT_LANES));
     }
@@ -276,9 +284,10 @@ FW_INLINE void fw_add_few(float *const *x, ptrdiff_t M, const float *e, ptrdiff_
         default: break;                                                         \
     }
 
-static inline void fw_w2v_mean(float *h, float *const *x, ptrdiff_t M, float scale, ptrdiff_t n) {
+static inline void fw_w2v_mean(float *h, float *const *x, const float *times, ptrdiff_t M,
+                               float scale, ptrdiff_t n) {
     ptrdiff_t d = 0;
-#define FW_CALL(TV) fw_mean_few(h, x, M, scale, d, TV)
+#define FW_CALL(TV) fw_mean_few(h, x, times, M, scale, d, TV)
     FW_WHOLE_ROW(FW_CALL)
 #undef FW_CALL
 }

@@ -24,7 +24,8 @@ cdef extern from "word2vec_simd.h" nogil:
                                 Py_ssize_t begin, Py_ssize_t end) noexcept
     void update "fw_w2v_update"(float** x, Py_ssize_t M, float** y, Py_ssize_t J, const float* g,
                                 Py_ssize_t n, float* sums) noexcept
-    void mean "fw_w2v_mean"(float* h, float** x, Py_ssize_t M, float scale, Py_ssize_t n) noexcept
+    void mean "fw_w2v_mean"(float* h, float** x, const float* times, Py_ssize_t M, float scale,
+                            Py_ssize_t n) noexcept
     void scores_of "fw_w2v_scores_of"(float* s, const float* h, float** y, Py_ssize_t J,
                                       Py_ssize_t begin, Py_ssize_t end) noexcept
     void errors "fw_w2v_errors"(float* g, const float* h, float** y, Py_ssize_t J,
@@ -47,8 +48,8 @@ cdef extern from "word2vec_four_simd.h" nogil:
 
 cdef extern from "word2vec_windows_simd.h" nogil:
     bint window_means "fw_w2v_window_means"(float** h, Py_ssize_t n_windows, const int32_t* bounds,
-                                            const float* scale, float** x, Py_ssize_t P,
-                                            float* sums, Py_ssize_t n) noexcept
+                                            const float* scale, float** x, const float* times,
+                                            Py_ssize_t P, float* sums, Py_ssize_t n) noexcept
     void close_windows "fw_w2v_close_windows"(float** x, Py_ssize_t P, const int32_t* last,
                                               float** e, const float* sign, float** own,
                                               const int32_t* covers, Py_ssize_t n) noexcept
@@ -156,10 +157,21 @@ cdef inline void coefficients(const scratch_t* s, const work_t* work, double* st
     count_pairs(work)
 
 
-cdef inline float share_of(const job_t* job, const centre_t* c) noexcept nogil:
+cdef inline float inputs_of(const job_t* job, const scratch_t* s, const centre_t* c) noexcept nogil:
+    """Return M, the number of rows that h is the sum or mean of."""
+    cdef int64_t p
+    cdef float n = 0
+    if job.n_rows == NULL:
+        return <float> c.M
+    for p in range(c.left, c.right):
+        n += s.n_rows[p]
+    return n - s.n_rows[c.at]
+
+
+cdef inline float share_of(const job_t* job, const scratch_t* s, const centre_t* c) noexcept nogil:
     """Return the share of the gradient of h that each context gets."""
     cdef float one = 1
-    return one / <float> c.M if job.mode & EXACT_GRADIENT else one
+    return one / inputs_of(job, s, c) if job.mode & EXACT_GRADIENT else one
 
 
 # ---- the windows of a batch
@@ -170,6 +182,9 @@ cdef inline void point_words(const job_t* job, scratch_t* s,
     cdef int64_t p
     for p in range(windows.n_words):
         s.x[p] = input_row(job, s, windows.words[p]) if windows.words[p] != END else s.blank
+    if job.n_rows != NULL:
+        for p in range(windows.n_words):
+            s.n_rows[p] = job.n_rows[windows.words[p]] if windows.words[p] != END else 0
 
 
 cdef inline void point_window(const scratch_t* s, const work_t* work) noexcept nogil:
@@ -180,16 +195,20 @@ cdef inline void point_window(const scratch_t* s, const work_t* work) noexcept n
     memcpy(work.x + before, s.x + c.at + 1, after * sizeof(void*))
 
 
-cdef inline float scale_of(const job_t* job, const centre_t* c) noexcept nogil:
+cdef inline float scale_of(const job_t* job, const scratch_t* s, const centre_t* c) noexcept nogil:
     """Return the share of each context in h."""
     cdef float one = 1
-    return one / <float> c.M if job.mode & MEAN else one
+    return one / inputs_of(job, s, c) if job.mode & MEAN else one
 
 
 cdef inline void find_mean(const job_t* job, const scratch_t* s, const work_t* work) noexcept nogil:
     """Compute work.h from the rows of the contexts."""
+    cdef int64_t before = work.c.at - work.c.left
     point_window(s, work)
-    mean(work.h + job.column, work.x, work.c.M, scale_of(job, work.c), job.width)
+    if job.n_rows != NULL:
+        memcpy(s.around, s.n_rows + work.c.left, before * sizeof(float))
+        memcpy(s.around + before, s.n_rows + work.c.at + 1, (work.c.M - before) * sizeof(float))
+    mean(work.h + job.column, work.x, s.around, work.c.M, scale_of(job, s, work.c), job.width)
 
 
 cdef inline bint sum_windows(const job_t* job, scratch_t* s, const batch_t* batch) noexcept nogil:
@@ -203,8 +222,8 @@ cdef inline bint sum_windows(const job_t* job, scratch_t* s, const batch_t* batc
         c = batch.order[k]
         s.h[k] = s.works[k].h + job.column
         s.bounds[3 * k], s.bounds[3 * k + 1], s.bounds[3 * k + 2] = c.left, c.at, c.right
-        s.scales[k] = scale_of(job, c)
-    return window_means(s.h, batch.n, s.bounds, s.scales, s.x, batch.windows.n_words,
+        s.scales[k] = scale_of(job, s, c)
+    return window_means(s.h, batch.n, s.bounds, s.scales, s.x, s.n_rows, batch.windows.n_words,
                         s.sums_of_words, job.width)
 
 
@@ -272,7 +291,7 @@ cdef inline void learn_mean(const job_t* job, scratch_t* s, const work_t* work,
                             bint later) noexcept nogil:
     """Change the rows of a centre of CBOW."""
     outputs(work.e + job.column, work.h + job.column, work.y, work.c.J, work.g,
-            share_of(job, work.c), job.width)
+            share_of(job, s, work.c), job.width)
     change_window(job, s, work, later and all_finite(work.g, work.c.J))
 
 
@@ -294,7 +313,7 @@ cdef inline void point_four(const job_t* job, const scratch_t* s, const work_t* 
     for k in range(TOGETHER):
         four.h[k], four.e[k] = works[k].h + job.column, works[k].e + job.column
         four.t[k] = output_row(job, s, works[k].c.target)
-        four.share[k] = share_of(job, works[k].c)
+        four.share[k] = share_of(job, s, works[k].c)
     for k in range(job.K):
         four.y[k] = output_row(job, s, works.c.rows[1 + k])
 

@@ -3,7 +3,8 @@
    Rows are those of word2vec_simd.h: n floats each, a multiple of 16. P words x[0..P) stand side by
    side; a window is the words [left, right) without the word `at` between them:
      window_means   h[k] = scale[k] * (sum of x over window k), from the sums x[0] + ... + x[p]; does
-                    not work where one of these is not finite, and returns 0 then
+                    not work where one of these is not finite, and returns 0 then. x[p] counts
+                    times[p] times unless times is NULL
      close_windows  x[p] += sum of the changes e of all windows around p
    The work for a window does not depend on its length. */
 #ifndef FASTW2V_WORD2VEC_WINDOWS_SIMD_H
@@ -30,8 +31,8 @@ FW_INLINE int fw_all_finite(const float *row, ptrdiff_t n) {
 
 /* A few vectors of columns at a time, so that their sums stay in the nearest cache. */
 FW_INLINE int fw_means_few(float *const *h, ptrdiff_t n_windows, const int32_t *bounds,
-                           const float *scale, float *const *x, ptrdiff_t P, float *sums,
-                           ptrdiff_t d, int TV) {
+                           const float *scale, float *const *x, const float *times,
+                           ptrdiff_t P, float *sums, ptrdiff_t d, int TV) {
     const fw_float_vector less = FW_FLOAT_ALL(-1), zero = FW_FLOAT_ZERO();
     const ptrdiff_t n = TV * FW_FLOAT_LANES;
     fw_float_vector s[FW_TV];
@@ -45,6 +46,15 @@ FW_INLINE int fw_means_few(float *const *h, ptrdiff_t n_windows, const int32_t *
     for (p = 0; p < P; p++) {
         const float *row = x[p] + d;
         float *to = sums + (p + 1) * n;
+        if (times) {
+            const fw_float_vector share = FW_FLOAT_ALL(times[p]);
+#pragma GCC unroll 8
+            for (i = 0; i < TV; i++) {
+                s[i] = FW_FLOAT_MADD(share, FW_FLOAT_LOAD(row + i * FW_FLOAT_LANES), s[i]);
+                FW_FLOAT_STORE(to + i * FW_FLOAT_LANES, s[i]);
+            }
+            continue;
+        }
 #pragma GCC unroll 8
         for (i = 0; i < TV; i++) {
             s[i] = FW_FLOAT_ADD(s[i], FW_FLOAT_LOAD(row + i * FW_FLOAT_LANES));
@@ -71,11 +81,11 @@ FW_INLINE int fw_means_few(float *const *h, ptrdiff_t n_windows, const int32_t *
 }
 
 static inline int fw_w2v_window_means(float *const *h, ptrdiff_t n_windows, const int32_t *bounds,
-                                      const float *scale, float *const *x, ptrdiff_t P, float *sums,
-                                      ptrdiff_t n) {
+                                      const float *scale, float *const *x, const float *times,
+                                      ptrdiff_t P, float *sums, ptrdiff_t n) {
     ptrdiff_t d = 0;
 #define FW_CALL(TV) \
-    if (!fw_means_few(h, n_windows, bounds, scale, x, P, sums, d, TV)) return 0
+    if (!fw_means_few(h, n_windows, bounds, scale, x, times, P, sums, d, TV)) return 0
     FW_WHOLE_ROW(FW_CALL)
 #undef FW_CALL
     return 1;

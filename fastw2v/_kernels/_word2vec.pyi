@@ -14,6 +14,19 @@ N_STATS: int
 NEAR: int
 
 @disjoint_base
+class Subwords:
+    def __new__(
+        cls,
+        own: NDArray[Any],
+        table: NDArray[Any],
+        begins: NDArray[Any],
+        places: NDArray[Any],
+        *,
+        round: int,
+    ) -> Subwords: ...
+    def __reduce__(self) -> Any: ...
+
+@disjoint_base
 class Plan:
     def __new__(
         cls,
@@ -38,6 +51,7 @@ class Plan:
         batch: int,
         ld: int,
         apart: bool,
+        subwords: Subwords | None = ...,
     ) -> Plan: ...
     def __reduce__(self) -> Any: ...
 

@@ -6,7 +6,8 @@
 (True, (4,))
 """
 
+from fastw2v.fasttext.model import FastText
 from fastw2v.fasttext.rows import NgramRows
 from fastw2v.fasttext.vectors import FastTextKeyedVectors
 
-__all__ = ["FastTextKeyedVectors", "NgramRows"]
+__all__ = ["FastText", "FastTextKeyedVectors", "NgramRows"]

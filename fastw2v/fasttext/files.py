@@ -77,7 +77,7 @@ def read(cls: type[_V], fname: str | os.PathLike[str], mmap: str | None, strict:
     found = files.word_table(fname, content, strict)
     facts, arrays = content.facts, content.arrays
     try:
-        own, rows = arrays["own rows"], _ngrams(facts, arrays)
+        own, rows = arrays["own rows"], ngram_rows(facts, arrays)
         result = cls.from_parts(
             *(found.rows, own, rows, facts["min_n"], facts["max_n"]),
             bucket=facts["bucket"],
@@ -103,7 +103,7 @@ def read(cls: type[_V], fname: str | os.PathLike[str], mmap: str | None, strict:
     return result
 
 
-def _ngrams(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
+def ngram_rows(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
     """Return the rows of n-grams in a file."""
     table = arrays["ngrams"]
     if table.dtype != np.float32 or arrays["own rows"].dtype != np.float32:

@@ -49,6 +49,7 @@ OWN = (
     LOCK_FACTORS,
 )
 _FACTORS = "lock factors"  # the array of a file
+MODELS = ("Word2Vec", "FastText")  # the kinds of files of models
 WITH_NGRAMS = "FastTextKeyedVectors"  # the kind of a file that has n-grams beside words and vectors
 
 
@@ -153,7 +154,7 @@ def read(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTa
 def _read_fw2v(name: str | os.PathLike[str], mmap: str | None, strict: bool) -> WordTable:
     """Read the vectors of a file that `KeyedVectors.save` or `Word2Vec.save` wrote."""
     content = fw2v.read(name, None, mmap)
-    if content.kind not in ("KeyedVectors", "Word2Vec", WITH_NGRAMS):
+    if content.kind not in ("KeyedVectors", *MODELS, WITH_NGRAMS):
         raise ValueError(
             f"{name}: expected KeyedVectors or Word2Vec, got a {content.kind}; load it with the "
             "class that saved it"
@@ -200,7 +201,7 @@ def word_table(name: str | os.PathLike[str], content: fw2v.Content, strict: bool
 def attributes_of(content: fw2v.Content, V: int) -> dict[str, np.ndarray]:
     """Return the attributes (V,) of words in a file, {name: array}."""
     attributes = {}
-    if content.kind == "Word2Vec" and "counts" in content.arrays:
+    if content.kind in MODELS and "counts" in content.arrays:
         attributes["count"] = content.arrays["counts"]
     for key, values in content.arrays.items():
         if key.startswith("expando ") and values.shape == (V,):

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastw2v.keyed_vectors.compressed import check_expanded
-from fastw2v.keyed_vectors.consistency import as_table, check_attributes, check_map
+from fastw2v.keyed_vectors.consistency import check_attributes, check_map
 from fastw2v.keyed_vectors.locking import factors_of
 from fastw2v.word2vec.settings import check_settings
 
@@ -35,9 +34,7 @@ def check_model(model: Preparation, added: bool = False, compressed: bool = Fals
     """
     check_settings(model)
     D, V = model.vector_size, len(model.wv)
-    table = as_table(model.wv)
-    if not compressed:
-        check_expanded("wv.vectors", table)
+    model._check_inputs(compressed)
     check_map(model.wv)
     check_attributes(model.wv)
     factors_of(model.wv, V)

@@ -90,17 +90,17 @@ def run(
 
     before_epoch, after_slice and after_epoch are called at these points, when the schedule is up to
     date: an exception that they raise, Ctrl-C included, loses nothing. A slice also ends after
-    every slice_ends blocks of an epoch, for calls at fixed intervals.
+    every slice_ends blocks of an epoch, for calls at fixed intervals, whole rounds.
     """
     at_once = n_parts
-    N = schedule.n_blocks
+    N, unit = schedule.n_blocks, weights.blocks_of_round(schedule.block)
     while not schedule.done:
         if schedule.next_block == 0 and before_epoch():
             return
         key = epoch_key(schedule.seed, schedule.call, schedule.epoch)
         while schedule.next_block < N:
             first = schedule.next_block
-            last = min(N, first + at_once)
+            last = min(N, -(-(first + at_once) // unit) * unit)
             if slice_ends is not None:
                 last = min(last, (first // slice_ends + 1) * slice_ends)
             slope = (schedule.end_alpha - schedule.start_alpha) / (schedule.epochs * schedule.n)

@@ -14,7 +14,6 @@ the interpreter. The docstring of `Word2Vec` lists the differences from gensim.
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import time
 import warnings
@@ -55,7 +54,7 @@ from fastw2v.word2vec.settings import (
 )
 from fastw2v.word2vec.training import Training, check_run, warn_of_settings, warn_of_totals
 from fastw2v.word2vec.vocabulary import TrimRule
-from fastw2v.word2vec.weights import Loan, block_size, claim_threads
+from fastw2v.word2vec.weights import Loan, block_size, claim_threads, padded_weights
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -194,7 +193,7 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
         Callbacks(callbacks, self)  # raises before a text is read
         check_run(checkpoint, every, interval)
 
-        self.wv = KeyedVectors(self.vector_size)
+        self.wv = self._no_vectors()
         self.syn1neg: NDArray[np.float32] | None = None
         self.syn1: NDArray[np.float32] | None = None
         self.corpus_count = self.corpus_total_words = 0
@@ -206,8 +205,9 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
         if sentences is None and corpus_file is None:
             if trim_rule is not None or Callbacks(callbacks, self).found:
                 _log.warning(
-                    "Word2Vec: trim_rule and callbacks have no effect without sentences; pass them "
-                    "to build_vocab and train"
+                    "%s: trim_rule and callbacks have no effect without sentences; pass them to "
+                    "build_vocab and train",
+                    self._kind,
                 )
             return
         self.build_vocab(sentences, corpus_file, trim_rule=trim_rule)
@@ -222,8 +222,8 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
         except KeyboardInterrupt:
             # An exception would leave the caller without the model.
             warnings.warn(
-                f"Word2Vec: stopped by Ctrl-C in epoch {self.epochs_done + 1} of {self.epochs}; "
-                "the training so far is kept, call model.train() to continue it",
+                f"{self._kind}: stopped by Ctrl-C in epoch {self.epochs_done + 1} of "
+                f"{self.epochs}; the training so far is kept, call model.train() to continue it",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -243,6 +243,37 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
             )
         vectors._in_model = True
         vars(self)["wv"] = vectors
+
+    # ---- what FastText has in another form
+
+    _kind = "Word2Vec"  # of its files, and its name in messages
+    _more_settings: tuple[str, ...] = ()  # arguments beside SETTINGS that a file holds
+
+    def _begin(self, **settings: Any) -> None:
+        """Set a model up to be read from a file; a subclass may have any `__init__`."""
+        Word2Vec.__init__(self, **settings)
+
+    def _no_vectors(self) -> KeyedVectors:
+        """Return the vectors of no words."""
+        return KeyedVectors(self.vector_size)
+
+    def _weights(self) -> engine.Weights:
+        """Return tables and settings as the engine needs them."""
+        return padded_weights(self)
+
+    def _loan(self) -> Loan:
+        """Return the loan of the weights to a training."""
+        return Loan(self)
+
+    def _packed_inputs(self) -> tuple[dict[str, Any], dict[str, np.ndarray | None]]:
+        """Return the input rows as facts and arrays of a file."""
+        return {}, {"vectors": self.wv.vectors}
+
+    def _unpacked_vectors(
+        self, words: list[Any], facts: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> KeyedVectors:
+        """Return words with the input rows of `_packed_inputs`."""
+        return KeyedVectors.from_words(words, arrays["vectors"])
 
     # ---- training
 
@@ -355,7 +386,7 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
             assert corpus is not None
             file = None if checkpoint is None else saving.Checkpoint(checkpoint, every, self.save)
             training = Training(
-                *(Loan(self), schedule, corpus),
+                *(self._loan(), schedule, corpus),
                 callbacks=bound,
                 checkpoint=file,
                 interval=interval,
@@ -423,7 +454,7 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
         return score(self, sentences, total_sentences)
 
     def __repr__(self) -> str:
-        return f"Word2Vec<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
+        return f"{self._kind}<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
 
     def _repr_html_(self) -> str:
         kind = "skip-gram" if self.sg else "CBOW"
@@ -478,8 +509,7 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
         Raises ValueError, naming the damage, if the file is not a model or damaged.
         """
         model = cls.__new__(cls)
-        set_up = functools.partial(Word2Vec.__init__, model)
-        schedule = saving.read_model(fname, model, set_up, mmap)
+        schedule = saving.read_model(fname, model, model._begin, mmap)
         model._schedule = schedule
         if schedule is not None and not schedule.done:
             # `resume` reports ids that are missing or belong to another text.

@@ -7,7 +7,7 @@ three steps, as in gensim, for programs that look at the counts in between.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from fastw2v._checks.keywords import check_keywords
 from fastw2v._checks.numbers import as_whole
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.keyed_vectors.changes import as_rows_of_words, lengthen_factors, lengthened
+from fastw2v.keyed_vectors.compressed import check_expanded
+from fastw2v.keyed_vectors.consistency import as_table
 from fastw2v.keyed_vectors.locking import NAME as LOCK_FACTORS
 from fastw2v.word2vec import engine, logs
 from fastw2v.word2vec.consistency import as_counts, check_model, claimed
@@ -200,9 +202,8 @@ class Preparation(Settings):
         """Draw new initial vectors for all words, and set the output weights to 0."""
         check_settings(self)
         with claimed(self, "init_weights"):
-            V, D = len(self.wv), self.vector_size
             check_model(self, added=True)
-            self.wv.vectors = first_vectors(self.seed, np.empty((0, D), np.float32), V, D)
+            self._take_inputs(self._first_inputs(self.wv.index_to_key, 0))
             self._set_outputs(None, None)
             self._schedule = None
 
@@ -229,9 +230,8 @@ class Preparation(Settings):
             if len(other_model.wv):
                 check_model(other_model, added=True)
             wv, theirs = self.wv, other_model.wv
-            V, D = len(theirs), self.vector_size
-            wv.vectors = first_vectors(self.seed, np.empty((0, D), np.float32), V, D)
-            wv.vector_size = D
+            wv.vector_size = self.vector_size
+            self._take_inputs(self._first_inputs(theirs.index_to_key, 0))
             wv.index_to_key = list(theirs.index_to_key)
             wv.key_to_index = dict(theirs.key_to_index)
             wv.expandos = {name: values.copy() for name, values in theirs.expandos.items()}
@@ -247,10 +247,7 @@ class Preparation(Settings):
         with claimed(self, "add_null_word"):
             check_model(self, added=True)
             if NULL_WORD not in self.wv.key_to_index:
-                n = len(self.wv)
-                row = first_vectors(self.seed, self.wv.vectors, n + 1, self.vector_size)[n:]
-                counts = np.ones(1, self.wv.expandos["count"].dtype)
-                self.wv.add_vectors([NULL_WORD], row, {"count": counts})
+                self._add_word(NULL_WORD)
                 self._set_outputs(self.syn1neg, self.syn1)
 
     def init_sims(self, replace: bool = False) -> None:
@@ -302,6 +299,31 @@ class Preparation(Settings):
         powers = counts.astype(np.float64) ** self.ns_exponent
         sums = np.cumsum(powers)
         return np.rint(sums / sums[-1:] * (2**31 - 1)).astype(np.uint32)
+
+    # ---- the input rows, which are others in a subclass
+
+    _most_block = engine.BLOCK  # positions of a block, unless the model is deterministic
+
+    def _check_inputs(self, compressed: bool) -> None:
+        """Check the input rows; they are only read if they may be `compressed`."""
+        table = as_table(self.wv)
+        if not compressed:
+            check_expanded("wv.vectors", table)
+
+    def _first_inputs(self, words: Sequence[Any], n_known: int) -> Any:
+        """Return the input rows of words; the first n_known keep theirs, the others are drawn."""
+        known = self.wv.vectors[:n_known] if n_known else np.empty((0, 0), np.float32)
+        return first_vectors(self.seed, known, len(words), self.vector_size)
+
+    def _take_inputs(self, inputs: Any) -> None:
+        """Set what `_first_inputs` returned."""
+        self.wv.vectors = inputs
+
+    def _add_word(self, word: str) -> None:
+        """Add a word with the count 1 to the vectors."""
+        n = len(self.wv)
+        row = first_vectors(self.seed, self.wv.vectors, n + 1, self.vector_size)[n:]
+        self.wv.add_vectors([word], row, {"count": np.ones(1, self.wv.expandos["count"].dtype)})
 
     # ---- parts of the above
 
@@ -365,10 +387,11 @@ class Preparation(Settings):
         """Give the model these words, which begin with the known ones if `update`."""
         wv, V, D = self.wv, len(vocabulary), self.vector_size
         n_known = len(wv) if update else 0
-        vectors = first_vectors(self.seed, wv.vectors[:n_known], V, D)
-        rows = as_rows_of_words("words", vocabulary.words, vectors)
+        rows = as_rows_of_words("words", vocabulary.words, np.empty((V, 1), bool))
+        inputs = self._first_inputs(vocabulary.words, n_known)
         attributes = lengthened(wv.expandos, V) if n_known else {}
-        wv.vector_size, wv.vectors = D, vectors
+        wv.vector_size = D
+        self._take_inputs(inputs)
         wv.index_to_key, wv.key_to_index = list(rows), rows
         wv.expandos = attributes | {"count": vocabulary.counts}
         if n_known:

@@ -17,7 +17,7 @@ from fastw2v.word2vec import engine
 from fastw2v.word2vec.consistency import as_counts, check_model
 from fastw2v.word2vec.corpus import EncodedCorpus, Sentences, widest_reach
 from fastw2v.word2vec.texts import as_sentences, as_words
-from fastw2v.word2vec.weights import claim_threads, padded_weights, tree_of
+from fastw2v.word2vec.weights import claim_threads, tree_of
 
 if TYPE_CHECKING:
     from fastw2v.word2vec.model import Word2Vec
@@ -32,7 +32,7 @@ def held_out_loss(model: Word2Vec, corpus: EncodedCorpus, seed: int) -> float:
     """See `Word2Vec.held_out_loss`."""
     sums, ids = engine.Sums(), corpus.ids
     if len(ids):
-        weights = padded_weights(model)
+        weights = model._weights()
         weights.keep, weights.batch = np.zeros(0, np.uint32), 0
         key = engine.epoch_key(as_whole("seed", seed), 0, 0)
         n_parts, reach = claim_threads(model), widest_reach(model.window, corpus)

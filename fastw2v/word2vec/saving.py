@@ -21,7 +21,7 @@ from fastw2v._files.atomic import check_writable
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
 from fastw2v._files.kinds import check_fw2v
 from fastw2v._version import __version__
-from fastw2v.keyed_vectors import KeyedVectors, files
+from fastw2v.keyed_vectors import files
 from fastw2v.word2vec import engine, gensim_files
 from fastw2v.word2vec.consistency import check_model
 from fastw2v.word2vec.corpus import END, EncodedCorpus
@@ -38,7 +38,7 @@ _OWN = (
     *SETTINGS,
     *TOTALS,
     *("wv", "syn1neg", "syn1", "_corpus", "_corpus_words", "_schedule", "_claim", "_raw"),
-    "_tree",
+    *("_tree", "_lengths"),
 )
 
 
@@ -74,11 +74,12 @@ def write_model(
         arrays["counts"] = arrays.pop("expando count")
     extras = {k: v for k, v in extras_of(model, _OWN).items() if k not in left_out}
     more, extra_arrays = pack_extras("model", model, extras)
-    tables = {"vectors": model.wv.vectors, "syn1neg": model.syn1neg, "syn1": model.syn1}
+    settings, inputs = model._packed_inputs()
+    tables = inputs | {"syn1neg": model.syn1neg, "syn1": model.syn1}
     if model.hs and model._tree is not None:
         arrays |= {f"tree {name}": getattr(model._tree, name) for name in _TREE}
     everything = arrays | fw2v.optional(tables) | extra_arrays
-    fw2v.write(fname, "Word2Vec", facts | words | more, everything)
+    fw2v.write(fname, model._kind, facts | settings | words | more, everything)
 
 
 def read_model(
@@ -95,11 +96,12 @@ def read_model(
     if gensim_pickle.holds_object(fname):
         gensim_files.read_model(fname, model, set_up, mmap)
         return None
-    content = fw2v.read(fname, "Word2Vec", mmap)
+    content = fw2v.read(fname, model._kind, mmap)
     facts, arrays = content.facts, content.arrays
     words = fw2v.unpack_words(fname, content)
     try:
-        set_up(**{name: facts[name] for name in SETTINGS if _is_due(name, facts)})
+        more = {name: facts[name] for name in model._more_settings}
+        set_up(**{name: facts[name] for name in SETTINGS if _is_due(name, facts)}, **more)
         totals = {name: convert for name, convert in TOTALS.items() if _is_due(name, facts)}
         vars(model).update({name: convert(name, facts[name]) for name, convert in totals.items()})
         schedule = facts["schedule"]
@@ -109,13 +111,14 @@ def read_model(
             raise ValueError("the shapes of the arrays do not fit together")
         model._tree = _tree_in(arrays, len(words))
         unpack_extras("model", model, _OWN, content)
+        if words:
+            model.wv = model._unpacked_vectors(words, facts, arrays)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{fname}: the model is damaged ({error}); get the file again") from error
     if words:
-        model.wv = KeyedVectors.from_words(words, arrays["vectors"])
         model.wv.expandos.update(files.attributes_of(content, len(words)))
     files.set_extras(fname, model.wv, content)
-    warn_of_class(fname, facts.get("class"), type(model), "Word2Vec")
+    warn_of_class(fname, facts.get("class"), type(model), model._kind)
     model.syn1neg, model.syn1 = arrays.get("syn1neg"), arrays.get("syn1")
     return schedule
 

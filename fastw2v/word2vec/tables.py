@@ -184,7 +184,8 @@ class Weights:
     inputs (V, ld); outputs (V, ld) and alias (V, 2) for negative sampling; nodes (V, ld) and
     ways for hierarchical softmax; keep (V,) for subsampling; touched_in, touched_out and
     touched_nodes count the changes of each row. locked (V,) float32 are lock factors of the rows of
-    inputs. All but inputs may be empty.
+    inputs. All but inputs may be empty. With subwords, inputs is working memory: its rows are
+    composed of others, which are trained in rounds of about `round` positions.
     """
 
     inputs: np.ndarray
@@ -202,6 +203,8 @@ class Weights:
     touched_out: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
     touched_nodes: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
     locked: np.ndarray = field(default_factory=lambda: _NO_SHARES)
+    subwords: _word2vec.Subwords | None = None
+    round: int = 0
     _locked_rows: LockedRows | None = None
     _apart: list[np.ndarray] = field(default_factory=list)  # copies of the tables in stripes
     _plan: _word2vec.Plan | None = None
@@ -230,6 +233,10 @@ class Weights:
                     here[...] = there
             self._apart, self._plan = [], None  # a plan would keep the copies alive
 
+    def blocks_of_round(self, block: int) -> int:
+        """Return the blocks of a round; calls of `train` that cut one change results."""
+        return max(1, self.round // block)
+
     def _tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.inputs, self.outputs, self.nodes
 
@@ -241,7 +248,7 @@ class Weights:
             *(self.ways.points, self.ways.codes, self.ways.begins, self.near),
         )
         settings = self.window, self.negative, self.mode, block, self.batch
-        planned = *arrays, *settings
+        planned = *arrays, *settings, self.subwords
         same = len(planned) == len(self._planned) and all(map(operator.is_, planned, self._planned))
         if self._plan is None or not same:
             window, negative, mode, block, batch = settings
@@ -254,6 +261,7 @@ class Weights:
                 batch=batch,
                 ld=self.inputs.shape[1],
                 apart=bool(self._apart),
+                subwords=self.subwords,
             )
             self._planned = planned
         return self._plan

@@ -66,6 +66,9 @@ class Training:
                 self._open_bar()
                 self.log.begins(self.lent.model, n_parts)
                 with self.lent as self.weights:
+                    if self.interval_blocks is not None:  # whole rounds
+                        unit = self.weights.blocks_of_round(schedule.block)
+                        self.interval_blocks = -(-self.interval_blocks // unit) * unit
                     if not self._call("on_train_begin"):
                         engine.run(
                             *(schedule, self.weights, self.corpus.ids, n_parts),

@@ -6,7 +6,7 @@ padded ones during a training, and by contiguous ones after it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -52,6 +52,9 @@ def first_outputs(old: np.ndarray | None, V: int, D: int) -> np.ndarray:
     return outputs
 
 
+_W = TypeVar("_W", bound=engine.Weights)
+
+
 class Loan:
     """The weights of a model, lent to a training: `with Loan(model) as weights`.
 
@@ -66,13 +69,15 @@ class Loan:
 
     def __enter__(self) -> engine.Weights:
         model, D = self.model, self.model.vector_size
-        self.weights = weights = padded_weights(model)
+        self.weights = weights = model._weights()
         self.wv = model.wv
         # (owner, attribute, whole padded table, its address, view that the owner gets, its shape)
         self.lent: list[tuple[Any, str, np.ndarray, int, np.ndarray, tuple[int, ...]]] = []
         tables = {"syn1neg": weights.outputs, "syn1": weights.nodes}
         self.absent = [name for name in tables if vars(model)[name] is None]
-        owned: list[tuple[Any, str, np.ndarray]] = [(self.wv, "vectors", weights.inputs)]
+        owned: list[tuple[Any, str, np.ndarray]] = []
+        if weights.subwords is None:
+            owned = [(self.wv, "vectors", weights.inputs)]
         owned += [(model, name, t) for name, t in tables.items() if name not in self.absent]
         for owner, name, table in owned:
             view = table[:, :D]
@@ -110,11 +115,17 @@ class Loan:
                 setattr(owner, name, np.ascontiguousarray(view) if there else table)
 
 
-def padded_weights(model: Word2Vec) -> engine.Weights:
-    """Return the tables of a model with padded rows, and its settings, as the engine needs them."""
+def padded_weights(
+    model: Word2Vec, inputs: np.ndarray | None = None, kind: type[_W] = engine.Weights
+) -> _W:
+    """Return the tables of a model with padded rows, and its settings, as the engine needs them.
+
+    inputs: padded rows (V, ld) to train instead of those of `wv.vectors`. kind: the class of the
+    result.
+    """
     check_model(model)
     counts = as_counts(model)
-    weights = engine.Weights(engine.padded(model.wv.vectors))
+    weights = kind(engine.padded(model.wv.vectors) if inputs is None else inputs)
     if model.syn1neg is not None:
         weights.outputs = engine.padded(model.syn1neg)
         weights.alias = engine.alias_table(counts, model.ns_exponent)
@@ -164,7 +175,7 @@ def block_size(model: Word2Vec, n: int, reach: int) -> int:
     reach: the most contexts on one side of a word.
     """
     if not model.deterministic:
-        return engine.block_size(n, reach, model.negative)
+        return min(engine.block_size(n, reach, model.negative), model._most_block)
     return engine.planned_block_size(n, model.window)
 
 

@@ -1,0 +1,119 @@
+"""The weights of a `FastText` model in training: rows of words and n-grams, and their rounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastw2v._kernels import _word2vec
+from fastw2v.fasttext.rows import NgramRows
+from fastw2v.word2vec import engine
+from fastw2v.word2vec.consistency import as_counts, check_model
+from fastw2v.word2vec.weights import Loan, padded_weights
+
+if TYPE_CHECKING:
+    from fastw2v.fasttext.model import FastText
+    from fastw2v.fasttext.vectors import FastTextKeyedVectors
+
+# Words that share n-grams see each other's changes when a round ends. So a round is no longer than
+# ROUND positions, a ROUNDS-th of the text, and the positions in which the words of one n-gram take
+# SHARED steps, each weighted by the n-gram's share of its word.
+ROUND = 8192
+ROUNDS = 16
+SHARED = 64.0
+
+
+def with_rows_of(table: NgramRows, buckets: np.ndarray) -> NgramRows:
+    """Return a table that also keeps the rows of buckets, the initial ones where it had none."""
+    missing = np.setdiff1d(buckets, table.used)
+    if not len(missing):
+        return table
+    used = np.union1d(table.used, missing)
+    return NgramRows(*table.shape, used, table[used], table.seed)
+
+
+def _writable(table: np.ndarray) -> np.ndarray:
+    return np.require(table, np.float32, ("C", "W", "A"))
+
+
+class SubwordWeights(engine.Weights):
+    """`Weights` whose inputs are composed; the model's own tables are trained in place."""
+
+    wv: FastTextKeyedVectors
+
+    def merge_stripes(self) -> None:
+        """Make the tables readable: the vectors of words are composed anew when they are read."""
+        super().merge_stripes()
+        vars(self.wv).pop("vectors", None)
+
+
+def subword_weights(model: FastText) -> SubwordWeights:
+    """Return the tables of a model and its settings, as the engine needs them."""
+    check_model(model)
+    wv = model.wv
+    V, D = len(wv), model.vector_size
+    buckets, begins = wv._buckets(wv.index_to_key)
+    wv.vectors_vocab = _writable(wv.vectors_vocab)
+    if isinstance(wv.vectors_ngrams, NgramRows):
+        table = with_rows_of(wv.vectors_ngrams, buckets)
+        if not table.rows.flags.writeable:
+            table = NgramRows(*table.shape, table.used, table.rows.copy(), table.seed)
+        wv.vectors_ngrams = table
+        rows, places = table.rows, np.searchsorted(table.used, buckets).astype(np.int32)
+    else:
+        wv.vectors_ngrams = rows = _writable(wv.vectors_ngrams)
+        places = buckets
+    inputs = engine.padded(np.zeros((V, D), np.float32))
+    weights = padded_weights(model, inputs, SubwordWeights)
+    weights.wv = wv
+    weights.round = round_size(as_counts(model), model.sample, places, begins)
+    weights.subwords = _word2vec.Subwords(
+        wv.vectors_vocab, rows, begins, places, round=weights.round
+    )
+    return weights
+
+
+def round_size(counts: np.ndarray, sample: float, places: np.ndarray, begins: np.ndarray) -> int:
+    """Return the positions of a round, about."""
+    left = counts * engine.keep_thresholds(counts, sample)[0]
+    lengths = np.diff(begins)
+    steps = left / left.sum() / (1 + lengths)
+    most = np.bincount(places, np.repeat(steps, lengths)).max() if len(places) else 0.0
+    total = float(counts.sum(dtype=np.float64))
+    return int(max(1, min(ROUND, total / ROUNDS, SHARED / max(most, 1e-9))))
+
+
+class SubwordLoan(Loan):
+    """The weights of a `FastText` model, lent to a training.
+
+    The rows of words and n-grams stay where they are; `wv.vectors` is composed when it is read.
+    """
+
+    def __enter__(self) -> engine.Weights:
+        weights = super().__enter__()
+        self.own, self.ngrams = self.wv.vectors_vocab, self.wv.vectors_ngrams
+        self.rows = self._rows()
+        weights.merge_stripes()
+        return weights
+
+    def _rows(self) -> Any:
+        return getattr(self.ngrams, "rows", self.ngrams)
+
+    def check(self) -> None:
+        """Check, after a callback, that the model still has the tables that are trained.
+
+        Raises RuntimeError that names the one that was replaced.
+        """
+        super().check()
+        same = {
+            "vectors_vocab": self.wv.vectors_vocab is self.own,
+            "vectors_ngrams": self.wv.vectors_ngrams is self.ngrams and self._rows() is self.rows,
+        }
+        for name, is_same in same.items():
+            if not is_same:
+                raise RuntimeError(
+                    f"train: expected the tables of the model to stay during a training, got "
+                    f"another {name}; write into the arrays (wv.{name}[...] = ...), or end the "
+                    "training first by returning True from the callback"
+                )

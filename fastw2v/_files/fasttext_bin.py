@@ -52,6 +52,7 @@ class Model(NamedTuple):
     pruned   the buckets (R,) that pruning has kept, rising; None in a model that was not pruned
     inputs   (words + buckets, dim), or (words + R, dim)
     outputs  (words, dim), or of another number of rows in models that labels were trained in
+    n_tokens words of the text, those that were left out included
     """
 
     arguments: dict[str, Any]
@@ -60,6 +61,7 @@ class Model(NamedTuple):
     pruned: np.ndarray | None
     inputs: np.ndarray
     outputs: np.ndarray
+    n_tokens: int
 
 
 class _Damage(ValueError):
@@ -97,7 +99,7 @@ def _parsed(name: Any, data: np.ndarray) -> Model:
             f"version {version}; train it again with fastText 0.9.2"
         )
     arguments = dict(zip(_ARGUMENTS, numbers, strict=False))
-    n_entries, n_words, n_labels, _, n_pruned = numbers[len(_ARGUMENTS) :]
+    n_entries, n_words, n_labels, n_tokens, n_pruned = numbers[len(_ARGUMENTS) :]
     if arguments["model"] == _SUPERVISED:
         raise ValueError(
             f"{name}: expected word vectors, got a supervised model of fastText, whose labels are "
@@ -122,7 +124,7 @@ def _parsed(name: Any, data: np.ndarray) -> Model:
     outputs, at = _rows(name, data, at, "output", arguments["dim"], None)
     if at != len(data):
         raise _Damage(f"{len(data) - at} bytes follow its rows")
-    return Model(arguments, words, counts, pruned, inputs, outputs)
+    return Model(arguments, words, counts, pruned, inputs, outputs, n_tokens)
 
 
 def _entries(
@@ -196,15 +198,18 @@ def write(
     inputs: Iterable[np.ndarray],
     outputs: np.ndarray,
     pruned: np.ndarray | None = None,
+    n_tokens: int | None = None,
 ) -> None:
     """Write a model of version 12, which appears under its name when it is complete.
 
     words must hold no zero byte. inputs: blocks of rows that make up (words + buckets, dim), or
-    (words + R, dim) with the buckets (R,) `pruned` that have a row.
+    (words + R, dim) with the buckets (R,) `pruned` that have a row. n_tokens: the words of the
+    text; None: the sum of the counts.
     """
     V, dim = len(words), arguments["dim"]
     settings = [arguments[key] for key in _ARGUMENTS]
-    sizes = V, V, 0, int(counts.sum()), -1 if pruned is None else len(pruned)
+    total = int(counts.sum()) if n_tokens is None else n_tokens
+    sizes = V, V, 0, total, -1 if pruned is None else len(pruned)
     n_rows = arguments["bucket"] if pruned is None else len(pruned)
     with replacing(name) as stream:
         stream.write(_START.pack(_MAGIC, _VERSIONS[-1], *settings, *sizes))

@@ -199,17 +199,20 @@ def write(
     outputs: np.ndarray,
     pruned: np.ndarray | None = None,
     n_tokens: int | None = None,
+    labels: Mapping[bytes, int] | None = None,
 ) -> None:
     """Write a model of version 12, which appears under its name when it is complete.
 
     words must hold no zero byte. inputs: blocks of rows that make up (words + buckets, dim), or
     (words + R, dim) with the buckets (R,) `pruned` that have a row. n_tokens: the words of the
-    text; None: the sum of the counts.
+    text; None: the sum of the counts. labels: {label: count}, which have no rows.
     """
     V, dim = len(words), arguments["dim"]
     settings = [arguments[key] for key in _ARGUMENTS]
     total = int(counts.sum()) if n_tokens is None else n_tokens
-    sizes = V, V, 0, total, -1 if pruned is None else len(pruned)
+    labels = labels or {}
+    n_entries = V + len(labels)
+    sizes = n_entries, V, len(labels), total, -1 if pruned is None else len(pruned)
     n_rows = arguments["bucket"] if pruned is None else len(pruned)
     with replacing(name) as stream:
         stream.write(_START.pack(_MAGIC, _VERSIONS[-1], *settings, *sizes))
@@ -218,6 +221,7 @@ def write(
                 words[begin : begin + _WORDS], counts[begin : begin + _WORDS].tolist(), strict=True
             )
             stream.write(b"".join(word + b"\0" + _COUNT.pack(n, 0) for word, n in entries))
+        stream.write(b"".join(k + b"\0" + _COUNT.pack(n, 1) for k, n in labels.items()))
         if pruned is not None:
             pairs = np.stack([pruned, np.arange(len(pruned))], axis=1)
             stream.write(pairs.astype("<i4").tobytes())

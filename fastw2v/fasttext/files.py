@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
@@ -204,12 +204,13 @@ def write_bin(
     fname: str | os.PathLike[str],
     outputs: np.ndarray | None = None,
     n_tokens: int | None = None,
+    labels: Mapping[str, int] | None = None,
     **arguments: Any,
 ) -> None:
     """Write a model of fastText; see `FastTextKeyedVectors.save_fasttext_format`.
 
     arguments: those of fastText that are not the usual ones. n_tokens: the words of the text, those
-    that were left out included.
+    that were left out included. labels: those of the text, with their counts.
     """
     check_suffix(fname, "a model of fastText", ".bin")
     words = [encoded(word)[0] for word in vectors.index_to_key]
@@ -237,4 +238,5 @@ def write_bin(
         np.zeros((len(words), D), np.float32) if outputs is None else outputs,
         vectors.kept_buckets if bucket else None,
         n_tokens,
+        {encoded(label)[0]: n for label, n in (labels or {}).items()},
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,8 +108,18 @@ def _read_bin(model: FastText, fname: Path, set_up: Callable[..., None], mmap: s
         model.syn1neg = outputs
 
 
-def write_bin(model: FastText, fname: Path, lr_update_rate: int) -> None:
-    """See `FastText.save_fasttext_format`."""
+def write_bin(
+    model: FastText,
+    fname: Path,
+    lr_update_rate: int,
+    labels: Mapping[str, int] | None = None,
+    **arguments: Any,
+) -> None:
+    """See `FastText.save_fasttext_format`.
+
+    labels: those of the text, with their counts. arguments: of fastText, in the place of those that
+    the settings of the model tell.
+    """
     check_model(model, added=True)
     if model.hs and model.negative:
         raise ValueError(
@@ -123,19 +133,20 @@ def write_bin(model: FastText, fname: Path, lr_update_rate: int) -> None:
         )
     V, D = len(model.wv), model.vector_size
     outputs = -model.syn1 if model.hs else model.syn1neg
+    told = {
+        "ws": model.window,
+        "epoch": model.epochs,
+        "minCount": model.min_count,
+        "neg": model.negative or 5,  # which a hierarchy does not use
+        "loss": 1 if model.hs else 2,
+        "model": _SKIP_GRAM if model.sg else _CBOW,
+        "t": model.sample,
+        "lrUpdateRate": lr_update_rate,
+    }
     files.write_bin(
-        model.wv,
-        fname,
-        np.zeros((V, D), np.float32) if outputs is None else outputs,
-        model.corpus_total_words,
-        ws=model.window,
-        epoch=model.epochs,
-        minCount=model.min_count,
-        neg=model.negative or 5,  # which a hierarchy does not use
-        loss=1 if model.hs else 2,
-        model=_SKIP_GRAM if model.sg else _CBOW,
-        t=model.sample,
-        lrUpdateRate=lr_update_rate,
+        *(model.wv, fname, np.zeros((V, D), np.float32) if outputs is None else outputs),
+        *(model.corpus_total_words, labels),
+        **told | arguments,
     )
 
 

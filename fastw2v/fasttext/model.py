@@ -15,6 +15,7 @@ from fastw2v.fasttext.files import packed, unpacked
 from fastw2v.fasttext.ngrams import as_lengths
 from fastw2v.fasttext.rows import NgramRows
 from fastw2v.fasttext.training import (
+    LEAST_ROUND,
     SubwordLoan,
     SubwordWeights,
     subword_weights,
@@ -66,7 +67,7 @@ class FastText(Word2Vec):
 
     _kind = "FastText"
     _more_settings = ("min_n", "max_n", "bucket")
-    _most_block = 512  # of a round, threads take several
+    _most_block = LEAST_ROUND  # threads take several of a longer round
 
     def __init__(
         self,

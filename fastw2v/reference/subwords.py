@@ -1,10 +1,10 @@
-"""n-grams of words and vectors composed of them, in plain Python: twin of src_pyx/_subwords.pyx."""
+"""n-grams of words, vectors composed of them, and their training, in plain Python and numpy."""
 
 import re
 
 import numpy as np
 
-from fastw2v.reference import rng
+from fastw2v.reference import rng, word2vec
 
 CHARACTER = re.compile(rb"[^\x80-\xbf][\x80-\xbf]*")
 
@@ -70,3 +70,42 @@ def compose(own, rows):
     for part in parts:
         total += part
     return total / np.float32(max(len(parts), 1))
+
+
+def train(
+    own, table, places, tables, corpus, key, blocks, alpha, alpha_step=0.0, *, at_once, **how
+):
+    """Train rows of words (V, D) and of n-grams (R, D) in place; return the mean loss of each round.
+
+    places[v] lists the rows of the n-grams of word v. tables has "outputs" and "nodes", and corpus,
+    key, alpha, alpha_step and how are those of `word2vec.train`. A round has at_once blocks: the
+    inputs are composed before its first one, and behind its last one the change of a word is added
+    to each of its rows, a row that it has twice twice.
+
+    >>> from types import SimpleNamespace as Tree
+    >>> draws = np.array([[0, 1], [0, 1]], np.uint32)  # word 1 only
+    >>> text = word2vec.Corpus([0, 1, 0], [], draws, Tree(begins=[]), window=1, negative=1, block=3)
+    >>> own, table, tables = np.ones((2, 1)), np.zeros((1, 1)), {"outputs": np.ones((2, 1))}
+    >>> losses = train(own, table, [[0], []], tables, text, 1, [0], 0.5, at_once=1, sg=True)
+    >>> bool(own[0, 0] - 1 == table[0, 0] != 0)
+    True
+    """
+    n_rows = np.array([1.0 + len(mine) for mine in places])
+    blocks = list(blocks)
+    losses = []
+    for begin in range(0, len(blocks), at_once):
+        sums = [own[v] + table[mine].sum(axis=0) for v, mine in enumerate(places)]
+        before = np.array(sums) / n_rows[:, None]
+        inputs = before.copy()
+        losses.append(
+            word2vec.train(
+                *({**tables, "inputs": inputs}, corpus, key, blocks[begin : begin + at_once]),
+                *(alpha, alpha_step),
+                **how,
+                n_rows=n_rows,
+            )
+        )
+        own += inputs - before
+        for mine, change in zip(places, inputs - before, strict=True):
+            np.add.at(table, mine, change)
+    return losses

@@ -45,12 +45,14 @@ def one_centre(
     share: bool = False,
     steps: np.ndarray | None = None,
     h: np.ndarray | None = None,
+    n_rows: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the changes of one centre: (dx (M, D), dy (J, D), losses).
 
     x (M, D) holds the rows of its contexts and y (J, D) those of its outputs; labels (J,) are 0 or
     1, and counts (J,) weight the outputs in the losses. steps, counts by default, weights them in
-    g. h (1, D) replaces the mean or sum of x, for a mean that was taken before x changed.
+    g. h (1, D) replaces the mean or sum of x, for a mean that was taken before x changed. n_rows
+    (M,) says how many rows each of x is the mean of; h is then the mean or sum of all of them.
 
         skip-gram   g[m, j] = alpha (label[j] - sigmoid(x[m] . y[j])) count[j]
                     dx = g y,  dy = g^T x
@@ -63,20 +65,25 @@ def one_centre(
     (array([[0.05, 0.05, 0.05]]), array([[0.693]]))
     """
     labels, counts = np.asarray(labels, np.float64), np.asarray(counts, np.float64)
-    rows = x if sg else mean_of(x, mean) if h is None else h
+    rows = x if sg else mean_of(x, mean, n_rows) if h is None else h
     z = rows @ y.T
     g = alpha * (labels - sigmoid(z)) * (counts if steps is None else steps)
     losses = np.log1p(np.exp(np.where(labels == 1, -z, z))) * counts
     dx = g @ y
     if not sg:
-        dx = np.repeat(dx / (len(x) if share else 1), len(x), axis=0)
+        M = len(x) if n_rows is None else n_rows.sum()
+        dx = np.repeat(dx / (M if share else 1), len(x), axis=0)
     return dx, g.T @ rows, losses
 
 
-def mean_of(x: np.ndarray, mean: bool = True) -> np.ndarray:
-    """Return the mean, or with mean=False the sum, of rows (M, D) as (1, D)."""
-    sums: np.ndarray = x.sum(axis=0, keepdims=True)
-    return sums / (len(x) if mean else 1)
+def mean_of(x: np.ndarray, mean: bool = True, n_rows: np.ndarray | None = None) -> np.ndarray:
+    """Return the mean, or with mean=False the sum, of rows (M, D) as (1, D).
+
+    Row m counts n_rows[m] times.
+    """
+    times = np.ones(len(x)) if n_rows is None else n_rows
+    sums: np.ndarray = (times[:, None] * x).sum(axis=0, keepdims=True)
+    return sums / (times.sum() if mean else 1)
 
 
 class Corpus:
@@ -260,6 +267,7 @@ def train(
     mean: bool = True,
     share: bool = False,
     stand_still: bool = True,
+    n_rows: np.ndarray | None = None,
 ) -> float:
     """Train tables {"inputs", "outputs", "nodes"} in place on blocks; return the mean loss.
 
@@ -267,7 +275,7 @@ def train(
     contexts stand still during a span of more than TOGETHER centres; see `Corpus.spans`. `spread`
     chooses the centres of a span that share negatives. For these, the means of all contexts are
     computed before the first centre is learned. Where `at_once` holds, all their changes are
-    computed from the same rows.
+    computed from the same rows. n_rows (V,): see `one_centre`.
     """
     losses, pairs = 0.0, 0.0
     options = {"sg": sg, "mean": mean, "share": share}
@@ -280,9 +288,13 @@ def train(
 
     def learn(group: list[tuple[list[int], list[Output]]], rows: np.ndarray, rate: float) -> None:
         nonlocal losses, pairs
-        means = [None if sg else mean_of(rows[contexts], mean) for contexts, _ in group]
+        times_of = [None if n_rows is None else n_rows[contexts] for contexts, _ in group]
+        means = [
+            None if sg else mean_of(rows[contexts], mean, n)
+            for (contexts, _), n in zip(group, times_of, strict=True)
+        ]
         deferred = []
-        for (contexts, outputs), h in zip(group, means, strict=True):
+        for (contexts, outputs), h, n in zip(group, means, times_of, strict=True):
             y = np.array([tables[table][row] for table, row, _, _ in outputs])
             labels = [label for _, _, label, _ in outputs]
             counts = np.array([count for *_, count in outputs], np.float64)
@@ -291,7 +303,9 @@ def train(
             if not sg:
                 steps = steps[:1]
             x = rows[contexts]
-            dx, dy, loss = one_centre(x, y, labels, counts, rate, **options, steps=steps, h=h)
+            dx, dy, loss = one_centre(
+                x, y, labels, counts, rate, **options, steps=steps, h=h, n_rows=n
+            )
             deferred.append((contexts, outputs, dx, dy))
             if not at_once(group, corpus):
                 apply(*deferred.pop())

@@ -462,8 +462,8 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
         return score(self, sentences, total_sentences)
 
     def __repr__(self) -> str:
-        settings = f"vector_size={self.vector_size}, alpha={self.alpha}"
-        return f"{self._kind}<vocab={len(self.wv)}, {settings}>"
+        size = f"vocab={len(self.wv)}, vector_size={self.vector_size}"
+        return f"{self._kind}<{size}, alpha={self.alpha}>"
 
     def _repr_html_(self) -> str:
         kind = "skip-gram" if self.sg else "CBOW"

@@ -211,6 +211,7 @@ def train_ids(
     4
     6
     """
+    _check_plain("train_ids", model)
     V = len(model.wv)
     if not V:
         raise RuntimeError("train_ids: there is no vocabulary yet; call build_vocab first")
@@ -254,6 +255,15 @@ def train_ids(
     return TrainedIds(sums.mean_loss, stop)
 
 
+def _check_plain(what: str, model: Word2Vec) -> None:
+    """Refuse a model whose input rows belong to several words."""
+    if model._more_settings:
+        raise TypeError(
+            f"{what}: expected a Word2Vec, got a {model._kind}, whose rows of n-grams no shard has "
+            "for itself; train it with train, on one machine"
+        )
+
+
 def _behind_words(ids: np.ndarray, begin: int, n_words: int) -> int:
     """Return the position behind n_words words from `begin` on, or the end; read no further."""
     at = begin
@@ -282,6 +292,7 @@ def weight_delta(
     >>> delta.inputs.shape, delta.touched_inputs
     ((2, 4), array([1, 1], dtype=uint32))
     """
+    _check_plain("weight_delta", model)
     check_model(model)
     changed: list[Any] = []
     for i, (name, table) in enumerate(_tables(model)):
@@ -341,6 +352,7 @@ def merge_deltas(
     """
     if not deltas:
         raise ValueError("deltas: expected at least one, got none")
+    _check_plain("merge_deltas", model)
     check_model(model)
     merged = []
     names = ("inputs", "outputs", "nodes")

@@ -56,7 +56,14 @@ def encoded(word: str) -> tuple[bytes, str]:
     """Return a word in UTF-8, and how lone surrogates stand for bytes in it.
 
     Words of files that are not UTF-8 have one for each such byte ("surrogateescape").
+
+    Raises TypeError for a word that is no str.
     """
+    if not isinstance(word, str):
+        raise TypeError(
+            f"words: expected str, whose n-grams can be listed, got {type(word).__name__} "
+            f"{word!r:.40}; assign a str"
+        )
     try:
         return word.encode(), "surrogateescape"
     except UnicodeEncodeError:

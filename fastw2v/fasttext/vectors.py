@@ -193,6 +193,8 @@ class FastTextKeyedVectors(KeyedVectors):
         keys: list[Any] = [key] if search.is_key(key) else list(key)  # type: ignore
         rows = [row_of(self, word) for word in keys]
         unseen = [word for word, row in zip(keys, rows, strict=True) if row is None]
+        if unseen and len(self.key_to_index) != len(self.index_to_key):
+            check_map(self)  # raises, for a word of the table may be missing in the map
         for word in unseen:
             if not self.bucket or not isinstance(word, str):
                 self.get_index(word)  # raises
@@ -221,6 +223,7 @@ class FastTextKeyedVectors(KeyedVectors):
         """
         if not isinstance(word, str):
             raise TypeError(f"word: expected str, got {type(word).__name__}; pass a word")
+        self._check_parts()
         row = row_of(self, word)
         texts, ids = ([], []) if row is None else ([word], [row])
         buckets, _ = self._buckets([word])
@@ -237,6 +240,7 @@ class FastTextKeyedVectors(KeyedVectors):
     def buckets_word(self) -> list[np.ndarray]:
         """The rows in `vectors_ngrams` of each word's n-grams, computed at each access."""
         check_map(self)
+        self._check_parts()
         buckets, begins = self._buckets(self.index_to_key)
         return np.split(buckets, begins[1:-1]) if len(self) else []
 
@@ -461,7 +465,8 @@ class FastTextKeyedVectors(KeyedVectors):
 
     def _buckets(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of all n-grams of words, and where each word's begin."""
-        found = buckets_of(words, self.min_n, self.max_n, self.bucket, self.line_end)
+        lengths = as_lengths(self.min_n, self.max_n, self.bucket)
+        found = buckets_of(words, *lengths, self.line_end)
         return found if self.kept_buckets is None else places_of(*found, self.kept_buckets)
 
     def _composed(self, words: Sequence[str], rows: Sequence[int]) -> np.ndarray:

@@ -87,7 +87,7 @@ def train(args: argparse.Namespace) -> Report:
     """Train a model and write its files."""
     from fastw2v._files.atomic import check_writable
     from fastw2v.fasttext.lines import Lines
-    from fastw2v.fasttext.model_files import write_bin
+    from fastw2v.fasttext.model_files import outputs_of, write_bin
     from fastw2v.keyed_vectors import KeyedVectors, files
 
     _check_flags(args)
@@ -124,8 +124,7 @@ def train(args: argparse.Namespace) -> Report:
     with told_already():
         files.save(model.wv, names["vec"], "text", args.unwritable)
         if args.saveOutput:
-            outputs = model.syn1neg if args.loss == "ns" else -model.syn1
-            rows = KeyedVectors.from_words(words, outputs)
+            rows = KeyedVectors.from_words(words, outputs_of(model))
             files.save(rows, names["output"], "text", args.unwritable)
     losses = [loss for loss in model.epoch_losses if loss == loss]
     results = {

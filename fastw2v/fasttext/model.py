@@ -221,8 +221,9 @@ class FastText(Word2Vec):
         wv.index_to_key.append(word)
         wv.expandos = attributes
 
-    def _packed_inputs(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        return packed(self.wv)
+    def _packed_inputs(self) -> tuple[dict[str, Any], dict[str, np.ndarray | None]]:
+        facts, arrays = packed(self.wv)
+        return facts, {**arrays}
 
     def _unpacked_vectors(
         self, words: list[Any], facts: dict[str, Any], arrays: dict[str, np.ndarray]

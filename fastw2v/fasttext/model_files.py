@@ -131,8 +131,7 @@ def write_bin(
             f"{fname}: expected the Huffman tree that fastText builds of the counts, got another "
             "tree; save in the fw2v format, or the vectors alone with wv.save_fasttext_format"
         )
-    V, D = len(model.wv), model.vector_size
-    outputs = -model.syn1 if model.hs else model.syn1neg
+    outputs = outputs_of(model)
     told = {
         "ws": model.window,
         "epoch": model.epochs,
@@ -144,10 +143,18 @@ def write_bin(
         "lrUpdateRate": lr_update_rate,
     }
     files.write_bin(
-        *(model.wv, fname, np.zeros((V, D), np.float32) if outputs is None else outputs),
+        *(model.wv, fname, outputs),
         *(model.corpus_total_words, labels),
         **told | arguments,
     )
+
+
+def outputs_of(model: FastText) -> np.ndarray:
+    """Return the output rows (V, D) of a model as fastText has them."""
+    rows = model.syn1 if model.hs else model.syn1neg
+    if rows is None:  # of a model without words
+        return np.zeros((len(model.wv), model.vector_size), np.float32)
+    return -rows if model.hs else rows
 
 
 def _same_tree(model: FastText) -> bool:

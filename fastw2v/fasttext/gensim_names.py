@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from fastw2v._files.kinds import check_readable, first_bytes, refuse_foreign
+from fastw2v._files.kinds import check_readable, first_bytes, kind_of, refuse_foreign
 from fastw2v.fasttext.model import FastText
 from fastw2v.fasttext.vectors import FastTextKeyedVectors
 
@@ -56,7 +56,13 @@ def save_facebook_model(
 def _check(path: Path, encoding: str) -> None:
     _check_encoding(encoding)
     check_readable(path, "a model of fastText")
-    refuse_foreign(path, first_bytes(path), "a model of fastText (.bin)", "fasttext")
+    start = first_bytes(path)
+    refuse_foreign(path, start, "a model of fastText (.bin)", "fasttext")
+    if kind_of(start) is None:
+        raise ValueError(
+            f"{path}: expected a model of fastText (.bin), got a file that starts with "
+            f"{start[:8]!r}; open plain vectors with KeyedVectors.load"
+        )
 
 
 def _check_encoding(encoding: Any) -> None:

@@ -235,7 +235,7 @@ def measure_all(train, settings, text, held_out, seeds, sets, keep):
         numbers, answers = measure(train, settings, text, held_out, seed, sets)
         return numbers, [sorted(answer) for answer in answers]
 
-    found = [keep.call(measured, train, settings, seed) for seed in seeds]
+    found = [keep.call(measured, side_of(train), settings, seed) for seed in seeds]
     found = [(numbers, [set(answer) for answer in answers]) for numbers, answers in found]
     numbers = np.array([row for row, _ in found])
     for i, (_, mine) in enumerate(found):
@@ -262,9 +262,8 @@ class Keep:
                 key, result = json.loads(line)
                 self.known[key] = result
 
-    def call(self, measured, train, settings, seed):
-        """Return measured(seed) of a training, from the file if it is there."""
-        side = "gensim" if train is GensimWord2Vec else "ours"
+    def call(self, measured, side, settings, seed):
+        """Return measured(seed) of a training by one side, from the file if it is there."""
         key = json.dumps([side, settings, seed], sort_keys=True)
         if key not in self.known:
             self.known[key] = measured(seed)
@@ -272,6 +271,10 @@ class Keep:
                 with self.path.open("a") as stream:
                     stream.write(json.dumps([key, self.known[key]]) + "\n")
         return self.known[key]
+
+
+def side_of(train):
+    return "gensim" if train is GensimWord2Vec else "ours"
 
 
 def measure_small(train, settings, seeds, keep, names):
@@ -291,7 +294,7 @@ def measure_small(train, settings, seeds, keep, names):
                 row.append(recovered(vectors, topics, size))
         return row
 
-    return np.array([keep.call(measured, train, settings, seed) for seed in seeds])
+    return np.array([keep.call(measured, side_of(train), settings, seed) for seed in seeds])
 
 
 def main():

@@ -7,7 +7,7 @@
     int32 x 3    entries, words, labels
     int64 x 2    words of the text, buckets that pruning has kept (-1: not pruned)
     entries      word, 0, int64 count, int8 kind (0 word, 1 label); words come first
-    int32 x 2    for each bucket that pruning has kept
+    int32 x 2    for each bucket that pruning has kept: the bucket, its row behind the words
     uint8        1 if the input rows are quantised
     int64 x 2    input rows and columns; float32 rows of words, then of buckets
     uint8        1 if the output rows are quantised
@@ -49,15 +49,19 @@ LINE_END = "</s>"  # the word that has no n-grams
 class Model(NamedTuple):
     """An unsupervised model: its arguments, words with counts, and rows (float32, not aligned).
 
-    inputs   (words + buckets, dim)
+    pruned   the buckets (R,) that pruning has kept, rising; None in a model that was not pruned
+    inputs   (words + buckets, dim), or (words + R, dim)
     outputs  (words, dim), or of another number of rows in models that labels were trained in
+    n_tokens words of the text, those that were left out included
     """
 
     arguments: dict[str, Any]
     words: list[str]
     counts: np.ndarray
+    pruned: np.ndarray | None
     inputs: np.ndarray
     outputs: np.ndarray
+    n_tokens: int
 
 
 class _Damage(ValueError):
@@ -70,8 +74,8 @@ def read(name: str | os.PathLike[str], mmap: Any = "c") -> Model:
     Bytes that are not UTF-8 become lone surrogates, as by "surrogateescape", so that they can be
     turned back.
 
-    Raises ValueError if the file is damaged, of another kind, or a model that is supervised,
-    quantised or pruned; OSError if it cannot be read.
+    Raises ValueError if the file is damaged, of another kind, or a model that is supervised or
+    quantised; OSError if it cannot be read.
     """
     check_readable(name, "a model of fastText")
     refuse_foreign(name, first_bytes(name), "a model of fastText (.bin)", "fasttext")
@@ -95,7 +99,7 @@ def _parsed(name: Any, data: np.ndarray) -> Model:
             f"version {version}; train it again with fastText 0.9.2"
         )
     arguments = dict(zip(_ARGUMENTS, numbers, strict=False))
-    n_entries, n_words, n_labels, _, n_pruned = numbers[len(_ARGUMENTS) :]
+    n_entries, n_words, n_labels, n_tokens, n_pruned = numbers[len(_ARGUMENTS) :]
     if arguments["model"] == _SUPERVISED:
         raise ValueError(
             f"{name}: expected word vectors, got a supervised model of fastText, whose labels are "
@@ -108,17 +112,19 @@ def _parsed(name: Any, data: np.ndarray) -> Model:
     if arguments["dim"] < 1 or min(arguments[key] for key in ("bucket", "minn", "maxn")) < 0:
         raise _Damage("a dimension or a size of n-grams is out of range")
     words, counts, at = _entries(data, _START.size, n_entries, n_words)
-    if n_pruned > 0:
-        raise ValueError(
-            f"{name}: expected a model with all of its n-grams, got one that was pruned; train it "
-            "without quantize -cutoff"
-        )
-    n_rows = n_words + arguments["bucket"]
-    inputs, at = _rows(name, data, at, "input", arguments["dim"], n_rows)
+    bucket, order, pruned = arguments["bucket"], None, None
+    if n_pruned >= 0:
+        pruned, order, at = _pruned(data, at, n_pruned, bucket)
+    inputs, at = _rows(
+        *(name, data, at, "input", arguments["dim"]),
+        n_words + (bucket if pruned is None else len(pruned)),
+    )
+    if order is not None:
+        inputs = np.concatenate([inputs[:n_words], inputs[n_words:][order]])
     outputs, at = _rows(name, data, at, "output", arguments["dim"], None)
     if at != len(data):
         raise _Damage(f"{len(data) - at} bytes follow its rows")
-    return Model(arguments, words, counts, inputs, outputs)
+    return Model(arguments, words, counts, pruned, inputs, outputs, n_tokens)
 
 
 def _entries(
@@ -141,6 +147,27 @@ def _entries(
         raise _Damage("its words, labels or counts are out of order")
     names = b"".join(texts).decode("utf-8", "surrogateescape").split("\0")
     return names[:n_words], counts[:n_words], at
+
+
+def _pruned(
+    data: np.ndarray, at: int, n: int, bucket: int
+) -> tuple[np.ndarray, np.ndarray | None, int]:
+    """Return the buckets that have a row, rising, the order of their rows, and the place behind.
+
+    The order is None if the rows follow the buckets, as fastText leaves them.
+    """
+    if n > (len(data) - at) // 8:
+        raise _Damage(f"{len(data) - at} bytes cannot hold {n} pruned buckets")
+    pairs = data[at : at + 8 * n].tobytes()
+    buckets, rows = np.frombuffer(pairs, "<i4").astype(np.int32).reshape(n, 2).T
+    by_bucket = np.argsort(buckets)
+    kept, order = buckets[by_bucket], rows[by_bucket]
+    if n and (kept[0] < 0 or kept[-1] >= bucket or (kept[1:] == kept[:-1]).any()):
+        raise _Damage("a bucket that pruning has kept is out of range, or listed twice")
+    if not np.array_equal(np.sort(order), np.arange(n)):
+        raise _Damage("the buckets that pruning has kept have other rows than those")
+    in_order = bool((order[1:] > order[:-1]).all())
+    return np.ascontiguousarray(kept), None if in_order else order, at + 8 * n
 
 
 def _rows(
@@ -170,14 +197,23 @@ def write(
     counts: np.ndarray,
     inputs: Iterable[np.ndarray],
     outputs: np.ndarray,
+    pruned: np.ndarray | None = None,
+    n_tokens: int | None = None,
+    labels: Mapping[bytes, int] | None = None,
 ) -> None:
     """Write a model of version 12, which appears under its name when it is complete.
 
-    words must hold no zero byte. inputs: blocks of rows that make up (words + buckets, dim).
+    words must hold no zero byte. inputs: blocks of rows that make up (words + buckets, dim), or
+    (words + R, dim) with the buckets (R,) `pruned` that have a row. n_tokens: the words of the
+    text; None: the sum of the counts. labels: {label: count}, which have no rows.
     """
     V, dim = len(words), arguments["dim"]
     settings = [arguments[key] for key in _ARGUMENTS]
-    sizes = V, V, 0, int(counts.sum()), -1
+    total = int(counts.sum()) if n_tokens is None else n_tokens
+    labels = labels or {}
+    n_entries = V + len(labels)
+    sizes = n_entries, V, len(labels), total, -1 if pruned is None else len(pruned)
+    n_rows = arguments["bucket"] if pruned is None else len(pruned)
     with replacing(name) as stream:
         stream.write(_START.pack(_MAGIC, _VERSIONS[-1], *settings, *sizes))
         for begin in range(0, V, _WORDS):
@@ -185,7 +221,11 @@ def write(
                 words[begin : begin + _WORDS], counts[begin : begin + _WORDS].tolist(), strict=True
             )
             stream.write(b"".join(word + b"\0" + _COUNT.pack(n, 0) for word, n in entries))
-        stream.write(_SIZES.pack(0, V + arguments["bucket"], dim))
+        stream.write(b"".join(k + b"\0" + _COUNT.pack(n, 1) for k, n in labels.items()))
+        if pruned is not None:
+            pairs = np.stack([pruned, np.arange(len(pruned))], axis=1)
+            stream.write(pairs.astype("<i4").tobytes())
+        stream.write(_SIZES.pack(0, V + n_rows, dim))
         for rows in inputs:
             write_array(stream, rows, "<f4")
         stream.write(_SIZES.pack(0, len(outputs), dim))

@@ -260,14 +260,25 @@ def as_text(raw: bytes) -> str:
 
 def holds_object(name: Path) -> bool:
     """Tell whether a file is a pickle, plain or packed, that begins with an object of a class."""
-    start = kinds.first_bytes(name)
-    if packing_of(start) is not None:
-        with open_unpacked(name) as stream:
-            start = stream.read(kinds.START_BYTES)
+    start = _start(name)
     kind = kinds.kind_of(start)
     if kind is None or kind.name not in ("gensim", "pickle"):
         return False
     return kind.name == "gensim" or _OBJECT.match(start) is not None
+
+
+def holds_fasttext(name: Path) -> bool:
+    """Tell whether a file is such a pickle of a FastText or its vectors."""
+    return holds_object(name) and b"FastText" in _start(name)
+
+
+def _start(name: Path) -> bytes:
+    """Return the first bytes of a file, unpacked."""
+    start = kinds.first_bytes(name)
+    if packing_of(start) is None:
+        return start
+    with open_unpacked(name) as stream:
+        return stream.read(kinds.START_BYTES)
 
 
 class Saved:

@@ -37,6 +37,10 @@ def check_options(args: argparse.Namespace) -> None:
             if getattr(args, name) is not None:
                 raise ValueError(f"--{name}: expected --scheduler ADDRESS beside it; add it")
         return
+    if args.subwords:
+        raise ValueError(
+            "--subwords: a cluster trains words without n-grams; leave it or --scheduler out"
+        )
     odd = [name for name in _ONE_PROCESS if getattr(args, name) is not None]
     odd += ["engine"] if args.engine != "word2vec" else []
     odd += ["encoding"] if args.encoding.lower() not in ("utf-8", "utf8") else []

@@ -32,6 +32,12 @@ SETTINGS: dict[str, tuple[str, Any]] = {
     "seed": ("seed", 0),
     "deterministic": ("deterministic", False),
 }
+# The same for FastText alone.
+SUBWORDS: dict[str, tuple[str, Any]] = {
+    "min_n": ("min_n", 3),
+    "max_n": ("max_n", 6),
+    "buckets": ("bucket", 2_000_000),
+}
 
 
 class Trained(NamedTuple):
@@ -87,18 +93,16 @@ def fit(args: argparse.Namespace, tokens: JoinedWords | None, check_words: Check
 
 def _train(args: argparse.Namespace, model: Word2Vec) -> tuple[Word2Vec, float, bool]:
     """Train to the end or to Ctrl-C; return the model, the seconds and whether it was stopped."""
-    from fastw2v.word2vec import Word2Vec
-
     started = time.perf_counter()
     options = {"progress": splitting.shows_progress(args), "every": args.every}
     try:
         if args.resume is None:
             model.train(checkpoint=args.checkpoint, **options)
         else:
-            model = Word2Vec.resume(args.resume, workers=args.threads, **options)
+            model = type(model).resume(args.resume, workers=args.threads, **options)
     except KeyboardInterrupt:
         if args.resume is not None:
-            model = Word2Vec.load(args.resume)  # Ctrl-C has saved it
+            model = type(model).load(args.resume)  # Ctrl-C has saved it
         return model, time.perf_counter() - started, True
     except FloatingPointError as error:
         raise not_finite("--lr") from error
@@ -107,12 +111,15 @@ def _train(args: argparse.Namespace, model: Word2Vec) -> tuple[Word2Vec, float, 
 
 def _new_model(args: argparse.Namespace, tokens: JoinedWords | None) -> Word2Vec:
     """Return a model with the settings of the command that has counted and encoded a text."""
+    from fastw2v.fasttext import FastText
     from fastw2v.word2vec import Word2Vec
     from fastw2v.word2vec.sentences import RunningWords
 
     assert tokens is not None
-    options = {attribute: getattr(args, name) for name, (attribute, _) in SETTINGS.items()}
-    model = Word2Vec(**options | {"sg": int(args.model == "skip-gram")}, workers=args.threads)
+    table = SETTINGS | (SUBWORDS if args.subwords else {})
+    options = {attribute: getattr(args, name) for name, (attribute, _) in table.items()}
+    options |= {"sg": int(args.model == "skip-gram"), "workers": args.threads}
+    model = FastText(**options) if args.subwords else Word2Vec(**options)
     model.build_vocab(RunningWords(tokens))
     splitting.say_dropped(args, tokens)
     model.wv.splitter = splitting.splitter(args)
@@ -124,10 +131,13 @@ def _new_model(args: argparse.Namespace, tokens: JoinedWords | None) -> Word2Vec
 
 def _resumed_model(args: argparse.Namespace, tokens: JoinedWords | None) -> Word2Vec:
     """Return the model of a checkpoint, checked against the options and the text of the command."""
+    from fastw2v.fasttext import FastText
+    from fastw2v.fasttext.files import holds_ngrams
     from fastw2v.word2vec import Word2Vec
     from fastw2v.word2vec.saving import is_text_of
 
-    model = Word2Vec.load(args.resume)
+    has_ngrams = holds_ngrams(args.resume)
+    model = (FastText if has_ngrams else Word2Vec).load(args.resume)
     if model._schedule is None:
         raise ValueError(
             f"--resume: expected a checkpoint of `train --checkpoint`, got {args.resume}, a model "
@@ -135,6 +145,9 @@ def _resumed_model(args: argparse.Namespace, tokens: JoinedWords | None) -> Word
         )
     known = {name: getattr(model, attribute) for name, (attribute, _) in SETTINGS.items()}
     known["model"] = "skip-gram" if model.sg else "cbow"
+    known["subwords"] = has_ngrams
+    if has_ngrams:
+        known |= {name: getattr(model.wv, own) for name, (own, _) in SUBWORDS.items()}
     if model.wv.splitter is not None:
         known |= model.wv.splitter.settings()
     for name in args.given:
@@ -145,7 +158,7 @@ def _resumed_model(args: argparse.Namespace, tokens: JoinedWords | None) -> Word
                 f"{args.resume} has, got {asked}; leave the option out, or train anew without "
                 "--resume"
             )
-    for name in SETTINGS:
+    for name in (*SETTINGS, "subwords", *(SUBWORDS if has_ngrams else ())):
         setattr(args, name, known[name])
     if tokens is not None and not is_text_of(model, encoded(model, tokens)):
         raise ValueError(

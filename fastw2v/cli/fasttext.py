@@ -1,4 +1,4 @@
-"""The command `fasttext`: the verbs of the program fastText that ask a model."""
+"""The command `fasttext`: the verbs of the program fastText; those that ask a model are here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from fastw2v.cli import fasttext_training
 from fastw2v.cli.console import COUNT, OK, say, shown
+from fastw2v.cli.report import Report
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,11 +23,13 @@ def add_parser(commands: Any) -> None:
     """Add `fasttext VERB MODEL ...` to the subparsers of the command line."""
     parser = commands.add_parser(
         "fasttext",
-        help="ask a model of fastText, with the verbs of that program",
-        description="The verbs of the program fastText that ask a model; they read words from "
-        "standard input and print what fastText prints. It asks for words on a terminal only.",
+        help="train or ask a model of fastText, with the verbs of that program",
+        description="The verbs of the program fastText that train word vectors or ask a model. "
+        "Those that ask read words from standard input and print what fastText prints, and ask for "
+        "words on a terminal only.",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    fasttext_training.add_parsers(verbs)
     for verb, (_, text) in _VERBS.items():
         made = verbs.add_parser(verb, help=text, description=f"{text[0].upper()}{text[1:]}.")
         made.add_argument("model", metavar="MODEL", help=_MODEL)
@@ -38,7 +42,13 @@ def add_parser(commands: Any) -> None:
             made.add_argument("word", metavar="WORD")
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> Report | int:
+    if args.verb in fasttext_training.VERBS:
+        return fasttext_training.train(args)
+    return _ask(args)
+
+
+def _ask(args: argparse.Namespace) -> int:
     from fastw2v._files.kinds import check_readable
     from fastw2v.fasttext import FastTextKeyedVectors
     from fastw2v.fasttext.files import holds_ngrams
@@ -141,4 +151,4 @@ _VERBS: dict[str, tuple[_Verb, str]] = {
     "print-ngrams": (_ngrams, "print what a word is composed of, each with its row"),
 }
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"fasttext": _run}
+COMMANDS: dict[str, Callable[[argparse.Namespace], Report | int]] = {"fasttext": _run}

@@ -22,7 +22,7 @@ from fastw2v.cli.console import (
     shown,
     told_already,
 )
-from fastw2v.cli.engine import SETTINGS, Trained, closing_lines
+from fastw2v.cli.engine import SETTINGS, SUBWORDS, Trained, closing_lines
 from fastw2v.cli.report import Report
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from fastw2v.keyed_vectors import KeyedVectors
 
 DEFAULT_OUTPUT = "vectors.txt"
+DEFAULT_SUBWORDS = "vectors.bin"
+FASTTEXT = "fasttext"  # the format of a model of fastText
 # Their neighbours are shown after training on the built-in corpus, in which all are common.
 _SHOWN_WORDS = ("month", "thread", "socket", "string", "list", "file", "error")
 _N_SHOWN = 7
@@ -54,6 +56,7 @@ def add_parser(commands: Any) -> None:
         help="the trainer for whole corpora, or the book's layers, batch by batch, with Adam",
     )
     _add_settings(train)
+    _add_subwords(train)
     add(
         "--batch-size",
         type=COUNT,
@@ -68,7 +71,8 @@ def add_parser(commands: Any) -> None:
         DEFAULT_OUTPUT,
         ": .bin is the word2vec binary format, .fw2v is fastw2v's own, which remembers how the "
         "text was split, .npz is numpy's, .safetensors and .parquet are for other programs, any "
-        "other name is text; .gz, .bz2 or .xz behind text or .bin packs",
+        "other name is text; .gz, .bz2 or .xz behind text or .bin packs; with --subwords, .bin is "
+        "a model of fastText and the default, and only it and .fw2v keep the n-grams",
     )
     add_unwritable(train)
     splitting.add_options(train)
@@ -117,6 +121,23 @@ def _add_settings(train: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_subwords(train: argparse.ArgumentParser) -> None:
+    """Add the options of n-grams, None where not given."""
+    train.add_argument(
+        "--subwords",
+        action="store_true",
+        default=None,
+        help="train n-grams of words, too, so that unknown words have vectors (FastText)",
+    )
+    for flag, kind, help in (
+        ("--min-n", COUNT, "characters of the shortest n-grams"),
+        ("--max-n", COUNT, "characters of the longest n-grams"),
+        ("--buckets", COUNT, "rows that n-grams share by their hash"),
+    ):
+        default = SUBWORDS[flag[2:].replace("-", "_")][1]
+        train.add_argument(flag, type=kind, metavar="N", help=f"{help} (default: {default})")
+
+
 def _add_files(train: argparse.ArgumentParser) -> None:
     """Add the options for files beside the text and the vectors."""
     add = train.add_argument
@@ -148,14 +169,24 @@ def _add_files(train: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace) -> Report:
+    from fastw2v._files.kinds import check_suffix
+    from fastw2v.fasttext import FastText
+    from fastw2v.fasttext.files import holds_ngrams
     from fastw2v.keyed_vectors import files
 
-    args.given = [name for name in (*SETTINGS, *splitting.NAMES) if getattr(args, name) is not None]
+    names = (*SETTINGS, "subwords", *SUBWORDS, *splitting.NAMES)
+    args.given = [name for name in names if getattr(args, name) is not None]
     cluster.check_options(args)
     _check_options(args)
-    output = output_path(args.output, DEFAULT_OUTPUT, quiet=args.quiet)
+    resumes = args.resume is not None and args.scheduler is None
+    has_ngrams = holds_ngrams(args.resume) if resumes else bool(args.subwords)
+    default = DEFAULT_SUBWORDS if has_ngrams else DEFAULT_OUTPUT
+    output = output_path(args.output, default, quiet=args.quiet)
     kind = files.output_format(output)  # before a minute of work, not after it
     check_outputs(args, output, args.save_model, args.checkpoint)
+    if has_ngrams and kind == "binary":
+        check_suffix(output, "a model of fastText", ".bin")
+        kind = FASTTEXT
     if args.scheduler is not None:
         _fill(args)
         return cluster.train(args, output, kind)
@@ -171,7 +202,14 @@ def _train(args: argparse.Namespace) -> Report:
     if trained.vectors.splitter is None:
         trained.vectors.splitter = splitting.splitter(args)
     with told_already():
-        files.save(trained.vectors, output, kind, args.unwritable)
+        if kind == FASTTEXT:
+            assert isinstance(trained.model, FastText)
+            trained.model.save_fasttext_format(output)
+        elif has_ngrams and kind == "fw2v":
+            trained.vectors.save(output)
+        else:
+            plain = trained.vectors.astype("float32") if has_ngrams else trained.vectors
+            files.save(plain, output, kind, args.unwritable)
         if args.save_model is not None:
             trained.model.save(args.save_model)
     return _report(args, trained, tokens, output, kind)
@@ -179,7 +217,8 @@ def _train(args: argparse.Namespace) -> Report:
 
 def _fill(args: argparse.Namespace) -> None:
     """Give the settings that the command line leaves out their defaults."""
-    for name, (_, default) in SETTINGS.items():
+    args.subwords = bool(args.subwords)
+    for name, (_, default) in (SETTINGS | SUBWORDS).items():
         if getattr(args, name) is None:
             setattr(args, name, default)
 
@@ -189,8 +228,15 @@ def _check_options(args: argparse.Namespace) -> None:
     from fastw2v._files.kinds import check_fw2v
     from fastw2v.word2vec.saving import check_checkpoint
 
+    if not args.subwords and args.resume is None:
+        for name in SUBWORDS:
+            if getattr(args, name) is not None:
+                raise ValueError(
+                    f"--{name.replace('_', '-')}: expected it with --subwords, got it alone; add "
+                    "--subwords"
+                )
     if args.engine == "layers":
-        for name in ("checkpoint", "resume", "held_out", "save_model", "deterministic"):
+        for name in ("checkpoint", "resume", "held_out", "save_model", "deterministic", "subwords"):
             if getattr(args, name) is not None:
                 raise ValueError(
                     f"--{name.replace('_', '-')}: expected --engine word2vec, got layers; leave "
@@ -241,6 +287,7 @@ def _report(
         "held_out": held_out,
         "seconds": round(trained.seconds, 3),
         "settings": {name: getattr(args, name) for name in ("files", "engine", *SETTINGS)}
+        | {"subwords": {name: getattr(args, name) for name in SUBWORDS} if args.subwords else None}
         | vectors.splitter.settings()
         | {
             "threads": args.threads or get_num_threads(),

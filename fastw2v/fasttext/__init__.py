@@ -6,8 +6,20 @@
 (True, (4,))
 """
 
+from fastw2v.fasttext.gensim_names import (
+    load_facebook_model,
+    load_facebook_vectors,
+    save_facebook_model,
+)
 from fastw2v.fasttext.model import FastText
 from fastw2v.fasttext.rows import NgramRows
 from fastw2v.fasttext.vectors import FastTextKeyedVectors
 
-__all__ = ["FastText", "FastTextKeyedVectors", "NgramRows"]
+__all__ = [
+    "FastText",
+    "FastTextKeyedVectors",
+    "NgramRows",
+    "load_facebook_model",
+    "load_facebook_vectors",
+    "save_facebook_model",
+]

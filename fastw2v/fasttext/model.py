@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastw2v._checks.keywords import check_keywords
-from fastw2v.fasttext.files import ngram_rows
+from fastw2v.fasttext import model_files
+from fastw2v.fasttext.files import packed, unpacked
 from fastw2v.fasttext.ngrams import as_lengths
 from fastw2v.fasttext.rows import NgramRows
 from fastw2v.fasttext.training import (
@@ -22,7 +25,7 @@ from fastw2v.fasttext.vectors import FastTextKeyedVectors
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.keyed_vectors.changes import lengthened
 from fastw2v.keyed_vectors.locking import NAME as LOCK_FACTORS
-from fastw2v.word2vec import Word2Vec
+from fastw2v.word2vec import Word2Vec, engine
 from fastw2v.word2vec.callbacks import CallbackAny2Vec
 from fastw2v.word2vec.corpus import Sentences
 from fastw2v.word2vec.preparation import Files, Path
@@ -140,7 +143,33 @@ class FastText(Word2Vec):
         vectors._in_model = True
         vars(self)["wv"] = vectors
 
+    # ---- files
+
+    def save_fasttext_format(
+        self, fname: str | os.PathLike[str], *, lr_update_rate: int = 100
+    ) -> None:
+        """Write a model (.bin) with its output weights, which fastText 0.9.2 and gensim open.
+
+        `load` opens it again, and `train` continues. The format has no learning rate.
+        lr_update_rate is written for fastText, and has no effect here.
+
+        Raises ValueError for the name of another format, for a model with both kinds of output
+        weights or a tree that fastText does not build, and as
+        `FastTextKeyedVectors.save_fasttext_format`.
+
+        >>> model = FastText([["a", "b"]] * 9, vector_size=4, min_count=1, workers=1, bucket=50)
+        >>> model.save_fasttext_format("trained.bin")
+        >>> bool((FastText.load("trained.bin").syn1neg == model.syn1neg).all())
+        True
+        """
+        model_files.write_bin(self, fname, lr_update_rate)
+
+    def _read_foreign(self, fname: Path, set_up: Callable[..., None], mmap: str | None) -> bool:
+        return model_files.read_foreign(self, fname, set_up, mmap)
+
     # ---- what Word2Vec has in another form
+
+    _tree_of_counts = staticmethod(functools.partial(engine.huffman, as_fasttext=True))
 
     def _begin(self, **settings: Any) -> None:
         FastText.__init__(self, **settings)
@@ -193,29 +222,13 @@ class FastText(Word2Vec):
         wv.expandos = attributes
 
     def _packed_inputs(self) -> tuple[dict[str, Any], dict[str, np.ndarray | None]]:
-        wv = self.wv
-        facts: dict[str, Any] = {
-            name: getattr(wv, name) for name in (*self._more_settings, "line_end")
-        }
-        arrays = {"vectors": wv.vectors, "own rows": wv.vectors_vocab}
-        table = wv.vectors_ngrams
-        if not isinstance(table, NgramRows):
-            return facts, arrays | {"ngrams": table}
-        return facts | {"ngram seed": table.seed}, arrays | {
-            "ngrams": table.rows,
-            "buckets": table.used,
-        }
+        facts, arrays = packed(self.wv)
+        return facts, {**arrays}
 
     def _unpacked_vectors(
         self, words: list[Any], facts: dict[str, Any], arrays: dict[str, np.ndarray]
     ) -> FastTextKeyedVectors:
-        rows = ngram_rows({**facts, "seed": facts.get("ngram seed")}, arrays)
-        wv = FastTextKeyedVectors.from_parts(
-            words, arrays["own rows"], rows, facts["min_n"], facts["max_n"]
-        )
-        wv.line_end = facts["line_end"]
-        if not isinstance(wv.line_end, str | None) or wv.bucket != self.wv.bucket:
+        wv = unpacked(FastTextKeyedVectors, words, facts, arrays)
+        if wv.bucket != self._no_vectors().bucket:
             raise ValueError("the settings of its n-grams do not fit its arrays")
-        if wv.vectors_vocab.shape != (len(words), self.vector_size):
-            raise ValueError("the rows of its words do not fit its settings")
         return wv

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastw2v._checks.numbers import as_whole
 from fastw2v._kernels import _subwords
@@ -34,11 +35,35 @@ def as_lengths(min_n: object, max_n: object, bucket: object) -> tuple[int, int, 
     return *lengths, n_buckets if max(lengths[0], 1) <= lengths[1] else 0
 
 
+def as_kept(kept_buckets: ArrayLike, bucket: int, n_rows: int) -> np.ndarray:
+    """Return the buckets (n_rows,) that pruning has kept as int32; ValueError if they are others.
+
+    They must rise, from 0 to bucket - 1.
+    """
+    kept = np.asarray(kept_buckets)
+    fits = kept.shape == (n_rows,) and (kept.dtype.kind in "iu" or not kept.size)
+    if fits and kept.size:
+        fits = bool((kept[1:] > kept[:-1]).all()) and kept[0] >= 0 and kept[-1] < bucket
+    if not fits:
+        raise ValueError(
+            f"kept_buckets: expected {n_rows} different buckets from 0 to {bucket - 1} in rising "
+            f"order, one for each row of vectors_ngrams, got {kept!r:.60}; sort them and their rows"
+        )
+    return np.ascontiguousarray(kept, np.int32)
+
+
 def encoded(word: str) -> tuple[bytes, str]:
     """Return a word in UTF-8, and how lone surrogates stand for bytes in it.
 
     Words of files that are not UTF-8 have one for each such byte ("surrogateescape").
+
+    Raises TypeError for a word that is no str.
     """
+    if not isinstance(word, str):
+        raise TypeError(
+            f"words: expected str, whose n-grams can be listed, got {type(word).__name__} "
+            f"{word!r:.40}; assign a str"
+        )
     try:
         return word.encode(), "surrogateescape"
     except UnicodeEncodeError:
@@ -84,6 +109,24 @@ def buckets_of(
         buckets = buckets[np.repeat(kept, lengths)]
         np.cumsum(lengths * kept, out=begins[1:])
     return buckets, begins
+
+
+def places_of(
+    buckets: np.ndarray, begins: np.ndarray, kept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places in `kept`, which rises, of buckets (T,), and where each word's begin.
+
+    Buckets that are not kept are left out. The arguments are those that `buckets_of` returns.
+
+    >>> places_of(np.array([7, 2, 5]), np.array([0, 2, 3]), np.array([5, 7]))
+    (array([1, 0], dtype=int32), array([0, 1, 2]))
+    """
+    places = np.searchsorted(kept, buckets)
+    is_kept = places < len(kept)
+    is_kept[is_kept] = kept[places[is_kept]] == buckets[is_kept]
+    before = np.zeros(len(buckets) + 1, np.int64)
+    np.cumsum(is_kept, out=before[1:])
+    return places[is_kept].astype(np.int32), before[begins]
 
 
 def texts_of(word: str, min_n: int, max_n: int) -> list[str]:

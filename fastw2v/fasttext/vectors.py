@@ -15,7 +15,7 @@ from fastw2v._core import threads
 from fastw2v._kernels import _subwords
 from fastw2v._rows.deferred import UpToDate
 from fastw2v.fasttext import files, gensim
-from fastw2v.fasttext.ngrams import as_lengths, buckets_of, has_ngrams, texts_of
+from fastw2v.fasttext.ngrams import as_kept, as_lengths, buckets_of, has_ngrams, places_of, texts_of
 from fastw2v.fasttext.rows import NgramRows
 from fastw2v.keyed_vectors import KeyedVectors, search
 from fastw2v.keyed_vectors.changes import as_rows_of_words
@@ -56,6 +56,8 @@ class FastTextKeyedVectors(KeyedVectors):
                     buckets only that were trained
     min_n, max_n    lengths of n-grams in characters, with `<` and `>`
     bucket          number of buckets; 0 if there are no n-grams
+    kept_buckets    (R,) int32, the buckets that have a row if a model was pruned, rising; then
+                    vectors_ngrams is (R, D), and n-grams of other buckets do not count. Else None
     line_end        a word without n-grams: "</s>" in models of fastText, None in gensim's
 
     A word in no text is `in` the vectors if it has an n-gram. One too short for n-grams has the
@@ -75,9 +77,13 @@ class FastTextKeyedVectors(KeyedVectors):
 
     vectors: np.ndarray = Composed()  # type: ignore[assignment]
 
+    kept_buckets: np.ndarray | None = None
     line_end: str | None = None
 
-    _OWN = ("min_n", "max_n", "bucket", "line_end", "vectors_vocab", "vectors_ngrams")
+    _OWN = (
+        *("min_n", "max_n", "bucket", "kept_buckets", "line_end"),
+        *("vectors_vocab", "vectors_ngrams"),
+    )
 
     def __init__(
         self,
@@ -105,10 +111,14 @@ class FastTextKeyedVectors(KeyedVectors):
         vectors_ngrams: Any,
         min_n: int = 3,
         max_n: int = 6,
+        *,
+        bucket: int | None = None,
+        kept_buckets: ArrayLike | None = None,
     ) -> Self:
         """Join V different words to their own rows (V, D) and the rows (bucket, D) of n-grams.
 
-        float32 arrays and `NgramRows` are kept without a copy.
+        float32 arrays and `NgramRows` are kept without a copy. Of a pruned model, pass `bucket` and
+        the buckets (R,) that have a row, in rising order, with rows (R, D).
 
         Raises ValueError if the shapes do not fit or a word is listed twice, TypeError for words
         that are not str.
@@ -125,7 +135,8 @@ class FastTextKeyedVectors(KeyedVectors):
                     f"for row {row}; convert it"
                 )
         rows = as_rows_of_words("words", names, own)
-        lengths = as_lengths(min_n, max_n, len(vectors_ngrams))
+        n_buckets = len(vectors_ngrams) if kept_buckets is None else bucket
+        lengths = as_lengths(min_n, max_n, n_buckets)
         D = own.shape[1]
         if vectors_ngrams.shape != (len(vectors_ngrams), D):
             raise ValueError(
@@ -136,6 +147,8 @@ class FastTextKeyedVectors(KeyedVectors):
         result.min_n, result.max_n, result.bucket = lengths
         result.vectors_vocab = own
         result.vectors_ngrams = vectors_ngrams if result.bucket else NgramRows(0, D)
+        if kept_buckets is not None and result.bucket:
+            result.kept_buckets = as_kept(kept_buckets, result.bucket, len(vectors_ngrams))
         del result.vectors
         return result
 
@@ -162,6 +175,8 @@ class FastTextKeyedVectors(KeyedVectors):
         return super().__contains__(key)
 
     def _has_ngrams(self, word: str) -> bool:
+        if self.kept_buckets is not None:
+            return len(self._buckets([word])[0]) > 0
         return word != self.line_end and has_ngrams(word, self.min_n, self.max_n)
 
     def __repr__(self) -> str:
@@ -178,6 +193,8 @@ class FastTextKeyedVectors(KeyedVectors):
         keys: list[Any] = [key] if search.is_key(key) else list(key)  # type: ignore
         rows = [row_of(self, word) for word in keys]
         unseen = [word for word, row in zip(keys, rows, strict=True) if row is None]
+        if unseen and len(self.key_to_index) != len(self.index_to_key):
+            check_map(self)  # raises, for a word of the table may be missing in the map
         for word in unseen:
             if not self.bucket or not isinstance(word, str):
                 self.get_index(word)  # raises
@@ -201,21 +218,29 @@ class FastTextKeyedVectors(KeyedVectors):
     def get_subwords(self, word: str) -> tuple[list[str], np.ndarray]:
         """Return what a word is composed of: texts, and ids (N,) as fastText numbers them.
 
-        A known word comes first itself, with its row; the id of an n-gram is V plus its bucket.
+        A known word comes first itself, with its row; the id of an n-gram is V plus its bucket, or
+        its row in a pruned table.
         """
         if not isinstance(word, str):
             raise TypeError(f"word: expected str, got {type(word).__name__}; pass a word")
+        self._check_parts()
         row = row_of(self, word)
         texts, ids = ([], []) if row is None else ([word], [row])
-        if self.bucket and word != self.line_end:
-            texts += texts_of(word, self.min_n, self.max_n)
         buckets, _ = self._buckets([word])
+        if self.bucket and word != self.line_end:
+            found = texts_of(word, self.min_n, self.max_n)
+            if self.kept_buckets is not None:
+                every, _ = buckets_of([word], self.min_n, self.max_n, self.bucket)
+                is_kept = np.isin(every, self.kept_buckets).tolist()
+                found = [text for text, kept in zip(found, is_kept, strict=True) if kept]
+            texts += found
         return texts, np.concatenate([np.array(ids, np.int64), buckets + np.int64(len(self))])
 
     @property
     def buckets_word(self) -> list[np.ndarray]:
-        """The buckets of the n-grams of each word, computed at each access."""
+        """The rows in `vectors_ngrams` of each word's n-grams, computed at each access."""
         check_map(self)
+        self._check_parts()
         buckets, begins = self._buckets(self.index_to_key)
         return np.split(buckets, begins[1:-1]) if len(self) else []
 
@@ -366,8 +391,8 @@ class FastTextKeyedVectors(KeyedVectors):
         """Write a model (.bin) that fastText 0.9.2, gensim and `load` open.
 
         It answers for any word as these vectors do, but that `</s>` has no n-grams there. The whole
-        table of n-grams is written, and output rows of 0, because vectors have none: no training
-        can continue from it. Words without a "count" get the count 1.
+        table of n-grams is written, or what pruning has left, and output rows of 0, because vectors
+        have none: no training can continue from it. Words without a "count" get the count 1.
 
         Raises ValueError for the name of another format, for words with "\\0" and for counts that
         are no whole numbers.
@@ -390,7 +415,7 @@ class FastTextKeyedVectors(KeyedVectors):
         strict: bool = False,
         dtype: DTypeLike | None = None,
     ) -> Self:
-        """Open a file that `save` wrote, or a model of fastText (.bin); its content tells its kind.
+        """Open a file that `save` wrote, a model of fastText (.bin), or a FastText of gensim's.
 
         Of a model of fastText, rows are read from the file when they are needed, and the table of
         all words is composed when a query needs it. Bytes of a word that are not UTF-8 become lone
@@ -398,8 +423,11 @@ class FastTextKeyedVectors(KeyedVectors):
 
         mmap: as in `KeyedVectors.load`. strict refuses numbers that are not finite.
 
+        The content of a file tells its kind. gensim's files are what `save` of its FastText and its
+        FastTextKeyedVectors wrote, versions 3.7 to 4.4.
+
         Raises OSError if the file cannot be read; ValueError if it is of another kind or damaged,
-        for a model that is supervised, quantised or pruned, and for a dtype.
+        for a model that is supervised or quantised, and for a dtype.
         """
         if dtype is not None:
             raise ValueError(
@@ -421,7 +449,7 @@ class FastTextKeyedVectors(KeyedVectors):
     def to_gensim(self) -> GensimVectors:
         """Return gensim's FastTextKeyedVectors; they have the whole table of n-grams.
 
-        Raises ImportError if gensim is not installed.
+        Raises ImportError if gensim is not installed, ValueError for those of a pruned model.
         """
         return gensim.to_gensim(self)
 
@@ -436,8 +464,10 @@ class FastTextKeyedVectors(KeyedVectors):
     # Parts of the above ---------------------------------------------------------------------------
 
     def _buckets(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the buckets of all n-grams of words, and where each word's begin."""
-        return buckets_of(words, self.min_n, self.max_n, self.bucket, self.line_end)
+        """Return the rows of all n-grams of words, and where each word's begin."""
+        lengths = as_lengths(self.min_n, self.max_n, self.bucket)
+        found = buckets_of(words, *lengths, self.line_end)
+        return found if self.kept_buckets is None else places_of(*found, self.kept_buckets)
 
     def _composed(self, words: Sequence[str], rows: Sequence[int]) -> np.ndarray:
         """Return the vectors (N, D) of words, of which `rows` are the own ones, or -1."""
@@ -471,7 +501,11 @@ class FastTextKeyedVectors(KeyedVectors):
         """
         D = self.vector_size
         self.min_n, self.max_n, self.bucket = as_lengths(self.min_n, self.max_n, self.bucket)
-        for name, n in (("vectors_vocab", len(self.index_to_key)), ("vectors_ngrams", self.bucket)):
+        n_rows = self.bucket
+        if self.kept_buckets is not None:
+            n_rows = len(self.vectors_ngrams)
+            self.kept_buckets = as_kept(self.kept_buckets, self.bucket, n_rows)
+        for name, n in (("vectors_vocab", len(self.index_to_key)), ("vectors_ngrams", n_rows)):
             table = getattr(self, name)
             compact = name == "vectors_ngrams" and isinstance(table, NgramRows)
             if not compact and (not isinstance(table, np.ndarray) or table.dtype != np.float32):

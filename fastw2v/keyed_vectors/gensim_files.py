@@ -22,10 +22,10 @@ Path = str | os.PathLike[str]
 
 _WORDS = ("index_to_key", "index2word", "index2entity")
 _VECTORS = ("vectors", "syn0")
+_OWN_ROWS = ("vectors_vocab",)  # of a FastText, whose vectors gensim 4 does not save
 _WORD = (str, bytes, int, np.integer)
 # Attributes of words in gensim that its trainer computes from the counts.
 _DERIVED = ("sample_int", "code", "point")
-_EXPORT = "model.wv.save_word2vec_format(file), and KeyedVectors.load(file)"
 
 
 class SavedWords(NamedTuple):
@@ -52,18 +52,22 @@ def read(name: Path, mmap: str | None) -> SavedWords:
     return words_of(saved)
 
 
-def words_of(saved: Saved) -> SavedWords:
-    """Return the words of vectors, or of a model."""
+def words_of(saved: Saved, *, with_ngrams: bool = False) -> SavedWords:
+    """Return the words of vectors, or of a model.
+
+    with_ngrams: of a FastText, and of none else; the table is that of the words' own rows.
+    """
     owner = saved.part("wv") or saved
     for one in (saved, owner):
-        _check_kind(one)
+        _check_kind(one, with_ngrams)
     found = [owner.attributes[name] for name in _WORDS if name in owner.attributes]
-    if not found or not any(map(owner.has, _VECTORS)):
+    tables = _OWN_ROWS if with_ngrams else _VECTORS
+    if not found or not any(map(owner.has, tables)):
         raise ValueError(
             f"{saved.file}: was saved by gensim and holds a {saved.kind} without word vectors, "
             "expected KeyedVectors or Word2Vec; load it with gensim"
         )
-    return damage_named(saved, lambda: _words_of(owner, found[0]))
+    return damage_named(saved, lambda: _words_of(owner, found[0], tables))
 
 
 def damage_named(saved: Saved, work: Callable[[], Any]) -> Any:
@@ -80,12 +84,17 @@ def damage_named(saved: Saved, work: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _check_kind(saved: Saved) -> None:
-    if "FastText" in saved.kind:
+def _check_kind(saved: Saved, with_ngrams: bool) -> None:
+    if with_ngrams and "FastText" not in saved.kind:
+        raise ValueError(
+            f"{saved.file}: expected a FastText of gensim, or its vectors, got a {saved.kind}; "
+            "open it with KeyedVectors.load"
+        )
+    if "FastText" in saved.kind and not with_ngrams:
         raise ValueError(
             f"{saved.file}: is a FastText model of gensim, whose vectors are made of parts of "
-            "words; load it with gensim, then FastTextKeyedVectors.from_gensim(model), or for the "
-            f"words alone {_EXPORT}"
+            "words; open it with FastTextKeyedVectors.load, whose astype('float32') has the words "
+            "alone"
         )
     if "Poincare" in saved.kind:
         raise ValueError(
@@ -94,7 +103,7 @@ def _check_kind(saved: Saved) -> None:
         )
 
 
-def _words_of(owner: Saved, listed: Any) -> SavedWords:
+def _words_of(owner: Saved, listed: Any, tables: tuple[str, ...]) -> SavedWords:
     vocab = owner.attributes.get("vocab")
     # Types first: Python hashes nested tuples without a limit of their depth.
     if not isinstance(listed, list) or not all(isinstance(word, _WORD) for word in listed):
@@ -102,7 +111,7 @@ def _words_of(owner: Saved, listed: Any) -> SavedWords:
     if len(set(listed)) != len(listed):
         raise ValueError("a word is listed twice")
     words = [_as_word(word) for word in listed]
-    arrays = (owner.array(name) for name in _VECTORS)
+    arrays = (owner.array(name) for name in tables)
     table = next((table for table in arrays if table is not None), None)
     if not words and (table is None or table.size == 0):
         table = np.zeros((0, int(owner.get("vector_size") or 1)), np.float32)

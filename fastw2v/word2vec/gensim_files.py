@@ -30,18 +30,27 @@ _OLD_NAMES = {"epochs": "iter"}
 _LOCKS = ("vectors_lockf", "syn0_lockf")
 
 
-def read_model(fname: Path, model: Word2Vec, set_up: Callable[..., None], mmap: str | None) -> None:
+def read_model(
+    fname: Path,
+    model: Word2Vec,
+    set_up: Callable[..., None],
+    mmap: str | None,
+    vectors: KeyedVectors | None = None,
+) -> None:
     """Read a file into a model, which `set_up` makes ready with the settings.
+
+    vectors: those of a FastText, which were read before.
 
     Raises ValueError for objects of other classes, and for a model without output weights, which
     `KeyedVectors.load` opens; FileNotFoundError that names a missing file beside it.
     """
     saved = gensim_pickle.read(fname, mmap)
-    words = words_of(saved)
+    words = words_of(saved, with_ngrams=vectors is not None)
     if "window" not in saved.attributes or "Doc2Vec" in saved.kind:
+        opener = "KeyedVectors" if vectors is None else type(vectors).__name__
         raise ValueError(
-            f"{fname}: was saved by gensim and holds a {saved.kind}, expected Word2Vec; open its "
-            "word vectors with KeyedVectors.load"
+            f"{fname}: was saved by gensim and holds a {saved.kind}, expected {model._kind}; open "
+            f"its word vectors with {opener}.load"
         )
     parts = [part for name in ("vocabulary", "trainables") if (part := saved.part(name))]
     V, D = words.table.shape
@@ -50,9 +59,11 @@ def read_model(fname: Path, model: Word2Vec, set_up: Callable[..., None], mmap: 
     damage_named(saved, lambda: vars(model).update(_totals(saved)))
     if not V:
         return
-    table = np.require(words.table, np.float32, "C")
-    model.wv = KeyedVectors.from_words(list(words.rows), table)
-    model.wv.expandos.update(words.attributes)
+    if vectors is None:
+        table = np.require(words.table, np.float32, "C")
+        vectors = KeyedVectors.from_words(list(words.rows), table)
+        vectors.expandos.update(words.attributes)
+    model.wv = vectors
     model.syn1neg = _outputs(parts, "syn1neg", (V, D)) if model.negative else None
     model.syn1 = _outputs(parts, "syn1", (V, D)) if model.hs else None
     damage_named(saved, lambda: as_counts(model))

@@ -17,7 +17,7 @@ import contextlib
 import logging
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -27,8 +27,9 @@ from fastw2v._checks.errors import NoVocabulary
 from fastw2v._checks.keywords import check_keywords
 from fastw2v._core.class_methods import on_class_only
 from fastw2v._core.html import as_html_table
+from fastw2v._files import gensim_pickle
 from fastw2v.keyed_vectors import KeyedVectors
-from fastw2v.word2vec import engine, saving
+from fastw2v.word2vec import engine, gensim_files, saving
 from fastw2v.word2vec.callbacks import CallbackAny2Vec, Callbacks
 from fastw2v.word2vec.consistency import check_model, claimed
 from fastw2v.word2vec.corpus import (
@@ -264,6 +265,13 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
     def _loan(self) -> Loan:
         """Return the loan of the weights to a training."""
         return Loan(self)
+
+    def _read_foreign(self, fname: Path, set_up: Callable[..., None], mmap: str | None) -> bool:
+        """Read a model of another library into this one; return False if the file is none."""
+        if not gensim_pickle.holds_object(fname):
+            return False
+        gensim_files.read_model(fname, self, set_up, mmap)
+        return True
 
     def _packed_inputs(self) -> tuple[dict[str, Any], dict[str, np.ndarray | None]]:
         """Return the input rows as facts and arrays of a file."""

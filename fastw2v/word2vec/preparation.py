@@ -302,6 +302,7 @@ class Preparation(Settings):
 
     # ---- the input rows, which are others in a subclass
 
+    _tree_of_counts = staticmethod(engine.huffman)
     _most_block = engine.BLOCK  # positions of a block, unless the model is deterministic
 
     def _check_inputs(self, compressed: bool) -> None:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from fastw2v._checks.numbers import as_not_negative
-from fastw2v._files import fw2v, gensim_pickle
+from fastw2v._files import fw2v
 from fastw2v._files.atomic import check_writable
 from fastw2v._files.extras import extras_of, pack_extras, unpack_extras, warn_of_class
 from fastw2v._files.kinds import check_fw2v
 from fastw2v._version import __version__
 from fastw2v.keyed_vectors import files
-from fastw2v.word2vec import engine, gensim_files
+from fastw2v.word2vec import engine
 from fastw2v.word2vec.consistency import check_model
 from fastw2v.word2vec.corpus import END, EncodedCorpus
 from fastw2v.word2vec.settings import SETTINGS, TOTALS, check_settings
@@ -87,14 +87,13 @@ def read_model(
 ) -> engine.Schedule | None:
     """Read a file of `write_model` into a model, which `set_up` makes ready with the settings.
 
-    Returns the schedule of its training; None for a model of gensim.
+    Returns the schedule of its training; None for a model of another library.
 
     Raises ValueError, naming the damage, if the file is not a model or damaged.
     """
     if mmap not in ("c", "r", None):
         raise ValueError(f"mmap: expected 'c', 'r' or None, got {mmap!r}; pass one of these")
-    if gensim_pickle.holds_object(fname):
-        gensim_files.read_model(fname, model, set_up, mmap)
+    if model._read_foreign(fname, set_up, mmap):
         return None
     content = fw2v.read(fname, model._kind, mmap)
     facts, arrays = content.facts, content.arrays

@@ -119,21 +119,27 @@ def check_ways(ways: HuffmanWays, V: int) -> None:
         raise ValueError("the tree of its words is damaged")
 
 
-def huffman(counts: np.ndarray) -> HuffmanWays:
+def huffman(counts: np.ndarray, *, as_fasttext: bool = False) -> HuffmanWays:
     """Build the Huffman tree of the counts: V - 1 inner nodes, the root last.
 
     It merges two queues in order of weight: leaves by count, inner nodes as they are made. For one
-    word the path is empty.
+    word the path is empty. as_fasttext: among equal weights, fastText takes an inner node before a
+    leaf; it takes leaves from the last to the first, which falling counts order.
     """
     V = len(counts)
     order = np.argsort(counts, kind="stable").tolist()  # rarest first
+    if as_fasttext:
+        order = list(range(V - 1, -1, -1))
     weight = np.asarray(counts)[order].tolist()
     parent = np.zeros(2 * V - 1, np.int64)  # leaves in the order of `order`, then inner nodes
     turn = np.zeros(2 * V - 1, np.uint8)
     leaf, inner, sums = 0, V, weight
     for node in range(V, 2 * V - 1):
         for side in (0, 1):
-            if leaf < V and (inner >= node or sums[leaf] <= sums[inner]):
+            is_tie = leaf < V and inner < node and sums[leaf] == sums[inner]
+            if leaf < V and (
+                inner >= node or sums[leaf] < sums[inner] or (is_tie and not as_fasttext)
+            ):
                 child, leaf = leaf, leaf + 1
             else:
                 child, inner = inner, inner + 1

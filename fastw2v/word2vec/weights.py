@@ -149,7 +149,7 @@ def tree_of(model: Word2Vec, counts: np.ndarray) -> engine.HuffmanWays:
     tree = model._tree
     if tree is not None and len(tree.begins) == len(counts) + 1:
         return tree
-    return engine.huffman(counts)
+    return model._tree_of_counts(counts)
 
 
 def kernel_mode(model: Word2Vec) -> int:

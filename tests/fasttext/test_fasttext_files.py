@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from cli_report import results
+from fasttext_models import built
 from places import DATA
 
 from fastw2v import FastTextKeyedVectors, KeyedVectors
@@ -22,38 +23,6 @@ MODELS = sorted(path.stem for path in FOLDER.glob("*.json"))
 
 def answers(name):
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def built(
-    words,
-    dim=3,
-    bucket=7,
-    labels=(),
-    *,
-    version=12,
-    model=2,
-    loss=2,
-    minn=2,
-    maxn=4,
-    pruned=-1,
-    quantised=0,
-    kinds=None,
-    entries=None,
-):
-    """Return a model of fastText with random rows, and these rows."""
-    names = [w if isinstance(w, bytes) else w.encode() for w in [*words, *labels]]
-    kinds = kinds or [0] * len(words) + [1] * len(labels)
-    settings = dim, 5, 1, 1, 5, 1, loss, model, bucket, minn, maxn, 100
-    sizes = len(names) if entries is None else entries, len(words), len(labels)
-    data = struct.pack("<2i12id3i2q", 793712314, version, *settings, 1e-4, *sizes, 99, pruned)
-    for count, (name, kind) in enumerate(zip(names, kinds, strict=True), 1):
-        data += name + b"\0" + struct.pack("<qB", count, kind)
-    data += struct.pack("<2i", 1, 1) * max(pruned, 0)
-    inputs = np.random.default_rng(0).random((len(words) + bucket, dim)).astype("<f4")
-    outputs = np.zeros((len(words), dim), "<f4")
-    for rows in (inputs, outputs):
-        data += struct.pack("<B2q", quantised, *rows.shape) + rows.tobytes()
-    return data, inputs
 
 
 # ---- recorded models
@@ -158,6 +127,39 @@ def test_models_without_ngrams_have_their_words_alone(tmp_path, minn, maxn, buck
         vectors["unseen"]
 
 
+@pytest.mark.parametrize("mmap", ["c", None])
+@pytest.mark.parametrize(
+    "pairs", [[], [(0, 0), (3, 1), (6, 2)], [(6, 0), (3, 2), (0, 1)], [(i, i) for i in range(7)]]
+)
+def test_pruned_models_count_the_ngrams_that_are_left(tmp_path, pairs, mmap):
+    words = ["</s>", "moon", "sun"]
+    data, inputs = built(words, pruned=len(pairs), pairs=pairs)
+    (tmp_path / "m.bin").write_bytes(data)
+    vectors = FastTextKeyedVectors.load(tmp_path / "m.bin", mmap)
+    row_of, V = dict(pairs), len(words)
+    vectors.save(tmp_path / "v.fw2v")
+    vectors.save_fasttext_format(tmp_path / "n.bin")
+    copies = [FastTextKeyedVectors.load(tmp_path / name) for name in ("v.fw2v", "n.bin")]
+    for word in [*words, "unseen", "moons", "x"]:
+        buckets = [] if word == "</s>" else reference.buckets(word, 2, 4, 7)
+        kept = [bucket for bucket in buckets if bucket in row_of]
+        own = words.index(word) if word in words else None
+        rows = inputs[V:][[row_of[bucket] for bucket in kept]]
+        wanted = reference.compose(None if own is None else inputs[own], rows)
+        texts, ids = vectors.get_subwords(word)
+        assert len(texts) == len(ids) == len(kept) + (own is not None)
+        assert (word in vectors) == (len(ids) > 0)
+        rising = sorted(row_of)
+        assert ids[len(ids) - len(kept) :].tolist() == [V + rising.index(b) for b in kept]
+        for some in (vectors, *copies):
+            np.testing.assert_array_equal(some[word], wanted)
+    if pairs:
+        assert vectors.most_similar("unseen", topn=1)
+    assert len(vectors.buckets_word[0]) == 0
+    with pytest.raises(ValueError, match="pruned"):
+        vectors.to_gensim()
+
+
 def test_a_large_sparse_file_is_mapped_not_read(tmp_path):
     dim, bucket = 300, 2_000_000
     data, _ = built(["sun", "moon"], dim=dim, bucket=0, minn=3, maxn=6)
@@ -186,7 +188,12 @@ def test_a_large_sparse_file_is_mapped_not_read(tmp_path):
     [
         ({"model": 3, "loss": 3}, "supervised model"),
         ({"quantised": 1}, "quantised model"),
-        ({"pruned": 2}, "pruned"),
+        ({"pruned": 2, "pairs": [(1, 0), (1, 1)]}, "damaged .a bucket .* listed twice"),
+        ({"pruned": 2, "pairs": [(1, 0), (7, 1)]}, "damaged .a bucket .* out of range"),
+        ({"pruned": 2, "pairs": [(1, 0), (-1, 1)]}, "damaged .a bucket .* out of range"),
+        ({"pruned": 2, "pairs": [(1, 1), (2, 2)]}, "damaged .the buckets .* other rows"),
+        ({"pruned": 2, "pairs": [(1, 1), (2, 1)]}, "damaged .the buckets .* other rows"),
+        ({"pruned": 2, "pairs": [(1, 0)] * 9}, "damaged"),
         ({"version": 13}, "version 11 or 12"),
         ({"model": 4}, "damaged .model 4"),
         ({"loss": 0}, "damaged .model 2 and loss 0"),

@@ -53,6 +53,7 @@ from fastw2v.word2vec import WeightDelta, weight_delta
 from fastw2v.word2vec.saving import read_ids
 
 BOOK, GENSIM, FASTTEXT = DATA / "book_files", DATA / "gensim", DATA / "fasttext"
+GENSIM_FASTTEXT = DATA / "gensim_fasttext"
 ERRORS = (OSError, ValueError)  # the only errors that a reader may raise for a file
 SECONDS = 5.0  # more than any file of a few kilobytes may take
 FREE_BYTES = 16 << 20  # memory that a reader may take for a file of any size
@@ -218,7 +219,7 @@ def _load_and_compose(path: str) -> FastTextKeyedVectors:
     return vectors
 
 
-FASTTEXT_MODELS = ("skipgram", "cbow", "words")
+FASTTEXT_MODELS = ("skipgram", "cbow", "words", "pruned")
 FASTTEXT_WORDS = [
     *(b"\xba\x16\x4f\x2f", b"</s>\0", b"\xff\xff\xff\x7f", b"\xff" * 8, bytes(8), b"\0\1"),
     *(n.to_bytes(4, "little") for n in (1, 3, 12, 50, 61)),
@@ -592,6 +593,12 @@ READERS: dict[str, Reader] = {
         _load_and_compose,
         lambda: [(FASTTEXT / f"{name}.bin").read_bytes() for name in FASTTEXT_MODELS],
         FASTTEXT_WORDS,
+    ),
+    "gensim FastText": Reader(
+        _load_and_compose,
+        lambda: [p.read_bytes() for p in sorted(GENSIM_FASTTEXT.glob("*[0-9].[km]*"))],
+        [*GENSIM_WORDS, b"compatible_hash", b"bucket"],
+        damaged_text,
     ),
     "checkpoint": Reader(Word2Vec.load, _word2vec_checkpoints, HEADER_WORDS, damaged_container),
     "encoded text": Reader(

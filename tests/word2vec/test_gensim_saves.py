@@ -192,7 +192,7 @@ def test_other_models_are_refused_by_name(tmp_path):
     phrases = gensim.Phrases(TEXT, min_count=1, threshold=1)
     curved = poincare.PoincareModel([("a", "b"), ("b", "c")], size=2, negative=1)
     for model, message in (
-        (fast, "is a FastText model of gensim.*save_word2vec_format"),
+        (fast, r"is a FastText model of gensim.*FastTextKeyedVectors\.load"),
         (fast.wv, "is a FastText model of gensim"),
         (phrases, "holds a Phrases without word vectors"),
         (curved, "is a Poincare model of gensim"),

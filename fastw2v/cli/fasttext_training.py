@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.cli.console import add_threads, counted, say, shown, told_already
+from fastw2v.cli.console import add_threads, check_outputs, counted, say, shown, told_already
 from fastw2v.cli.engine import check_finite, not_finite
 from fastw2v.cli.report import Report
 
@@ -85,16 +85,14 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace) -> Report:
     """Train a model and write its files."""
-    from fastw2v._files.atomic import check_writable
     from fastw2v.fasttext.lines import Lines
     from fastw2v.fasttext.model_files import outputs_of, write_bin
     from fastw2v.keyed_vectors import KeyedVectors, files
 
     _check_flags(args)
     names = {end: f"{args.output}.{end}" for end in ("bin", "vec", "output")}
-    for end, name in names.items():
-        if end != "output" or args.saveOutput:
-            check_writable(name)
+    outputs = names["output"] if args.saveOutput else None
+    check_outputs(args, names["bin"], names["vec"], outputs)
     quiet = args.verbose < 1
     model, lines = _new_model(args), Lines(args.input, args.label)
     pretrained = None

@@ -19,6 +19,13 @@ def load_facebook_model(path: Path, encoding: str = "utf-8") -> FastText:
 
     Raises ValueError for models that are supervised or quantised, or trained with another loss
     than ns and hs.
+
+    >>> from fastw2v import FastText
+    >>> model = FastText([["sun", "moon"]] * 9, vector_size=4, min_count=1, bucket=100)
+    >>> save_facebook_model(model, "model.bin")
+    >>> again = load_facebook_model("model.bin")
+    >>> again.train([["sun", "moon"]] * 9, epochs=1)[1]  # words
+    18
     """
     _check(path, encoding)
     return FastText.load(path)
@@ -28,6 +35,12 @@ def load_facebook_vectors(path: Path, encoding: str = "utf-8") -> FastTextKeyedV
     """Open the vectors of a model of fastText (.bin), as gensim's function does.
 
     The file is mapped. encoding and errors: as in `load_facebook_model`, but for the losses.
+
+    >>> from fastw2v import FastText
+    >>> model = FastText([["sun", "moon"]] * 9, vector_size=4, min_count=1, bucket=100)
+    >>> save_facebook_model(model, "model.bin")
+    >>> load_facebook_vectors("model.bin")["suns"].shape
+    (4,)
     """
     _check(path, encoding)
     return FastTextKeyedVectors.load(path)
@@ -43,6 +56,12 @@ def save_facebook_model(
     """Write a model of fastText (.bin): `FastText.save_fasttext_format` by gensim's name.
 
     encoding can only be utf-8, and word_ngrams only 1.
+
+    >>> from fastw2v import FastText
+    >>> model = FastText([["sun", "moon"]] * 9, vector_size=4, min_count=1, bucket=100)
+    >>> save_facebook_model(model, "model.bin")
+    >>> len(load_facebook_vectors("model.bin"))
+    2
     """
     _check_encoding(encoding)
     if word_ngrams != 1:

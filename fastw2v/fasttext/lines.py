@@ -40,7 +40,7 @@ class Lines:
 
     def __iter__(self) -> Iterator[list[str]]:
         self.labels = Counter()
-        held: list[str] = []  # of a line that goes on
+        held: list[str] = []  # of a line whose end was not read yet
         for piece in self._pieces():
             *lines, rest = piece.decode("utf-8", "surrogateescape").split("\n")
             for line in lines:
@@ -62,7 +62,7 @@ class Lines:
 
     def _pieces(self) -> Iterator[bytes]:
         """Yield the bytes of the file in pieces that end between words, with blanks alike."""
-        held: list[bytes] = []  # parts of a word that goes on
+        held: list[bytes] = []  # parts of a word whose end was not read yet
         with open_unpacked(self.path) as stream:
             while block := stream.read(_PIECE):
                 block = block.translate(_BLANKS)

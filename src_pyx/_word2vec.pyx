@@ -133,7 +133,8 @@ cdef class Subwords:
                   const int32_t[::1] order not None,    # IN  (V,) all words; best if those with
                                                         #     common n-grams are side by side
                   *,
-                  int64_t round):                       # positions between two exchanges of changes
+                  int64_t round,                        # positions between two exchanges of changes
+                  bint gensims):        # whether the sum of n + 1 rows of a word is divided by n
         cdef Py_ssize_t V = own.shape[0], t
         cdef int64_t least = 0, most = -1
         cdef bint rise = True
@@ -161,13 +162,12 @@ cdef class Subwords:
             self.it.table = &table[0, 0]
         if places.shape[0]:
             self.it.places = &places[0]
-        self.it.n_rows = <float*> malloc(V * sizeof(float))
+        self.it.n_rows = <float*> malloc(2 * V * sizeof(float))
         self.it.listed = <uint64_t*> calloc((V + 63) // 64, sizeof(uint64_t))
-        self.it.words = <int32_t*> malloc(V * sizeof(int32_t))
-        self.ranks = <int32_t*> malloc(V * sizeof(int32_t))
-        if (self.it.n_rows == NULL or self.it.listed == NULL or self.it.words == NULL
-                or self.ranks == NULL):
+        self.it.words = <int32_t*> malloc(2 * V * sizeof(int32_t))
+        if self.it.n_rows == NULL or self.it.listed == NULL or self.it.words == NULL:
             raise MemoryError(f"Subwords: no memory for {V} words")
+        self.it.divisors, self.ranks = self.it.n_rows + V, self.it.words + V
         for t in range(V):
             self.ranks[t] = -1
         for t in range(V):
@@ -177,12 +177,12 @@ cdef class Subwords:
         self.it.order, self.it.ranks = &order[0], self.ranks
         for t in range(V):
             self.it.n_rows[t] = <float> (1 + begins[t + 1] - begins[t])
+            self.it.divisors[t] = self.it.n_rows[t] - (gensims and begins[t + 1] > begins[t])
 
     def __dealloc__(self):
         free(self.it.n_rows)
         free(self.it.listed)
         free(self.it.words)
-        free(self.ranks)
         aligned_free(self.it.before)
 
     def __reduce__(self):

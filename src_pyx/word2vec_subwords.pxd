@@ -35,6 +35,7 @@ cdef struct subwords_t:
     const int64_t* begins       # (V + 1,) where the places of each word begin
     const int32_t* places
     float* n_rows               # (V,) how many rows each word has
+    float* divisors             # (V,) by which number the sum of its rows is divided
     int64_t round               # positions of a round, about
     const int32_t* order        # (V,) the words, those with common n-grams side by side
     const int32_t* ranks        # (V,) the place of each word in this order
@@ -84,7 +85,7 @@ cdef inline void compose_range(const job_t* job, const subwords_t* sub, Py_ssize
         # Columns count from the first one of whole rows.
         to = job.W_in + <Py_ssize_t> id * job.ld - job.column
         compose(to, sub.own + id * sub.D, sub.table, sub.places + begins[id],
-                begins[id + 1] - begins[id], sub.D, one / sub.n_rows[id], begin, end)
+                begins[id + 1] - begins[id], sub.D, one / sub.divisors[id], begin, end)
         memcpy(sub.before + k * ld + begin, to + begin, (end - begin) * sizeof(float))
 
 

@@ -25,6 +25,7 @@ class Subwords:
         order: NDArray[Any],
         *,
         round: int,
+        gensims: bool,
     ) -> Subwords: ...
     def __reduce__(self) -> Any: ...
 

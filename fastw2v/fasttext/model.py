@@ -37,7 +37,9 @@ class FastText(Word2Vec):
     """Word vectors trained with their n-grams, which also answer for words that no text had.
 
     The input vector of a word is the mean of its own row and of the rows of its n-grams; each of
-    them gets the whole gradient. CBOW takes the mean (or sum) over all rows of all context words.
+    them gets the whole gradient. Skip-gram divides their sum by the number of n-grams alone, as
+    gensim does, which makes steps a little larger than fastText's. CBOW takes the mean (or sum)
+    over all rows of all context words.
 
     Arguments in the order and with the meaning of gensim 4's FastText. These are its own; the
     others are those of `Word2Vec`, its keyword arguments included:
@@ -47,6 +49,9 @@ class FastText(Word2Vec):
     bucket          number of rows that n-grams share by their hash; 0 for none. Only the rows of
                     n-grams that the vocabulary has take memory
     word_ngrams     only 1
+
+    Skip-gram draws negatives for each pair of words by default, however long the text is:
+    shared_negatives=True doubles its speed and makes frequent words better and rare ones worse.
 
     The words of a text must be str. Changes of a word reach words with the same n-grams when a
     round ends, which is at most 8192 positions of the text long; with one worker or

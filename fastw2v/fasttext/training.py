@@ -77,7 +77,9 @@ def subword_weights(model: FastText) -> SubwordWeights:
     if weights.round < _COPIED:
         weights.near = weights.near[:0]
     weights.subwords = _word2vec.Subwords(
-        wv.vectors_vocab, rows, begins, places, neighbours(places, begins), round=weights.round
+        *(wv.vectors_vocab, rows, begins, places, neighbours(places, begins)),
+        round=weights.round,
+        gensims=bool(model.sg),
     )
     return weights
 

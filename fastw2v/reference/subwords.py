@@ -73,20 +73,22 @@ def compose(own, rows):
 
 
 def train(
-    own, table, places, tables, corpus, key, blocks, alpha, alpha_step=0.0, *, at_once, **how
+    own, table, places, tables, corpus, key, blocks, alpha, alpha_step=0, *, at_once, gensims, **how
 ):
     """Train rows of words (V, D) and of n-grams (R, D) in place; return each round's mean loss.
 
     places[v] lists the rows of the n-grams of word v. tables has "outputs" and "nodes", and corpus,
     key, alpha, alpha_step and how are those of `word2vec.train`. A round has at_once blocks: the
     inputs are composed before its first one, and behind its last one the change of a word is added
-    to each of its rows, a row that it has twice twice.
+    to each of its rows, a row that it has twice twice. gensims: the sum of the rows of a word with
+    n n-grams is divided by n, not n + 1, as gensim does in skip-gram.
 
     >>> from types import SimpleNamespace as Tree
     >>> draws = np.array([[0, 1], [0, 1]], np.uint32)  # word 1 only
     >>> text = word2vec.Corpus([0, 1, 0], [], draws, Tree(begins=[]), window=1, negative=1, block=3)
     >>> own, table, tables = np.ones((2, 1)), np.zeros((1, 1)), {"outputs": np.ones((2, 1))}
-    >>> losses = train(own, table, [[0], []], tables, text, 1, [0], 0.5, at_once=1, sg=True)
+    >>> how = {"at_once": 1, "gensims": False, "sg": True}
+    >>> losses = train(own, table, [[0], []], tables, text, 1, [0], 0.5, **how)
     >>> bool(own[0, 0] - 1 == table[0, 0] != 0)
     True
     """
@@ -95,7 +97,8 @@ def train(
     losses = []
     for begin in range(0, len(blocks), at_once):
         sums = [own[v] + table[mine].sum(axis=0) for v, mine in enumerate(places)]
-        before = np.array(sums) / n_rows[:, None]
+        divisors = np.maximum(n_rows - gensims, 1)
+        before = np.array(sums) / divisors[:, None]
         inputs = before.copy()
         losses.append(
             word2vec.train(

@@ -160,6 +160,7 @@ def kernel_mode(model: Word2Vec) -> int:
         length = model.corpus_total_words
         long = (as_counts(model).sum() if length is None else length) >= _SHARING
         shared = long and len(model.wv) >= _SHARING_VOCABULARY
+        shared = shared and not (model.sg and model._more_settings)
     if model.sg:
         return mode | engine.SKIP_GRAM | (0 if shared else engine.FRESH_NEGATIVES)
     mode |= engine.MEAN if model.cbow_mean else 0

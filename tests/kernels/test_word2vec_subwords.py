@@ -59,13 +59,16 @@ class Model:
         weights.window, weights.negative, weights.mode = window, negative, mode
         weights.batch = batch
         self.weights = weights
+        self.gensims = bool(mode & SG and D != 16)
 
     def train(self, ids, block, n_parts=1, at_once=1, alpha=0.05, step=-0.00002, cuts=()):
         """Train all blocks in rounds of at_once, in calls that end at the cuts; return the sums."""
         begins = np.cumsum([0, *map(len, self.places)]).astype(np.int64)
         places = np.concatenate(self.places).astype(np.int32)
         self.weights.subwords = _word2vec.Subwords(
-            self.own, self.table, begins, places, self.order, round=at_once * block
+            *(self.own, self.table, begins, places, self.order),
+            round=at_once * block,
+            gensims=self.gensims,
         )
         n = -(-len(ids) // block)
         ends = [0, *cuts, n]
@@ -94,6 +97,7 @@ def assert_like_twin(model, ids, block, at_once, **how):
         *(own, table, model.places, {"outputs": outputs, "nodes": nodes}, text, 7),
         *(range(-(-len(ids) // block)), 0.05, -0.00002),
         at_once=at_once,
+        gensims=model.gensims,
         sg=bool(weights.mode & SG),
         mean=bool(weights.mode & MEAN),
         share=bool(weights.mode & EXACT),
@@ -219,6 +223,7 @@ def test_arrays_that_do_not_fit_are_refused(name, change):
         "places": np.zeros(V, np.int32),
         "order": np.arange(V, dtype=np.int32),
         "round": 1,
+        "gensims": False,
     }
     subwords = _word2vec.Subwords(**given)
     for copied in (copy.copy, copy.deepcopy, pickle.dumps):
@@ -234,6 +239,8 @@ def test_a_plan_refuses_rows_of_other_words_or_dimensions(rng):
     for own in (np.zeros((V + 1, 24), np.float32), np.zeros((V, 40), np.float32)):
         places = np.zeros(len(own) + 1, np.int64), np.zeros(0, np.int32)
         table, order = np.zeros((0, own.shape[1]), np.float32), np.arange(len(own), dtype=np.int32)
-        model.weights.subwords = _word2vec.Subwords(own, table, *places, order, round=1)
+        model.weights.subwords = _word2vec.Subwords(
+            own, table, *places, order, round=1, gensims=True
+        )
         with pytest.raises(ValueError, match="subwords|D: expected"):
             model.weights.train(corpus(rng), 0, 1, 100, 7, 0.05, 0.0, 1, 1)

@@ -1,10 +1,17 @@
-"""Vectors of words composed of their n-grams, against gensim's FastTextKeyedVectors."""
+"""Words with n-grams: composed vectors against gensim's, training against gensim and fastText.
+
+The text of the trainings is that of bench_word2vec.py, there are 2,000,000 buckets, and frequent
+words are subsampled as by default. One epoch; that of fastText is a fifth of a call with five
+epochs, which also counts the words.
+"""
 
 import functools
 
 import numpy as np
 
+import fastw2v
 import harness
+from bench_word2vec import CORPUS, MIN_COUNT, NEGATIVE, WINDOW
 from fastw2v.fasttext import FastTextKeyedVectors
 from fastw2v.reference import subwords as oracle
 from harness import Row, Task
@@ -72,8 +79,97 @@ class Model:
             task.check()
 
 
+class Training:
+    """One epoch per call of a model with n-grams of 3 to 6 characters."""
+
+    EPOCHS = 5  # of fastText
+
+    def __init__(self, sg):
+        self.sg = sg
+        self.settings = {
+            "vector_size": D,
+            "window": WINDOW,
+            "negative": NEGATIVE,
+            "min_count": MIN_COUNT,
+            "sg": sg,
+            "alpha": 0.025,
+        }
+
+    def task(self, model, train):
+        before = model.wv.vectors_vocab.copy()
+
+        def check():
+            assert np.isfinite(model.wv.vectors_vocab).all()
+            assert (model.wv.vectors_vocab != before).mean() > 0.9
+
+        return Task(lambda _: train(), check)
+
+    def ours(self):
+        model = fastw2v.FastText(**self.settings)
+        model.build_vocab(CORPUS.sentences)
+        return self.task(model, lambda: model.train(epochs=1))
+
+    def gensim(self):
+        from gensim.models import FastText
+
+        model = FastText(**self.settings, workers=fastw2v.get_num_threads())
+        model.build_vocab(CORPUS.sentences)
+        return self.task(
+            model,
+            lambda: model.train(
+                corpus_file=CORPUS.path,
+                total_examples=model.corpus_count,
+                total_words=model.corpus_total_words,
+                epochs=1,
+            ),
+        )
+
+    def fasttext(self):
+        import fasttext
+
+        settings = {
+            "model": "skipgram" if self.sg else "cbow",
+            "dim": D,
+            "ws": WINDOW,
+            "neg": NEGATIVE,
+            "minCount": MIN_COUNT,
+            "lr": 0.025,
+            "t": 1e-3,
+            "epoch": self.EPOCHS,
+            "thread": fastw2v.get_num_threads(),
+            "verbose": 0,
+        }
+        last = [None]
+
+        def run(_):
+            last[0] = fasttext.train_unsupervised(CORPUS.path, **settings)
+
+        def check():
+            assert np.isfinite(last[0].get_word_vector("the")).all()
+
+        return Task(run, check, steps=self.EPOCHS)
+
+    def verify(self):
+        task = self.ours()
+        task.run(0)
+        task.check()
+
+    def row(self):
+        name = "skip_gram" if self.sg else "cbow"
+        return Row(
+            f"fasttext_{name}_{D}",
+            f"FastText, {name.replace('_', '-')} d={D} w={WINDOW} K={NEGATIVE}, one epoch",
+            self.ours,
+            self.verify,
+            rivals={"gensim": self.gensim, "fasttext": self.fasttext},
+            goal_rival=5,
+        )
+
+
 MODEL = Model()
 ROWS = [
+    Training(1).row(),
+    Training(0).row(),
     Row(
         "compose_all",
         f"compose the vectors of {V:,} words, D={D}",

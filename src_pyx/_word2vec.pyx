@@ -61,7 +61,7 @@ from word2vec_job cimport (
     SKIP_GRAM as _SKIP_GRAM, SPAN, TOGETHER, WIDE, draws_for_pairs, job_t,
 )
 from word2vec_scratch cimport free_scratch, make_scratch, scratch_t
-from word2vec_subwords cimport list_words, subwords_t, work_on_columns
+from word2vec_subwords cimport compose_round, list_words, spread_round, subwords_t
 from word2vec_team cimport pauses_t, seat_t, team_part, team_t
 
 cdef enum:
@@ -122,13 +122,16 @@ cdef class Subwords:
     cdef Py_ssize_t n_words, room, width
     cdef float[:, ::1] own, table
     cdef const int64_t[::1] begins
-    cdef const int32_t[::1] places
+    cdef const int32_t[::1] places, order
+    cdef int32_t* ranks
 
     def __cinit__(self,
                   float[:, ::1] own not None,           # OUT (V, D)
                   float[:, ::1] table not None,         # OUT (R, D) rows of n-grams, or empty
                   const int64_t[::1] begins not None,   # IN  (V + 1,) begins of places of each word
                   const int32_t[::1] places not None,   # IN  (T,) rows of table, word after word
+                  const int32_t[::1] order not None,    # IN  (V,) all words; best if those with
+                                                        #     common n-grams are side by side
                   *,
                   int64_t round):                       # positions between two exchanges of changes
         cdef Py_ssize_t V = own.shape[0], t
@@ -148,7 +151,9 @@ cdef class Subwords:
             least, most = min(least, <int64_t> places[t]), max(most, <int64_t> places[t])
         check_range("places", least, 0, 0)
         check_range("places", most, -1, table.shape[0] - 1)
+        check_length("order", order.shape[0], V)
         self.own, self.table, self.begins, self.places = own, table, begins, places
+        self.order = order
         self.n_words = V
         self.it.D, self.it.round = own.shape[1], round
         self.it.own, self.it.begins = &own[0, 0], &begins[0]
@@ -157,10 +162,19 @@ cdef class Subwords:
         if places.shape[0]:
             self.it.places = &places[0]
         self.it.n_rows = <float*> malloc(V * sizeof(float))
-        self.it.listed = <uint8_t*> calloc(V, 1)
+        self.it.listed = <uint64_t*> calloc((V + 63) // 64, sizeof(uint64_t))
         self.it.words = <int32_t*> malloc(V * sizeof(int32_t))
-        if self.it.n_rows == NULL or self.it.listed == NULL or self.it.words == NULL:
+        self.ranks = <int32_t*> malloc(V * sizeof(int32_t))
+        if (self.it.n_rows == NULL or self.it.listed == NULL or self.it.words == NULL
+                or self.ranks == NULL):
             raise MemoryError(f"Subwords: no memory for {V} words")
+        for t in range(V):
+            self.ranks[t] = -1
+        for t in range(V):
+            check_range("order", order[t], 0, V - 1)
+            check_range("order", self.ranks[order[t]], -1, -1)
+            self.ranks[order[t]] = <int32_t> t
+        self.it.order, self.it.ranks = &order[0], self.ranks
         for t in range(V):
             self.it.n_rows[t] = <float> (1 + begins[t + 1] - begins[t])
 
@@ -168,6 +182,7 @@ cdef class Subwords:
         free(self.it.n_rows)
         free(self.it.listed)
         free(self.it.words)
+        free(self.ranks)
         aligned_free(self.it.before)
 
     def __reduce__(self):
@@ -180,7 +195,7 @@ cdef class Subwords:
         # The ids end where the copy says so; words behind the last block are few.
         while job.ids[end] != END:
             end += 1
-        cdef int64_t n = list_words(&self.it, job.ids, end)
+        cdef int64_t n = list_words(&self.it, job.ids, end, self.n_words)
         if n > self.room:
             aligned_free(self.it.before)
             self.room = 0
@@ -404,9 +419,10 @@ cdef int train_blocks(Plan plan, job_t* job, int64_t last) except -1:
 cdef int train_rounds(Plan plan, job_t* job, int64_t last) except -1:
     """Train blocks [first_block, last) of words with n-grams, round after round."""
     cdef subwords_t* sub = &plan.subwords.it
-    cdef int64_t first = job.first_block, end, n_stripes = count_stripes(job.ld)
+    cdef int64_t n_stripes = count_stripes(job.ld) if plan.apart else 1
+    cdef int64_t first = job.first_block, end
     cdef int64_t n_blocks = max(sub.round // job.block, 1)
-    cdef Py_ssize_t p, n_parts = min(job.n_parts, job.ld // LINE)
+    cdef Py_ssize_t p, n_parts = job.n_parts
     cdef job_t stripes[STRIPES]
     cdef job_t part
     cdef int32_t* ids
@@ -419,15 +435,18 @@ cdef int train_rounds(Plan plan, job_t* job, int64_t last) except -1:
         check_made(job, ids != NULL)
         try:
             plan.subwords.list_round(&part, end, job.ld)
-            make_stripes(stripes, &part, plan.n_rows, plan.n_nodes, plan.apart)
+            if plan.apart:
+                make_stripes(stripes, &part, plan.n_rows, plan.n_nodes, True)
+            else:
+                stripes[0] = part
             with nogil:
                 for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                    work_on_columns(stripes, n_stripes, sub, job.ld, p, n_parts, True)
+                    compose_round(stripes, n_stripes, sub, job.ld, p, n_parts)
             train_blocks(plan, &part, end)
             if job.alpha != 0 or job.alpha_step != 0:
                 with nogil:
                     for p in prange(n_parts, num_threads=n_parts, schedule="static"):
-                        work_on_columns(stripes, n_stripes, sub, job.ld, p, n_parts, False)
+                        spread_round(stripes, n_stripes, sub, job.ld, p, n_parts)
         finally:
             free(ids)
         first = end

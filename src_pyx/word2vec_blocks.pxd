@@ -30,6 +30,7 @@ cdef extern from "threads.h" nogil:
 
 cdef enum:
     AHEAD = 3           # centres between the prefetch of a row and its use
+    PAIRS_AHEAD = 2     # pairs, if each has negatives of its own
 
 
 cdef inline void prefetch_ahead(const job_t* job, const scratch_t* s) noexcept nogil:
@@ -52,11 +53,21 @@ cdef inline void learn_pairs(const job_t* job, scratch_t* s, work_t* work, float
     cdef const centre_t* c = work.c
     point_contexts(job, s, work)
     point_outputs(job, s, work)
-    scores(work.g, work.x, c.M, work.y, c.J, 0, job.width)
-    coefficients(s, work, stats)
+    if ERRORS and c.usual and c.J > 4 and not c.with_loss:      # up to 4, sums have another order
+        errors(work.g, work.x[0], work.y, c.J, s.usual_sign, s.usual_step, job.width)
+    else:
+        scores(work.g, work.x, c.M, work.y, c.J, 0, job.width)
+        coefficients(s, work, stats)
     stats[2] += <double> c.pairs
     if alpha != 0:          # a held-out text is scored, not learned
         update(work.x, c.M, work.y, c.J, work.g, job.width, s.sums)
+
+
+cdef inline void prefetch_drawn(const job_t* job, const scratch_t* s, int64_t m) noexcept nogil:
+    """Prefetch the rows of the negatives of pair m of skip-gram's centre."""
+    cdef int64_t j
+    for j in range(m * job.K, (m + 1) * job.K):
+        prefetch_row(output_row(job, s, s.walk.negatives[j]), job.width)
 
 
 cdef inline void learn_each_pair(const job_t* job, scratch_t* s, float alpha,
@@ -66,7 +77,11 @@ cdef inline void learn_each_pair(const job_t* job, scratch_t* s, float alpha,
     cdef int64_t m, M = s.centres.M
     draw_words(job, &s.walk, s.walk.drawn, M * job.K)
     s.walk.drawn += <uint64_t> (M * job.K)
+    for m in range(min(PAIRS_AHEAD, M) if job.far else 0):
+        prefetch_drawn(job, s, m)
     for m in range(M):
+        if job.far and m + PAIRS_AHEAD < M:
+            prefetch_drawn(job, s, m + PAIRS_AHEAD)
         list_for_one(job, pair, s.centres, m, s.walk.negatives + m * job.K)
         learn_pairs(job, s, s.works + 1, alpha, stats)
 

@@ -17,6 +17,20 @@
 #define FW_KEEP_PREFETCHES() ((void)0)
 #endif
 
+/* The place of the lowest bit that is 1; there is one. */
+FW_INLINE int fw_count_zeros(uint64_t bits) {
+#if defined(__GNUC__) || defined(__clang__)
+    return __builtin_ctzll(bits);
+#else
+    int n = 0;
+    while (!(bits & 1)) {
+        bits >>= 1;
+        n++;
+    }
+    return n;
+#endif
+}
+
 FW_INLINE void fw_compose_few(float *to, const float *own, const float *table,
                               const int32_t *places, ptrdiff_t n, ptrdiff_t D, float scale,
                               ptrdiff_t d, int TV) {

@@ -21,6 +21,7 @@ class Subwords:
         table: NDArray[Any],
         begins: NDArray[Any],
         places: NDArray[Any],
+        order: NDArray[Any],
         *,
         round: int,
     ) -> Subwords: ...

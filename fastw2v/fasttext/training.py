@@ -26,6 +26,9 @@ ROUND, LEAST_ROUND = 8192, 256
 ROUNDS = 256
 SHARED = 8.0
 
+_COPIED = 2048  # positions from which copies of rows for each thread save more time than they take
+_FIRST = 4  # n-grams of a word that decide its neighbours
+
 
 def with_rows_of(table: NgramRows, buckets: np.ndarray) -> NgramRows:
     """Return a table that also keeps the rows of buckets, the initial ones where it had none."""
@@ -71,8 +74,10 @@ def subword_weights(model: FastText) -> SubwordWeights:
     weights = padded_weights(model, inputs, SubwordWeights)
     weights.wv = wv
     weights.round = round_size(as_counts(model), model.sample, places, begins)
+    if weights.round < _COPIED:
+        weights.near = weights.near[:0]
     weights.subwords = _word2vec.Subwords(
-        wv.vectors_vocab, rows, begins, places, round=weights.round
+        wv.vectors_vocab, rows, begins, places, neighbours(places, begins), round=weights.round
     )
     return weights
 
@@ -89,6 +94,19 @@ def round_size(counts: np.ndarray, sample: float, places: np.ndarray, begins: np
         shared = float((np.bincount(places, uses) - most).max())
     total = float(counts.sum(dtype=np.float64))
     return int(max(LEAST_ROUND, min(ROUND, total / ROUNDS, SHARED / max(shared, 1e-9))))
+
+
+def neighbours(places: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """Return all words (V,) in an order in which those that begin alike are side by side.
+
+    The n-grams of a word are listed from its first character on, short ones first.
+    """
+    lengths = np.diff(begins)
+    keys = np.full((_FIRST, len(lengths)), -1, np.int32)
+    for n in range(_FIRST):
+        longer = np.flatnonzero(lengths > n)
+        keys[n, longer] = places[begins[longer] + n]
+    return np.lexsort(keys[::-1]).astype(np.int32)
 
 
 class SubwordLoan(Loan):

@@ -75,7 +75,7 @@ def compose(own, rows):
 def train(
     own, table, places, tables, corpus, key, blocks, alpha, alpha_step=0.0, *, at_once, **how
 ):
-    """Train rows of words (V, D) and of n-grams (R, D) in place; return the mean loss of each round.
+    """Train rows of words (V, D) and of n-grams (R, D) in place; return each round's mean loss.
 
     places[v] lists the rows of the n-grams of word v. tables has "outputs" and "nodes", and corpus,
     key, alpha, alpha_step and how are those of `word2vec.train`. A round has at_once blocks: the

@@ -122,8 +122,9 @@ def test_sentences_of_words_without_common_ngrams_train_as_in_gensim(method):
     for name in ("vectors_vocab", "vectors_ngrams", "vectors"):
         found, wanted = (np.asarray(getattr(model.wv, name)) for model in (ours, theirs))
         np.testing.assert_allclose(found, wanted, rtol=0, atol=0.05 * moved, err_msg=name)
-    moved = np.abs(ours.syn1[:3] - nodes).max()
-    np.testing.assert_allclose(ours.syn1[:3], theirs.syn1[:3], rtol=0, atol=0.05 * moved)
+    # In skip-gram, gensim divides the sum of n + 1 rows by n, here 12 or more; fastText does not.
+    near = (0.12 if method["sg"] else 0.05) * np.abs(ours.syn1[:3] - nodes).max()
+    np.testing.assert_allclose(ours.syn1[:3], theirs.syn1[:3], rtol=0, atol=near)
 
 
 def test_without_ngrams_it_trains_as_word2vec_does():

@@ -47,6 +47,7 @@ class Model:
         # Some words have no n-grams, some a row twice, and some rows belong to no word.
         self.places = [rng.integers(0, R - 5, n).tolist() for n in rng.integers(0, 9, V)]
         self.places[3] = [7, 7, 8]
+        self.order = rng.permutation(V).astype(np.int32)
         weights = engine.Weights(engine.padded(np.zeros((V, D), np.float32)))
         if negative:
             weights.outputs = engine.padded(rng.normal(0, 0.3, (V, D)).astype(np.float32))
@@ -64,7 +65,7 @@ class Model:
         begins = np.cumsum([0, *map(len, self.places)]).astype(np.int64)
         places = np.concatenate(self.places).astype(np.int32)
         self.weights.subwords = _word2vec.Subwords(
-            self.own, self.table, begins, places, round=at_once * block
+            self.own, self.table, begins, places, self.order, round=at_once * block
         )
         n = -(-len(ids) // block)
         ends = [0, *cuts, n]
@@ -204,6 +205,9 @@ def test_ids_out_of_range_are_refused_at_the_end(rng):
         ("table", {"table": np.zeros((R, 5), np.float32)}),
         ("places", {"table": np.zeros((0, 4), np.float32)}),
         ("words", {"own": np.zeros((0, 4), np.float32)}),
+        ("order", {"order": np.arange(V - 1, dtype=np.int32)}),
+        ("order", {"order": np.zeros(V, np.int32)}),
+        ("order", {"order": np.arange(1, V + 1, dtype=np.int32)}),
         ("round", {"round": 0}),
     ],
 )
@@ -213,6 +217,7 @@ def test_arrays_that_do_not_fit_are_refused(name, change):
         "table": np.zeros((R, 4), np.float32),
         "begins": np.arange(V + 1, dtype=np.int64),
         "places": np.zeros(V, np.int32),
+        "order": np.arange(V, dtype=np.int32),
         "round": 1,
     }
     subwords = _word2vec.Subwords(**given)
@@ -228,7 +233,7 @@ def test_a_plan_refuses_rows_of_other_words_or_dimensions(rng):
     model.train(corpus(rng), 100)
     for own in (np.zeros((V + 1, 24), np.float32), np.zeros((V, 40), np.float32)):
         places = np.zeros(len(own) + 1, np.int64), np.zeros(0, np.int32)
-        table = np.zeros((0, own.shape[1]), np.float32)
-        model.weights.subwords = _word2vec.Subwords(own, table, *places, round=1)
+        table, order = np.zeros((0, own.shape[1]), np.float32), np.arange(len(own), dtype=np.int32)
+        model.weights.subwords = _word2vec.Subwords(own, table, *places, order, round=1)
         with pytest.raises(ValueError, match="subwords|D: expected"):
             model.weights.train(corpus(rng), 0, 1, 100, 7, 0.05, 0.0, 1, 1)

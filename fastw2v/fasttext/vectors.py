@@ -424,7 +424,7 @@ class FastTextKeyedVectors(KeyedVectors):
         mmap: as in `KeyedVectors.load`. strict refuses numbers that are not finite.
 
         The content of a file tells its kind. gensim's files are what `save` of its FastText and its
-        FastTextKeyedVectors wrote, versions 3.7 to 4.4.
+        FastTextKeyedVectors wrote, versions 3.8 to 4.4.
 
         Raises OSError if the file cannot be read; ValueError if it is of another kind or damaged,
         for a model that is supervised or quantised, and for a dtype.

@@ -116,7 +116,7 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
                     True draws negatives once for all pairs of a word in skip-gram, and once for
                     four neighbouring words in CBOW, which is faster. False draws them for each
                     pair and for each word. None is True for texts of 500,000 words or more, of
-                    which 2,000 differ
+                    which 2,000 differ; in skip-gram, each also occurs 25 times in the mean
     running_text    True reads each file as one sentence and its line ends as blanks
     unicode_errors  "strict", "replace" or "ignore": the treatment of bytes that are not UTF-8
     memory_limit    bytes of ids to keep in memory; the ids of a larger text go to a temporary file

@@ -730,5 +730,11 @@ def test_long_texts_share_negatives_by_default(rng, tmp_path):
     small = Word2Vec([words[1:]], **FAST | {"min_count": 1})
     small.corpus_total_words = 10**9
     assert shared(small) == (False, bool(small.sg))
+    rare = Word2Vec([[f"w{n}" for n in range(20_001)]], **FAST | {"min_count": 1})
+    rare.corpus_total_words = 25 * 20_001 - 1
+    for rare.sg, expected in ((0, (True, False)), (1, (False, True))):
+        assert shared(rare) == expected
+    rare.corpus_total_words += 1
+    assert shared(rare) == (False, False)
     model.save(tmp_path / "model")
     assert Word2Vec.load(tmp_path / "model").shared_negatives is True

@@ -270,32 +270,32 @@ FW_INLINE void fw_add_few(float *const *x, ptrdiff_t M, const float *e, ptrdiff_
     }
 }
 
-/* CALL(TV) over a whole row; d is the first column of each call. */
-#define FW_WHOLE_ROW(CALL)                                                      \
-    for (; d + FW_TV * FW_FLOAT_LANES <= n; d += FW_TV * FW_FLOAT_LANES) CALL(8); \
-    switch ((n - d) / FW_FLOAT_LANES) {                                         \
-        case 1: CALL(1); break;                                                 \
-        case 2: CALL(2); break;                                                 \
-        case 3: CALL(3); break;                                                 \
-        case 4: CALL(4); break;                                                 \
-        case 5: CALL(5); break;                                                 \
-        case 6: CALL(6); break;                                                 \
-        case 7: CALL(7); break;                                                 \
-        default: break;                                                         \
+/* CALL(TV) over all whole vectors of columns [d, end); d is the first column of each call. */
+#define FW_WHOLE_VECTORS(CALL, end)                                               \
+    for (; d + FW_TV * FW_FLOAT_LANES <= end; d += FW_TV * FW_FLOAT_LANES) CALL(8); \
+    switch ((end - d) / FW_FLOAT_LANES) {                                         \
+        case 1: CALL(1); break;                                                   \
+        case 2: CALL(2); break;                                                   \
+        case 3: CALL(3); break;                                                   \
+        case 4: CALL(4); break;                                                   \
+        case 5: CALL(5); break;                                                   \
+        case 6: CALL(6); break;                                                   \
+        case 7: CALL(7); break;                                                   \
+        default: break;                                                           \
     }
 
 static inline void fw_w2v_mean(float *h, float *const *x, const float *times, ptrdiff_t M,
                                float scale, ptrdiff_t n) {
     ptrdiff_t d = 0;
 #define FW_CALL(TV) fw_mean_few(h, x, times, M, scale, d, TV)
-    FW_WHOLE_ROW(FW_CALL)
+    FW_WHOLE_VECTORS(FW_CALL, n)
 #undef FW_CALL
 }
 
 static inline void fw_w2v_add_to_all(float *const *x, ptrdiff_t M, const float *e, ptrdiff_t n) {
     ptrdiff_t d = 0;
 #define FW_CALL(TV) fw_add_few(x, M, e, d, TV)
-    FW_WHOLE_ROW(FW_CALL)
+    FW_WHOLE_VECTORS(FW_CALL, n)
 #undef FW_CALL
 }
 

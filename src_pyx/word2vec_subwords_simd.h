@@ -75,20 +75,10 @@ FW_INLINE void fw_spread_few(float *own, float *table, const int32_t *places, pt
 
 /* CALL(TV) over all whole vectors of columns [d, end), and then REST(count) over four or fewer
    columns at a time: no load or store may reach another part's columns. */
-#define FW_ALL_COLUMNS(CALL, REST)                                                \
-    for (; d + FW_TV * FW_FLOAT_LANES <= end; d += FW_TV * FW_FLOAT_LANES) CALL(8); \
-    switch ((end - d) / FW_FLOAT_LANES) {                                         \
-        case 1: CALL(1); break;                                                   \
-        case 2: CALL(2); break;                                                   \
-        case 3: CALL(3); break;                                                   \
-        case 4: CALL(4); break;                                                   \
-        case 5: CALL(5); break;                                                   \
-        case 6: CALL(6); break;                                                   \
-        case 7: CALL(7); break;                                                   \
-        default: break;                                                           \
-    }                                                                             \
-    d += (end - d) / FW_FLOAT_LANES * FW_FLOAT_LANES;                             \
-    for (; d + 4 <= end; d += 4) REST(4);                                         \
+#define FW_ALL_COLUMNS(CALL, REST)                                              \
+    FW_WHOLE_VECTORS(CALL, end)                                                 \
+    d += (end - d) / FW_FLOAT_LANES * FW_FLOAT_LANES;                           \
+    for (; d + 4 <= end; d += 4) REST(4);                                       \
     for (; d < end; d++) REST(1);
 
 FW_INLINE void fw_compose_rest(float *to, const float *own, const float *table,

@@ -94,7 +94,7 @@ static inline int fw_w2v_window_means(float *const *h, ptrdiff_t n_windows, cons
     ptrdiff_t d = 0;
 #define FW_CALL(TV) \
     if (!fw_means_few(h, n_windows, bounds, scale, x, times, P, sums, d, TV)) return 0
-    FW_WHOLE_ROW(FW_CALL)
+    FW_WHOLE_VECTORS(FW_CALL, n)
 #undef FW_CALL
     return 1;
 }
@@ -148,9 +148,8 @@ static inline void fw_w2v_close_windows(float *const *x, ptrdiff_t P, const int3
                                         const int32_t *covers, ptrdiff_t n) {
     ptrdiff_t d = 0;
 #define FW_CALL(TV) fw_close_few(x, P, last, e, sign, own, covers, d, TV)
-    FW_WHOLE_ROW(FW_CALL)
+    FW_WHOLE_VECTORS(FW_CALL, n)
 #undef FW_CALL
 }
 
-#undef FW_WHOLE_ROW
 #endif

@@ -30,7 +30,7 @@ cdef extern from "simd.h" nogil:
 
 cdef extern from *:
     """
-    /* The bytes of a str in UTF-8, which it keeps; NULL, and no error, if it has lone surrogates. */
+    /* The bytes of a str in UTF-8, which it keeps; NULL if it has lone surrogates. */
     static const char *fw_utf8_of(PyObject *word, Py_ssize_t *size) {
         const char *text = PyUnicode_AsUTF8AndSize(word, size);
         if (!text) PyErr_Clear();
@@ -380,7 +380,7 @@ def try_compose(word,
         add_row(to, <const uint8_t*> own_.data + at * D * <Py_ssize_t> sizeof(float), D)
         count = 1
     count += add_ngrams(to, <const uint8_t*> table_.data, first, R, draws, buckets, n, D, key,
-                       limit / <float> (1 << 23))
+                        limit / <float> (1 << 23))
     if count == 0:
         return None
     for d in range(D):

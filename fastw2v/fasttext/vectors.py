@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_WORDS = 1 << 16  # composed at a time, so that the list of their n-grams stays small
+_WORDS = 1 << 14  # composed at a time, so that the list of their n-grams stays small
 _NUMBER_NS = 0.5  # serial nanoseconds to add a number of a row
 
 
@@ -478,15 +478,15 @@ class FastTextKeyedVectors(KeyedVectors):
         table, used = self.vectors_ngrams, self.kept_buckets
         if word == self.line_end or len(self.key_to_index) != len(self.index_to_key):
             return None
-        draws = (False, 0, 0.0)
-        if type(table) is NgramRows:
+        compact, key, limit = type(table) is NgramRows, 0, 0.0
+        if compact:
             if used is not None or table.shape != (self.bucket, self.vector_size):
                 return None
-            used, draws, table = table.used, (True, table.key, table.limit), table.rows
+            used, key, limit, table = table.used, table.key, table.limit, table.rows
         return _subwords.try_compose(
             *(word, row, len(self.index_to_key), self.vector_size),
-            *(self.vectors_vocab, table, used),
-            *(draws[0], self.min_n, self.max_n, self.bucket, *draws[1:]),
+            *(self.vectors_vocab, table, used, compact),
+            *(self.min_n, self.max_n, self.bucket, key, limit),
         )
 
     def _composed(self, words: Sequence[str], rows: Sequence[int]) -> np.ndarray:

@@ -182,9 +182,18 @@ def test_rows_outside_of_the_words_are_refused(bad):
 def composed_alone(word, **changed):
     table = drawn(range(50))
     given = {
-        **{"row": None, "n_words": 3, "vector_size": D, "own": table[:3], "table": table},
-        **{"used": None, "draws": False, "min_n": 2, "max_n": 4, "bucket": 50},
-        **{"key": KEY, "limit": 0.25},
+        "row": None,
+        "n_words": 3,
+        "vector_size": D,
+        "own": table[:3],
+        "table": table,
+        "used": None,
+        "draws": False,
+        "min_n": 2,
+        "max_n": 4,
+        "bucket": 50,
+        "key": KEY,
+        "limit": 0.25,
     } | changed
     return _subwords.try_compose(word, *given.values())
 

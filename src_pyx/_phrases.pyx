@@ -20,8 +20,8 @@ from libc.string cimport memset
 
 from common_checks cimport check_fit
 from common_memory cimport prefetch
-from common_strings cimport (AT_ONCE, MISSING, add_string, close_strings, hashes, number_of,
-                             open_strings, spot_of, strings_t)
+from common_strings cimport (AT_ONCE, LISTS_STAY, MISSING, add_string, close_strings, hashes,
+                             items_of, number_of, open_strings, spot_of, strings_t)
 
 cpdef enum:
     END = -1                # between two sentences
@@ -198,14 +198,19 @@ cdef class Finder:
         cdef Py_hash_t known[AT_ONCE]
         cdef int k = 0, many = 0
         cdef object name
+        cdef PyObject** words
         cdef const int32_t* runs = &self.nodes[0, 0] if self.nodes.shape[0] else NULL
+        if not LISTS_STAY:
+            sentence = sentence[:]
+            n = len(sentence)
+        words = items_of(sentence)
         for i in range(n):
             if k == many:
-                k, many = 0, hashes(known, &self.table, sentence, i, <int> min(n - i, AT_ONCE))
+                k, many = 0, hashes(known, &self.table, words + i, <int> min(n - i, AT_ONCE))
                 if many == 0:
                     many = 1
                     known[0] = hash_of_text(sentence[i], i)
-            row = number_of(&self.table, <PyObject*> sentence[i], known[k])
+            row = number_of(&self.table, words[i], known[k])
             k += 1
             if row == MISSING:          # of no phrase
                 before = _NOTHING

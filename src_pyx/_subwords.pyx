@@ -9,6 +9,7 @@ program fastText computes it) modulo the number of buckets.
     list_ngrams     the bucket of each n-gram, and where it is in the text
     draw_rows       the first rows of buckets: row b is a function of (key, b) alone
     compose         x[n] = mean of the own row of word n, if it has one, and of those of its n-grams
+    try_compose     the same for one word, from the word to a new vector
 
 A table of n-grams has a row for each bucket, or for those in `used`, which is sorted; the rows of
 other buckets are drawn where they are needed. Both give the same bits. Number d of a drawn row is
@@ -18,13 +19,32 @@ from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from common_arrays cimport (FLOAT, INT32, Array, is_small, new_array, read_anywhere, read_list,
+                            read_number, use_arrays)
 from common_checks cimport check_fit
 from common_parallel cimport part_begin, use_pool
 from common_rng cimport draw, row_stream
 
+cdef extern from "simd.h" nogil:
+    void prefetch "FW_PREFETCH"(const void* address)
+
+cdef extern from *:
+    """
+    /* The bytes of a str in UTF-8, which it keeps; NULL if it has lone surrogates. */
+    static const char *fw_utf8_of(PyObject *word, Py_ssize_t *size) {
+        const char *text = PyUnicode_AsUTF8AndSize(word, size);
+        if (!text) PyErr_Clear();
+        return text;
+    }
+    """
+    const char* utf8_of "fw_utf8_of"(object word, Py_ssize_t* size) noexcept
+
 cdef enum:
     BEGIN = 60          # <
     END = 62            # >
+    LINE = 64           # bytes of a cache line
+    AHEAD = 32          # rows that are fetched before they are added
+    MOST_LISTED = 512   # n-grams of a word that is composed alone
 
 
 cdef inline bint continues(uint8_t byte) noexcept nogil:
@@ -173,30 +193,55 @@ cdef void add_row(float* x, const uint8_t* row, Py_ssize_t D) noexcept nogil:
         x[d] += number
 
 
+cdef int64_t add_ngrams(float* x, const uint8_t* table, const int32_t* used, Py_ssize_t n_used,
+                        bint draws, const int32_t* buckets, int64_t n, Py_ssize_t D, uint64_t key,
+                        float step) noexcept nogil:
+    """Add the rows of n buckets to x; return how many have one.
+
+    used is NULL if each bucket has a row. Rows of buckets not in `used` are drawn, or left out.
+    """
+    cdef Py_ssize_t[AHEAD] places
+    cdef Py_ssize_t d, i, m, size = D * <Py_ssize_t> sizeof(float)
+    cdef int64_t t = 0, count = 0
+    cdef uint64_t stream
+    cdef const uint8_t* row
+    while t < n:
+        m = <Py_ssize_t> min(n - t, <int64_t> AHEAD)
+        for i in range(m):
+            places[i] = place_of(used, n_used, buckets[t + i]) if used != NULL else buckets[t + i]
+            if places[i] >= 0:
+                row = table + places[i] * size
+                for d in range((size + LINE - 1) // LINE):
+                    prefetch(row + d * LINE)
+        for i in range(m):
+            if places[i] >= 0:
+                add_row(x, table + places[i] * size, D)
+                count += 1
+            elif draws:
+                stream = row_stream(key, <uint64_t> buckets[t + i])
+                for d in range(D):
+                    x[d] += drawn(stream, d, step)
+                count += 1
+        t += m
+    return count
+
+
 cdef void compose_range(float* x, const uint8_t* own, const int64_t* rows, const uint8_t* table,
                         const int32_t* used, Py_ssize_t n_used, const int32_t* buckets,
                         const int64_t* begins, Py_ssize_t D, uint64_t key, float step,
                         Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t n, d, place
-    cdef int64_t t, count
-    cdef uint64_t stream
+    cdef Py_ssize_t n, d, size = D * <Py_ssize_t> sizeof(float)
+    cdef int64_t count
     cdef float* to
-    cdef Py_ssize_t step_of_rows = D * <Py_ssize_t> sizeof(float)
     for n in range(lo, hi):
         to = x + n * D
-        memset(to, 0, D * sizeof(float))
-        count = begins[n + 1] - begins[n]
+        memset(to, 0, size)
+        count = 0
         if rows[n] >= 0:
-            add_row(to, own + rows[n] * step_of_rows, D)
-            count += 1
-        for t in range(begins[n], begins[n + 1]):
-            place = place_of(used, n_used, buckets[t]) if used != NULL else buckets[t]
-            if place >= 0:
-                add_row(to, table + place * step_of_rows, D)
-                continue
-            stream = row_stream(key, <uint64_t> buckets[t])
-            for d in range(D):
-                to[d] += drawn(stream, d, step)
+            add_row(to, own + rows[n] * size, D)
+            count = 1
+        count += add_ngrams(to, table, used, n_used, True, buckets + begins[n],
+                            begins[n + 1] - begins[n], D, key, step)
         for d in range(D if count else 0):
             to[d] /= <float> count
 
@@ -275,4 +320,73 @@ def compose(float[:, ::1] x,                # OUT (N, D)
                           part_begin(p, n_parts, N), part_begin(p + 1, n_parts, N))
 
 
+cdef inline bint read_size(object number, int64_t* size) noexcept:
+    """Read a Python int from 0 to 2^31 - 1, no subclass; False for any other object."""
+    cdef double value
+    if type(number) is not int or not read_number(number, &value):
+        return False
+    if not 0 <= value < 2147483648.0:
+        return False
+    size[0] = <int64_t> value
+    return True
+
+
+cdef inline bint read_rows(object x, int64_t n, int64_t D, Array* a) noexcept:
+    """Describe rows (n, D) of float32, one behind the other; False for any other object."""
+    return (read_anywhere(x, a) and a.type == FLOAT and a.packed and a.ndim == 2
+            and a.shape[0] == n and a.shape[1] == D)
+
+
+def try_compose(word,
+                row,            # the own row of the word, or None
+                n_words, vector_size, own, table,   # (V, D), and (R, D) of float32
+                used,           # (R,) which buckets have a row, sorted; None: all of them
+                bint draws,     # whether other buckets have drawn rows, or none
+                min_n, max_n, bucket, uint64_t key, float limit):
+    """Return the vector (D,) of a word that has an n-gram, or None."""
+    cdef int64_t V, D, least, most, n_buckets, R, n, d, at = -1, count = 0
+    cdef int32_t[MOST_LISTED] buckets
+    cdef Array own_, table_, used_, x
+    cdef Py_ssize_t size
+    cdef Py_ssize_t[1] shape
+    cdef const uint8_t* text
+    cdef const int32_t* first = NULL
+    cdef float* to
+    if (type(word) is not str or not read_size(min_n, &least) or not read_size(max_n, &most)
+            or not read_size(bucket, &n_buckets) or not read_size(n_words, &V)
+            or not read_size(vector_size, &D) or n_buckets == 0 or D == 0
+            or (row is not None and (not read_size(row, &at) or at >= V))):
+        return None
+    R = n_buckets
+    if used is not None:
+        if not read_list(used, INT32, &used_):
+            return None
+        R = used_.n
+        first = <const int32_t*> used_.data
+    if not read_rows(own, V, D, &own_) or not read_rows(table, R, D, &table_):
+        return None
+    text = <const uint8_t*> utf8_of(word, &size)
+    if text == NULL:
+        return None
+    n = n_grams(text, size, least, most)
+    if n == 0 or n > MOST_LISTED or not is_small(0.5 * <double> n * <double> D):
+        return None
+    shape[0] = D
+    result = new_array(FLOAT, 1, shape, &x)
+    to = <float*> x.data
+    memset(to, 0, D * sizeof(float))
+    list_word(buckets, NULL, text, size, least, most, <uint32_t> n_buckets)
+    if at >= 0:
+        add_row(to, <const uint8_t*> own_.data + at * D * <Py_ssize_t> sizeof(float), D)
+        count = 1
+    count += add_ngrams(to, <const uint8_t*> table_.data, first, R, draws, buckets, n, D, key,
+                        limit / <float> (1 << 23))
+    if count == 0:
+        return None
+    for d in range(D):
+        to[d] /= <float> count
+    return result
+
+
 use_pool()
+use_arrays()

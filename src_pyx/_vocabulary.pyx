@@ -27,8 +27,8 @@ from libc.string cimport memcpy, memset
 from common_checks cimport check_fit, has_shape2
 from common_memory cimport prefetch
 from common_parallel cimport part_begin, use_pool
-from common_strings cimport (AT_ONCE, add_string, close_strings, hashes, named_t, open_strings,
-                             spot_of, strings_t)
+from common_strings cimport (AT_ONCE, LISTS_STAY, add_string, close_strings, hashes, items_of,
+                             named_t, open_strings, spot_of, strings_t)
 from vocabulary_tables cimport FREE, append, find, free_table, make_table, merge_tables, table_t
 
 cpdef enum:
@@ -379,27 +379,52 @@ cdef class Numbers:
             int32_t[::1] numbers,           # OUT (at least len(batch),)
             list batch):
         """Write the numbers of words, up to the first that is no plain str; return how many."""
+        check_fit("Numbers.add", numbers.shape[0] >= len(batch))
+        return self.number(&numbers[0], batch) if len(batch) else 0
+
+    def add_sentences(self,
+                      int32_t[::1] numbers,     # OUT (room,)
+                      list sentences):
+        """Write the numbers of the words of sentences, and END behind each of them.
+
+        Return how many sentences and how many numbers were written: those before the first that is
+        no list of plain str, or that no room is left for.
+        """
+        cdef Py_ssize_t s, n, at = 0
+        cdef list sentence
+        for s in range(len(sentences)):
+            if type(sentences[s]) is not list:
+                return s, at
+            sentence = sentences[s] if LISTS_STAY else sentences[s][:]
+            n = len(sentence)
+            if n >= numbers.shape[0] - at or self.number(&numbers[at], sentence) < n:
+                return s, at
+            numbers[at + n] = END
+            at += n + 1
+        return len(sentences), at
+
+    cdef Py_ssize_t number(self, int32_t* numbers, list batch) except -1:
+        """Write the numbers of words, up to the first that is no plain str; return how many."""
         cdef Py_ssize_t i = 0, n = len(batch)
         cdef Py_hash_t found[AT_ONCE]
-        cdef int k, known = AT_ONCE
+        cdef int k, known, at_once
         cdef named_t* spot
-        cdef PyObject* word
-        check_fit("Numbers.add", numbers.shape[0] >= n)
+        cdef PyObject** words = items_of(batch)
         while i < n:
-            known = <int> min(n - i, AT_ONCE)
-            k = hashes(found, &self.table, batch, i, known)
-            n = n if k == known else i + k
-            for k in range(<int> min(n - i, AT_ONCE)):
-                word = <PyObject*> batch[i + k]
-                spot = spot_of(&self.table, word, found[k])
+            at_once = <int> min(n - i, AT_ONCE)
+            known = hashes(found, &self.table, words + i, at_once)
+            for k in range(known):
+                spot = spot_of(&self.table, words[i + k], found[k])
                 if spot.word == NULL:
-                    if len(self.words) == 0x7FFFFFFF:
+                    if self.table.n == 0x7FFFFFFF:
                         raise MemoryError("Numbers: expected fewer than 2**31 different words")
-                    self.words.append(batch[i + k])
-                    numbers[i + k] = <int32_t> (len(self.words) - 1)
-                    if not add_string(&self.table, spot, word, found[k], len(self.words) - 1):
+                    numbers[i + k] = <int32_t> self.table.n
+                    self.words.append(<object> words[i + k])
+                    if not add_string(&self.table, spot, words[i + k], found[k], self.table.n):
                         raise MemoryError("Numbers: no memory for a larger hash table")
                 else:
                     numbers[i + k] = <int32_t> spot.number
-            i += AT_ONCE
-        return n
+            i += known
+            if known < at_once:
+                break
+        return i

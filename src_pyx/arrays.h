@@ -41,10 +41,13 @@ static inline int fw_type_of(const char *format, Py_ssize_t size) {
     }
 }
 
-static int fw_describe(const Py_buffer *view, fw_array *a) {
+static int fw_describe(const Py_buffer *view, fw_array *a, int anywhere) {
     Py_ssize_t size = view->itemsize, step = 1, d;
-    a->type = fw_type_of(view->format, size);
-    if (!a->type || view->ndim > FW_DIMS || (uintptr_t)view->buf % (size_t)size != 0) return 0;
+    const char *format = view->format;
+    if (anywhere && format && format[0] == '=') format++; /* native, but not aligned */
+    a->type = fw_type_of(format, size);
+    if (!a->type || view->ndim > FW_DIMS) return 0;
+    if (!anywhere && (uintptr_t)view->buf % (size_t)size != 0) return 0;
     a->data = (char *)view->buf;
     a->ndim = view->ndim;
     a->writable = !view->readonly;
@@ -60,23 +63,31 @@ static int fw_describe(const Py_buffer *view, fw_array *a) {
     return 1;
 }
 
-/* Describe an ndarray, or a subclass, of native and aligned numbers; 0 for any other object. */
-static int fw_read_any(PyObject *x, fw_array *a) {
+static int fw_read_as(PyObject *x, fw_array *a, int anywhere) {
     Py_buffer view;
     int known;
-    if (!PyObject_TypeCheck(x, fw_ndarray)) return 0;
     if (PyObject_GetBuffer(x, &view, PyBUF_RECORDS_RO) < 0) {
         PyErr_Clear();
         return 0;
     }
-    known = fw_describe(&view, a);
+    known = fw_describe(&view, a, anywhere);
     PyBuffer_Release(&view);
     return known;
 }
 
+/* Describe an ndarray, or a subclass, of native and aligned numbers; 0 for any other object. */
+static inline int fw_read_any(PyObject *x, fw_array *a) {
+    return PyObject_TypeCheck(x, fw_ndarray) && fw_read_as(x, a, 0);
+}
+
 /* The same, but 0 for a subclass, too. */
 static inline int fw_read(PyObject *x, fw_array *a) {
-    return Py_TYPE(x) == fw_ndarray && fw_read_any(x, a);
+    return Py_TYPE(x) == fw_ndarray && fw_read_as(x, a, 0);
+}
+
+/* The same for native numbers anywhere in memory, as those of a mapped file may be. */
+static inline int fw_read_anywhere(PyObject *x, fw_array *a) {
+    return Py_TYPE(x) == fw_ndarray && fw_read_as(x, a, 1);
 }
 
 /* Return a new array, not set to anything, and describe it. */

@@ -32,6 +32,8 @@ cdef extern from "arrays.h":
     bint read "fw_read"(object x, Array* a) noexcept
     # The same for an ndarray or a subclass.
     bint read_any "fw_read_any"(object x, Array* a) noexcept
+    # The same as `read` for numbers anywhere in memory, which are read with memcpy.
+    bint read_anywhere "fw_read_anywhere"(object x, Array* a) noexcept
     # Return a new array, not set to anything, and describe it.
     object new_array "fw_new"(int type, int ndim, const Py_ssize_t* shape, Array* a)
     # Return a number as numpy's scalar: FLOAT or DOUBLE.

@@ -6,15 +6,30 @@ follow do not wait for memory one by one.
 
 The table borrows its strings: who owns a table keeps them alive.
 """
-from cpython.object cimport PyObject, PyObject_Hash
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp
 
 from common_memory cimport prefetch
 
+cdef extern from *:
+    """
+    /* The items of a list, to read them without counting references. Where another thread may
+       change a list meanwhile, its caller has to read a copy. */
+    #ifdef Py_GIL_DISABLED
+    #define FW_LISTS_STAY 0
+    #else
+    #define FW_LISTS_STAY 1
+    #endif
+    #define fw_items_of(words) (((PyListObject *)(words))->ob_item)
+    """
+    bint LISTS_STAY "FW_LISTS_STAY"
+    PyObject** items_of "fw_items_of"(list words)
+
 cdef extern from "Python.h":
-    bint PyUnicode_CheckExact(object)
+    bint is_plain_str "PyUnicode_CheckExact"(PyObject*)
+    Py_hash_t hash_of "PyObject_Hash"(PyObject*) except? -1
     Py_ssize_t PyUnicode_GET_LENGTH(PyObject*)
     int PyUnicode_KIND(PyObject*)       # bytes of a character
     void* PyUnicode_DATA(PyObject*)
@@ -90,13 +105,13 @@ cdef inline bint add_string(strings_t* t, named_t* spot, PyObject* word, Py_hash
     return True
 
 
-cdef inline int hashes(Py_hash_t* found, const strings_t* t, list words, Py_ssize_t begin,
+cdef inline int hashes(Py_hash_t* found, const strings_t* t, PyObject** words,
                        int n) except -1:
-    """Take the hashes of up to n words from `begin` on, before the first that is no plain str."""
+    """Take the hashes of up to n words, before the first that is no plain str."""
     cdef int k
     for k in range(n):
-        if not PyUnicode_CheckExact(words[begin + k]):
+        if not is_plain_str(words[k]):
             return k
-        found[k] = PyObject_Hash(words[begin + k])
+        found[k] = hash_of(words[k])
         prefetch(t.slots + (found[k] & (t.n_slots - 1)))
     return n

@@ -19,6 +19,7 @@ claims is checked against its own before anything is allocated.
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,10 +48,11 @@ LINE_END = "</s>"  # the word that has no n-grams
 
 
 class Model(NamedTuple):
-    """An unsupervised model: its arguments, words with counts, and rows (float32, not aligned).
+    """An unsupervised model: its arguments, words with counts, and rows (float32).
 
     pruned   the buckets (R,) that pruning has kept, rising; None in a model that was not pruned
-    inputs   (words + buckets, dim), or (words + R, dim)
+    own      (words, dim), the rows of words
+    ngrams   (buckets, dim), or (R, dim)
     outputs  (words, dim), or of another number of rows in models that labels were trained in
     n_tokens words of the text, those that were left out included
     """
@@ -59,7 +61,8 @@ class Model(NamedTuple):
     words: list[str]
     counts: np.ndarray
     pruned: np.ndarray | None
-    inputs: np.ndarray
+    own: np.ndarray
+    ngrams: np.ndarray
     outputs: np.ndarray
     n_tokens: int
 
@@ -68,8 +71,10 @@ class _Damage(ValueError):
     pass
 
 
-def read(name: str | os.PathLike[str], mmap: Any = "c") -> Model:
-    """Open a model. mmap: as in `fw2v.read`.
+def read(name: str | os.PathLike[str], mmap: Any = "c", with_outputs: bool = True) -> Model:
+    """Open a model. mmap: as in `fw2v.read`; with None, rows are read into arrays of their own.
+
+    Mapped rows may begin at any byte. with_outputs=False leaves out the output rows (0, dim).
 
     Bytes that are not UTF-8 become lone surrogates, as by "surrogateescape", so that they can be
     turned back.
@@ -79,17 +84,14 @@ def read(name: str | os.PathLike[str], mmap: Any = "c") -> Model:
     """
     check_readable(name, "a model of fastText")
     refuse_foreign(name, first_bytes(name), "a model of fastText (.bin)", "fasttext")
-    if mmap is None:
-        data = np.fromfile(name, np.uint8)
-    else:
-        data = np.memmap(name, np.uint8, mmap).view(np.ndarray)
+    data = np.memmap(name, np.uint8, mmap or "r").view(np.ndarray)
     try:
-        return _parsed(name, data)
+        return _parsed(name, data, mmap is not None, with_outputs)
     except _Damage as damage:
         raise ValueError(f"{name}: the model is damaged ({damage}); get the file again") from damage
 
 
-def _parsed(name: Any, data: np.ndarray) -> Model:
+def _parsed(name: Any, data: np.ndarray, mapped: bool, with_outputs: bool) -> Model:
     if len(data) < _START.size:
         raise _Damage(f"it has {len(data)} bytes, and its header {_START.size}")
     magic, version, *numbers = _START.unpack(data[: _START.size].tobytes())
@@ -115,16 +117,23 @@ def _parsed(name: Any, data: np.ndarray) -> Model:
     bucket, order, pruned = arguments["bucket"], None, None
     if n_pruned >= 0:
         pruned, order, at = _pruned(data, at, n_pruned, bucket)
-    inputs, at = _rows(
-        *(name, data, at, "input", arguments["dim"]),
-        n_words + (bucket if pruned is None else len(pruned)),
+    D, n_rows = arguments["dim"], bucket if pruned is None else len(pruned)
+    n_inputs, inputs = _size_of_rows(name, data, at, "input", D)
+    if n_inputs != n_words + n_rows:
+        raise _Damage(f"it has {n_inputs} input rows for {n_words} words and {n_rows} buckets")
+    buckets_at = inputs + 4 * D * n_words
+    n_outputs, outputs = _size_of_rows(name, data, buckets_at + 4 * D * n_rows, "output", D)
+    end = outputs + 4 * D * n_outputs
+    if end != len(data):
+        raise _Damage(f"{len(data) - end} bytes follow its rows")
+    take = functools.partial(_taken, data if mapped else name, D)
+    ngrams = take(buckets_at, n_rows)
+    return Model(
+        *(arguments, words, counts, pruned, take(inputs, n_words)),
+        ngrams if order is None else ngrams[order],
+        take(outputs, n_outputs if with_outputs else 0),
+        n_tokens,
     )
-    if order is not None:
-        inputs = np.concatenate([inputs[:n_words], inputs[n_words:][order]])
-    outputs, at = _rows(name, data, at, "output", arguments["dim"], None)
-    if at != len(data):
-        raise _Damage(f"{len(data) - at} bytes follow its rows")
-    return Model(arguments, words, counts, pruned, inputs, outputs, n_tokens)
 
 
 def _entries(
@@ -170,10 +179,8 @@ def _pruned(
     return np.ascontiguousarray(kept), None if in_order else order, at + 8 * n
 
 
-def _rows(
-    name: Any, data: np.ndarray, at: int, what: str, D: int, expected: int | None
-) -> tuple[np.ndarray, int]:
-    """Return a table of rows, and the place behind it."""
+def _size_of_rows(name: Any, data: np.ndarray, at: int, what: str, D: int) -> tuple[int, int]:
+    """Return the number of rows of a table, and the place where they begin."""
     if len(data) - at < _SIZES.size:
         raise _Damage(f"it ends before its {what} rows")
     quantised, rows, columns = _SIZES.unpack(data[at : at + _SIZES.size].tobytes())
@@ -183,11 +190,19 @@ def _rows(
             f"{name}: expected rows of float32, got a quantised model of fastText (.ftz); take the "
             "model that it was made of"
         )
-    fits = quantised == 0 and columns == D and 0 <= rows <= (len(data) - at) // (4 * D)
-    if not fits or (expected is not None and rows != expected):
+    if quantised or columns != D or not 0 <= rows <= (len(data) - at) // (4 * D):
         raise _Damage(f"its {what} rows have the shape ({rows}, {columns})")
-    table = data[at : at + 4 * rows * D].reshape(rows, 4 * D).view("<f4")
-    return table, at + 4 * rows * D
+    return rows, at
+
+
+def _taken(source: Any, D: int, at: int, n: int) -> np.ndarray:
+    """Return n rows (n, D): views of mapped data, or what is read from a file of this name."""
+    if isinstance(source, np.ndarray):
+        return source[at : at + 4 * n * D].reshape(n, 4 * D).view("<f4")
+    numbers = np.fromfile(source, "<f4", n * D, offset=at)
+    if len(numbers) < n * D:
+        raise _Damage("it became shorter while it was read")
+    return numbers.reshape(n, D)
 
 
 def write(

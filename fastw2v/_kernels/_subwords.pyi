@@ -30,3 +30,18 @@ def compose(
     limit: float,
     n_parts: int,
 ) -> None: ...
+def try_compose(
+    word: Any,
+    row: Any,
+    n_words: Any,
+    vector_size: Any,
+    own: Any,
+    table: Any,
+    used: Any,
+    draws: bool,
+    min_n: Any,
+    max_n: Any,
+    bucket: Any,
+    key: int,
+    limit: float,
+) -> NDArray[Any] | None: ...

@@ -139,18 +139,19 @@ def _ngram_rows(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
 
 def _read_bin(cls: type[_V], fname: str | os.PathLike[str], mmap: str | None, strict: bool) -> _V:
     """Read the words and rows of a model of fastText."""
-    model = fasttext_bin.read(fname, mmap)
+    model = fasttext_bin.read(fname, mmap, with_outputs=False)
     if strict:
-        fw2v.check_finite(fname, "input", model.inputs)
+        fw2v.check_finite(fname, "vectors_vocab", model.own)
+        fw2v.check_finite(fname, "vectors_ngrams", model.ngrams)
     return of_fasttext(cls, fname, model)
 
 
 def of_fasttext(cls: type[_V], fname: str | os.PathLike[str], model: fasttext_bin.Model) -> _V:
     """Return the words and rows of a model of fastText that was read."""
-    V, arguments = len(model.words), model.arguments
+    arguments = model.arguments
     try:
         result = cls.from_parts(
-            *(model.words, model.inputs[:V], model.inputs[V:]),
+            *(model.words, model.own, model.ngrams),
             *(arguments["minn"], arguments["maxn"]),
             bucket=arguments["bucket"],
             kept_buckets=model.pruned,

@@ -59,8 +59,8 @@ def read_foreign(
 
 
 def _read_bin(model: FastText, fname: Path, set_up: Callable[..., None], mmap: str | None) -> None:
-    """Read a model of fastText. Without mmap, rows are copied out of the mapped file, aligned."""
-    found = fasttext_bin.read(fname, "r" if mmap is None else mmap)
+    """Read a model of fastText."""
+    found = fasttext_bin.read(fname, mmap)
     arguments, V = found.arguments, len(found.words)
     loss = _LOSSES[arguments["loss"]]
     if loss not in ("hs", "ns"):
@@ -95,10 +95,7 @@ def _read_bin(model: FastText, fname: Path, set_up: Callable[..., None], mmap: s
             f"{fname}: its settings are none to train with ({error}); open its vectors with "
             "FastTextKeyedVectors.load"
         ) from error
-    outputs = np.array(found.outputs)
-    if mmap is None:
-        wv.vectors_vocab = np.array(wv.vectors_vocab)
-        wv.vectors_ngrams = np.array(wv.vectors_ngrams) if wv.bucket else wv.vectors_ngrams
+    outputs = found.outputs if mmap is None else np.array(found.outputs)
     model.wv = wv
     model.corpus_total_words = max(found.n_tokens, 0)
     model.effective_min_count = model.min_count

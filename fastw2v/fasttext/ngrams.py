@@ -76,7 +76,10 @@ def encoded(word: str) -> tuple[bytes, str]:
 
 def has_ngrams(word: str, min_n: int, max_n: int) -> bool:
     """Tell whether a word has an n-gram."""
-    characters = 2 + sum(byte & 0xC0 != 0x80 for byte in encoded(word)[0])
+    if word.isascii():
+        characters = 2 + len(word)
+    else:  # lone surrogates may stand for bytes that continue a character
+        characters = 2 + sum(byte & 0xC0 != 0x80 for byte in encoded(word)[0])
     least, most = max(min_n, 1), min(max_n, characters)
     return least < most or (least == most and (least > 1 or characters > 2))
 

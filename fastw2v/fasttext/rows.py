@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ _NUMBER_NS = 1.0  # serial nanoseconds to draw a number
 _KEY = 0x66617374  # makes the draws of n-grams others than those of words with the same seed
 
 
+@functools.lru_cache(64, typed=True)
 def key_of(seed: int) -> int:
     """Return the key of the kernel's draws for a seed."""
     return int(np.random.SeedSequence([seed, _KEY]).generate_state(1, np.uint64)[0])

@@ -19,7 +19,7 @@ from fastw2v.fasttext.ngrams import as_kept, as_lengths, buckets_of, has_ngrams,
 from fastw2v.fasttext.rows import NgramRows
 from fastw2v.keyed_vectors import KeyedVectors, search
 from fastw2v.keyed_vectors.changes import as_rows_of_words
-from fastw2v.keyed_vectors.consistency import check_all, check_map, row_of
+from fastw2v.keyed_vectors.consistency import as_table, check_all, check_map, row_of
 from fastw2v.keyed_vectors.files import extra_attributes
 from fastw2v.keyed_vectors.search import Found, Key
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_WORDS = 1 << 16  # composed at a time, so that the list of their n-grams stays small
+_WORDS = 1 << 14  # composed at a time, so that the list of their n-grams stays small
 _NUMBER_NS = 0.5  # serial nanoseconds to add a number of a row
 
 
@@ -190,6 +190,13 @@ class FastTextKeyedVectors(KeyedVectors):
 
         Raises KeyError for an unknown word if there are no n-grams, and for an unknown row.
         """
+        if type(key) is str:
+            row = row_of(self, key)
+            if row is not None and "vectors" in vars(self):
+                return as_table(self)[row].copy()
+            found = self._try_composed(key, row)
+            if found is not None:
+                return found
         keys: list[Any] = [key] if search.is_key(key) else list(key)  # type: ignore
         rows = [row_of(self, word) for word in keys]
         unseen = [word for word, row in zip(keys, rows, strict=True) if row is None]
@@ -198,8 +205,6 @@ class FastTextKeyedVectors(KeyedVectors):
         for word in unseen:
             if not self.bucket or not isinstance(word, str):
                 self.get_index(word)  # raises
-            if not self._has_ngrams(word):
-                _log.warning("%r is too short for an n-gram; its vector is 0", word)
         if "vectors" in vars(self):
             known = [row for row in rows if row is not None]
             found = np.empty((len(keys), self.vector_size), np.float32)
@@ -260,12 +265,11 @@ class FastTextKeyedVectors(KeyedVectors):
                 )
             sentence = sentence.split()
         found = [word for word in sentence if word in self]
-        total, count = np.zeros(self.vector_size), 0
-        for vector in self[found] if found else ():
-            wide = search.unit(vector)
-            total += wide
-            count += bool(wide.any())
-        return (total / max(count, 1)).astype(np.float32)
+        if not found:
+            return np.zeros(self.vector_size, np.float32)
+        wide = search.unit_rows(self[found])
+        count = np.count_nonzero(wide.any(axis=1))
+        return (wide.sum(axis=0) / max(count, 1)).astype(np.float32)
 
     def get_nearest_neighbors(self, word: str, k: int = 10) -> list[tuple[float, str]]:
         """Return the k words nearest to a word as (cosine, word), the nearest first."""
@@ -469,8 +473,27 @@ class FastTextKeyedVectors(KeyedVectors):
         found = buckets_of(words, *lengths, self.line_end)
         return found if self.kept_buckets is None else places_of(*found, self.kept_buckets)
 
+    def _try_composed(self, word: str, row: int | None) -> np.ndarray | None:
+        """Return the vector (D,) of a word and its row, or None if the general path decides."""
+        table, used = self.vectors_ngrams, self.kept_buckets
+        if word == self.line_end or len(self.key_to_index) != len(self.index_to_key):
+            return None
+        compact, key, limit = type(table) is NgramRows, 0, 0.0
+        if compact:
+            if used is not None or table.shape != (self.bucket, self.vector_size):
+                return None
+            used, key, limit, table = table.used, table.key, table.limit, table.rows
+        return _subwords.try_compose(
+            *(word, row, len(self.index_to_key), self.vector_size),
+            *(self.vectors_vocab, table, used, compact),
+            *(self.min_n, self.max_n, self.bucket, key, limit),
+        )
+
     def _composed(self, words: Sequence[str], rows: Sequence[int]) -> np.ndarray:
-        """Return the vectors (N, D) of words, of which `rows` are the own ones, or -1."""
+        """Return the vectors (N, D) of words, of which `rows` are the own ones, or -1.
+
+        Log a warning for each word that has no row at all.
+        """
         self._check_parts()
         buckets, begins = self._buckets(words)
         table, D = self.vectors_ngrams, self.vector_size
@@ -480,6 +503,8 @@ class FastTextKeyedVectors(KeyedVectors):
         x = np.empty((len(words), D), np.float32)
         n_parts = threads.parts(_NUMBER_NS * D * (len(buckets) + len(words)))
         own = np.fromiter(rows, np.int64, len(words))
+        for n in np.flatnonzero((own < 0) & (begins[1:] == begins[:-1])).tolist():
+            _log.warning("%r is too short for an n-gram; its vector is 0", words[n])
         _subwords.compose(
             *(
                 x,

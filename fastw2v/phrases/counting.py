@@ -7,19 +7,26 @@ last word.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from operator import length_hint
 from typing import Any
 
 import numpy as np
 
-from fastw2v._kernels import _phrases
+from fastw2v._kernels import _phrases, _vocabulary
 from fastw2v.phrases.scoring import RunTotals
-from fastw2v.word2vec.sentences import count_text
+from fastw2v.word2vec.sentences import LineSentence, RunningWords, count_text
+from fastw2v.word2vec.texts import as_sentences, as_words
 
 FIRST_NODES = 1 << 10
 MOST_FIRST_NODES = 1 << 20  # which take 24 MB
 MOST_NODES = 1 << 30
 Tokens = tuple[str, ...]
+Numbered = tuple[np.ndarray, int, int]  # ids of a text, its sentences and words
+
+_AT_ONCE = 1 << 10  # sentences that are numbered together
+_COMPILED = (LineSentence, RunningWords)  # which compiled code may read
 
 
 class RunCounts:
@@ -31,7 +38,7 @@ class RunCounts:
 
     def __init__(self) -> None:
         self.words: list[str] = []
-        self.rows: dict[str, int] = {}
+        self._numbers: _vocabulary.Numbers | None = None  # of the words; made when a text is added
         self.word_counts = np.zeros(0, np.int64)
         self.n_words, self.min_reduce = 0, 1
         self._set_nodes(np.zeros((0, 2), np.int32), np.zeros(0, np.int64))
@@ -44,12 +51,13 @@ class RunCounts:
         before, last, n = nodes[:, 0], nodes[:, 1], np.arange(len(nodes))
         found = cls()
         found.words, found.word_counts = words, np.array(word_counts)
-        found.rows = {word: row for row, word in enumerate(words)}
         ordered = ((before < len(words)) & (~before < n)).all()
         if not (ordered and ((last >= 0) & (last < len(words))).all()):
             raise ValueError("a run has a word that is not there")
         if (word_counts < 0).any() or (counts < 0).any():
             raise ValueError("a count is below 0")
+        if len(set(words)) < len(words):
+            raise ValueError("a word is listed twice")
         if len(np.unique(nodes, axis=0)) < len(nodes):
             raise ValueError("a run is listed twice")
         found._set_nodes(nodes, counts)
@@ -80,29 +88,82 @@ class RunCounts:
         Behind a sentence after which there are more than `most` words and runs, those with a count
         below min_reduce, which begins with 1, are dropped, and min_reduce grows by one.
         """
-        text = count_text(sentences, corpus_file)
-        words = text.counts.words
-        if not set(map(type, words)) <= {str}:
-            other = next(word for word in words if not isinstance(word, str))
-            raise TypeError(
-                f"sentences: expected words of type str, got {type(other).__name__} {other!r}; "
-                "convert them with str()"
-            )
-        new = [word for word in words if word not in self.rows] if self.rows else words
-        more = dict(zip(new, range(len(self.words), len(self.words) + len(new)), strict=True))
-        rows = self.rows | more if self.rows else more
-        ids = text.encode(rows).ids
-        self.words, self.rows = self.words + new, rows
-        self.word_counts = np.concatenate([self.word_counts, np.zeros(len(new), np.int64)])
-        self._count(ids, connectors, most)
-        self.n_words += text.counts.n_words
-        return text.counts.n_sentences, text.counts.n_words
+        n_known, texts = len(self.words), self._numbered(sentences, corpus_file)
+        if n_known:  # nothing is counted before all of it is known to be a text
+            try:
+                texts = iter(list(texts))
+            except BaseException:
+                self._numbers = None
+                del self.words[n_known:]
+                raise
+        try:
+            return self._add(texts, length_hint(sentences), frozenset(connectors), most)
+        except BaseException:
+            if not n_known:
+                RunCounts.__init__(self)
+            raise
 
-    def _count(self, ids: np.ndarray, connectors: Iterable[str], most: int) -> None:
-        chosen = self._are_connectors(connectors)
+    def _add(
+        self, texts: Iterable[Numbered], length: int, connectors: frozenset[str], most: int
+    ) -> tuple[int, int]:
+        """Count numbered texts; return how many sentences and words they have."""
+        n_sentences = n_words = n_flagged = 0
+        chosen = np.zeros(len(self.word_counts), np.uint8)
         self.min_reduce = 1
-        if not len(self.nodes):
-            self._set_nodes(self.nodes, self.counts, min(len(ids) // 4, MOST_FIRST_NODES))
+        for ids, some_sentences, some_words in texts:
+            V = len(self.words)
+            if len(chosen) < V:
+                room = max(V, 2 * len(chosen))
+                self.word_counts = _lengthened(self.word_counts, room)
+                chosen = _lengthened(chosen, room)
+            chosen[n_flagged:V] = [word in connectors for word in self.words[n_flagged:V]]
+            n_flagged = V
+            if not len(self.nodes):
+                expected = len(ids) * max(1, length // max(some_sentences, 1))
+                self._set_nodes(self.nodes, self.counts, min(expected, MOST_FIRST_NODES))
+            if V:  # else all sentences are empty
+                self._count(ids, chosen, most)
+            n_sentences, n_words = n_sentences + some_sentences, n_words + some_words
+        self.word_counts = _lengthened(self.word_counts, len(self.words))
+        self.n_words += n_words
+        return n_sentences, n_words
+
+    def _numbered(self, sentences: Any, corpus_file: Any) -> Iterator[Numbered]:
+        """Yield a text in ids, and how many sentences and words they have, piece by piece."""
+        numbers = self._numbers
+        if numbers is None:
+            numbers = self._numbers = _vocabulary.Numbers()
+            numbers.add(np.empty(len(self.words), np.int32), self.words)
+            self.words = numbers.words
+        if sentences is None or corpus_file is not None or isinstance(sentences, _COMPILED):
+            text = count_text(sentences, corpus_file)
+            words, counts = text.counts.words, text.counts
+            rows = np.empty(len(words), np.int32)
+            numbers.add(rows, words)
+            ids = text.encode(dict(zip(words, rows.tolist(), strict=True))).ids
+            yield ids, counts.n_sentences, counts.n_words
+            return
+        passing, first = iter(as_sentences(sentences)), 0
+        while some := list(islice(passing, _AT_ONCE)):
+            some = [
+                words if type(words) is list else list(as_words(words, number))
+                for number, words in enumerate(some, first)
+            ]
+            ids = np.empty(sum(map(len, some)) + len(some), np.int32)
+            done, end = numbers.add_sentences(ids, some)
+            while done < len(some):
+                some[done] = list(map(_as_text, some[done]))
+                n, more = numbers.add_sentences(ids[end:], some[done:])
+                if not n:
+                    raise ValueError(
+                        f"sentences: expected sentences that stay as they are, got another length "
+                        f"of sentence {first + done}; pass a copy to this thread"
+                    )
+                done, end = done + n, end + more
+            yield ids[:end], len(some), end - len(some)
+            first += len(some)
+
+    def _count(self, ids: np.ndarray, chosen: np.ndarray, most: int) -> None:
         at = 0
         while True:
             at += _phrases.count(
@@ -118,10 +179,8 @@ class RunCounts:
             if self._state[_phrases.N_NODES] == len(self._nodes):
                 self._grow()
 
-    def _are_connectors(self, connectors: Iterable[str]) -> np.ndarray:
-        chosen = np.zeros(len(self.words), np.uint8)
-        chosen[[self.rows[word] for word in connectors if word in self.rows]] = 1
-        return chosen
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_numbers": None}
 
     def _set_nodes(self, nodes: np.ndarray, counts: np.ndarray, more: int = 0) -> None:
         """Take on nodes with their counts, and make room for as many again, or for `more`."""
@@ -172,6 +231,22 @@ class RunCounts:
     def tokens_of(self, chosen: np.ndarray) -> list[Tokens]:
         """Return the words of the chosen nodes."""
         return list(tokens(self.words, self.nodes, chosen.tolist()))
+
+
+def _lengthened(array: np.ndarray, n: int) -> np.ndarray:
+    """Return a copy (n,) of an array, zeros behind it, or its first n elements."""
+    longer = np.zeros(n, array.dtype)
+    longer[: min(n, len(array))] = array[:n]
+    return longer
+
+
+def _as_text(word: Any) -> str:
+    if isinstance(word, str):
+        return str(word)
+    raise TypeError(
+        f"sentences: expected words of type str, got {type(word).__name__} {word!r:.40}; convert "
+        "them with str()"
+    )
 
 
 def with_beginnings(nodes: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -80,7 +80,7 @@ def test_a_model_that_was_read_is_written_alike(tmp_path, name):
     known = {"minn": before.arguments["minn"]} if name == "words" else {}
     assert after.arguments | known == before.arguments | known
     assert (after.words, after.n_tokens) == (before.words, before.n_tokens)
-    for part in ("counts", "inputs", "outputs"):
+    for part in ("counts", "own", "ngrams", "outputs"):
         np.testing.assert_array_equal(getattr(after, part), getattr(before, part))
 
 

@@ -174,3 +174,90 @@ def test_rows_outside_of_the_words_are_refused(bad):
     table = drawn(range(10))
     with pytest.raises(ValueError, match="fit each other"):
         composed(table[:3], [bad], table, [], [[1]], compact=False)
+
+
+# ---- one word, from its letters to its vector
+
+
+def composed_alone(word, **changed):
+    table = drawn(range(50))
+    given = {
+        "row": None,
+        "n_words": 3,
+        "vector_size": D,
+        "own": table[:3],
+        "table": table,
+        "used": None,
+        "draws": False,
+        "min_n": 2,
+        "max_n": 4,
+        "bucket": 50,
+        "key": KEY,
+        "limit": 0.25,
+    } | changed
+    return _subwords.try_compose(word, *given.values())
+
+
+def unaligned(rows):
+    room = np.zeros(rows.nbytes + 1, np.uint8)
+    room[1:] = rows.view(np.uint8).ravel()
+    return room[1:].view(np.float32).reshape(rows.shape)
+
+
+@given(st.text(max_size=30) | st.text("aé日🙂<>", min_size=1), st.sampled_from([None, 0, 2]))
+def test_a_word_alone_gets_the_bits_of_many(word, row):
+    table = drawn(range(50))
+    own = None if row is None else table[row]
+    buckets = reference.buckets(word, 2, 4, 50)
+    wanted = reference.compose(own, table[buckets])
+    used = np.array([3, 10, 11, 49], np.int32)
+    rows = table[used] + np.float32(1)
+    pruned = [rows[used.tolist().index(bucket)] for bucket in buckets if bucket in used]
+    pruned = reference.compose(own, np.array(pruned, np.float32).reshape(-1, D))
+    mixed = table.copy()
+    mixed[used] = rows
+    mixed = reference.compose(own, mixed[buckets])
+    compact = {"table": rows, "used": used}
+    np.testing.assert_array_equal(composed_alone(word, row=row), wanted)
+    places = {"own": unaligned(table[:3]), "table": unaligned(table)}
+    np.testing.assert_array_equal(composed_alone(word, row=row, **places), wanted)
+    np.testing.assert_array_equal(composed_alone(word, row=row, draws=True, **compact), mixed)
+    found = composed_alone(word, row=row, **compact)
+    if found is None:  # no row at all, which the caller warns of
+        assert row is None
+        assert not pruned.any()
+    else:
+        np.testing.assert_array_equal(found, pruned)
+
+
+UNKNOWN = {
+    "no n-gram": ("sun", {"min_n": 9, "max_n": 9}),
+    "lengths that cross": ("sun", {"min_n": 4, "max_n": 3}),
+    "no bucket": ("sun", {"bucket": 0}),
+    "other buckets": ("sun", {"bucket": 51}),
+    "many buckets": ("sun", {"bucket": 2**31}),
+    "a bucket that is no int": ("sun", {"bucket": 50.0}),
+    "bool": ("sun", {"min_n": True}),
+    "a long word": ("sun" * 10_000, {}),
+    "a lone surrogate": ("s\udce9un", {}),
+    "bytes": (b"sun", {}),
+    "a subclass of str": (np.str_("sun"), {}),
+    "a row out of range": ("sun", {"row": 3}),
+    "a negative row": ("sun", {"row": -1}),
+    "other words": ("sun", {"n_words": 4}),
+    "another dimension": ("sun", {"vector_size": D + 1}),
+    "doubles": ("sun", {"table": np.zeros((50, D))}),
+    "big-endian": ("sun", {"own": np.zeros((3, D), ">f4")}),
+    "gaps": ("sun", {"table": np.zeros((50, 2 * D), np.float32)[:, ::2]}),
+    "one dimension": ("sun", {"own": np.zeros(3 * D, np.float32)}),
+    "no array": ("sun", {"own": [[0.0] * D] * 3}),
+    "more buckets than rows": ("sun", {"used": np.arange(51, dtype=np.int32)}),
+    "wide ids": ("sun", {"used": np.arange(50)}),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_the_entry_for_one_word_does_not_know_is_left_to_the_general_path(name):
+    word, changed = UNKNOWN[name]
+    assert composed_alone("sun") is not None
+    assert composed_alone(word, **changed) is None

@@ -181,3 +181,23 @@ def test_numbers_refuse_less_room_and_copies():
         numbering.add(np.empty(1, np.int32), ["a", "b"])
     with pytest.raises(TypeError, match="Numbers: cannot be pickled"):
         copy.copy(numbering)
+
+
+def test_sentences_are_numbered_up_to_the_first_that_is_none():
+    numbering, out = _vocabulary.Numbers(), np.full(12, -7, np.int32)
+    sentences = [["a", "b", "a"], [], ["c"], ("d",), ["a"]]
+    assert numbering.add_sentences(out, sentences) == (3, 7)
+    assert out[:7].tolist() == [0, 1, 0, -1, -1, 2, -1]
+    assert numbering.words == ["a", "b", "c"]
+    for other in (np.str_("a"), b"a", 1, None):
+        assert numbering.add_sentences(out, [["b"], ["a", other, "c"]]) == (1, 2)
+        assert out[:2].tolist() == [1, -1]
+    assert numbering.add_sentences(out, [["c"] * 20, ["a"]]) == (0, 0)
+    assert numbering.add_sentences(out, []) == (0, 0)
+
+
+@pytest.mark.parametrize(("room", "taken"), [(0, (0, 0)), (2, (0, 0)), (3, (1, 3)), (5, (2, 5))])
+def test_a_sentence_is_numbered_where_there_is_room_for_its_end(room, taken):
+    numbering, out = _vocabulary.Numbers(), np.full(room + 3, -7, np.int32)
+    assert numbering.add_sentences(out[:room], [["a", "b"], ["c"]]) == taken
+    assert (out[room:] == -7).all()

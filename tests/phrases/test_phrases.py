@@ -268,9 +268,40 @@ SENTENCES = {
     "a number": (5, "sentences: expected lists of words, got int"),
     "numbers": ([[1, 2]], "sentences: expected words of type str, got int 1"),
     "mixed words": ([["a", 2]], "sentences: expected words"),
-    "unhashable words": ([["a", []]], "unhashable"),
+    "unhashable words": ([["a", []]], r"expected words of type str, got list \[\]"),
     "None": ([None], "got NoneType as sentence 0"),
 }
+
+
+@pytest.mark.parametrize("known", [[], NEW_YORK])
+def test_a_text_whose_end_is_none_leaves_nothing_behind(known):
+    phrases = Phrases(known, min_count=1, threshold=1)
+    before = phrases.vocab, phrases.corpus_word_count, phrases.export_phrases()
+    for end in ([["big", 5]], [None], ["new york"]):
+        with pytest.raises(TypeError):
+            phrases.add_vocab(iter([["new", "word"]] * 3000 + end))
+        assert (phrases.vocab, phrases.corpus_word_count, phrases.export_phrases()) == before
+    phrases.add_vocab(iter(NEW_YORK))
+    assert phrases.vocab == Phrases([*known, *NEW_YORK], min_count=1).vocab
+
+
+def test_sentences_of_any_kind_are_counted_alike():
+    lists = [["new", "york"], [], ["is"], ["in", "new", "york"]] * 700
+    wanted = Phrases(lists, min_count=1).vocab
+    kinds = [
+        map(tuple, lists),
+        map(iter, lists),
+        (map(np.str_, words) for words in lists),
+        np.array([np.array(words, object) for words in lists], object),
+        (np.array(words) if words else [] for words in lists),
+    ]
+    for sentences in kinds:
+        found = Phrases(sentences, min_count=1)
+        assert found.vocab == wanted
+        assert found.corpus_word_count == 6 * 700
+        assert {type(word) for word in found.vocab} == {str}
+    for empty in ([], [[]], iter([[], []])):
+        assert Phrases(empty).vocab == {}
 
 
 @pytest.mark.parametrize(("sentences", "message"), SENTENCES.values(), ids=SENTENCES)

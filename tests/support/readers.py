@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from places import DATA
 
-from fastw2v import Word2Vec
+from fastw2v import FastText, Word2Vec
 from fastw2v._files.gensim_pickle import read_array
 from fastw2v._files.word2vec_writer import read_counts
 from fastw2v.base_model import BaseModel, load_book_pickle
@@ -209,14 +209,25 @@ def _subword_files() -> list[bytes]:
     return made
 
 
-def _load_and_compose(path: str) -> FastTextKeyedVectors:
-    vectors = FastTextKeyedVectors.load(path)
+def _load_and_compose(path: str, mmap: str | None = "c") -> FastTextKeyedVectors:
+    vectors = FastTextKeyedVectors.load(path, mmap)
     vectors.get_subwords("unseen")
     if vectors.bucket:
         vectors.most_similar("unseen")
     if len(vectors):
         vectors.adjust_vectors()
     return vectors
+
+
+def _load_or_read_and_compose(path: str) -> None:
+    """Load vectors of fastText, mapped or read into memory, and train the whole model on."""
+    size = os.path.getsize(path)
+    _load_and_compose(path, "c" if size % 2 else None)
+    if size % 3 == 0:
+        model = FastText.load(path)
+        model.workers = 1
+        with contextlib.suppress(FloatingPointError):  # of damaged weights
+            model.train([model.wv.index_to_key[:4]], epochs=1)
 
 
 FASTTEXT_MODELS = ("skipgram", "cbow", "words", "pruned")
@@ -590,7 +601,7 @@ READERS: dict[str, Reader] = {
         _load_and_compose, _subword_files, [*HEADER_WORDS, b"ngrams", b"bucket"], damaged_container
     ),
     "fastText model": Reader(
-        _load_and_compose,
+        _load_or_read_and_compose,
         lambda: [(FASTTEXT / f"{name}.bin").read_bytes() for name in FASTTEXT_MODELS],
         FASTTEXT_WORDS,
     ),

@@ -5,9 +5,10 @@ walk through the same centres: each computes its share of the scores of a batch,
 batch while it waits for the others, adds up all shares and changes its columns.
 
 The first part that enters leads. It cuts the blocks into rounds; the parts that have entered when a
-round begins take part in it. A part that never enters (a program without threads computes its parts
-one after the other) is not waited for. Other programs may want the cores: where a round waits too
-long for a part, the leader works alone for some rounds.
+round begins take part in it. The first round waits a moment for the others to enter. A part that
+never enters (a program without threads computes its parts one after the other) is not waited for
+any longer. Other programs may want the cores: where a round waits too long for a part, the leader
+works alone for some rounds.
 """
 from libc.stdint cimport int64_t
 
@@ -126,6 +127,17 @@ cdef inline int64_t train_round(const job_t* job, scratch_t* s, team_t* team,
     return lost + wait_for_all(team, members, arrived)
 
 
+cdef inline bint wait_for_members(team_t* team, int64_t members) noexcept nogil:
+    """Wait a moment for all members to enter; return whether they have."""
+    cdef int64_t moments = 0
+    while fw_load(&team.entered) < members:
+        moments += 1
+        if moments > SPINS:
+            return False
+        fw_pause_a_moment()
+    return True
+
+
 cdef inline void lead(const job_t* job, scratch_t* s, team_t* team, int64_t last) noexcept nogil:
     """Lead the team through rounds up to block `last`.
 
@@ -135,6 +147,10 @@ cdef inline void lead(const job_t* job, scratch_t* s, team_t* team, int64_t last
     cdef int64_t length = fw_load(&team.pauses.length), left = fw_load(&team.pauses.left)
     cdef int64_t k, began
     team.first = job.first_block
+    # A call may have a single round, and the others enter a little later than the leader.
+    if left == 0 and not wait_for_members(team, min(job.n_parts, team.n_stripes)):
+        length = min(2 * length + 1, <int64_t> LONGEST_PAUSE)
+        left = length
     while team.first < last:
         team.last = min(team.first + ROUND, last)
         team.members = min(fw_load(&team.entered), job.n_parts, team.n_stripes)

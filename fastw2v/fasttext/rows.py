@@ -14,6 +14,7 @@ from fastw2v._core import threads
 from fastw2v._kernels import _subwords
 
 _NUMBER_NS = 1.0  # serial nanoseconds to draw a number
+_SPARSE = 16  # buckets for each one looked up, above which a search is faster than a map of all
 _KEY = 0x66617374  # makes the draws of n-grams others than those of words with the same seed
 
 
@@ -122,15 +123,30 @@ class NgramRows:
         found = self._rows_of(np.atleast_1d(np.where(ids < 0, ids + n, ids)).astype(np.int32))
         return found[0] if ids.ndim == 0 else found
 
+    def places_of(self, buckets: np.ndarray) -> np.ndarray:
+        """Return where in `rows` those of buckets (N,) are, as int32; -1 for one that is not kept.
+
+        >>> NgramRows(100, 1, used=[3, 7], rows=[[1], [2]]).places_of(np.array([7, 3, 8]))
+        array([ 1,  0, -1], dtype=int32)
+        """
+        used = self.used
+        if len(self) <= _SPARSE * len(buckets):
+            place = np.full(len(self), -1, np.int32)
+            place[used] = np.arange(len(used), dtype=np.int32)
+            return place[buckets]
+        places = np.searchsorted(used, buckets).astype(np.int32)
+        is_kept = places < len(used)
+        is_kept[is_kept] = used[places[is_kept]] == buckets[is_kept]
+        return np.where(is_kept, places, np.int32(-1))
+
     def _rows_of(self, buckets: np.ndarray) -> np.ndarray:
         """Return the rows (N, D) of buckets (N,) that exist."""
         rows = np.empty((len(buckets), self.shape[1]), np.float32)
         n_parts = threads.parts(_NUMBER_NS * rows.size)
         _subwords.draw_rows(rows, buckets, self.key, self.limit, n_parts)
         if len(self.used):
-            places = np.searchsorted(self.used, buckets)
-            places[places == len(self.used)] = 0
-            kept = self.used[places] == buckets
+            places = self.places_of(buckets)
+            kept = places >= 0
             rows[kept] = self.rows[places[kept]]
         return rows
 

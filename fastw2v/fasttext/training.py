@@ -32,7 +32,7 @@ _FIRST = 4  # n-grams of a word that decide its neighbours
 
 def with_rows_of(table: NgramRows, buckets: np.ndarray) -> NgramRows:
     """Return a table that also keeps the rows of buckets, the initial ones where it had none."""
-    missing = np.setdiff1d(buckets, table.used)
+    missing = np.unique(buckets[table.places_of(buckets) < 0])
     if not len(missing):
         return table
     used = np.union1d(table.used, missing)
@@ -66,7 +66,7 @@ def subword_weights(model: FastText) -> SubwordWeights:
         if not table.rows.flags.writeable:
             table = NgramRows(*table.shape, table.used, table.rows.copy(), table.seed)
         wv.vectors_ngrams = table
-        rows, places = table.rows, np.searchsorted(table.used, buckets).astype(np.int32)
+        rows, places = table.rows, table.places_of(buckets)
     else:
         wv.vectors_ngrams = rows = _writable(wv.vectors_ngrams)
         places = buckets

@@ -64,6 +64,11 @@ def save_facebook_model(
     2
     """
     _check_encoding(encoding)
+    if not isinstance(model, FastText):
+        raise TypeError(
+            f"model: expected a FastText, got {type(model).__name__}; write vectors without output "
+            "rows with FastTextKeyedVectors.save_fasttext_format"
+        )
     if word_ngrams != 1:
         raise ValueError(
             f"word_ngrams: expected 1, got {word_ngrams!r}; n-grams of words are for supervised "

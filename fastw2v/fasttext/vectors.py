@@ -190,7 +190,7 @@ class FastTextKeyedVectors(KeyedVectors):
 
         Raises KeyError for an unknown word if there are no n-grams, and for an unknown row.
         """
-        keys: list[Any] = [key] if search.is_key(key) else list(key)  # type: ignore
+        keys = [key] if search.is_key(key) else search.as_entries("key", key)
         rows = [row_of(self, word) for word in keys]
         unseen = [word for word, row in zip(keys, rows, strict=True) if row is None]
         if unseen and len(self.key_to_index) != len(self.index_to_key):

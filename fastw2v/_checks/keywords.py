@@ -7,8 +7,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# Names of older versions of gensim.
+# Names of older versions of gensim, then those of fastText and word2vec.c.
 _RENAMED = {"sentences": "corpus_iterable", "size": "vector_size", "iter": "epochs"}
+_RENAMED |= {"input": "corpus_file", "train": "corpus_file", "model": "sg", "cbow": "sg"}
+_RENAMED |= {"dim": "vector_size", "ws": "window", "lr": "alpha", "epoch": "epochs", "t": "sample"}
+_RENAMED |= {"neg": "negative", "loss": "hs", "minCount": "min_count", "thread": "workers"}
+_RENAMED |= {"threads": "workers", "minn": "min_n", "maxn": "max_n", "wordNgrams": "word_ngrams"}
 
 
 def check_keywords(function: Callable[..., Any], unknown: Mapping[str, object]) -> None:

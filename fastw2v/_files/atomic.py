@@ -12,13 +12,20 @@ from typing import BinaryIO, TypeGuard
 
 
 def is_stream(name: object) -> TypeGuard[BinaryIO]:
-    """Tell an open file from the name of one. Raises TypeError for a text stream."""
+    """Tell an open file from the name of one. Raises TypeError for other things and for text."""
     if isinstance(name, io.TextIOBase):
         raise TypeError(
             "fname: expected the name of a file or an open binary file, got a text stream; open it "
             'with mode "wb"'
         )
-    return hasattr(name, "write")
+    if hasattr(name, "write"):
+        return True
+    if not isinstance(name, str | bytes | os.PathLike):
+        raise TypeError(
+            "fname: expected the name of a file or an open binary file, got "
+            f"{type(name).__name__} {name!r:.80}; pass a str or a Path"
+        )
+    return False
 
 
 def check_writable(name: str | os.PathLike[str]) -> None:

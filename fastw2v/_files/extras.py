@@ -7,13 +7,13 @@ because it would be missing after `load`.
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from fastw2v._files import fw2v
+from fastw2v._files.warning import warn
 
 
 def extras_of(thing: object, own: Collection[str]) -> dict[str, Any]:
@@ -80,11 +80,9 @@ def _may_be_set(kind: type, name: object) -> bool:
 def warn_of_class(file: object, saved: object, kind: type, plain: str) -> None:
     """Warn that an object of a user's class is opened as one of another class."""
     if saved not in (None, plain, kind.__name__):
-        warnings.warn(
+        warn(
             f"{file}: was saved by an object of the class {saved}, and is opened as "
-            f"{kind.__name__}; use {saved}.load to get an object of that class",
-            UserWarning,
-            stacklevel=3,
+            f"{kind.__name__}; use {saved}.load to get an object of that class"
         )
 
 

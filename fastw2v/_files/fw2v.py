@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
@@ -28,6 +29,7 @@ from fastw2v._files.kinds import check_readable, first_bytes, refuse_foreign
 MAGIC = b"FASTW2V"
 _VERSIONS = (1, 2)
 _COMPRESSED = ("float16 vectors", "int8 vectors")  # arrays that make a file one of version 2
+_WORD2VEC = re.compile(rb"\d+ \d+\s")  # the header of its formats
 _ALIGN = 64
 _DTYPES = ("<f2", "<f4", "<f8", "<i4", "<i8", "|i1", "|u1", "<u4", "<u8")
 _BLOCK = 1 << 24
@@ -98,15 +100,20 @@ def read(name: str | os.PathLike[str], kind: str | None, mmap: str | None = "c")
     Raises ValueError if the file is damaged or of another format or kind, OSError if it cannot be
     read.
     """
-    check_readable(name, "a fastw2v file")
+    check_readable(name, "a model or vectors")
     refuse_foreign(name, first_bytes(name), "a file that fastw2v saved", "fw2v")
     size = os.path.getsize(name)
     with open(name, "rb") as stream:
         start = stream.read(16)
         if start[:7] != MAGIC[:7]:
+            plain = _WORD2VEC.match(start) is not None
+            cure = "check the name"
+            if plain:
+                cure = "open vectors without a model with KeyedVectors.load_word2vec_format"
             raise ValueError(
-                f"{name}: expected a fastw2v file, got one that starts with {start[:8]!r}; "
-                "check the name"
+                f"{name}: expected a file that fastw2v saved, got "
+                f"{'word2vec text or binary, which' if plain else 'one that'} starts with "
+                f"{start[:8]!r}; {cure}"
             )
         if len(start) > 7 and start[7] not in _VERSIONS:
             raise ValueError(

@@ -89,7 +89,8 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
         Kind(
             "fasttext",
             "a model of fastText (.bin)",
-            "open it with FastTextKeyedVectors.load, or give the .vec file beside it",
+            "open it with FastText.load to train it further, or with FastTextKeyedVectors.load, or "
+            "give the .vec file beside it",
         ),
     ),
     (_begins(b"\x89HDF\r\n"), Kind("hdf5", "an HDF5 file", _ELSEWHERE)),
@@ -156,7 +157,7 @@ def check_readable(name: Path, content: str = "text") -> None:
     content: the kind of data that the file should hold, for the message.
     """
     if os.path.isdir(name):
-        raise IsADirectoryError(f"{name}: is a folder; name a file of {content} in it")
+        raise IsADirectoryError(f"{name}: is a folder; name the file in it that holds {content}")
     if not os.path.exists(name):
         raise FileNotFoundError(f"{name}: no such file; check the name and the current folder")
     if os.path.isfile(name) and os.path.getsize(name) == 0:

@@ -6,7 +6,15 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.cli.console import add_threads, check_outputs, counted, say, shown, told_already
+from fastw2v.cli.console import (
+    add_threads,
+    check_outputs,
+    counted,
+    number,
+    say,
+    shown,
+    told_already,
+)
 from fastw2v.cli.engine import check_finite, not_finite
 from fastw2v.cli.report import Report
 
@@ -36,6 +44,8 @@ def add_parsers(verbs: Any) -> None:
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
     def add(flag: str, kind: Any, default: Any, help: str) -> None:
+        expected = "a whole number" if kind is int else "a number"
+        kind = number(kind, expected, lambda value: value == value)  # but NaN
         parser.add_argument(f"-{flag}", type=kind, default=default, metavar="X", help=help)
 
     parser.add_argument("-input", required=True, metavar="FILE", help="text, plain or packed")
@@ -85,6 +95,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace) -> Report:
     """Train a model and write its files."""
+    from fastw2v._files.kinds import check_readable
     from fastw2v.fasttext.lines import Lines
     from fastw2v.fasttext.model_files import outputs_of, write_bin
     from fastw2v.keyed_vectors import KeyedVectors, files
@@ -92,6 +103,7 @@ def train(args: argparse.Namespace) -> Report:
     _check_flags(args)
     names = {end: f"{args.output}.{end}" for end in ("bin", "vec", "output")}
     outputs = names["output"] if args.saveOutput else None
+    check_readable(args.input)
     check_outputs(args, names["bin"], names["vec"], outputs)
     quiet = args.verbose < 1
     model, lines = _new_model(args), Lines(args.input, args.label)

@@ -27,6 +27,8 @@ _ELSEWHERE = {
     "workers": "--threads",
     "ws": "--window",
 }
+# Verbs of fastText that fastw2v has not.
+_CLASSIFIERS = {"supervised", "predict", "predict-prob", "test", "test-label", "quantize", "dump"}
 
 
 class UsageError(SystemExit):
@@ -66,6 +68,8 @@ class Parser(argparse.ArgumentParser):
         wrong = re.search(r"invalid choice: '(.+?)' \(choose from (.+)\)$", message)
         if wrong is not None:
             message += _hint(wrong[1], re.findall(r"[\w-]+", wrong[2]))
+            if self.prog.endswith(" fasttext") and wrong[1] in _CLASSIFIERS:
+                message += "; classifiers and quantised models need the program fastText"
         if message.startswith("the following arguments are required"):
             # A misspelled option is the likely reason why one is missing.
             message = self._unknown(self._words) or message

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastw2v.cli import splitting
-from fastw2v.cli.console import COUNT, add_unwritable, check_outputs, shown
+from fastw2v.cli.console import COUNT, add_unwritable, check_outputs, say, shown
 from fastw2v.cli.report import Report
 from fastw2v.cli.usage import similar_words
 
@@ -242,6 +242,8 @@ def _convert(args: argparse.Namespace) -> Report:
             "formats hold float32 alone"
         )
     vectors = load(args.vectors)
+    if getattr(vectors, "bucket", 0):
+        tell_of_ngrams(args, kind)
     if args.limit is not None:
         words, splitter = vectors.index_to_key[: args.limit], vectors.splitter
         kept = {name: values[: args.limit] for name, values in vectors.expandos.items()}
@@ -265,16 +267,35 @@ def _convert(args: argparse.Namespace) -> Report:
     return Report(results)
 
 
+def tell_of_ngrams(args: argparse.Namespace, kind: str) -> None:
+    """Say that `convert` leaves the n-grams of words out, if it does."""
+    reason = ""
+    if kind != "fw2v":
+        reason = f"the {kind} format has no place for them"
+    elif args.dtype is not None:
+        reason = "--dtype rounds vectors of words alone"
+    elif args.limit is not None:
+        reason = "--limit keeps vectors of words alone"
+    if reason:
+        say(
+            f"fastw2v: {shown(args.output)} holds words without their n-grams, and does not answer "
+            f"for other words; {reason}"
+        )
+
+
 def file_facts(name: str) -> dict[str, Any]:
     """Return what `fastw2v info FILE` prints of a file of word vectors."""
     import os
 
     from fastw2v._files.kinds import first_bytes, kind_of
 
-    vectors, kind = load(name), kind_of(first_bytes(name))
-    mapped = kind is not None and kind.name == "fw2v"
-    table = vectors.vectors
-    return {
+    vectors: Any = load(name)
+    kind = kind_of(first_bytes(name))
+    mapped = kind is not None and kind.name in ("fw2v", "fasttext")
+    # Reading `vectors` of words with n-grams would compose all of them.
+    own = getattr(vectors, "vectors_vocab", None)
+    table = vectors.vectors if own is None else own
+    facts = {
         "file": shown(name),
         "bytes": os.path.getsize(name),
         "words": len(vectors),
@@ -284,6 +305,10 @@ def file_facts(name: str) -> dict[str, Any]:
         "bytes_of_vectors": table.nbytes,
         "attributes": list(vectors.expandos),
     }
+    if own is not None:
+        lengths = f"{vectors.min_n} to {vectors.max_n}"
+        facts["ngrams"] = f"{lengths} characters in {vectors.bucket} buckets"
+    return facts
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {

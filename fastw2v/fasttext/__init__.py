@@ -6,7 +6,11 @@
 (True, (4,))
 """
 
+from typing import NoReturn
+
+from fastw2v._core.class_methods import refuse_name
 from fastw2v.fasttext.gensim_names import (
+    OF_MODULE,
     load_facebook_model,
     load_facebook_vectors,
     save_facebook_model,
@@ -23,3 +27,7 @@ __all__ = [
     "load_facebook_vectors",
     "save_facebook_model",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    refuse_name(__name__, name, OF_MODULE)

@@ -1,4 +1,4 @@
-"""The functions of `gensim.models.fasttext` that read and write models of fastText."""
+"""The names of `gensim.models.fasttext`: functions for models of fastText, and refused ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,24 @@ from fastw2v.fasttext.model import FastText
 from fastw2v.fasttext.vectors import FastTextKeyedVectors
 
 Path = str | os.PathLike[str]
+
+_IN_MODEL = "FastText holds everything itself"
+_KERNELS = "FastText.train runs compiled code"
+_SUBWORDS = "call get_subwords(word) of the vectors, which returns n-grams and rows"
+
+OF_MODULE = {
+    "FastTextTrainables": _IN_MODEL,
+    "FastTextVocab": _IN_MODEL,
+    "MAX_WORDS_IN_BATCH": "a sentence may have any length",
+    "compute_ngrams": _SUBWORDS,
+    "compute_ngrams_bytes": _SUBWORDS,
+    "ft_hash_bytes": _SUBWORDS,
+    "ft_ngram_hashes": _SUBWORDS,
+    "prep_vectors": "call build_vocab(sentences, update=True)",
+    "train_batch_any": _KERNELS,
+    "train_epoch_cbow": _KERNELS,
+    "train_epoch_sg": _KERNELS,
+}
 
 
 def load_facebook_model(path: Path, encoding: str = "utf-8") -> FastText:
@@ -64,6 +82,11 @@ def save_facebook_model(
     2
     """
     _check_encoding(encoding)
+    if not isinstance(model, FastText):
+        raise TypeError(
+            f"model: expected a FastText, got {type(model).__name__}; write vectors without output "
+            "rows with FastTextKeyedVectors.save_fasttext_format"
+        )
     if word_ngrams != 1:
         raise ValueError(
             f"word_ngrams: expected 1, got {word_ngrams!r}; n-grams of words are for supervised "

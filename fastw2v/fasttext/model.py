@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastw2v._checks.keywords import check_keywords
+from fastw2v._core.class_methods import Refused
 from fastw2v.fasttext import model_files
 from fastw2v.fasttext.files import packed, unpacked
 from fastw2v.fasttext.ngrams import as_lengths
@@ -171,6 +172,15 @@ class FastText(Word2Vec):
 
     def _read_foreign(self, fname: Path, set_up: Callable[..., None], mmap: str | None) -> bool:
         return model_files.read_foreign(self, fname, set_up, mmap)
+
+    # ---- names of gensim's class
+
+    load_fasttext_format = load_binary_data = Refused("call FastText.load(file)")
+
+    @property
+    def word_ngrams(self) -> int:
+        """The longest n-gram of words, which is always 1."""
+        return 1
 
     # ---- what Word2Vec has in another form
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastw2v._checks.arrays import as_numbers
 from fastw2v._core import threads
+from fastw2v._core.class_methods import Refused
 from fastw2v._kernels import _subwords
 from fastw2v._rows.deferred import UpToDate
 from fastw2v.fasttext import files, gensim
@@ -79,6 +80,11 @@ class FastTextKeyedVectors(KeyedVectors):
 
     kept_buckets: np.ndarray | None = None
     line_end: str | None = None
+
+    # Names of gensim's class.
+    compatible_hash = True
+    init_post_load = recalc_char_ngram_buckets = Refused("n-grams are listed when they are needed")
+    vectors_vocab_lockf = vectors_ngrams_lockf = Refused("no row of a FastText can be locked")
 
     _OWN = (
         *("min_n", "max_n", "bucket", "kept_buckets", "line_end"),
@@ -197,7 +203,7 @@ class FastTextKeyedVectors(KeyedVectors):
             found = self._try_composed(key, row)
             if found is not None:
                 return found
-        keys: list[Any] = [key] if search.is_key(key) else list(key)  # type: ignore
+        keys: list[Any] = [key] if search.is_key(key) else search.as_entries("key", key)
         rows = [row_of(self, word) for word in keys]
         unseen = [word for word, row in zip(keys, rows, strict=True) if row is None]
         if unseen and len(self.key_to_index) != len(self.index_to_key):

@@ -93,8 +93,8 @@ def _check_kind(saved: Saved, with_ngrams: bool) -> None:
     if "FastText" in saved.kind and not with_ngrams:
         raise ValueError(
             f"{saved.file}: is a FastText model of gensim, whose vectors are made of parts of "
-            "words; open it with FastTextKeyedVectors.load, whose astype('float32') has the words "
-            "alone"
+            "words; open it with FastText.load to train it further, or with "
+            "FastTextKeyedVectors.load, whose astype('float32') has the words alone"
         )
     if "Poincare" in saved.kind:
         raise ValueError(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
@@ -38,6 +38,17 @@ _COSMUL_EPS = 1e-6  # of Levy and Goldberg, so that no product is divided by zer
 def is_key(entry: Any) -> TypeGuard[Key]:
     """Tell a word or a row number from a vector."""
     return isinstance(entry, _KEY)
+
+
+def as_entries(name: str, entries: Any) -> list[Any]:
+    """Return several words or vectors as a list."""
+    if isinstance(entries, Iterable) and not isinstance(entries, bytes | bytearray):
+        return list(entries)
+    raise TypeError(
+        f"{name}: expected a word (str), a row (int) or a list of them, got "
+        f"{type(entries).__name__} {entries!r:.80}; "
+        f"{'pass a str' if entries is None else 'convert it with str, or decode bytes'}"
+    )
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
@@ -147,7 +158,7 @@ def _weighted(entries: Query | None, sign: float) -> list[tuple[Any, float]]:
         return []
     lone = is_key(entries) or isinstance(entries, tuple)
     lone = lone or (isinstance(entries, np.ndarray) and entries.ndim == 1)
-    listed: list[Any] = [entries] if lone else list(entries)  # type: ignore[arg-type]
+    listed: list[Any] = [entries] if lone else as_entries("positive, negative", entries)
     return [entry if isinstance(entry, tuple) else (entry, sign) for entry in listed]
 
 

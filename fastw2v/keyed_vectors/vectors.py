@@ -139,7 +139,7 @@ class KeyedVectors(Searches, Documents, GensimNames):
         table = as_table(self)
         if search.is_key(key):
             return table[self.get_index(key)].copy()
-        return table[[self.get_index(word) for word in key]]  # type: ignore[union-attr]
+        return table[[self.get_index(word) for word in search.as_entries("key", key)]]
 
     def __setitem__(self, key: Key | Iterable[Key], vector: ArrayLike) -> None:
         """Set the vector of a word, or of several; unknown words are added."""

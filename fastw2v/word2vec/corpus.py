@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-import warnings
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from fastw2v._checks.arrays import as_array
 from fastw2v._checks.ids import as_native_ids
 from fastw2v._checks.numbers import as_whole
+from fastw2v._files.warning import warn
 from fastw2v._kernels import _vocabulary
 from fastw2v.word2vec.vocabulary import Vocabulary as Vocabulary  # pickles of 0.1 name them here
 from fastw2v.word2vec.vocabulary import WordCounts as WordCounts
@@ -104,13 +104,12 @@ def widest_reach(window: int, corpus: EncodedCorpus) -> int:
         length = len(piece) - 1 - int(ends[-1]) if len(ends) else length + len(piece)
     mean = pairs / max(1, corpus.n_words)
     if mean > MANY:
-        warnings.warn(
+        warn(
             f"window: {window} reaches over whole sentences, of which the longest has {longest} "
             f"words, so each word is trained with up to {mean:.0f} others; this takes about "
             f"{mean / 10:.0f} times as long as window=5; pass a smaller window or shorter "
             "sentences",
             RuntimeWarning,
-            stacklevel=3,
         )
     return min(window, max(1, longest))
 

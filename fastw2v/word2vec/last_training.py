@@ -15,7 +15,8 @@ class LastTraining:
     def epoch_losses(self) -> list[float]:
         """The mean loss per pair in each epoch of the last `train`, in double precision.
 
-        It covers all pairs with compute_loss=True and a sample of them otherwise.
+        It covers all pairs with compute_loss=True and a sample of them otherwise, and is NaN where
+        a short text has no pair in the sample.
         """
         return list(self._schedule.losses) if self._schedule else []
 

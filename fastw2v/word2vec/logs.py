@@ -45,8 +45,13 @@ class Reading:
         )
 
 
-def vocabulary_chosen(model: Preparation, counts: WordCounts, vocabulary: Vocabulary) -> None:
-    """Tell which words of a text the model learns, and how much of the text they are."""
+def vocabulary_chosen(
+    model: Preparation, counts: WordCounts, vocabulary: Vocabulary, n_known: int = 0
+) -> None:
+    """Tell which words of a text the model learns, and how much of the text they are.
+
+    n_known: number of words that the model had before.
+    """
     if not LOGGER.isEnabledFor(logging.INFO):
         return
     n_all, n_words = len(counts.words), counts.n_words
@@ -54,10 +59,16 @@ def vocabulary_chosen(model: Preparation, counts: WordCounts, vocabulary: Vocabu
         "read %d words in %d sentences, %d of them different", n_words, counts.n_sentences, n_all
     )
     kept = int(np.sum(vocabulary.counts))
-    LOGGER.info(
-        "effective min_count=%d keeps %d of them (%.1f%%)",
-        *(model.min_count, len(vocabulary), 100 * len(vocabulary) / n_all),
-    )
+    if n_known:
+        LOGGER.info(
+            "effective min_count=%d adds %d words to the %d of the model",
+            *(model.min_count, len(vocabulary) - n_known, n_known),
+        )
+    else:
+        LOGGER.info(
+            "effective min_count=%d keeps %d of them (%.1f%%)",
+            *(model.min_count, len(vocabulary), 100 * len(vocabulary) / n_all),
+        )
     share = keep_thresholds(np.asarray(vocabulary.counts), model.sample)[0]
     trained = float((share * vocabulary.counts).sum())
     LOGGER.info(
@@ -114,11 +125,12 @@ class TrainingLog:
         """Tell the words and the speed of the epoch that ended."""
         raw, words, seconds = self._since(self.epoch_begun)
         self.epoch_begun = self._now()
+        loss = self.schedule.losses[-1]  # NaN where a short text has no pair in the sample
         LOGGER.info(
             "EPOCH %d: trained on %d raw words (%d effective words) in %.1f s, %.0f effective "
-            "words/s, loss %.4f",
+            "words/s%s",
             *(self.schedule.epoch - 1, raw, words, seconds, words / max(seconds, 1e-9)),
-            self.schedule.losses[-1],
+            f", loss {loss:.4f}" if loss == loss else "",
         )
 
     def ends(self) -> None:

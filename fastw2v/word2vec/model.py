@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -28,6 +27,7 @@ from fastw2v._checks.keywords import check_keywords
 from fastw2v._core.class_methods import on_class_only
 from fastw2v._core.html import as_html_table
 from fastw2v._files import gensim_pickle
+from fastw2v._files.warning import warn
 from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.word2vec import engine, gensim_files, saving
 from fastw2v.word2vec.callbacks import CallbackAny2Vec, Callbacks
@@ -222,11 +222,10 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
             )
         except KeyboardInterrupt:
             # An exception would leave the caller without the model.
-            warnings.warn(
+            warn(
                 f"{self._kind}: stopped by Ctrl-C in epoch {self.epochs_done + 1} of "
                 f"{self.epochs}; the training so far is kept, call model.train() to continue it",
                 RuntimeWarning,
-                stacklevel=2,
             )
 
     @property

@@ -362,7 +362,7 @@ class Preparation(Settings):
             check_model(self, added=True)
             known = Vocabulary(self.wv.index_to_key, self.wv.expandos["count"], 0, 0)
             vocabulary = known.extended(counts, self.min_count, most, trim_rule=trim_rule)
-            logs.vocabulary_chosen(self, counts, vocabulary)
+            logs.vocabulary_chosen(self, counts, vocabulary, len(known))
             return vocabulary, self.effective_min_count
         vocabulary = counts.vocabulary(
             self.min_count, most, by_count=self.sorted_vocab, trim_rule=trim_rule

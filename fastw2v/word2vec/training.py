@@ -75,6 +75,7 @@ class Training:
                             *(self._after_slice, self._after_epoch, self._before_epoch),
                             self.interval_blocks,
                         )
+                self.lent.check_finite()
                 self.log.ends()
                 if self.checkpoint is not None:
                     self.checkpoint.save()

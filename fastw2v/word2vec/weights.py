@@ -109,6 +109,23 @@ class Loan:
                 "training first by returning True from the callback"
             )
 
+    def check_finite(self) -> None:
+        """Check the tables that were lent, after the training.
+
+        The losses that a training looks at are those of a sample of its pairs, which a short text
+        may leave out.
+
+        Raises FloatingPointError if training diverged.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = {name: getattr(owner, name).sum() for owner, name, *_ in self.lent}
+        for name, total in sums.items():
+            if not np.isfinite(total):
+                raise FloatingPointError(
+                    f"{name}: not all numbers are finite: training diverged; train a new model "
+                    "with a smaller alpha"
+                )
+
     def __exit__(self, *exception: object) -> None:
         self.weights.merge_stripes()
         for owner, name, table, address, view, _ in self.lent:

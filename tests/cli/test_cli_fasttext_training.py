@@ -167,10 +167,10 @@ def test_a_training_starts_from_given_vectors(folder, monkeypatch, capsys):
         (["-epoch", "0"], "-epoch: expected"),
         (["-neg", "0"], "-neg: expected"),
         (["-bucket", "-1"], "-bucket: expected"),
-        (["-lr", "nan"], "-lr: expected"),
+        (["-lr", "-1"], "-lr: expected"),
         (["-minCount", "99"], "lower -minCount"),
         (["-output", "no/folder"], "no"),
-        (["-input", "none.txt"], "none.txt"),
+        (["-input", "none.txt"], "none.txt: no such file; check the name"),
         (["-unwritable", "error"], "m.vec"),
     ],
 )
@@ -182,9 +182,24 @@ def test_errors_name_the_flag_and_leave_no_file(folder, capsys, more, text):
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("flag", "value", "expected"),
+    [
+        ("-minCount", "few", "a whole number"),
+        ("-dim", "1.5", "a whole number"),
+        ("-lr", "nan", "a number"),
+        ("-t", "1e-4x", "a number"),
+    ],
+)
+def test_values_that_are_no_numbers_are_wrong_usage(folder, capsys, flag, value, expected):
+    run("skipgram", flag, value, code=2)
+    assert f"{flag}: expected {expected}, got '{value}'" in capsys.readouterr().err
+
+
 def test_other_verbs_are_no_verbs(folder, capsys):
-    assert main(["fasttext", "supervised", "-input", "text.txt", "-output", "m"]) == 2
-    assert "invalid choice" in capsys.readouterr().err
+    for verb in ("supervised", "predict", "quantize"):
+        assert main(["fasttext", verb, "-input", "text.txt", "-output", "m"]) == 2
+        assert "need the program fastText" in capsys.readouterr().err
     assert main(["fasttext", "skipgram", "-inptu", "text.txt", "--json"]) == 2
     assert report(capsys.readouterr().out)["command"] == "fasttext"
 
@@ -245,6 +260,32 @@ def test_other_formats_are_what_their_names_say(clean, name):
     assert main(["train", "text.txt", "--subwords", *QUICK, "-o", name]) == 0
     vectors = (FastTextKeyedVectors if name == "v.fw2v" else KeyedVectors).load(name)
     assert ("catss" in vectors) == (name == "v.fw2v")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("v.txt", "the text format has no place"),
+        ("v.npz", "the npz format has no place"),
+        ("v.fw2v --dtype int8", "--dtype rounds"),
+        ("v.fw2v --limit 3", "--limit keeps"),
+        ("v.fw2v", ""),
+    ],
+)
+def test_convert_tells_that_ngrams_are_left_out(clean, capsys, options, reason):
+    assert main(["train", "text.txt", "--subwords", *QUICK, "--buckets", "60"]) == 0
+    capsys.readouterr()
+    assert main(["convert", "vectors.bin", *options.split()]) == 0
+    told = capsys.readouterr().err
+    assert reason in told
+    assert ("without their n-grams" in told) == bool(reason)
+    kept = []
+    for name in ("vectors.bin", options.split()[0]):
+        assert main(["info", name, "--json"]) == 0
+        found = results(capsys.readouterr().out)
+        kept.append(found.get("ngrams"))
+        assert found["mapped"] == name.endswith(("vectors.bin", ".fw2v"))
+    assert kept == ["3 to 6 characters in 60 buckets", None if reason else kept[0]]
 
 
 def test_a_training_with_ngrams_resumes(clean, capsys):

@@ -160,6 +160,22 @@ def test_other_files_are_refused_by_gensims_names(tmp_path):
         load_facebook_vectors(FOLDER / "cbow.bin", encoding="utf-16")
 
 
+def test_files_of_another_class_are_refused_with_the_way_to_open_them(tmp_path):
+    plain = Word2Vec(TEXT, vector_size=4, min_count=1, epochs=1).wv
+    plain.save_word2vec_format(tmp_path / "v.vec")
+    plain.save_word2vec_format(tmp_path / "v.bin")
+    for name in ("v.vec", "v.bin"):
+        for load in (FastText.load, FastTextKeyedVectors.load, Word2Vec.load):
+            with pytest.raises(ValueError, match="got word2vec text or binary.*load_word2vec_for"):
+                load(tmp_path / name)
+    for path in (FOLDER / "cbow.bin", GENSIM / "3.8.3-apart.model"):
+        for load in (Word2Vec.load, KeyedVectors.load):
+            with pytest.raises(ValueError, match=r"FastText\.load to train it further"):
+                load(path)
+    with pytest.raises(TypeError, match="model: expected a FastText, got FastTextKeyedVectors"):
+        save_facebook_model(trained().wv, tmp_path / "m.bin")
+
+
 def test_what_the_format_cannot_hold_is_refused_before_a_file_is_written(tmp_path):
     path = tmp_path / "m.bin"
     with pytest.raises(ValueError, match="one kind of output weights"):

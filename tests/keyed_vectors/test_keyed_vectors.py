@@ -287,6 +287,20 @@ def test_the_file_is_renamed_only_when_it_is_on_the_disk(vectors, tmp_path, monk
     assert happened[:2] == ["fsync", "replace"]
 
 
+@pytest.mark.parametrize("key", [None, 1.5, b"a", object()])
+def test_what_is_no_word_is_refused_by_name(vectors, key):
+    for ask in (vectors.__getitem__, vectors.get_vector):
+        with pytest.raises(TypeError, match="key: expected a word"):
+            ask(key)
+    if key is not None:
+        with pytest.raises(TypeError, match="positive, negative: expected a word"):
+            vectors.most_similar(key)
+    assert key not in vectors
+    if not isinstance(key, bytes):
+        with pytest.raises(TypeError, match="fname: expected the name of a file"):
+            vectors.save(key)
+
+
 def test_saving_to_a_missing_folder_or_a_folder_is_refused(vectors, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*none; make it first"):
         vectors.save_word2vec_format(tmp_path / "none" / "v")

@@ -8,12 +8,14 @@ import inspect
 import json
 import re
 
+import numpy as np
 import pytest
 from places import ROOT
 
+import fastw2v.fasttext
 import fastw2v.keyed_vectors
 import fastw2v.word2vec
-from fastw2v import KeyedVectors, Word2Vec
+from fastw2v import FastText, KeyedVectors, Word2Vec
 from fastw2v._core.class_methods import Refused
 
 NAMES = json.loads((ROOT / "tests" / "data" / "gensim_names.json").read_text(encoding="utf-8"))
@@ -65,6 +67,25 @@ def test_names_of_modules_exist_or_name_their_replacement(kind):
         from fastw2v.word2vec import train_batch_sg  # noqa: F401
     with pytest.raises(AttributeError, match="has no attribute 'none'"):
         module.none  # noqa: B018
+
+
+def test_names_of_gensims_fasttext_exist_or_name_their_replacement():
+    model = FastText([["a", "b"]] * 9, vector_size=4, min_count=1, workers=1, bucket=50)
+    assert model.word_ngrams == 1 and model.wv.compatible_hash
+    for thing, name, cure in (
+        (FastText, "load_fasttext_format", "call FastText.load"),
+        (model.wv, "recalc_char_ngram_buckets", "when they are needed"),
+    ):
+        with pytest.raises(AttributeError, match=cure):
+            getattr(thing, name)()
+    for name in ("vectors_vocab_lockf", "vectors_ngrams_lockf"):
+        with pytest.raises(AttributeError, match="can be locked"):
+            setattr(model.wv, name, np.zeros(2, np.float32))
+    for name in ("compute_ngrams", "ft_hash_bytes", "FastTextTrainables", "train_batch_any"):
+        with pytest.raises(ImportError, match=f"{name}: not supported; (call|FastText)"):
+            getattr(fastw2v.fasttext, name)
+    with pytest.raises(AttributeError, match="has no attribute 'none'"):
+        fastw2v.fasttext.none  # noqa: B018
 
 
 @pytest.mark.parametrize("kind", CLASSES)

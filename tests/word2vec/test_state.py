@@ -652,8 +652,9 @@ def test_a_subclass_of_vectors_is_saved(tmp_path):
     vectors.save(tmp_path / "v")
     again = Vectors.load(tmp_path / "v")
     assert (type(again), again.name, again.index_to_key) == (Vectors, "mine", ["a", "b"])
-    with pytest.warns(UserWarning, match="class Vectors"):
+    with pytest.warns(UserWarning, match="class Vectors") as seen:
         KeyedVectors.load(tmp_path / "v")
+    assert [warning.filename for warning in seen] == [__file__]
 
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, (1, 2), np.array(["x"]), np.float32(1), {1}])

@@ -14,6 +14,7 @@ from conftest import assert_same_bits
 from corpora import FAST, SENTENCES, encoded, planted, same_model
 from fresh_interpreter import run
 
+from fastw2v import FastText
 from fastw2v._files import fw2v
 from fastw2v.word2vec import (
     CallbackAny2Vec,
@@ -232,6 +233,22 @@ def test_callbacks_may_use_the_model(rng, tmp_path, many_slices):
 def test_diverged_training_raises(rng):
     with pytest.raises(FloatingPointError, match="with a smaller alpha"):
         Word2Vec(planted(rng), **FAST, alpha=1e30)
+
+
+@pytest.mark.parametrize("kind", [Word2Vec, FastText])
+@pytest.mark.parametrize("output", [{}, {"hs": 1, "negative": 0}], ids=["negatives", "tree"])
+@pytest.mark.parametrize("sg", [0, 1])
+def test_a_short_text_whose_loss_has_no_sample_diverges_with_an_error(kind, output, sg):
+    text = [["night", "nights", "moon"], ["day", "days", "sun"]] * 50
+    settings = {"vector_size": 8, "min_count": 1, "epochs": 20, "sg": sg, **output}
+    if kind is FastText:
+        settings["bucket"] = 100
+    assert np.isnan(kind(text, **settings).epoch_losses).all()
+    model = kind(**settings, alpha=1e6)
+    model.build_vocab(text)
+    with pytest.raises(FloatingPointError, match="diverged; .* a smaller alpha"):
+        model.train()
+    assert not np.isfinite(model.syn1 if output else model.syn1neg).all()
 
 
 def test_tables_are_contiguous_and_have_the_requested_dimension(rng):
@@ -453,14 +470,18 @@ def test_ctrl_c_keeps_the_training_so_far(rng):
     same_model(model, short)
 
 
-def test_ctrl_c_in_the_constructor_keeps_the_model(rng):
+@pytest.mark.parametrize("kind", [Word2Vec, FastText])
+def test_ctrl_c_in_the_constructor_keeps_the_model(rng, kind):
     def interrupt(model):
         os.kill(os.getpid(), signal.SIGINT)
 
     log = Log()
     log.on_epoch_end = interrupt
-    with pytest.warns(RuntimeWarning, match=r"stopped by Ctrl-C in epoch 2 of 9.*model.train"):
-        model = Word2Vec(planted(rng, 50), **FAST, epochs=9, callbacks=[log])
+    with pytest.warns(
+        RuntimeWarning, match=r"stopped by Ctrl-C in epoch 2 of 9.*model.train"
+    ) as seen:
+        model = kind(planted(rng, 50), **FAST, epochs=9, callbacks=[log])
+    assert [warning.filename for warning in seen] == [__file__]
     assert model.epochs_done == 1
     model.train()
     assert model.epochs_done == 9

@@ -58,7 +58,7 @@ def test_damaged_models_are_refused(rng, tmp_path):
         (whole[:-5000], "was cut off"),
         (whole[:10], "ends inside its header"),
         (b"FASTW2V\x03" + whole[8:], "version 3"),
-        (b"other" + whole, "expected a fastw2v file"),
+        (b"other" + whole, "expected a file that fastw2v saved, got one that"),
         (whole[:16] + b"x" + whole[17:], "header is damaged"),
         (whole.replace(b'"vector_size": 20', b'"vector_size": 21'), "shapes of the arrays"),
         (whole.replace(b'"Word2Vec"', b'"KeyVectr"'), "got a KeyVectr"),

@@ -401,6 +401,15 @@ def test_the_log_tells_what_was_read_kept_and_trained(caplog, tmp_path, kind):
     assert "\ntrained on 2400 raw words" in told
 
 
+def test_the_log_of_an_update_tells_what_was_added_and_of_a_short_text_no_loss(caplog):
+    model = Word2Vec([["sun", "moon"]] * 9, vector_size=4, min_count=2, workers=1)
+    new = [["moon", "star", f"rare{n}"] for n in range(3)]
+    told = lines_of_log(caplog, lambda: model.build_vocab(new, update=True))
+    assert "effective min_count=2 adds 1 words to the 2 of the model" in told
+    told = lines_of_log(caplog, lambda: model.train(new, epochs=1))
+    assert not [line for line in told if "nan" in line]
+
+
 def test_the_log_tells_the_progress_of_reading_and_training(caplog):
     model = Word2Vec(vector_size=4, min_count=1, workers=1, epochs=2)
     sentences = [["sun", "moon"]] * 70_000

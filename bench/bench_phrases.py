@@ -67,14 +67,14 @@ def join(kind, freeze):
     return Task(run, check)
 
 
-def row(label, make, *rest):
+def row(key, label, make, *rest):
     def verify():
         task = make(lambda: Phrases, *rest)
         task.run(0)
         task.check()
 
     return Row(
-        "phrases",
+        key,
         f"{label} {N_WORDS:,} words in lists",
         lambda: make(lambda: Phrases, *rest),
         verify,
@@ -84,9 +84,9 @@ def row(label, make, *rest):
 
 
 ROWS = [
-    row("learn phrases of", learn),
-    row("join phrases in", join, False),
-    row("join frozen phrases in", join, True),
+    row("learn_phrases", "learn phrases of", learn),
+    row("join_phrases", "join phrases in", join, False),
+    row("join_frozen_phrases", "join frozen phrases in", join, True),
 ]
 
 

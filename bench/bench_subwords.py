@@ -163,6 +163,7 @@ class Training:
             self.verify,
             rivals={"gensim": self.gensim, "fasttext": self.fasttext},
             goal_rival=5,
+            is_long=True,
         )
 
 
@@ -184,7 +185,7 @@ ROWS = [
         lambda: MODEL.asking("ours"),
         MODEL.verify,
         rivals={"gensim": lambda: MODEL.asking("gensims")},
-        goal_rival=1,
+        goal_rival=3,
     ),
 ]
 

@@ -59,6 +59,7 @@ class Row:
     goal_rival: float | None = None  # below 1: the rival is a yardstick, such as one dot of numpy
     goal_ms: float | None = None  # milliseconds at most
     goal_added_ms: float | None = None  # milliseconds at most beyond the reference
+    is_long: bool = False  # whether a call takes seconds; a third of the blocks is measured then
     # Reason why the reference may differ from the book's column; printed beyond 20 %.
     off_column: str = ""
 
@@ -134,7 +135,7 @@ def measure(row, threads, blocks, seconds):
         tasks[name], at[name], found[name] = build(), 0, []
     gc.collect()
     try:
-        for turn in range(blocks):
+        for turn in range(max(1, blocks // 3) if row.is_long else blocks):
             names = list(tasks)
             # No contender always runs after the same one.
             for name in names[turn % len(names) :] + names[: turn % len(names)]:

@@ -42,7 +42,9 @@ FILES = (
     "vectors",
     "vocabulary",
     "splitter",
+    "phrases",
     "word2vec",
+    "subwords",
     "rnnlm",
     "seq2seq",
 )

@@ -56,8 +56,8 @@ def _ask(args: argparse.Namespace) -> int:
     check_readable(args.model, "a model of fastText")
     if not holds_ngrams(args.model):
         raise ValueError(
-            f"{args.model}: expected a {_MODEL}, got a file of another kind; ask for words of plain "
-            "vectors with fastw2v similar"
+            f"{args.model}: expected a {_MODEL}, got a file of another kind; ask for words of "
+            "plain vectors with fastw2v similar"
         )
     _VERBS[args.verb][0](FastTextKeyedVectors.load(args.model), args)
     return OK

@@ -357,6 +357,14 @@ class FastTextKeyedVectors(KeyedVectors):
             "n-grams; call it on astype('float32')"
         )
 
+    def intersect_word2vec_format(self, *arguments: Any, **options: Any) -> int:
+        """Refuse: raises RuntimeError, because vectors are composed of rows that a file lacks."""
+        raise RuntimeError(
+            "intersect_word2vec_format: expected plain KeyedVectors, got words with rows of their "
+            "own and of n-grams; write into the rows of vectors_vocab and call adjust_vectors, or "
+            "train with fastw2v fasttext skipgram -pretrainedVectors FILE"
+        )
+
     def sort_by_descending_frequency(self) -> None:
         """Sort the rows by their "count", most frequent word first."""
         before = self.key_to_index

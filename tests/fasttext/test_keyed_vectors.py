@@ -236,6 +236,9 @@ def test_words_cannot_be_added_but_set():
     np.testing.assert_array_equal(vectors["sun"], np.ones(D))
     with pytest.raises(RuntimeError, match="resize_vectors"):
         vectors.resize_vectors()
+    with pytest.raises(RuntimeError, match="intersect_word2vec_format.* rows of vectors_vocab"):
+        vectors.intersect_word2vec_format("none.vec", lockf=0.0)
+    assert "vectors_lockf" not in vars(vectors)
     plain = vectors.astype("float32")
     plain["new"] = np.ones(D)
     assert type(plain) is KeyedVectors

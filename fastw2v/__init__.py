@@ -26,10 +26,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastw2v._core import lazy_modules
-from fastw2v._core.build_info import build_info
 from fastw2v._core.moved_modules import forward_old_names
-from fastw2v._core.threads import get_num_threads, set_num_threads
-from fastw2v._rows.row_grad import RowGrad
+from fastw2v._core.source_folder import check_that_kernels_are_here
 from fastw2v._version import __version__
 
 __all__ = [
@@ -77,34 +75,44 @@ if TYPE_CHECKING:
     from fastw2v import trainer as trainer
     from fastw2v import util as util
     from fastw2v import word2vec as word2vec
+    from fastw2v._core.build_info import build_info
+    from fastw2v._core.threads import get_num_threads, set_num_threads
+    from fastw2v._rows.row_grad import RowGrad
     from fastw2v.dropin import install, load_ipython_extension, uninstall, unload_ipython_extension
     from fastw2v.fasttext import FastText, FastTextKeyedVectors
     from fastw2v.keyed_vectors import KeyedVectors
     from fastw2v.phrases import FrozenPhrases, Phrases
     from fastw2v.word2vec import Word2Vec
 
+check_that_kernels_are_here()
 forward_old_names()
 
-_CLASSES = {
+# Where the names of the package live. Most programs need few of them, and the command line shows
+# its help, and what is wrong with the environment, before it imports numpy and a kernel.
+_HOMES = {
     "FastText": "fasttext",
     "FastTextKeyedVectors": "fasttext",
     "FrozenPhrases": "phrases",
     "KeyedVectors": "keyed_vectors",
     "Phrases": "phrases",
+    "RowGrad": "_rows.row_grad",
     "Word2Vec": "word2vec",
+    "build_info": "_core.build_info",
+    "get_num_threads": "_core.threads",
+    "install": "dropin",
+    "load_ipython_extension": "dropin",
+    "set_num_threads": "_core.threads",
+    "uninstall": "dropin",
+    "unload_ipython_extension": "dropin",
 }
-_DROPIN = ("install", "uninstall", "load_ipython_extension", "unload_ipython_extension")
 
 
 def __getattr__(name: str) -> Any:
-    # Most programs need few of the modules, and few need the drop-in.
-    if name in _DROPIN:
-        from fastw2v import dropin
+    if name not in _HOMES:
+        return lazy_modules.submodule(__name__, name)
+    from importlib import import_module
 
-        return getattr(dropin, name)
-    if name in _CLASSES:
-        return getattr(lazy_modules.submodule(__name__, _CLASSES[name]), name)
-    return lazy_modules.submodule(__name__, name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -9,47 +9,16 @@ level. ``FASTW2V_ISA`` chooses another level.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
 import numpy as np
 
-_HERE = os.path.dirname(__file__)  # a Path would cost a tenth of the time of the import
+from fastw2v._core.source_folder import has_kernel
+from fastw2v._kernels import _cpu
 
-
-def _has_kernel(folder: str, noun: str) -> bool:
-    """Return whether a folder holds this kernel, compiled for this Python."""
-    return any(os.path.isfile(os.path.join(folder, noun + end)) for end in EXTENSION_SUFFIXES)
-
-
-def _check_that_kernels_are_here() -> None:
-    """Raise ImportError, with its cause and cures, in a source folder that was not compiled."""
-    if _has_kernel(_HERE, "_cpu"):
-        return
-    package = os.path.dirname(_HERE)
-    root = os.path.dirname(package)
-    compile_here = f"to compile in this folder: pip install -e {root}"
-    for entry in sys.path:
-        folder = os.path.join(os.path.realpath(entry or "."), "fastw2v")
-        if folder != package and _has_kernel(os.path.join(folder, "_kernels"), "_cpu"):
-            raise ImportError(
-                f"fastw2v was imported from the source folder {root}, which holds no compiled "
-                f"kernels and hides the installed package {folder}. To use the installed one: "
-                "cd to another folder; or python -P (PYTHONSAFEPATH=1) from Python 3.11 on; or "
-                f"pytest instead of python -m pytest. Or, {compile_here}"
-            )
-    raise ImportError(
-        f"fastw2v was imported from the folder {root}, which holds no kernels compiled for this "
-        f"Python. To install it: pip install {root}, then cd to another folder. Or, {compile_here}"
-    )
-
-
-_check_that_kernels_are_here()
-
-from fastw2v._kernels import _cpu  # noqa: E402  (Python's own message would name a circular import)
+_HERE = os.path.dirname(__file__)
 
 LEVELS = ("baseline", "v3", "v4")
 _C_NAMES = {
@@ -64,7 +33,7 @@ _C_NAMES = {
 
 def built_levels() -> list[str]:
     """Return the levels present in this installation, lowest first."""
-    return [level for level in LEVELS if _has_kernel(os.path.join(_HERE, level), "_embedding")]
+    return [level for level in LEVELS if has_kernel(os.path.join(_HERE, level), "_embedding")]
 
 
 def usable_levels() -> list[str]:
@@ -85,11 +54,16 @@ def _choose() -> str:
     if asked:
         if asked in usable:
             return asked
-        why = "not one this CPU can run" if asked in built_levels() else "not built"
-        raise ImportError(
-            f"FASTW2V_ISA: level {asked!r} is {why}; usable here: {', '.join(usable) or 'none'}. "
-            "Unset FASTW2V_ISA, name one of these, or install with FASTW2V_LEVELS=all"
-        )
+        cure = "unset FASTW2V_ISA or name one of these"
+        if asked not in LEVELS:
+            why = "no instruction-set level"
+        elif asked in built_levels():
+            why = "a level that this CPU cannot run"
+        else:
+            why = "a level that was not built"
+            cure += ", or install with FASTW2V_LEVELS=all"
+        expected = " or ".join(usable) or "no value"
+        raise ImportError(f"FASTW2V_ISA: expected {expected}, got {asked!r}, {why}; {cure}")
     if not usable:
         raise ImportError(
             f"fastw2v: expected compiled kernels in {_HERE}, got none that this CPU runs; "

@@ -12,7 +12,7 @@ from fastw2v._explorer import DEFAULT_TOP, LAYOUTS
 from fastw2v.cli import splitting
 from fastw2v.cli.console import COUNT, SEED, check_outputs, counted, output_path, say, shown
 from fastw2v.cli.report import Report
-from fastw2v.cli.vectors import add_vectors_argument, find, load
+from fastw2v.cli.vectors import add_vectors_argument, load, look_up
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +94,7 @@ def _explore(args: argparse.Namespace) -> Report:
     layout.check_layout(args.layout)
     check_outputs(args, output)
     vectors = load(args.vectors)
-    words, top = _words(vectors, args)
+    words, top, missing = _words(vectors, args)
     n = len(page.chosen_rows(vectors, words, top))
     say(f"fastw2v: placing {n:,} words, which may take minutes", unless=n <= SOON_PLACED)
     made = page.explore(vectors, words, top, args.layout, args.seed, _title(args))
@@ -111,6 +111,7 @@ def _explore(args: argparse.Namespace) -> Report:
             f"wrote {shown(output)}: {counted(len(made.words), 'word')} placed by {made.layout}, "
             f"{results['bytes'] / 1e6:.1f} MB"
         ],
+        failed=missing,
     )
 
 
@@ -128,7 +129,7 @@ def _map(args: argparse.Namespace) -> Report:
     written = [*([] if output is None else [output]), *tsv]
     check_outputs(args, *written)
     vectors = load(args.vectors)
-    words, top = _words(vectors, args)
+    words, top, missing = _words(vectors, args)
     rows = page.chosen_rows(vectors, words, top)
     labels = [str(vectors.index_to_key[row]) for row in rows]
     if output is not None:
@@ -152,19 +153,27 @@ def _map(args: argparse.Namespace) -> Report:
         "words": len(labels),
         "labels_left_out": 0 if output is None else drawn.left_out,
     }
-    return Report(results, [f"wrote {' and '.join(map(shown, written))}"])
+    return Report(results, [f"wrote {' and '.join(map(shown, written))}"], failed=missing)
 
 
-def _words(vectors: KeyedVectors, args: argparse.Namespace) -> tuple[list[str] | None, int | None]:
-    """Return the chosen words as the vectors spell them, and the number of first words."""
+def _words(
+    vectors: KeyedVectors, args: argparse.Namespace
+) -> tuple[list[str] | None, int | None, str | None]:
+    """Return the chosen words as the vectors spell them, the number of first words, and a message.
+
+    The message names words that are missing; those that are there are shown.
+    """
     if args.words is None:
-        return None, args.default_top if args.top is None else args.top
+        return None, args.default_top if args.top is None else args.top, None
     only = args.words[0]
     if len(args.words) == 1 and only.isdecimal() and args.top is None:
         raise ValueError(
             f"--words: expected words, got {only}; show the first words by --top {only}"
         )
-    return find(vectors, args.words, args), args.top
+    found, missing = look_up(vectors, args.words, args)
+    if missing and len(found) + (args.top or 0) < 2:
+        raise KeyError(missing)  # for it is the reason why nothing can be drawn
+    return list(found.values()), args.top, missing
 
 
 def _title(args: argparse.Namespace) -> str:

@@ -8,9 +8,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fastw2v.dropin.run_script import run
-from fastw2v.dropin.served_module import be_quiet
-
 if TYPE_CHECKING:
     import argparse
 
@@ -63,25 +60,33 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 
 def run_command(args: argparse.Namespace) -> int:
     """Run or compare the script that the command line names."""
-    be_quiet(args.quiet)
-    if args.compare is not None:
-        return _compare(args)
-    if args.json:
+    if args.compare is None and args.json:
         print("fastw2v run: error: --json: expected --compare N beside it; add it", file=sys.stderr)
         return 2
-    return run(args.script, args.args, models=args.models)
+    if args.compare is None:
+        return _run(args.script, args.args, args.models, args.quiet)
+    return _compare(args)
 
 
 def run_without_options(script: str, args: list[str]) -> int:
     """Run the script as `run_command` does for a command line without options."""
-    be_quiet(False)
-    return run(script, args)
+    return _run(script, args)
+
+
+def _run(script: str, args: list[str], models: bool | None = None, quiet: bool = False) -> int:
+    from fastw2v.dropin.run_script import run
+    from fastw2v.dropin.served_module import be_quiet
+
+    be_quiet(quiet)
+    return run(script, args, models=models)
 
 
 def _compare(args: argparse.Namespace) -> int:
     from fastw2v.cli.report import as_object, print_json
     from fastw2v.dropin.compare import ComparisonError, compare, report
+    from fastw2v.dropin.served_module import be_quiet
 
+    be_quiet(args.quiet)
     found, error, code = None, None, 0
     try:
         found = compare(args.script, args.args, args.compare, models=args.models)

@@ -108,18 +108,22 @@ def _add_answer_options(parser: argparse.ArgumentParser) -> None:
 def _similar(args: argparse.Namespace) -> Report:
     vectors = load(args.vectors)
     # A program looks answers up by the words that it asked for.
-    found = dict(zip(args.words, find(vectors, args.words, args), strict=True))
+    found, missing = look_up(vectors, args.words, args)
     answers = {asked: vectors.most_similar(word, topn=args.topn) for asked, word in found.items()}
     lines: list[str] = []
     for asked, pairs in answers.items():
         as_found = "" if found[asked] == asked else f" ({found[asked]})"
         lines += _answer(f"[query] {asked}{as_found}", pairs)
-    return Report(answers, lines)
+    return Report(answers, lines, failed=missing)
 
 
 def _analogy(args: argparse.Namespace) -> Report:
     vectors = load(args.vectors)
-    a, b, c = find(vectors, [args.a, args.b, args.c], args)
+    asked = [args.a, args.b, args.c]
+    found, missing = look_up(vectors, asked, args)
+    if missing:
+        raise KeyError(missing)
+    a, b, c = (found[word] for word in asked)
     nearest = vectors.most_similar(positive=[b, c], negative=[a], topn=args.topn)
     results = {"a": a, "b": b, "c": c, "answers": nearest}
     return Report(results, _answer(f"[analogy] {a}:{b} = {c}:?", nearest))
@@ -134,28 +138,38 @@ def load(name: str) -> KeyedVectors:
     return (FastTextKeyedVectors if holds_ngrams(name) else KeyedVectors).load(name)
 
 
-def find(vectors: KeyedVectors, words: Sequence[str], args: argparse.Namespace) -> list[str]:
-    """Return the words as the vectors spell them: as given, as a text is split, or in lower case.
+def look_up(
+    vectors: KeyedVectors, words: Sequence[str], args: argparse.Namespace
+) -> tuple[dict[str, str], str | None]:
+    """Return {word: the word as the vectors spell it}, and a message if some are missing.
 
-    A word that splits into several, such as `l'homme` with --elisions, is looked up as given only.
+    A word is looked up as given, as a text is split, and in lower case. One that splits into
+    several, such as `l'homme` with --elisions, is looked up as given only.
+
+    Raises KeyError if all words are missing.
     """
     splitter = splitting.splitter(args, vectors.splitter)
-    found: list[str] = []
+    found: dict[str, str] = {}
     missing: list[str] = []
-    for asked in words:
+    for asked in dict.fromkeys(words):
         parts = splitter.split_words(asked)
         spellings = [asked, *(parts if len(parts) == 1 else ()), asked.lower()]
-        known = [word for word in spellings if word in vectors]
-        found += known[:1]
-        missing += [] if known else [asked]
-    if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        hint = similar_words(missing[0].lower(), vectors.index_to_key)
-        raise KeyError(
-            f"{', '.join(map(repr, missing))} {verb} not among the {len(vectors)} words of "
-            f"{args.vectors}{hint or '; use words of the text that they were trained on'}"
-        )
-    return found
+        known = next((word for word in spellings if word in vectors), None)
+        if known is None:
+            missing.append(asked)
+        else:
+            found[asked] = known
+    if not missing:
+        return found, None
+    verb = "is" if len(missing) == 1 else "are"
+    hint = similar_words(missing[0].lower(), vectors.index_to_key)
+    message = (
+        f"{', '.join(map(repr, missing))} {verb} not among the {len(vectors)} words of "
+        f"{shown(args.vectors)}{hint or '; use words of the text that they were trained on'}"
+    )
+    if not found:
+        raise KeyError(message)
+    return found, message
 
 
 def _answer(head: str, nearest: Sequence[tuple[str, float]]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.machinery import SourceFileLoader
 
 from fastw2v.dropin import finder, spawned
-from fastw2v.dropin.served_module import say, what_is_served
+from fastw2v.dropin.served_module import say, say_error, what_is_served
 
 # Tracebacks of the script omit frames of these modules, and the frames of _IMPORT that lead there.
 _MACHINERY = {
@@ -20,6 +20,21 @@ _MACHINERY = {
     *("fastw2v.config", "fastw2v.dropin", "fastw2v.dropin.finder"),
 }
 _IMPORT = {"importlib._bootstrap", "importlib._bootstrap_external"}
+
+
+# The extra of the package that brings a module; the book's scripts import the first two.
+EXTRAS = {
+    "matplotlib": "plot",
+    "sklearn": "sklearn",
+    "bokeh": "explore",
+    "distributed": "dask",
+    "fugashi": "ja",
+    "janome": "ja",
+    "ot": "wmd",
+    "pyarrow": "parquet",
+    "sudachipy": "ja",
+    "usearch": "usearch",
+}
 
 
 class EndOfRunError(BaseException):
@@ -35,9 +50,12 @@ def run(
 
     The script takes over the process (sys.argv, sys.path[0], `__main__`, the drop-in), and nothing
     is restored afterwards, because its threads and atexit calls may still need it. SystemExit
-    passes through. Other exceptions are shown without our frames and give 1. After
-    KeyboardInterrupt the interpreter ends as an interrupted one does.
+    passes through. Other exceptions are shown without our frames and give 1, and a module that is
+    missing with its cure. After KeyboardInterrupt the interpreter ends as an interrupted one does.
     """
+    if serve and (reason := _reason_against_kernels()):
+        say_error(f"run: error: {reason}")
+        return 1
     from_stdin = script == "-"
     path = "<stdin>" if from_stdin else os.path.abspath(script)
     try:
@@ -47,7 +65,7 @@ def run(
             with io.open_code(path) as file:
                 source = file.read()
     except OSError as error:
-        say(f"run: can't open file {script!r}: {error.strerror} (in folder {os.getcwd()})")
+        say_error(f"run: can't open file {script!r}: {error.strerror} (in folder {os.getcwd()})")
         return 2
     is_notebook = path.endswith(".ipynb") and not from_stdin
     if is_notebook:
@@ -56,7 +74,7 @@ def run(
         try:
             cells = notebook.code_cells(source, script)
         except ValueError as error:
-            say(f"run: {error}")
+            say_error(f"run: {error}")
             return 2
 
     folder = os.getcwd() if from_stdin else os.path.dirname(os.path.realpath(path))
@@ -97,12 +115,27 @@ def run(
             traceback.print_exception(error)  # which shows lines of cells; the hook reads files
         else:
             sys.excepthook(type(error), error, error.__traceback__)
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            module = error.name.partition(".")[0]
+            if module in EXTRAS:
+                say_error(
+                    f"run: {module} is not installed: pip install 'fastw2v[{EXTRAS[module]}]'"
+                )
         if isinstance(error, KeyboardInterrupt):
             # The traceback has been shown. Raising again ends the interpreter with the signal.
             sys.excepthook = lambda *shown: None
             raise
         return 1
     return 0
+
+
+def _reason_against_kernels() -> str | None:
+    """Return why the kernels cannot be imported, as with a wrong FASTW2V_ISA, or None."""
+    try:
+        import fastw2v._kernels  # noqa: F401
+    except ImportError as error:
+        return str(error)
+    return None
 
 
 def _without_our_frames(error: BaseException) -> None:

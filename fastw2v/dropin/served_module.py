@@ -49,9 +49,14 @@ def be_quiet(quiet: bool = True) -> None:
 
 
 def say(message: str) -> None:
-    """Print a line on stderr, marked as ours."""
+    """Print a line on stderr, marked as ours, unless `be_quiet` was called."""
     if not _quiet:
-        print(f"fastw2v: {message}", file=sys.stderr, flush=True)
+        say_error(message)
+
+
+def say_error(message: str) -> None:
+    """Print a line on stderr, marked as ours, that --quiet does not suppress."""
+    print(f"fastw2v: {message}", file=sys.stderr, flush=True)
 
 
 class FoldersOnPath(Sequence[str]):

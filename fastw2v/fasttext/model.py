@@ -23,7 +23,6 @@ from fastw2v.fasttext.training import (
     with_rows_of,
 )
 from fastw2v.fasttext.vectors import FastTextKeyedVectors
-from fastw2v.keyed_vectors import KeyedVectors
 from fastw2v.keyed_vectors.changes import lengthened
 from fastw2v.keyed_vectors.locking import NAME as LOCK_FACTORS
 from fastw2v.word2vec import Word2Vec, engine
@@ -133,21 +132,9 @@ class FastText(Word2Vec):
             given.pop(name, None)
         super().__init__(**given)
 
-    @property
-    def wv(self) -> FastTextKeyedVectors:
-        """The words, their vectors and n-grams."""
-        vectors: FastTextKeyedVectors = vars(self)["wv"]
-        return vectors
-
-    @wv.setter
-    def wv(self, vectors: KeyedVectors) -> None:
-        if not isinstance(vectors, FastTextKeyedVectors):
-            raise TypeError(
-                f"wv: expected FastTextKeyedVectors, got {type(vectors).__name__}; make them with "
-                "FastTextKeyedVectors.from_parts or FastTextKeyedVectors.from_gensim"
-            )
-        vectors._in_model = True
-        vars(self)["wv"] = vectors
+    wv: FastTextKeyedVectors  # an annotation of the property that Word2Vec has
+    _vectors_kind = FastTextKeyedVectors
+    _vectors_makers = ("from_parts", "from_gensim")
 
     # ---- files
 

@@ -236,16 +236,19 @@ class Word2Vec(Preparation, LastTraining, GensimNames):
 
     @wv.setter
     def wv(self, vectors: KeyedVectors) -> None:
-        if not isinstance(vectors, KeyedVectors):
+        kind, makers = self._vectors_kind, self._vectors_makers
+        if not isinstance(vectors, kind):
             raise TypeError(
-                f"wv: expected KeyedVectors, got {type(vectors).__name__}; make them with "
-                "KeyedVectors.from_words or KeyedVectors.from_gensim"
+                f"wv: expected {kind.__name__}, got {type(vectors).__name__}; make them with "
+                f"{' or '.join(f'{kind.__name__}.{maker}' for maker in makers)}"
             )
         vectors._in_model = True
         vars(self)["wv"] = vectors
 
     # ---- what FastText has in another form
 
+    _vectors_kind: type[KeyedVectors] = KeyedVectors
+    _vectors_makers = ("from_words", "from_gensim")
     _kind = "Word2Vec"  # of its files, and its name in messages
     _more_settings: tuple[str, ...] = ()  # arguments beside SETTINGS that a file holds
 

@@ -19,7 +19,7 @@ from fastw2v import _kernels, datasets
 from fastw2v._kernels import _cpu
 from fastw2v.cli import app as cli
 from fastw2v.cli import layers, main, splitting
-from fastw2v.cli import run as run_module
+from fastw2v.dropin import run_script
 from fastw2v.keyed_vectors import KeyedVectors
 
 TEXT = "the cat sat on the mat and the dog sat on the cat . " * 20
@@ -497,6 +497,21 @@ def test_a_missing_word_brings_similar_ones(vectors, capsys):
         assert message.endswith(f"words of {vectors}; did you mean {hint}?")
 
 
+@pytest.mark.parametrize("missing", [["zebra"], ["zebra", "Okapi"]])
+def test_similar_answers_the_words_that_it_knows_and_names_the_others(vectors, capsys, missing):
+    asked = [missing[0], "East", *missing[1:], "north", "East"]
+    assert cli.main(["similar", vectors, *asked, "-n", "1"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "\n[query] East (east)\n near: 0.9939\n\n[query] north\n near: 0.1104\n"
+    verb = "is" if len(missing) == 1 else "are"
+    assert f"error: {', '.join(map(repr, missing))} {verb} not among the 4 words" in err
+    assert cli.main(["similar", vectors, *asked, "-n", "1", "--json"]) == 1
+    found = report(capsys.readouterr().out)
+    assert [*found["results"]] == ["East", "north"]
+    assert found["error"]["type"] == "PartialFailure"
+    assert all(repr(word) in found["error"]["message"] for word in missing)
+
+
 def test_similar_splits_a_word_as_the_text_was_split(tmp_path, capsys):
     words = ["café", "c++", "ısı", "l'homme", "tag", "https://a.b/c", "Keep", "well-known"]
     rows = np.random.default_rng(0).standard_normal((len(words), 4)).astype(np.float32)
@@ -566,7 +581,7 @@ def test_analogy(vectors, capsys):
 
 
 def test_unknown_words_and_files(vectors, folder, capsys):
-    message = fails(capsys, "similar", vectors, "east", "up", "Down")
+    message = fails(capsys, "similar", vectors, "up", "Down")
     assert message.startswith(
         "'up', 'Down' are not among the 4 words of v.txt; use words of the text"
     )
@@ -604,7 +619,7 @@ def test_run_is_left_to_the_runner(capsys, monkeypatch):
         print("ran", script, args, models)
         return 7
 
-    monkeypatch.setattr(run_module, "run", run)
+    monkeypatch.setattr(run_script, "run", run)
     arguments = ["--quiet", "--", "x"]
     for options, models in (([], None), (["--models"], True)):
         assert main(["run", *options, "x.py", *arguments]) == 7

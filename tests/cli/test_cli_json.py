@@ -113,6 +113,26 @@ def test_failures_are_objects_with_the_line_of_stderr(folder, capsys, argv, kind
     assert err.splitlines()[-1] == f"fastw2v: error: {found['error']['message']}"
 
 
+@pytest.mark.parametrize("call", ["info", "similar v.fw2v east", "train", "map v.fw2v --tsv t"])
+def test_a_wrong_level_is_a_failure_like_any_other(call):
+    argv = [*call.split(), "--json"]
+    done = run(f"import sys; from fastw2v.cli import main; sys.exit(main({argv}))", FASTW2V_ISA="9")
+    found = report(done.stdout)
+    assert (done.returncode, found["error"]["type"]) == (1, "ImportError")
+    assert done.stderr == f"fastw2v: error: {found['error']['message']}\n"
+    assert "FASTW2V_ISA: expected baseline" in done.stderr
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["similar", "--help"], ["--json-schema"]])
+def test_help_imports_neither_numpy_nor_a_kernel(argv):
+    code = (
+        f"import sys; from fastw2v.cli import main; code = main({argv}); "
+        "print({'numpy', 'fastw2v._kernels'} & {*sys.modules}, file=sys.stderr); sys.exit(code)"
+    )
+    done = run(code, FASTW2V_ISA="9")
+    assert (done.returncode, done.stderr) == (0, "set()\n")
+
+
 def test_ctrl_c_without_results(folder, capsys, monkeypatch):
     def stop(args):
         raise KeyboardInterrupt

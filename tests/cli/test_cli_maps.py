@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from cli_report import report
 
 from fastw2v import cli
 from fastw2v.keyed_vectors import KeyedVectors
@@ -99,6 +100,23 @@ def test_map_refuses_other_names_by_name(capsys, name):
     ending = name[name.rindex(".") :]
     assert f"{name}: expected a name for a picture, got one that ends in {ending};" in message
     assert "end it in .png or .svg" in message
+
+
+@pytest.mark.parametrize("command", ["explore v.fw2v -o out.html", "map v.fw2v --tsv out"])
+def test_a_missing_word_costs_itself_and_not_the_others(capsys, command):
+    argv = [*command.split(), "--words", "nothing", "Word3", "王", "word1", "--json"]
+    assert cli.main(argv) == 1
+    out, err = capsys.readouterr()
+    found = report(out)
+    assert found["results"]["words"] == 3
+    assert found["error"]["type"] == "PartialFailure"
+    assert "'nothing' is not among the 33 words" in found["error"]["message"]
+    assert "'nothing' is not among" in err
+    if command.startswith("explore"):
+        assert words_of("out.html") == ["word3", "王", "word1"]
+    else:
+        with open("out_words.tsv", encoding="utf-8") as file:
+            assert file.read().split() == ["word3", "王", "word1"]
 
 
 def test_the_projector_gets_the_chosen_words(capsys):

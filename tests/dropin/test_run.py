@@ -5,8 +5,9 @@ import re
 
 import pytest
 from book_folder import Book, fastw2v_run
+from places import ROOT
 
-from fastw2v.dropin import notebook
+from fastw2v.dropin import notebook, run_script
 from fastw2v.dropin.served_module import what_is_served
 
 LINE = f"fastw2v: {what_is_served()}\n"
@@ -37,6 +38,46 @@ class TestTheLine:
         book.write("script.py", "from common.functions import gelu\nprint(gelu(2))")
         done = fastw2v_run("--quiet", "script.py", cwd=book.root)
         assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+class TestWhatIsMissing:
+    @pytest.mark.parametrize("name", ["matplotlib.pyplot", "sklearn"])
+    @pytest.mark.parametrize("kind", ["script.py", "cells.ipynb"])
+    def test_a_module_of_an_extra_brings_the_command_that_installs_it(self, book, name, kind):
+        package = name.partition(".")[0]
+        code = f"import sys\nsys.modules[{package!r}] = None\nimport {name}"
+        book.write(kind, a_notebook(code) if kind.endswith("ipynb") else code)
+        done = fastw2v_run("--quiet", kind, cwd=book.root)
+        assert done.returncode == 1
+        *_, error, hint = done.stderr.splitlines()
+        assert error.startswith("ModuleNotFoundError")
+        cure = f"pip install 'fastw2v[{run_script.EXTRAS[package]}]'"
+        assert hint == f"fastw2v: run: {package} is not installed: {cure}"
+
+    def test_any_other_module_brings_none(self, book):
+        book.write("script.py", "import no_module_of_this_name")
+        done = fastw2v_run("--quiet", "script.py", cwd=book.root)
+        assert done.stderr.splitlines()[-1].startswith("ModuleNotFoundError")
+
+    def test_the_extras_are_those_of_the_package(self):
+        text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        declared = re.findall(
+            r"^(\w+) = \[", text.split("[project.optional-dependencies]")[1], re.M
+        )
+        assert {*declared} >= {*run_script.EXTRAS.values()}
+
+    @pytest.mark.parametrize("flags", [[], ["--quiet"]])
+    def test_a_script_that_is_not_there(self, book, flags):
+        done = fastw2v_run(*flags, "none.py", cwd=book.root)
+        assert done.returncode == 2 and "run: can't open file 'none.py': No such" in done.stderr
+
+    def test_a_wrong_level_is_one_line(self, book, monkeypatch):
+        monkeypatch.setenv("FASTW2V_ISA", "v9")
+        book.write("script.py", "import common.layers")
+        done = fastw2v_run("--quiet", "script.py", cwd=book.root)
+        assert (done.returncode, done.stdout) == (1, "")
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("fastw2v: run: error: FASTW2V_ISA: expected baseline")
 
 
 class TestNotebooks:

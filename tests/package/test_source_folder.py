@@ -10,7 +10,7 @@ import pytest
 from places import ROOT
 
 import fastw2v
-from fastw2v import _kernels
+from fastw2v._core import source_folder
 
 INSTALLED = Path(fastw2v.__file__).resolve().parent
 SAFE_PATH = pytest.mark.skipif(sys.version_info < (3, 11), reason="-P came with Python 3.11")
@@ -84,9 +84,9 @@ def test_the_command_pytest_tests_the_installed_package(clone):
 
 
 def test_without_an_installed_package_the_error_says_how_to_install(clone, monkeypatch):
-    monkeypatch.setattr(_kernels, "_HERE", clone / "fastw2v" / "_kernels")
+    monkeypatch.setattr(source_folder, "_HERE", clone / "fastw2v" / "_kernels")
     monkeypatch.setattr(sys, "path", [str(clone)])
     with pytest.raises(ImportError, match="holds no kernels compiled for this Python") as error:
-        _kernels._check_that_kernels_are_here()
+        source_folder.check_that_kernels_are_here()
     assert f"pip install {clone}, then cd to another folder" in str(error.value)
     assert f"pip install -e {clone}" in str(error.value)

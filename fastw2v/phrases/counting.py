@@ -116,7 +116,8 @@ class RunCounts:
                 room = max(V, 2 * len(chosen))
                 self.word_counts = _lengthened(self.word_counts, room)
                 chosen = _lengthened(chosen, room)
-            chosen[n_flagged:V] = [word in connectors for word in self.words[n_flagged:V]]
+            new = self.words[n_flagged:V]
+            chosen[n_flagged:V] = np.fromiter(map(connectors.__contains__, new), bool, len(new))
             n_flagged = V
             if not len(self.nodes):
                 expected = len(ids) * max(1, length // max(some_sentences, 1))
@@ -145,10 +146,8 @@ class RunCounts:
             return
         passing, first = iter(as_sentences(sentences)), 0
         while some := list(islice(passing, _AT_ONCE)):
-            some = [
-                words if type(words) is list else list(as_words(words, number))
-                for number, words in enumerate(some, first)
-            ]
+            if set(map(type, some)) != {list}:
+                some = [list(as_words(words, number)) for number, words in enumerate(some, first)]
             ids = np.empty(sum(map(len, some)) + len(some), np.int32)
             done, end = numbers.add_sentences(ids, some)
             while done < len(some):

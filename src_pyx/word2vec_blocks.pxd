@@ -189,8 +189,14 @@ cdef inline void learn_span(const job_t* job, scratch_t* s, batch_t* batch, floa
 cdef inline void learn_block(const job_t* job, scratch_t* s, int32_t* lock,
                              int64_t b) noexcept nogil:
     """Learn all centres of block b."""
-    cdef double* stats = job.stats + (b - job.first_block) * N_STATS
+    # Every pair adds to the sums, and those of the next block, which another part may learn at the
+    # same time, are in the same cache line.
+    cdef double stats[N_STATS]
+    cdef double* sums = job.stats + (b - job.first_block) * N_STATS
+    cdef int64_t k
     cdef float alpha
+    for k in range(N_STATS):
+        stats[k] = 0
     begin_block(job, &s.walk, b)
     alpha = alpha_of(job, s.walk.lo)
     set_steps(s, alpha)
@@ -216,6 +222,8 @@ cdef inline void learn_block(const job_t* job, scratch_t* s, int32_t* lock,
             list_for_all(job, s.centres)
             learn_pairs(job, s, s.works, alpha, stats)
     stats[3] += <double> s.walk.centres
+    for k in range(N_STATS):
+        sums[k] += stats[k]
 
 
 cdef inline void train_part(const job_t* job, scratch_t* s, int32_t* lock, int64_t* next_block,

@@ -94,6 +94,7 @@ cdef struct scratch_t:
     float* near_in
     float* near_out
     float* old                  # (2, n_near, ld) the copies after the last exchange
+    int64_t unused[16]          # parts that are side by side share no cache line
 
 
 cdef inline int64_t most_numbers(const job_t* job) noexcept nogil:

@@ -222,6 +222,20 @@ def test_compact_rows_are_live():
     assert (vectors["suns"] > before).all()
 
 
+@pytest.mark.parametrize(
+    ("bucket", "n_used", "n_asked"),
+    [(5, 5, 5), (100, 0, 5), (100, 7, 50), (10_000, 50, 20), (10_000, 50, 9000), (1000, 30, 0)],
+)
+def test_places_of_few_and_of_many_buckets(bucket, n_used, n_asked):
+    draws = np.random.default_rng(1)
+    used = np.sort(draws.choice(bucket, n_used, replace=False))
+    asked = draws.integers(0, bucket, n_asked, dtype=np.int32)
+    places = NgramRows(bucket, 2, used, np.zeros((n_used, 2))).places_of(asked)
+    place = {int(b): n for n, b in enumerate(used)}
+    assert places.dtype == np.int32
+    assert places.tolist() == [place.get(b, -1) for b in asked.tolist()]
+
+
 def test_words_cannot_be_added_but_set():
     vectors = made()
     vectors["sun"] = np.ones(D)

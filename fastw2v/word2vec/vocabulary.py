@@ -92,6 +92,11 @@ class WordCounts:
         counts = np.asarray(self.counts)
         kept = counts >= min_count
         if trim_rule is not None:
+            if not callable(trim_rule):
+                raise TypeError(
+                    "trim_rule: expected a function of word, count and min_count, got "
+                    f"{trim_rule!r}; leave it out to keep what min_count keeps"
+                )
             for i, word in enumerate(self.words):
                 answer = trim_rule(word, int(counts[i]), min_count)
                 if answer == RULE_KEEP:

@@ -180,6 +180,9 @@ def test_a_limit_keeps_exactly_the_most_frequent_words():
     assert counts.vocabulary(3).words == ["b", "f", "a", "c", "e"]
     assert counts.vocabulary(3, by_count=False).words == ["a", "b", "c", "e", "f"]
     rule = {"a": 1, "d": 2}
+    for wrong in (3, "keep"):
+        with pytest.raises(TypeError, match="trim_rule: expected a function"):
+            counts.vocabulary(3, trim_rule=wrong)
     chosen = counts.vocabulary(3, trim_rule=lambda word, count, least: rule.get(word, 0))
     assert chosen.words == ["b", "f", "c", "e", "d"]
 

@@ -19,16 +19,16 @@ _PARTS = ("min_n", "max_n", "bucket", "vectors_vocab", "vectors_ngrams")
 
 def to_gensim(vectors: FastTextKeyedVectors) -> Any:
     """See `FastTextKeyedVectors.to_gensim`."""
-    try:
-        from gensim.models.fasttext import FastTextKeyedVectors as Theirs  # type: ignore
-    except ImportError as error:
-        raise ImportError("to_gensim: gensim is not installed; pip install gensim") from error
     check_all(vectors)
     if vectors.kept_buckets is not None:
         raise ValueError(
             "to_gensim: expected vectors with the rows of all n-grams, got those of a pruned "
             "model, which gensim does not know; convert astype('float32'), the words alone"
         )
+    try:
+        from gensim.models.fasttext import FastTextKeyedVectors as Theirs  # type: ignore
+    except ImportError as error:
+        raise ImportError("to_gensim: gensim is not installed; pip install gensim") from error
     result = Theirs(vectors.vector_size, vectors.min_n, vectors.max_n, vectors.bucket)
     result.vectors, result.vectors_vocab = vectors.vectors, vectors.vectors_vocab
     result.vectors_ngrams = np.asarray(vectors.vectors_ngrams)

@@ -78,7 +78,7 @@ PROPERTY = re.compile(r'@(cached_)?property\n\s+def [^"#@]*("""Whether\b)')
 
 def written():
     """Return all files of the package and of the kernels."""
-    kernels = [path for path in (ROOT / "src_pyx").iterdir() if path.suffix != ".c"]
+    kernels = [path for path in (ROOT / "src_pyx").iterdir() if path.suffix not in (".c", ".txt")]
     return [*MODULES.values(), *sorted(kernels)]
 
 

@@ -152,8 +152,12 @@ def test_batches_have_the_same_bits_for_any_number_of_parts(rng, mode, D):
     hs = D == 100
     ids, first = corpus(rng, 2000), Model(rng, D, mode, batch=8, hs=hs and not mode & FRESH)
     models = [copy.deepcopy(first) for _ in N_PARTS]
+    # A sum of many rows diverges at the rate of a mean, and the sign of a NaN is not defined.
+    alpha = 0.01 if mode & (MEAN | SG) else 0.001
     for model, n_parts in zip(models, N_PARTS, strict=True):
-        model.train(ids, 128, n_parts, at_once=4, alpha=0.01)
+        model.train(ids, 128, n_parts, at_once=4, alpha=alpha, step=-alpha / 4000)
+    assert not np.array_equal(models[0].own, first.own)
+    assert all(np.isfinite(table).all() for table in models[0].tables())
     for model in models[1:]:
         for found, expected in zip(model.tables(), models[0].tables(), strict=True):
             assert_same_bits(found, expected)
